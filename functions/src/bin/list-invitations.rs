@@ -1,0 +1,8 @@
+//! The function of [`functions::list_invitations`].
+
+use functions::{app::App, edge, list_invitations};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    edge::run(list_invitations::ROUTE, App::from_env().await, list_invitations::handle).await
+}

@@ -1,0 +1,134 @@
+//! The edge: events come in, responses go out, and nothing else does.
+//!
+//! This is the only place where an error becomes a response. An invocation never fails: a panic, an event that is no HTTP
+//! request and a configuration that cannot be read are answered like every other error.
+
+use std::{any::Any, fmt, panic::AssertUnwindSafe, time::Instant};
+
+use futures_util::FutureExt;
+use lambda_http::{
+    Body,
+    aws_lambda_events::apigw::ApiGatewayV2httpResponse,
+    http::{HeaderMap, HeaderValue},
+    lambda_runtime::{self, LambdaEvent},
+    service_fn,
+    tracing::{self, Instrument, info, info_span},
+};
+use serde_json::value::RawValue;
+use shared::config::ConfigError;
+
+use crate::{
+    app::App,
+    auth::CHALLENGE,
+    error::ApiError,
+    event::Request,
+    output::{ErrorBody, Reply, to_json},
+};
+
+/// What an endpoint answers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path, with its parameters in braces.
+    pub path: &'static str,
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+/// Serves an endpoint until the sandbox is taken down.
+///
+/// # Errors
+/// When Lambda's runtime API cannot be reached.
+pub async fn run<S: AsRef<App>>(
+    route: Route,
+    state: Result<S, ConfigError>,
+    handle: impl AsyncFn(&S, &Request) -> Result<Reply, ApiError>,
+) -> Result<(), lambda_http::Error> {
+    tracing::init_default_subscriber();
+    let (state, handle) = (&state, &handle);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
+        let reply = answer(route, state.as_ref(), event.payload.get(), &event.context.request_id, handle).await;
+        Ok::<_, std::convert::Infallible>(response(reply))
+    }))
+    .await
+}
+
+/// The reply to an event, whatever happens. `invocation` is what Lambda calls it.
+pub async fn answer<S: AsRef<App>>(
+    route: Route,
+    state: Result<&S, &ConfigError>,
+    event: &str,
+    invocation: &str,
+    handle: &impl AsyncFn(&S, &Request) -> Result<Reply, ApiError>,
+) -> Reply {
+    let started = Instant::now();
+    let request = Request::parse(event);
+    let id = request.as_ref().ok().and_then(|request| request.id.clone()).unwrap_or_else(|| invocation.to_owned());
+    let span = info_span!("request", %route, request_id = %id, account = tracing::field::Empty, caller = tracing::field::Empty);
+    // Boxed: the SDK's futures are nested too deep for the compiler to lay out inside of the runtime's.
+    let work = Box::pin(async {
+        let (request, state) = (request?, state.map_err(|error| ApiError::Internal(error.to_string()))?);
+        if let Some(retry_after) = state.as_ref().maintenance {
+            return Err(ApiError::Maintenance { retry_after });
+        }
+        if request.method != route.method {
+            return Err(ApiError::MethodNotAllowed { allow: route.method });
+        }
+        handle(state, &request).await
+    });
+    async {
+        let result = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(ApiError::Internal(describe(&*panic))));
+        let code = result.as_ref().err().map(ApiError::code);
+        let reply =
+            result.unwrap_or_else(|error| refuse(&error, &id)).with("x-request-id", id).with("cache-control", "no-store".to_owned());
+        info!(status = reply.status, code, micros = started.elapsed().as_micros() as u64, "answered");
+        reply
+    }
+    .instrument(span)
+    .await
+}
+
+/// An error as a reply. The cause of a 5xx goes to the log, here and once.
+fn refuse(error: &ApiError, request_id: &str) -> Reply {
+    if let Some(cause) = error.cause() {
+        tracing::error!(code = error.code(), cause, "failed");
+    }
+    let message = error.message();
+    let body = ErrorBody { code: error.code(), message: &message, field: error.field(), request_id };
+    let mut reply = Reply { status: error.status(), headers: Vec::new(), body: to_json(&body) };
+    if let Some(seconds) = error.retry_after() {
+        reply = reply.with("retry-after", seconds.to_string());
+    }
+    match error {
+        ApiError::Unauthorized(_) => reply.with("www-authenticate", CHALLENGE.to_owned()),
+        ApiError::MethodNotAllowed { allow } => reply.with("allow", (*allow).to_owned()),
+        _ => reply,
+    }
+}
+
+/// A reply in API Gateway's payload format 2.0.
+fn response(reply: Reply) -> ApiGatewayV2httpResponse {
+    let mut headers = HeaderMap::with_capacity(reply.headers.len() + 1);
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    for (name, value) in reply.headers {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = i64::from(reply.status);
+    response.headers = headers;
+    response.body = Some(Body::Text(reply.body));
+    response
+}
+
+/// What a panic said.
+pub(crate) fn describe(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panic: {}", text.unwrap_or("without a message"))
+}

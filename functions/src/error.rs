@@ -1,0 +1,216 @@
+//! Everything a request can come to instead of a success: its status, its code, its sentence for the caller.
+//!
+//! This is the one file where errors of other layers become the API's. A 5xx says nothing about its cause; the log does.
+
+use std::time::Duration;
+
+use shared::{
+    domain::{Permission, Rejected, RoleId, invitation::Closing},
+    store::{Failure, StoreError},
+};
+
+/// A request that did not make sense, and which part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    /// Stable, lower-case, hyphenated.
+    pub code: &'static str,
+    /// What to change.
+    pub message: String,
+    /// The field to blame, if it is one.
+    pub field: Option<String>,
+}
+
+impl Invalid {
+    /// When no single field is to blame.
+    #[must_use]
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), field: None }
+    }
+
+    /// When `field` is to blame; the message begins with its name.
+    #[must_use]
+    pub fn field(code: &'static str, field: &str, message: impl std::fmt::Display) -> Self {
+        Self { code, message: format!("{field}: {message}"), field: Some(field.to_owned()) }
+    }
+}
+
+/// Why a request is not answered with a success.
+#[derive(Debug)]
+pub enum ApiError {
+    /// It does not make sense.
+    Invalid(Invalid),
+    /// Nobody we know.
+    Unauthorized(&'static str),
+    /// Somebody we know, who may not do this.
+    Forbidden {
+        /// What it takes.
+        permission: Permission,
+        /// What the caller has.
+        role: RoleId,
+    },
+    /// The model refuses.
+    Rejected(Rejected),
+    /// The route exists for another method.
+    MethodNotAllowed {
+        /// The one that it exists for.
+        allow: &'static str,
+    },
+    /// Somebody has switched maintenance on.
+    Maintenance {
+        /// When to come again.
+        retry_after: Duration,
+    },
+    /// The table failed.
+    Store(StoreError),
+    /// A defect.
+    Internal(String),
+}
+
+/// The caller's sentence of every 500.
+const INTERNAL: &str = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out.";
+/// The caller's sentence of every 503.
+const UNAVAILABLE: &str = "The service is temporarily unavailable, likely due to maintenance. It should be available soon, check the \
+                           Retry-After header for an indication of when you might be able to try again.";
+/// How many seconds a dependency that is down is given.
+const UNAVAILABLE_RETRY_AFTER: u64 = 2;
+
+impl ApiError {
+    /// The HTTP status code.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Invalid(_) => 400,
+            Self::Unauthorized(_) => 401,
+            Self::Forbidden { .. } => 403,
+            Self::MethodNotAllowed { .. } => 405,
+            Self::Rejected(rejected) => match rejected {
+                Rejected::AlreadyInvited { .. }
+                | Rejected::Closed(_)
+                | Rejected::MaxSends { .. }
+                | Rejected::Expiry { .. }
+                | Rejected::KeyReused => 400,
+                Rejected::RoleNotGrantable { .. } => 403,
+                Rejected::NotFound => 404,
+                Rejected::Cooldown { .. } | Rejected::Quota { .. } => 429,
+            },
+            Self::Store(StoreError::Corrupt { .. } | StoreError::Defect { .. }) | Self::Internal(_) => 500,
+            Self::Store(StoreError::Unavailable { .. }) | Self::Maintenance { .. } => 503,
+        }
+    }
+
+    /// The stable name of what went wrong.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(invalid) => invalid.code,
+            Self::Unauthorized(_) => "unauthorized",
+            Self::Forbidden { .. } => "forbidden",
+            Self::MethodNotAllowed { .. } => "method-not-allowed",
+            Self::Rejected(rejected) => match rejected {
+                Rejected::NotFound => "not-found",
+                Rejected::AlreadyInvited { .. } => "already-invited",
+                Rejected::Closed(Closing::Accepted) => "already-accepted",
+                Rejected::Closed(Closing::Declined) => "already-declined",
+                Rejected::Closed(Closing::Revoked) => "already-revoked",
+                Rejected::MaxSends { .. } => "max-sends",
+                Rejected::Cooldown { .. } => "resend-cooldown",
+                Rejected::Quota { .. } => "send-quota",
+                Rejected::RoleNotGrantable { .. } => "role-not-grantable",
+                Rejected::Expiry { .. } => "invalid-expiry",
+                Rejected::KeyReused => "idempotency-key-reused",
+            },
+            Self::Maintenance { .. } => "maintenance",
+            Self::Store(StoreError::Unavailable { .. }) => "unavailable",
+            Self::Store(StoreError::Corrupt { .. } | StoreError::Defect { .. }) | Self::Internal(_) => "internal-error",
+        }
+    }
+
+    /// The sentence for the caller.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self {
+            Self::Invalid(invalid) => invalid.message.clone(),
+            Self::Unauthorized(why) => format!("Unauthorized: {why}"),
+            Self::Forbidden { permission, role } => format!(
+                "You tried to do something that you're not allowed to do. It takes the permission {permission}, which the role '{role}' does not have."
+            ),
+            Self::MethodNotAllowed { allow } => format!("this route answers {allow} only"),
+            Self::Rejected(rejected) => rejected.to_string(),
+            Self::Store(StoreError::Unavailable { .. }) | Self::Maintenance { .. } => UNAVAILABLE.to_owned(),
+            Self::Store(StoreError::Corrupt { .. } | StoreError::Defect { .. }) | Self::Internal(_) => INTERNAL.to_owned(),
+        }
+    }
+
+    /// The field of the request to blame, if it is one.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Invalid(invalid) => invalid.field.as_deref(),
+            Self::Rejected(Rejected::AlreadyInvited { .. }) => Some("email"),
+            Self::Rejected(Rejected::Expiry { .. }) => Some("expiry"),
+            Self::Rejected(Rejected::RoleNotGrantable { .. }) => Some("roleID"),
+            Self::Rejected(
+                Rejected::NotFound
+                | Rejected::Closed(_)
+                | Rejected::MaxSends { .. }
+                | Rejected::Cooldown { .. }
+                | Rejected::Quota { .. }
+                | Rejected::KeyReused,
+            )
+            | Self::Unauthorized(_)
+            | Self::Forbidden { .. }
+            | Self::MethodNotAllowed { .. }
+            | Self::Maintenance { .. }
+            | Self::Store(_)
+            | Self::Internal(_) => None,
+        }
+    }
+
+    /// Whole seconds after which it makes sense to try again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Rejected(Rejected::Cooldown { retry_after } | Rejected::Quota { retry_after, .. }) => Some(*retry_after),
+            Self::Maintenance { retry_after } => Some(retry_after.as_secs()),
+            Self::Store(StoreError::Unavailable { .. }) => Some(UNAVAILABLE_RETRY_AFTER),
+            _ => None,
+        }
+    }
+
+    /// The chain of causes of a 5xx, for the log.
+    #[must_use]
+    pub fn cause(&self) -> Option<String> {
+        match self {
+            Self::Store(error) => Some(error.to_string()),
+            Self::Internal(cause) => Some(cause.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl From<Invalid> for ApiError {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid)
+    }
+}
+
+impl From<Rejected> for ApiError {
+    fn from(rejected: Rejected) -> Self {
+        Self::Rejected(rejected)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Rejected(rejected) => Self::Rejected(rejected),
+            Failure::Store(error) => Self::Store(error),
+        }
+    }
+}

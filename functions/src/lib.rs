@@ -1,0 +1,18 @@
+//! One Lambda function per endpoint of the Invitations API.
+//!
+//! A request's way: a binary in `src/bin` starts [`edge::run`], which parses the event and calls the endpoint's `handle`;
+//! that reads auth, input, decision and store, reply, in this order; and whatever comes back, [`edge`] makes the response.
+
+pub mod app;
+pub mod auth;
+pub mod create_invitation;
+pub mod describe_invitation;
+pub mod edge;
+pub mod error;
+pub mod event;
+pub mod input;
+pub mod json;
+pub mod list_invitations;
+pub mod manage_api_keys;
+pub mod modify_invitation;
+pub mod output;

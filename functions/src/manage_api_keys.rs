@@ -1,0 +1,178 @@
+//! API keys, by direct invocation: who may invoke the function is IAM's decision.
+//!
+//! `{"action": "create", "account": …, "role": …, "name"?, "expiry"?}`, `{"action": "list", "account": …, "cursor"?}`,
+//! `{"action": "disable", "account": …, "id": …}`. Errors have the API's body.
+
+use std::{fmt, panic::AssertUnwindSafe};
+
+use futures_util::FutureExt;
+use lambda_runtime::{LambdaEvent, service_fn, tracing};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use shared::{
+    config::{Config, ConfigError},
+    domain::{
+        AccountId, Roles, Timestamp,
+        api_key::{ApiKey, ApiKeyId, ApiKeyRecord},
+        text::{Malformed, excerpt},
+    },
+    store::{Store, connect, system_clock},
+};
+
+use crate::{
+    app::variable,
+    edge::describe,
+    error::{ApiError, Invalid},
+    json::Fields,
+    output::{ErrorBody, to_json},
+};
+
+/// What the function needs.
+#[derive(Debug)]
+pub struct Keys {
+    store: Store,
+    roles: Roles,
+}
+
+impl Keys {
+    /// Over a store that is connected; `roles` are the roles that a key may have.
+    #[must_use]
+    pub fn new(store: Store, roles: Roles) -> Self {
+        Self { store, roles }
+    }
+
+    /// From the process's environment.
+    ///
+    /// # Errors
+    /// All that is wrong with the configuration.
+    pub async fn from_env() -> Result<Self, ConfigError> {
+        let config = Config::read(&variable)?;
+        Ok(Self::new(Store::new(connect().await, config.table, system_clock()), config.roles))
+    }
+}
+
+/// Serves invocations until the sandbox is taken down.
+///
+/// # Errors
+/// When Lambda's runtime API cannot be reached.
+pub async fn run(keys: Result<Keys, ConfigError>) -> Result<(), lambda_runtime::Error> {
+    tracing::init_default_subscriber();
+    let keys = &keys;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
+        let body = answer(keys.as_ref(), event.payload.get(), &event.context.request_id).await;
+        RawValue::from_string(body).map_err(lambda_runtime::Error::from)
+    }))
+    .await
+}
+
+/// The JSON answer to an event, whatever happens. `invocation` is what Lambda calls it.
+pub async fn answer(keys: Result<&Keys, &ConfigError>, event: &str, invocation: &str) -> String {
+    // Boxed: the SDK's futures are nested too deep for the compiler to lay out inside of the runtime's.
+    let work = Box::pin(async {
+        let keys = keys.map_err(|error| ApiError::Internal(error.to_string()))?;
+        handle(keys, event).await
+    });
+    let result = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(ApiError::Internal(describe(&*panic))));
+    result.unwrap_or_else(|error| {
+        if let Some(cause) = error.cause() {
+            tracing::error!(code = error.code(), cause, "failed");
+        }
+        to_json(&ErrorBody { code: error.code(), message: &error.message(), field: error.field(), request_id: invocation })
+    })
+}
+
+async fn handle(keys: &Keys, event: &str) -> Result<String, ApiError> {
+    let mut fields = Fields::parse(event.as_bytes())?;
+    let action = fields.required("action")?;
+    let account: AccountId = parsed("account", fields.required("account")?)?;
+    match action.as_str() {
+        "create" => create(keys, account, fields).await,
+        "list" => list(keys, account, fields).await,
+        "disable" => disable(keys, account, fields).await,
+        other => Err(Invalid::field("invalid-field", "action", format!("'{}' is none of create, list, disable", excerpt(other))).into()),
+    }
+}
+
+async fn create(keys: &Keys, account: AccountId, mut fields: Fields) -> Result<String, ApiError> {
+    let (role, name, expiry) = (fields.required("role")?, fields.optional("name")?, fields.optional("expiry")?);
+    fields.finish(&["action", "account", "role", "name", "expiry"])?;
+    let role = parsed("role", role)?;
+    if !keys.roles.contains(&role) {
+        let known: Vec<String> = keys.roles.names().map(ToString::to_string).collect();
+        return Err(Invalid::field("invalid-field", "role", format!("'{role}' is not configured; known are {}", known.join(", "))).into());
+    }
+    if name.as_ref().is_some_and(|name| name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control)) {
+        return Err(Invalid::field("invalid-field", "name", "must have 1 to 100 characters, none of them control characters").into());
+    }
+    let now = keys.store.now();
+    let expiry: Option<Timestamp> = expiry.map(|text| parsed("expiry", text)).transpose()?;
+    if expiry.is_some_and(|expiry| expiry <= now) {
+        return Err(Invalid::field("invalid-field", "expiry", "must be in the future").into());
+    }
+    let (key, generated) = ApiKey::generate(&account);
+    let record = ApiKeyRecord::new(&generated, role, name, now, expiry);
+    keys.store.add_api_key(&record).await?;
+    tracing::info!(account = account.as_str(), id = record.id.as_str(), role = record.role.as_str(), "key created");
+    Ok(to_json(&KeyBody { key: Some(&key), ..body(&record) }))
+}
+
+async fn list(keys: &Keys, account: AccountId, mut fields: Fields) -> Result<String, ApiError> {
+    let after: Option<ApiKeyId> = fields.optional("cursor")?.map(|text| parsed("cursor", text)).transpose()?;
+    fields.finish(&["action", "account", "cursor"])?;
+    let page = keys.store.list_api_keys(&account, after.as_ref()).await?;
+    Ok(to_json(&KeysBody { next: page.next.as_ref().map(ApiKeyId::as_str), keys: page.keys.iter().map(body).collect() }))
+}
+
+async fn disable(keys: &Keys, account: AccountId, mut fields: Fields) -> Result<String, ApiError> {
+    let id: ApiKeyId = parsed("id", fields.required("id")?)?;
+    fields.finish(&["action", "account", "id"])?;
+    let record = keys.store.disable_api_key(&account, &id).await?.ok_or(shared::domain::Rejected::NotFound)?;
+    tracing::info!(account = account.as_str(), id = id.as_str(), "key disabled");
+    Ok(to_json(&body(&record)))
+}
+
+fn parsed<T: std::str::FromStr<Err = Malformed>>(name: &str, text: String) -> Result<T, Invalid> {
+    text.parse().map_err(|error: Malformed| Invalid::field("invalid-field", name, error))
+}
+
+#[derive(Serialize)]
+struct KeysBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'a str>,
+    keys: Vec<KeyBody<'a>>,
+}
+
+/// A key's record; the key itself only when it has just been made.
+#[derive(Serialize)]
+struct KeyBody<'a> {
+    id: &'a str,
+    account: &'a str,
+    role: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    enabled: bool,
+    created: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiry: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+}
+
+fn body(record: &ApiKeyRecord) -> KeyBody<'_> {
+    KeyBody {
+        id: record.id.as_str(),
+        account: record.account.as_str(),
+        role: record.role.as_str(),
+        name: record.name.as_deref(),
+        enabled: record.enabled,
+        created: record.created.to_string(),
+        expiry: record.expiry.map(|expiry| expiry.to_string()),
+        key: None,
+    }
+}
+
+impl fmt::Debug for KeyBody<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyBody").field("id", &self.id).finish_non_exhaustive()
+    }
+}

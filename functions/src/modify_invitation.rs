@@ -1,0 +1,34 @@
+//! `POST /invitations/{id}`
+
+use shared::domain::{
+    Permission,
+    idempotency::{Answer, Fingerprint},
+};
+
+use crate::{
+    app::SendingApp,
+    edge::Route,
+    error::ApiError,
+    event::Request,
+    input,
+    output::{self, Reply},
+};
+
+/// What this endpoint answers to.
+pub const ROUTE: Route = Route { method: "POST", path: "/invitations/{id}" };
+
+/// Revokes or resends one of the caller's invitations.
+///
+/// # Errors
+/// Those of the contract.
+pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiError> {
+    let SendingApp { app, policy } = app;
+    let who = app.auth.authorize(request, Permission::Modify).await?;
+    input::version_and_query(request, &[])?;
+    let id = input::invitation_id(request)?;
+    let action = input::action(request)?;
+    let keep = input::keep(request, &who, &ROUTE, || Fingerprint::new(&[&id.to_string(), action.as_str()]))?;
+    let render = |invitation: &_, now| Answer { status: 200, body: output::invitation(invitation, now, &app.urns) };
+    let outcome = app.store.modify(&who, id, action, policy, keep.as_ref(), render).await?;
+    Ok(Reply::of(&outcome))
+}

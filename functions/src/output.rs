@@ -1,0 +1,128 @@
+//! What callers see: the wire form of everything that goes out.
+
+use serde::Serialize;
+use shared::{
+    domain::{
+        Invitation, Timestamp, Urns,
+        idempotency::Answer,
+        invitation::{Closing, Status},
+    },
+    store::Outcome,
+};
+
+/// An answer before it becomes a response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status code.
+    pub status: u16,
+    /// Headers beyond those that every response has.
+    pub headers: Vec<(&'static str, String)>,
+    /// JSON.
+    pub body: String,
+}
+
+impl Reply {
+    /// A 200 with a body.
+    #[must_use]
+    pub fn ok(body: String) -> Self {
+        Self { status: 200, headers: Vec::new(), body }
+    }
+
+    /// What an operation answered, said again if it was kept.
+    #[must_use]
+    pub fn of(outcome: &Outcome) -> Self {
+        let Answer { status, body } = outcome.answer.clone();
+        let headers = if outcome.replayed { vec![("idempotent-replayed", "true".to_owned())] } else { Vec::new() };
+        Self { status, headers, body }
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+/// The resource. The first nine fields are always there, in this order.
+#[derive(Serialize)]
+struct InvitationBody<'a> {
+    id: String,
+    email: &'a str,
+    #[serde(rename = "roleID")]
+    role_id: &'a str,
+    state: &'static str,
+    created: String,
+    #[serde(rename = "lastModified")]
+    last_modified: String,
+    expiry: String,
+    #[serde(rename = "lastSent")]
+    last_sent: String,
+    urn: String,
+    #[serde(rename = "invitedBy")]
+    invited_by: &'a str,
+    #[serde(rename = "acceptedAt", skip_serializing_if = "Option::is_none")]
+    accepted_at: Option<String>,
+    #[serde(rename = "declinedAt", skip_serializing_if = "Option::is_none")]
+    declined_at: Option<String>,
+    #[serde(rename = "revokedAt", skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ListBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'a str>,
+    invitations: Vec<InvitationBody<'a>>,
+}
+
+/// The error envelope.
+#[derive(Serialize)]
+pub(crate) struct ErrorBody<'a> {
+    pub(crate) code: &'a str,
+    pub(crate) message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) field: Option<&'a str>,
+    #[serde(rename = "requestId")]
+    pub(crate) request_id: &'a str,
+}
+
+/// The resource as JSON, its state taken at `now`.
+#[must_use]
+pub fn invitation(invitation: &Invitation, now: Timestamp, urns: &Urns) -> String {
+    to_json(&body(invitation, now, urns))
+}
+
+/// A page as JSON.
+#[must_use]
+pub fn list(invitations: &[Invitation], next: Option<&str>, now: Timestamp, urns: &Urns) -> String {
+    to_json(&ListBody { next, invitations: invitations.iter().map(|it| body(it, now, urns)).collect() })
+}
+
+fn body<'a>(invitation: &'a Invitation, now: Timestamp, urns: &Urns) -> InvitationBody<'a> {
+    let closed = |how| match invitation.status {
+        Status::Closed(closing, at) if closing == how => Some(at.to_string()),
+        Status::Closed(..) | Status::Pending => None,
+    };
+    InvitationBody {
+        id: invitation.id.to_string(),
+        email: invitation.email.typed(),
+        role_id: invitation.role.as_str(),
+        state: invitation.state(now).as_str(),
+        created: invitation.created.to_string(),
+        last_modified: invitation.modified.to_string(),
+        expiry: invitation.expiry.to_string(),
+        last_sent: invitation.last_sent.to_string(),
+        urn: urns.invitation(&invitation.account, invitation.id),
+        invited_by: &invitation.invited_by,
+        accepted_at: closed(Closing::Accepted),
+        declined_at: closed(Closing::Declined),
+        revoked_at: closed(Closing::Revoked),
+    }
+}
+
+/// # Panics
+/// Never: these types have string keys and no fallible parts.
+pub(crate) fn to_json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("wire types are plain JSON")
+}

@@ -1,0 +1,139 @@
+//! Configuration: environment variables, read once, every problem named at once.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use crate::domain::{
+    Roles, Urns,
+    lifecycle::{MIN_LIFETIME, SendPolicy},
+};
+
+/// The roles when the configuration names none.
+pub const DEFAULT_ROLES: &str = r#"{
+  "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify"], "mayGrant": ["*"] },
+  "read-only":   { "can": ["invitations:read"], "mayGrant": [] }
+}"#;
+
+/// What every function needs.
+#[derive(Debug)]
+pub struct Config {
+    /// The name of the table: `TABLE_NAME`.
+    pub table: String,
+    /// Makes URNs: `URN_NAMESPACE`, `URN_REGION`.
+    pub urns: Urns,
+    /// What roles may do: `ROLES`.
+    pub roles: Roles,
+    /// When set, every route answers that the service is being maintained and for how long to wait:
+    /// `MAINTENANCE_RETRY_AFTER_SECONDS`.
+    pub maintenance: Option<Duration>,
+}
+
+/// Everything that is wrong with the environment.
+#[derive(Debug)]
+pub struct ConfigError(pub Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "configuration: {}", self.0.join("; "))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// From variables, as `lookup` finds them.
+    ///
+    /// # Errors
+    /// All problems together, each naming its variable.
+    pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut env = Env::new(lookup);
+        let region = env.text("AWS_REGION", "us-east-1");
+        let config = Self {
+            table: env.required("TABLE_NAME"),
+            urns: Urns::new(env.text("URN_NAMESPACE", "cloudone"), env.text("URN_REGION", &region)),
+            roles: env.parsed("ROLES", DEFAULT_ROLES),
+            maintenance: Some(env.seconds("MAINTENANCE_RETRY_AFTER_SECONDS", 0, 0, 86_400)).filter(|pause| !pause.is_zero()),
+        };
+        env.finish(config)
+    }
+}
+
+/// What the functions that send need besides.
+///
+/// # Errors
+/// All problems together, each naming its variable.
+pub fn read_send_policy(lookup: &dyn Fn(&str) -> Option<String>) -> Result<SendPolicy, ConfigError> {
+    const DAY: u64 = 86_400;
+    let mut env = Env::new(lookup);
+    let shortest = MIN_LIFETIME.as_secs();
+    let max_lifetime = env.seconds("INVITATION_MAX_LIFETIME_SECONDS", 30 * DAY, shortest, 3650 * DAY);
+    let policy = SendPolicy {
+        lifetime: env.seconds("INVITATION_LIFETIME_SECONDS", 7 * DAY, shortest, max_lifetime.as_secs().max(shortest)),
+        max_lifetime,
+        cooldown: env.seconds("RESEND_COOLDOWN_SECONDS", 60, 0, DAY),
+        max_sends: u32::try_from(env.number("MAX_SENDS", 10, 1, 20)).unwrap_or(u32::MAX),
+        quota: u32::try_from(env.number("SEND_QUOTA", 500, 1, u64::from(u32::MAX))).unwrap_or(u32::MAX),
+        quota_window: env.seconds("SEND_QUOTA_WINDOW_SECONDS", 3600, 1, 30 * DAY),
+        retention: Some(Duration::from_secs(env.number("RETENTION_DAYS", 400, 0, 36_500) * DAY)).filter(|kept| !kept.is_zero()),
+        link_keys: match env.parse("LINK_KEYS", lookup("LINK_KEYS").unwrap_or_default()) {
+            Some(keys) => keys,
+            None => return Err(ConfigError(env.problems)),
+        },
+    };
+    env.finish(policy)
+}
+
+/// Reads variables and collects what is wrong with them.
+struct Env<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<String>,
+}
+
+impl<'a> Env<'a> {
+    fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { lookup, problems: Vec::new() }
+    }
+
+    /// The variable, unless it is absent or empty.
+    fn get(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.trim().is_empty())
+    }
+
+    fn required(&mut self, name: &str) -> String {
+        self.get(name).unwrap_or_else(|| {
+            self.problems.push(format!("{name} must be set"));
+            String::new()
+        })
+    }
+
+    fn text(&self, name: &str, default: &str) -> String {
+        self.get(name).unwrap_or_else(|| default.to_owned())
+    }
+
+    fn number(&mut self, name: &str, default: u64, least: u64, most: u64) -> u64 {
+        let Some(text) = self.get(name) else { return default };
+        match text.trim().parse() {
+            Ok(number) if (least..=most).contains(&number) => number,
+            _ => {
+                self.problems.push(format!("{name} must be an integer from {least} to {most}, not '{text}'"));
+                default
+            }
+        }
+    }
+
+    fn seconds(&mut self, name: &str, default: u64, least: u64, most: u64) -> Duration {
+        Duration::from_secs(self.number(name, default, least, most))
+    }
+
+    fn parsed<T: FromStr<Err: fmt::Display> + Default>(&mut self, name: &str, default: &str) -> T {
+        let text = self.text(name, default);
+        self.parse(name, text).unwrap_or_default()
+    }
+
+    fn parse<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, text: String) -> Option<T> {
+        text.parse().map_err(|error| self.problems.push(format!("{name}: {error}"))).ok()
+    }
+
+    fn finish<T>(self, value: T) -> Result<T, ConfigError> {
+        if self.problems.is_empty() { Ok(value) } else { Err(ConfigError(self.problems)) }
+    }
+}

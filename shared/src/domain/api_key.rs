@@ -1,0 +1,169 @@
+//! API keys: `ik_live_{account}_{id}_{secret}_{check}`.
+//!
+//! The fixed prefix lets secret scanners find a leaked key, the checksum lets a mistyped one be refused without a read.
+//! Account and id only say where the stored record lies; what a key may do is in the record, which holds a hash of the
+//! secret. The secret has 256 bits, so a fast hash is the right one.
+
+use std::{fmt, str::FromStr};
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::{
+    account::AccountId,
+    principal::Principal,
+    role::{RoleId, Roles},
+    text::{BASE62, Malformed, random_base62},
+    time::Timestamp,
+    urn::Urns,
+};
+
+const PREFIX: &str = "ik_live";
+const ID_LENGTH: usize = 12;
+const SECRET_LENGTH: usize = 43;
+const CHECK_LENGTH: usize = 6;
+
+/// The part of a key that names its record: twelve base-62 characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ApiKeyId(Box<str>);
+
+impl ApiKeyId {
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ApiKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for ApiKeyId {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        if is_base62(text, ID_LENGTH) {
+            Ok(Self(text.into()))
+        } else {
+            Err(Malformed(format!("an API key's id has exactly {ID_LENGTH} letters and digits")))
+        }
+    }
+}
+
+/// SHA-256 of a key's secret; the only trace of it that is stored.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SecretHash(pub [u8; 32]);
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash(***)")
+    }
+}
+
+/// A key as a caller presents it: well-formed, not yet known to be anybody's.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    account: AccountId,
+    id: ApiKeyId,
+    hash: SecretHash,
+}
+
+impl ApiKey {
+    /// Where the record lies: the account that the key claims.
+    #[must_use]
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// Where the record lies: the id that the key claims.
+    #[must_use]
+    pub fn id(&self) -> &ApiKeyId {
+        &self.id
+    }
+
+    /// A new key for an account: the text to hand over, once, and what there is to store of it.
+    #[must_use]
+    pub fn generate(account: &AccountId) -> (String, Self) {
+        let id = ApiKeyId(random_base62(ID_LENGTH).into());
+        let secret = random_base62(SECRET_LENGTH);
+        let body = format!("{PREFIX}_{account}_{id}_{secret}");
+        let text = format!("{body}_{}", checksum(&body));
+        (text, Self { account: account.clone(), id, hash: hash(&secret) })
+    }
+}
+
+impl FromStr for ApiKey {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let malformed = || Malformed("this is not an API key of this service: is it cut off or mistyped?".to_owned());
+        let (body, check) = text.rsplit_once('_').ok_or_else(malformed)?;
+        let rest = body.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix('_')).ok_or_else(malformed)?;
+        let mut parts = rest.split('_');
+        let (Some(account), Some(id), Some(secret), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+            return Err(malformed());
+        };
+        if !is_base62(secret, SECRET_LENGTH) || check != checksum(body) {
+            return Err(malformed());
+        }
+        Ok(Self { account: account.parse().map_err(|_| malformed())?, id: id.parse().map_err(|_| malformed())?, hash: hash(secret) })
+    }
+}
+
+/// What is stored of a key.
+#[derive(Debug, Clone)]
+pub struct ApiKeyRecord {
+    /// The account that the key acts for.
+    pub account: AccountId,
+    /// The key's id.
+    pub id: ApiKeyId,
+    /// SHA-256 of its secret.
+    pub hash: SecretHash,
+    /// The role that it acts with.
+    pub role: RoleId,
+    /// What its owner calls it.
+    pub name: Option<String>,
+    /// Whether it may be used; a disabled key stays disabled.
+    pub enabled: bool,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it stops working, if ever.
+    pub expiry: Option<Timestamp>,
+}
+
+impl ApiKeyRecord {
+    /// The record of a key just generated.
+    #[must_use]
+    pub fn new(key: &ApiKey, role: RoleId, name: Option<String>, created: Timestamp, expiry: Option<Timestamp>) -> Self {
+        Self { account: key.account.clone(), id: key.id.clone(), hash: key.hash, role, name, enabled: true, created, expiry }
+    }
+
+    /// The caller that `key` stands for, or `None` when the secret is another, the key is disabled or has expired.
+    /// The secret is compared in constant time.
+    #[must_use]
+    pub fn verify(&self, key: &ApiKey, now: Timestamp, roles: &Roles, urns: &Urns) -> Option<Principal> {
+        let same = bool::from(self.hash.0.ct_eq(&key.hash.0)) && self.account == key.account && self.id == key.id;
+        let alive = self.enabled && self.expiry.is_none_or(|expiry| now < expiry);
+        (same && alive).then(|| {
+            let urn = urns.api_key(&self.account, self.id.as_str());
+            Principal::new(self.account.clone(), urn, self.role.clone(), roles.get(&self.role))
+        })
+    }
+}
+
+fn is_base62(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+fn hash(secret: &str) -> SecretHash {
+    SecretHash(Sha256::digest(secret).into())
+}
+
+/// Six characters that tell a damaged key from a whole one. No secret: anybody may compute it.
+fn checksum(body: &str) -> String {
+    let digest = Sha256::digest(body);
+    digest.iter().take(CHECK_LENGTH).map(|byte| char::from(BASE62[usize::from(byte % 62)])).collect()
+}

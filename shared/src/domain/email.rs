@@ -1,0 +1,102 @@
+//! E-mail addresses: kept as typed for display, compared in one normal form.
+//!
+//! The normal form is trimmed, lower-cased, and its domain is IDNA ASCII (UTS 46, non-transitional, STD3). No provider's
+//! private rules are applied: `a.b@gmail.com` and `ab@gmail.com` are two addresses.
+
+use std::{fmt, str::FromStr};
+
+use idna::{
+    AsciiDenyList,
+    uts46::{DnsLength, Hyphens, Uts46},
+};
+
+use super::text::{Malformed, excerpt};
+
+/// A mailbox that mail could be delivered to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Email {
+    typed: String,
+    normalised: NormalisedEmail,
+}
+
+/// The form that identity, uniqueness and filters use.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NormalisedEmail(String);
+
+impl Email {
+    /// As the caller wrote it.
+    #[must_use]
+    pub fn typed(&self) -> &str {
+        &self.typed
+    }
+
+    /// The form for comparisons.
+    #[must_use]
+    pub fn normalised(&self) -> &NormalisedEmail {
+        &self.normalised
+    }
+}
+
+impl NormalisedEmail {
+    /// The normal form as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Shows no person: addresses must not reach a log.
+impl fmt::Debug for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.normalised, f)
+    }
+}
+
+/// Shows no person: addresses must not reach a log.
+impl fmt::Debug for NormalisedEmail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Email(***)")
+    }
+}
+
+impl FromStr for Email {
+    type Err = Malformed;
+
+    fn from_str(typed: &str) -> Result<Self, Malformed> {
+        let wrong = |why: &str| Malformed(format!("'{}' is not an e-mail address{why}", excerpt(typed)));
+        if !(3..=254).contains(&typed.chars().count()) {
+            return Err(wrong(": it must have 3 to 254 characters"));
+        }
+        if typed.chars().any(char::is_control) {
+            return Err(wrong(": it contains a control character"));
+        }
+        let Some((local, domain)) = typed.trim().rsplit_once('@') else {
+            return Err(wrong(""));
+        };
+        if !is_dot_atom(local) {
+            return Err(wrong(": the part before the @ must be 1 to 64 ASCII letters, digits, dots or !#$%&'*+-/=?^_`{|}~"));
+        }
+        let domain = ascii_domain(domain).ok_or_else(|| wrong(": the part after the @ is not a domain name that can receive mail"))?;
+        let normalised = format!("{}@{domain}", local.to_ascii_lowercase());
+        if normalised.len() > 254 {
+            return Err(wrong(": it must have 3 to 254 characters, its domain in ASCII form"));
+        }
+        Ok(Self { typed: typed.to_owned(), normalised: NormalisedEmail(normalised) })
+    }
+}
+
+/// RFC 5322's dot-atom, in ASCII: SES delivers to no other local part, and quoting only serves to confuse parsers.
+fn is_dot_atom(local: &str) -> bool {
+    local.len() <= 64
+        && local
+            .split('.')
+            .all(|atom| !atom.is_empty() && atom.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b)))
+}
+
+/// The domain in lower-case IDNA ASCII: at least two labels, the last not a number.
+fn ascii_domain(domain: &str) -> Option<String> {
+    let ascii = Uts46::new().to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify).ok()?;
+    let (_, top) = ascii.rsplit_once('.')?;
+    let numeric = top.bytes().all(|b| b.is_ascii_digit());
+    (!numeric).then(|| ascii.into_owned())
+}

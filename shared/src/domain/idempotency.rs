@@ -1,0 +1,107 @@
+//! Idempotency keys: the same key with the same request has one effect and one answer.
+
+use std::{fmt, fmt::Write as _, str::FromStr};
+
+use sha2::{Digest, Sha256};
+
+use super::{principal::Principal, text::Malformed};
+
+/// 1 to 255 printable ASCII characters, chosen by the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl FromStr for IdempotencyKey {
+    type Err = Malformed;
+
+    /// With or without the double quotes of a structured-field string. Several header lines arrive joined by commas, so
+    /// a comma outside of quotes means more than one key.
+    fn from_str(header: &str) -> Result<Self, Malformed> {
+        let text = header.trim_matches([' ', '\t']);
+        let key = match text.strip_prefix('"') {
+            Some(quoted) => unquote(quoted)?,
+            None if text.contains([',', '"']) => return Err(Malformed("send one key, in double quotes if it contains a comma".to_owned())),
+            None => text.to_owned(),
+        };
+        let printable = key.bytes().all(|b| (b' '..=b'~').contains(&b));
+        if (1..=255).contains(&key.len()) && printable {
+            Ok(Self(key))
+        } else {
+            Err(Malformed("a key has 1 to 255 printable ASCII characters".to_owned()))
+        }
+    }
+}
+
+/// The text up to the closing quote, which must be the end.
+fn unquote(quoted: &str) -> Result<String, Malformed> {
+    let mut key = String::new();
+    let mut rest = quoted.chars();
+    loop {
+        match rest.next() {
+            Some('"') if rest.as_str().is_empty() => return Ok(key),
+            Some('"') | None => return Err(Malformed("send one key; a quoted key ends with its closing quote".to_owned())),
+            Some('\\') => match rest.next() {
+                Some(escaped @ ('"' | '\\')) => key.push(escaped),
+                _ => return Err(Malformed("in a quoted key only \\\" and \\\\ are escapes".to_owned())),
+            },
+            Some(c) => key.push(c),
+        }
+    }
+}
+
+/// What tells one kept answer from all others: who asked, by which route, with which key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeepId(String);
+
+impl KeepId {
+    /// Hashed, so that neither the key nor the caller can be read back.
+    #[must_use]
+    pub fn new(who: &Principal, route: &str, key: &IdempotencyKey) -> Self {
+        Self(hash_parts(&["idempotency", who.urn(), route, &key.0]))
+    }
+
+    /// 64 hex digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Identifies a validated request: equal exactly when everything that decides its effect is equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// From the parts of the validated request, in a fixed order.
+    #[must_use]
+    pub fn new(parts: &[&str]) -> Self {
+        Self(hash_parts(parts))
+    }
+
+    /// 64 hex digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An answer as it is kept and replayed: what the caller was told, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code of the first success.
+    pub status: u16,
+    /// Its body.
+    pub body: String,
+}
+
+/// SHA-256 in hex. Each part is preceded by its length, so that no two lists of parts read the same.
+fn hash_parts(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _: fmt::Result = write!(hex, "{byte:02x}");
+        hex
+    })
+}

@@ -1,0 +1,183 @@
+//! The invitation and its states.
+
+use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
+
+use super::{
+    account::AccountId,
+    email::Email,
+    id::InvitationId,
+    link::Link,
+    role::RoleId,
+    text::{Malformed, excerpt, random_base62},
+    time::Timestamp,
+};
+
+/// What a caller sees. `Expired` is never stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// Sent, and its expiry is after now.
+    Invited,
+    /// The invitee accepted.
+    Accepted,
+    /// The invitee declined.
+    Declined,
+    /// The account took it back.
+    Revoked,
+    /// Sent, and its expiry is not after now.
+    Expired,
+}
+
+impl State {
+    /// All of them, in the order the documentation lists them.
+    pub const ALL: [Self; 5] = [Self::Invited, Self::Accepted, Self::Declined, Self::Revoked, Self::Expired];
+
+    /// The name in requests and responses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Invited => "invited",
+            Self::Accepted => "accepted",
+            Self::Declined => "declined",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for State {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::as_str).join(", ");
+            Malformed(format!("'{}' is not a state: {names}", excerpt(text)))
+        })
+    }
+}
+
+/// How an invitation was closed for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// By the invitee.
+    Accepted,
+    /// By the invitee.
+    Declined,
+    /// By the account.
+    Revoked,
+}
+
+impl Closing {
+    /// The state that it leads to.
+    #[must_use]
+    pub fn state(self) -> State {
+        match self {
+            Self::Accepted => State::Accepted,
+            Self::Declined => State::Declined,
+            Self::Revoked => State::Revoked,
+        }
+    }
+}
+
+/// What is stored of the state: pending until closed. Whether a pending one has expired depends on the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Neither accepted, declined nor revoked.
+    Pending,
+    /// Closed, how and when.
+    Closed(Closing, Timestamp),
+}
+
+/// Names one logical operation, so that a write can tell its own effect from another's: 12 base-62 characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OperationId(pub String);
+
+impl OperationId {
+    /// A fresh one; 71 random bits.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(random_base62(12))
+    }
+}
+
+/// An invitation of one e-mail address to one account with one role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// Its id; the order of ids is the order of creation.
+    pub id: InvitationId,
+    /// The account that invites.
+    pub account: AccountId,
+    /// Who is invited.
+    pub email: Email,
+    /// The role that the account would give.
+    pub role: RoleId,
+    /// Open, or how it was closed.
+    pub status: Status,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub modified: Timestamp,
+    /// From this point on it cannot be accepted. Whole seconds.
+    pub expiry: Timestamp,
+    /// How long it lasts from a sending on; a resend starts it again.
+    pub lifetime: Duration,
+    /// When the last mail was asked for.
+    pub last_sent: Timestamp,
+    /// From this point on it may be sent again.
+    pub next_send: Timestamp,
+    /// How often it was sent, the first included.
+    pub sends: u32,
+    /// The link of the last sending; earlier ones are dead.
+    pub link: Link,
+    /// Grows by one with every change.
+    pub revision: u64,
+    /// The operations that made it what it is; their number is bounded by the number of sendings.
+    pub operations: BTreeSet<OperationId>,
+    /// The URN of who created it.
+    pub invited_by: String,
+}
+
+impl Invitation {
+    /// The state at a point in time.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> State {
+        match self.status {
+            Status::Closed(closing, _) => closing.state(),
+            Status::Pending if self.expiry > now => State::Invited,
+            Status::Pending => State::Expired,
+        }
+    }
+
+    /// The invitation after a revocation.
+    #[must_use]
+    pub fn revoked(&self, now: Timestamp, operation: OperationId) -> Self {
+        let mut after = self.touched(now, operation);
+        after.status = Status::Closed(Closing::Revoked, now);
+        after
+    }
+
+    /// The invitation after another sending with a new link.
+    #[must_use]
+    pub fn resent(&self, now: Timestamp, operation: OperationId, link: Link, cooldown: Duration) -> Self {
+        let mut after = self.touched(now, operation);
+        after.expiry = now.floor_to_second().plus(self.lifetime);
+        after.last_sent = now;
+        after.next_send = now.plus(cooldown);
+        after.sends += 1;
+        after.link = link;
+        after
+    }
+
+    fn touched(&self, now: Timestamp, operation: OperationId) -> Self {
+        let mut after = self.clone();
+        after.modified = now;
+        after.revision += 1;
+        after.operations.insert(operation);
+        after
+    }
+}

@@ -1,0 +1,232 @@
+//! What may happen to an invitation, and what a request does to it: one table.
+//!
+//! Everything here is total and pure. The store repeats each decision as a write condition.
+
+use std::time::Duration;
+
+use super::{
+    email::Email,
+    id::InvitationId,
+    invitation::{Invitation, OperationId, State, Status},
+    link::{LinkKeys, Nonce},
+    principal::Principal,
+    rejected::Rejected,
+    role::RoleId,
+    text::random_bytes,
+    time::Timestamp,
+};
+
+/// The shortest lifetime that a caller may ask for.
+pub const MIN_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// The limits on sending. Fixed by configuration for the life of a process.
+#[derive(Debug, Clone)]
+pub struct SendPolicy {
+    /// The lifetime of an invitation whose creator named no expiry.
+    pub lifetime: Duration,
+    /// The longest lifetime that a caller may ask for.
+    pub max_lifetime: Duration,
+    /// The pause between two sendings of one invitation.
+    pub cooldown: Duration,
+    /// How often one invitation may be sent, the first included.
+    pub max_sends: u32,
+    /// How many sendings an account has in a window.
+    pub quota: u32,
+    /// The length of a window.
+    pub quota_window: Duration,
+    /// How long closed and expired invitations are kept; `None` for ever.
+    pub retention: Option<Duration>,
+    /// Makes the secrets of links.
+    pub link_keys: LinkKeys,
+}
+
+/// A validated wish to invite.
+#[derive(Debug, Clone)]
+pub struct NewInvitation {
+    /// Whom.
+    pub email: Email,
+    /// As what.
+    pub role: RoleId,
+    /// Until when, if the caller says.
+    pub expiry: Option<Timestamp>,
+}
+
+/// What makes a sending unique: fixed for all attempts of one operation, so that it recognises its own effect.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// Its id.
+    pub id: OperationId,
+    /// The nonce of the link it would send.
+    pub nonce: Nonce,
+}
+
+impl Operation {
+    /// A fresh one.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self { id: OperationId::generate(), nonce: random_bytes() }
+    }
+}
+
+/// The invitation that `wish` creates at `now`.
+///
+/// # Errors
+/// [`Rejected::RoleNotGrantable`], [`Rejected::Expiry`].
+pub fn create(
+    who: &Principal,
+    wish: &NewInvitation,
+    id: InvitationId,
+    operation: &Operation,
+    now: Timestamp,
+    policy: &SendPolicy,
+) -> Result<Invitation, Rejected> {
+    grantable(who, &wish.role)?;
+    let lifetime = lifetime(wish.expiry, now, policy)?;
+    Ok(Invitation {
+        id,
+        account: who.account().clone(),
+        email: wish.email.clone(),
+        role: wish.role.clone(),
+        status: Status::Pending,
+        created: now,
+        modified: now,
+        expiry: now.floor_to_second().plus(lifetime),
+        lifetime,
+        last_sent: now,
+        next_send: now.plus(policy.cooldown),
+        sends: 1,
+        link: policy.link_keys.link(who.account(), id, 1, operation.nonce),
+        revision: 1,
+        operations: [operation.id.clone()].into(),
+        invited_by: who.urn().to_owned(),
+    })
+}
+
+/// The lifetime until the wanted expiry, counted in whole seconds as callers see them.
+fn lifetime(wanted: Option<Timestamp>, now: Timestamp, policy: &SendPolicy) -> Result<Duration, Rejected> {
+    let Some(wanted) = wanted else {
+        return Ok(policy.lifetime);
+    };
+    let start = now.floor_to_second();
+    let (earliest, latest) = (start.plus(MIN_LIFETIME), start.plus(policy.max_lifetime));
+    let wanted = wanted.floor_to_second();
+    if (earliest..=latest).contains(&wanted) { Ok(wanted.since(start)) } else { Err(Rejected::Expiry { wanted, earliest, latest }) }
+}
+
+/// One rule for everything that hands out or renews a role.
+fn grantable(who: &Principal, role: &RoleId) -> Result<(), Rejected> {
+    if who.may_grant(role) { Ok(()) } else { Err(Rejected::RoleNotGrantable { role: role.clone(), own: who.role_id().clone() }) }
+}
+
+/// What a caller asks of an existing invitation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// No body: send it again.
+    Resend,
+    /// `{"state": "invited"}`: see to it that it is open.
+    Invite,
+    /// `{"state": "revoked"}`: see to it that it is revoked.
+    Revoke,
+}
+
+impl Action {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Resend, Self::Invite, Self::Revoke];
+
+    /// Its name in logs and fingerprints.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Resend => "resend",
+            Self::Invite => "invite",
+            Self::Revoke => "revoke",
+        }
+    }
+}
+
+/// What an action comes to in a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It already is as wanted.
+    Nothing,
+    /// Close it.
+    Revoke,
+    /// Send it, with a new link.
+    Send,
+}
+
+/// The table of the contract: rows are actions, columns states.
+///
+/// # Errors
+/// [`Rejected::Closed`] for what can no longer change.
+pub fn step(state: State, action: Action) -> Result<Step, Rejected> {
+    use super::invitation::Closing;
+    match (state, action) {
+        (State::Invited | State::Expired, Action::Resend) | (State::Expired, Action::Invite) => Ok(Step::Send),
+        (State::Invited, Action::Invite) | (State::Revoked, Action::Revoke) => Ok(Step::Nothing),
+        (State::Invited | State::Expired, Action::Revoke) => Ok(Step::Revoke),
+        (State::Revoked, Action::Resend | Action::Invite) => Err(Rejected::Closed(Closing::Revoked)),
+        (State::Accepted, Action::Resend | Action::Invite | Action::Revoke) => Err(Rejected::Closed(Closing::Accepted)),
+        (State::Declined, Action::Resend | Action::Invite | Action::Revoke) => Err(Rejected::Closed(Closing::Declined)),
+    }
+}
+
+/// What an action makes of an invitation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing is to be written.
+    Nothing,
+    /// The invitation, revoked.
+    Revoked(Invitation),
+    /// The invitation, sent again.
+    Sent(Invitation),
+}
+
+/// What `action` makes of `before` at `now`.
+///
+/// # Errors
+/// [`Rejected::Closed`], [`Rejected::RoleNotGrantable`], [`Rejected::MaxSends`], [`Rejected::Cooldown`].
+pub fn modify(
+    who: &Principal,
+    before: &Invitation,
+    action: Action,
+    operation: &Operation,
+    now: Timestamp,
+    policy: &SendPolicy,
+) -> Result<Change, Rejected> {
+    match step(before.state(now), action)? {
+        Step::Nothing => Ok(Change::Nothing),
+        Step::Revoke => Ok(Change::Revoked(before.revoked(now, operation.id.clone()))),
+        Step::Send => {
+            grantable(who, &before.role)?;
+            // The limit that waiting cannot lift is told first.
+            if before.sends >= policy.max_sends {
+                return Err(Rejected::MaxSends { max: policy.max_sends });
+            }
+            if now < before.next_send {
+                return Err(Rejected::Cooldown { retry_after: before.next_send.seconds_from(now) });
+            }
+            let link = policy.link_keys.link(&before.account, before.id, before.link.version + 1, operation.nonce);
+            Ok(Change::Sent(before.resent(now, operation.id.clone(), link, policy.cooldown)))
+        }
+    }
+}
+
+/// The quota window that `now` falls into: when it began, and the refusal when it is used up.
+#[must_use]
+pub fn quota_window(now: Timestamp, policy: &SendPolicy) -> (Timestamp, Rejected) {
+    let length = i64::try_from(policy.quota_window.as_millis()).unwrap_or(i64::MAX).max(1);
+    let start = Timestamp::from_millis(now.as_millis() / length * length).unwrap_or(Timestamp::ZERO);
+    let end = start.plus(policy.quota_window);
+    (start, Rejected::Quota { limit: policy.quota, window: policy.quota_window, retry_after: end.seconds_from(now) })
+}
+
+/// When a row may be purged, counted from when it was closed or expires; `None` for never.
+#[must_use]
+pub fn purge_after(invitation: &Invitation, policy: &SendPolicy) -> Option<Timestamp> {
+    let end = match invitation.status {
+        Status::Pending => invitation.expiry,
+        Status::Closed(_, at) => at,
+    };
+    policy.retention.map(|retention| end.plus(retention))
+}

@@ -1,0 +1,29 @@
+//! The model: values that cannot be wrong and pure functions over them.
+//!
+//! There is no clock and no I/O in here; time and randomness come in as arguments.
+
+pub mod account;
+pub mod api_key;
+pub mod email;
+pub mod id;
+pub mod idempotency;
+pub mod invitation;
+pub mod lifecycle;
+pub mod link;
+pub mod page;
+pub mod principal;
+pub mod rejected;
+pub mod role;
+pub mod text;
+pub mod time;
+pub mod urn;
+
+pub use account::AccountId;
+pub use email::Email;
+pub use id::InvitationId;
+pub use invitation::{Invitation, State};
+pub use principal::Principal;
+pub use rejected::Rejected;
+pub use role::{Permission, RoleId, Roles};
+pub use time::Timestamp;
+pub use urn::Urns;

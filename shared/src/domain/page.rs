@@ -1,0 +1,201 @@
+//! Pages of a list: filters, the way through the table that serves them, and the cursor.
+//!
+//! A cursor is DynamoDB's `LastEvaluatedKey` with everything left out that the next request can put back: the partition
+//! comes from the principal, an index key's text from the filter. What remains is the id of the last row and, for a list
+//! by state, its time. The token is bound to account and filters by a digest, so a damaged or borrowed one is refused;
+//! the digest keeps no secret, because a forged token can do nothing that a query of the caller's own could not.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+
+use super::{
+    account::AccountId,
+    email::NormalisedEmail,
+    id::InvitationId,
+    invitation::{Invitation, State, Status},
+    role::RoleId,
+    text::Malformed,
+    time::Timestamp,
+};
+
+/// How many invitations a page holds at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(u8);
+
+impl Limit {
+    /// When the caller does not say.
+    pub const DEFAULT: Self = Self(25);
+    /// A greater wish is served as this.
+    pub const MAX: Self = Self(100);
+
+    /// The limit as a count.
+    #[must_use]
+    pub fn get(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl std::str::FromStr for Limit {
+    type Err = Malformed;
+
+    /// An integer of any size; 0 means the default.
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if !digits {
+            return Err(Malformed("expected an integer from 0 to 100; 0 means 25, more than 100 is served as 100".to_owned()));
+        }
+        Ok(match text.trim_start_matches('0') {
+            "" => Self::DEFAULT,
+            significant => significant.parse().ok().filter(|n| *n <= Self::MAX.0).map_or(Self::MAX, Self),
+        })
+    }
+}
+
+/// Which invitations a list shows: all that match every given part.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// In this state.
+    pub state: Option<State>,
+    /// Of this address.
+    pub email: Option<NormalisedEmail>,
+    /// With this role.
+    pub role: Option<RoleId>,
+}
+
+/// The one range of the table or of one index that serves a filter, in the order that callers see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Range<'a> {
+    /// All invitations, newest first.
+    All,
+    /// One address's, newest first.
+    Email(&'a NormalisedEmail),
+    /// One state's: `invited` by expiry, soonest first; the others by when they got there, latest first.
+    State(State),
+    /// One role's, newest first.
+    Role(&'a RoleId),
+}
+
+impl Filter {
+    /// The most selective range: e-mail, then state, then role.
+    #[must_use]
+    pub fn range(&self) -> Range<'_> {
+        match (&self.email, self.state, &self.role) {
+            (Some(email), _, _) => Range::Email(email),
+            (None, Some(state), _) => Range::State(state),
+            (None, None, Some(role)) => Range::Role(role),
+            (None, None, None) => Range::All,
+        }
+    }
+
+    /// Whether the range alone decides, so that every row in it matches.
+    #[must_use]
+    pub fn is_range_only(&self) -> bool {
+        let parts = [self.email.is_some(), self.state.is_some(), self.role.is_some()];
+        parts.into_iter().filter(|given| *given).count() <= 1
+    }
+
+    /// Whether an invitation matches, its state taken at `as_of`.
+    #[must_use]
+    pub fn matches(&self, invitation: &Invitation, as_of: Timestamp) -> bool {
+        self.state.is_none_or(|state| invitation.state(as_of) == state)
+            && self.email.as_ref().is_none_or(|email| invitation.email.normalised() == email)
+            && self.role.as_ref().is_none_or(|role| invitation.role == *role)
+    }
+
+    /// Whether membership depends on the time of reading.
+    fn depends_on_time(&self) -> bool {
+        matches!(self.state, Some(State::Invited | State::Expired))
+    }
+
+    fn digest(&self, account: &AccountId, payload: &[u8]) -> [u8; DIGEST] {
+        let state = self.state.map_or("", State::as_str);
+        let email = self.email.as_ref().map_or("", NormalisedEmail::as_str);
+        let role = self.role.as_ref().map_or("", RoleId::as_str);
+        let mut hasher = Sha256::new();
+        // No part can contain the separator.
+        hasher.update(format!("cursor\0{account}\0{state}\0{email}\0{role}\0"));
+        hasher.update(payload);
+        let mut digest = [0; DIGEST];
+        digest.copy_from_slice(&hasher.finalize()[..DIGEST]);
+        digest
+    }
+}
+
+/// Where a page ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// The last row of the page.
+    pub id: InvitationId,
+    /// Its time in the index by state; zero in every other range.
+    pub time: Timestamp,
+    /// The moment at which the walk began, which decides between `invited` and `expired` for all its pages: with a
+    /// moving one the cursor would fall out of the range it points into. Zero when the filter does not depend on it.
+    pub as_of: Timestamp,
+}
+
+const VERSION: u8 = 1;
+const DIGEST: usize = 16;
+const PAYLOAD: usize = 1 + 16 + 8 + 8;
+
+impl Cursor {
+    /// The longest token that is looked at.
+    pub const MAX_LENGTH: usize = 512;
+
+    /// The cursor after `last`, the last row of a page read at `as_of`.
+    #[must_use]
+    pub fn after(last: &Invitation, filter: &Filter, as_of: Timestamp) -> Self {
+        let time = match filter.range() {
+            Range::State(_) => index_time(last),
+            Range::All | Range::Email(_) | Range::Role(_) => Timestamp::ZERO,
+        };
+        let as_of = if filter.depends_on_time() { as_of } else { Timestamp::ZERO };
+        Self { id: last.id, time, as_of }
+    }
+
+    /// The opaque token for callers: 66 URL-safe characters.
+    #[must_use]
+    pub fn encode(&self, account: &AccountId, filter: &Filter) -> String {
+        let mut bytes = Vec::with_capacity(PAYLOAD + DIGEST);
+        bytes.push(VERSION);
+        bytes.extend(self.id.as_bytes());
+        bytes.extend(self.time.as_millis().to_be_bytes());
+        bytes.extend(self.as_of.as_millis().to_be_bytes());
+        let digest = filter.digest(account, &bytes);
+        bytes.extend(digest);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// The cursor in a token that was issued to `account` for `filter`.
+    ///
+    /// # Errors
+    /// [`Malformed`] for everything else, whatever is wrong with it.
+    pub fn decode(token: &str, account: &AccountId, filter: &Filter) -> Result<Self, Malformed> {
+        Self::parse(token, account, filter)
+            .ok_or_else(|| Malformed("this is not a 'next' of a list with these filters; start again without it".to_owned()))
+    }
+
+    fn parse(token: &str, account: &AccountId, filter: &Filter) -> Option<Self> {
+        if token.len() > Self::MAX_LENGTH {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (payload, digest) = bytes.split_at_checked(PAYLOAD)?;
+        if payload[0] != VERSION || digest != filter.digest(account, payload) {
+            return None;
+        }
+        Some(Self {
+            id: InvitationId::from_bytes(payload[1..17].try_into().ok()?),
+            time: Timestamp::from_millis(i64::from_be_bytes(payload[17..25].try_into().ok()?))?,
+            as_of: Timestamp::from_millis(i64::from_be_bytes(payload[25..33].try_into().ok()?))?,
+        })
+    }
+}
+
+/// What the index by state sorts by: a pending invitation's expiry, a closed one's closing time.
+#[must_use]
+pub fn index_time(invitation: &Invitation) -> Timestamp {
+    match invitation.status {
+        Status::Pending => invitation.expiry,
+        Status::Closed(_, at) => at,
+    }
+}

@@ -1,0 +1,87 @@
+//! Points in time: milliseconds since 1970, shown as RFC 3339 in UTC with whole seconds.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use super::text::{Malformed, excerpt};
+
+/// A point in time, in milliseconds since 1970-01-01T00:00:00Z; never negative, at most 13 digits (the year 2286), so
+/// that a zero-padded number sorts as a string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The latest point in time that a sort key can hold.
+    pub const MAX: Self = Self(9_999_999_999_999);
+    /// The earliest.
+    pub const ZERO: Self = Self(0);
+
+    /// From milliseconds since 1970; `None` outside of what the type holds.
+    #[must_use]
+    pub fn from_millis(millis: i64) -> Option<Self> {
+        (0..=Self::MAX.0).contains(&millis).then_some(Self(millis))
+    }
+
+    /// The system clock, now.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(Utc::now().timestamp_millis().clamp(0, Self::MAX.0))
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since 1970, rounded down.
+    #[must_use]
+    pub fn as_secs(self) -> i64 {
+        self.0 / 1000
+    }
+
+    /// The same point without its fraction of a second, which is how callers see it.
+    #[must_use]
+    pub fn floor_to_second(self) -> Self {
+        Self(self.as_secs() * 1000)
+    }
+
+    /// Later by `duration`, capped at [`Timestamp::MAX`].
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(millis).min(Self::MAX.0))
+    }
+
+    /// How long after `earlier` this is; zero when it is not after it.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
+    }
+
+    /// Whole seconds to wait from `now` until this point is reached: rounded up, at least 1.
+    #[must_use]
+    pub fn seconds_from(self, now: Self) -> u64 {
+        (self.since(now).as_millis() as u64).div_ceil(1000).max(1)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time: DateTime<Utc> = DateTime::from_timestamp_millis(self.0).unwrap_or_default();
+        f.write_str(&time.to_rfc3339_opts(SecondsFormat::Secs, true))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = Malformed;
+
+    /// Any RFC 3339 time; its offset is converted to UTC.
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        DateTime::parse_from_rfc3339(text)
+            .ok()
+            .and_then(|time| Self::from_millis(time.timestamp_millis()))
+            .ok_or_else(|| Malformed(format!("'{}' is not an RFC 3339 time such as 2030-06-21T09:01:12Z", excerpt(text))))
+    }
+}

@@ -1,0 +1,93 @@
+//! Creating an invitation: one transaction.
+//!
+//! Put the kept answer (only with a key) · take the address's lock · put the invitation · count the sending.
+
+use super::{
+    Failure, Keep, Outcome, Store, StoreError, item, keys,
+    lock::already_invited,
+    transaction::{Attempts, Condition, Part, Sent, Transaction},
+};
+use crate::domain::{
+    Invitation, InvitationId, Principal, Timestamp,
+    idempotency::Answer,
+    lifecycle::{self, NewInvitation, Operation, SendPolicy, quota_window},
+};
+
+impl Store {
+    /// Creates the invitation of `wish`. `render` makes the answer from the invitation and the time it was created at.
+    ///
+    /// # Errors
+    /// [`Rejected::RoleNotGrantable`], [`Rejected::Expiry`], [`Rejected::AlreadyInvited`], [`Rejected::Quota`],
+    /// [`Rejected::KeyReused`]; [`StoreError`] when the table fails.
+    pub async fn create(
+        &self,
+        who: &Principal,
+        wish: &NewInvitation,
+        policy: &SendPolicy,
+        keep: Option<&Keep>,
+        render: impl Fn(&Invitation, Timestamp) -> Answer,
+    ) -> Result<Outcome, Failure> {
+        let result = self.try_create(who, wish, policy, keep, render).await;
+        self.recalled(who, keep, result).await
+    }
+
+    async fn try_create(
+        &self,
+        who: &Principal,
+        wish: &NewInvitation,
+        policy: &SendPolicy,
+        keep: Option<&Keep>,
+        render: impl Fn(&Invitation, Timestamp) -> Answer,
+    ) -> Result<Outcome, Failure> {
+        // One id and one operation for all attempts: that is how the operation recognises what an earlier one did.
+        let id = self.ids.next(self.now());
+        let operation = Operation::generate();
+        let mut attempts = Attempts::start();
+        loop {
+            let now = self.now();
+            let invitation = lifecycle::create(who, wish, id, &operation, now, policy)?;
+            let outcome = |invitation: &Invitation| Outcome { answer: render(invitation, now), id, replayed: false };
+            let created = outcome(&invitation);
+
+            let mut transaction = Transaction::default();
+            if let Some(keep) = keep {
+                self.keep(&mut transaction, who, keep, &created, now)?;
+            }
+            self.take_lock(&mut transaction, who, &invitation, now);
+            let row = item::to_row(keys::partition(who), &invitation, policy)?;
+            transaction.put(self, Part::Invitation, row, Condition::new("attribute_not_exists(#pk)", []));
+            self.charge(&mut transaction, who, now, policy);
+
+            match self.send(transaction).await? {
+                Sent::Committed => return Ok(created),
+                Sent::Busy(error) => attempts.pause(error).await?,
+                Sent::Unknown(error) => {
+                    let stored = self.own_effect(who, id, &operation).await.ok_or(error)?;
+                    return Ok(outcome(&original(stored, invitation)));
+                }
+                Sent::Refused(Part::Invitation, row) => {
+                    let stored = item::from_row(row.unwrap_or_default())?;
+                    if !stored.operations.contains(&operation.id) {
+                        return Err(StoreError::Defect { cause: format!("the fresh id {id} is taken") }.into());
+                    }
+                    return Ok(outcome(&original(stored, invitation)));
+                }
+                Sent::Refused(Part::Kept, row) => return self.replay(keep, row),
+                Sent::Refused(Part::Lock, row) => return Err(already_invited(row)?.into()),
+                Sent::Refused(Part::Quota, _) => return Err(quota_window(now, policy).1.into()),
+            }
+        }
+    }
+
+    /// The invitation as it is now, if `operation` is among those that made it. After an unknown outcome, an error says no
+    /// more than the outcome did.
+    pub(super) async fn own_effect(&self, who: &Principal, id: InvitationId, operation: &Operation) -> Option<Invitation> {
+        let stored = self.get(who, id).await.ok().flatten()?;
+        stored.operations.contains(&operation.id).then_some(stored)
+    }
+}
+
+/// What the operation wrote: the stored invitation unless others have changed it since, else what was last sent.
+pub(super) fn original(stored: Invitation, sent: Invitation) -> Invitation {
+    if stored.revision == sent.revision { stored } else { sent }
+}

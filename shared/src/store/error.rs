@@ -1,0 +1,111 @@
+//! What can go wrong with the table, and how the SDK's errors are told apart.
+
+use std::{error::Error, fmt};
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+
+use crate::domain::Rejected;
+
+/// The table did not do what was asked. Never says that something is absent: that is an answer, not an error.
+#[derive(Debug)]
+pub enum StoreError {
+    /// Throttled, unreachable, too slow or contended; the same request may succeed in a moment.
+    Unavailable {
+        /// The chain of causes, for the log.
+        cause: String,
+    },
+    /// A row cannot be read.
+    Corrupt {
+        /// The row's sort key.
+        key: String,
+        /// What is wrong with which attribute.
+        problem: String,
+    },
+    /// Our own fault: no such table, not permitted, an invalid request.
+    Defect {
+        /// The chain of causes, for the log.
+        cause: String,
+    },
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable { cause } => write!(f, "DynamoDB is not available: {cause}"),
+            Self::Corrupt { key, problem } => write!(f, "the row {key} cannot be read: {problem}"),
+            Self::Defect { cause } => write!(f, "DynamoDB refused the request: {cause}"),
+        }
+    }
+}
+
+impl Error for StoreError {}
+
+/// Why an operation on the table has no answer to give.
+#[derive(Debug)]
+pub enum Failure {
+    /// The model refuses.
+    Rejected(Rejected),
+    /// The table failed.
+    Store(StoreError),
+}
+
+impl From<Rejected> for Failure {
+    fn from(rejected: Rejected) -> Self {
+        Self::Rejected(rejected)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What an SDK error says about the request that it answers.
+pub(super) enum Verdict {
+    /// It was not carried out, and may be sent again.
+    NotDone,
+    /// It may have been carried out.
+    Unknown,
+    /// It was not carried out, and never will be.
+    Never,
+}
+
+/// Sorts an SDK error by what it says about the effect of the request.
+pub(super) fn verdict<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Verdict {
+    match error {
+        SdkError::ConstructionFailure(_) => Verdict::Never,
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => Verdict::Unknown,
+        SdkError::ServiceError(context) => match context.err().code() {
+            Some(
+                "ProvisionedThroughputExceededException"
+                | "RequestLimitExceeded"
+                | "ThrottlingException"
+                | "Throttling"
+                | "TransactionConflictException",
+            ) => Verdict::NotDone,
+            Some("TransactionInProgressException") => Verdict::Unknown,
+            _ if context.raw().status().is_server_error() => Verdict::Unknown,
+            _ => Verdict::Never,
+        },
+        _ => Verdict::Unknown,
+    }
+}
+
+/// The error of a read, or of a write that has no other way to find out.
+pub(super) fn failed<E>(error: SdkError<E, HttpResponse>) -> StoreError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let cause = describe(&error);
+    match verdict(&error) {
+        Verdict::NotDone | Verdict::Unknown => StoreError::Unavailable { cause },
+        Verdict::Never => StoreError::Defect { cause },
+    }
+}
+
+/// The whole chain of causes; an SDK error's plain text says next to nothing.
+pub(super) fn describe<E: Error>(error: E) -> String {
+    DisplayErrorContext(error).to_string()
+}

@@ -1,0 +1,134 @@
+//! Kept answers: written in the same transaction as their effect, replayed for 24 hours.
+//!
+//! There is no "in progress": before the transaction there is no record, after it there is the answer.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Failure, Store, StoreError,
+    item::{self, Row},
+    keys,
+    transaction::{Condition, Part, Transaction},
+};
+use crate::domain::{
+    InvitationId, Principal, Rejected, Timestamp,
+    idempotency::{Answer, Fingerprint, KeepId},
+};
+
+/// How long an answer is kept.
+const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// A caller's wish that the answer be kept.
+#[derive(Debug, Clone)]
+pub struct Keep {
+    /// What tells this answer from all others.
+    pub id: KeepId,
+    /// What the request must be for the answer to be replayed.
+    pub fingerprint: Fingerprint,
+}
+
+/// What an operation answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The answer for the caller.
+    pub answer: Answer,
+    /// The invitation that it is about.
+    pub id: InvitationId,
+    /// Whether it was given before.
+    pub replayed: bool,
+}
+
+/// The attributes of a kept answer.
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptItem {
+    pk: String,
+    sk: String,
+    /// Fingerprint of the request.
+    fp: String,
+    status: u16,
+    body: String,
+    inv: String,
+    exp: i64,
+    ttl: i64,
+}
+
+impl Store {
+    /// Adds the answer to the transaction of its effect. Refused while an earlier answer is kept under the same key.
+    pub(super) fn keep(
+        &self,
+        transaction: &mut Transaction,
+        who: &Principal,
+        keep: &Keep,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let until = now.plus(KEPT_FOR);
+        let row = serde_dynamo::to_item(KeptItem {
+            pk: keys::partition(who),
+            sk: keys::kept(&keep.id),
+            fp: keep.fingerprint.as_str().to_owned(),
+            status: outcome.answer.status,
+            body: outcome.answer.body.clone(),
+            inv: outcome.id.to_string(),
+            exp: until.as_millis(),
+            ttl: until.as_secs(),
+        })
+        .map_err(|error| StoreError::Defect { cause: error.to_string() })?;
+        let absent_or_over = Condition::new("attribute_not_exists(#pk) OR #exp <= :now", [(":now", number(now))]);
+        transaction.put(self, Part::Kept, row, absent_or_over);
+        Ok(())
+    }
+
+    /// The answer in a kept row, if it was given to the same request.
+    pub(super) fn replay(&self, keep: Option<&Keep>, row: Option<Row>) -> Result<Outcome, Failure> {
+        let item: KeptItem = item::read(row.unwrap_or_default())?;
+        if keep.is_none_or(|keep| item.fp != keep.fingerprint.as_str()) {
+            return Err(Rejected::KeyReused.into());
+        }
+        let corrupt = || StoreError::Corrupt { key: item.sk.clone(), problem: "inv is not an invitation id".to_owned() };
+        Ok(Outcome {
+            id: item.inv.parse().map_err(|_| corrupt())?,
+            answer: Answer { status: item.status, body: item.body },
+            replayed: true,
+        })
+    }
+
+    /// The answer kept under a key, if any, as the answer to this request.
+    pub(super) async fn recall(&self, who: &Principal, keep: &Keep) -> Result<Option<Outcome>, Failure> {
+        match self.read_row(keys::key(who, keys::kept(&keep.id))).await? {
+            Some(row) if kept_until(&row).is_none_or(|until| until > self.now()) => self.replay(Some(keep), Some(row)).map(Some),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// A refusal may be the consequence of this very request's earlier success: then that is the answer. A caller who has
+    /// lost the right to grant gets no answer from the time when he had it.
+    pub(super) async fn recalled(
+        &self,
+        who: &Principal,
+        keep: Option<&Keep>,
+        result: Result<Outcome, Failure>,
+    ) -> Result<Outcome, Failure> {
+        let (rejected, keep) = match (result, keep) {
+            (Err(Failure::Rejected(rejected)), Some(keep)) => (rejected, keep),
+            (result, _) => return result,
+        };
+        if matches!(rejected, Rejected::KeyReused | Rejected::RoleNotGrantable { .. }) {
+            return Err(rejected.into());
+        }
+        self.recall(who, keep).await?.ok_or(rejected.into())
+    }
+}
+
+/// The row's `exp`, if it can be read; [`replay`] says what is wrong if not.
+fn kept_until(row: &Row) -> Option<Timestamp> {
+    row.get("exp")?.as_n().ok()?.parse().ok().and_then(Timestamp::from_millis)
+}
+
+/// A point in time as an attribute.
+pub(super) fn number(time: Timestamp) -> AttributeValue {
+    AttributeValue::N(time.as_millis().to_string())
+}

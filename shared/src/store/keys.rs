@@ -1,0 +1,213 @@
+//! Every key string of the table, and nothing else makes one.
+//!
+//! | item | pk | sk |
+//! |---|---|---|
+//! | invitation | `A#{account}` | `I#{id}` |
+//! | open-invitation lock | `A#{account}` | `P#{normalised e-mail}` |
+//! | kept answer of an idempotency key | `A#{account}` | `K#{hash}` |
+//! | send quota | `A#{account}` | `Q#{start of the window}` |
+//! | API key | `KEYS#{account}` | `{key id}` |
+//!
+//! Parts that are sorted by have a fixed width.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::domain::{
+    AccountId, InvitationId, Principal, RoleId, State, Timestamp,
+    api_key::ApiKeyId,
+    email::NormalisedEmail,
+    idempotency::KeepId,
+    invitation::{Closing, Invitation, Status},
+    page::{Cursor, Range, index_time},
+};
+
+/// The partition key's attribute.
+pub const PK: &str = "pk";
+/// The sort key's attribute.
+pub const SK: &str = "sk";
+/// What every invitation's sort key starts with.
+pub const INVITATION_PREFIX: &str = "I#";
+
+/// An item's primary key, or an index position when it has a third attribute.
+pub type Key = HashMap<String, AttributeValue>;
+
+/// The partition of all of an account's data. A caller's account is the only one that ever gets here.
+#[must_use]
+pub fn partition(who: &Principal) -> String {
+    account_partition(who.account())
+}
+
+fn account_partition(account: &AccountId) -> String {
+    format!("A#{account}")
+}
+
+/// The primary key of one item of the caller's account.
+#[must_use]
+pub fn key(who: &Principal, sk: String) -> Key {
+    primary(partition(who), sk)
+}
+
+fn primary(pk: String, sk: String) -> Key {
+    HashMap::from([(PK.to_owned(), AttributeValue::S(pk)), (SK.to_owned(), AttributeValue::S(sk))])
+}
+
+/// An invitation's sort key.
+#[must_use]
+pub fn invitation(id: InvitationId) -> String {
+    format!("{INVITATION_PREFIX}{id}")
+}
+
+/// The id in an invitation's sort key.
+#[must_use]
+pub fn parse_invitation(sk: &str) -> Option<InvitationId> {
+    sk.strip_prefix(INVITATION_PREFIX)?.parse().ok()
+}
+
+/// The account in the partition key of an account's data.
+#[must_use]
+pub fn parse_partition(pk: &str) -> Option<AccountId> {
+    pk.strip_prefix("A#")?.parse().ok()
+}
+
+/// The sort key of the lock that an address's open invitation holds.
+#[must_use]
+pub fn lock(email: &NormalisedEmail) -> String {
+    format!("P#{}", email.as_str())
+}
+
+/// The sort key of a kept answer.
+#[must_use]
+pub fn kept(id: &KeepId) -> String {
+    format!("K#{}", id.as_str())
+}
+
+/// The sort key of a quota window's counter.
+#[must_use]
+pub fn quota(window: Timestamp) -> String {
+    format!("Q#{:013}", window.as_millis())
+}
+
+/// The partition of an account's API keys, apart from its data.
+#[must_use]
+pub fn api_key_partition(account: &AccountId) -> String {
+    format!("KEYS#{account}")
+}
+
+/// The account in the partition key of an account's API keys.
+#[must_use]
+pub fn parse_api_key_partition(pk: &str) -> Option<AccountId> {
+    pk.strip_prefix("KEYS#")?.parse().ok()
+}
+
+/// An API key's primary key.
+#[must_use]
+pub fn api_key(account: &AccountId, id: &ApiKeyId) -> Key {
+    primary(api_key_partition(account), id.to_string())
+}
+
+/// The local indexes. Each is named like its sort attribute.
+pub mod index {
+    /// By state and time.
+    pub const BY_STATE: &str = "by_state";
+    /// By normalised address.
+    pub const BY_EMAIL: &str = "by_email";
+    /// By role.
+    pub const BY_ROLE: &str = "by_role";
+}
+
+/// What an invitation's `by_state` says: pending ones sort by expiry, closed ones by when they were closed.
+#[must_use]
+pub fn by_state(invitation: &Invitation) -> String {
+    let status = match invitation.status {
+        Status::Pending => PENDING,
+        Status::Closed(closing, _) => closed(closing),
+    };
+    state_position(status, index_time(invitation), invitation.id)
+}
+
+/// What an invitation's `by_email` says.
+#[must_use]
+pub fn by_email(email: &NormalisedEmail, id: InvitationId) -> String {
+    format!("{}#{id}", email.as_str())
+}
+
+/// What an invitation's `by_role` says.
+#[must_use]
+pub fn by_role(role: &RoleId, id: InvitationId) -> String {
+    format!("{role}#{id}")
+}
+
+/// How a pending invitation's status is stored.
+pub const PENDING: &str = "pending";
+
+/// How a closed invitation's status is stored.
+#[must_use]
+pub fn closed(closing: Closing) -> &'static str {
+    closing.state().as_str()
+}
+
+fn state_position(status: &str, time: Timestamp, id: InvitationId) -> String {
+    format!("{status}#{:013}#{id}", time.as_millis())
+}
+
+/// A query's range: the index, its sort attribute, the bounds (inclusive), and the direction.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// `None` for the table itself.
+    pub index: Option<&'static str>,
+    /// The attribute that the range is over.
+    pub attribute: &'static str,
+    /// The least value.
+    pub from: String,
+    /// The greatest value.
+    pub to: String,
+    /// Whether the least comes first.
+    pub ascending: bool,
+}
+
+/// The bounds of a range, `invited` and `expired` separated at `as_of`.
+#[must_use]
+pub fn bounds(range: Range<'_>, as_of: Timestamp) -> Bounds {
+    // '$' follows '#', and '~' follows everything that an id or a number is made of.
+    let under =
+        |index, prefix: String| Bounds { index: Some(index), attribute: index, from: prefix.clone(), to: prefix + "~", ascending: false };
+    match range {
+        Range::All => {
+            Bounds { index: None, attribute: SK, from: INVITATION_PREFIX.to_owned(), to: format!("{INVITATION_PREFIX}~"), ascending: false }
+        }
+        Range::Email(email) => under(index::BY_EMAIL, format!("{}#", email.as_str())),
+        Range::Role(role) => under(index::BY_ROLE, format!("{role}#")),
+        Range::State(state @ (State::Accepted | State::Declined | State::Revoked)) => under(index::BY_STATE, format!("{state}#")),
+        // Expired means `expiry <= as_of`: the two ranges meet at as_of's own millisecond.
+        Range::State(State::Expired) => {
+            Bounds { to: format!("{PENDING}#{:013}#~", as_of.as_millis()), ..under(index::BY_STATE, format!("{PENDING}#")) }
+        }
+        Range::State(State::Invited) => Bounds {
+            from: format!("{PENDING}#{:013}#~", as_of.as_millis()),
+            ascending: true,
+            ..under(index::BY_STATE, format!("{PENDING}#"))
+        },
+    }
+}
+
+/// The `ExclusiveStartKey` that a cursor stands for: the last row's key in the caller's own partition.
+#[must_use]
+pub fn start_key(who: &Principal, range: Range<'_>, cursor: &Cursor) -> Key {
+    let mut start = key(who, invitation(cursor.id));
+    let position = match range {
+        Range::All => return start,
+        Range::Email(email) => (index::BY_EMAIL, by_email(email, cursor.id)),
+        Range::Role(role) => (index::BY_ROLE, by_role(role, cursor.id)),
+        Range::State(state) => {
+            let status = match state {
+                State::Invited | State::Expired => PENDING,
+                State::Accepted | State::Declined | State::Revoked => state.as_str(),
+            };
+            (index::BY_STATE, state_position(status, cursor.time, cursor.id))
+        }
+    };
+    start.insert(position.0.to_owned(), AttributeValue::S(position.1));
+    start
+}

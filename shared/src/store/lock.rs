@@ -1,0 +1,47 @@
+//! The lock that an open invitation holds on its address.
+//!
+//! It is a fence, not only a uniqueness constraint: an invitation that has lost its lock has expired, whatever its own row
+//! and the clocks say.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::{
+    Store, StoreError,
+    idempotency::number,
+    item::Row,
+    keys,
+    transaction::{Condition, Part, Transaction},
+};
+use crate::domain::{Invitation, InvitationId, Principal, Rejected, Timestamp};
+
+impl Store {
+    /// Takes the lock, or keeps it until the invitation's new expiry. Refused while another open invitation holds it.
+    pub(super) fn take_lock(&self, transaction: &mut Transaction, who: &Principal, invitation: &Invitation, now: Timestamp) {
+        let id = AttributeValue::S(invitation.id.to_string());
+        let mut row: Row = keys::key(who, keys::lock(invitation.email.normalised()));
+        row.extend(HashMap::from([
+            ("inv".to_owned(), id.clone()),
+            ("exp".to_owned(), number(invitation.expiry)),
+            ("ttl".to_owned(), AttributeValue::N(invitation.expiry.as_secs().to_string())),
+        ]));
+        let free = Condition::new("attribute_not_exists(#pk) OR #inv = :inv OR #exp <= :now", [(":inv", id), (":now", number(now))]);
+        transaction.put(self, Part::Lock, row, free);
+    }
+
+    /// Gives the lock up. Refused when the invitation does not hold it.
+    pub(super) fn release_lock(&self, transaction: &mut Transaction, who: &Principal, invitation: &Invitation) {
+        let id = AttributeValue::S(invitation.id.to_string());
+        let mine = Condition::new("#inv = :inv", [(":inv", id)]);
+        transaction.delete(self, Part::Lock, keys::key(who, keys::lock(invitation.email.normalised())), mine);
+    }
+}
+
+/// The refusal for an address whose lock another invitation holds: it names that one.
+pub(super) fn already_invited(row: Option<Row>) -> Result<Rejected, StoreError> {
+    let holder = row.as_ref().and_then(|row| row.get("inv")?.as_s().ok()?.parse::<InvitationId>().ok());
+    holder
+        .map(|open| Rejected::AlreadyInvited { open })
+        .ok_or_else(|| StoreError::Corrupt { key: "P#…".to_owned(), problem: "inv is not an invitation id".to_owned() })
+}

@@ -1,0 +1,68 @@
+//! The table: one function per access pattern, each one transaction or one read.
+//!
+//! - [`keys`] makes every key string, [`item`] turns rows into domain values and back.
+//! - [`transaction`] sends a transaction and says what became of it; [`create`] and [`modify`] are its two users.
+//! - Every function takes the [`Principal`](crate::domain::Principal) whose partition it may touch.
+
+mod api_keys;
+mod client;
+mod create;
+mod error;
+mod idempotency;
+pub mod item;
+pub mod keys;
+mod lock;
+mod modify;
+mod quota;
+mod read;
+mod transaction;
+
+use std::{fmt, sync::Arc};
+
+use aws_sdk_dynamodb::Client;
+
+use crate::domain::{Timestamp, id::IdGenerator};
+
+pub use api_keys::ApiKeyPage;
+pub use client::connect;
+pub use error::{Failure, StoreError};
+pub use idempotency::{Keep, Outcome};
+pub use read::Page;
+
+/// Tells the time. A value, so that tests can say what time it is.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The system's clock.
+#[must_use]
+pub fn system_clock() -> Clock {
+    Arc::new(Timestamp::now)
+}
+
+/// Access to the table. Cheap to clone; holds the connection pool, so make one per process.
+#[derive(Clone)]
+pub struct Store {
+    client: Client,
+    table: String,
+    clock: Clock,
+    ids: Arc<IdGenerator>,
+}
+
+impl Store {
+    /// A store over a table that exists.
+    #[must_use]
+    pub fn new(client: Client, table: String, clock: Clock) -> Self {
+        Self { client, table, clock, ids: Arc::default() }
+    }
+
+    /// The time now, by the store's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("table", &self.table).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,143 @@
+//! Changing an invitation: read it, decide, and write on the condition that it still is what was read.
+//!
+//! - revoke: change the invitation · release the lock
+//! - resend: change the invitation · take the lock · count the sending
+//! - either with the kept answer before it; no change at all with the kept answer and a check.
+//!
+//! The condition names the revision, and every change of what a decision depends on makes a new revision. So the decision
+//! holds when the transaction commits; when the condition fails, the row that refused is decided upon again.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::{
+    Failure, Keep, Outcome, Store, StoreError,
+    create::original,
+    item, keys,
+    lock::already_invited,
+    transaction::{Attempts, Condition, Part, Sent, Transaction},
+};
+use crate::domain::{
+    Invitation, InvitationId, Principal, Rejected, Timestamp,
+    idempotency::Answer,
+    lifecycle::{self, Action, Change, Operation, SendPolicy, quota_window},
+};
+
+impl Store {
+    /// Carries out `action`. `render` makes the answer from the invitation after it and the time of it.
+    ///
+    /// # Errors
+    /// [`Rejected::NotFound`], [`Rejected::Closed`], [`Rejected::RoleNotGrantable`], [`Rejected::MaxSends`],
+    /// [`Rejected::Cooldown`], [`Rejected::Quota`], [`Rejected::AlreadyInvited`], [`Rejected::KeyReused`];
+    /// [`StoreError`] when the table fails.
+    pub async fn modify(
+        &self,
+        who: &Principal,
+        id: InvitationId,
+        action: Action,
+        policy: &SendPolicy,
+        keep: Option<&Keep>,
+        render: impl Fn(&Invitation, Timestamp) -> Answer,
+    ) -> Result<Outcome, Failure> {
+        let modification = Modification { store: self, who, id, action, policy, keep, operation: Operation::generate() };
+        let result = modification.run(render).await;
+        self.recalled(who, keep, result).await
+    }
+}
+
+/// One operation on one invitation, the same for all its attempts.
+struct Modification<'a> {
+    store: &'a Store,
+    who: &'a Principal,
+    id: InvitationId,
+    action: Action,
+    policy: &'a SendPolicy,
+    keep: Option<&'a Keep>,
+    operation: Operation,
+}
+
+impl Modification<'_> {
+    async fn run(&self, render: impl Fn(&Invitation, Timestamp) -> Answer) -> Result<Outcome, Failure> {
+        let mut before = self.store.get(self.who, self.id).await?.ok_or(Rejected::NotFound)?;
+        let mut holds_lock = true;
+        let mut attempts = Attempts::start();
+        loop {
+            let now = self.store.now();
+            let change = lifecycle::modify(self.who, &before, self.action, &self.operation, now, self.policy)?;
+            let after = match &change {
+                Change::Nothing => &before,
+                Change::Revoked(after) | Change::Sent(after) => after,
+            };
+            let outcome = |invitation: &Invitation| Outcome { answer: render(invitation, now), id: self.id, replayed: false };
+            let done = outcome(after);
+            let Some(transaction) = self.transaction(&before, &change, holds_lock, &done, now)? else {
+                return Ok(done);
+            };
+            match self.store.send(transaction).await? {
+                Sent::Committed => return Ok(done),
+                Sent::Busy(error) => {
+                    attempts.pause(error).await?;
+                    continue;
+                }
+                Sent::Unknown(error) => {
+                    // An answer kept without a change leaves its only trace under its key.
+                    if let (Change::Nothing, Some(keep)) = (&change, self.keep) {
+                        return Ok(self.store.recall(self.who, keep).await?.ok_or(error)?);
+                    }
+                    let stored = self.store.own_effect(self.who, self.id, &self.operation).await.ok_or(error)?;
+                    return Ok(outcome(&original(stored, after.clone())));
+                }
+                Sent::Refused(Part::Invitation, row) => {
+                    let stored = item::from_row(row.ok_or(Rejected::NotFound)?)?;
+                    if stored.operations.contains(&self.operation.id) {
+                        return Ok(outcome(&original(stored, after.clone())));
+                    }
+                    before = stored;
+                }
+                Sent::Refused(Part::Kept, row) => return self.store.replay(self.keep, row),
+                // An expired invitation may have lost its lock: then there is none to release.
+                Sent::Refused(Part::Lock, _) if matches!(change, Change::Revoked(_)) => holds_lock = false,
+                Sent::Refused(Part::Lock, row) => return Err(already_invited(row)?.into()),
+                Sent::Refused(Part::Quota, _) => return Err(quota_window(now, self.policy).1.into()),
+            }
+            attempts.again()?;
+        }
+    }
+
+    /// The writes of a change; `None` when there is nothing to write.
+    fn transaction(
+        &self,
+        before: &Invitation,
+        change: &Change,
+        holds_lock: bool,
+        done: &Outcome,
+        now: Timestamp,
+    ) -> Result<Option<Transaction>, StoreError> {
+        if *change == Change::Nothing && self.keep.is_none() {
+            return Ok(None);
+        }
+        let mut transaction = Transaction::default();
+        if let Some(keep) = self.keep {
+            self.store.keep(&mut transaction, self.who, keep, done, now)?;
+        }
+        let unchanged = Condition::new("#rev = :rev", [(":rev", AttributeValue::N(before.revision.to_string()))]);
+        let row = |invitation| item::to_row(keys::partition(self.who), invitation, self.policy);
+        match change {
+            Change::Nothing => {
+                let key = keys::key(self.who, keys::invitation(self.id));
+                transaction.check(self.store, Part::Invitation, key, unchanged);
+            }
+            Change::Revoked(after) => {
+                transaction.change(self.store, Part::Invitation, &row(before)?, row(after)?, unchanged);
+                if holds_lock {
+                    self.store.release_lock(&mut transaction, self.who, after);
+                }
+            }
+            Change::Sent(after) => {
+                transaction.change(self.store, Part::Invitation, &row(before)?, row(after)?, unchanged);
+                self.store.take_lock(&mut transaction, self.who, after, now);
+                self.store.charge(&mut transaction, self.who, now, self.policy);
+            }
+        }
+        Ok(Some(transaction))
+    }
+}

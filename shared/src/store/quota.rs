@@ -1,0 +1,29 @@
+//! How much an account may send in a window. Counted in the transaction of the sending, so that what fails costs nothing.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::{
+    Store, keys,
+    transaction::{Condition, Part, Transaction},
+};
+use crate::domain::{
+    Principal, Timestamp,
+    lifecycle::{SendPolicy, quota_window},
+};
+
+impl Store {
+    /// Counts one sending. Refused when the window is used up.
+    pub(super) fn charge(&self, transaction: &mut Transaction, who: &Principal, now: Timestamp, policy: &SendPolicy) {
+        let (window, _) = quota_window(now, policy);
+        let purge = window.plus(policy.quota_window).as_secs();
+        let room = Condition::new(
+            "attribute_not_exists(#n) OR #n < :limit",
+            [
+                (":limit", AttributeValue::N(policy.quota.to_string())),
+                (":one", AttributeValue::N("1".to_owned())),
+                (":ttl", AttributeValue::N(purge.to_string())),
+            ],
+        );
+        transaction.update(self, Part::Quota, keys::key(who, keys::quota(window)), "ADD #n :one SET #ttl = :ttl", room);
+    }
+}

@@ -1,0 +1,114 @@
+//! Reading: one invitation, or a page of them. Always strongly consistent.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::{
+    Store, StoreError,
+    error::failed,
+    item::{self, Row},
+    keys::{self, Key},
+};
+use crate::domain::{
+    Invitation, InvitationId, Principal, Timestamp,
+    page::{Cursor, Filter, Limit},
+};
+
+/// How many rows a request looks at for a combination of filters before it hands out a short page.
+pub(super) const COMBINED_BUDGET: usize = 1000;
+/// How many of them it asks for at a time.
+const COMBINED_BATCH: usize = 250;
+
+/// A page of a list.
+#[derive(Debug)]
+pub struct Page {
+    /// In the order of the list; at most the limit.
+    pub invitations: Vec<Invitation>,
+    /// Where the next page starts, if there is one.
+    pub next: Option<Cursor>,
+    /// When it was read: what decides between `invited` and `expired` for whoever looks at it.
+    pub now: Timestamp,
+}
+
+impl Store {
+    /// The caller's invitation of this id, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table fails or the row cannot be read.
+    pub async fn get(&self, who: &Principal, id: InvitationId) -> Result<Option<Invitation>, StoreError> {
+        self.read_row(keys::key(who, keys::invitation(id))).await?.map(item::from_row).transpose()
+    }
+
+    /// One page of the caller's invitations. A single filter reads no more rows than the page and one;
+    /// a combination at most [`COMBINED_BUDGET`], so that its page may be short, or empty, although there is a next.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table fails or a row cannot be read.
+    pub async fn list(&self, who: &Principal, filter: &Filter, limit: Limit, cursor: Option<&Cursor>) -> Result<Page, StoreError> {
+        let now = self.now();
+        let range = filter.range();
+        let as_of = cursor.map(|cursor| cursor.as_of).filter(|as_of| *as_of != Timestamp::ZERO).unwrap_or(now);
+        // One more than the page holds: whether it exists is whether there is a next page.
+        let wanted = limit.get() + 1;
+
+        let mut invitations = Vec::with_capacity(wanted);
+        let mut start = cursor.map(|cursor| keys::start_key(who, range, cursor));
+        let mut budget = if filter.is_range_only() { wanted } else { COMBINED_BUDGET };
+        let mut last_seen = None;
+        while budget > 0 {
+            let (rows, more) = self.query(who, keys::bounds(range, as_of), start.take(), budget.min(COMBINED_BATCH)).await?;
+            budget -= rows.len().min(budget);
+            for row in rows {
+                let invitation = item::from_row(row)?;
+                last_seen = Some(Cursor::after(&invitation, filter, as_of));
+                if filter.matches(&invitation, as_of) {
+                    invitations.push(invitation);
+                }
+                if invitations.len() == wanted {
+                    invitations.pop();
+                    let next = invitations.last().map(|last| Cursor::after(last, filter, as_of));
+                    return Ok(Page { invitations, next, now });
+                }
+            }
+            start = more;
+            if start.is_none() {
+                return Ok(Page { invitations, next: None, now });
+            }
+        }
+        Ok(Page { invitations, next: last_seen, now })
+    }
+
+    /// One request: at most `limit` rows of the range, and where it goes on.
+    async fn query(
+        &self,
+        who: &Principal,
+        bounds: keys::Bounds,
+        start: Option<Key>,
+        limit: usize,
+    ) -> Result<(Vec<Row>, Option<Key>), StoreError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .set_index_name(bounds.index.map(str::to_owned))
+            .key_condition_expression("#pk = :pk AND #at BETWEEN :from AND :to")
+            .expression_attribute_names("#pk", keys::PK)
+            .expression_attribute_names("#at", bounds.attribute)
+            .expression_attribute_values(":pk", AttributeValue::S(keys::partition(who)))
+            .expression_attribute_values(":from", AttributeValue::S(bounds.from))
+            .expression_attribute_values(":to", AttributeValue::S(bounds.to))
+            .set_exclusive_start_key(start)
+            .scan_index_forward(bounds.ascending)
+            .consistent_read(true)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(failed)?;
+        Ok((output.items.unwrap_or_default(), output.last_evaluated_key.filter(|key| !key.is_empty())))
+    }
+
+    /// One row, strongly consistent.
+    pub(super) async fn read_row(&self, key: Key) -> Result<Option<Row>, StoreError> {
+        let request = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true);
+        Ok(request.send().await.map_err(failed)?.item)
+    }
+}

@@ -1,0 +1,247 @@
+//! One transaction: its parts, its conditions, and what became of it.
+//!
+//! A reply is never taken for the fact. A refusal carries the rows that refused, so that the operation can look for its
+//! own effect in them; an unknown outcome says so.
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{
+        AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    },
+};
+use tokio::time::Instant;
+
+use super::{
+    Store, StoreError,
+    error::{Verdict, describe, verdict},
+    item::Row,
+    keys::{self, Key},
+};
+use crate::domain::text::{random_base62, random_bytes};
+
+/// What a part of a transaction is about, in the order in which refusals are read. A transaction has each at most once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    /// The invitation: its row shows whether this operation has been here before.
+    Invitation,
+    /// The kept answer of an idempotency key: the request has been answered.
+    Kept,
+    /// The lock that an address's open invitation holds.
+    Lock,
+    /// The account's send quota.
+    Quota,
+}
+
+/// A condition: its expression, and the values of its placeholders.
+pub(super) struct Condition {
+    expression: &'static str,
+    values: Row,
+}
+
+impl Condition {
+    /// Only `#exp` and `#ttl` need a name: the other attributes are no reserved words.
+    pub(super) fn new<const N: usize>(expression: &'static str, values: [(&str, AttributeValue); N]) -> Self {
+        Self { expression, values: values.map(|(name, value)| (name.to_owned(), value)).into() }
+    }
+}
+
+/// The writes that happen together or not at all.
+#[derive(Default)]
+pub(super) struct Transaction {
+    parts: Vec<Part>,
+    items: Vec<TransactWriteItem>,
+}
+
+impl Transaction {
+    /// Writes a whole row.
+    pub(super) fn put(&mut self, store: &Store, part: Part, row: Row, condition: Condition) {
+        let put = Put::builder()
+            .table_name(&store.table)
+            .set_item(Some(row))
+            .set_expression_attribute_names(names(condition.expression))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_values(some(condition.values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build();
+        self.push(part, put.map(|put| TransactWriteItem::builder().put(put).build()));
+    }
+
+    /// Removes a row.
+    pub(super) fn delete(&mut self, store: &Store, part: Part, key: Key, condition: Condition) {
+        let delete = Delete::builder()
+            .table_name(&store.table)
+            .set_key(Some(key))
+            .set_expression_attribute_names(names(condition.expression))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_values(some(condition.values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build();
+        self.push(part, delete.map(|delete| TransactWriteItem::builder().delete(delete).build()));
+    }
+
+    /// Only checks a row.
+    pub(super) fn check(&mut self, store: &Store, part: Part, key: Key, condition: Condition) {
+        let check = ConditionCheck::builder()
+            .table_name(&store.table)
+            .set_key(Some(key))
+            .set_expression_attribute_names(names(condition.expression))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_values(some(condition.values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build();
+        self.push(part, check.map(|check| TransactWriteItem::builder().condition_check(check).build()));
+    }
+
+    /// Changes a row by an update expression, whose placeholders are among the condition's values.
+    pub(super) fn update(&mut self, store: &Store, part: Part, key: Key, expression: &str, condition: Condition) {
+        let update = Update::builder()
+            .table_name(&store.table)
+            .set_key(Some(key))
+            .update_expression(expression)
+            .set_expression_attribute_names(names(&format!("{expression} {}", condition.expression)))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_values(some(condition.values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build();
+        self.push(part, update.map(|update| TransactWriteItem::builder().update(update).build()));
+    }
+
+    /// Turns one version of a row into another: sets what differs, removes what is gone, leaves alone what it does not know.
+    pub(super) fn change(&mut self, store: &Store, part: Part, before: &Row, after: Row, mut condition: Condition) {
+        let key = [keys::PK, keys::SK].map(|name| (name.to_owned(), after[name].clone())).into();
+        let gone: Vec<String> = before.keys().filter(|name| !after.contains_key(*name)).map(|name| placeholder('#', name)).collect();
+        let mut set = Vec::new();
+        for (name, value) in after {
+            if before.get(&name) != Some(&value) {
+                set.push(format!("{} = {}", placeholder('#', &name), placeholder(':', &name)));
+                condition.values.insert(placeholder(':', &name), value);
+            }
+        }
+        let mut expression = format!("SET {}", set.join(", "));
+        if !gone.is_empty() {
+            expression.push_str(&format!(" REMOVE {}", gone.join(", ")));
+        }
+        self.update(store, part, key, &expression, condition);
+    }
+
+    fn push(&mut self, part: Part, item: Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError>) {
+        // The builders only fail when a required member was not set; the methods above set them all.
+        self.items.push(item.expect("every required member is set"));
+        self.parts.push(part);
+    }
+}
+
+/// `#name` or `:name_`; the underscore keeps a change's values apart from its condition's.
+fn placeholder(sigil: char, name: &str) -> String {
+    match sigil {
+        '#' => format!("#{name}"),
+        _ => format!("{sigil}{name}_"),
+    }
+}
+
+/// Every `#name` of an expression stands for the attribute `name`.
+fn names(expression: &str) -> Option<HashMap<String, String>> {
+    let names: HashMap<String, String> = expression
+        .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '#' | ':' | '_')))
+        .filter_map(|word| word.strip_prefix('#').map(|name| (word.to_owned(), name.to_owned())))
+        .collect();
+    (!names.is_empty()).then_some(names)
+}
+
+/// DynamoDB refuses an empty map of values.
+fn some(values: Row) -> Option<Row> {
+    (!values.is_empty()).then_some(values)
+}
+
+/// What became of a transaction.
+pub(super) enum Sent {
+    /// All of it was written.
+    Committed,
+    /// Nothing was written: this part's condition failed, perhaps others' after it. With the row as it was, if there was one.
+    Refused(Part, Option<Row>),
+    /// Nothing was written: a conflict, or not enough capacity. Worth another try.
+    Busy(StoreError),
+    /// It may have been written, or may still be.
+    Unknown(StoreError),
+}
+
+impl Store {
+    /// Sends a transaction. The SDK sends the same bytes with the same token again as long as its deadline allows.
+    pub(super) async fn send(&self, transaction: Transaction) -> Result<Sent, StoreError> {
+        let request =
+            self.client.transact_write_items().set_transact_items(Some(transaction.items)).client_request_token(random_base62(32));
+        let Err(error) = request.send().await else {
+            return Ok(Sent::Committed);
+        };
+        if let SdkError::ServiceError(context) = &error
+            && let TransactWriteItemsError::TransactionCanceledException(cancelled) = context.err()
+        {
+            return judge(&transaction.parts, cancelled.cancellation_reasons());
+        }
+        let cause = describe(&error);
+        match verdict(&error) {
+            Verdict::NotDone => Ok(Sent::Busy(StoreError::Unavailable { cause })),
+            Verdict::Unknown => Ok(Sent::Unknown(StoreError::Unavailable { cause })),
+            Verdict::Never => Err(StoreError::Defect { cause }),
+        }
+    }
+}
+
+/// Reads the reasons of a cancellation: a conflict anywhere says nothing about the conditions, so it comes first.
+fn judge(parts: &[Part], reasons: &[CancellationReason]) -> Result<Sent, StoreError> {
+    let mut refused = Vec::new();
+    let mut busy = None;
+    for (part, reason) in parts.iter().zip(reasons) {
+        match reason.code() {
+            None | Some("None") => {}
+            Some("ConditionalCheckFailed") => refused.push((*part, reason)),
+            Some(code @ ("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")) => busy = Some(code),
+            Some(code) => return Err(StoreError::Defect { cause: format!("transaction cancelled: {code} of {part:?}") }),
+        }
+    }
+    if let Some(code) = busy {
+        return Ok(Sent::Busy(StoreError::Unavailable { cause: format!("transaction cancelled: {code}") }));
+    }
+    match refused.into_iter().min_by_key(|(part, _)| *part) {
+        Some((part, reason)) => Ok(Sent::Refused(part, reason.item.clone())),
+        None => Err(StoreError::Defect { cause: "transaction cancelled without a reason".to_owned() }),
+    }
+}
+
+/// The tries that one operation has: at most six within three seconds.
+pub(super) struct Attempts {
+    used: u32,
+    until: Instant,
+}
+
+impl Attempts {
+    const MOST: u32 = 6;
+
+    /// The first try begins now.
+    pub(super) fn start() -> Self {
+        Self { used: 1, until: Instant::now() + Duration::from_secs(3) }
+    }
+
+    /// Counts another try, at once: somebody else's change was seen and can be built upon.
+    pub(super) fn again(&mut self) -> Result<(), StoreError> {
+        if self.used >= Self::MOST || Instant::now() >= self.until {
+            return Err(StoreError::Unavailable { cause: "too many others write the same rows".to_owned() });
+        }
+        self.used += 1;
+        Ok(())
+    }
+
+    /// Counts another try after a random pause that grows: 0 to 50 ms, 0 to 100 ms, …; gives `error` back when none is left.
+    pub(super) async fn pause(&mut self, error: StoreError) -> Result<(), StoreError> {
+        let longest = 25_u64 << self.used;
+        let pause = Duration::from_millis(u64::from(u16::from_be_bytes(random_bytes())) * longest / 65_536);
+        if self.again().is_err() || Instant::now() + pause > self.until {
+            return Err(error);
+        }
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+}
