@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Holds a running service against openapi.yaml: schemathesis with all its checks, and no failure allowed.
+
+    python3 tests/contract.py [options of `schemathesis run`]
+
+It needs the service that `make run` starts, and reads its address and keys from .local/dev.json; DEV_JSON names another
+such file. SCHEMATHESIS names the folder into which `pip install --target` put schemathesis; without it the command
+`schemathesis` is taken from PATH. A run creates some 300 invitations, so the service should have a send quota above
+that: once it is used up, creating is answered 429 and no longer tested.
+
+Exits with 0 when everything conforms, with 1 and the whole report when something does not.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS = 150  # a run takes a fraction of this
+
+
+def main(options: list[str]) -> str | None:
+    """Runs; returns what went wrong, in a sentence, or None."""
+    dev_file = Path(os.environ.get("DEV_JSON", ROOT / ".local" / "dev.json"))
+    try:
+        dev = json.loads(dev_file.read_text())
+        url, keys = dev["url"], {"one": dev["keys"]["full-access"], "other": dev["keys"]["other-account"]}
+    except (OSError, ValueError, KeyError) as error:
+        return f"{dev_file} cannot be used ({error!r}); start the service with `make run` first"
+
+    environment = dict(os.environ, NO_PROXY="*", PYTHONDONTWRITEBYTECODE="1")
+    if folder := os.environ.get("SCHEMATHESIS"):
+        command = [sys.executable, str(Path(folder, "bin", "schemathesis").resolve())]
+        environment["PYTHONPATH"] = str(Path(folder).resolve())
+    elif found := shutil.which("schemathesis"):
+        command = [found]
+    else:
+        return "schemathesis is not on PATH, and SCHEMATHESIS does not name the folder it is installed in"
+
+    with tempfile.TemporaryDirectory() as scratch:
+        accounts = Path(scratch, "accounts.json")
+        accounts.touch(mode=0o600)
+        accounts.write_text(json.dumps({"auth": [
+            {"name": name, "fixedHeaders": [{"name": "Authorization", "value": f"ApiKey {key}"}]}
+            for name, key in keys.items()
+        ]}))
+        environment |= {"CONTRACT_ACCOUNTS": str(accounts), "HYPOTHESIS_STORAGE_DIRECTORY": scratch}
+        command += ["--config-file", "tests/schemathesis.toml", "run", "openapi.yaml"]
+        command += ["--url", url, "--checks", "all", "--no-color", *options]
+        try:
+            run = subprocess.run(
+                command, cwd=ROOT, env=environment, timeout=SECONDS,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            )
+        except subprocess.TimeoutExpired:
+            return f"schemathesis was not done after {SECONDS} s; is the service at {url} answering?"
+    if run.returncode != 0:
+        print(run.stdout)
+        return f"the service at {url} does not keep what openapi.yaml promises"
+    counts = [line.strip() for line in run.stdout.splitlines() if line.strip().endswith("skipped") or "passed" in line]
+    print(f"openapi.yaml holds at {url}: {counts[-1] if counts else 'no failure'}")
+    return None
+
+
+if __name__ == "__main__":
+    if problem := main(sys.argv[1:]):
+        sys.exit(f"contract: {problem}")
