@@ -24,7 +24,7 @@ use aws_sdk_dynamodb::Client;
 use crate::domain::{Timestamp, id::IdGenerator};
 
 pub use api_keys::ApiKeyPage;
-pub use client::connect;
+pub use client::{connect, with_deadlines};
 pub use error::{Failure, StoreError};
 pub use idempotency::{Keep, Outcome};
 pub use read::Page;

@@ -1,0 +1,191 @@
+//! A request as API Gateway would hand it over, and the response to it.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use functions::output::Reply;
+use serde_json::{Map, Value, json};
+
+/// A request, built step by step.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The HTTP method.
+    pub method: String,
+    /// The path, `/invitations` or `/invitations/{id}` with an id.
+    pub path: String,
+    query: String,
+    headers: Map<String, Value>,
+    body: Option<String>,
+    base64: bool,
+}
+
+impl Call {
+    /// A request of any method.
+    #[must_use]
+    pub fn new(method: &str, path: &str) -> Self {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        Self { method: method.to_owned(), path: path.to_owned(), query: query.to_owned(), headers: Map::new(), body: None, base64: false }
+    }
+
+    /// A GET; the path may carry a query.
+    #[must_use]
+    pub fn get(path: &str) -> Self {
+        Self::new("GET", path)
+    }
+
+    /// A POST without a body.
+    #[must_use]
+    pub fn post(path: &str) -> Self {
+        Self::new("POST", path)
+    }
+
+    /// The create of an invitation.
+    #[must_use]
+    pub fn create(email: &str, role: &str) -> Self {
+        Self::post("/invitations").json(&json!({ "email": email, "roleID": role }))
+    }
+
+    /// The desired state of an invitation.
+    #[must_use]
+    pub fn set_state(id: &str, state: &str) -> Self {
+        Self::post(&format!("/invitations/{id}")).json(&json!({ "state": state }))
+    }
+
+    /// Signed with an API key.
+    #[must_use]
+    pub fn key(self, key: &str) -> Self {
+        self.header("authorization", &format!("ApiKey {key}"))
+    }
+
+    /// With a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// With a JSON body.
+    #[must_use]
+    pub fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json").text(&body.to_string())
+    }
+
+    /// With any body that is text.
+    #[must_use]
+    pub fn text(mut self, body: &str) -> Self {
+        self.body = Some(body.to_owned());
+        self
+    }
+
+    /// With any body, base64-encoded as API Gateway does with binary ones.
+    #[must_use]
+    pub fn bytes(mut self, body: &[u8]) -> Self {
+        self.body = Some(STANDARD.encode(body));
+        self.base64 = true;
+        self
+    }
+
+    /// With a body that claims to be base64.
+    #[must_use]
+    pub fn base64_text(mut self, body: &str) -> Self {
+        self.body = Some(body.to_owned());
+        self.base64 = true;
+        self
+    }
+
+    /// The id in the path, if it has one.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.path.strip_prefix("/invitations/")
+    }
+
+    /// The route that a gateway would choose.
+    #[must_use]
+    pub fn route(&self) -> String {
+        let path = if self.id().is_some() { "/invitations/{id}" } else { "/invitations" };
+        format!("{} {path}", self.method)
+    }
+
+    /// The event, payload format 2.0.
+    #[must_use]
+    pub fn event(&self) -> Value {
+        let mut event = json!({
+            "version": "2.0",
+            "routeKey": self.route(),
+            "rawPath": self.path,
+            "rawQueryString": self.query,
+            "headers": self.headers,
+            "requestContext": {
+                "accountId": "999999999999",
+                "apiId": "api",
+                "domainName": "api.example.com",
+                "http": { "method": self.method, "path": self.path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "test" },
+                "requestId": "request-1",
+                "routeKey": self.route(),
+                "stage": "$default",
+            },
+            "isBase64Encoded": self.base64,
+        });
+        if let Some(id) = self.id() {
+            event["pathParameters"] = json!({ "id": id });
+        }
+        if let Some(body) = &self.body {
+            event["body"] = body.clone().into();
+        }
+        event
+    }
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// HTTP status code.
+    pub status: u16,
+    /// Header names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body as it was sent.
+    pub text: String,
+}
+
+impl Response {
+    /// The body.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).expect("the body is JSON")
+    }
+
+    /// A field of the body that is a string.
+    #[must_use]
+    pub fn str(&self, field: &str) -> String {
+        self.json()[field].as_str().unwrap_or_else(|| panic!("no string '{field}' in {}", self.text)).to_owned()
+    }
+
+    /// A header's value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    /// This very response if it has the status; else the test fails and shows it.
+    #[must_use]
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+
+    /// This very response if it is this error; else the test fails and shows it.
+    #[track_caller]
+    pub fn expect_error(self, status: u16, code: &str) -> Self {
+        assert_eq!((self.status, self.json()["code"].as_str()), (status, Some(code)), "{}", self.text);
+        self
+    }
+}
+
+impl From<Reply> for Response {
+    fn from(reply: Reply) -> Self {
+        let mut headers: BTreeMap<String, String> = reply.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        headers.insert("content-type".to_owned(), "application/json".to_owned());
+        Self { status: reply.status, headers, text: reply.body }
+    }
+}

@@ -1,0 +1,12 @@
+//! The service in this process, for tests: the real handlers and the real SDK over a real engine.
+//!
+//! Every [`TestApp`] has a table of its own and a clock that stands still until it is told to move on. Every response is
+//! checked against `openapi.yaml`.
+
+mod app;
+mod call;
+pub mod faults;
+mod openapi;
+
+pub use app::{ACCOUNT, OTHER_ACCOUNT, TestApp, root_file};
+pub use call::{Call, Response};
