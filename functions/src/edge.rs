@@ -3,7 +3,12 @@
 //! This is the only place where an error becomes a response. An invocation never fails: a panic, an event that is no HTTP
 //! request and a configuration that cannot be read are answered like every other error.
 
-use std::{any::Any, fmt, panic::AssertUnwindSafe, time::Instant};
+use std::{
+    any::Any,
+    fmt,
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
 
 use futures_util::FutureExt;
 use lambda_http::{
@@ -15,7 +20,7 @@ use lambda_http::{
     tracing::{self, Instrument, info, info_span},
 };
 use serde_json::value::RawValue;
-use shared::config::ConfigError;
+use shared::{config::ConfigError, store::StoreError};
 
 use crate::{
     app::App,
@@ -24,6 +29,10 @@ use crate::{
     event::Request,
     output::{ErrorBody, Reply, to_json},
 };
+
+/// How long a request may take, with all its reads, tries and pauses: less than the functions' own limit, which would end it
+/// without an answer.
+pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What an endpoint answers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +88,8 @@ pub async fn answer<S: AsRef<App>>(
         if request.method != route.method {
             return Err(ApiError::MethodNotAllowed { allow: route.method });
         }
-        handle(state, &request).await
+        let late = |_| ApiError::from(StoreError::Unavailable { cause: format!("not done within {DEADLINE:?}") });
+        tokio::time::timeout(DEADLINE, handle(state, &request)).await.map_err(late)?
     });
     async {
         let result = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(ApiError::Internal(describe(&*panic))));
