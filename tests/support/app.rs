@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use aws_sdk_dynamodb::{Client, config::retry::RetryPartition, types::AttributeValue};
 use functions::{
     app::{App, SendingApp},
     create_invitation, describe_invitation,
@@ -236,7 +236,11 @@ fn clock(now: &Arc<AtomicI64>) -> Clock {
 
 /// A store whose client has the deadlines of production and may meet faults.
 fn store(client: &Client, faults: &Faults, table: &str, clock: Clock) -> Store {
-    let config = with_deadlines(client.config().to_builder()).http_client(faults.over(client)).build();
+    let config = with_deadlines(client.config().to_builder())
+        .http_client(faults.over(client))
+        // The SDK's budget for retries belongs to the process; one test must not use up another's.
+        .retry_partition(RetryPartition::new(table.to_owned()))
+        .build();
     Store::new(Client::from_conf(config), table.to_owned(), clock)
 }
 

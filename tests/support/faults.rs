@@ -17,6 +17,8 @@ use aws_smithy_runtime_api::{
     http::StatusCode,
 };
 use aws_smithy_types::body::SdkBody;
+use serde_json::Value;
+use tokio::sync::Semaphore;
 
 /// What happens to one request.
 #[derive(Debug, Clone)]
@@ -33,8 +35,43 @@ pub enum Fault {
     Error(u16, &'static str),
     /// The transaction is cancelled for these reasons, and nothing is carried out.
     Cancelled(Vec<&'static str>),
+    /// DynamoDB carries the transaction out and reports a conflict: so it looks when an earlier try of the same operation
+    /// was carried out late.
+    ConflictAfterwards,
     /// No answer comes, ever.
     Silence,
+    /// It waits at the gate, and then this happens to it.
+    Held(Gate, Box<Fault>),
+}
+
+/// Where a request waits until the test lets it go on.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    arrived: Arc<Semaphore>,
+    opened: Arc<Semaphore>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { arrived: Arc::new(Semaphore::new(0)), opened: Arc::new(Semaphore::new(0)) }
+    }
+}
+
+impl Gate {
+    /// Waits until a request has come here.
+    pub async fn arrived(&self) {
+        self.arrived.acquire().await.expect("a gate is never torn down").forget();
+    }
+
+    /// Lets one request go on.
+    pub fn open(&self) {
+        self.opened.add_permits(1);
+    }
+
+    async fn pass(&self) {
+        self.arrived.add_permits(1);
+        self.opened.acquire().await.expect("a gate is never torn down").forget();
+    }
 }
 
 /// The faults to come, in order, and the requests that were made. What comes after the last fault is left alone.
@@ -46,7 +83,29 @@ struct Inner {
     queue: VecDeque<Fault>,
     /// For all requests to come.
     always: Option<Fault>,
-    operations: Vec<String>,
+    sometimes: Option<Sometimes>,
+    /// The operation and the JSON of each.
+    requests: Vec<(String, Value)>,
+}
+
+/// A sequence that only its seed decides.
+#[derive(Debug)]
+struct Sometimes {
+    faults: Vec<Fault>,
+    one_in: u64,
+    state: u64,
+    met: usize,
+}
+
+impl Sometimes {
+    fn draw(&mut self) -> Option<Fault> {
+        // Knuth's MMIX generator; its high bits are the random ones.
+        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let drawn = self.state >> 33;
+        let hit = drawn.is_multiple_of(self.one_in);
+        self.met += usize::from(hit);
+        hit.then(|| self.faults[(drawn / self.one_in) as usize % self.faults.len()].clone())
+    }
 }
 
 impl Faults {
@@ -60,11 +119,23 @@ impl Faults {
         self.lock().always = Some(fault);
     }
 
+    /// One request in `one_in` meets one of these from now on. `seed` decides which.
+    pub fn sometimes(&self, seed: u64, one_in: u64, faults: Vec<Fault>) {
+        self.lock().sometimes = Some(Sometimes { faults, one_in, state: seed, met: 0 });
+    }
+
+    /// How many requests have met one of those that come sometimes.
+    #[must_use]
+    pub fn met(&self) -> usize {
+        self.lock().sometimes.as_ref().map_or(0, |sometimes| sometimes.met)
+    }
+
     /// No more faults.
     pub fn clear(&self) {
         let mut inner = self.lock();
         inner.queue.clear();
         inner.always = None;
+        inner.sometimes = None;
     }
 
     /// How many faults are still to come.
@@ -76,7 +147,13 @@ impl Faults {
     /// The operations requested since the last time this was asked, every attempt counted.
     #[must_use]
     pub fn take_operations(&self) -> Vec<String> {
-        std::mem::take(&mut self.lock().operations)
+        self.take_requests().into_iter().map(|(operation, _)| operation).collect()
+    }
+
+    /// The operations requested since the last time this was asked, each with its JSON, every attempt counted.
+    #[must_use]
+    pub fn take_requests(&self) -> Vec<(String, Value)> {
+        std::mem::take(&mut self.lock().requests)
     }
 
     /// An HTTP client that meets these faults on its way to where `client` goes.
@@ -96,10 +173,12 @@ impl Faults {
 
     fn meet(&self, request: &HttpRequest) -> Fault {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let input = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
         let mut inner = self.lock();
-        inner.operations.push(target.rsplit('.').next().unwrap_or_default().to_owned());
-        let next = inner.queue.pop_front();
-        next.or_else(|| inner.always.clone()).unwrap_or(Fault::None)
+        inner.requests.push((operation, input));
+        let next = inner.queue.pop_front().or_else(|| inner.always.clone());
+        next.or_else(|| inner.sometimes.as_mut().and_then(Sometimes::draw)).unwrap_or(Fault::None)
     }
 }
 
@@ -114,8 +193,13 @@ impl HttpConnector for Connector {
         let fault = self.faults.meet(&request);
         let inner = self.inner.clone();
         HttpConnectorFuture::new(async move {
+            let mut fault = fault;
+            while let Fault::Held(gate, then) = fault {
+                gate.pass().await;
+                fault = *then;
+            }
             match fault {
-                Fault::None => inner.call(request).await,
+                Fault::None | Fault::Held(..) => inner.call(request).await,
                 Fault::Refused => Err(ConnectorError::io("connection refused".into())),
                 Fault::ReplyLost => {
                     inner.call(request).await?;
@@ -125,15 +209,21 @@ impl HttpConnector for Connector {
                     inner.call(request).await?;
                     Ok(error(500, "InternalServerError", ""))
                 }
-                Fault::Error(status, kind) => Ok(error(status, kind, "")),
-                Fault::Cancelled(reasons) => {
-                    let reasons: Vec<String> = reasons.iter().map(|code| format!("{{\"Code\":\"{code}\"}}")).collect();
-                    Ok(error(400, "TransactionCanceledException", &format!(",\"CancellationReasons\":[{}]", reasons.join(","))))
+                Fault::ConflictAfterwards => {
+                    inner.call(request).await?;
+                    Ok(cancelled(&["TransactionConflict"]))
                 }
+                Fault::Error(status, kind) => Ok(error(status, kind, "")),
+                Fault::Cancelled(reasons) => Ok(cancelled(&reasons)),
                 Fault::Silence => std::future::pending().await,
             }
         })
     }
+}
+
+fn cancelled(reasons: &[&str]) -> HttpResponse {
+    let reasons: Vec<String> = reasons.iter().map(|code| format!("{{\"Code\":\"{code}\"}}")).collect();
+    error(400, "TransactionCanceledException", &format!(",\"CancellationReasons\":[{}]", reasons.join(",")))
 }
 
 fn error(status: u16, kind: &str, more: &str) -> HttpResponse {

@@ -8,5 +8,5 @@ mod call;
 pub mod faults;
 mod openapi;
 
-pub use app::{ACCOUNT, OTHER_ACCOUNT, TestApp, root_file};
+pub use app::{ACCOUNT, OTHER_ACCOUNT, SecondApp, TestApp, root_file};
 pub use call::{Call, Response};
