@@ -1,1 +1,4 @@
 //! The API under concurrency and faults.
+
+mod common;
+mod races;

@@ -1,0 +1,137 @@
+//! What the tests of this binary share: many callers at once, and what must hold of the table whatever they did.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::{Value, json};
+use support::{ACCOUNT, Call, Response, SecondApp, TestApp};
+
+/// A row of the table.
+pub(crate) type Row = HashMap<String, AttributeValue>;
+
+/// Several processes of the service over one table; none has answered anything yet.
+pub(crate) fn processes(app: &TestApp, count: usize) -> Vec<Arc<SecondApp>> {
+    (0..count).map(|_| Arc::new(app.another(&[]))).collect()
+}
+
+/// Sends all calls at once, spread over the processes. The responses come in the order of the calls.
+pub(crate) async fn race(processes: &[Arc<SecondApp>], calls: impl IntoIterator<Item = Call>) -> Vec<Response> {
+    let send = |(process, call): (Arc<SecondApp>, Call)| tokio::spawn(async move { process.send(call).await });
+    let running: Vec<_> = processes.iter().cloned().cycle().zip(calls).map(send).collect();
+    let mut responses = Vec::with_capacity(running.len());
+    for response in running {
+        responses.push(response.await.expect("no call panics"));
+    }
+    responses
+}
+
+/// The body of an error.
+pub(crate) fn error(code: &str, field: Option<&str>, message: &str) -> Value {
+    let mut body = json!({ "code": code, "message": message, "requestId": "request-1" });
+    if let Some(field) = field {
+        body["field"] = field.into();
+    }
+    body
+}
+
+/// The body that tells a caller about the open invitation in his way.
+pub(crate) fn already_invited(id: &str) -> Value {
+    let message = format!("email: this address already has an open invitation, {id}; resend or revoke that one");
+    error("already-invited", Some("email"), &message)
+}
+
+/// The body that tells a caller that an invitation was revoked.
+pub(crate) fn already_revoked() -> Value {
+    error("already-revoked", None, "the invitation is revoked and can no longer be revoked or resent; create a new one")
+}
+
+/// The body that tells a caller to wait before he sends again.
+pub(crate) fn cooldown(seconds: u64) -> Value {
+    let message = format!("the invitation was sent a moment ago; it can be sent again in {seconds} s");
+    error("resend-cooldown", None, &message)
+}
+
+/// The body that tells a caller that his key is taken.
+pub(crate) fn key_reused() -> Value {
+    let message = "this Idempotency-Key was used with another request in the last 24 hours; use a new key for a new request";
+    error("idempotency-key-reused", None, message)
+}
+
+/// A resend.
+pub(crate) fn resend(id: &str) -> Call {
+    Call::post(&format!("/invitations/{id}"))
+}
+
+/// The invitation as it is described now.
+pub(crate) async fn describe(app: &TestApp, id: &str) -> Value {
+    app.send(Call::get(&format!("/invitations/{id}")).key(&app.full)).await.expect(200).json()
+}
+
+/// The one invitation's row of this id.
+pub(crate) async fn stored(app: &TestApp, id: &str) -> Row {
+    let rows = app.rows_of(ACCOUNT, "I#").await;
+    rows.into_iter().find(|row| text(row, "sk") == format!("I#{id}")).unwrap_or_else(|| panic!("no row of {id}"))
+}
+
+/// How many sendings the account was charged for.
+pub(crate) async fn charged(app: &TestApp) -> i64 {
+    app.rows_of(ACCOUNT, "Q#").await.iter().map(|row| number(row, "n")).sum()
+}
+
+/// How many rows there are of each kind: invitations, locks, kept answers.
+pub(crate) async fn counts(app: &TestApp) -> [usize; 3] {
+    let rows = app.rows().await;
+    ["I#", "P#", "K#"].map(|prefix| rows.iter().filter(|row| text(row, "pk").starts_with("A#") && text(row, "sk").starts_with(prefix)).count())
+}
+
+/// What holds of an account's rows at any moment, whatever happened: at most one open invitation for an address, and that one
+/// holds the address's lock until its expiry; as many sendings charged as made; no link of two sendings alike.
+pub(crate) async fn assert_consistent(app: &TestApp) {
+    let now = app.now().as_millis();
+    let invitations = app.rows_of(ACCOUNT, "I#").await;
+    let open = |row: &&Row| text(row, "st") == "pending" && number(row, "exp") > now;
+    let mut holders: BTreeMap<String, (String, i64)> = BTreeMap::new();
+    for row in invitations.iter().filter(open) {
+        let address = text(row, "by_email").rsplit_once('#').expect("an address and an id").0;
+        let id = text(row, "sk")[2..].to_owned();
+        if let Some((other, _)) = holders.insert(address.to_owned(), (id.clone(), number(row, "exp"))) {
+            panic!("{other} and {id} are open for one address");
+        }
+    }
+    let locks: BTreeMap<String, (String, i64)> = app
+        .rows_of(ACCOUNT, "P#")
+        .await
+        .iter()
+        .filter(|row| number(row, "exp") > now)
+        .map(|row| (text(row, "sk")[2..].to_owned(), (text(row, "inv").to_owned(), number(row, "exp"))))
+        .collect();
+    assert_eq!(locks, holders, "the locks are those of the open invitations");
+
+    let sends: i64 = invitations.iter().map(|row| number(row, "sends")).sum();
+    assert_eq!(charged(app).await, sends, "every sending is charged once");
+    let mut links: Vec<&str> = invitations.iter().map(|row| text(row, "th")).collect();
+    links.sort_unstable();
+    links.dedup();
+    assert_eq!(links.len(), invitations.len(), "no two links have one secret");
+    for row in &invitations {
+        // The first operation created it; each further one sent it again or closed it.
+        let revisions = number(row, "sends") + i64::from(text(row, "st") != "pending");
+        assert_eq!((number(row, "rev"), number(row, "tv")), (revisions, number(row, "sends")), "{row:?}");
+        assert_eq!(row["ops"].as_ss().map(Vec::len), Ok(usize::try_from(revisions).expect("a count")), "{row:?}");
+    }
+}
+
+/// An attribute that is a string.
+#[track_caller]
+pub(crate) fn text<'a>(row: &'a Row, attribute: &str) -> &'a str {
+    row[attribute].as_s().expect("it is a string")
+}
+
+/// An attribute that is a number.
+#[track_caller]
+pub(crate) fn number(row: &Row, attribute: &str) -> i64 {
+    row[attribute].as_n().expect("it is a number").parse().expect("it is an integer")
+}
