@@ -1,0 +1,116 @@
+# The commands of this project. `make` lists them.
+#
+# `make run` needs Rust, Python 3 with pip, and make. The tools below are installed into .local/tools, each into a folder of
+# its own, and nowhere else.
+
+CARGO_LAMBDA_VERSION := 1.9.2
+ZIGLANG_VERSION      := 0.17.1
+SAM_VERSION          := 1.170.0
+CFN_LINT_VERSION     := 1.58.0
+SCHEMATHESIS_VERSION := 4.32.5
+
+TOOLS := $(CURDIR)/.local/tools
+# A tool's folder is complete when it holds this file. The version is in its name, so that another one is installed anew.
+cargo-lambda := $(TOOLS)/cargo-lambda/complete-$(CARGO_LAMBDA_VERSION)
+ziglang      := $(TOOLS)/ziglang/complete-$(ZIGLANG_VERSION)
+sam          := $(TOOLS)/sam/complete-$(SAM_VERSION)-$(CFN_LINT_VERSION)
+schemathesis := $(TOOLS)/schemathesis/complete-$(SCHEMATHESIS_VERSION)
+
+export CARGO_LAMBDA := $(TOOLS)/cargo-lambda/bin/cargo-lambda
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## List the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-26s%s\n' "$$name" "$$text"; done
+
+# --- The service on this machine --------------------------------------------------------------------------------------
+# Settings: PORT=9000 DYNAMODB_PORT=8000 STATE_DIR=.local CONCURRENCY=1, and every variable of the functions, for example
+# `make run RESEND_COOLDOWN_SECONDS=2`.
+
+.PHONY: run
+run: prerequisites $(cargo-lambda) ## Serve the API on http://127.0.0.1:9000 with data that stays; Ctrl-C stops it
+	@echo "Building the local engine. The first time takes a few minutes."
+# Built for the whole workspace, as the tests are, so that they share what is compiled. Started directly, not by `cargo run`,
+# which sets variables that make crates compile anew.
+	@cargo build --workspace --example run
+	@exec "$$($(target-dir))/debug/examples/run"
+
+target-dir = cargo metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])'
+
+# --- Proof ------------------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: test-rust test-end-to-end test-contract test-template ## Everything that proves the project
+
+.PHONY: test-rust
+test-rust: prerequisites ## Unit and API tests
+	@echo "== Unit and API tests"
+	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace --all-targets; fi
+	@cargo test --workspace --doc
+
+.PHONY: test-end-to-end
+test-end-to-end: prerequisites $(cargo-lambda) ## `make run` with real HTTP, restart included
+	@echo "== End to end"
+	@python3 tests/end_to_end.py
+
+.PHONY: test-contract
+test-contract: prerequisites $(cargo-lambda) $(schemathesis) ## schemathesis against the running service
+	@echo "== Contract"
+	@SCHEMATHESIS="$(TOOLS)/schemathesis" python3 tests/service.py SEND_QUOTA=100000 -- python3 tests/contract.py
+
+.PHONY: test-template
+test-template: prerequisites $(cargo-lambda) $(ziglang) $(sam) ## `sam validate --lint` and `sam build`
+	@echo "== Template"
+	@$(with-sam) validate --lint
+	@$(with-sam) build --parameter-overrides Architecture=x86_64
+
+# SAM calls cargo-lambda by its name, and that calls zig by `python3 -m ziglang`.
+with-sam = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 PATH="$(TOOLS)/cargo-lambda/bin:$$PATH" \
+	PYTHONPATH="$(TOOLS)/sam:$(TOOLS)/ziglang" python3 -m samcli
+
+.PHONY: lint
+lint: prerequisites ## Formatting, clippy and documentation, warnings denied
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# --- Tools ------------------------------------------------------------------------------------------------------------
+
+.PHONY: tools
+tools: $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) ## Install the tools of all commands into .local/tools
+
+# $(call install,packages): into the folder of the target. A half-installed one has no marker and is done again.
+# --target works where pip refuses to install for the whole system.
+define install
+	@echo "Installing $(1)"
+	@rm -rf "$(@D)" && mkdir -p "$(@D)"
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-user --target "$(@D)" $(1) || \
+		{ echo "make: $(notdir $(@D)) could not be installed; pip's message is above."; exit 1; }
+	@touch "$@"
+endef
+
+# Without zig, which cross-compiles: only `sam build` needs that, and it is ten times as large.
+$(cargo-lambda): | prerequisites
+	$(call install,--no-deps cargo-lambda==$(CARGO_LAMBDA_VERSION))
+
+$(ziglang): | prerequisites
+	$(call install,ziglang==$(ZIGLANG_VERSION))
+
+$(sam): | prerequisites
+	$(call install,aws-sam-cli==$(SAM_VERSION) cfn-lint==$(CFN_LINT_VERSION))
+
+$(schemathesis): | prerequisites
+	$(call install,schemathesis==$(SCHEMATHESIS_VERSION))
+
+.PHONY: prerequisites
+prerequisites:
+	@command -v cargo >/dev/null || { echo "make: there is no cargo; install Rust from https://rustup.rs."; exit 1; }
+	@command -v python3 >/dev/null || { echo "make: there is no python3; install Python 3 with pip."; exit 1; }
+	@python3 -m pip --version >/dev/null 2>&1 || { echo "make: python3 has no pip; install it, on Debian as python3-pip."; exit 1; }
+
+.PHONY: clean-local
+clean-local: ## Delete the local data, keys and tools
+	rm -rf .local

@@ -1,0 +1,120 @@
+//! What stands before the functions in place of API Gateway.
+//!
+//! `cargo lambda watch` makes the events and has the routes. But it stops for good when about a hundred requests wait for one
+//! function, ends a function whose caller sends a header of the Lambda Runtime API, and answers 500 itself to text that is
+//! not UTF-8. The gate keeps all that from it, so that the API on this machine can be called as roughly as the one on AWS.
+//! What no route takes it answers as API Gateway does.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use axum::http::uri::{Authority, Scheme};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::problem::{Problem, problem};
+
+/// Requests that `cargo lambda watch` has at once. The others wait here.
+const AT_ONCE: usize = 50;
+
+/// API Gateway's limits.
+const LONGEST: Duration = Duration::from_secs(30);
+const LARGEST: usize = 10 * 1024 * 1024;
+
+#[derive(Clone)]
+struct Gate {
+    behind: Authority,
+    client: Client<HttpConnector, Body>,
+    slots: Arc<Semaphore>,
+}
+
+/// Serves `front` by passing every request on to `cargo lambda watch` on the port `behind`. Returns the URL.
+pub(crate) fn open(front: TcpListener, behind: u16) -> Result<String, Problem> {
+    let failed = |e: &dyn std::fmt::Display| problem!("the API's port cannot be served: {e}");
+    front.set_nonblocking(true).map_err(|e| failed(&e))?;
+    let front = tokio::net::TcpListener::from_std(front).map_err(|e| failed(&e))?;
+    let url = format!("http://{}", front.local_addr().map_err(|e| failed(&e))?);
+    let gate = Gate {
+        behind: Authority::try_from(format!("127.0.0.1:{behind}")).map_err(|e| failed(&e))?,
+        client: Client::builder(TokioExecutor::new()).build_http(),
+        slots: Arc::new(Semaphore::new(AT_ONCE)),
+    };
+    let app = Router::new().fallback(pass_on).with_state(gate);
+    tokio::spawn(async { axum::serve(front, app).await });
+    Ok(url)
+}
+
+async fn pass_on(State(gate): State<Gate>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LARGEST).await else {
+        return own_answer(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+    };
+    if !parts.headers.values().all(|value| str::from_utf8(value.as_bytes()).is_ok()) {
+        return own_answer(StatusCode::BAD_REQUEST, "Bad Request");
+    }
+    let mut uri = parts.uri.clone().into_parts();
+    uri.scheme = Some(Scheme::HTTP);
+    uri.authority = Some(gate.behind.clone());
+    parts.uri = match Uri::from_parts(uri) {
+        Ok(uri) => uri,
+        Err(_) => return own_answer(StatusCode::BAD_REQUEST, "Bad Request"),
+    };
+    clean(&mut parts.headers, &body);
+
+    let route = format!("{} {}", parts.method, parts.uri.path());
+    let request = Request::from_parts(parts, Body::from(body));
+    // A task of its own: when the caller goes away the request still waits behind, so it has to keep its slot here.
+    let answer = tokio::spawn(async move {
+        let _slot = gate.slots.acquire_owned().await;
+        gate.client.request(request).await
+    });
+    match timeout(LONGEST, answer).await {
+        Ok(Ok(Ok(response))) => {
+            let (mut parts, body) = response.into_parts();
+            if parts.status == StatusCode::NOT_FOUND && !parts.headers.contains_key("x-request-id") {
+                return own_answer(StatusCode::NOT_FOUND, "Not Found");
+            }
+            parts.headers.remove(CONNECTION);
+            parts.headers.remove(TRANSFER_ENCODING);
+            Response::from_parts(parts, Body::new(body))
+        }
+        Ok(_) => own_answer(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+        Err(_) => {
+            eprintln!("No answer to {route} in {LONGEST:?}. If its function ended (see above), save a source file: that starts it again.");
+            own_answer(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+        }
+    }
+}
+
+/// Takes out what belongs to the connection, and what would be taken for a header of the Lambda Runtime API.
+fn clean(headers: &mut HeaderMap, body: &Bytes) {
+    let runtime: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with("lambda-runtime-")).cloned().collect();
+    for name in runtime.iter().chain(&[CONNECTION, EXPECT, TRANSFER_ENCODING, UPGRADE]) {
+        headers.remove(name);
+    }
+    if str::from_utf8(body).is_err() {
+        headers.insert(CONTENT_TYPE, as_bytes(headers.get(CONTENT_TYPE)));
+    }
+}
+
+/// The same content type spelled so that `cargo lambda watch` takes the body for bytes, and encodes it in base64 as API
+/// Gateway does: it looks for `text/` and `application/json` in lower case.
+fn as_bytes(content_type: Option<&HeaderValue>) -> HeaderValue {
+    let text = content_type.and_then(|value| value.to_str().ok()).unwrap_or("application/json");
+    HeaderValue::try_from(text.to_ascii_uppercase()).unwrap_or(HeaderValue::from_static("APPLICATION/JSON"))
+}
+
+/// An answer in the shape that API Gateway gives its own errors.
+fn own_answer(status: StatusCode, message: &'static str) -> Response {
+    (status, [(CONTENT_TYPE, "application/json")], format!("{{\"message\":\"{message}\"}}")).into_response()
+}

@@ -1,0 +1,52 @@
+//! Calls to the service that is being started.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request, Response};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use crate::problem::{Problem, problem};
+
+/// How long a function may take to its first answer.
+const FIRST_ANSWER: Duration = Duration::from_secs(60);
+
+/// Sends one request, with `key` as its API key if there is one, and reads the whole answer.
+pub(crate) async fn call(method: Method, url: &str, key: Option<&str>, body: String) -> Result<Response<String>, Problem> {
+    let failed = |e: &dyn std::fmt::Display| problem!("{url} does not answer: {e}");
+    let mut request = Request::builder().method(method).uri(url);
+    if let Some(key) = key {
+        request = request.header("authorization", format!("ApiKey {key}"));
+    }
+    let request = request.body(Body::from(body)).map_err(|e| failed(&e))?;
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let response = timeout(FIRST_ANSWER, client.request(request)).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(Body::new(body), usize::MAX).await.map_err(|e| failed(&e))?;
+    Ok(Response::from_parts(parts, String::from_utf8_lossy(&body).into_owned()))
+}
+
+/// Waits until `cargo lambda watch` listens on `port` and a function answers on each route.
+/// A function's answers, errors included, carry `x-request-id`; the emulator's own do not.
+pub(crate) async fn wait_for_routes(url: &str, port: u16, routes: &[(String, String)]) -> Result<(), Problem> {
+    let listens = async {
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(FIRST_ANSWER, listens).await.map_err(|_| problem!("`cargo lambda watch` does not listen after {FIRST_ANSWER:?}"))?;
+    for (method, path) in routes {
+        let path = path.replace("{id}", &"0".repeat(32));
+        let method = Method::from_bytes(method.as_bytes()).map_err(|e| problem!("template.yaml: {method}: {e}"))?;
+        let answer = call(method.clone(), &format!("{url}{path}"), None, String::new()).await?;
+        if !answer.headers().contains_key("x-request-id") {
+            return Err(problem!("no function answers {method} {path}, but {}: {}", answer.status(), answer.body()));
+        }
+        println!("  {method} {path} answers.");
+    }
+    Ok(())
+}

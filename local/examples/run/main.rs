@@ -1,0 +1,118 @@
+//! `make run`: the whole service on this machine.
+//!
+//! It starts the embedded engine, makes the table, builds the functions, runs them under `cargo lambda watch` behind a
+//! [`gate`], waits until every route answers, and sees to it that three development keys work. Whatever ends it, all it
+//! started ends with it.
+
+mod gate;
+mod http;
+mod keys;
+mod problem;
+mod processes;
+mod settings;
+mod state;
+mod watch;
+
+use std::process::ExitCode;
+
+use local::engine::{Engine, Storage};
+use local::{client, table};
+use tokio::runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use problem::{Problem, problem};
+use settings::{Settings, TABLE_NAME};
+use state::State;
+use watch::Watch;
+
+fn main() -> ExitCode {
+    let runtime = match runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&problem!("no runtime: {error}")),
+    };
+    match runtime.block_on(run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => fail(&problem),
+    }
+}
+
+fn fail(problem: &Problem) -> ExitCode {
+    eprintln!("make run: {problem}.");
+    ExitCode::FAILURE
+}
+
+/// Serves until a signal or a problem ends it, then ends what is left of its processes.
+async fn run() -> Result<(), Problem> {
+    let mut end = End::new()?;
+    let settings = Settings::from_env()?;
+    processes::adopt_orphans();
+    let outcome = tokio::select! {
+        outcome = serve(&settings) => outcome,
+        () = end.asked_for() => {
+            println!("\nStopping. The data stays in {}.", settings.state_dir.display());
+            Ok(())
+        }
+    };
+    processes::end_all().await;
+    outcome
+}
+
+async fn serve(settings: &Settings) -> Result<(), Problem> {
+    let state = State::open(&settings.state_dir)?;
+    let front = settings::bind(settings.port, "PORT")?;
+    let back = settings::bind(settings.dynamodb_port, "DYNAMODB_PORT")?;
+    settings.check_tools()?;
+
+    let file = state.path("invitations.db");
+    let engine = Engine::start(back, Storage::File(&file)).map_err(|e| problem!("{e}"))?;
+    println!("DynamoDB engine: {}, data in {}.", engine.endpoint(), file.display());
+    let template = settings::template()?;
+    table::create_table(&client::for_endpoint(engine.endpoint()), TABLE_NAME, &template)
+        .await
+        .map_err(|e| problem!("{e}; delete {} to start with an empty database", file.display()))?;
+
+    println!("Building the functions. The first time takes a few minutes.");
+    watch::build().await?;
+    let environment = state.write_environment(engine.endpoint())?;
+    let mut watch = Watch::start(settings, &environment)?;
+    let url = gate::open(front, watch.port())?;
+
+    println!("Starting the functions.");
+    watch.unless_it_ends(http::wait_for_routes(&url, watch.port(), &settings::routes(&template)?)).await?;
+    let keys = watch.unless_it_ends(keys::working_keys(&url, state.keys())).await?;
+    let file = state.write_keys(&url, engine.endpoint(), &keys)?;
+
+    println!("Ready: {url} serves the invitation API. Ctrl-C stops it.");
+    println!("curl -s '{url}/invitations' -H 'Authorization: ApiKey {}'", keys.full_access);
+    println!("Keys: {}", file.display());
+    Err(watch.ended().await)
+}
+
+/// What asks `make run` to end: a signal, or the death of the `make` that started it, which would leave nobody to stop it.
+struct End {
+    signals: [Signal; 3],
+    parent: Option<rustix::process::Pid>,
+}
+
+impl End {
+    fn new() -> Result<Self, Problem> {
+        let on = |kind| signal(kind).map_err(|e| problem!("signals cannot be received: {e}"));
+        let signals = [on(SignalKind::interrupt())?, on(SignalKind::terminate())?, on(SignalKind::hangup())?];
+        Ok(Self { signals, parent: rustix::process::getppid() })
+    }
+
+    async fn asked_for(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.signals;
+        let orphaned = async {
+            while rustix::process::getppid() == self.parent {
+                tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            }
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+            () = orphaned => {}
+        }
+    }
+}

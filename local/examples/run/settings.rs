@@ -1,0 +1,94 @@
+//! What can be set from outside: two ports, the state folder, how many instances of each function. The functions' own
+//! variables are not read here; they inherit the environment of `make run`.
+
+use std::env;
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+
+use serde_yaml_ng::Value;
+
+use crate::problem::{Problem, problem};
+
+/// The one table of the local engine.
+pub(crate) const TABLE_NAME: &str = "invitations";
+
+/// The settings, each from one environment variable.
+pub(crate) struct Settings {
+    /// `PORT`: where the API answers.
+    pub(crate) port: u16,
+    /// `DYNAMODB_PORT`: where the engine answers.
+    pub(crate) dynamodb_port: u16,
+    /// `STATE_DIR`: database, link key, development keys.
+    pub(crate) state_dir: PathBuf,
+    /// `CONCURRENCY`: how many instances of one function may run at once.
+    pub(crate) concurrency: u16,
+    /// `CARGO_LAMBDA`: the program.
+    pub(crate) cargo_lambda: PathBuf,
+}
+
+impl Settings {
+    pub(crate) fn from_env() -> Result<Self, Problem> {
+        Ok(Self {
+            port: number("PORT", 9000)?,
+            dynamodb_port: number("DYNAMODB_PORT", 8000)?,
+            state_dir: text("STATE_DIR", ".local")?.into(),
+            concurrency: number("CONCURRENCY", 1)?,
+            cargo_lambda: text("CARGO_LAMBDA", ".local/tools/cargo-lambda/bin/cargo-lambda")?.into(),
+        })
+    }
+
+    pub(crate) fn check_tools(&self) -> Result<(), Problem> {
+        if self.cargo_lambda.is_file() {
+            return Ok(());
+        }
+        Err(problem!("there is no cargo-lambda at {}; `make tools` installs it", self.cargo_lambda.display()))
+    }
+}
+
+fn text(name: &str, default: &str) -> Result<String, Problem> {
+    match env::var(name) {
+        Ok(value) if value.is_empty() => Ok(default.into()),
+        Ok(value) => Ok(value),
+        Err(env::VarError::NotPresent) => Ok(default.into()),
+        Err(env::VarError::NotUnicode(_)) => Err(problem!("{name} is not UTF-8")),
+    }
+}
+
+fn number(name: &str, default: u16) -> Result<u16, Problem> {
+    let value = text(name, &default.to_string())?;
+    match value.parse() {
+        Ok(0) | Err(_) => Err(problem!("{name} is '{value}', but has to be a number from 1 to 65535")),
+        Ok(number) => Ok(number),
+    }
+}
+
+/// Takes a port of loopback, or says which variable names another one.
+pub(crate) fn bind(port: u16, name: &str) -> Result<TcpListener, Problem> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => problem!("port {port} is taken; stop what holds it, or choose another with `make run {name}=…`"),
+        _ => problem!("port {port} cannot be used: {error}"),
+    })
+}
+
+/// The text of the template, from which the table and the routes come.
+pub(crate) fn template() -> Result<String, Problem> {
+    fs::read_to_string("template.yaml").map_err(|e| problem!("template.yaml cannot be read: {e}"))
+}
+
+/// Method and path of every route of the template.
+pub(crate) fn routes(template: &str) -> Result<Vec<(String, String)>, Problem> {
+    let template: Value = serde_yaml_ng::from_str(template).map_err(|e| problem!("template.yaml: {e}"))?;
+    let resources = template.get("Resources").and_then(Value::as_mapping).into_iter().flatten();
+    let events = resources
+        .filter_map(|(_, resource)| resource.get("Properties")?.get("Events")?.as_mapping())
+        .flatten()
+        .filter(|(_, event)| event.get("Type").and_then(Value::as_str) == Some("HttpApi"));
+    let text = |properties: &Value, name| Some(properties.get(name)?.as_str()?.to_owned());
+    let route = |event: &Value| {
+        let properties = event.get("Properties")?;
+        Some((text(properties, "Method")?, text(properties, "Path")?))
+    };
+    events.map(|(name, event)| route(event).ok_or_else(|| problem!("template.yaml: the event {name:?} has no Method and Path"))).collect()
+}

@@ -1,0 +1,118 @@
+//! The files of the state folder. Those that hold secrets can be read by their owner alone, and none is ever half-written.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use local::client::{CREDENTIALS, REGION};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::keys::Keys;
+use crate::problem::{Problem, problem};
+use crate::settings::TABLE_NAME;
+
+/// What `dev.json` tells.
+#[derive(Serialize)]
+struct Access<'a> {
+    url: &'a str,
+    dynamodb: &'a str,
+    keys: &'a Keys,
+}
+
+/// The state folder, held by this process alone.
+pub(crate) struct State {
+    folder: PathBuf,
+    /// Locked for as long as it is open. The lock ends with the process, however that ends.
+    _lock: File,
+}
+
+impl State {
+    /// Makes the folder if need be and takes it.
+    pub(crate) fn open(folder: &Path) -> Result<Self, Problem> {
+        let failed = |e| problem!("the folder {} cannot be used: {e}", folder.display());
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        let lock = File::create(folder.join("lock")).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let folder = folder.display();
+                return Err(problem!("another `make run` uses {folder}; stop it, or choose another folder with `make run STATE_DIR=…`"));
+            }
+            Err(TryLockError::Error(e)) => return Err(failed(e)),
+        }
+        // Neither git nor the reload of the functions is to look at what is written in here.
+        let ignore = folder.join(".gitignore");
+        if !ignore.exists() {
+            fs::write(ignore, "*\n").map_err(failed)?;
+        }
+        Ok(Self { folder: folder.to_owned(), _lock: lock })
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Writes the environment file of the functions and returns its path.
+    ///
+    /// Only what has to be as it is here goes in, because the file beats the environment that the functions inherit.
+    pub(crate) fn write_environment(&self, endpoint: &str) -> Result<PathBuf, Problem> {
+        let (key, secret) = CREDENTIALS;
+        let own = |name: &str, default: &str| env::var(name).unwrap_or_else(|_| default.into());
+        let mut lines = BTreeMap::from([
+            ("AWS_ENDPOINT_URL_DYNAMODB", endpoint.to_owned()),
+            ("AWS_ACCESS_KEY_ID", key.into()),
+            ("AWS_SECRET_ACCESS_KEY", secret.into()),
+            ("AWS_REGION", REGION.into()),
+            ("AWS_EC2_METADATA_DISABLED", "true".into()),
+            ("AWS_LAMBDA_LOG_FORMAT", own("AWS_LAMBDA_LOG_FORMAT", "JSON")),
+            ("AWS_LAMBDA_LOG_LEVEL", own("AWS_LAMBDA_LOG_LEVEL", "INFO")),
+            ("TABLE_NAME", TABLE_NAME.into()),
+        ]);
+        if env::var_os("LINK_KEYS").is_none() {
+            lines.insert("LINK_KEYS", self.link_key()?);
+        }
+        let text: String = lines.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect();
+        self.write("functions.env", &text)
+    }
+
+    /// The key that signs links: made once, then kept, so that links live as long as the data.
+    fn link_key(&self) -> Result<String, Problem> {
+        let path = self.path("link-key");
+        if let Ok(key) = fs::read_to_string(&path) {
+            return Ok(key.trim().to_owned());
+        }
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(|e| problem!("the machine has no randomness for a link key: {e}"))?;
+        let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = format!("1:{secret}");
+        self.write("link-key", &format!("{key}\n"))?;
+        Ok(key)
+    }
+
+    /// The keys of the last run, if there was one.
+    pub(crate) fn keys(&self) -> Option<Keys> {
+        let text = fs::read_to_string(self.path("dev.json")).ok()?;
+        let file: Value = serde_json::from_str(&text).ok()?;
+        serde_json::from_value(file.get("keys")?.clone()).ok()
+    }
+
+    /// Writes `dev.json` and returns its path.
+    pub(crate) fn write_keys(&self, url: &str, dynamodb: &str, keys: &Keys) -> Result<PathBuf, Problem> {
+        let file = serde_json::to_string_pretty(&Access { url, dynamodb, keys }).map_err(|e| problem!("dev.json: {e}"))?;
+        self.write("dev.json", &format!("{file}\n"))
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<PathBuf, Problem> {
+        let (path, new) = (self.path(name), self.path(&format!("{name}.new")));
+        let failed = |e| problem!("{} cannot be written: {e}", path.display());
+        let _ = fs::remove_file(&new);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(failed)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        fs::rename(&new, &path).map_err(failed)?;
+        Ok(path)
+    }
+}

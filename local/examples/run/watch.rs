@@ -1,0 +1,86 @@
+//! Building the functions, and running them under `cargo lambda watch`.
+
+use std::env;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::process::{Child, ChildStdin, Command};
+
+use crate::problem::{Problem, problem};
+use crate::settings::Settings;
+
+/// Runs its arguments, and ends them when its own standard input ends: that is when this process is gone, even by SIGKILL.
+const KEEPER: &str = r#"
+exec 3<&0
+"$@" </dev/null 3<&- &
+child=$!
+{ cat <&3 >/dev/null; kill "$child"; } 2>/dev/null &
+exec 3<&-
+wait "$child"
+"#;
+
+/// Builds what `cargo lambda watch` will run, in the way it does, so that it finds everything built.
+pub(crate) async fn build() -> Result<(), Problem> {
+    let built = Command::new("cargo").args(["build", "--bins"]).stdin(Stdio::null()).status().await;
+    match built {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(problem!("the functions do not build; the compiler's messages are above")),
+        Err(error) => Err(problem!("cargo cannot be started: {error}")),
+    }
+}
+
+/// A running `cargo lambda watch`.
+pub(crate) struct Watch {
+    child: Child,
+    port: u16,
+    /// Open for as long as the child is to live.
+    _alive: Option<ChildStdin>,
+}
+
+impl Watch {
+    /// Starts it on a free port of loopback, with the functions' environment from the file `environment`.
+    pub(crate) fn start(settings: &Settings, environment: &Path) -> Result<Self, Problem> {
+        let port = free_port()?;
+        let mut command = Command::new("sh");
+        command.args(["-c", KEEPER, "sh"]).arg(&settings.cargo_lambda).args(["lambda", "watch", "--disable-cors"]);
+        command.args(["--invoke-address", "127.0.0.1", "--invoke-port", &port.to_string()]);
+        command.args(["--concurrency", &settings.concurrency.to_string()]).arg("--env-file").arg(environment);
+        // No credential or profile of the caller reaches a function, whatever its configuration says.
+        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
+            command.env_remove(name);
+        }
+        // The emulator's log. The functions' level is AWS_LAMBDA_LOG_LEVEL.
+        command.env("RUST_LOG", "cargo_lambda=warn");
+        let child = command.stdin(Stdio::piped()).process_group(0).spawn();
+        let mut child = child.map_err(|e| problem!("`cargo lambda watch` cannot be started: {e}"))?;
+        let alive = child.stdin.take();
+        Ok(Self { child, port, _alive: alive })
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What `work` comes to, unless `cargo lambda watch` ends before it.
+    pub(crate) async fn unless_it_ends<T>(&mut self, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+        tokio::select! {
+            outcome = work => outcome,
+            problem = self.ended() => Err(problem),
+        }
+    }
+
+    /// Waits until it ends, which it never should.
+    pub(crate) async fn ended(&mut self) -> Problem {
+        match self.child.wait().await {
+            Ok(status) => problem!("`cargo lambda watch` ended ({status}), so all of it was stopped"),
+            Err(error) => problem!("`cargo lambda watch` cannot be waited for: {error}"),
+        }
+    }
+}
+
+/// A port that was free a moment ago. `cargo lambda watch` has to take it by itself.
+fn free_port() -> Result<u16, Problem> {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    taken.map(|address| address.port()).map_err(|e| problem!("no port is free: {e}"))
+}

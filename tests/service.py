@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""The service as `make run` starts it, for tests that talk to it from outside.
+
+    python3 tests/service.py [VARIABLE=value ...] -- command ...
+
+runs the command while a service of its own serves on free ports, with the path of its dev.json in DEV_JSON. Its data is
+thrown away afterwards. The exit status is the command's.
+"""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRST_START = 30 * 60  # seconds; on a fresh checkout it compiles everything
+STOP = 20
+
+
+class Failed(Exception):
+    """A sentence that says what is not as it should be."""
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Service:
+    """One state folder and two ports, on which `make run` can be started and stopped again and again."""
+
+    def __init__(self, state: Path, **variables: str):
+        self.state, self.port, self.dynamodb_port = state, free_port(), free_port()
+        self.variables = variables
+        self.lines: list[str] = []
+        self.process: subprocess.Popen[str] | None = None
+
+    @property
+    def dev_json(self) -> Path:
+        return self.state / "dev.json"
+
+    def launch(self, **variables: str) -> None:
+        """Starts `make run` and does not wait."""
+        variables = {
+            "STATE_DIR": str(self.state), "PORT": str(self.port), "DYNAMODB_PORT": str(self.dynamodb_port),
+            **self.variables, **variables,
+        }
+        # This may run under `make test`, whose flags are not for the other make.
+        environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+        self.lines = []
+        self.process = subprocess.Popen(
+            ["make", "run", *(f"{name}={value}" for name, value in variables.items())],
+            cwd=ROOT, env=environment, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        )
+        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        for line in process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            if re.match(r" *(Compiling|Installing|Building)", line):
+                print(f"    {line.strip()}", flush=True)
+
+    def start(self, **variables: str) -> None:
+        """Starts `make run` and waits until it says that it is ready, and how to use it."""
+        self.launch(**variables)
+        end = time.monotonic() + FIRST_START
+        while not (self.line("Ready: ") and self.line("curl ") and self.line("Keys: ")):
+            if self.process.poll() is not None:
+                raise Failed(f"`make run` ended before it was ready. Its output:\n{self.output()}")
+            if time.monotonic() > end:
+                raise Failed(f"`make run` was not ready after {FIRST_START} s. Its output:\n{self.output()}")
+            time.sleep(0.05)
+
+    def line(self, start: str) -> str | None:
+        return next((line for line in list(self.lines) if line.startswith(start)), None)
+
+    def output(self) -> str:
+        return "\n".join(f"    {line}" for line in self.lines[-40:])
+
+    def stop(self, number: int = signal.SIGINT, only_make: bool = False) -> None:
+        """Stops it as Ctrl-C does, by a signal to the whole foreground group, or by a signal to `make` alone."""
+        if only_make:
+            self.process.send_signal(number)
+        else:
+            os.killpg(self.process.pid, number)
+        self.ended()
+
+    def ended(self) -> int:
+        """Waits until `make run` has ended, and returns its exit status."""
+        try:
+            return self.process.wait(STOP)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"`make run` did not end within {STOP} s. Its output:\n{self.output()}") from None
+
+    def processes(self) -> dict[int, str]:
+        """Every living process that descends from this `make run`, with its command."""
+        table = process_table()
+        family = {self.process.pid}
+        while more := {pid for pid, (parent, _) in table.items() if parent in family} - family:
+            family |= more
+        return {pid: table[pid][1] for pid in family if pid in table}
+
+    def __enter__(self) -> "Service":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leaves nothing behind, whatever a test came to."""
+        if self.process and self.process.poll() is None:
+            left = self.processes()
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(STOP)
+            except subprocess.TimeoutExpired:
+                for pid in left.keys() & process_table().keys():
+                    os.kill(pid, signal.SIGKILL)
+
+
+def process_table() -> dict[int, tuple[int, str]]:
+    """Every process of this machine that has not ended: its parent and its command."""
+    table = {}
+    if Path("/proc/self/stat").exists():
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                head, _, tail = stat.read_text(errors="replace").rpartition(") ")
+            except OSError:
+                continue
+            pid, _, command = head.partition(" (")
+            state, parent = tail.split()[:2]
+            if state not in "ZX":
+                table[int(pid)] = int(parent), command
+        return table
+    for line in subprocess.check_output(["ps", "-A", "-o", "pid=,ppid=,state=,comm="], text=True).splitlines():
+        pid, parent, state, command = line.split(None, 3)
+        if not state.startswith("Z"):
+            table[int(pid)] = int(parent), command
+    return table
+
+
+def main(arguments: list[str]) -> int:
+    if "--" not in arguments:
+        print(__doc__)
+        return 2
+    split = arguments.index("--")
+    variables = dict(argument.split("=", 1) for argument in arguments[:split])
+    with tempfile.TemporaryDirectory() as state, Service(Path(state), **variables) as service:
+        try:
+            print(f"Starting the service on port {service.port}.", flush=True)
+            service.start()
+        except Failed as error:
+            print(error, file=sys.stderr)
+            return 1
+        return subprocess.run(arguments[split + 1:], env=dict(os.environ, DEV_JSON=str(service.dev_json))).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
