@@ -167,7 +167,6 @@ impl Response {
     }
 
     /// This very response if it has the status; else the test fails and shows it.
-    #[must_use]
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text);

@@ -1,0 +1,137 @@
+//! What the tests of this binary have in common: whole responses and whole rows, compared.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::{Value, json};
+use support::{ACCOUNT, Call, Response, TestApp};
+
+/// What every closed invitation is told, but for the state.
+pub(crate) const CLOSED: &str = "and can no longer be revoked or resent; create a new one";
+/// What every 404 says.
+pub(crate) const NOT_FOUND: &str = "The resource you were looking for doesn't exist.";
+/// How long an invitation lives unless its creator says otherwise.
+pub(crate) const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
+/// The pause between two sendings.
+pub(crate) const COOLDOWN: Duration = Duration::from_secs(60);
+/// The smallest step of the clock.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
+
+/// Asserts status, body and all headers; `more` are those beyond the three that every response has.
+#[track_caller]
+pub(crate) fn answers(response: &Response, status: u16, body: &Value, more: &[(&str, &str)]) {
+    assert_eq!(response.status, status, "{}", response.text);
+    assert_eq!(&response.json(), body);
+    let id = body["requestId"].as_str().unwrap_or("request-1");
+    let always = [("cache-control", "no-store"), ("content-type", "application/json"), ("x-request-id", id)];
+    let headers: BTreeMap<String, String> = always.iter().chain(more).map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    assert_eq!(response.headers, headers);
+}
+
+/// Asserts all of an error's response that has no headers of its own, or those of a 401.
+#[track_caller]
+pub(crate) fn refuses(response: &Response, status: u16, code: &str, field: Option<&str>, message: &str) {
+    let challenge = [("www-authenticate", "ApiKey realm=\"invitations\"")];
+    answers(response, status, &error(code, field, message), if status == 401 { &challenge } else { &[] });
+}
+
+/// Asserts all of a response that says when to come again.
+#[track_caller]
+pub(crate) fn defers(response: &Response, status: u16, code: &str, seconds: u64, message: &str) {
+    answers(response, status, &error(code, None, message), &[("retry-after", &seconds.to_string())]);
+}
+
+/// An error's body.
+pub(crate) fn error(code: &str, field: Option<&str>, message: &str) -> Value {
+    let mut body = json!({ "code": code, "message": message, "requestId": "request-1" });
+    if let Some(field) = field {
+        body["field"] = field.into();
+    }
+    body
+}
+
+/// `value` with some fields changed or added; null removes one.
+pub(crate) fn with(value: &Value, changes: Value) -> Value {
+    let mut value = value.clone();
+    let fields = value.as_object_mut().expect("an object");
+    let Value::Object(changes) = changes else { panic!("no object") };
+    for (name, change) in changes {
+        if change.is_null() {
+            fields.remove(&name);
+        } else {
+            fields.insert(name, change);
+        }
+    }
+    value
+}
+
+/// The names of the fields in which two objects differ.
+pub(crate) fn differences(one: &Value, other: &Value) -> BTreeSet<String> {
+    let (one, other) = (one.as_object().expect("an object"), other.as_object().expect("an object"));
+    let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    names.into_iter().filter(|name| one.get(*name) != other.get(*name)).cloned().collect()
+}
+
+/// The whole table: rows by partition and sort key, their attributes as JSON.
+pub(crate) async fn table(app: &TestApp) -> BTreeMap<(String, String), Value> {
+    let rows = app.rows().await.into_iter().map(|row| row.iter().map(|(name, value)| (name.clone(), plain(value))).collect::<Value>());
+    rows.map(|row| ((text(&row, "pk"), text(&row, "sk")), row)).collect()
+}
+
+/// A row of [`ACCOUNT`]'s data.
+pub(crate) async fn row(app: &TestApp, sk: &str) -> Option<Value> {
+    table(app).await.remove(&(format!("A#{ACCOUNT}"), sk.to_owned()))
+}
+
+/// The row of an invitation of [`ACCOUNT`].
+pub(crate) async fn invitation_row(app: &TestApp, id: &str) -> Value {
+    row(app, &format!("I#{id}")).await.expect("the invitation is there")
+}
+
+/// How many sendings the account was charged for, in all windows.
+pub(crate) async fn charged(app: &TestApp) -> i64 {
+    let rows = table(app).await;
+    rows.iter().filter(|((_, sk), _)| sk.starts_with("Q#")).map(|(_, row)| number(row, "n")).sum()
+}
+
+/// A field that is a string.
+#[track_caller]
+pub(crate) fn text(value: &Value, field: &str) -> String {
+    value[field].as_str().unwrap_or_else(|| panic!("no string '{field}' in {value}")).to_owned()
+}
+
+/// A field that is a number.
+#[track_caller]
+pub(crate) fn number(value: &Value, field: &str) -> i64 {
+    value[field].as_i64().unwrap_or_else(|| panic!("no number '{field}' in {value}"))
+}
+
+/// The resource as it is described now.
+pub(crate) async fn describe(app: &TestApp, id: &str) -> Value {
+    app.send(Call::get(&format!("/invitations/{id}")).key(&app.full)).await.expect(200).json()
+}
+
+/// A resend.
+pub(crate) fn resend(id: &str) -> Call {
+    Call::post(&format!("/invitations/{id}"))
+}
+
+/// Lets time pass until an invitation's expiry, to the millisecond.
+pub(crate) async fn advance_to_expiry(app: &TestApp, id: &str) {
+    let left = number(&invitation_row(app, id).await, "exp") - app.now().as_millis();
+    app.advance(Duration::from_millis(u64::try_from(left).expect("it has not expired yet")));
+}
+
+/// An attribute as JSON; sets are sorted.
+fn plain(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => text.clone().into(),
+        AttributeValue::N(number) => number.parse::<i64>().expect("an integer").into(),
+        AttributeValue::Bool(flag) => (*flag).into(),
+        AttributeValue::Ss(set) => set.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
+        other => panic!("rows have no {other:?}"),
+    }
+}

@@ -1,0 +1,248 @@
+//! The whole table of the contract: every state and every action, with what is answered and what is stored.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use support::{Call, Response, TestApp};
+
+use crate::help::{
+    CLOSED, COOLDOWN, LIFETIME, advance_to_expiry, answers, charged, differences, invitation_row, number, refuses, resend, row, table,
+    text, with,
+};
+
+const EMAIL: &str = "user.one@example.com";
+const LOCK: &str = "P#user.one@example.com";
+
+/// An invitation that has reached a state, its cooldown over.
+async fn invitation_that_is(app: &TestApp, state: &str) -> Value {
+    let created = app.invite(EMAIL).await;
+    let id = text(&created, "id");
+    app.advance(COOLDOWN);
+    match state {
+        "invited" => {}
+        "expired" => advance_to_expiry(app, &id).await,
+        "revoked" => drop(app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200)),
+        closed => app.close_as_invitee(&id, closed).await,
+    }
+    created
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// Asserts that `response` is a resend of `created` at this very moment, in all its parts.
+async fn assert_sent_again(app: &TestApp, created: &Value, before: &Value, response: &Response) {
+    let (id, now) = (text(created, "id"), app.now());
+    let expiry = now.floor_to_second().plus(LIFETIME);
+    let changes = json!({ "lastModified": now.to_string(), "lastSent": now.to_string(), "expiry": expiry.to_string() });
+    answers(response, 200, &with(created, changes), &[]);
+
+    let after = invitation_row(app, &id).await;
+    let changed = ["by_state", "exp", "modified", "nonce", "nsa", "ops", "rev", "sends", "sent", "th", "ttl", "tv"];
+    assert_eq!(differences(before, &after), set(&changed));
+    let millis = expiry.as_millis();
+    let (sent, allowed) = (now.as_millis(), now.plus(COOLDOWN).as_millis());
+    assert_eq!(text(&after, "by_state"), format!("pending#{millis:013}#{id}"));
+    for (attribute, expected) in
+        [("exp", millis), ("modified", sent), ("sent", sent), ("nsa", allowed), ("sends", 2), ("rev", 2), ("tv", 2)]
+    {
+        assert_eq!(number(&after, attribute), expected, "{attribute}");
+    }
+    assert_eq!(number(&after, "ttl"), millis / 1000 + 400 * 86_400);
+    assert_eq!(after["ops"].as_array().map(Vec::len), Some(2));
+    let lock = json!({ "pk": after["pk"], "sk": LOCK, "inv": id, "exp": millis, "ttl": millis / 1000 });
+    assert_eq!(row(app, LOCK).await, Some(lock));
+    assert_eq!(charged(app).await, 2);
+}
+
+/// Asserts that `response` is the revocation of `created` at this very moment, in all its parts.
+async fn assert_revoked(app: &TestApp, created: &Value, before: &Value, response: &Response) {
+    let (id, now) = (text(created, "id"), app.now());
+    let changes = json!({ "state": "revoked", "lastModified": now.to_string(), "revokedAt": now.to_string() });
+    answers(response, 200, &with(created, changes), &[]);
+
+    let after = invitation_row(app, &id).await;
+    assert_eq!(differences(before, &after), set(&["by_state", "closed", "modified", "ops", "rev", "st", "ttl"]));
+    assert_eq!((text(&after, "st"), text(&after, "by_state")), ("revoked".to_owned(), format!("revoked#{:013}#{id}", now.as_millis())));
+    assert_eq!((number(&after, "closed"), number(&after, "modified"), number(&after, "rev")), (now.as_millis(), now.as_millis(), 2));
+    assert_eq!(number(&after, "ttl"), now.as_secs() + 400 * 86_400);
+    assert_eq!(charged(app).await, 1, "a revocation costs nothing");
+}
+
+#[tokio::test]
+async fn a_resend_of_an_open_invitation_makes_a_new_link_and_starts_the_lifetime_again() {
+    let app = TestApp::start().await;
+    let created = invitation_that_is(&app, "invited").await;
+    let before = invitation_row(&app, &text(&created, "id")).await;
+    let response = app.send(resend(&text(&created, "id")).key(&app.full)).await;
+    assert_sent_again(&app, &created, &before, &response).await;
+}
+
+#[tokio::test]
+async fn a_resend_of_an_expired_invitation_opens_it_again() {
+    for asked_for in [None, Some("invited")] {
+        let app = TestApp::start().await;
+        let created = invitation_that_is(&app, "expired").await;
+        let id = text(&created, "id");
+        let before = invitation_row(&app, &id).await;
+        let call = asked_for.map_or_else(|| resend(&id), |state| Call::set_state(&id, state));
+        let response = app.send(call.key(&app.full)).await;
+        assert_sent_again(&app, &created, &before, &response).await;
+    }
+}
+
+#[tokio::test]
+async fn asking_for_invited_of_an_open_invitation_changes_and_sends_nothing() {
+    let app = TestApp::start().await;
+    let created = invitation_that_is(&app, "invited").await;
+    let before = table(&app).await;
+    let response = app.send(Call::set_state(&text(&created, "id"), "invited").key(&app.full)).await;
+    answers(&response, 200, &created, &[]);
+    assert_eq!(table(&app).await, before);
+}
+
+#[tokio::test]
+async fn a_revocation_closes_an_open_invitation_and_gives_the_address_free() {
+    let app = TestApp::start().await;
+    let created = invitation_that_is(&app, "invited").await;
+    let id = text(&created, "id");
+    let before = invitation_row(&app, &id).await;
+    assert!(row(&app, LOCK).await.is_some());
+    let response = app.send(Call::set_state(&id, "revoked").key(&app.full)).await;
+    assert_revoked(&app, &created, &before, &response).await;
+    assert_eq!(row(&app, LOCK).await, None);
+}
+
+#[tokio::test]
+async fn a_revocation_closes_an_expired_invitation() {
+    let app = TestApp::start().await;
+    let created = invitation_that_is(&app, "expired").await;
+    app.advance(COOLDOWN);
+    let id = text(&created, "id");
+    let before = invitation_row(&app, &id).await;
+    let response = app.send(Call::set_state(&id, "revoked").key(&app.full)).await;
+    assert_revoked(&app, &created, &before, &response).await;
+    assert_eq!(row(&app, LOCK).await, None);
+}
+
+#[tokio::test]
+async fn a_revocation_of_an_expired_invitation_leaves_the_lock_to_its_new_holder_or_to_nobody() {
+    // The address was invited again, or TTL has purged the lock.
+    for taken in [true, false] {
+        let app = TestApp::start().await;
+        let created = invitation_that_is(&app, "expired").await;
+        let id = text(&created, "id");
+        if taken {
+            app.invite(EMAIL).await;
+        } else {
+            let row = row(&app, LOCK).await.expect("a lock");
+            let [pk, sk] = ["pk", "sk"].map(|name| aws_sdk_dynamodb::types::AttributeValue::S(text(&row, name)));
+            app.client.delete_item().table_name(&app.table).key("pk", pk).key("sk", sk).send().await.expect("a delete");
+        }
+        let mut before = table(&app).await;
+        let response = app.send(Call::set_state(&id, "revoked").key(&app.full)).await;
+        let now = app.now().to_string();
+        let expected = with(&created, json!({ "state": "revoked", "lastModified": now, "revokedAt": now }));
+        answers(&response, 200, &expected, &[]);
+        let mut after = table(&app).await;
+        let key = (format!("A#{}", support::ACCOUNT), format!("I#{id}"));
+        assert_eq!(after.remove(&key).map(|row| text(&row, "st")).as_deref(), Some("revoked"));
+        before.remove(&key);
+        assert_eq!(after, before, "nothing but the invitation");
+    }
+}
+
+#[tokio::test]
+async fn an_expired_invitation_cannot_be_sent_again_while_its_address_has_another_open_one() {
+    let app = TestApp::start().await;
+    let expired = text(&invitation_that_is(&app, "expired").await, "id");
+    let open = text(&app.invite(EMAIL).await, "id");
+    let before = table(&app).await;
+    let message = format!("email: this address already has an open invitation, {open}; resend or revoke that one");
+    for call in [resend(&expired), Call::set_state(&expired, "invited")] {
+        refuses(&app.send(call.key(&app.full)).await, 400, "already-invited", Some("email"), &message);
+    }
+    assert_eq!(table(&app).await, before);
+
+    // Once the other one has ended, it can.
+    app.send(Call::set_state(&open, "revoked").key(&app.full)).await.expect(200);
+    let again = app.send(resend(&expired).key(&app.full)).await.expect(200);
+    assert_eq!(again.str("state"), "invited");
+    assert_eq!(row(&app, LOCK).await.map(|lock| text(&lock, "inv")), Some(expired));
+}
+
+#[tokio::test]
+async fn a_repeated_revocation_is_a_200_that_changes_nothing() {
+    let app = TestApp::start().await;
+    let id = text(&invitation_that_is(&app, "revoked").await, "id");
+    let revoked = crate::help::describe(&app, &id).await;
+    assert_eq!(text(&revoked, "state"), "revoked");
+    let before = table(&app).await;
+    app.advance(COOLDOWN);
+    answers(&app.send(Call::set_state(&id, "revoked").key(&app.full)).await, 200, &revoked, &[]);
+    assert_eq!(table(&app).await, before);
+}
+
+#[tokio::test]
+async fn a_closed_invitation_refuses_everything_else_and_says_its_state() {
+    for state in ["revoked", "accepted", "declined"] {
+        let app = TestApp::start().await;
+        let id = text(&invitation_that_is(&app, state).await, "id");
+        let before = table(&app).await;
+        let mut calls = vec![resend(&id), Call::set_state(&id, "invited")];
+        if state != "revoked" {
+            calls.push(Call::set_state(&id, "revoked"));
+        }
+        // Before its expiry and after it: it is closed for good.
+        for _ in 0..2 {
+            for call in &calls {
+                let response = app.send(call.clone().key(&app.full)).await;
+                refuses(&response, 400, &format!("already-{state}"), None, &format!("the invitation is {state} {CLOSED}"));
+            }
+            app.advance(LIFETIME);
+        }
+        assert_eq!(table(&app).await, before);
+    }
+}
+
+#[tokio::test]
+async fn a_resend_one_millisecond_before_the_expiry_and_one_at_it_both_leave_it_open() {
+    for before_expiry in [1, 0] {
+        let app = TestApp::start().await;
+        let created = app.invite(EMAIL).await;
+        let id = text(&created, "id");
+        let before = invitation_row(&app, &id).await;
+        let left = u64::try_from(number(&before, "exp") - app.now().as_millis() - before_expiry).expect("time is left");
+        app.advance(std::time::Duration::from_millis(left));
+        let response = app.send(resend(&id).key(&app.full)).await;
+        assert_sent_again(&app, &created, &before, &response).await;
+    }
+}
+
+#[tokio::test]
+async fn a_lifetime_that_the_creator_chose_is_what_a_resend_starts_again() {
+    let app = TestApp::start().await;
+    let wanted = app.now().floor_to_second().plus(COOLDOWN * 90);
+    let body = json!({ "email": EMAIL, "roleID": "full-access", "expiry": wanted.to_string() });
+    let id = app.send(Call::post("/invitations").json(&body).key(&app.full)).await.expect(201).str("id");
+    app.advance(COOLDOWN);
+    let sent = app.send(resend(&id).key(&app.full)).await.expect(200);
+    assert_eq!(sent.str("expiry"), app.now().floor_to_second().plus(COOLDOWN * 90).to_string());
+}
+
+#[tokio::test]
+async fn every_sending_has_a_link_of_its_own() {
+    let app = TestApp::start().await;
+    let id = text(&app.invite(EMAIL).await, "id");
+    let (mut nonces, mut hashes) = (BTreeSet::new(), BTreeSet::new());
+    for version in 1..=10 {
+        let stored = invitation_row(&app, &id).await;
+        assert_eq!((number(&stored, "tv"), number(&stored, "sends")), (version, version));
+        assert!(nonces.insert(text(&stored, "nonce")) && hashes.insert(text(&stored, "th")), "a link came back");
+        app.advance(COOLDOWN);
+        if version < 10 {
+            app.send(resend(&id).key(&app.full)).await.expect(200);
+        }
+    }
+}
