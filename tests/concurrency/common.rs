@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -14,12 +15,22 @@ pub(crate) type Row = HashMap<String, AttributeValue>;
 
 /// Several processes of the service over one table; none has answered anything yet.
 pub(crate) fn processes(app: &TestApp, count: usize) -> Vec<Arc<SecondApp>> {
-    (0..count).map(|_| Arc::new(app.another(&[]))).collect()
+    (0..count).map(|_| Arc::new(app.another_patient())).collect()
 }
 
 /// Sends all calls at once, spread over the processes. The responses come in the order of the calls.
 pub(crate) async fn race(processes: &[Arc<SecondApp>], calls: impl IntoIterator<Item = Call>) -> Vec<Response> {
-    let send = |(process, call): (Arc<SecondApp>, Call)| tokio::spawn(async move { process.send(call).await });
+    staggered(processes, calls.into_iter().map(|call| (0, call))).await
+}
+
+/// The same, each call after so many milliseconds.
+pub(crate) async fn staggered(processes: &[Arc<SecondApp>], calls: impl IntoIterator<Item = (u64, Call)>) -> Vec<Response> {
+    let send = |(process, (delay, call)): (Arc<SecondApp>, (u64, Call))| {
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(delay)).await;
+            process.send(call).await
+        })
+    };
     let running: Vec<_> = processes.iter().cloned().cycle().zip(calls).map(send).collect();
     let mut responses = Vec::with_capacity(running.len());
     for response in running {
@@ -84,7 +95,8 @@ pub(crate) async fn charged(app: &TestApp) -> i64 {
 /// How many rows there are of each kind: invitations, locks, kept answers.
 pub(crate) async fn counts(app: &TestApp) -> [usize; 3] {
     let rows = app.rows().await;
-    ["I#", "P#", "K#"].map(|prefix| rows.iter().filter(|row| text(row, "pk").starts_with("A#") && text(row, "sk").starts_with(prefix)).count())
+    ["I#", "P#", "K#"]
+        .map(|prefix| rows.iter().filter(|row| text(row, "pk").starts_with("A#") && text(row, "sk").starts_with(prefix)).count())
 }
 
 /// What holds of an account's rows at any moment, whatever happened: at most one open invitation for an address, and that one

@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_dynamodb::{Client, config::retry::RetryPartition, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    Client,
+    config::{retry::RetryPartition, timeout::TimeoutConfig},
+    types::AttributeValue,
+};
 use functions::{
     app::{App, SendingApp},
     create_invitation, describe_invitation,
@@ -108,6 +112,14 @@ impl TestApp {
         let mut all = self.variables.clone();
         all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         SecondApp { app: sending_app(store(&self.client, &self.faults, &self.table, clock(&self.now)), &all) }
+    }
+
+    /// Like [`Self::another`], but its SDK waits for an answer as long as a machine may need that is busy with other things:
+    /// for tests of what many callers do, not of how long it takes.
+    #[must_use]
+    pub fn another_patient(&self) -> SecondApp {
+        let store = patient_store(&self.client, &self.faults, &self.table, clock(&self.now));
+        SecondApp { app: sending_app(store, &self.variables) }
     }
 
     /// Sends a request to the function that its route leads to. The response fits `openapi.yaml`, or the test fails.
@@ -241,6 +253,12 @@ fn store(client: &Client, faults: &Faults, table: &str, clock: Clock) -> Store {
         // The SDK's budget for retries belongs to the process; one test must not use up another's.
         .retry_partition(RetryPartition::new(table.to_owned()))
         .build();
+    Store::new(Client::from_conf(config), table.to_owned(), clock)
+}
+
+fn patient_store(client: &Client, faults: &Faults, table: &str, clock: Clock) -> Store {
+    let patient = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(18)).build();
+    let config = client.config().to_builder().timeout_config(patient).http_client(faults.over(client)).build();
     Store::new(Client::from_conf(config), table.to_owned(), clock)
 }
 
