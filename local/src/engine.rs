@@ -138,3 +138,6 @@ impl std::error::Error for EngineError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
