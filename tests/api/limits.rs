@@ -1,0 +1,165 @@
+//! Cooldown, quota and the most sendings of one invitation. `Retry-After` is exact: waiting that long succeeds.
+
+use std::time::Duration;
+
+use support::{Call, TestApp};
+
+use crate::help::{
+    COOLDOWN, LIFETIME, TICK, advance_to_expiry, charged, defers, invitation_row, number, refuses, resend, row, table, text,
+};
+
+const HOUR: i64 = 3_600_000;
+
+fn cooldown(seconds: u64) -> String {
+    format!("the invitation was sent a moment ago; it can be sent again in {seconds} s")
+}
+
+fn used_up(quota: u32, seconds: u64) -> String {
+    format!("the account has used its {quota} sendings per 3600 s; the next window starts in {seconds} s")
+}
+
+/// Lets time pass until a quota window begins.
+fn advance_to_window(app: &TestApp) {
+    let into = app.now().as_millis() % HOUR;
+    app.advance(Duration::from_millis(u64::try_from(HOUR - into).expect("not negative")));
+}
+
+#[tokio::test]
+async fn a_resend_within_the_cooldown_is_told_to_the_second_how_long_to_wait() {
+    let app = TestApp::start().await;
+    let id = text(&app.invite("user.one@example.com").await, "id");
+    let before = table(&app).await;
+    for (wait, seconds) in [(0, 60), (1, 60), (998, 60), (1, 59), (29_000, 30), (29_999, 1), (0, 1)] {
+        app.advance(Duration::from_millis(wait));
+        defers(&app.send(resend(&id).key(&app.full)).await, 429, "resend-cooldown", seconds, &cooldown(seconds));
+    }
+    assert_eq!(table(&app).await, before);
+    // 59,999 ms have passed.
+    app.advance(TICK);
+    app.send(resend(&id).key(&app.full)).await.expect(200);
+    defers(&app.send(resend(&id).key(&app.full)).await, 429, "resend-cooldown", 60, &cooldown(60));
+}
+
+#[tokio::test]
+async fn waiting_as_long_as_retry_after_says_succeeds() {
+    let app = TestApp::start().await;
+    let id = text(&app.invite("user.one@example.com").await, "id");
+    app.advance(Duration::from_millis(12_345));
+    let refused = app.send(resend(&id).key(&app.full)).await.expect(429);
+    let seconds: u64 = refused.header("retry-after").and_then(|value| value.parse().ok()).expect("a number");
+    app.advance(Duration::from_secs(seconds));
+    app.send(resend(&id).key(&app.full)).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_cooldown_holds_for_an_expired_invitation_and_for_asking_for_invited() {
+    let app = TestApp::with(&[("RESEND_COOLDOWN_SECONDS", "86400"), ("INVITATION_LIFETIME_SECONDS", "3600")]).await;
+    let id = text(&app.invite("user.one@example.com").await, "id");
+    let since = app.now();
+    advance_to_expiry(&app, &id).await;
+    let left = Duration::from_secs(86_400) - app.now().since(since);
+    let seconds = u64::try_from(left.as_millis().div_ceil(1000)).expect("a day");
+    for call in [resend(&id), Call::set_state(&id, "invited")] {
+        defers(&app.send(call.key(&app.full)).await, 429, "resend-cooldown", seconds, &cooldown(seconds));
+    }
+    app.advance(left);
+    app.send(Call::set_state(&id, "invited").key(&app.full)).await.expect(200);
+}
+
+#[tokio::test]
+async fn revoking_and_asking_for_what_already_is_need_no_waiting() {
+    let app = TestApp::start().await;
+    let id = text(&app.invite("user.one@example.com").await, "id");
+    app.send(Call::set_state(&id, "invited").key(&app.full)).await.expect(200);
+    app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200);
+    app.invite("user.one@example.com").await;
+}
+
+#[tokio::test]
+async fn one_invitation_is_sent_ten_times_at_most() {
+    let app = TestApp::start().await;
+    let id = text(&app.invite("user.one@example.com").await, "id");
+    for _ in 1..10 {
+        app.advance(COOLDOWN);
+        app.send(resend(&id).key(&app.full)).await.expect(200);
+    }
+    let before = table(&app).await;
+    let message = "the invitation has been sent 10 times, which is the most; revoke it and create a new one";
+    // Waiting does not help, so nobody is told to wait: not within the cooldown, not after it, not after the expiry.
+    for wait in [Duration::ZERO, COOLDOWN, LIFETIME] {
+        app.advance(wait);
+        refuses(&app.send(resend(&id).key(&app.full)).await, 400, "max-sends", None, message);
+    }
+    assert_eq!(table(&app).await, before);
+    assert_eq!((number(&invitation_row(&app, &id).await, "sends"), charged(&app).await), (10, 10));
+    app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200);
+    app.invite("user.one@example.com").await;
+}
+
+#[tokio::test]
+async fn the_quota_of_a_window_is_shared_by_creates_and_resends_and_begins_anew_with_the_next() {
+    let app = TestApp::with(&[("SEND_QUOTA", "3")]).await;
+    advance_to_window(&app);
+    let start = app.now().as_millis();
+    let id = text(&app.invite("one@example.com").await, "id");
+    app.invite("two@example.com").await;
+    app.advance(COOLDOWN);
+    app.send(resend(&id).key(&app.full)).await.expect(200);
+
+    let before = table(&app).await;
+    app.advance(COOLDOWN);
+    for call in [Call::create("three@example.com", "full-access"), resend(&id)] {
+        defers(&app.send(call.key(&app.full)).await, 429, "send-quota", 3480, &used_up(3, 3480));
+    }
+    app.advance(Duration::from_secs(3480) - TICK);
+    let response = app.send(Call::create("three@example.com", "full-access").key(&app.full)).await;
+    defers(&response, 429, "send-quota", 1, &used_up(3, 1));
+    assert_eq!(table(&app).await, before);
+
+    app.advance(TICK);
+    app.invite("three@example.com").await;
+    let counted = [start, start + HOUR].map(|window| format!("Q#{window:013}"));
+    assert_eq!(row(&app, &counted[0]).await.map(|row| number(&row, "n")), Some(3));
+    assert_eq!(row(&app, &counted[1]).await.map(|row| number(&row, "n")), Some(1));
+}
+
+#[tokio::test]
+async fn each_account_has_a_quota_of_its_own() {
+    let app = TestApp::with(&[("SEND_QUOTA", "1")]).await;
+    advance_to_window(&app);
+    app.invite("one@example.com").await;
+    let call = Call::create("two@example.com", "full-access");
+    app.send(call.clone().key(&app.full)).await.expect_error(429, "send-quota");
+    app.send(call.key(&app.other)).await.expect(201);
+}
+
+#[tokio::test]
+async fn requests_that_fail_cost_nothing() {
+    let app = TestApp::with(&[("SEND_QUOTA", "3")]).await;
+    advance_to_window(&app);
+    let open = text(&app.invite("open@example.com").await, "id");
+    let revoked = text(&app.invite("revoked@example.com").await, "id");
+    app.send(Call::set_state(&revoked, "revoked").key(&app.full)).await.expect(200);
+    assert_eq!(charged(&app).await, 2);
+    let before = table(&app).await;
+    for (call, status) in [
+        (Call::create("open@example.com", "full-access").key(&app.full), 400),
+        (Call::create("nobody", "full-access").key(&app.full), 400),
+        (Call::create("one@example.com", "full-access").key(&app.full).header("idempotency-key", "ü"), 400),
+        (Call::create("one@example.com", "full-access").key(&app.read_only), 403),
+        (Call::create("one@example.com", "full-access"), 401),
+        (resend(&open).key(&app.full), 429),
+        (resend(&revoked).key(&app.full), 400),
+        (resend(&open).key(&app.other), 404),
+        (resend(&open).key(&app.read_only), 403),
+        (Call::set_state(&open, "expired").key(&app.full), 400),
+        (Call::set_state(&open, "invited").key(&app.full), 200),
+        (Call::set_state(&revoked, "revoked").key(&app.full), 200),
+    ] {
+        app.send(call).await.expect(status);
+    }
+    assert_eq!(table(&app).await, before);
+    app.invite("one@example.com").await;
+    app.send(Call::create("two@example.com", "full-access").key(&app.full)).await.expect_error(429, "send-quota");
+    assert_eq!(charged(&app).await, 3);
+}
