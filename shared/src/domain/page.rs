@@ -107,6 +107,15 @@ impl Filter {
         matches!(self.state, Some(State::Invited | State::Expired))
     }
 
+    /// Whether a cursor points into the range that serves the filter; the table would refuse any other as our mistake.
+    fn admits(&self, cursor: &Cursor) -> bool {
+        match self.range() {
+            Range::State(State::Invited) => Timestamp::ZERO < cursor.as_of && cursor.as_of < cursor.time,
+            Range::State(State::Expired) => Timestamp::ZERO < cursor.as_of && cursor.time <= cursor.as_of,
+            Range::State(State::Accepted | State::Declined | State::Revoked) | Range::All | Range::Email(_) | Range::Role(_) => true,
+        }
+    }
+
     fn digest(&self, account: &AccountId, payload: &[u8]) -> [u8; DIGEST] {
         let state = self.state.map_or("", State::as_str);
         let email = self.email.as_ref().map_or("", NormalisedEmail::as_str);
@@ -183,11 +192,12 @@ impl Cursor {
         if payload[0] != VERSION || digest != filter.digest(account, payload) {
             return None;
         }
-        Some(Self {
+        let cursor = Self {
             id: InvitationId::from_bytes(payload[1..17].try_into().ok()?),
             time: Timestamp::from_millis(i64::from_be_bytes(payload[17..25].try_into().ok()?))?,
             as_of: Timestamp::from_millis(i64::from_be_bytes(payload[25..33].try_into().ok()?))?,
-        })
+        };
+        filter.admits(&cursor).then_some(cursor)
     }
 }
 

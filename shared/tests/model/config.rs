@@ -1,0 +1,171 @@
+//! Configuration.
+
+use std::time::Duration;
+
+use shared::{
+    config::{Config, ConfigError, read_send_policy},
+    domain::{RoleId, lifecycle::SendPolicy},
+};
+
+use super::support::{ACCOUNT, ID, LINK_SECRET, parsed};
+
+const DAY: u64 = 86_400;
+
+fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::read(&|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+}
+
+fn policy(variables: &[(&str, &str)]) -> Result<SendPolicy, ConfigError> {
+    let keys = format!("1:{LINK_SECRET}");
+    read_send_policy(&|name| {
+        let given = variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        given.or_else(|| (name == "LINK_KEYS").then(|| keys.clone()))
+    })
+}
+
+/// What the urn of an invitation shows of the configuration.
+fn urn(variables: &[(&str, &str)]) -> String {
+    let all = [&[("TABLE_NAME", "table")], variables].concat();
+    config(&all).expect("well-formed").urns.invitation(&parsed(ACCOUNT), parsed(ID))
+}
+
+#[test]
+fn only_the_table_must_be_named() {
+    let config = config(&[("TABLE_NAME", "invitations")]).expect("well-formed");
+    assert_eq!(config.table, "invitations");
+    assert_eq!(config.maintenance, None);
+    assert_eq!(config.roles.names().map(RoleId::as_str).collect::<Vec<_>>(), ["full-access", "read-only"]);
+}
+
+#[test]
+fn the_limits_on_sending_have_the_defaults_of_the_contract() {
+    let policy = policy(&[]).expect("well-formed");
+    assert_eq!(policy.lifetime, Duration::from_secs(7 * DAY));
+    assert_eq!(policy.max_lifetime, Duration::from_secs(30 * DAY));
+    assert_eq!(policy.cooldown, Duration::from_secs(60));
+    assert_eq!((policy.max_sends, policy.quota), (10, 500));
+    assert_eq!(policy.quota_window, Duration::from_secs(3600));
+    assert_eq!(policy.retention, Some(Duration::from_secs(400 * DAY)));
+}
+
+#[test]
+fn every_variable_is_heeded() {
+    let policy = policy(&[
+        ("INVITATION_LIFETIME_SECONDS", "7200"),
+        ("INVITATION_MAX_LIFETIME_SECONDS", "10000"),
+        ("RESEND_COOLDOWN_SECONDS", "0"),
+        ("MAX_SENDS", "3"),
+        ("SEND_QUOTA", "7"),
+        ("SEND_QUOTA_WINDOW_SECONDS", "60"),
+        ("RETENTION_DAYS", "1"),
+        ("LINK_KEYS", "new:ABCDEF0123456789abcdef0123456789"),
+    ])
+    .expect("well-formed");
+    assert_eq!((policy.lifetime.as_secs(), policy.max_lifetime.as_secs(), policy.cooldown.as_secs()), (7200, 10_000, 0));
+    assert_eq!((policy.max_sends, policy.quota, policy.quota_window.as_secs()), (3, 7, 60));
+    assert_eq!(policy.retention, Some(Duration::from_secs(DAY)));
+    assert_eq!(policy.link_keys.link(&parsed(ACCOUNT), parsed(ID), 1, [0; 16]).key_id, "new");
+
+    let config =
+        config(&[("TABLE_NAME", "t"), ("ROLES", r#"{"own": {"can": [], "mayGrant": []}}"#), ("MAINTENANCE_RETRY_AFTER_SECONDS", "120")])
+            .expect("well-formed");
+    assert!(config.roles.contains(&parsed("own")) && !config.roles.contains(&parsed("full-access")));
+    assert_eq!(config.maintenance, Some(Duration::from_secs(120)));
+}
+
+#[test]
+fn urns_are_made_of_the_configured_namespace_and_region_or_that_of_the_function() {
+    let rest = "012345678912:invitation/3FDCA1955AE7EB167B25D7D90AC02B9F";
+    assert_eq!(urn(&[("AWS_REGION", "ca-central-1")]), format!("urn:cloudone:identity:ca-central-1:{rest}"));
+    assert_eq!(urn(&[("AWS_REGION", "ca-central-1"), ("URN_REGION", "ca-1")]), format!("urn:cloudone:identity:ca-1:{rest}"));
+    assert_eq!(urn(&[("URN_NAMESPACE", "acme"), ("URN_REGION", "eu")]), format!("urn:acme:identity:eu:{rest}"));
+}
+
+#[test]
+fn an_empty_variable_is_an_absent_one() {
+    let policy = policy(&[("MAX_SENDS", ""), ("SEND_QUOTA", "  "), ("RETENTION_DAYS", "")]).expect("well-formed");
+    assert_eq!((policy.max_sends, policy.quota), (10, 500));
+    assert!(config(&[("TABLE_NAME", "t"), ("ROLES", ""), ("URN_REGION", "")]).is_ok());
+    for table in ["", " "] {
+        assert_eq!(config(&[("TABLE_NAME", table)]).expect_err("empty").0, ["TABLE_NAME must be set"]);
+    }
+}
+
+#[test]
+fn zero_means_off_for_maintenance_and_for_ever_for_retention() {
+    let config = config(&[("TABLE_NAME", "t"), ("MAINTENANCE_RETRY_AFTER_SECONDS", "0")]).expect("well-formed");
+    assert_eq!(config.maintenance, None);
+    assert_eq!(policy(&[("RETENTION_DAYS", "0")]).expect("well-formed").retention, None);
+}
+
+#[test]
+fn numbers_are_accepted_within_their_bounds_only() {
+    for (name, least, most) in [
+        ("INVITATION_LIFETIME_SECONDS", 3600, 30 * DAY),
+        ("INVITATION_MAX_LIFETIME_SECONDS", 3600, 3650 * DAY),
+        ("RESEND_COOLDOWN_SECONDS", 0, DAY),
+        ("MAX_SENDS", 1, 20),
+        ("SEND_QUOTA", 1, u64::from(u32::MAX)),
+        ("SEND_QUOTA_WINDOW_SECONDS", 1, 30 * DAY),
+        ("RETENTION_DAYS", 0, 36_500),
+    ] {
+        for good in [least, most] {
+            assert!(policy(&[(name, &good.to_string())]).is_ok(), "{name} {good}");
+        }
+        let too_small = if least == 0 { "-1".to_owned() } else { (least - 1).to_string() };
+        for bad in [&too_small, &(most + 1).to_string(), "ten", "1.5", "1e3", "0x10", "99999999999999999999999"] {
+            let error = policy(&[(name, bad)]).expect_err(bad);
+            assert_eq!(error.0, [format!("{name} must be an integer from {least} to {most}, not '{bad}'")]);
+        }
+    }
+    assert!(config(&[("TABLE_NAME", "t"), ("MAINTENANCE_RETRY_AFTER_SECONDS", "86401")]).is_err());
+}
+
+#[test]
+fn no_lifetime_is_longer_than_the_longest() {
+    let bounded = [("INVITATION_MAX_LIFETIME_SECONDS", "86400"), ("INVITATION_LIFETIME_SECONDS", "86401")];
+    let error = policy(&bounded).expect_err("longer than the longest");
+    assert_eq!(error.0, ["INVITATION_LIFETIME_SECONDS must be an integer from 3600 to 86400, not '86401'"]);
+    // Nor is the default's.
+    let short = policy(&[("INVITATION_MAX_LIFETIME_SECONDS", "86400")]).expect("well-formed");
+    assert_eq!((short.lifetime, short.max_lifetime), (Duration::from_secs(DAY), Duration::from_secs(DAY)));
+}
+
+#[test]
+fn every_problem_is_named_at_once() {
+    let error = config(&[("ROLES", "{"), ("MAINTENANCE_RETRY_AFTER_SECONDS", "soon")]).expect_err("three problems");
+    assert_eq!(error.0.len(), 3, "{error}");
+    for name in ["TABLE_NAME must be set", "ROLES: ", "MAINTENANCE_RETRY_AFTER_SECONDS must be"] {
+        assert!(error.to_string().contains(name), "{error}");
+    }
+
+    let names = [
+        "INVITATION_LIFETIME_SECONDS",
+        "INVITATION_MAX_LIFETIME_SECONDS",
+        "RESEND_COOLDOWN_SECONDS",
+        "MAX_SENDS",
+        "SEND_QUOTA",
+        "SEND_QUOTA_WINDOW_SECONDS",
+        "RETENTION_DAYS",
+        "LINK_KEYS",
+    ];
+    let error = policy(&names.map(|name| (name, "x"))).expect_err("all wrong");
+    assert_eq!(error.0.len(), names.len(), "{error}");
+    for name in names {
+        assert!(error.0.iter().any(|problem| problem.starts_with(name)), "{name}: {error}");
+    }
+    assert!(error.to_string().starts_with("configuration: "), "{error}");
+}
+
+#[test]
+fn link_keys_are_required_and_an_error_does_not_repeat_them() {
+    let none = read_send_policy(&|_| None).expect_err("required");
+    assert!(none.0.len() == 1 && none.0[0].starts_with("LINK_KEYS: expected id:secret"), "{none}");
+    let secret = "a-secret-with-a-typo!";
+    for keys in [secret.to_owned(), format!("1:{secret}"), format!("1:{LINK_SECRET},2:{secret}"), format!("{LINK_SECRET}:1")] {
+        let error = policy(&[("LINK_KEYS", &keys), ("MAX_SENDS", "0")]).expect_err("malformed");
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains(secret) && !shown.contains(LINK_SECRET), "{shown}");
+        assert_eq!(error.0.len(), 2, "{error}");
+    }
+}

@@ -1,0 +1,177 @@
+//! E-mail addresses (T11, T12).
+
+use proptest::prelude::*;
+use shared::domain::Email;
+
+use super::{
+    email_vectors::{ACCEPTED, REJECTED, Why},
+    support::{any_email, parsed},
+};
+
+/// The sentence's part that says why.
+fn sentence(why: Why) -> &'static str {
+    match why {
+        Why::Length => "is not an e-mail address: it must have 3 to 254 characters",
+        Why::Control => "is not an e-mail address: it contains a control character",
+        Why::NoAt => "is not an e-mail address",
+        Why::Local => "is not an e-mail address: the part before the @ must be",
+        Why::Domain => "is not an e-mail address: the part after the @ is not a domain name",
+    }
+}
+
+/// The normal form, or the sentence.
+fn normal(typed: &str) -> Result<String, String> {
+    typed.parse::<Email>().map(|email| email.normalised().as_str().to_owned()).map_err(|error| error.to_string())
+}
+
+#[track_caller]
+fn refused(typed: &str, why: Why) {
+    let error = normal(typed).expect_err(typed);
+    let told = if why == Why::NoAt { error.ends_with(sentence(why)) } else { error.contains(sentence(why)) };
+    assert!(told, "{typed:?} is refused for another reason: {error}");
+    assert!(!error.contains(char::is_control), "{error:?}");
+}
+
+#[test]
+fn an_address_is_accepted_with_its_normal_form_and_kept_as_typed() {
+    for (typed, expected) in ACCEPTED {
+        let email: Email = typed.parse().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(email.normalised().as_str(), *expected, "{typed:?}");
+        assert_eq!(email.typed(), *typed);
+        assert_eq!(normal(expected).as_deref(), Ok(*expected), "the normal form is its own");
+    }
+}
+
+#[test]
+fn what_is_not_an_address_is_refused_with_the_reason() {
+    for (typed, why) in REJECTED {
+        refused(typed, *why);
+    }
+}
+
+#[test]
+fn two_addresses_are_one_exactly_when_their_normal_forms_are() {
+    let same = |one: &str, other: &str| parsed::<Email>(one).normalised() == parsed::<Email>(other).normalised();
+    assert!(same("User@MÜNCHEN.de", " user@xn--mnchen-3ya.de"));
+    assert!(!same("user@straße.de", "user@strasse.de"));
+    assert!(!same("a.b@gmail.com", "ab@gmail.com"));
+    assert!(!same("user@example.com", "user@example.co"));
+}
+
+#[test]
+fn a_local_part_has_at_most_64_characters() {
+    let typed = |length: usize| format!("{}@example.com", "a".repeat(length));
+    assert!(normal(&typed(64)).is_ok());
+    refused(&typed(65), Why::Local);
+}
+
+#[test]
+fn a_label_has_at_most_63_characters() {
+    let typed = |length: usize| format!("user@{}.com", "a".repeat(length));
+    assert!(normal(&typed(63)).is_ok());
+    refused(&typed(64), Why::Domain);
+}
+
+#[test]
+fn an_address_has_at_most_254_characters() {
+    let label = "b".repeat(60);
+    let domain = format!("{label}.{label}.{label}.example");
+    let typed = |length: usize| format!("{}@{domain}", "a".repeat(length - 1 - domain.len()));
+    assert_eq!(typed(254).len(), 254);
+    assert!(normal(&typed(254)).is_ok());
+    refused(&typed(255), Why::Length);
+    refused(&"a".repeat(100_000), Why::Length);
+}
+
+#[test]
+fn the_length_is_counted_in_characters_and_again_in_the_ascii_form() {
+    // 20 two-byte characters a label: 254 bytes are passed long before 254 characters.
+    let label = "ü".repeat(20);
+    let short = format!("{}@{label}.{label}.{label}.{label}.de", "a".repeat(60));
+    assert!(short.len() > 200 && normal(&short).is_ok());
+
+    let label = "日本".repeat(12);
+    let domain = format!("{label}.{label}.{label}.{label}.{label}.{label}.jp");
+    let ascii = normal(&format!("a@{domain}")).expect("the domain itself fits");
+    let room = 254 - (ascii.len() - 1);
+    assert!((2..64).contains(&room), "the example must lie at the bound: {room}");
+    assert_eq!(normal(&format!("{}@{domain}", "a".repeat(room))).map(|normal| normal.len()), Ok(254));
+    let error = normal(&format!("{}@{domain}", "a".repeat(room + 1))).expect_err("255 in ASCII form");
+    assert!(error.contains("3 to 254 characters, its domain in ASCII form"), "{error}");
+}
+
+#[test]
+fn a_refusal_shows_at_most_64_characters_of_hostile_input() {
+    let error = normal(&"ä".repeat(300)).expect_err("too long");
+    assert_eq!(error.chars().filter(|c| *c == 'ä').count(), 64, "{error}");
+    assert!(error.contains("ä…'"), "{error}");
+}
+
+#[test]
+fn debug_shows_no_address() {
+    let email: Email = parsed("User.One@Example.com");
+    let shown = format!("{email:?} {:?} {email:#?}", email.normalised());
+    assert_eq!(shown, "Email(***) Email(***) Email(***)");
+}
+
+/// Domains of many scripts, some of them valid.
+fn domain() -> impl Strategy<Value = String> {
+    let label = prop_oneof![
+        "[a-zA-Z0-9-]{1,8}",
+        "[äöüßéÀ-ÖẞſK]{1,5}",
+        "[α-ωΑ-Ως]{1,6}",
+        "[а-яА-Я]{1,6}",
+        "[א-ת]{1,5}",
+        "[ا-ي]{1,5}",
+        "[ぁ-んァ-ヶ一-七]{1,5}",
+        "[ａ-ｚＡ-Ｚ０-９]{1,5}",
+        "xn--[a-z0-9-]{1,8}",
+        "[a-zü\u{300}-\u{308}\u{200c}\u{200d}\u{ad}]{1,6}",
+        "\\PC{1,4}",
+    ];
+    prop::collection::vec(label, 1..4).prop_map(|labels| labels.join("."))
+}
+
+/// What holds for every accepted address.
+fn check_normal_form(typed: &str) -> Result<(), TestCaseError> {
+    let Ok(email) = typed.parse::<Email>() else { return Ok(()) };
+    let normal = email.normalised().as_str();
+    prop_assert_eq!(email.typed(), typed);
+    prop_assert!((5..=254).contains(&normal.len()), "{}", normal);
+    prop_assert!(normal.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase()), "{:?}", normal);
+    let (_, domain) = normal.split_once('@').expect("an accepted address has an @");
+    prop_assert!(domain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.'), "{:?}", domain);
+    prop_assert!(domain.contains('.') && domain.split('.').all(|label| (1..=63).contains(&label.len())), "{:?}", domain);
+    let again: Result<Email, _> = normal.parse();
+    let again = again.map_err(|error| TestCaseError::fail(format!("the normal form of {typed:?} is no address: {error}")))?;
+    prop_assert_eq!(again.normalised().as_str(), normal);
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in any::<String>()) {
+        check_normal_form(&text)?;
+    }
+
+    #[test]
+    fn no_text_with_an_at_makes_it_panic(local in "\\PC{0,8}", domain in "\\PC{0,12}", top in "\\PC{0,4}") {
+        check_normal_form(&format!("{local}@{domain}.{top}"))?;
+    }
+
+    #[test]
+    fn the_normal_form_of_a_normal_form_is_itself(email in any_email()) {
+        check_normal_form(email.typed())?;
+    }
+
+    #[test]
+    fn the_normal_form_of_a_domain_of_any_script_is_its_own(domain in domain()) {
+        check_normal_form(&format!("User@{domain}"))?;
+    }
+
+    #[test]
+    fn neither_case_nor_surrounding_blanks_make_another_address(email in any_email(), before in "[ \u{a0}\u{3000}]{0,3}", after in " {0,3}") {
+        let typed = format!("{before}{}{after}", email.typed().to_ascii_uppercase());
+        prop_assert_eq!(normal(&typed), Ok(email.normalised().as_str().to_owned()));
+    }
+}

@@ -1,0 +1,150 @@
+//! Invitation ids.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Barrier, Mutex},
+    thread,
+};
+
+use proptest::prelude::*;
+use shared::domain::{AccountId, InvitationId, id::IdGenerator};
+
+use super::support::{ID, any_id, any_time, at, parsed};
+
+/// The time in an id: its first 48 bits, in milliseconds.
+fn time(id: InvitationId) -> i64 {
+    id.as_bytes()[..6].iter().fold(0, |millis, byte| millis << 8 | i64::from(*byte))
+}
+
+#[test]
+fn an_id_is_32_upper_case_hex_digits() {
+    let id: InvitationId = parsed(ID);
+    assert_eq!(id.to_string(), ID);
+    assert_eq!(format!("{id:?}"), ID);
+    assert_eq!(id.as_bytes()[..4], [0x3f, 0xdc, 0xa1, 0x95]);
+    assert_eq!(InvitationId::from_bytes([0; 16]).to_string(), "0".repeat(32));
+    assert_eq!(InvitationId::from_bytes([0xff; 16]).to_string(), "F".repeat(32));
+}
+
+#[test]
+fn either_case_is_accepted_and_means_the_same() {
+    let id: InvitationId = parsed(ID);
+    assert_eq!(parsed::<InvitationId>(&ID.to_lowercase()), id);
+    assert_eq!(parsed::<InvitationId>("3fdcA1955ae7eb167B25d7d90ac02b9F"), id);
+}
+
+#[test]
+fn anything_but_32_hex_digits_is_refused() {
+    for text in [
+        "",
+        "0",
+        "3FDCA195-5AE7-EB16-7B25-D7D90AC02B9F",
+        "{3FDCA1955AE7EB167B25D7D90AC02B9F}",
+        "urn:uuid:3FDCA1955AE7EB167B25D7D90AC02B9F",
+        "3FDCA1955AE7EB167B25D7D90AC02B9",
+        "3FDCA1955AE7EB167B25D7D90AC02B9F0",
+        "3FDCA1955AE7EB167B25D7D90AC02B9G",
+        "3FDCA1955AE7EB167B25D7D90AC02B9 ",
+        " 3FDCA1955AE7EB167B25D7D90AC02B9",
+        "+FDCA1955AE7EB167B25D7D90AC02B9F",
+        "0x3FDCA1955AE7EB167B25D7D90AC02B",
+        "３FDCA1955AE7EB167B25D7D90AC02B",
+        "------------3FDCA1955AE7EB167B25",
+    ] {
+        let error = text.parse::<InvitationId>().expect_err(text).to_string();
+        assert_eq!(error, format!("'{text}' is not an invitation id: it has exactly 32 hex digits"));
+    }
+}
+
+#[test]
+fn ids_of_one_millisecond_ascend_in_the_order_of_their_generation() {
+    let (generator, now) = (IdGenerator::default(), at(1_600_000_000_123));
+    let ids: Vec<_> = (0..10_000).map(|_| generator.next(now)).collect();
+    assert!(ids.is_sorted_by(|one, next| one < next && one.to_string() < next.to_string()));
+    assert!(ids.iter().all(|id| time(*id) == 1_600_000_000_123));
+}
+
+#[test]
+fn ids_ascend_even_when_the_clock_steps_back() {
+    let generator = IdGenerator::default();
+    let ids = [2000, 1999, 0, 2000, 2001, 1].map(|millis| generator.next(at(millis)));
+    assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
+}
+
+#[test]
+fn ids_of_many_threads_and_one_generator_are_all_different_and_ascend_in_the_order_of_their_generation() {
+    const THREADS: usize = 8;
+    const EACH: usize = 1000;
+    let (generator, start) = (IdGenerator::default(), Barrier::new(THREADS));
+    let in_order = Mutex::new(Vec::new());
+    let own: Vec<Vec<InvitationId>> = thread::scope(|scope| {
+        let work = || {
+            start.wait();
+            // First without any order but each thread's own, then with a common one.
+            let own: Vec<_> = (0..EACH).map(|_| generator.next(at(1_000))).collect();
+            for _ in 0..EACH {
+                let mut all = in_order.lock().expect("no thread panics");
+                all.push(generator.next(at(1_000)));
+            }
+            own
+        };
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no thread panics")).collect()
+    });
+    let in_order = in_order.into_inner().expect("no thread panics");
+    assert!(own.iter().all(|ids| ids.is_sorted_by(|one, next| one < next)));
+    assert!(in_order.is_sorted_by(|one, next| one < next));
+    let all: BTreeSet<_> = own.into_iter().flatten().chain(in_order).collect();
+    assert_eq!(all.len(), 2 * THREADS * EACH);
+}
+
+#[test]
+fn two_generators_make_different_ids_in_one_millisecond() {
+    let ids: BTreeSet<_> = (0..1000).map(|_| IdGenerator::default().next(at(1_000))).collect();
+    assert_eq!(ids.len(), 1000);
+}
+
+#[test]
+fn an_account_is_exactly_twelve_decimal_digits() {
+    assert_eq!(parsed::<AccountId>("012345678912").to_string(), "012345678912");
+    for text in ["", "01234567891", "0123456789123", "01234567891a", "01234567891２", " 12345678912", "-12345678912", "012345678912\n"] {
+        assert!(text.parse::<AccountId>().is_err(), "{text:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_id_is_read_back_from_its_text_in_either_case(id in any_id()) {
+        let text = id.to_string();
+        prop_assert!(text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F')), "{}", text);
+        prop_assert_eq!(parsed::<InvitationId>(&text), id);
+        prop_assert_eq!(parsed::<InvitationId>(&text.to_lowercase()), id);
+        prop_assert_eq!(InvitationId::from_bytes(*id.as_bytes()), id);
+    }
+
+    #[test]
+    fn the_order_of_ids_is_the_order_of_their_text(one in any_id(), other in any_id()) {
+        prop_assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(text in prop_oneof![any::<String>(), "[0-9a-fA-F-]{30,36}"]) {
+        if let Ok(id) = text.parse::<InvitationId>() {
+            prop_assert_eq!(id.to_string(), text.to_uppercase());
+        }
+    }
+
+    #[test]
+    fn the_first_48_bits_are_the_time_and_the_rest_is_a_uuid_of_version_7(now in any_time()) {
+        let id = IdGenerator::default().next(now);
+        prop_assert_eq!(time(id), now.as_millis());
+        prop_assert_eq!((id.as_bytes()[6] >> 4, id.as_bytes()[8] >> 6), (7, 0b10));
+    }
+
+    #[test]
+    fn the_order_of_ids_is_the_order_of_generation_however_the_clock_goes(times in prop::collection::vec(any_time(), 2..50)) {
+        let generator = IdGenerator::default();
+        let ids: Vec<_> = times.into_iter().map(|now| generator.next(now)).collect();
+        prop_assert!(ids.is_sorted_by(|one, next| one < next));
+    }
+}

@@ -1,0 +1,278 @@
+//! Key strings: each one literally, and what their order promises.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use proptest::prelude::*;
+use shared::{
+    domain::{
+        AccountId, InvitationId, Principal, State, Timestamp,
+        api_key::{ApiKey, ApiKeyId},
+        email::Email,
+        idempotency::KeepId,
+        invitation::{Closing, Invitation, Status},
+        page::{Cursor, Filter, Range},
+    },
+    store::keys::{self, Bounds, Key},
+};
+
+use super::support::{
+    ACCOUNT, ID, KEY, KEY_ID, OTHER_ACCOUNT, any_account, any_email, any_id, any_invitation, any_role, any_time, at, near_time, parsed,
+    pending, principal,
+};
+
+/// The strings of a key, by attribute.
+fn strings(key: &Key) -> Vec<(&str, &str)> {
+    let mut strings: Vec<_> =
+        key.iter().map(|(name, value)| (name.as_str(), value.as_s().map_or("not a string", String::as_str))).collect();
+    strings.sort_unstable();
+    strings
+}
+
+fn within(bounds: &Bounds, value: &str) -> bool {
+    (bounds.from.as_str()..=bounds.to.as_str()).contains(&value)
+}
+
+/// The value that an invitation has in the attribute of a range.
+fn position(invitation: &Invitation, attribute: &str) -> String {
+    match attribute {
+        "sk" => keys::invitation(invitation.id),
+        "by_state" => keys::by_state(invitation),
+        "by_email" => keys::by_email(invitation.email.normalised(), invitation.id),
+        "by_role" => keys::by_role(&invitation.role, invitation.id),
+        other => panic!("no range is over {other}"),
+    }
+}
+
+fn caller() -> Principal {
+    principal(ACCOUNT, "full-access")
+}
+
+#[test]
+fn the_items_of_an_account_have_these_keys() {
+    let who = caller();
+    assert_eq!(keys::partition(&who), "A#012345678912");
+    assert_eq!(keys::invitation(parsed(ID)), "I#3FDCA1955AE7EB167B25D7D90AC02B9F");
+    assert_eq!(keys::lock(parsed::<Email>("User.One@Bücher.example").normalised()), "P#user.one@xn--bcher-kva.example");
+    assert_eq!(keys::quota(at(1_592_730_000_000)), "Q#1592730000000");
+    assert_eq!(keys::quota(Timestamp::ZERO), "Q#0000000000000");
+    assert_eq!(strings(&keys::key(&who, "I#1".to_owned())), [("pk", "A#012345678912"), ("sk", "I#1")]);
+}
+
+#[test]
+fn a_kept_answer_has_this_key() {
+    let id = KeepId::new(&caller(), "POST /invitations", &parsed("key"));
+    assert_eq!(keys::kept(&id), format!("K#{}", id.as_str()));
+    assert!(id.as_str().len() == 64 && id.as_str().bytes().all(|b| b.is_ascii_hexdigit()));
+}
+
+#[test]
+fn api_keys_have_a_partition_apart_from_the_data_of_their_account() {
+    let account = parsed(ACCOUNT);
+    assert_eq!(keys::api_key_partition(&account), "KEYS#012345678912");
+    assert_eq!(strings(&keys::api_key(&account, &parsed(KEY_ID))), [("pk", "KEYS#012345678912"), ("sk", KEY_ID)]);
+    let key: ApiKey = parsed(KEY);
+    assert_eq!(keys::api_key(key.account(), key.id()), keys::api_key(&account, &parsed(KEY_ID)));
+}
+
+#[test]
+fn an_invitation_stands_in_the_indexes_like_this() {
+    let invitation = pending(at(1_592_730_072_999));
+    assert_eq!(keys::by_state(&invitation), "pending#1593334872000#3FDCA1955AE7EB167B25D7D90AC02B9F");
+    assert_eq!(keys::by_email(invitation.email.normalised(), invitation.id), "user.one@example.com#3FDCA1955AE7EB167B25D7D90AC02B9F");
+    assert_eq!(keys::by_role(&invitation.role, invitation.id), "full-access#3FDCA1955AE7EB167B25D7D90AC02B9F");
+    for (closing, expected) in [
+        (Closing::Accepted, "accepted#0000000000042#3FDCA1955AE7EB167B25D7D90AC02B9F"),
+        (Closing::Declined, "declined#0000000000042#3FDCA1955AE7EB167B25D7D90AC02B9F"),
+        (Closing::Revoked, "revoked#0000000000042#3FDCA1955AE7EB167B25D7D90AC02B9F"),
+    ] {
+        let closed = Invitation { status: Status::Closed(closing, at(42)), ..invitation.clone() };
+        assert_eq!(keys::by_state(&closed), expected);
+        assert_eq!(keys::closed(closing), closing.state().as_str());
+    }
+}
+
+#[test]
+fn ranges_have_these_bounds() {
+    let (email, role) = (parsed::<Email>("user@example.com"), parsed("full-access"));
+    let as_of = at(1_592_730_072_999);
+    let descending = |index, from: &str, to: &str| Bounds {
+        index: Some(index),
+        attribute: index,
+        from: from.to_owned(),
+        to: to.to_owned(),
+        ascending: false,
+    };
+    for (range, expected) in [
+        (Range::All, Bounds { index: None, attribute: "sk", ..descending("", "I#", "I#~") }),
+        (Range::Email(email.normalised()), descending("by_email", "user@example.com#", "user@example.com#~")),
+        (Range::Role(&role), descending("by_role", "full-access#", "full-access#~")),
+        (Range::State(State::Accepted), descending("by_state", "accepted#", "accepted#~")),
+        (Range::State(State::Declined), descending("by_state", "declined#", "declined#~")),
+        (Range::State(State::Revoked), descending("by_state", "revoked#", "revoked#~")),
+        (Range::State(State::Expired), descending("by_state", "pending#", "pending#1592730072999#~")),
+        (Range::State(State::Invited), Bounds { ascending: true, ..descending("by_state", "pending#1592730072999#~", "pending#~") }),
+    ] {
+        assert_eq!(keys::bounds(range, as_of), expected);
+    }
+}
+
+#[test]
+fn keys_of_another_form_are_not_read() {
+    for sk in ["", ID, "I#", "I#3FDCA195", "P#3FDCA1955AE7EB167B25D7D90AC02B9F", "i#3FDCA1955AE7EB167B25D7D90AC02B9F", "I##"] {
+        assert_eq!(keys::parse_invitation(sk), None, "{sk}");
+    }
+    for pk in ["", "A#", ACCOUNT, "A#01234567891", "A#0123456789123", "KEYS#012345678912", "A#KEYS#012345678912"] {
+        assert_eq!(keys::parse_partition(pk), None, "{pk}");
+    }
+    for pk in ["", "KEYS#", "A#012345678912", "KEYS#A#012345678912", "KEYS#01234567891x"] {
+        assert_eq!(keys::parse_api_key_partition(pk), None, "{pk}");
+    }
+}
+
+#[test]
+fn a_page_starts_after_this_key() {
+    let (who, email, role) = (caller(), parsed::<Email>("user@example.com"), parsed("full-access"));
+    let cursor = Cursor { id: parsed(ID), time: at(42), as_of: at(41) };
+    let (pk, sk) = (("pk", "A#012345678912"), ("sk", "I#3FDCA1955AE7EB167B25D7D90AC02B9F"));
+    let starts = |range| keys::start_key(&who, range, &cursor);
+    assert_eq!(strings(&starts(Range::All)), [pk, sk]);
+    for (range, position) in [
+        (Range::Email(email.normalised()), ("by_email", "user@example.com#3FDCA1955AE7EB167B25D7D90AC02B9F")),
+        (Range::Role(&role), ("by_role", "full-access#3FDCA1955AE7EB167B25D7D90AC02B9F")),
+        (Range::State(State::Invited), ("by_state", "pending#0000000000042#3FDCA1955AE7EB167B25D7D90AC02B9F")),
+        (Range::State(State::Expired), ("by_state", "pending#0000000000042#3FDCA1955AE7EB167B25D7D90AC02B9F")),
+        (Range::State(State::Accepted), ("by_state", "accepted#0000000000042#3FDCA1955AE7EB167B25D7D90AC02B9F")),
+        (Range::State(State::Declined), ("by_state", "declined#0000000000042#3FDCA1955AE7EB167B25D7D90AC02B9F")),
+        (Range::State(State::Revoked), ("by_state", "revoked#0000000000042#3FDCA1955AE7EB167B25D7D90AC02B9F")),
+    ] {
+        assert_eq!(strings(&starts(range)), [position, pk, sk]);
+    }
+}
+
+#[test]
+fn a_page_starts_in_the_callers_own_partition_whatever_the_cursor_says() {
+    let cursor = Cursor { id: parsed(ID), time: Timestamp::ZERO, as_of: Timestamp::ZERO };
+    let start = keys::start_key(&principal(OTHER_ACCOUNT, "read-only"), Range::All, &cursor);
+    assert_eq!(start.get("pk"), Some(&AttributeValue::S("A#210987654321".to_owned())));
+}
+
+/// A filter whose parts are some of what holds for the invitation.
+fn matching_filter(invitation: &Invitation, as_of: Timestamp, (state, email, role): (bool, bool, bool)) -> Filter {
+    Filter {
+        state: state.then(|| invitation.state(as_of)),
+        email: email.then(|| invitation.email.normalised().clone()),
+        role: role.then(|| invitation.role.clone()),
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_key_is_read_back(id in any_id(), account in any_account(), time in any_time()) {
+        prop_assert_eq!(keys::parse_invitation(&keys::invitation(id)), Some(id));
+        let who = principal(account.as_str(), "full-access");
+        prop_assert_eq!(keys::parse_partition(&keys::partition(&who)), Some(account.clone()));
+        prop_assert_eq!(keys::parse_api_key_partition(&keys::api_key_partition(&account)), Some(account));
+        let window = keys::quota(time);
+        prop_assert_eq!(window.len(), 15);
+        prop_assert_eq!(window[2..].parse(), Ok(time.as_millis()));
+    }
+
+    #[test]
+    fn no_text_makes_the_parsers_panic(text in any::<String>(), prefix in "(A#|I#|KEYS#)?") {
+        let text = prefix + &text;
+        let _: (Option<InvitationId>, Option<AccountId>, Option<AccountId>) =
+            (keys::parse_invitation(&text), keys::parse_partition(&text), keys::parse_api_key_partition(&text));
+    }
+
+    #[test]
+    fn the_order_of_quota_windows_is_the_order_of_time(one in any_time(), other in any_time()) {
+        prop_assert_eq!(keys::quota(one).cmp(&keys::quota(other)), one.cmp(&other));
+    }
+
+    #[test]
+    fn within_a_status_the_index_by_state_is_ordered_by_time_and_then_by_id(
+        one in (any_time(), any_id()),
+        other in (any_time(), any_id()),
+        same_time in any::<bool>(),
+    ) {
+        let other = if same_time { (one.0, other.1) } else { other };
+        let pending = |(expiry, id)| keys::by_state(&Invitation { expiry, id, ..pending(at(0)) });
+        prop_assert_eq!(pending(one).cmp(&pending(other)), one.cmp(&other));
+        let revoked =
+            |(when, id)| keys::by_state(&Invitation { status: Status::Closed(Closing::Revoked, when), id, ..super::support::pending(at(0)) });
+        prop_assert_eq!(revoked(one).cmp(&revoked(other)), one.cmp(&other));
+    }
+
+    #[test]
+    fn exactly_the_invitations_of_a_state_lie_in_its_range(invitation in any_invitation(), as_of in near_time()) {
+        let state = invitation.state(as_of);
+        for asked in State::ALL {
+            let bounds = keys::bounds(Range::State(asked), as_of);
+            prop_assert_eq!(within(&bounds, &keys::by_state(&invitation)), asked == state, "{} of {:?}", asked, invitation);
+        }
+    }
+
+    #[test]
+    fn the_expiry_decides_to_the_millisecond_between_invited_and_expired(expiry in any_time(), later in -2i64..=2, id in any_id()) {
+        let as_of = at((expiry.as_millis() + later).clamp(0, Timestamp::MAX.as_millis()));
+        let position = keys::by_state(&Invitation { id, expiry, ..pending(at(0)) });
+        prop_assert_eq!(within(&keys::bounds(Range::State(State::Invited), as_of), &position), expiry > as_of);
+        prop_assert_eq!(within(&keys::bounds(Range::State(State::Expired), as_of), &position), expiry <= as_of);
+    }
+
+    #[test]
+    fn no_addresss_range_contains_anothers_invitation(one in any_email(), other in any_email(), id in any_id()) {
+        let bounds = keys::bounds(Range::Email(one.normalised()), Timestamp::ZERO);
+        prop_assert_eq!(within(&bounds, &keys::by_email(other.normalised(), id)), one.normalised() == other.normalised());
+        prop_assert!(within(&bounds, &keys::by_email(one.normalised(), id)));
+    }
+
+    #[test]
+    fn no_roles_range_contains_anothers_invitation(one in any_role(), other in any_role(), id in any_id()) {
+        let bounds = keys::bounds(Range::Role(&one), Timestamp::ZERO);
+        prop_assert_eq!(within(&bounds, &keys::by_role(&other, id)), one == other);
+        prop_assert!(within(&bounds, &keys::by_role(&one, id)));
+    }
+
+    #[test]
+    fn no_address_makes_a_lock_of_another_item(one in any_email(), other in any_email(), id in any_id()) {
+        prop_assert_eq!(keys::lock(one.normalised()) == keys::lock(other.normalised()), one.normalised() == other.normalised());
+        let bounds = keys::bounds(Range::All, Timestamp::ZERO);
+        prop_assert!(!within(&bounds, &keys::lock(one.normalised())));
+        prop_assert!(within(&bounds, &keys::invitation(id)));
+    }
+
+    #[test]
+    fn only_invitations_lie_in_the_range_of_all(time in any_time(), key in "[0-9A-Za-z]{1,20}") {
+        let bounds = keys::bounds(Range::All, time);
+        prop_assert!(!within(&bounds, &keys::quota(time)));
+        prop_assert!(!within(&bounds, &keys::kept(&KeepId::new(&caller(), "route", &parsed(&key)))));
+    }
+
+    #[test]
+    fn the_next_page_starts_inside_its_own_range(
+        invitation in any_invitation(),
+        as_of in near_time(),
+        parts in any::<(bool, bool, bool)>(),
+    ) {
+        let filter = matching_filter(&invitation, as_of, parts);
+        prop_assert!(filter.matches(&invitation, as_of));
+        let cursor = Cursor::after(&invitation, &filter, as_of);
+        // What a page read later would use: the cursor's moment where the filter depends on it.
+        let frozen = if cursor.as_of == Timestamp::ZERO { Timestamp::MAX } else { cursor.as_of };
+        let bounds = keys::bounds(filter.range(), frozen);
+        let start = keys::start_key(&caller(), filter.range(), &cursor);
+        let strings = strings(&start);
+        let own = strings.iter().find(|(name, _)| *name == bounds.attribute).map(|(_, value)| *value);
+        let expected = position(&invitation, bounds.attribute);
+        prop_assert_eq!(own, Some(expected.as_str()));
+        prop_assert!(own.is_some_and(|value| within(&bounds, value)), "{:?} {:?}", bounds, strings);
+    }
+}
+
+#[test]
+fn an_api_keys_id_is_twelve_letters_and_digits() {
+    assert_eq!(parsed::<ApiKeyId>(KEY_ID).as_str(), KEY_ID);
+    for text in ["", "AbCdEfGhIjK", "AbCdEfGhIjKlM", "AbCdEfGhIj_l", "AbCdEfGhIj#l", "AbCdEfGhIjé"] {
+        assert!(text.parse::<ApiKeyId>().is_err(), "{text}");
+    }
+}

@@ -1,0 +1,256 @@
+//! What creating, resending and revoking make.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use shared::domain::{
+    Invitation, Principal, Rejected, State, Timestamp,
+    invitation::{Closing, OperationId, Status},
+    lifecycle::{Action, Change, MIN_LIFETIME, NewInvitation, Operation, SendPolicy, create, modify, purge_after, quota_window},
+    link::Link,
+};
+
+use super::support::{
+    ACCOUNT, ID, any_id, any_invitation, any_status, any_time, at, near_time, operation, parsed, pending, policy, principal,
+};
+
+const NOW: i64 = 1_592_730_072_999;
+const NOW_FLOORED: i64 = 1_592_730_072_000;
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
+
+pub(crate) fn caller() -> Principal {
+    principal(ACCOUNT, "full-access")
+}
+
+fn wish(expiry: Option<i64>) -> NewInvitation {
+    NewInvitation { email: parsed("User.One@example.com"), role: parsed("full-access"), expiry: expiry.map(at) }
+}
+
+fn created(expiry: Option<i64>) -> Result<Invitation, Rejected> {
+    create(&caller(), &wish(expiry), parsed(ID), &operation("op"), at(NOW), &policy())
+}
+
+pub(crate) fn resend(who: &Principal, before: &Invitation, now: Timestamp, policy: &SendPolicy) -> Result<Change, Rejected> {
+    modify(who, before, Action::Resend, &operation("resend"), now, policy)
+}
+
+/// Times far enough from the latest for every policy to have room.
+pub(crate) fn any_now() -> impl Strategy<Value = Timestamp> {
+    (0i64..5_000_000_000_000).prop_map(at)
+}
+
+#[test]
+fn a_created_invitation_has_exactly_these_fields() {
+    let who = caller();
+    let invitation = create(&who, &wish(None), parsed(ID), &operation("op"), at(NOW), &policy());
+    let expected = Invitation {
+        id: parsed(ID),
+        account: parsed(ACCOUNT),
+        email: parsed("User.One@example.com"),
+        role: parsed("full-access"),
+        status: Status::Pending,
+        created: at(NOW),
+        modified: at(NOW),
+        expiry: at(NOW_FLOORED + 7 * DAY),
+        lifetime: Duration::from_secs(7 * 86_400),
+        last_sent: at(NOW),
+        next_send: at(NOW + 60_000),
+        sends: 1,
+        link: policy().link_keys.link(&parsed(ACCOUNT), parsed(ID), 1, [7; 16]),
+        revision: 1,
+        operations: [OperationId("op".to_owned())].into(),
+        invited_by: who.urn().to_owned(),
+    };
+    assert_eq!(invitation, Ok(expected));
+}
+
+#[test]
+fn the_wanted_expiry_lies_between_one_hour_and_30_days_ahead_to_the_second() {
+    for (wanted, seconds) in [
+        (NOW_FLOORED + HOUR, 3600),
+        (NOW_FLOORED + HOUR + 999, 3600),
+        (NOW_FLOORED + 2 * DAY, 2 * 86_400),
+        (NOW_FLOORED + 30 * DAY, 30 * 86_400),
+        (NOW_FLOORED + 30 * DAY + 999, 30 * 86_400),
+    ] {
+        let invitation = created(Some(wanted)).expect("in range");
+        assert_eq!(invitation.lifetime, Duration::from_secs(seconds), "a resend lasts as long");
+        assert_eq!(invitation.expiry, at(wanted).floor_to_second(), "what was asked for is what is stored");
+    }
+    for wanted in [0, NOW, NOW_FLOORED + HOUR - 1, NOW_FLOORED + 30 * DAY + 1000, Timestamp::MAX.as_millis()] {
+        let refusal =
+            Rejected::Expiry { wanted: at(wanted).floor_to_second(), earliest: at(NOW_FLOORED + HOUR), latest: at(NOW_FLOORED + 30 * DAY) };
+        assert_eq!(created(Some(wanted)), Err(refusal));
+    }
+}
+
+#[test]
+fn a_refused_expiry_is_told_with_the_range() {
+    let error = created(Some(NOW)).expect_err("too near").to_string();
+    assert_eq!(error, "expiry: 2020-06-21T09:01:12Z is out of range; now it may be between 2020-06-21T10:01:12Z and 2020-07-21T09:01:12Z");
+}
+
+#[test]
+fn nobody_creates_with_a_role_that_his_own_may_not_grant() {
+    let refused = |own: &str, role: &str, expiry| {
+        let wish = NewInvitation { role: parsed(role), ..wish(expiry) };
+        let refusal = Rejected::RoleNotGrantable { role: parsed(role), own: parsed(own) };
+        assert_eq!(create(&principal(ACCOUNT, own), &wish, parsed(ID), &operation("op"), at(NOW), &policy()), Err(refusal));
+    };
+    refused("read-only", "read-only", None);
+    refused("read-only", "full-access", None);
+    refused("unknown", "unknown", None);
+    // The right is asked for before anything else is told.
+    refused("read-only", "full-access", Some(0));
+}
+
+#[test]
+fn a_revocation_changes_status_modified_revision_and_operations_and_nothing_else() {
+    let before = pending(at(1000));
+    let after = before.revoked(at(5000), OperationId("op".to_owned()));
+    let expected = Invitation {
+        status: Status::Closed(Closing::Revoked, at(5000)),
+        modified: at(5000),
+        revision: 2,
+        operations: [OperationId("created".to_owned()), OperationId("op".to_owned())].into(),
+        ..before
+    };
+    assert_eq!(after, expected);
+}
+
+#[test]
+fn a_resend_changes_expiry_sending_link_modified_revision_and_operations_and_nothing_else() {
+    let before = Invitation { lifetime: Duration::from_secs(7200), ..pending(at(1000)) };
+    let link = Link { key_id: "2".to_owned(), version: 2, nonce: [3; 16], hash: [4; 32] };
+    let after = before.resent(at(100_999), OperationId("op".to_owned()), link.clone(), Duration::from_secs(60));
+    let expected = Invitation {
+        modified: at(100_999),
+        expiry: at(100_000 + 7_200_000),
+        last_sent: at(100_999),
+        next_send: at(160_999),
+        sends: 2,
+        link,
+        revision: 2,
+        operations: [OperationId("created".to_owned()), OperationId("op".to_owned())].into(),
+        ..before
+    };
+    assert_eq!(after, expected);
+}
+
+#[test]
+fn a_resend_makes_a_link_of_the_next_version_with_the_current_key_and_the_operations_nonce() {
+    let before = pending(at(0));
+    let Ok(Change::Sent(after)) = resend(&caller(), &before, at(60_000), &policy()) else { panic!("it can be resent") };
+    assert_eq!(after.link, policy().link_keys.link(&before.account, before.id, 2, [7; 16]));
+    assert_ne!(after.link.hash, before.link.hash);
+
+    let other = Operation { nonce: [8; 16], ..operation("resend") };
+    let other = modify(&caller(), &before, Action::Resend, &other, at(60_000), &policy());
+    assert!(matches!(other, Ok(Change::Sent(other)) if other.link.hash != after.link.hash), "each sending has its own secret");
+}
+
+#[test]
+fn nobody_renews_a_role_that_his_own_may_not_grant_but_he_may_take_it_back() {
+    let reader = principal(ACCOUNT, "read-only");
+    let refusal = Rejected::RoleNotGrantable { role: parsed("full-access"), own: parsed("read-only") };
+    let (open, expired) = (pending(at(0)), Invitation { expiry: at(1), ..pending(at(0)) });
+    // Before the limits: what may not be granted is not granted later either.
+    for before in [&open, &expired, &Invitation { sends: 10, ..open.clone() }] {
+        assert_eq!(resend(&reader, before, at(30_000), &policy()), Err(refusal.clone()));
+    }
+    assert_eq!(modify(&reader, &expired, Action::Invite, &operation("op"), at(60_000), &policy()), Err(refusal));
+    assert!(matches!(modify(&reader, &open, Action::Revoke, &operation("op"), at(1), &policy()), Ok(Change::Revoked(_))));
+    // A closed one is closed for everybody.
+    let closed = Invitation { status: Status::Closed(Closing::Accepted, at(1)), ..open };
+    assert_eq!(resend(&reader, &closed, at(60_000), &policy()), Err(Rejected::Closed(Closing::Accepted)));
+}
+
+#[test]
+fn a_revocation_heeds_neither_cooldown_nor_sendings() {
+    let worn = Invitation { sends: 10, ..pending(at(0)) };
+    let revoked = modify(&caller(), &worn, Action::Revoke, &operation("op"), at(1), &policy());
+    assert!(matches!(revoked, Ok(Change::Revoked(after)) if after.state(at(1)) == State::Revoked));
+}
+
+#[test]
+fn a_row_may_be_purged_when_its_retention_after_its_end_is_over() {
+    let (day, retained) = (Duration::from_secs(86_400), SendPolicy { retention: Some(Duration::from_secs(86_400)), ..policy() });
+    let open = pending(at(1000));
+    assert_eq!(purge_after(&open, &retained), Some(open.expiry.plus(day)));
+    let closed = Invitation { status: Status::Closed(Closing::Declined, at(5000)), ..open };
+    assert_eq!(purge_after(&closed, &retained), Some(at(5000).plus(day)));
+    assert_eq!(purge_after(&closed, &SendPolicy { retention: None, ..policy() }), None);
+}
+
+#[test]
+fn operations_of_one_process_differ_in_id_and_nonce() {
+    let (one, other) = (Operation::generate(), Operation::generate());
+    assert_ne!(one.id, other.id);
+    assert_ne!(one.nonce, other.nonce);
+    assert!(one.id.0.len() == 12 && one.id.0.bytes().all(|b| b.is_ascii_alphanumeric()));
+}
+
+proptest! {
+    #[test]
+    fn only_a_pending_invitation_has_a_state_that_time_changes(expiry in near_time(), status in any_status(), now in near_time()) {
+        let invitation = Invitation { expiry, status, ..pending(at(0)) };
+        let expected = match status {
+            Status::Closed(closing, _) => closing.state(),
+            Status::Pending if now < expiry => State::Invited,
+            Status::Pending => State::Expired,
+        };
+        prop_assert_eq!(invitation.state(now), expected);
+    }
+
+    #[test]
+    fn a_created_invitation_is_open_and_lasts_as_long_as_it_may(now in any_now(), id in any_id(), ahead in prop::option::of(0i64..40 * DAY)) {
+        let wish = wish(ahead.map(|ahead| now.as_millis() + ahead));
+        match create(&caller(), &wish, id, &operation("op"), now, &policy()) {
+            Ok(invitation) => {
+                prop_assert_eq!(invitation.state(now), State::Invited);
+                prop_assert_eq!(invitation.expiry, invitation.expiry.floor_to_second());
+                prop_assert_eq!(invitation.expiry, now.floor_to_second().plus(invitation.lifetime));
+                prop_assert!((MIN_LIFETIME..=policy().max_lifetime).contains(&invitation.lifetime));
+            }
+            Err(Rejected::Expiry { wanted, earliest, latest }) => {
+                prop_assert!(wanted < earliest || latest < wanted);
+                // The range that is told is one that succeeds.
+                for expiry in [earliest, latest] {
+                    let wish = NewInvitation { expiry: Some(expiry), ..wish.clone() };
+                    prop_assert!(create(&caller(), &wish, id, &operation("op"), now, &policy()).is_ok());
+                }
+            }
+            Err(other) => prop_assert!(false, "{}", other),
+        }
+    }
+
+    #[test]
+    fn every_change_is_one_revision_and_one_operation_and_keeps_who_and_what(
+        before in any_invitation(),
+        action in prop::sample::select(Action::ALL.to_vec()),
+        now in near_time(),
+    ) {
+        let (Ok(Change::Revoked(after)) | Ok(Change::Sent(after))) = modify(&caller(), &before, action, &operation("op"), now, &policy()) else {
+            return Ok(());
+        };
+        prop_assert_eq!(after.revision, before.revision + 1);
+        prop_assert_eq!(after.modified, now);
+        prop_assert_eq!(after.operations.len(), before.operations.len() + 1);
+        prop_assert!(after.operations.is_superset(&before.operations) && after.operations.contains(&OperationId("op".to_owned())));
+        prop_assert_eq!((after.id, &after.account, &after.role), (before.id, &before.account, &before.role));
+        prop_assert_eq!((&after.email, after.created, &after.invited_by), (&before.email, before.created, &before.invited_by));
+        prop_assert_eq!(after.lifetime, before.lifetime);
+    }
+
+    #[test]
+    fn no_time_makes_a_decision_panic(before in any_invitation(), now in any_time(), expiry in prop::option::of(any_time())) {
+        for action in Action::ALL {
+            let _: Result<Change, Rejected> = modify(&caller(), &before, action, &operation("op"), now, &policy());
+        }
+        let wish = NewInvitation { expiry, ..wish(None) };
+        let _: Result<Invitation, Rejected> = create(&caller(), &wish, before.id, &operation("op"), now, &policy());
+        let _: (Timestamp, Rejected) = quota_window(now, &policy());
+        let _: Option<Timestamp> = purge_after(&before, &policy());
+    }
+}

@@ -1,0 +1,17 @@
+//! The model and the key strings, by their public interface: tables of examples and properties of all values.
+
+mod api_key;
+mod config;
+mod cursor;
+mod email;
+mod email_vectors;
+mod idempotency;
+mod ids;
+mod keys;
+mod lifecycle;
+mod lifecycle_limits;
+mod lifecycle_table;
+mod link;
+mod roles;
+mod support;
+mod time;

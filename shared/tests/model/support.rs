@@ -1,0 +1,158 @@
+//! Values that many tests need, and strategies for arbitrary ones.
+
+use std::{collections::BTreeSet, fmt::Debug, str::FromStr, time::Duration};
+
+use proptest::prelude::*;
+use shared::{
+    config::DEFAULT_ROLES,
+    domain::{
+        AccountId, Email, Invitation, InvitationId, Principal, RoleId, Roles, Timestamp, Urns,
+        api_key::{ApiKey, ApiKeyRecord},
+        invitation::{Closing, OperationId, Status},
+        lifecycle::{Operation, SendPolicy},
+        link::Link,
+    },
+};
+
+/// The account of most tests.
+pub(crate) const ACCOUNT: &str = "012345678912";
+/// The other one.
+pub(crate) const OTHER_ACCOUNT: &str = "210987654321";
+/// A well-formed key of [`ACCOUNT`]; its check was computed apart from the code.
+pub(crate) const KEY: &str = "ik_live_012345678912_AbCdEfGhIjKl_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg_K4a1Qh";
+/// Its id.
+pub(crate) const KEY_ID: &str = "AbCdEfGhIjKl";
+/// Its secret.
+pub(crate) const KEY_SECRET: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg";
+/// The id of the contract's example.
+pub(crate) const ID: &str = "3FDCA1955AE7EB167B25D7D90AC02B9F";
+/// The secret of the link keys in [`policy`].
+pub(crate) const LINK_SECRET: &str = "0123456789abcdef0123456789ABCDEF";
+
+/// Parses what the test knows to be well-formed.
+#[track_caller]
+pub(crate) fn parsed<T: FromStr<Err: Debug>>(text: &str) -> T {
+    text.parse().expect("the test's value is well-formed")
+}
+
+/// The point in time at so many milliseconds.
+#[track_caller]
+pub(crate) fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis).expect("the test's time is in range")
+}
+
+pub(crate) fn urns() -> Urns {
+    Urns::new("cloudone".to_owned(), "ca-1".to_owned())
+}
+
+/// The record of a key as it is made.
+pub(crate) fn record(key: &ApiKey, role: &str) -> ApiKeyRecord {
+    ApiKeyRecord::new(key, parsed(role), None, Timestamp::ZERO, None)
+}
+
+/// A caller with a fresh key and one of the default roles, or an unknown one.
+pub(crate) fn principal(account: &str, role: &str) -> Principal {
+    principal_of(&ApiKey::generate(&parsed(account)).1, role, &parsed(DEFAULT_ROLES))
+}
+
+/// The caller that a key stands for.
+pub(crate) fn principal_of(key: &ApiKey, role: &str, roles: &Roles) -> Principal {
+    record(key, role).verify(key, Timestamp::ZERO, roles, &urns()).expect("the key is its own")
+}
+
+/// The defaults, with retention.
+pub(crate) fn policy() -> SendPolicy {
+    SendPolicy {
+        lifetime: Duration::from_secs(604_800),
+        max_lifetime: Duration::from_secs(2_592_000),
+        cooldown: Duration::from_secs(60),
+        max_sends: 10,
+        quota: 500,
+        quota_window: Duration::from_secs(3600),
+        retention: Some(Duration::from_secs(400 * 86_400)),
+        link_keys: parsed(&format!("1:{LINK_SECRET}")),
+    }
+}
+
+pub(crate) fn operation(name: &str) -> Operation {
+    Operation { id: OperationId(name.to_owned()), nonce: [7; 16] }
+}
+
+/// A pending invitation that was created, sent and changed at `created`, and lasts for seven days.
+pub(crate) fn pending(created: Timestamp) -> Invitation {
+    let lifetime = Duration::from_secs(604_800);
+    Invitation {
+        id: parsed(ID),
+        account: parsed(ACCOUNT),
+        email: parsed("user.one@example.com"),
+        role: parsed("full-access"),
+        status: Status::Pending,
+        created,
+        modified: created,
+        expiry: created.floor_to_second().plus(lifetime),
+        lifetime,
+        last_sent: created,
+        next_send: created.plus(Duration::from_secs(60)),
+        sends: 1,
+        link: Link { key_id: "1".to_owned(), version: 1, nonce: [1; 16], hash: [2; 32] },
+        revision: 1,
+        operations: [OperationId("created".to_owned())].into(),
+        invited_by: "urn:cloudone:identity:ca-1:012345678912:apikey/AbCdEfGhIjKl".to_owned(),
+    }
+}
+
+/// Every point in time that the type holds.
+pub(crate) fn any_time() -> impl Strategy<Value = Timestamp> {
+    (0..=Timestamp::MAX.as_millis()).prop_map(at)
+}
+
+/// Times that meet: few milliseconds, so that arbitrary ones are often equal or neighbours.
+pub(crate) fn near_time() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![(1_000_000i64..1_000_006).prop_map(at), any_time()]
+}
+
+pub(crate) fn any_id() -> impl Strategy<Value = InvitationId> {
+    any::<[u8; 16]>().prop_map(InvitationId::from_bytes)
+}
+
+pub(crate) fn any_account() -> impl Strategy<Value = AccountId> {
+    "[0-9]{12}".prop_map(|digits| parsed(&digits))
+}
+
+/// Roles, many of them the beginning of each other.
+pub(crate) fn any_role() -> impl Strategy<Value = RoleId> {
+    prop_oneof!["[a-b-]{1,3}", "[a-z0-9-]{1,64}"].prop_map(|name| parsed(&name))
+}
+
+/// Addresses with every character that a local part may hold, many of them the beginning of each other.
+pub(crate) fn any_email() -> impl Strategy<Value = Email> {
+    let local = prop_oneof!["[a#~]{1,4}", "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]{1,12}(\\.[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]{1,6}){0,2}"];
+    let domain = prop_oneof!["a\\.co", "a\\.com", "[a-z0-9]{1,12}(\\.[a-z0-9]{1,6})?\\.[a-z]{2,6}"];
+    (local, domain).prop_map(|(local, domain)| parsed(&format!("{local}@{domain}")))
+}
+
+pub(crate) fn any_status() -> impl Strategy<Value = Status> {
+    let closing = prop_oneof![Just(Closing::Accepted), Just(Closing::Declined), Just(Closing::Revoked)];
+    prop_oneof![2 => Just(Status::Pending), 3 => (closing, near_time()).prop_map(|(how, when)| Status::Closed(how, when))]
+}
+
+/// Invitations that differ in everything that lists and decisions look at.
+pub(crate) fn any_invitation() -> impl Strategy<Value = Invitation> {
+    let sending = (near_time(), near_time(), near_time(), 1u32..25, 0u64..5_000_000);
+    (any_id(), any_email(), any_role(), any_status(), sending, 1u64..1000).prop_map(
+        |(id, email, role, status, (expiry, last_sent, next_send, sends, lifetime), revision)| Invitation {
+            id,
+            email,
+            role,
+            status,
+            expiry,
+            last_sent,
+            next_send,
+            sends,
+            lifetime: Duration::from_secs(lifetime),
+            revision,
+            operations: BTreeSet::from([OperationId("created".to_owned())]),
+            ..pending(last_sent)
+        },
+    )
+}
