@@ -1,6 +1,10 @@
 //! The API under concurrency and faults.
 
 mod common;
+mod corrupt_rows;
 mod idempotency;
 mod idempotent_modify;
+mod lost_replies;
 mod races;
+mod self_recognition;
+mod store_failures;

@@ -38,6 +38,8 @@ pub enum Fault {
     /// DynamoDB carries the transaction out and reports a conflict: so it looks when an earlier try of the same operation
     /// was carried out late.
     ConflictAfterwards,
+    /// The same, and the report of the conflict waits at the gate.
+    LateConflict(Gate),
     /// No answer comes, ever.
     Silence,
     /// It waits at the gate, and then this happens to it.
@@ -211,6 +213,11 @@ impl HttpConnector for Connector {
                 }
                 Fault::ConflictAfterwards => {
                     inner.call(request).await?;
+                    Ok(cancelled(&["TransactionConflict"]))
+                }
+                Fault::LateConflict(gate) => {
+                    inner.call(request).await?;
+                    gate.pass().await;
                     Ok(cancelled(&["TransactionConflict"]))
                 }
                 Fault::Error(status, kind) => Ok(error(status, kind, "")),

@@ -48,6 +48,8 @@ impl Store {
             let invitation = lifecycle::create(who, wish, id, &operation, now, policy)?;
             let outcome = |invitation: &Invitation| Outcome { answer: render(invitation, now), id, replayed: false };
             let created = outcome(&invitation);
+            // What an earlier attempt created, whatever others have made of it since.
+            let original = |stored: &Invitation| lifecycle::create(who, wish, id, &operation, stored.created, policy);
 
             let mut transaction = Transaction::default();
             if let Some(keep) = keep {
@@ -63,14 +65,14 @@ impl Store {
                 Sent::Busy(error) => attempts.pause(error).await?,
                 Sent::Unknown(error) => {
                     let stored = self.own_effect(who, id, &operation).await.ok_or(error)?;
-                    return Ok(outcome(&original(stored, invitation)));
+                    return Ok(outcome(&original(&stored)?));
                 }
                 Sent::Refused(Part::Invitation, row) => {
                     let stored = item::from_row(row.unwrap_or_default())?;
                     if !stored.operations.contains(&operation.id) {
                         return Err(StoreError::Defect { cause: format!("the fresh id {id} is taken") }.into());
                     }
-                    return Ok(outcome(&original(stored, invitation)));
+                    return Ok(outcome(&original(&stored)?));
                 }
                 Sent::Refused(Part::Kept, row) => return self.replay(keep, row),
                 Sent::Refused(Part::Lock, row) => return Err(already_invited(row)?.into()),
@@ -85,9 +87,4 @@ impl Store {
         let stored = self.get(who, id).await.ok().flatten()?;
         stored.operations.contains(&operation.id).then_some(stored)
     }
-}
-
-/// What the operation wrote: the stored invitation unless others have changed it since, else what was last sent.
-pub(super) fn original(stored: Invitation, sent: Invitation) -> Invitation {
-    if stored.revision == sent.revision { stored } else { sent }
 }

@@ -10,9 +10,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
-    Failure, Keep, Outcome, Store, StoreError,
-    create::original,
-    item, keys,
+    Failure, Keep, Outcome, Store, StoreError, item, keys,
     lock::already_invited,
     transaction::{Attempts, Condition, Part, Sent, Transaction},
 };
@@ -84,12 +82,12 @@ impl Modification<'_> {
                         return Ok(self.store.recall(self.who, keep).await?.ok_or(error)?);
                     }
                     let stored = self.store.own_effect(self.who, self.id, &self.operation).await.ok_or(error)?;
-                    return Ok(outcome(&original(stored, after.clone())));
+                    return Ok(outcome(&self.original(stored, &before, after)));
                 }
                 Sent::Refused(Part::Invitation, row) => {
                     let stored = item::from_row(row.ok_or(Rejected::NotFound)?)?;
                     if stored.operations.contains(&self.operation.id) {
-                        return Ok(outcome(&original(stored, after.clone())));
+                        return Ok(outcome(&self.original(stored, &before, after)));
                     }
                     before = stored;
                 }
@@ -100,6 +98,18 @@ impl Modification<'_> {
                 Sent::Refused(Part::Quota, _) => return Err(quota_window(now, self.policy).1.into()),
             }
             attempts.again()?;
+        }
+    }
+
+    /// What this operation wrote: the stored invitation, unless others have changed it since. Then it is what was last sent, but
+    /// as of the sending that is stored, if that is this operation's: an earlier attempt may have been the one carried out.
+    fn original(&self, stored: Invitation, before: &Invitation, sent: &Invitation) -> Invitation {
+        if stored.revision == sent.revision {
+            return stored;
+        }
+        match lifecycle::modify(self.who, before, self.action, &self.operation, stored.last_sent, self.policy) {
+            Ok(Change::Sent(earlier)) if earlier.link == stored.link => earlier,
+            _ => sent.clone(),
         }
     }
 

@@ -1,0 +1,107 @@
+//! A row that cannot be read is an error, never a row that is skipped.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use support::{ACCOUNT, Call, TestApp};
+
+use crate::common::{Row, assert_consistent, counts, error, resend};
+
+fn internal() -> serde_json::Value {
+    error("internal-error", None, "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out.")
+}
+
+async fn put(app: &TestApp, row: Row) {
+    app.client.put_item().table_name(&app.table).set_item(Some(row)).send().await.expect("the row can be written");
+}
+
+#[tokio::test]
+async fn a_corrupt_invitation_is_a_500_wherever_it_would_be_shown() {
+    let app = TestApp::start().await;
+    app.invite("bob@example.com").await;
+    let id = app.invite("ann@example.com").await["id"].as_str().expect("an id").to_owned();
+    let good = app.rows_of(ACCOUNT, "I#").await.into_iter().find(|row| row["sk"].as_s() == Ok(&format!("I#{id}"))).expect("it is there");
+
+    let text = |value: &str| Some(AttributeValue::S(value.to_owned()));
+    let number = |value: &str| Some(AttributeValue::N(value.to_owned()));
+    let damages = [
+        ("st", text("open")),
+        ("st", text("revoked")),
+        ("st", None),
+        ("exp", number("-1")),
+        ("exp", text("tomorrow")),
+        ("created", number("99999999999999")),
+        ("email", text("nobody")),
+        ("role", text("Full Access")),
+        ("sends", number("-1")),
+        ("nonce", text("!")),
+        ("th", text("AAAA")),
+        ("ops", text("one")),
+        ("rev", None),
+    ];
+    for (attribute, value) in damages {
+        let mut row = good.clone();
+        row.remove(attribute);
+        row.extend(value.map(|value| (attribute.to_owned(), value)));
+        put(&app, row.clone()).await;
+        let calls = [
+            Call::get(&format!("/invitations/{id}")),
+            Call::get("/invitations"),
+            Call::get("/invitations?limit=1"),
+            Call::get("/invitations?state=invited"),
+            Call::get("/invitations?roleID=full-access&state=invited"),
+            resend(&id),
+            Call::set_state(&id, "revoked"),
+        ];
+        for call in calls {
+            let response = app.send(call.key(&app.full)).await;
+            assert_eq!(
+                (response.status, response.json()),
+                (500, internal()),
+                "{attribute} {}",
+                row[attribute_or_sk(&row, attribute)].is_s()
+            );
+        }
+        let after = app.rows_of(ACCOUNT, "I#").await;
+        assert!(after.contains(&row), "it was left as it was");
+    }
+    put(&app, good).await;
+    app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+    assert_consistent(&app).await;
+}
+
+fn attribute_or_sk<'a>(row: &Row, attribute: &'a str) -> &'a str {
+    if row.contains_key(attribute) { attribute } else { "sk" }
+}
+
+#[tokio::test]
+async fn a_corrupt_lock_or_kept_answer_is_a_500_and_not_an_answer() {
+    let app = TestApp::start().await;
+    let call = Call::create("ann@example.com", "full-access").key(&app.full).header("idempotency-key", "k");
+    app.send(call.clone()).await.expect(201);
+
+    let mut lock = app.rows_of(ACCOUNT, "P#").await.remove(0);
+    lock.insert("inv".to_owned(), AttributeValue::S("nobody".to_owned()));
+    put(&app, lock).await;
+    let response = app.send(Call::create("ann@example.com", "full-access").key(&app.full)).await;
+    assert_eq!((response.status, response.json()), (500, internal()));
+
+    let kept = app.rows_of(ACCOUNT, "K#").await.remove(0);
+    for attribute in ["fp", "status", "body", "inv"] {
+        let mut row = kept.clone();
+        row.insert(attribute.to_owned(), AttributeValue::Bool(true));
+        put(&app, row).await;
+        let response = app.send(call.clone()).await;
+        assert_eq!((response.status, response.json()), (500, internal()), "{attribute}");
+    }
+    assert_eq!(counts(&app).await, [1, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_corrupt_row_is_no_concern_of_those_who_do_not_read_it() {
+    let app = TestApp::start().await;
+    let ann = app.invite("ann@example.com").await["id"].as_str().expect("an id").to_owned();
+    let bob = app.invite("bob@example.com").await;
+    app.set(&ann, "st", AttributeValue::N("1".to_owned())).await;
+    let page = app.send(Call::get("/invitations?email=bob@example.com").key(&app.full)).await.expect(200).json();
+    assert_eq!(page, serde_json::json!({ "invitations": [bob] }));
+    app.send(Call::get("/invitations").key(&app.other)).await.expect(200);
+}

@@ -1,0 +1,165 @@
+//! A reply is lost, the effect is not: the caller is told of his own success, and there is one effect.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::Value;
+use support::{
+    ACCOUNT, Call, Response, TestApp,
+    faults::Fault::{self, Error, ErrorAfterwards, Refused, ReplyLost},
+};
+
+use crate::{
+    common::{already_invited, assert_consistent, charged, counts, describe, number, resend, stored, text},
+    idempotency::replay_of,
+};
+
+/// What may become of the replies to one transaction, each carried out by the first of the attempts; and whether the SDK
+/// gives up on them.
+fn losses() -> Vec<(Vec<Fault>, bool)> {
+    let in_progress = || Error(400, "TransactionInProgressException");
+    vec![
+        (vec![ReplyLost], false),
+        (vec![ErrorAfterwards], false),
+        (vec![ReplyLost, ErrorAfterwards], false),
+        (vec![Refused, ReplyLost], false),
+        (vec![ReplyLost, in_progress()], false),
+        (vec![ReplyLost, ReplyLost, ReplyLost], true),
+        (vec![ErrorAfterwards, ErrorAfterwards, ErrorAfterwards], true),
+        (vec![Refused, Refused, ReplyLost], true),
+        (vec![ReplyLost, in_progress(), in_progress()], true),
+    ]
+}
+
+async fn invited(app: &TestApp, email: &str) -> String {
+    app.invite(email).await["id"].as_str().expect("an id").to_owned()
+}
+
+/// The transactions that were sent, which must all be the same bytes with the same token.
+fn transactions(app: &TestApp) -> usize {
+    let requests = app.faults.take_requests();
+    let sent: Vec<Value> = requests.into_iter().filter(|(operation, _)| operation == "TransactWriteItems").map(|(_, body)| body).collect();
+    assert!(sent[0]["ClientRequestToken"].is_string());
+    assert!(sent.iter().all(|body| *body == sent[0]), "they are one transaction, sent again");
+    sent.len()
+}
+
+/// Loses the replies to a call in every way, without and with an Idempotency-Key, each on a table of its own: `prepare` makes
+/// what the call is about. Gives back the table and what the caller was told.
+async fn lose(reads: usize, prepare: impl AsyncFn(&TestApp) -> Call) -> Vec<(TestApp, Response)> {
+    let cases = losses().into_iter().flat_map(|loss| [(loss.clone(), false), (loss, true)]);
+    join_all(cases.map(async |((faults, gives_up), keyed)| {
+        let app = TestApp::start().await;
+        let mut call = prepare(&app).await.key(&app.full);
+        if keyed {
+            call = call.header("idempotency-key", "k");
+        }
+        // From now on the caller's key is remembered.
+        app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+        let _ = app.faults.take_requests();
+        app.faults.next(vec![Fault::None; reads].into_iter().chain(faults.clone()));
+        let response = app.send(call.clone()).await;
+        assert_eq!(app.faults.left(), 0);
+        assert_eq!(transactions(&app), if gives_up { 3 } else { faults.len() + 1 });
+        assert_eq!(response.header("idempotent-replayed"), None, "it is told as its own");
+        if keyed {
+            assert_eq!(app.send(call).await, replay_of(&response));
+        }
+        assert_eq!(counts(&app).await[2], usize::from(keyed));
+        assert_consistent(&app).await;
+        (app, response)
+    }))
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_whose_reply_is_lost_is_told_its_success() {
+    for (app, created) in lose(0, async |_| Call::create("ann@example.com", "full-access")).await {
+        let created = created.expect(201);
+        let id = created.str("id");
+        assert_eq!(created.json(), describe(&app, &id).await);
+        assert_eq!(created.header("location"), Some(format!("/invitations/{id}").as_str()));
+        assert_eq!((counts(&app).await[..2].to_vec(), charged(&app).await), (vec![1, 1], 1));
+        assert_eq!(number(&stored(&app, &id).await, "rev"), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resend_whose_reply_is_lost_is_told_its_success() {
+    let prepare = async |app: &TestApp| {
+        let id = invited(app, "ann@example.com").await;
+        app.advance(Duration::from_secs(60));
+        resend(&id)
+    };
+    for (app, sent) in lose(1, prepare).await {
+        let sent = sent.expect(200);
+        assert_eq!((sent.json(), sent.str("lastSent")), (describe(&app, &sent.str("id")).await, app.now().to_string()));
+        let row = stored(&app, &sent.str("id")).await;
+        assert_eq!([number(&row, "sends"), number(&row, "tv"), number(&row, "rev"), charged(&app).await], [2; 4]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_whose_reply_is_lost_is_told_its_success() {
+    let prepare = async |app: &TestApp| Call::set_state(&invited(app, "ann@example.com").await, "revoked");
+    for (app, revoked) in lose(1, prepare).await {
+        let revoked = revoked.expect(200);
+        assert_eq!((revoked.json(), revoked.str("state").as_str()), (describe(&app, &revoked.str("id")).await, "revoked"));
+        assert_eq!((number(&stored(&app, &revoked.str("id")).await, "rev"), counts(&app).await[1]), (2, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_answer_without_an_effect_survives_the_loss_of_its_reply() {
+    let all = losses().into_iter().map(async |(faults, _)| {
+        let app = TestApp::start().await;
+        let id = invited(&app, "ann@example.com").await;
+        let call = Call::set_state(&id, "invited").key(&app.full).header("idempotency-key", "k");
+        app.faults.next([Fault::None].into_iter().chain(faults));
+        let first = app.send(call.clone()).await.expect(200);
+        assert_eq!((first.json(), app.faults.left()), (describe(&app, &id).await, 0));
+        let again = app.send(call).await;
+        assert_eq!((again.status, &again.text, again.header("idempotent-replayed")), (200, &first.text, Some("true")));
+        assert_eq!((counts(&app).await, number(&stored(&app, &id).await, "rev")), ([1, 1, 1], 1));
+    });
+    join_all(all).await;
+}
+
+#[tokio::test]
+async fn when_even_the_read_back_fails_it_is_a_503_and_the_key_finds_the_success_later() {
+    let app = TestApp::start().await;
+    app.invite("warm@example.com").await;
+    let create = Call::create("ann@example.com", "full-access").key(&app.full);
+    let keyed = create.clone().header("idempotency-key", "k");
+    app.faults.next(vec![ReplyLost; 3].into_iter().chain(vec![Error(500, "InternalServerError"); 3]));
+    let told = app.send(keyed.clone()).await.expect_error(503, "unavailable");
+    assert_eq!(told.header("retry-after"), Some("2"));
+    let row = app.rows_of(ACCOUNT, "I#").await.into_iter().find(|row| text(row, "email") == "ann@example.com").expect("it was created");
+    let id = &text(&row, "sk")[2..];
+    let replay = app.send(keyed).await.expect(201);
+    assert_eq!((replay.json(), replay.header("idempotent-replayed")), (describe(&app, id).await, Some("true")));
+    assert_eq!(app.send(create).await.expect(400).json(), already_invited(id), "without the key he is told where it is");
+    assert_eq!((counts(&app).await, charged(&app).await), ([2, 2, 1], 2));
+    assert_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn a_write_that_was_not_done_is_not_told_as_done() {
+    let app = TestApp::start().await;
+    let id = invited(&app, "ann@example.com").await;
+    app.advance(Duration::from_secs(61));
+    describe(&app, &id).await;
+    let before = app.rows().await.len();
+    for (call, reads) in [
+        (Call::create("bob@example.com", "full-access"), 0),
+        (resend(&id), 1),
+        (Call::set_state(&id, "revoked"), 1),
+        (Call::set_state(&id, "invited").header("idempotency-key", "k"), 1),
+    ] {
+        app.faults.next(vec![Fault::None; reads].into_iter().chain(vec![Refused; 3]));
+        app.send(call.key(&app.full)).await.expect_error(503, "unavailable");
+        assert_eq!(app.faults.left(), 0);
+    }
+    assert_eq!((app.rows().await.len(), charged(&app).await), (before, 1));
+    assert_eq!(describe(&app, &id).await["state"], "invited");
+}

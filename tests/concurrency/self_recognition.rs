@@ -1,0 +1,228 @@
+//! An operation meets its own effect: it was carried out, the caller's function was told that it was not, and tries again.
+//!
+//! Without the ids of the applied operations in the row each of these callers would collide with himself.
+
+use std::time::Duration;
+
+use support::{
+    ACCOUNT, Call, Response, TestApp,
+    faults::{
+        Fault::{self, Held, LateConflict, ReplyLost},
+        Gate,
+    },
+};
+
+use crate::common::{assert_consistent, charged, counts, describe, number, resend, stored};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+async fn invited(app: &TestApp, email: &str) -> String {
+    app.invite(email).await["id"].as_str().expect("an id").to_owned()
+}
+
+/// The same call, without and with an Idempotency-Key.
+fn both(call: &Call, key: &str) -> [Call; 2] {
+    [call.clone(), call.clone().header("idempotency-key", key)]
+}
+
+/// How a transaction's success can stay unknown until the operation looks again.
+#[derive(Clone, Copy)]
+enum Unknown {
+    /// A conflict is reported: the operation tries again.
+    Conflict,
+    /// No reply comes, however often the SDK sends it again: the operation reads back.
+    NoReply,
+}
+
+const UNKNOWN: [Unknown; 2] = [Unknown::Conflict, Unknown::NoReply];
+
+/// Sends `call`, whose first transaction stays `unknown` after `reads` reads, and lets `meanwhile` happen before it looks again.
+async fn interrupted(app: &TestApp, call: Call, reads: usize, unknown: Unknown, meanwhile: impl AsyncFnOnce()) -> Response {
+    let gate = Gate::default();
+    let second = app.another(&[]);
+    second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+    let faults = match unknown {
+        Unknown::Conflict => vec![LateConflict(gate.clone())],
+        Unknown::NoReply => vec![ReplyLost, ReplyLost, ReplyLost, Held(gate.clone(), Box::new(Fault::None))],
+    };
+    app.faults.next(vec![Fault::None; reads].into_iter().chain(faults));
+    let (response, ()) = tokio::join!(second.send(call), async {
+        gate.arrived().await;
+        meanwhile().await;
+        gate.open();
+    });
+    assert_eq!(app.faults.left(), 0);
+    assert_eq!(response.header("idempotent-replayed"), None, "it is told as its own");
+    response
+}
+
+#[tokio::test]
+async fn a_create_that_meets_itself_is_a_201() {
+    let app = TestApp::start().await;
+    let mut made = 0;
+    for unknown in UNKNOWN {
+        for call in both(&Call::create("ann@example.com", "full-access").key(&app.full), &format!("key-{made}")) {
+            made += 1;
+            let created = interrupted(&app, call, 0, unknown, async || {}).await.expect(201);
+            let id = created.str("id");
+            assert_eq!(created.json(), describe(&app, &id).await);
+            assert_consistent(&app).await;
+            app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200);
+        }
+    }
+    assert_eq!((counts(&app).await, charged(&app).await), ([made, 0, 2], 4));
+}
+
+#[tokio::test]
+async fn a_create_that_was_revoked_before_it_could_look_is_still_told_as_made() {
+    let app = TestApp::start().await;
+    for (n, unknown) in UNKNOWN.into_iter().enumerate() {
+        for call in both(&Call::create("ann@example.com", "full-access").key(&app.full), &format!("key-{}", n)) {
+            let mut seen = None;
+            let created = interrupted(&app, call, 0, unknown, async || {
+                let open = app.send(Call::get("/invitations?state=invited").key(&app.full)).await.expect(200).json();
+                let made = open["invitations"][0].clone();
+                // Time passes as well: the caller is still told when it was created.
+                app.advance(Duration::from_secs(5));
+                app.send(Call::set_state(made["id"].as_str().expect("an id"), "revoked").key(&app.full)).await.expect(200);
+                seen = Some(made);
+            })
+            .await
+            .expect(201);
+            assert_eq!(Some(created.json()), seen, "what was stored when it was made");
+            assert_eq!(describe(&app, &created.str("id")).await["state"], "revoked");
+        }
+    }
+    assert_eq!((counts(&app).await, charged(&app).await), ([4, 0, 2], 4));
+    assert_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn a_create_whose_address_has_gone_to_another_since_is_told_its_own() {
+    let app = TestApp::start().await;
+    for (n, unknown) in UNKNOWN.into_iter().enumerate() {
+        for call in both(&Call::create("ann@example.com", "full-access").key(&app.full), &format!("key-{}", n)) {
+            let mut ids = Vec::new();
+            let created = interrupted(&app, call, 0, unknown, async || {
+                let open = app.send(Call::get("/invitations?state=invited").key(&app.full)).await.expect(200).json();
+                ids.push(open["invitations"][0]["id"].as_str().expect("an id").to_owned());
+                app.send(Call::set_state(&ids[0], "revoked").key(&app.full)).await.expect(200);
+                ids.push(invited(&app, "ann@example.com").await);
+            })
+            .await
+            .expect(201);
+            assert_eq!((created.str("id"), created.str("state").as_str()), (ids[0].clone(), "invited"));
+            assert_consistent(&app).await;
+            app.send(Call::set_state(&ids[1], "revoked").key(&app.full)).await.expect(200);
+        }
+    }
+    assert_eq!((counts(&app).await, charged(&app).await), ([8, 0, 2], 8));
+}
+
+#[tokio::test]
+async fn a_resend_that_meets_itself_is_a_200_and_no_429() {
+    let app = TestApp::start().await;
+    for (n, unknown) in UNKNOWN.into_iter().enumerate() {
+        let id = invited(&app, &format!("user-{n}@example.com")).await;
+        for (sends, call) in (2..).zip(both(&resend(&id).key(&app.full), &format!("key-{n}"))) {
+            app.advance(MINUTE);
+            let sent = interrupted(&app, call, 1, unknown, async || {}).await.expect(200);
+            assert_eq!((sent.json(), sent.str("lastSent")), (describe(&app, &id).await, app.now().to_string()));
+            assert_eq!(number(&stored(&app, &id).await, "sends"), sends);
+        }
+    }
+    assert_eq!(charged(&app).await, 6);
+    assert_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn a_resend_that_was_revoked_before_it_could_look_is_still_told_as_sent() {
+    let app = TestApp::start().await;
+    for (n, unknown) in UNKNOWN.into_iter().enumerate() {
+        for call in [false, true] {
+            let id = invited(&app, &format!("user-{n}@example.com")).await;
+            app.advance(MINUTE);
+            let [plain, keyed] = both(&resend(&id).key(&app.full), &format!("key-{n}"));
+            let mut seen = None;
+            let sent = interrupted(&app, if call { keyed } else { plain }, 1, unknown, async || {
+                seen = Some(describe(&app, &id).await);
+                app.advance(Duration::from_secs(5));
+                app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200);
+            })
+            .await
+            .expect(200);
+            assert_eq!(Some(sent.json()), seen, "what was stored when it was sent");
+            assert_eq!(describe(&app, &id).await["state"], "revoked");
+        }
+    }
+    assert_eq!((counts(&app).await, charged(&app).await), ([4, 0, 2], 8));
+    assert_consistent(&app).await;
+}
+
+/// The last applied operation alone would not do: it is another's.
+#[tokio::test]
+async fn a_resend_that_another_resend_has_followed_finds_itself_among_the_applied_ones() {
+    let app = TestApp::with(&[("RESEND_COOLDOWN_SECONDS", "0")]).await;
+    for (n, unknown) in UNKNOWN.into_iter().enumerate() {
+        let id = invited(&app, &format!("user-{n}@example.com")).await;
+        let [plain, keyed] = both(&resend(&id).key(&app.full), &format!("key-{n}"));
+        for (call, sends) in [(plain, 4), (keyed, 7)] {
+            let mut seen = None;
+            let sent = interrupted(&app, call, 1, unknown, async || {
+                seen = Some(describe(&app, &id).await);
+                for _ in 0..2 {
+                    app.send(resend(&id).key(&app.full)).await.expect(200);
+                }
+            })
+            .await
+            .expect(200);
+            assert_eq!(Some(sent.json()), seen);
+            assert_eq!(number(&stored(&app, &id).await, "sends"), sends, "it was not sent once more");
+        }
+    }
+    assert_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn a_revocation_that_meets_itself_is_told_as_its_own() {
+    let app = TestApp::start().await;
+    for (n, unknown) in UNKNOWN.into_iter().enumerate() {
+        for keyed in [false, true] {
+            let id = invited(&app, "ann@example.com").await;
+            let call = both(&Call::set_state(&id, "revoked").key(&app.full), &format!("key-{n}"))[usize::from(keyed)].clone();
+            let revoked = interrupted(&app, call, 1, unknown, async || {
+                app.advance(Duration::from_secs(5));
+                // Another revocation changes nothing, and the address is free for another invitation.
+                app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200);
+                let other = invited(&app, "ann@example.com").await;
+                app.send(Call::set_state(&other, "revoked").key(&app.full)).await.expect(200);
+            })
+            .await
+            .expect(200);
+            assert_eq!((revoked.json(), revoked.str("state").as_str()), (describe(&app, &id).await, "revoked"));
+            assert_eq!(number(&stored(&app, &id).await, "rev"), 2);
+        }
+    }
+    assert_eq!((counts(&app).await, charged(&app).await), ([8, 0, 2], 8));
+    assert_consistent(&app).await;
+}
+
+/// A kept answer is what the caller was told, also when he was told by way of his own effect.
+#[tokio::test]
+async fn what_is_told_after_a_late_success_is_what_is_kept() {
+    let app = TestApp::start().await;
+    for (n, unknown) in UNKNOWN.into_iter().enumerate() {
+        let create =
+            Call::create(&format!("user-{n}@example.com"), "full-access").key(&app.full).header("idempotency-key", &format!("c-{n}"));
+        let created = interrupted(&app, create.clone(), 0, unknown, async || app.advance(Duration::from_secs(5))).await.expect(201);
+        assert_eq!(app.send(create).await.text, created.text);
+        let id = created.str("id");
+        app.advance(MINUTE);
+        let call = resend(&id).key(&app.full).header("idempotency-key", &format!("r-{n}"));
+        let sent = interrupted(&app, call.clone(), 1, unknown, async || app.advance(Duration::from_secs(5))).await.expect(200);
+        assert_eq!(app.send(call).await.text, sent.text);
+        assert_eq!(sent.json(), describe(&app, &id).await);
+    }
+    assert_eq!(app.rows_of(ACCOUNT, "K#").await.len(), 4);
+    assert_consistent(&app).await;
+}

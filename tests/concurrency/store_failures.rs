@@ -1,0 +1,235 @@
+//! The table fails: what callers are told, when, and that nothing was done.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::Value;
+use support::{
+    Call, Response, TestApp,
+    faults::Fault::{self, Cancelled, Error, Refused, Silence},
+};
+
+use crate::common::{assert_consistent, charged, counts, describe, error, processes, resend};
+
+/// A function's own limit is longer: whoever waits this long has got an answer.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+fn unavailable() -> Value {
+    let message = "The service is temporarily unavailable, likely due to maintenance. It should be available soon, check the \
+                   Retry-After header for an indication of when you might be able to try again.";
+    error("unavailable", None, message)
+}
+
+fn internal() -> Value {
+    error("internal-error", None, "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out.")
+}
+
+#[track_caller]
+fn assert_unavailable(response: &Response) {
+    assert_eq!((response.status, response.json(), response.header("retry-after")), (503, unavailable(), Some("2")));
+}
+
+/// Every route, as calls that succeed on a sound table.
+fn calls(id: &str, key: &str) -> [Call; 6] {
+    [
+        Call::create("bob@example.com", "full-access"),
+        Call::create("bob@example.com", "full-access").header("idempotency-key", "k"),
+        Call::get("/invitations?state=invited"),
+        Call::get(&format!("/invitations/{id}")),
+        resend(id),
+        Call::set_state(id, "revoked"),
+    ]
+    .map(|call| call.key(key))
+}
+
+/// A service with one invitation that may be sent again.
+async fn prepared() -> (TestApp, String) {
+    let app = TestApp::start().await;
+    let id = app.invite("ann@example.com").await["id"].as_str().expect("an id").to_owned();
+    app.advance(Duration::from_secs(61));
+    // It remembers the caller's key from now on.
+    describe(&app, &id).await;
+    (app, id)
+}
+
+/// Every call to a service that has already answered (`warm`) or not, with this fault at every request from the `from`th on.
+async fn under(fault: &Fault, warm: bool, from: usize) -> Vec<(Call, Response, Duration, usize)> {
+    let (app, id) = prepared().await;
+    let mut results = Vec::new();
+    for call in calls(&id, &app.full) {
+        let second = app.another(&[]);
+        if warm {
+            second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+        }
+        let _ = app.faults.take_operations();
+        app.faults.next(vec![Fault::None; from]);
+        app.faults.always(fault.clone());
+        let started = Instant::now();
+        let response = second.send(call.clone()).await;
+        results.push((call, response, started.elapsed(), app.faults.take_operations().len()));
+        app.faults.clear();
+    }
+    if from == 0 {
+        assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
+        assert_eq!(describe(&app, &id).await["state"], "invited");
+    }
+    results
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_throttles_fails_or_refuses_is_a_503_in_time_on_every_route() {
+    let faults = [
+        Error(400, "ProvisionedThroughputExceededException"),
+        Error(400, "ThrottlingException"),
+        Error(400, "RequestLimitExceeded"),
+        Error(500, "InternalServerError"),
+        Error(503, "ServiceUnavailable"),
+        Refused,
+    ];
+    let all = faults.iter().flat_map(|fault| [under(fault, false, 0), under(fault, true, 0)]);
+    for (call, response, took, requests) in join_all(all).await.into_iter().flatten() {
+        assert_unavailable(&response);
+        assert!(took < DEADLINE, "{} took {took:?}", call.route());
+        assert!(requests > 1, "{} was tried once only", call.route());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_silent_is_a_503_in_time_on_every_route() {
+    let (app, id) = prepared().await;
+    let seconds: Vec<_> = processes_with_deadlines(&app, 7).await;
+    app.faults.always(Silence);
+    let mut calls: Vec<Call> = calls(&id, &app.full).into();
+    calls.push(Call::get(&format!("/invitations/{id}")).key("unread"));
+    let started = Instant::now();
+    let responses = join_all(seconds.iter().zip(calls).map(|(second, call)| second.send(call))).await;
+    assert!(started.elapsed() < DEADLINE, "{:?}", started.elapsed());
+    assert_eq!(responses[6].status, 401, "no table is needed to refuse what is no key");
+    for response in &responses[..6] {
+        assert_unavailable(response);
+    }
+    app.faults.clear();
+    assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
+}
+
+/// Services with the deadlines of production that remember the caller's key.
+async fn processes_with_deadlines(app: &TestApp, count: usize) -> Vec<support::SecondApp> {
+    let seconds: Vec<_> = (0..count).map(|_| app.another(&[])).collect();
+    for second in &seconds {
+        second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+    }
+    seconds
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_is_never_answered_is_a_503_in_time() {
+    let unanswered = async |body: Option<&str>| {
+        let (app, id) = prepared().await;
+        let call = body.map_or_else(|| resend(&id), |state| Call::set_state(&id, state));
+        app.faults.next([Fault::None]);
+        app.faults.always(Silence);
+        let started = Instant::now();
+        assert_unavailable(&app.send(call.key(&app.full)).await);
+        assert!(started.elapsed() < DEADLINE, "{:?}", started.elapsed());
+        app.faults.clear();
+        assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
+    };
+    tokio::join!(unanswered(None), unanswered(Some("revoked")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_our_own_fault_is_a_500_that_says_nothing_of_it() {
+    for fault in
+        ["ResourceNotFoundException", "AccessDeniedException", "ValidationException", "UnrecognizedClientException", "SomethingNew"]
+    {
+        for (warm, from) in [(false, 0), (true, 0), (true, 1)] {
+            for (call, response, _, requests) in under(&Error(400, fault), warm, from).await {
+                if from > 0 && (call.method == "GET" || call.id().is_none()) {
+                    continue; // One request is all that it takes.
+                }
+                assert_eq!((response.status, response.json(), response.header("retry-after")), (500, internal(), None), "{fault}");
+                assert_eq!(requests, from + 1, "{} is not tried again", call.route());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_cancelled_for_our_own_fault_is_a_500() {
+    let (app, _) = prepared().await;
+    for reasons in [vec!["None", "ValidationError", "None"], vec!["ItemCollectionSizeLimitExceeded"], vec!["None", "None", "None"], vec![]]
+    {
+        app.faults.next([Cancelled(reasons)]);
+        let response = app.send(Call::create("bob@example.com", "full-access").key(&app.full)).await;
+        assert_eq!((response.status, response.json()), (500, internal()));
+        assert_eq!(app.faults.left(), 0);
+    }
+    assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
+}
+
+#[tokio::test]
+async fn conflicts_and_throttled_transactions_are_tried_again() {
+    let (app, id) = prepared().await;
+    let busy = || {
+        [
+            Cancelled(vec!["TransactionConflict", "None", "None"]),
+            // A condition that failed beside a conflict says nothing: it may have failed because of it.
+            Cancelled(vec!["ConditionalCheckFailed", "TransactionConflict", "None"]),
+            Cancelled(vec!["None", "ThrottlingError", "None"]),
+            Cancelled(vec!["ProvisionedThroughputExceeded", "None", "None"]),
+            Error(400, "TransactionInProgressException"),
+        ]
+    };
+    let _ = app.faults.take_operations();
+    app.faults.next(busy());
+    let created = app.send(Call::create("bob@example.com", "full-access").key(&app.full)).await.expect(201);
+    assert_eq!(app.faults.take_operations(), vec!["TransactWriteItems"; 6]);
+    assert_eq!(created.json(), describe(&app, &created.str("id")).await);
+    for (call, state) in [(resend(&id), "invited"), (Call::set_state(&id, "revoked"), "revoked")] {
+        app.faults.next([Fault::None].into_iter().chain(busy()));
+        let response = app.send(call.key(&app.full)).await.expect(200);
+        assert_eq!((response.str("state").as_str(), response.json()), (state, describe(&app, &id).await));
+        assert_eq!(app.faults.left(), 0);
+    }
+    assert_eq!((counts(&app).await, charged(&app).await), ([2, 1, 0], 3));
+    assert_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn a_conflict_that_never_ends_is_a_503_after_six_tries_and_three_seconds() {
+    let (app, id) = prepared().await;
+    let create = Call::create("bob@example.com", "full-access");
+    for (call, reads) in
+        [(create.clone(), 0), (create.header("idempotency-key", "k"), 0), (resend(&id), 1), (Call::set_state(&id, "revoked"), 1)]
+    {
+        let _ = app.faults.take_operations();
+        app.faults.next(vec![Fault::None; reads]);
+        app.faults.always(Cancelled(vec!["TransactionConflict", "TransactionConflict", "TransactionConflict"]));
+        let started = Instant::now();
+        let response = app.send(call.key(&app.full)).await;
+        assert_unavailable(&response);
+        assert!(started.elapsed() < Duration::from_millis(3500), "{:?}", started.elapsed());
+        assert_eq!(app.faults.take_operations().len(), reads + 6);
+        app.faults.clear();
+    }
+    assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
+    assert_eq!(describe(&app, &id).await["state"], "invited");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_in_one_anothers_way_all_get_through() {
+    let app = TestApp::start().await;
+    let processes = processes(&app, 2);
+    crate::common::race(&processes, (0..2).map(|_| Call::get("/invitations").key(&app.full))).await;
+    app.faults.sometimes(7, 3, vec![Cancelled(vec!["TransactionConflict"])]);
+    let calls = (0..40).map(|n| Call::create(&format!("user-{n}@example.com"), "full-access").key(&app.full));
+    let responses = crate::common::race(&processes, calls).await;
+    assert!(app.faults.met() > 5);
+    app.faults.clear();
+    // One try in three fails; six in a row do so about once in seven hundred calls, and that caller is told so.
+    let created = responses.iter().filter(|response| response.status == 201).count();
+    assert!(created >= 38, "{created}");
+    responses.iter().filter(|response| response.status != 201).for_each(assert_unavailable);
+    assert_eq!((counts(&app).await, charged(&app).await), ([created, created, 0], i64::try_from(created).expect("a count")));
+    assert_consistent(&app).await;
+}
