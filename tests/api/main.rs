@@ -1,9 +1,13 @@
 //! The API, as its callers see it.
 
 mod create_invitation;
+mod dependencies;
 mod describe_invitation;
+mod events;
 mod help;
+mod hostile_input;
 mod idempotency;
+mod least_privilege;
 mod lifecycle;
 mod limits;
 mod list_filters;
@@ -11,4 +15,6 @@ mod list_invitations;
 mod manage_api_keys;
 mod modify_invitation;
 mod roles;
+mod routes_agree;
+mod template;
 mod unauthorized;

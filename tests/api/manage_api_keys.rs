@@ -115,7 +115,7 @@ async fn an_event_that_makes_no_sense_is_told_why_and_changes_nothing() {
     let invalid = |field: &str, message: &str| refusal("invalid-field", Some(field), &format!("{field}: {message}"));
     let missing = |field: &str| refusal("missing-field", Some(field), &format!("{field}: is required"));
     let unknown = |field: &str, accepted: &str| {
-        refusal("unknown-field", Some(field), &format!("{field}: is not a field of this request; accepted are {accepted}"))
+        refusal("unknown-field", Some(field), &format!("{field}: is not a field of this request; accepted: {accepted}"))
     };
     let name = "must have 1 to 100 characters, none of them control characters";
     let account = "is not an account id: it has exactly 12 decimal digits";

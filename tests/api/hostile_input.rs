@@ -1,0 +1,279 @@
+//! Bodies and queries that nobody means well with: a 4xx that says what to change, and nothing written.
+
+use serde_json::{Value, json};
+use support::{Call, Response, TestApp};
+
+use crate::help::{COOLDOWN, error, refuses, table, text};
+
+const LIMIT: usize = 64 * 1024;
+
+fn post(app: &TestApp) -> Call {
+    Call::post("/invitations").key(&app.full)
+}
+
+/// Asserts that the body was refused as JSON, in a sentence that begins like every such sentence and is not long.
+#[track_caller]
+fn is_no_object(response: &Response, body: &str) {
+    let message = response.str("message");
+    assert!(message.starts_with("the body must be one JSON object: ") && message.len() < 300, "{body}: {message}");
+    refuses(response, 400, "invalid-json", None, &message);
+}
+
+#[tokio::test]
+async fn what_is_not_one_json_object_is_refused_on_both_routes_that_take_a_body() {
+    let app = TestApp::start().await;
+    let id = text(&app.invite("user.one@example.com").await, "id");
+    app.advance(COOLDOWN);
+    let before = table(&app).await;
+    let deep = format!("{}1{}", "[".repeat(30_000), "]".repeat(30_000));
+    let deep_field = format!("{{\"email\":{deep}}}");
+    let deep_objects = "{\"a\":".repeat(10_000);
+    for body in [
+        "x",
+        "[]",
+        "null",
+        "true",
+        "1",
+        "-",
+        "\"email\"",
+        "{",
+        "}",
+        "{}{}",
+        "{} x",
+        "[{}]",
+        "{\"email\"}",
+        "{\"email\":}",
+        "{email:1}",
+        "{'email':'a@example.com'}",
+        "{\"email\":\"a@example.com\",}",
+        "{\"email\":NaN}",
+        "{\"email\":\"a@example.com\"",
+        "\u{feff}{}",
+        "{\"state\":\"revoked\"",
+        "{\"state\":\"revoked\"}{\"state\":\"revoked\"}",
+        "{\"email\":\"\\ud800@example.com\"}",
+        "\u{0}",
+        "{\"email\":\"a\nb@example.com\"}",
+        "{\"\\uD800\":1}",
+        "{\"a\":1e99999}",
+        "<invitation/>",
+        "email=a%40example.com",
+        &deep,
+        &deep_field,
+        &deep_objects,
+    ] {
+        for call in [post(&app), Call::post(&format!("/invitations/{id}")).key(&app.full)] {
+            is_no_object(&app.send(call.text(body)).await, body);
+        }
+    }
+    assert_eq!(table(&app).await, before);
+}
+
+#[tokio::test]
+async fn a_field_that_appears_twice_is_refused_however_it_is_spelt() {
+    let app = TestApp::start().await;
+    let id = text(&app.invite("user.one@example.com").await, "id");
+    let before = table(&app).await;
+    for (path, name, body) in [
+        ("/invitations", "email", r#"{"email":"a@example.com","roleID":"read-only","email":"b@example.com"}"#),
+        ("/invitations", "roleID", r#"{"email":"a@example.com","roleID":"read-only","role\u0049D":"full-access"}"#),
+        ("/invitations", "x", r#"{"x":1,"x":1}"#),
+        (&*format!("/invitations/{id}"), "state", r#"{"state":"invited","state":"revoked"}"#),
+    ] {
+        let response = app.send(Call::post(path).key(&app.full).text(body)).await;
+        assert!(response.str("message").contains(&format!("the field '{name}' appears twice")), "{}", response.text);
+        is_no_object(&response, body);
+    }
+    assert_eq!(table(&app).await, before);
+}
+
+#[tokio::test]
+async fn a_field_of_another_type_is_named() {
+    let app = TestApp::start().await;
+    let id = text(&app.invite("user.one@example.com").await, "id");
+    let before = table(&app).await;
+    let good = json!({ "email": "a@example.com", "roleID": "read-only" });
+    for wrong in [json!(null), json!(1), json!(true), json!(["a@example.com"]), json!({ "a": 1 }), json!(1.5e300)] {
+        for field in ["email", "roleID", "expiry"] {
+            let mut body = good.clone();
+            body[field] = wrong.clone();
+            let response = app.send(post(&app).json(&body)).await;
+            refuses(&response, 400, "invalid-field", Some(field), &format!("{field}: must be a string"));
+        }
+        let response = app.send(Call::post(&format!("/invitations/{id}")).json(&json!({ "state": wrong })).key(&app.full)).await;
+        refuses(&response, 400, "invalid-field", Some("state"), "state: must be a string");
+    }
+    assert_eq!(table(&app).await, before);
+}
+
+#[tokio::test]
+async fn a_field_that_is_missing_is_named_and_so_are_those_that_nobody_knows() {
+    let app = TestApp::start().await;
+    let id = text(&app.invite("user.one@example.com").await, "id");
+    let before = table(&app).await;
+    let create = "is not a field of this request; accepted: email, roleID, expiry";
+    let modify = "is not a field of this request; accepted: state";
+    let path = format!("/invitations/{id}");
+    let long = "n".repeat(1000);
+    for (path, body, code, field, message) in [
+        ("/invitations", json!({}), "missing-field", "email", "is required"),
+        ("/invitations", json!({ "roleID": "read-only" }), "missing-field", "email", "is required"),
+        ("/invitations", json!({ "email": "a@example.com" }), "missing-field", "roleID", "is required"),
+        ("/invitations", json!({ "email": "a@example.com", "roleId": "x" }), "unknown-field", "roleId", create),
+        ("/invitations", json!({ "email": "a@example.com", "roleID": "x", "state": "invited" }), "unknown-field", "state", create),
+        ("/invitations", json!({ "__proto__": {} }), "unknown-field", "__proto__", create),
+        ("/invitations", json!({ "": 1 }), "unknown-field", "", create),
+        ("/invitations", json!({ "a\nb": 1 }), "unknown-field", "a\u{fffd}b", create),
+        ("/invitations", json!({ &long: 1 }), "unknown-field", &format!("{}…", &long[..64]), create),
+        (&path, json!({ "states": "revoked" }), "unknown-field", "states", modify),
+        (&path, json!({ "state": "revoked", "email": "a@example.com" }), "unknown-field", "email", modify),
+    ] {
+        let response = app.send(Call::post(path).json(&body).key(&app.full)).await;
+        refuses(&response, 400, code, Some(field), &format!("{field}: {message}"));
+    }
+    // All of them, up to five.
+    for (body, others) in [
+        (r#"{"a":1,"email":"a@example.com","b":1}"#, ", nor is b"),
+        (r#"{"a":1,"b":1,"roleID":"x","c":1}"#, ", nor are b, c"),
+        (r#"{"a":1,"b":1,"c":1,"d":1,"e":1}"#, ", nor are b, c, d, e"),
+        (r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1}"#, ", nor are b, c, d, e, …"),
+    ] {
+        let message = format!("a: is not a field of this request{others}; accepted: email, roleID, expiry");
+        refuses(&app.send(post(&app).text(body)).await, 400, "unknown-field", Some("a"), &message);
+    }
+    assert_eq!(table(&app).await, before);
+}
+
+#[tokio::test]
+async fn a_create_without_a_body_says_what_it_takes() {
+    let app = TestApp::start().await;
+    for call in [post(&app), post(&app).text(""), post(&app).text(" \n"), post(&app).bytes(b"")] {
+        refuses(&app.send(call).await, 400, "invalid-json", None, "the body must be a JSON object with email and roleID");
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_64_kib_is_read_and_one_byte_more_is_not() {
+    let app = TestApp::start().await;
+    let padded = |email: &str, length: usize| {
+        let body = json!({ "email": email, "roleID": "full-access" }).to_string();
+        body.clone() + &" ".repeat(length - body.len())
+    };
+    app.send(post(&app).text(&padded("plain@example.com", LIMIT))).await.expect(201);
+    app.send(post(&app).bytes(padded("base64@example.com", LIMIT).as_bytes())).await.expect(201);
+    app.send(post(&app).text(&padded("ü@bücher.example", LIMIT))).await.expect_error(400, "invalid-email");
+    let before = table(&app).await;
+    let too_large = "the body must not be larger than 64 KiB";
+    for length in [LIMIT + 1, LIMIT + 2, LIMIT + 3, 2 * LIMIT, 6_000_000] {
+        let body = padded("more@example.com", length);
+        for call in [post(&app).text(&body), post(&app).bytes(body.as_bytes())] {
+            refuses(&app.send(call).await, 400, "body-too-large", None, too_large);
+        }
+    }
+    let multibyte = "ü".repeat(LIMIT / 2) + "x";
+    refuses(&app.send(post(&app).text(&multibyte)).await, 400, "body-too-large", None, too_large);
+    assert_eq!(table(&app).await, before);
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_utf_8_is_refused() {
+    let app = TestApp::start().await;
+    let before = table(&app).await;
+    for body in
+        [&b"\xff"[..], b"{\"email\":\"\xff@example.com\",\"roleID\":\"x\"}", b"{\"email\":\"a@\xed\xa0\x80.com\"}", b"\xff\xfe{\0}\0"]
+    {
+        refuses(&app.send(post(&app).bytes(body)).await, 400, "invalid-json", None, "the body is not valid UTF-8");
+    }
+    assert_eq!(table(&app).await, before);
+}
+
+#[tokio::test]
+async fn a_body_of_another_type_is_refused_and_one_without_a_type_is_json() {
+    let app = TestApp::start().await;
+    let body = json!({ "email": "a@example.com", "roleID": "read-only" }).to_string();
+    let before = table(&app).await;
+    for wrong in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", "json", ""] {
+        let response = app.send(post(&app).text(&body).header("content-type", wrong)).await;
+        let message = format!("Content-Type: '{wrong}' is not JSON; send application/json");
+        refuses(&response, 400, "invalid-content-type", Some("Content-Type"), &message);
+    }
+    let two = post(&app).text(&body).header("content-type", "application/json").header("Content-Type", "text/plain");
+    app.send(two).await.expect_error(400, "invalid-content-type");
+    assert_eq!(table(&app).await, before);
+    for (n, right) in ["application/json", "APPLICATION/JSON ; charset=UTF-8", "application/vnd.api+json"].into_iter().enumerate() {
+        let body = json!({ "email": format!("{n}@example.com"), "roleID": "read-only" }).to_string();
+        app.send(post(&app).text(&body).header("content-type", right)).await.expect(201);
+    }
+    app.send(post(&app).text(&body)).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_query_is_read_strictly_on_every_route() {
+    let app = TestApp::start().await;
+    let id = text(&app.invite("user.one@example.com").await, "id");
+    app.advance(COOLDOWN);
+    let before = table(&app).await;
+    let long = "n".repeat(10_000);
+    let accepted = "limit, cursor, next, state, email, roleID";
+    for (path, method, known) in [
+        ("/invitations".to_owned(), "GET", accepted),
+        ("/invitations".to_owned(), "POST", "none"),
+        (format!("/invitations/{id}"), "GET", "none"),
+        (format!("/invitations/{id}"), "POST", "none"),
+    ] {
+        let no_parameter = |name: &str, others: &str| {
+            let message = format!("{name}: is not a query parameter of this route{others}; accepted: {known}");
+            error("unknown-parameter", Some(name), &message)
+        };
+        let not_encoded = |shown: &str| error("invalid-query", None, &format!("'{shown}' in the query is not percent-encoded UTF-8"));
+        let cases: Vec<(&str, Value)> = vec![
+            ("foo=1", no_parameter("foo", "")),
+            ("Limit=1", no_parameter("Limit", "")),
+            ("limit[]=1", no_parameter("limit[]", "")),
+            ("=1", no_parameter("", "")),
+            ("a=1&b&c=", no_parameter("a", ", nor are b, c")),
+            ("a%0D%0Aset-cookie:%20x=1", no_parameter("a\u{fffd}\u{fffd}set-cookie: x", "")),
+            ("\u{0}\n\u{7f}=1", no_parameter("\u{fffd}\u{fffd}\u{fffd}", "")),
+            (&long, no_parameter(&format!("{}…", &long[..64]), "")),
+            ("%", not_encoded("%")),
+            ("limit=%", not_encoded("%")),
+            ("limit=%4", not_encoded("%4")),
+            ("limit=%zz", not_encoded("%zz")),
+            ("limit=%FF", not_encoded("%FF")),
+            ("%C3=1", not_encoded("%C3")),
+        ];
+        for (query, expected) in cases {
+            let call = Call::new(method, &format!("{path}?{query}")).key(&app.full);
+            crate::help::answers(&app.send(call).await, 400, &expected, &[]);
+        }
+    }
+    for query in ["limit=1&limit=1", "limit=1&%6Cimit=2", "limit=1&x=1&limit=2"] {
+        let response = app.send(Call::get(&format!("/invitations?{query}")).key(&app.full)).await;
+        refuses(&response, 400, "invalid-query", Some("limit"), "limit: is there twice");
+    }
+    assert_eq!(table(&app).await, before);
+    app.send(Call::get("/invitations?&&limit=%31&").key(&app.full)).await.expect(200);
+}
+
+#[tokio::test]
+async fn no_error_gives_back_more_of_a_request_than_a_glimpse() {
+    let app = TestApp::start().await;
+    let huge = "x".repeat(60_000);
+    let calls = [
+        Call::create(&huge, "read-only"),
+        Call::create("a@example.com", &huge),
+        Call::post("/invitations").json(&json!({ "email": "a@example.com", "roleID": "x", "expiry": &huge })),
+        Call::post("/invitations").json(&json!({ &huge: 1 })),
+        Call::set_state(&"0".repeat(32), &huge),
+        Call::post("/invitations").text("{}").header("content-type", &huge),
+        Call::get("/invitations").header("api-version", &huge),
+        Call::create("a@example.com", "read-only").header("idempotency-key", &huge),
+        Call::get(&format!("/invitations?{huge}")),
+        Call::get(&format!("/invitations?state={huge}")),
+        Call::get(&format!("/invitations/{huge}")),
+    ];
+    for call in calls {
+        let response = app.send(call.key(&app.full)).await.expect(400);
+        assert!(response.text.len() < 500, "{}", response.text);
+    }
+}

@@ -1,0 +1,188 @@
+//! One list of endpoints and one of settings, whoever keeps a copy: binaries, template, local router, OpenAPI, code.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    env,
+    process::Command,
+};
+
+use functions::{create_invitation, describe_invitation, list_invitations, modify_invitation};
+use serde_json::Value;
+use shared::config::{Config, read_send_policy};
+use support::root_file;
+
+use crate::template::{functions, list, string, template};
+
+/// What the project promises: each binary and its route.
+fn promised() -> BTreeMap<String, BTreeSet<String>> {
+    let routes = [
+        ("create-invitation", Some(create_invitation::ROUTE)),
+        ("describe-invitation", Some(describe_invitation::ROUTE)),
+        ("list-invitations", Some(list_invitations::ROUTE)),
+        ("manage-api-keys", None),
+        ("modify-invitation", Some(modify_invitation::ROUTE)),
+    ];
+    routes.into_iter().map(|(name, route)| (name.to_owned(), route.iter().map(ToString::to_string).collect())).collect()
+}
+
+/// Only those that have a route.
+fn routed(mut all: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
+    all.retain(|_, routes| !routes.is_empty());
+    all
+}
+
+/// What cargo knows of the workspace.
+fn metadata() -> Value {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let output = Command::new(cargo).args(["metadata", "--no-deps", "--format-version=1", "--manifest-path", manifest]).output();
+    let output = output.expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("cargo prints JSON")
+}
+
+#[test]
+fn every_endpoint_is_a_binary_of_the_functions_package_and_there_is_no_other_binary() {
+    let metadata = metadata();
+    let mut binaries = BTreeMap::new();
+    for package in list(&metadata["packages"]) {
+        for target in list(&package["targets"]).filter(|target| list(&target["kind"]).any(|kind| kind == "bin")) {
+            // cargo-lambda takes every binary of the workspace for a function.
+            assert_eq!(package["name"], "functions", "{target}");
+            binaries.insert(string(&target["name"]), string(&target["src_path"]));
+        }
+    }
+    assert_eq!(binaries.keys().collect::<Vec<_>>(), promised().keys().collect::<Vec<_>>());
+    for (name, routes) in promised() {
+        // Each one is the shell of the module that is named like it.
+        let module = name.replace('-', "_");
+        let source = root_file(&format!("functions/src/bin/{name}.rs"));
+        let wanted = if routes.is_empty() {
+            vec![format!("use functions::{module}::")]
+        } else {
+            vec![format!("{module}::ROUTE"), format!("{module}::handle")]
+        };
+        assert!(wanted.iter().all(|text| source.contains(text)), "{name}: {wanted:?}");
+    }
+}
+
+#[test]
+fn the_template_has_the_same_functions_and_routes() {
+    let found = functions(&template());
+    for (name, function) in &found {
+        let words = name.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
+        assert_eq!(function.resource, words.collect::<String>() + "Function");
+    }
+    assert_eq!(found.into_iter().map(|(name, function)| (name, function.routes)).collect::<BTreeMap<_, _>>(), promised());
+}
+
+#[test]
+fn the_local_router_has_the_same_routes() {
+    let metadata = metadata();
+    let router = metadata["metadata"]["lambda"]["watch"]["router"].as_object().expect("a router").clone();
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (path, targets) in &router {
+        for target in list(targets) {
+            found.entry(string(&target["function"])).or_default().insert(format!("{} {path}", string(&target["method"])));
+        }
+    }
+    assert_eq!(found, routed(promised()));
+}
+
+#[test]
+fn openapi_describes_the_same_routes_under_the_same_names() {
+    let document: Value = serde_yaml_ng::from_str(&root_file("openapi.yaml")).expect("openapi.yaml is YAML");
+    let methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations").iter().filter(|(name, _)| methods.contains(&name.as_str())) {
+            let id = string(&operation["operationId"]);
+            let name: String =
+                id.chars().map(|c| if c.is_uppercase() { format!("-{}", c.to_lowercase()) } else { c.to_string() }).collect();
+            found.entry(name).or_default().insert(format!("{} {path}", method.to_uppercase()));
+        }
+    }
+    assert_eq!(found, routed(promised()));
+}
+
+/// The variables that reading the configuration asks for: everyone's, and those of who sends.
+fn read_variables() -> (BTreeSet<String>, BTreeSet<String>) {
+    let asked = RefCell::new(BTreeSet::new());
+    let lookup = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        values(&[]).get(name).cloned()
+    };
+    Config::read(&lookup).expect("the defaults are right");
+    let common = asked.take();
+    read_send_policy(&lookup).expect("the defaults are right");
+    (common, asked.take())
+}
+
+/// The least that a configuration needs, and more.
+fn values(more: &[(&str, &str)]) -> HashMap<String, String> {
+    let least = [("TABLE_NAME", "table"), ("LINK_KEYS", "1:0123456789abcdef0123456789abcdef")];
+    least.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn the_template_sets_the_variables_that_the_code_reads_and_no_other() {
+    let (mut common, sending) = read_variables();
+    assert!(common.remove("AWS_REGION"), "set by Lambda itself");
+    for (name, function) in functions(&template()) {
+        let source = root_file(&format!("functions/src/bin/{name}.rs"));
+        let expected: BTreeSet<String> = match (source.contains("SendingApp"), source.contains("App")) {
+            (true, _) => common.union(&sending).cloned().collect(),
+            (false, true) => common.clone(),
+            // It makes no URN and serves no route.
+            (false, false) => ["ROLES", "TABLE_NAME"].map(str::to_owned).into(),
+        };
+        assert_eq!(function.variables.into_keys().collect::<BTreeSet<_>>(), expected, "{name}");
+    }
+}
+
+/// What a configuration comes to, or what is wrong with it.
+fn read(variables: &HashMap<String, String>) -> Result<String, String> {
+    let lookup = |name: &str| variables.get(name).cloned();
+    match (Config::read(&lookup), read_send_policy(&lookup)) {
+        (Ok(config), Ok(policy)) => Ok(format!("{config:?} {policy:?}")),
+        (config, policy) => Err(format!("{:?} {:?}", config.err(), policy.err())),
+    }
+}
+
+/// The variables that come from a parameter that is a number, and that parameter.
+fn numbers() -> BTreeMap<String, Value> {
+    let template = template();
+    let variables = functions(&template).into_values().flat_map(|function| function.variables);
+    let parameters = variables.filter_map(|(name, value)| Some((name, template["Parameters"][value["!Ref"].as_str()?].clone())));
+    parameters.filter(|(_, parameter)| parameter["Type"] == "Number").collect()
+}
+
+#[test]
+fn the_template_lets_through_what_the_code_accepts_and_nothing_else() {
+    let numbers = numbers();
+    assert_eq!(numbers.len(), 8, "{:?}", numbers.keys());
+    for (name, parameter) in &numbers {
+        // The lifetime is bounded by the longest one, which is bounded by the template.
+        let longest = numbers["INVITATION_MAX_LIFETIME_SECONDS"]["MaxValue"].to_string();
+        let shortest = numbers["INVITATION_LIFETIME_SECONDS"]["MinValue"].to_string();
+        let accepts = |value: i64| {
+            let mut variables = values(&[("INVITATION_MAX_LIFETIME_SECONDS", &longest), ("INVITATION_LIFETIME_SECONDS", &shortest)]);
+            variables.insert(name.clone(), value.to_string());
+            read(&variables).is_ok()
+        };
+        let bound = |bound: &str| parameter[bound].as_i64().unwrap_or_else(|| panic!("{name} has no {bound}"));
+        let (least, most) = (bound("MinValue"), bound("MaxValue"));
+        assert_eq!([least - 1, least, most, most + 1].map(accepts), [false, true, true, false], "{name}");
+    }
+}
+
+#[test]
+fn the_templates_defaults_are_the_codes() {
+    let template = template();
+    let mut variables = values(&[]);
+    variables.extend(numbers().into_iter().map(|(name, parameter)| (name, parameter["Default"].to_string())));
+    variables.insert("URN_NAMESPACE".to_owned(), string(&template["Parameters"]["UrnNamespace"]["Default"]));
+    let defaults = read(&values(&[])).expect("the defaults are right");
+    assert_eq!(read(&variables), Ok(defaults));
+}
