@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use shared::{
-    domain::{Permission, Rejected, RoleId, invitation::Closing},
+    domain::{Permission, Rejected, RoleId, invitation::Closing, text::excerpt},
     store::{Failure, StoreError},
 };
 
@@ -31,6 +31,20 @@ impl Invalid {
     #[must_use]
     pub fn field(code: &'static str, field: &str, message: impl std::fmt::Display) -> Self {
         Self { code, message: format!("{field}: {message}"), field: Some(field.to_owned()) }
+    }
+
+    /// When there are `names` that are not `what` they should be, if there are any. At most five are shown.
+    #[must_use]
+    pub fn unknown(code: &'static str, what: &str, names: &[&str], accepted: &[&str]) -> Option<Self> {
+        let (first, others) = names.split_first()?;
+        let shown: Vec<String> = others.iter().take(4).map(|name| excerpt(name)).collect();
+        let nor = match (shown.len(), others.len()) {
+            (0, _) => String::new(),
+            (1, _) => format!(", nor is {}", shown[0]),
+            (most, all) => format!(", nor are {}{}", shown.join(", "), if all > most { ", …" } else { "" }),
+        };
+        let accepted = if accepted.is_empty() { "none".to_owned() } else { accepted.join(", ") };
+        Some(Self::field(code, &excerpt(first), format!("is not {what}{nor}; accepted: {accepted}")))
     }
 }
 

@@ -148,21 +148,21 @@ pub struct Query(Vec<(String, String)>);
 impl Query {
     fn parse(raw: &str, accepted: &[&str]) -> Result<Self, Invalid> {
         let mut parameters: Vec<(String, String)> = Vec::new();
+        let mut unknown = Vec::new();
         for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decode(name)?, decode(value)?);
             if !accepted.contains(&name.as_str()) {
-                let known = if accepted.is_empty() { "none".to_owned() } else { accepted.join(", ") };
-                return Err(Invalid::field(
-                    "unknown-parameter",
-                    &excerpt(&name),
-                    format!("is not a query parameter of this route; accepted: {known}"),
-                ));
-            }
-            if parameters.iter().any(|(other, _)| *other == name) {
+                unknown.push(name);
+            } else if parameters.iter().any(|(other, _)| *other == name) {
                 return Err(Invalid::field("invalid-query", &name, "is there twice"));
+            } else {
+                parameters.push((name, value));
             }
-            parameters.push((name, value));
+        }
+        let unknown: Vec<&str> = unknown.iter().map(String::as_str).collect();
+        if let Some(invalid) = Invalid::unknown("unknown-parameter", "a query parameter of this route", &unknown, accepted) {
+            return Err(invalid);
         }
         Ok(Self(parameters))
     }

@@ -30,7 +30,7 @@ impl Fields {
     /// `invalid-field` when it is not a string.
     pub fn optional(&mut self, name: &str) -> Result<Option<String>, Invalid> {
         let Some(index) = self.0.iter().position(|(field, _)| field == name) else { return Ok(None) };
-        match self.0.swap_remove(index).1 {
+        match self.0.remove(index).1 {
             Value::String(text) => Ok(Some(text)),
             _ => Err(Invalid::field("invalid-field", name, "must be a string")),
         }
@@ -47,15 +47,10 @@ impl Fields {
     /// Nothing may be left over.
     ///
     /// # Errors
-    /// `unknown-field`, naming one that is, and all that are accepted.
+    /// `unknown-field`, naming what is, and all that are accepted.
     pub fn finish(self, accepted: &[&str]) -> Result<(), Invalid> {
-        match self.0.into_iter().next() {
-            None => Ok(()),
-            Some((name, _)) => {
-                let message = format!("is not a field of this request; accepted are {}", accepted.join(", "));
-                Err(Invalid::field("unknown-field", &excerpt(&name), message))
-            }
-        }
+        let names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
+        Invalid::unknown("unknown-field", "a field of this request", &names, accepted).map_or(Ok(()), Err)
     }
 }
 
