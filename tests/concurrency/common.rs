@@ -147,3 +147,35 @@ pub(crate) fn text<'a>(row: &'a Row, attribute: &str) -> &'a str {
 pub(crate) fn number(row: &Row, attribute: &str) -> i64 {
     row[attribute].as_n().expect("it is a number").parse().expect("it is an integer")
 }
+
+/// All pages of a list, read one after another; `between` happens after each page but the last, and gets what was read so far.
+pub(crate) async fn walk(app: &TestApp, key: &str, query: &str, mut between: impl AsyncFnMut(&[Value])) -> Vec<Vec<Value>> {
+    let mut pages = Vec::new();
+    let mut read = Vec::new();
+    let mut next: Option<String> = None;
+    loop {
+        let cursor = next.map(|token| format!("&cursor={token}")).unwrap_or_default();
+        let mut page = app.send(Call::get(&format!("/invitations?{query}{cursor}")).key(key)).await.expect(200).json();
+        let invitations: Vec<Value> = serde_json::from_value(page["invitations"].take()).expect("a list");
+        read.extend(invitations.clone());
+        pages.push(invitations);
+        next = page.get("next").map(|token| token.as_str().expect("a string").to_owned());
+        if next.is_none() {
+            return pages;
+        }
+        assert!(pages.len() < 500, "the walk does not end");
+        between(&read).await;
+    }
+}
+
+/// The ids of invitations.
+pub(crate) fn ids(invitations: &[Value]) -> Vec<String> {
+    invitations.iter().map(|it| it["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+/// Removes an invitation's row behind the service's back, as TTL would.
+pub(crate) async fn purge(app: &TestApp, id: &str) {
+    let key = |text: String| AttributeValue::S(text);
+    let delete = app.client.delete_item().table_name(&app.table).key("pk", key(format!("A#{ACCOUNT}"))).key("sk", key(format!("I#{id}")));
+    delete.send().await.expect("the row can be deleted");
+}

