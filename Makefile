@@ -51,6 +51,10 @@ test-rust: prerequisites ## Unit and API tests
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace --all-targets; fi
 	@cargo test --workspace --doc
 
+.PHONY: test-dynamodb-local
+test-dynamodb-local: have-cargo ## The API tests against AWS's DynamoDB Local (needs Java 17 and npm)
+	@python3 tests/dynamodb_local.py
+
 .PHONY: test-end-to-end
 test-end-to-end: prerequisites $(cargo-lambda) ## `make run` with real HTTP, restart included
 	@echo "== End to end"
