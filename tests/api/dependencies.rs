@@ -17,7 +17,7 @@ fn linked(target: &str) -> BTreeSet<String> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("cargo prints UTF-8");
     text.lines()
-        .filter_map(|line| Some(line.split_once(" v")?))
+        .filter_map(|line| line.split_once(" v"))
         .map(|(name, rest)| {
             let version = rest.split(' ').next().unwrap_or_default();
             format!("{name} {version}")
