@@ -5,6 +5,7 @@ mod config;
 mod cursor;
 mod email;
 mod email_vectors;
+mod filter;
 mod idempotency;
 mod ids;
 mod keys;
