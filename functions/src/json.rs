@@ -1,6 +1,6 @@
 //! JSON objects from outside: every field is asked for by name, and what is left over is an error that names it.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -70,9 +70,11 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-        let mut fields: Vec<(String, Value)> = Vec::new();
+        let mut fields = Vec::new();
+        // A set, because a body has room for thousands of names.
+        let mut names = HashSet::new();
         while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            if fields.iter().any(|(other, _)| *other == name) {
+            if !names.insert(name.clone()) {
                 return Err(A::Error::custom(format_args!("the field '{}' appears twice", excerpt(&name))));
             }
             fields.push((name, value));

@@ -157,6 +157,19 @@ async fn an_expiry_is_converted_to_utc() {
 }
 
 #[tokio::test]
+async fn an_address_is_shown_as_it_was_typed_and_stored_in_its_normal_form_beside_it() {
+    let app = TestApp::start().await;
+    let typed = "\u{a0} Anna.O'Neil+x@Sub.B\u{dc}CHER.example ";
+    let created = app.invite(typed).await;
+    assert_eq!(text(&created, "email"), typed);
+    let stored = invitation_row(&app, &text(&created, "id")).await;
+    assert_eq!(text(&stored, "email"), typed);
+    let normal = "anna.o'neil+x@sub.xn--bcher-kva.example";
+    assert_eq!(text(&stored, "by_email"), format!("{normal}#{}", text(&created, "id")));
+    assert_eq!(row(&app, &format!("P#{normal}")).await.map(|lock| lock["inv"].clone()), Some(created["id"].clone()));
+}
+
+#[tokio::test]
 async fn an_open_invitation_is_named_to_whoever_invites_the_address_again() {
     let app = TestApp::start().await;
     let open = text(&app.invite("User.One@Bücher.example").await, "id");

@@ -91,6 +91,12 @@ pub(crate) async fn invitation_row(app: &TestApp, id: &str) -> Value {
     row(app, &format!("I#{id}")).await.expect("the invitation is there")
 }
 
+/// Deletes a row, behind the service's back, as TTL or a restored backup would.
+pub(crate) async fn delete(app: &TestApp, pk: &str, sk: &str) {
+    let [pk, sk] = [pk, sk].map(|text| AttributeValue::S(text.to_owned()));
+    app.client.delete_item().table_name(&app.table).key("pk", pk).key("sk", sk).send().await.expect("a row can be deleted");
+}
+
 /// How many sendings the account was charged for, in all windows.
 pub(crate) async fn charged(app: &TestApp) -> i64 {
     let rows = table(app).await;

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use support::{Call, Response, TestApp};
+use support::{ACCOUNT, Call, Response, TestApp};
 
 use crate::help::{
-    CLOSED, COOLDOWN, LIFETIME, advance_to_expiry, answers, charged, differences, invitation_row, number, refuses, resend, row, table,
-    text, with,
+    CLOSED, COOLDOWN, LIFETIME, advance_to_expiry, answers, charged, delete, differences, invitation_row, number, refuses, resend, row,
+    table, text, with,
 };
 
 const EMAIL: &str = "user.one@example.com";
@@ -136,9 +136,7 @@ async fn a_revocation_of_an_expired_invitation_leaves_the_lock_to_its_new_holder
         if taken {
             app.invite(EMAIL).await;
         } else {
-            let row = row(&app, LOCK).await.expect("a lock");
-            let [pk, sk] = ["pk", "sk"].map(|name| aws_sdk_dynamodb::types::AttributeValue::S(text(&row, name)));
-            app.client.delete_item().table_name(&app.table).key("pk", pk).key("sk", sk).send().await.expect("a delete");
+            delete(&app, &format!("A#{ACCOUNT}"), LOCK).await;
         }
         let mut before = table(&app).await;
         let response = app.send(Call::set_state(&id, "revoked").key(&app.full)).await;
@@ -146,7 +144,7 @@ async fn a_revocation_of_an_expired_invitation_leaves_the_lock_to_its_new_holder
         let expected = with(&created, json!({ "state": "revoked", "lastModified": now, "revokedAt": now }));
         answers(&response, 200, &expected, &[]);
         let mut after = table(&app).await;
-        let key = (format!("A#{}", support::ACCOUNT), format!("I#{id}"));
+        let key = (format!("A#{ACCOUNT}"), format!("I#{id}"));
         assert_eq!(after.remove(&key).map(|row| text(&row, "st")).as_deref(), Some("revoked"));
         before.remove(&key);
         assert_eq!(after, before, "nothing but the invitation");

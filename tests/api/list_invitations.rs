@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use support::{Call, Response, TestApp};
+use support::{ACCOUNT, Call, Response, TestApp};
 
-use crate::help::{advance_to_expiry, answers, refuses, table, text, with};
+use crate::help::{advance_to_expiry, answers, delete, refuses, table, text, with};
 
 const WRONG_CURSOR: &str = "cursor: this is not a 'next' of a list with these filters; start again without it";
 
@@ -186,9 +186,7 @@ async fn a_walk_goes_on_where_it_was_when_invitations_come_change_and_go() {
     let all = invite_many(&app, 9).await;
     let first = list(&app, "?limit=3").await.expect(200);
     // The very row that the cursor names disappears, newer ones come, and one ahead is revoked.
-    let row = &table(&app).await[&(format!("A#{}", support::ACCOUNT), format!("I#{}", text(&all[2], "id")))];
-    let [pk, sk] = ["pk", "sk"].map(|name| aws_sdk_dynamodb::types::AttributeValue::S(text(row, name)));
-    app.client.delete_item().table_name(&app.table).key("pk", pk).key("sk", sk).send().await.expect("a delete");
+    delete(&app, &format!("A#{ACCOUNT}"), &format!("I#{}", text(&all[2], "id"))).await;
     app.invite("new@example.com").await;
     let revoked = app.send(Call::set_state(&text(&all[4], "id"), "revoked").key(&app.full)).await.expect(200).json();
 
@@ -203,10 +201,8 @@ async fn a_walk_that_ends_because_the_rest_was_purged_ends_with_an_empty_last_pa
     let app = TestApp::start().await;
     let all = invite_many(&app, 2).await;
     let first = list(&app, "?limit=1").await.expect(200);
-    for sk in [format!("I#{}", text(&all[1], "id")), format!("I#{}", text(&all[0], "id"))] {
-        let delete = app.client.delete_item().table_name(&app.table);
-        let [pk, sk] = [format!("A#{}", support::ACCOUNT), sk].map(aws_sdk_dynamodb::types::AttributeValue::S);
-        delete.key("pk", pk).key("sk", sk).send().await.expect("a delete");
+    for invitation in &all {
+        delete(&app, &format!("A#{ACCOUNT}"), &format!("I#{}", text(invitation, "id"))).await;
     }
     let second = list(&app, &format!("?cursor={}", first.str("next"))).await;
     answers(&second, 200, &json!({ "invitations": [] }), &[]);

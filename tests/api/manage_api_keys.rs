@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp};
 
-use crate::help::{TICK, table, text, with};
+use crate::help::{TICK, delete, table, text, with};
 
 fn refusal(code: &str, field: Option<&str>, message: &str) -> Value {
     let body = json!({ "code": code, "message": message, "requestId": "invocation-1" });
@@ -178,11 +178,9 @@ async fn a_disabled_key_lives_on_in_a_warm_function_for_30_seconds_at_most() {
 async fn that_a_key_is_unknown_is_remembered_for_5_seconds_at_most() {
     let app = TestApp::start().await;
     let created = app.manage_keys(&create()).await;
-    let row = &table(&app).await[&(format!("KEYS#{ACCOUNT}"), text(&created, "id"))];
-    let [pk, sk] = ["pk", "sk"].map(|name| aws_sdk_dynamodb::types::AttributeValue::S(text(row, name)));
-    let get = app.client.get_item().table_name(&app.table).key("pk", pk.clone()).key("sk", sk.clone());
-    let stored = get.send().await.expect("a row").item.expect("a row");
-    app.client.delete_item().table_name(&app.table).key("pk", pk).key("sk", sk).send().await.expect("a delete");
+    let (pk, sk) = (format!("KEYS#{ACCOUNT}"), text(&created, "id"));
+    let stored = app.rows().await.into_iter().find(|row| row["sk"].as_s() == Ok(&sk)).expect("a row");
+    delete(&app, &pk, &sk).await;
 
     let call = Call::get("/invitations").key(created["key"].as_str().expect("a key"));
     let _ = app.faults.take_operations();

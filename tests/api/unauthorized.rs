@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 use support::{ACCOUNT, Call, TestApp};
 
-use crate::help::{COOLDOWN, LIFETIME, NOT_FOUND, TICK, answers, refuses, resend, table, text};
+use crate::help::{COOLDOWN, LIFETIME, NOT_FOUND, TICK, answers, delete, refuses, resend, table, text};
 
 const ABSENT: &str = "Unauthorized: send the header 'Authorization: ApiKey <key>'";
 const FORM: &str = "Unauthorized: the header must read 'Authorization: ApiKey <key>'";
@@ -39,7 +39,7 @@ async fn all_refuse(app: &TestApp, id: &str, header: Option<&str>, message: &str
     let before = table(app).await;
     for call in everything(id) {
         let call = call.header("idempotency-key", "k");
-        let call = header.map_or_else(|| call.clone(), |value| call.clone().header("authorization", value));
+        let call = if let Some(value) = header { call.header("authorization", value) } else { call };
         let route = call.route();
         let _ = app.faults.take_operations();
         let response = app.send(call).await;
@@ -118,17 +118,17 @@ async fn the_scheme_is_read_in_any_case_and_spaces_around_the_key_do_not_matter(
     app.send(Call::get("/invitations").header("AUTHORIZATION", &format!("ApiKey {}", app.full))).await.expect(200);
 }
 
-/// Sets attributes of a key's row, behind the service's back.
-async fn set_hash(app: &TestApp, key: &str, hash: Option<&str>) {
-    let id = key.split('_').nth(3).unwrap_or_default();
-    let [pk, sk] = [format!("KEYS#{ACCOUNT}"), id.to_owned()].map(AttributeValue::S);
-    let Some(hash) = hash else {
-        app.client.delete_item().table_name(&app.table).key("pk", pk).key("sk", sk).send().await.expect("a delete");
-        return;
-    };
+/// The id in a key.
+fn id_of(key: &str) -> &str {
+    key.split('_').nth(3).unwrap_or_default()
+}
+
+/// Stores another hash for a key, behind the service's back.
+async fn set_hash(app: &TestApp, key: &str, hash: &str) {
+    let [pk, sk, hash] = [&format!("KEYS#{ACCOUNT}"), id_of(key), hash].map(|text| AttributeValue::S(text.to_owned()));
     let update = app.client.update_item().table_name(&app.table).key("pk", pk).key("sk", sk).update_expression("SET #h = :h");
-    let update = update.expression_attribute_names("#h", "hash").expression_attribute_values(":h", AttributeValue::S(hash.to_owned()));
-    update.send().await.expect("an update");
+    let update = update.expression_attribute_names("#h", "hash").expression_attribute_values(":h", hash);
+    update.send().await.expect("a row can be changed");
 }
 
 #[tokio::test]
@@ -137,11 +137,11 @@ async fn a_key_with_a_wrong_secret_an_unknown_a_disabled_and_an_expired_one_are_
 
     // Its checksum is right; the secret is not the one that was stored under its id.
     let wrong = app.new_key(ACCOUNT, "full-access").await;
-    set_hash(&app, &wrong, Some(&"A".repeat(43))).await;
+    set_hash(&app, &wrong, &"A".repeat(43)).await;
     all_refuse(&app, &id, Some(&format!("ApiKey {wrong}")), UNKNOWN).await;
 
     let unknown = app.new_key(ACCOUNT, "full-access").await;
-    set_hash(&app, &unknown, None).await;
+    delete(&app, &format!("KEYS#{ACCOUNT}"), id_of(&unknown)).await;
     all_refuse(&app, &id, Some(&format!("ApiKey {unknown}")), UNKNOWN).await;
 
     let disabled = app.manage_keys(&json!({ "action": "create", "account": ACCOUNT, "role": "full-access" })).await;
