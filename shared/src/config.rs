@@ -49,7 +49,7 @@ impl Config {
         let region = env.text("AWS_REGION", "us-east-1");
         let config = Self {
             table: env.required("TABLE_NAME"),
-            urns: Urns::new(env.text("URN_NAMESPACE", "cloudone"), env.text("URN_REGION", &region)),
+            urns: Urns::new(env.name("URN_NAMESPACE", "cloudone"), env.name("URN_REGION", &region)),
             roles: env.parsed("ROLES", DEFAULT_ROLES),
             maintenance: Some(env.seconds("MAINTENANCE_RETRY_AFTER_SECONDS", 0, 0, 86_400)).filter(|pause| !pause.is_zero()),
         };
@@ -107,6 +107,16 @@ impl<'a> Env<'a> {
 
     fn text(&self, name: &str, default: &str) -> String {
         self.get(name).unwrap_or_else(|| default.to_owned())
+    }
+
+    /// A part of a URN.
+    fn name(&mut self, name: &str, default: &str) -> String {
+        let text = self.text(name, default);
+        let fits = text.len() <= 32 && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        if !fits {
+            self.problems.push(format!("{name} must be 1 to 32 of a-z, 0-9 and -, not '{text}'"));
+        }
+        text
     }
 
     fn number(&mut self, name: &str, default: u64, least: u64, most: u64) -> u64 {

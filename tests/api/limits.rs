@@ -163,3 +163,21 @@ async fn requests_that_fail_cost_nothing() {
     app.send(Call::create("two@example.com", "full-access").key(&app.full)).await.expect_error(429, "send-quota");
     assert_eq!(charged(&app).await, 3);
 }
+
+#[tokio::test]
+async fn who_must_wait_for_cooldown_and_quota_is_told_the_longer_wait() {
+    let app = TestApp::with(&[("SEND_QUOTA", "1")]).await;
+    advance_to_window(&app);
+    let id = text(&app.invite("user.one@example.com").await, "id");
+    defers(&app.send(resend(&id).key(&app.full)).await, 429, "send-quota", 3600, &used_up(1, 3600));
+    // A minute before the next window the cooldown is the longer of the two.
+    app.advance(Duration::from_secs(3600));
+    app.send(resend(&id).key(&app.full)).await.expect(200);
+    app.advance(Duration::from_secs(3570));
+    let other = TestApp::another(&app, &[("RESEND_COOLDOWN_SECONDS", "60"), ("SEND_QUOTA", "2")]);
+    other.send(resend(&id).key(&app.full)).await.expect(200);
+    let refused = app.send(resend(&id).key(&app.full)).await;
+    defers(&refused, 429, "resend-cooldown", 60, &cooldown(60));
+    app.advance(Duration::from_secs(60));
+    app.send(resend(&id).key(&app.full)).await.expect(200);
+}

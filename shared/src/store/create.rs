@@ -43,9 +43,9 @@ impl Store {
         let id = self.ids.next(self.now());
         let operation = Operation::generate();
         let mut attempts = Attempts::start();
+        let mut now = self.now();
+        let mut invitation = lifecycle::create(who, wish, id, &operation, now, policy)?;
         loop {
-            let now = self.now();
-            let invitation = lifecycle::create(who, wish, id, &operation, now, policy)?;
             let outcome = |invitation: &Invitation| Outcome { answer: render(invitation, now), id, replayed: false };
             let created = outcome(&invitation);
             // What an earlier attempt created, whatever others have made of it since.
@@ -62,7 +62,12 @@ impl Store {
 
             match self.send(transaction).await? {
                 Sent::Committed => return Ok(created),
-                Sent::Busy(error) => attempts.pause(error).await?,
+                Sent::Busy(error) => {
+                    attempts.pause(error).await?;
+                    now = self.now();
+                    // An expiry that was far enough ahead when the request came stays so while it is tried again.
+                    invitation = lifecycle::create(who, wish, id, &operation, now, policy).unwrap_or(invitation);
+                }
                 Sent::Unknown(error) => {
                     let stored = self.own_effect(who, id, &operation).await.ok_or(error)?;
                     return Ok(outcome(&original(&stored)?));

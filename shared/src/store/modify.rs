@@ -60,7 +60,13 @@ impl Modification<'_> {
         let mut attempts = Attempts::start();
         loop {
             let now = self.store.now();
-            let change = lifecycle::modify(self.who, &before, self.action, &self.operation, now, self.policy)?;
+            let change = match lifecycle::modify(self.who, &before, self.action, &self.operation, now, self.policy) {
+                Err(cooldown @ Rejected::Cooldown { .. }) => {
+                    let quota = self.store.quota_beyond(self.who, before.next_send, now, self.policy).await?;
+                    return Err(quota.unwrap_or(cooldown).into());
+                }
+                decided => decided?,
+            };
             let after = match &change {
                 Change::Nothing => &before,
                 Change::Revoked(after) | Change::Sent(after) => after,

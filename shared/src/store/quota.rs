@@ -3,11 +3,11 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
-    Store, keys,
+    Store, StoreError, keys,
     transaction::{Condition, Part, Transaction},
 };
 use crate::domain::{
-    Principal, Timestamp,
+    Principal, Rejected, Timestamp,
     lifecycle::{SendPolicy, quota_window},
 };
 
@@ -25,5 +25,23 @@ impl Store {
             ],
         );
         transaction.update(self, Part::Quota, keys::key(who, keys::quota(window)), "ADD #n :one SET #ttl = :ttl", room);
+    }
+
+    /// The quota's refusal, if it stands longer than a cooldown that ends at `cooled`: who waits as long as he is told must
+    /// succeed.
+    pub(super) async fn quota_beyond(
+        &self,
+        who: &Principal,
+        cooled: Timestamp,
+        now: Timestamp,
+        policy: &SendPolicy,
+    ) -> Result<Option<Rejected>, StoreError> {
+        let (window, refusal) = quota_window(now, policy);
+        if window.plus(policy.quota_window) <= cooled {
+            return Ok(None);
+        }
+        let row = self.read_row(keys::key(who, keys::quota(window))).await?;
+        let used: u32 = row.and_then(|row| row.get("n")?.as_n().ok()?.parse().ok()).unwrap_or(0);
+        Ok((used >= policy.quota).then_some(refusal))
     }
 }

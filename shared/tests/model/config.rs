@@ -169,3 +169,11 @@ fn link_keys_are_required_and_an_error_does_not_repeat_them() {
         assert_eq!(error.0.len(), 2, "{error}");
     }
 }
+
+#[test]
+fn the_parts_of_a_urn_have_no_character_that_could_end_them() {
+    for wrong in ["a:b", "A", "a b", &"a".repeat(33)] {
+        let error = config(&[("TABLE_NAME", "table"), ("URN_NAMESPACE", wrong), ("URN_REGION", wrong)]).expect_err("malformed");
+        assert_eq!(error.0.len(), 2, "{error}");
+    }
+}
