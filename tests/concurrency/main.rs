@@ -2,6 +2,7 @@
 
 mod common;
 mod corrupt_rows;
+mod histories;
 mod idempotency;
 mod idempotent_modify;
 mod lost_replies;

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use support::{
     ACCOUNT, Call, Response, TestApp,
     faults::{
@@ -94,6 +95,20 @@ async fn a_create_that_was_revoked_before_it_could_look_is_still_told_as_made() 
         }
     }
     assert_eq!((counts(&app).await, charged(&app).await), ([4, 0, 2], 4));
+    assert_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn a_create_whose_expiry_has_become_too_near_before_it_could_look_is_still_told_as_made() {
+    let app = TestApp::start().await;
+    for (n, unknown) in UNKNOWN.into_iter().enumerate() {
+        let hour = app.now().plus(Duration::from_secs(3600)).to_string();
+        let body = json!({ "email": format!("user-{n}@example.com"), "roleID": "full-access", "expiry": hour });
+        let call = Call::post("/invitations").json(&body).key(&app.full);
+        let created = interrupted(&app, call, 0, unknown, async || app.advance(Duration::from_secs(5))).await.expect(201);
+        assert_eq!((created.json(), created.str("expiry")), (describe(&app, &created.str("id")).await, hour));
+    }
+    assert_eq!((counts(&app).await, charged(&app).await), ([2, 2, 0], 2));
     assert_consistent(&app).await;
 }
 

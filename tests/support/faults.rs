@@ -100,13 +100,18 @@ struct Sometimes {
 }
 
 impl Sometimes {
-    fn draw(&mut self) -> Option<Fault> {
+    /// Only transactions are cancelled.
+    fn draw(&mut self, transaction: bool) -> Option<Fault> {
         // Knuth's MMIX generator; its high bits are the random ones.
         self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let drawn = self.state >> 33;
-        let hit = drawn.is_multiple_of(self.one_in);
-        self.met += usize::from(hit);
-        hit.then(|| self.faults[(drawn / self.one_in) as usize % self.faults.len()].clone())
+        if !drawn.is_multiple_of(self.one_in) {
+            return None;
+        }
+        let fault = self.faults[(drawn / self.one_in) as usize % self.faults.len()].clone();
+        let fits = transaction || !matches!(fault, Fault::Cancelled(_) | Fault::ConflictAfterwards | Fault::LateConflict(_));
+        self.met += usize::from(fits);
+        fits.then_some(fault)
     }
 }
 
@@ -177,10 +182,11 @@ impl Faults {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let input = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+        let transaction = operation == "TransactWriteItems";
         let mut inner = self.lock();
         inner.requests.push((operation, input));
         let next = inner.queue.pop_front().or_else(|| inner.always.clone());
-        next.or_else(|| inner.sometimes.as_mut().and_then(Sometimes::draw)).unwrap_or(Fault::None)
+        next.or_else(|| inner.sometimes.as_mut().and_then(|sometimes| sometimes.draw(transaction))).unwrap_or(Fault::None)
     }
 }
 
