@@ -31,7 +31,7 @@ fn calls(choices: &mut Choices, key: &str, known: &[String], round: usize) -> Ve
             3 => Call::set_state(&id(), "revoked"),
             _ => Call::set_state(&id(), "invited"),
         };
-        if n % 2 == 0 { call.key(key).header("idempotency-key", &format!("{round}-{}", n / 10)) } else { call.key(key) }
+        if n.is_multiple_of(2) { call.key(key).header("idempotency-key", &format!("{round}-{}", n / 10)) } else { call.key(key) }
     };
     (0..20).map(one).collect()
 }
