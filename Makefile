@@ -52,7 +52,7 @@ test-rust: prerequisites ## Unit and API tests
 	@cargo test --workspace --doc
 
 .PHONY: test-dynamodb-local
-test-dynamodb-local: have-cargo ## The API tests against AWS's DynamoDB Local (needs Java 17 and npm)
+test-dynamodb-local: prerequisites ## The API tests against AWS's DynamoDB Local (needs Java 17 and npm)
 	@python3 tests/dynamodb_local.py
 
 .PHONY: test-end-to-end
