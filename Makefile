@@ -9,14 +9,14 @@ SAM_VERSION          := 1.170.0
 CFN_LINT_VERSION     := 1.58.0
 SCHEMATHESIS_VERSION := 4.32.5
 
-TOOLS := $(CURDIR)/.local/tools
+TOOLS := .local/tools
 # A tool's folder is complete when it holds this file. The version is in its name, so that another one is installed anew.
 cargo-lambda := $(TOOLS)/cargo-lambda/complete-$(CARGO_LAMBDA_VERSION)
 ziglang      := $(TOOLS)/ziglang/complete-$(ZIGLANG_VERSION)
 sam          := $(TOOLS)/sam/complete-$(SAM_VERSION)-$(CFN_LINT_VERSION)
 schemathesis := $(TOOLS)/schemathesis/complete-$(SCHEMATHESIS_VERSION)
 
-export CARGO_LAMBDA := $(TOOLS)/cargo-lambda/bin/cargo-lambda
+export CARGO_LAMBDA := $(CURDIR)/$(TOOLS)/cargo-lambda/bin/cargo-lambda
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -63,17 +63,21 @@ test-end-to-end: prerequisites $(cargo-lambda) ## `make run` with real HTTP, res
 .PHONY: test-contract
 test-contract: prerequisites $(cargo-lambda) $(schemathesis) ## schemathesis against the running service
 	@echo "== Contract"
-	@SCHEMATHESIS="$(TOOLS)/schemathesis" python3 tests/service.py SEND_QUOTA=100000 -- python3 tests/contract.py
+	@SCHEMATHESIS="$(CURDIR)/$(TOOLS)/schemathesis" python3 tests/service.py SEND_QUOTA=100000 -- python3 tests/contract.py
 
 .PHONY: test-template
 test-template: prerequisites $(cargo-lambda) $(ziglang) $(sam) ## `sam validate --lint` and `sam build`
 	@echo "== Template"
-	@$(with-sam) validate --lint
-	@$(with-sam) build --parameter-overrides Architecture=x86_64
+	@$(with-sam) python3 -m samcli validate --lint
+# SAM builds one function after the other. Built here first, side by side, they take half the time, and SAM finds them done.
+	@$(with-sam) cargo lambda build --release $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
+	@$(with-sam) python3 -m samcli build --parameter-overrides Architecture=$(ARCHITECTURE)
 
+# This machine's, so that nothing is cross-compiled.
+ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 # SAM calls cargo-lambda by its name, and that calls zig by `python3 -m ziglang`.
-with-sam = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 PATH="$(TOOLS)/cargo-lambda/bin:$$PATH" \
-	PYTHONPATH="$(TOOLS)/sam:$(TOOLS)/ziglang" python3 -m samcli
+with-sam = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 PATH="$(CURDIR)/$(TOOLS)/cargo-lambda/bin:$$PATH" \
+	PYTHONPATH="$(CURDIR)/$(TOOLS)/sam:$(CURDIR)/$(TOOLS)/ziglang"
 
 .PHONY: lint
 lint: prerequisites ## Formatting, clippy and documentation, warnings denied
@@ -89,10 +93,10 @@ tools: $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) ## Install the tools of
 # $(call install,packages): into the folder of the target. A half-installed one has no marker and is done again.
 # --target works where pip refuses to install for the whole system.
 define install
-	@echo "Installing $(1)"
+	@echo "Installing $(notdir $(@D)) into $(@D)"
 	@rm -rf "$(@D)" && mkdir -p "$(@D)"
-	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-user --target "$(@D)" $(1) || \
-		{ echo "make: $(notdir $(@D)) could not be installed; pip's message is above."; exit 1; }
+	@PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-user --no-warn-conflicts \
+		--target "$(@D)" $(1) || { echo "make: $(notdir $(@D)) could not be installed; pip's message is above."; exit 1; }
 	@touch "$@"
 endef
 

@@ -22,7 +22,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::problem::{Problem, problem};
+use crate::words::{Problem, complain, problem};
 
 /// Requests that `cargo lambda watch` has at once. The others wait here.
 const AT_ONCE: usize = 50;
@@ -90,7 +90,7 @@ async fn pass_on(State(gate): State<Gate>, request: Request) -> Response {
         }
         Ok(_) => own_answer(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
         Err(_) => {
-            eprintln!("No answer to {route} in {LONGEST:?}. If its function ended (see above), save a source file: that starts it again.");
+            complain!("No answer to {route} in {LONGEST:?}. If its function ended (see above), save a source file: that starts it again.");
             own_answer(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
         }
     }

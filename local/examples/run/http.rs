@@ -10,7 +10,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::problem::{Problem, problem};
+use crate::words::{Problem, problem, say};
 
 /// How long a function may take to its first answer.
 const FIRST_ANSWER: Duration = Duration::from_secs(60);
@@ -46,7 +46,7 @@ pub(crate) async fn wait_for_routes(url: &str, port: u16, routes: &[(String, Str
         if !answer.headers().contains_key("x-request-id") {
             return Err(problem!("no function answers {method} {path}, but {}: {}", answer.status(), answer.body()));
         }
-        println!("  {method} {path} answers.");
+        say!("  {method} {path} answers.");
     }
     Ok(())
 }

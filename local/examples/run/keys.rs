@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::http::call;
-use crate::problem::{Problem, problem};
+use crate::words::{Problem, problem};
 
 const ACCOUNT: &str = "012345678912";
 const OTHER_ACCOUNT: &str = "210987654321";

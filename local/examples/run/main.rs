@@ -7,11 +7,12 @@
 mod gate;
 mod http;
 mod keys;
-mod problem;
+
 mod processes;
 mod settings;
 mod state;
 mod watch;
+mod words;
 
 use std::process::ExitCode;
 
@@ -20,10 +21,10 @@ use local::{client, table};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use problem::{Problem, problem};
 use settings::{Settings, TABLE_NAME};
 use state::State;
 use watch::Watch;
+use words::{Problem, complain, problem, say};
 
 fn main() -> ExitCode {
     let runtime = match runtime::Builder::new_multi_thread().enable_all().build() {
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn fail(problem: &Problem) -> ExitCode {
-    eprintln!("make run: {problem}.");
+    complain!("make run: {problem}.");
     ExitCode::FAILURE
 }
 
@@ -49,7 +50,7 @@ async fn run() -> Result<(), Problem> {
     let outcome = tokio::select! {
         outcome = serve(&settings) => outcome,
         () = end.asked_for() => {
-            println!("\nStopping. The data stays in {}.", settings.state_dir.display());
+            say!("\nStopping. The data stays in {}.", settings.state_dir.display());
             Ok(())
         }
     };
@@ -65,26 +66,26 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
 
     let file = state.path("invitations.db");
     let engine = Engine::start(back, Storage::File(&file)).map_err(|e| problem!("{e}"))?;
-    println!("DynamoDB engine: {}, data in {}.", engine.endpoint(), file.display());
+    say!("DynamoDB engine: {}, data in {}.", engine.endpoint(), file.display());
     let template = settings::template()?;
     table::create_table(&client::for_endpoint(engine.endpoint()), TABLE_NAME, &template)
         .await
         .map_err(|e| problem!("{e}; delete {} to start with an empty database", file.display()))?;
 
-    println!("Building the functions. The first time takes a few minutes.");
+    say!("Building the functions. The first time takes a few minutes.");
     watch::build().await?;
     let environment = state.write_environment(engine.endpoint())?;
     let mut watch = Watch::start(settings, &environment)?;
     let url = gate::open(front, watch.port())?;
 
-    println!("Starting the functions.");
+    say!("Starting the functions.");
     watch.unless_it_ends(http::wait_for_routes(&url, watch.port(), &settings::routes(&template)?)).await?;
     let keys = watch.unless_it_ends(keys::working_keys(&url, state.keys())).await?;
     let file = state.write_keys(&url, engine.endpoint(), &keys)?;
 
-    println!("Ready: {url} serves the invitation API. Ctrl-C stops it.");
-    println!("curl -s '{url}/invitations' -H 'Authorization: ApiKey {}'", keys.full_access);
-    println!("Keys: {}", file.display());
+    say!("Ready: {url} serves the invitation API. Ctrl-C stops it.");
+    say!("curl -s '{url}/invitations' -H 'Authorization: ApiKey {}'", keys.full_access);
+    say!("Keys: {}", file.display());
     Err(watch.ended().await)
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use tokio::time::{sleep, timeout};
 
+use crate::words::complain;
+
 /// How long processes have to end by themselves.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -14,7 +16,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(crate) fn adopt_orphans() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::set_child_subreaper(Some(getpid())) {
-        eprintln!("Processes that lose their parent will not be found at the end: {error}.");
+        complain!("Processes that lose their parent will not be found at the end: {error}.");
     }
 }
 

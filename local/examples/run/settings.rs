@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde_yaml_ng::Value;
 
-use crate::problem::{Problem, problem};
+use crate::words::{Problem, problem};
 
 /// The one table of the local engine.
 pub(crate) const TABLE_NAME: &str = "invitations";

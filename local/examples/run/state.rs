@@ -12,8 +12,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::keys::Keys;
-use crate::problem::{Problem, problem};
 use crate::settings::TABLE_NAME;
+use crate::words::{Problem, problem};
 
 /// What `dev.json` tells.
 #[derive(Serialize)]

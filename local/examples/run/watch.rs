@@ -7,8 +7,8 @@ use std::process::Stdio;
 
 use tokio::process::{Child, ChildStdin, Command};
 
-use crate::problem::{Problem, problem};
 use crate::settings::Settings;
+use crate::words::{Problem, problem};
 
 /// Runs its arguments, and ends them when its own standard input ends: that is when this process is gone, even by SIGKILL.
 const KEEPER: &str = r#"
