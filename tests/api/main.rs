@@ -4,6 +4,7 @@ mod create_invitation;
 mod dependencies;
 mod describe_invitation;
 mod events;
+mod failures;
 mod help;
 mod hostile_input;
 mod idempotency;

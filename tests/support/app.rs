@@ -132,6 +132,12 @@ impl TestApp {
         send_event(&self.app, route, event).await
     }
 
+    /// What the handlers of this process share.
+    #[must_use]
+    pub fn state(&self) -> &App {
+        &self.app.app
+    }
+
     /// Invokes `manage-api-keys`.
     pub async fn manage_keys(&self, event: &Value) -> Value {
         let answer = manage_api_keys::answer(Ok(&self.keys), &event.to_string(), "invocation-1").await;

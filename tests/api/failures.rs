@@ -1,0 +1,44 @@
+//! Defects of ours: answered like every other error, and said to nobody but the log.
+
+use functions::{app::App, describe_invitation::ROUTE, edge::answer, event::Request, manage_api_keys, output::Reply};
+use serde_json::{Value, json};
+use shared::config::ConfigError;
+use support::{Call, Response, TestApp, root_file};
+
+const SORRY: &str = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out.";
+
+fn event() -> String {
+    Call::get("/invitations/01A205E6D4297253BD96E74FFADF0839").event().to_string()
+}
+
+fn internal_error(request_id: &str) -> Value {
+    json!({ "code": "internal-error", "message": SORRY, "requestId": request_id })
+}
+
+#[tokio::test]
+async fn a_panic_is_answered_with_the_constant_500() {
+    let app = TestApp::start().await;
+    let handle = async |_: &App, _: &Request| -> Result<Reply, _> { panic!("the secret is 42") };
+    let response = Response::from(answer(ROUTE, Ok(app.state()), &event(), "invocation-1", &handle).await);
+    assert_eq!((response.status, response.json()), (500, internal_error("request-1")));
+    assert_eq!((response.header("x-request-id"), response.header("cache-control")), (Some("request-1"), Some("no-store")));
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_be_read_is_answered_with_the_constant_500() {
+    let problem = ConfigError(vec!["TABLE_NAME must be set".to_owned()]);
+    let handle = async |_: &App, _: &Request| -> Result<Reply, _> { unreachable!("there is no state to handle anything with") };
+    let response = Response::from(answer(ROUTE, Err(&problem), &event(), "invocation-1", &handle).await);
+    assert_eq!((response.status, response.json()), (500, internal_error("request-1")));
+    let keys = manage_api_keys::answer(Err(&problem), r#"{"action":"list","account":"012345678912"}"#, "invocation-1").await;
+    assert_eq!(serde_json::from_str::<Value>(&keys).unwrap(), internal_error("invocation-1"));
+}
+
+#[test]
+fn what_is_deployed_can_answer_a_panic_because_it_unwinds() {
+    // cargo-lambda builds with "abort" where the profile does not say.
+    let manifest = root_file("Cargo.toml");
+    let (_, release) = manifest.split_once("[profile.release]").expect("there is a release profile");
+    let release = release.split("\n[").next().unwrap_or_default();
+    assert!(release.lines().any(|line| line.trim() == "panic = \"unwind\""), "{release}");
+}
