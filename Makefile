@@ -27,8 +27,8 @@ help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-26s%s\n' "$$name" "$$text"; done
 
 # --- The service on this machine --------------------------------------------------------------------------------------
-# Settings: PORT=9000 DYNAMODB_PORT=8000 STATE_DIR=.local CONCURRENCY=1, and every variable of the functions, for example
-# `make run RESEND_COOLDOWN_SECONDS=2`.
+# Settings: PORT=9000 DYNAMODB_PORT=8000 STATE_DIR=.local CONCURRENCY=1 RELOAD=yes, and every variable of the functions,
+# for example `make run RESEND_COOLDOWN_SECONDS=2`.
 
 .PHONY: run
 run: prerequisites $(cargo-lambda) ## Serve the API on http://127.0.0.1:9000 with data that stays; Ctrl-C stops it

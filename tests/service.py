@@ -49,7 +49,7 @@ class Service:
     def launch(self, **variables: str) -> None:
         """Starts `make run` and does not wait."""
         variables = {
-            "STATE_DIR": str(self.state), "PORT": str(self.port), "DYNAMODB_PORT": str(self.dynamodb_port),
+            "STATE_DIR": str(self.state), "PORT": str(self.port), "DYNAMODB_PORT": str(self.dynamodb_port), "RELOAD": "no",
             **self.variables, **variables,
         }
         # This may run under `make test`, whose flags are not for the other make.
@@ -157,7 +157,10 @@ def main(arguments: list[str]) -> int:
         except Failed as error:
             print(error, file=sys.stderr)
             return 1
-        return subprocess.run(arguments[split + 1:], env=dict(os.environ, DEV_JSON=str(service.dev_json))).returncode
+        status = subprocess.run(arguments[split + 1:], env=dict(os.environ, DEV_JSON=str(service.dev_json))).returncode
+        if status != 0:
+            print(f"What the service said last:\n{service.output()}", file=sys.stderr)
+        return status
 
 
 if __name__ == "__main__":

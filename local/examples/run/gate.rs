@@ -1,9 +1,9 @@
 //! What stands before the functions in place of API Gateway.
 //!
 //! `cargo lambda watch` makes the events and has the routes. But it stops for good when about a hundred requests wait for one
-//! function, ends a function whose caller sends a header of the Lambda Runtime API, and answers 500 itself to text that is
-//! not UTF-8. The gate keeps all that from it, so that the API on this machine can be called as roughly as the one on AWS.
-//! What no route takes it answers as API Gateway does.
+//! function, ends a function whose caller sends a header of the Lambda Runtime API, and answers 500 itself to a body or a
+//! header that is not UTF-8. The gate keeps all that from it, so that the API on this machine can be called as roughly as the
+//! one on AWS. What no route takes it answers as API Gateway does.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -59,9 +59,6 @@ async fn pass_on(State(gate): State<Gate>, request: Request) -> Response {
     let Ok(body) = to_bytes(body, LARGEST).await else {
         return own_answer(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
     };
-    if !parts.headers.values().all(|value| str::from_utf8(value.as_bytes()).is_ok()) {
-        return own_answer(StatusCode::BAD_REQUEST, "Bad Request");
-    }
     let mut uri = parts.uri.clone().into_parts();
     uri.scheme = Some(Scheme::HTTP);
     uri.authority = Some(gate.behind.clone());
@@ -96,11 +93,16 @@ async fn pass_on(State(gate): State<Gate>, request: Request) -> Response {
     }
 }
 
-/// Takes out what belongs to the connection, and what would be taken for a header of the Lambda Runtime API.
+/// Takes out what belongs to the connection, and what would be taken for a header of the Lambda Runtime API. Other bytes than
+/// UTF-8 in a header are read as Latin-1, so that the function can judge them.
 fn clean(headers: &mut HeaderMap, body: &Bytes) {
     let runtime: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with("lambda-runtime-")).cloned().collect();
     for name in runtime.iter().chain(&[CONNECTION, EXPECT, TRANSFER_ENCODING, UPGRADE]) {
         headers.remove(name);
+    }
+    for value in headers.values_mut().filter(|value| str::from_utf8(value.as_bytes()).is_err()) {
+        let latin: String = value.as_bytes().iter().map(|byte| char::from(*byte)).collect();
+        *value = HeaderValue::try_from(latin).unwrap_or(HeaderValue::from_static("?"));
     }
     if str::from_utf8(body).is_err() {
         headers.insert(CONTENT_TYPE, as_bytes(headers.get(CONTENT_TYPE)));

@@ -1,5 +1,5 @@
-//! What can be set from outside: two ports, the state folder, how many instances of each function. The functions' own
-//! variables are not read here; they inherit the environment of `make run`.
+//! What can be set from outside: two ports, the state folder, how many instances of each function, whether a change restarts
+//! them. The functions' own variables are not read here; they inherit the environment of `make run`.
 
 use std::env;
 use std::fs;
@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) state_dir: PathBuf,
     /// `CONCURRENCY`: how many instances of one function may run at once.
     pub(crate) concurrency: u16,
+    /// `RELOAD`: whether a changed source restarts the functions.
+    pub(crate) reload: bool,
     /// `CARGO_LAMBDA`: the program.
     pub(crate) cargo_lambda: PathBuf,
 }
@@ -35,6 +37,11 @@ impl Settings {
             dynamodb_port: number("DYNAMODB_PORT", 8000)?,
             state_dir: text("STATE_DIR", ".local")?.into(),
             concurrency: number("CONCURRENCY", 1)?,
+            reload: match text("RELOAD", "yes")?.as_str() {
+                "yes" => true,
+                "no" => false,
+                other => return Err(problem!("RELOAD is '{other}', but has to be yes or no")),
+            },
             cargo_lambda: text("CARGO_LAMBDA", ".local/tools/cargo-lambda/bin/cargo-lambda")?.into(),
         })
     }

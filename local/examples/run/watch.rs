@@ -46,6 +46,9 @@ impl Watch {
         command.args(["-c", KEEPER, "sh"]).arg(&settings.cargo_lambda).args(["lambda", "watch", "--disable-cors"]);
         command.args(["--invoke-address", "127.0.0.1", "--invoke-port", &port.to_string()]);
         command.args(["--concurrency", &settings.concurrency.to_string()]).arg("--env-file").arg(environment);
+        if !settings.reload {
+            command.arg("--ignore-changes");
+        }
         // No credential or profile of the caller reaches a function, whatever its configuration says.
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
             command.env_remove(name);
