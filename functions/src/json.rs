@@ -21,6 +21,10 @@ impl Fields {
     /// `invalid-json` for anything that is not one JSON object.
     pub fn parse(body: &[u8]) -> Result<Self, Invalid> {
         let text = std::str::from_utf8(body).map_err(|_| Invalid::new("invalid-json", "the body is not valid UTF-8"))?;
+        // Said here, because the parser's own sentence would repeat a string of any length.
+        if !text.trim_start().starts_with('{') {
+            return Err(Invalid::new("invalid-json", "the body must be one JSON object: it does not begin with a brace"));
+        }
         serde_json::from_str(text).map_err(|error| Invalid::new("invalid-json", format!("the body must be one JSON object: {error}")))
     }
 

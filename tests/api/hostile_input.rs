@@ -277,3 +277,11 @@ async fn no_error_gives_back_more_of_a_request_than_a_glimpse() {
         assert!(response.text.len() < 500, "{}", response.text);
     }
 }
+
+#[tokio::test]
+async fn a_body_that_is_one_long_string_does_not_come_back() {
+    let app = TestApp::start().await;
+    let body = format!("\"{}\"", "A".repeat(60_000));
+    let response = app.send(Call::post("/invitations").text(&body).key(&app.full)).await.expect_error(400, "invalid-json");
+    assert!(response.text.len() < 300, "{}", response.text.len());
+}

@@ -2,6 +2,7 @@
 
 mod common;
 mod corrupt_rows;
+mod defects;
 mod histories;
 mod idempotency;
 mod idempotent_modify;

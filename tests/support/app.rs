@@ -160,6 +160,11 @@ impl TestApp {
         self.now.fetch_add(i64::try_from(time.as_millis()).expect("a short time"), Ordering::SeqCst);
     }
 
+    /// Sets the clock back, as it looks when another process whose clock is behind takes over.
+    pub fn set_back(&self, time: Duration) {
+        self.now.fetch_sub(i64::try_from(time.as_millis()).expect("a short time"), Ordering::SeqCst);
+    }
+
     /// The time now.
     #[must_use]
     pub fn now(&self) -> Timestamp {

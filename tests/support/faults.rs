@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::{
     },
     http::StatusCode,
 };
-use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -40,6 +40,8 @@ pub enum Fault {
     ConflictAfterwards,
     /// The same, and the report of the conflict waits at the gate.
     LateConflict(Gate),
+    /// DynamoDB carries it out, and the last byte of its reply is missing.
+    Garbled,
     /// No answer comes, ever.
     Silence,
     /// It waits at the gate, and then this happens to it.
@@ -83,6 +85,7 @@ pub struct Faults(Arc<Mutex<Inner>>);
 #[derive(Debug, Default)]
 struct Inner {
     queue: VecDeque<Fault>,
+    transactions: VecDeque<Fault>,
     /// For all requests to come.
     always: Option<Fault>,
     sometimes: Option<Sometimes>,
@@ -121,6 +124,11 @@ impl Faults {
         self.lock().queue.extend(faults);
     }
 
+    /// The next transactions meet these, in order; other requests do not.
+    pub fn transactions(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.lock().transactions.extend(faults);
+    }
+
     /// All requests meet this from now on.
     pub fn always(&self, fault: Fault) {
         self.lock().always = Some(fault);
@@ -141,6 +149,7 @@ impl Faults {
     pub fn clear(&self) {
         let mut inner = self.lock();
         inner.queue.clear();
+        inner.transactions.clear();
         inner.always = None;
         inner.sometimes = None;
     }
@@ -148,7 +157,8 @@ impl Faults {
     /// How many faults are still to come.
     #[must_use]
     pub fn left(&self) -> usize {
-        self.lock().queue.len()
+        let inner = self.lock();
+        inner.queue.len() + inner.transactions.len()
     }
 
     /// The operations requested since the last time this was asked, every attempt counted.
@@ -185,7 +195,8 @@ impl Faults {
         let transaction = operation == "TransactWriteItems";
         let mut inner = self.lock();
         inner.requests.push((operation, input));
-        let next = inner.queue.pop_front().or_else(|| inner.always.clone());
+        let next = if transaction { inner.transactions.pop_front() } else { None };
+        let next = next.or_else(|| inner.queue.pop_front()).or_else(|| inner.always.clone());
         next.or_else(|| inner.sometimes.as_mut().and_then(|sometimes| sometimes.draw(transaction))).unwrap_or(Fault::None)
     }
 }
@@ -216,6 +227,12 @@ impl HttpConnector for Connector {
                 Fault::ErrorAfterwards => {
                     inner.call(request).await?;
                     Ok(error(500, "InternalServerError", ""))
+                }
+                Fault::Garbled => {
+                    let response = inner.call(request).await?;
+                    let (status, body) = (response.status(), ByteStream::new(response.into_body()));
+                    let bytes = body.collect().await.map_err(|error| ConnectorError::io(error.into()))?.into_bytes();
+                    Ok(HttpResponse::new(status, SdkBody::from(bytes.slice(..bytes.len() - 1))))
                 }
                 Fault::ConflictAfterwards => {
                     inner.call(request).await?;

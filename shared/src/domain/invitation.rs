@@ -156,6 +156,7 @@ impl Invitation {
     /// The invitation after a revocation.
     #[must_use]
     pub fn revoked(&self, now: Timestamp, operation: OperationId) -> Self {
+        let now = self.not_before_last_change(now);
         let mut after = self.touched(now, operation);
         after.status = Status::Closed(Closing::Revoked, now);
         after
@@ -164,6 +165,7 @@ impl Invitation {
     /// The invitation after another sending with a new link.
     #[must_use]
     pub fn resent(&self, now: Timestamp, operation: OperationId, link: Link, cooldown: Duration) -> Self {
+        let now = self.not_before_last_change(now);
         let mut after = self.touched(now, operation);
         after.expiry = now.floor_to_second().plus(self.lifetime);
         after.last_sent = now;
@@ -171,6 +173,11 @@ impl Invitation {
         after.sends += 1;
         after.link = link;
         after
+    }
+
+    /// Clocks differ a little between machines; an invitation's history only goes forward.
+    fn not_before_last_change(&self, now: Timestamp) -> Timestamp {
+        now.max(self.modified)
     }
 
     fn touched(&self, now: Timestamp, operation: OperationId) -> Self {

@@ -60,29 +60,32 @@ impl Store {
             transaction.put(self, Part::Invitation, row, Condition::new("attribute_not_exists(#pk)", []));
             self.charge(&mut transaction, who, now, policy);
 
-            match self.send(transaction).await? {
+            let error = match self.send(transaction).await? {
                 Sent::Committed => return Ok(created),
-                Sent::Busy(error) => {
-                    attempts.pause(error).await?;
-                    now = self.now();
-                    // An expiry that was far enough ahead when the request came stays so while it is tried again.
-                    invitation = lifecycle::create(who, wish, id, &operation, now, policy).unwrap_or(invitation);
-                }
-                Sent::Unknown(error) => {
-                    let stored = self.own_effect(who, id, &operation).await.ok_or(error)?;
-                    return Ok(outcome(&original(&stored)?));
-                }
                 Sent::Refused(Part::Invitation, row) => {
                     let stored = item::from_row(row.unwrap_or_default())?;
                     if !stored.operations.contains(&operation.id) {
                         return Err(StoreError::Defect { cause: format!("the fresh id {id} is taken") }.into());
                     }
-                    return Ok(outcome(&original(&stored)?));
+                    return self.own_answer(who, keep, outcome(&original(&stored)?)).await;
                 }
                 Sent::Refused(Part::Kept, row) => return self.replay(keep, row),
                 Sent::Refused(Part::Lock, row) => return Err(already_invited(row)?.into()),
                 Sent::Refused(Part::Quota, _) => return Err(quota_window(now, policy).1.into()),
-            }
+                Sent::Busy(error) => match attempts.pause(error).await {
+                    Ok(()) => {
+                        now = self.now();
+                        // An expiry that was far enough ahead when the request came stays so while it is tried again.
+                        invitation = lifecycle::create(who, wish, id, &operation, now, policy).unwrap_or(invitation);
+                        continue;
+                    }
+                    Err(error) => error,
+                },
+                Sent::Unknown(error) => error,
+            };
+            // This attempt or an earlier one may have been carried out after all.
+            let stored = self.own_effect(who, id, &operation).await.ok_or(error)?;
+            return self.own_answer(who, keep, outcome(&original(&stored)?)).await;
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{error::Error, fmt};
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use crate::domain::Rejected;
 
@@ -72,11 +72,11 @@ pub(super) enum Verdict {
     Never,
 }
 
-/// Sorts an SDK error by what it says about the effect of the request.
+/// Sorts an SDK error by what it says about the effect of the request. Only a refusal that DynamoDB has signed with a code is
+/// believed; a reply that cannot be read says nothing.
 pub(super) fn verdict<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Verdict {
     match error {
         SdkError::ConstructionFailure(_) => Verdict::Never,
-        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => Verdict::Unknown,
         SdkError::ServiceError(context) => match context.err().code() {
             Some(
                 "ProvisionedThroughputExceededException"
@@ -85,9 +85,9 @@ pub(super) fn verdict<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>
                 | "Throttling"
                 | "TransactionConflictException",
             ) => Verdict::NotDone,
-            Some("TransactionInProgressException") => Verdict::Unknown,
-            _ if context.raw().status().is_server_error() => Verdict::Unknown,
-            _ => Verdict::Never,
+            None | Some("TransactionInProgressException") => Verdict::Unknown,
+            Some(_) if context.raw().status().is_client_error() => Verdict::Never,
+            Some(_) => Verdict::Unknown,
         },
         _ => Verdict::Unknown,
     }
@@ -105,7 +105,15 @@ where
     }
 }
 
-/// The whole chain of causes; an SDK error's plain text says next to nothing.
-pub(super) fn describe<E: Error>(error: E) -> String {
-    DisplayErrorContext(error).to_string()
+/// The chain of causes, and what DynamoDB calls this request. Never the reply itself, which holds what people entered.
+pub(super) fn describe<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let causes: Vec<String> =
+        std::iter::successors(Some(error as &dyn Error), |error| (*error).source()).map(ToString::to_string).collect();
+    let raw = error.raw_response();
+    let status = raw.map_or(0, |raw| raw.status().as_u16());
+    let request = raw.and_then(|raw| raw.headers().get("x-amzn-requestid")).unwrap_or("none");
+    format!("{} (code {}, status {status}, request {request})", causes.join(": "), error.code().unwrap_or("none"))
 }

@@ -104,6 +104,12 @@ impl Store {
         }
     }
 
+    /// The answer of an operation that has found its own effect: what was kept with it, else `made` from what it wrote.
+    pub(super) async fn own_answer(&self, who: &Principal, keep: Option<&Keep>, made: Outcome) -> Result<Outcome, Failure> {
+        let Some(keep) = keep else { return Ok(made) };
+        Ok(self.recall(who, keep).await?.map_or(made, |kept| Outcome { replayed: false, ..kept }))
+    }
+
     /// A refusal may be the consequence of this very request's earlier success: then that is the answer. A caller who has
     /// lost the right to grant gets no answer from the time when he had it.
     pub(super) async fn recalled(

@@ -23,6 +23,9 @@ use crate::domain::{
 /// A row: attribute names and values.
 pub type Row = HashMap<String, AttributeValue>;
 
+/// The attributes of an invitation that come and go.
+pub(super) const OPTIONAL: [&str; 2] = ["closed", "ttl"];
+
 /// The attributes of an invitation. Times are milliseconds since 1970, `ttl` seconds, binary values base64url.
 #[derive(Debug, Serialize, Deserialize)]
 struct InvitationItem {

@@ -10,7 +10,9 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
-    Failure, Keep, Outcome, Store, StoreError, item, keys,
+    Failure, Keep, Outcome, Store, StoreError,
+    item::{self, Row},
+    keys,
     lock::already_invited,
     transaction::{Attempts, Condition, Part, Sent, Transaction},
 };
@@ -55,11 +57,13 @@ struct Modification<'a> {
 
 impl Modification<'_> {
     async fn run(&self, render: impl Fn(&Invitation, Timestamp) -> Answer) -> Result<Outcome, Failure> {
-        let mut before = self.store.get(self.who, self.id).await?.ok_or(Rejected::NotFound)?;
+        let key = keys::key(self.who, keys::invitation(self.id));
+        let mut row = self.store.read_row(key).await?.ok_or(Rejected::NotFound)?;
         let mut holds_lock = true;
         let mut attempts = Attempts::start();
         loop {
             let now = self.store.now();
+            let before = item::from_row(row.clone())?;
             let change = match lifecycle::modify(self.who, &before, self.action, &self.operation, now, self.policy) {
                 Err(cooldown @ Rejected::Cooldown { .. }) => {
                     let quota = self.store.quota_beyond(self.who, before.next_send, now, self.policy).await?;
@@ -73,37 +77,44 @@ impl Modification<'_> {
             };
             let outcome = |invitation: &Invitation| Outcome { answer: render(invitation, now), id: self.id, replayed: false };
             let done = outcome(after);
-            let Some(transaction) = self.transaction(&before, &change, holds_lock, &done, now)? else {
+            let Some(transaction) = self.transaction(&row, &before, &change, holds_lock, &done, now)? else {
                 return Ok(done);
             };
-            match self.store.send(transaction).await? {
+            let error = match self.store.send(transaction).await? {
                 Sent::Committed => return Ok(done),
-                Sent::Busy(error) => {
-                    attempts.pause(error).await?;
-                    continue;
-                }
-                Sent::Unknown(error) => {
-                    // An answer kept without a change leaves its only trace under its key.
-                    if let (Change::Nothing, Some(keep)) = (&change, self.keep) {
-                        return Ok(self.store.recall(self.who, keep).await?.ok_or(error)?);
-                    }
-                    let stored = self.store.own_effect(self.who, self.id, &self.operation).await.ok_or(error)?;
-                    return Ok(outcome(&self.original(stored, &before, after)));
-                }
-                Sent::Refused(Part::Invitation, row) => {
-                    let stored = item::from_row(row.ok_or(Rejected::NotFound)?)?;
+                Sent::Refused(Part::Invitation, stored) => {
+                    row = stored.ok_or(Rejected::NotFound)?;
+                    // Whoever changed it may have taken the lock for it.
+                    holds_lock = true;
+                    let stored = item::from_row(row.clone())?;
                     if stored.operations.contains(&self.operation.id) {
-                        return Ok(outcome(&self.original(stored, &before, after)));
+                        return self.store.own_answer(self.who, self.keep, outcome(&self.original(stored, &before, after))).await;
                     }
-                    before = stored;
+                    attempts.again()?;
+                    continue;
                 }
                 Sent::Refused(Part::Kept, row) => return self.store.replay(self.keep, row),
                 // An expired invitation may have lost its lock: then there is none to release.
-                Sent::Refused(Part::Lock, _) if matches!(change, Change::Revoked(_)) => holds_lock = false,
+                Sent::Refused(Part::Lock, _) if matches!(change, Change::Revoked(_)) => {
+                    holds_lock = false;
+                    attempts.again()?;
+                    continue;
+                }
                 Sent::Refused(Part::Lock, row) => return Err(already_invited(row)?.into()),
                 Sent::Refused(Part::Quota, _) => return Err(quota_window(now, self.policy).1.into()),
+                Sent::Busy(error) => match attempts.pause(error).await {
+                    Ok(()) => continue,
+                    Err(error) => error,
+                },
+                Sent::Unknown(error) => error,
+            };
+            // This attempt or an earlier one may have been carried out after all. An answer kept without a change leaves its only
+            // trace under its key.
+            if let (Change::Nothing, Some(keep)) = (&change, self.keep) {
+                return Ok(self.store.recall(self.who, keep).await?.ok_or(error)?);
             }
-            attempts.again()?;
+            let stored = self.store.own_effect(self.who, self.id, &self.operation).await.ok_or(error)?;
+            return self.store.own_answer(self.who, self.keep, outcome(&self.original(stored, &before, after))).await;
         }
     }
 
@@ -122,6 +133,7 @@ impl Modification<'_> {
     /// The writes of a change; `None` when there is nothing to write.
     fn transaction(
         &self,
+        row: &Row,
         before: &Invitation,
         change: &Change,
         holds_lock: bool,
@@ -136,20 +148,20 @@ impl Modification<'_> {
             self.store.keep(&mut transaction, self.who, keep, done, now)?;
         }
         let unchanged = Condition::new("#rev = :rev", [(":rev", AttributeValue::N(before.revision.to_string()))]);
-        let row = |invitation| item::to_row(keys::partition(self.who), invitation, self.policy);
+        let changed = |after| item::to_row(keys::partition(self.who), after, self.policy);
         match change {
             Change::Nothing => {
                 let key = keys::key(self.who, keys::invitation(self.id));
                 transaction.check(self.store, Part::Invitation, key, unchanged);
             }
             Change::Revoked(after) => {
-                transaction.change(self.store, Part::Invitation, &row(before)?, row(after)?, unchanged);
+                transaction.change(self.store, Part::Invitation, row, changed(after)?, unchanged);
                 if holds_lock {
                     self.store.release_lock(&mut transaction, self.who, after);
                 }
             }
             Change::Sent(after) => {
-                transaction.change(self.store, Part::Invitation, &row(before)?, row(after)?, unchanged);
+                transaction.change(self.store, Part::Invitation, row, changed(after)?, unchanged);
                 self.store.take_lock(&mut transaction, self.who, after, now);
                 self.store.charge(&mut transaction, self.who, now, self.policy);
             }

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::{
     Store, StoreError,
     error::{Verdict, describe, verdict},
-    item::Row,
+    item::{self, Row},
     keys::{self, Key},
 };
 use crate::domain::text::{random_base62, random_bytes};
@@ -109,20 +109,22 @@ impl Transaction {
         self.push(part, update.map(|update| TransactWriteItem::builder().update(update).build()));
     }
 
-    /// Turns one version of a row into another: sets what differs, removes what is gone, leaves alone what it does not know.
-    pub(super) fn change(&mut self, store: &Store, part: Part, before: &Row, after: Row, mut condition: Condition) {
+    /// Turns an invitation's row, as it is stored, into another version: sets what differs, removes what is over, and leaves
+    /// alone what it does not know.
+    pub(super) fn change(&mut self, store: &Store, part: Part, stored: &Row, after: Row, mut condition: Condition) {
         let key = [keys::PK, keys::SK].map(|name| (name.to_owned(), after[name].clone())).into();
-        let gone: Vec<String> = before.keys().filter(|name| !after.contains_key(*name)).map(|name| placeholder('#', name)).collect();
+        let over = item::OPTIONAL.iter().filter(|name| stored.contains_key(**name) && !after.contains_key(**name));
+        let over: Vec<String> = over.map(|name| placeholder('#', name)).collect();
         let mut set = Vec::new();
         for (name, value) in after {
-            if before.get(&name) != Some(&value) {
+            if stored.get(&name) != Some(&value) {
                 set.push(format!("{} = {}", placeholder('#', &name), placeholder(':', &name)));
                 condition.values.insert(placeholder(':', &name), value);
             }
         }
         let mut expression = format!("SET {}", set.join(", "));
-        if !gone.is_empty() {
-            expression.push_str(&format!(" REMOVE {}", gone.join(", ")));
+        if !over.is_empty() {
+            expression.push_str(&format!(" REMOVE {}", over.join(", ")));
         }
         self.update(store, part, key, &expression, condition);
     }
