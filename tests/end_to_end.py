@@ -174,6 +174,38 @@ def at_once(caller: Caller, callers: int) -> None:
             check(winner in refused(answer, 400, "already-invited")["message"], f"The message must name {winner}.", answer)
 
 
+def with_one_key(caller: Caller, callers: int) -> None:
+    step(f"{callers} creates at once with one Idempotency-Key: {callers} times the same 201, and one invitation")
+    body = {"email": f"key.{callers}@example.com", "roleID": "read-only"}
+    with ThreadPoolExecutor(callers) as pool:
+        answers = list(pool.map(lambda _: caller.call("POST", "/invitations", body, **{"Idempotency-Key": "one"}), range(callers)))
+    check(Counter(answer.status for answer in answers) == {201: callers}, "All must be a 201.")
+    check(len({answer.text for answer in answers}) == 1, "All must be told the same.", {answer.text for answer in answers})
+    replayed = sum(answer.headers["Idempotent-Replayed"] == "true" for answer in answers)
+    check(replayed == callers - 1, f"{callers - 1} must be marked as replayed, not {replayed}.")
+    of_address = caller.call("GET", f"/invitations?email={body['email']}").json["invitations"]
+    check(len(of_address) == 1, "There must be one invitation.", of_address)
+
+
+def at_the_gate(caller: Caller) -> None:
+    step("repeated headers arrive as one; only this machine invokes functions without a route")
+    body = b'{"email": "gate@example.com", "roleID": "read-only"}'
+    connection = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=40)
+    connection.putrequest("POST", "/invitations")
+    for name, value in (("Authorization", f"ApiKey {caller.key}"), ("Idempotency-Key", "a"), ("Idempotency-Key", "b"), ("Content-Length", str(len(body)))):
+        connection.putheader(name, value)
+    connection.endheaders(body)
+    response = connection.getresponse()
+    text = response.read()
+    check(response.status == 400 and b"invalid-idempotency-key" in text, "Two keys must be a 400.", text)
+    connection.close()
+    path = "/2015-03-31/functions/manage-api-keys/invocations"
+    event = {"action": "list", "account": "012345678912"}
+    check(caller.call("POST", path, event).json["keys"], "The keys can be listed.")
+    answer = caller.call("POST", path, event, Host="evil.example")
+    check(answer.status == 403, "Another host's page must not manage keys.", answer)
+
+
 def pasted(service: Service, caller: Caller) -> None:
     step("the printed curl line works when pasted")
     line = service.line("curl ")
@@ -239,6 +271,8 @@ def end_to_end(folder: Path) -> None:
         borders(one, reader, other, Caller(service.port, None))
         at_once(one, 20)
         at_once(one, 200)
+        with_one_key(one, 200)
+        at_the_gate(one)
         pasted(service, one)
         taken_port(service, folder / "second")
         before = one.everything(), other.everything()

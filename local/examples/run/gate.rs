@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CONNECTION, CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use axum::http::uri::{Authority, Scheme};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -59,6 +59,10 @@ async fn pass_on(State(gate): State<Gate>, request: Request) -> Response {
     let Ok(body) = to_bytes(body, LARGEST).await else {
         return own_answer(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
     };
+    // Functions without a route are invoked by path, which makes keys: not for a web page that has its own name resolve to here.
+    if parts.uri.path().starts_with("/2015-03-31/") && !is_loopback(&parts.headers) {
+        return own_answer(StatusCode::FORBIDDEN, "Forbidden");
+    }
     let mut uri = parts.uri.clone().into_parts();
     uri.scheme = Some(Scheme::HTTP);
     uri.authority = Some(gate.behind.clone());
@@ -93,8 +97,15 @@ async fn pass_on(State(gate): State<Gate>, request: Request) -> Response {
     }
 }
 
+/// Whether the caller names this machine as such.
+fn is_loopback(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    matches!(host.rsplit_once(':').map_or(host, |(name, _)| name), "127.0.0.1" | "localhost")
+}
+
 /// Takes out what belongs to the connection, and what would be taken for a header of the Lambda Runtime API. Other bytes than
-/// UTF-8 in a header are read as Latin-1, so that the function can judge them.
+/// UTF-8 in a header are read as Latin-1, so that the function can judge them. Several lines of one header become one, as API
+/// Gateway has it; `cargo lambda watch` would drop all but one.
 fn clean(headers: &mut HeaderMap, body: &Bytes) {
     let runtime: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with("lambda-runtime-")).cloned().collect();
     for name in runtime.iter().chain(&[CONNECTION, EXPECT, TRANSFER_ENCODING, UPGRADE]) {
@@ -103,6 +114,13 @@ fn clean(headers: &mut HeaderMap, body: &Bytes) {
     for value in headers.values_mut().filter(|value| str::from_utf8(value.as_bytes()).is_err()) {
         let latin: String = value.as_bytes().iter().map(|byte| char::from(*byte)).collect();
         *value = HeaderValue::try_from(latin).unwrap_or(HeaderValue::from_static("?"));
+    }
+    let repeated: Vec<_> = headers.keys().filter(|name| headers.get_all(*name).iter().nth(1).is_some()).cloned().collect();
+    for name in repeated {
+        let lines: Vec<_> = headers.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
+        if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b", "[..])) {
+            headers.insert(name, joined);
+        }
     }
     if str::from_utf8(body).is_err() {
         headers.insert(CONTENT_TYPE, as_bytes(headers.get(CONTENT_TYPE)));
