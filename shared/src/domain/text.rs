@@ -28,7 +28,7 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// `length` characters of [`BASE62`], each equally likely: 5.95 bits a character.
+/// `length` base-62 characters, each equally likely: 5.95 bits a character.
 #[must_use]
 pub fn random_base62(length: usize) -> String {
     let mut text = String::with_capacity(length);

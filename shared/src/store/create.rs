@@ -17,8 +17,8 @@ impl Store {
     /// Creates the invitation of `wish`. `render` makes the answer from the invitation and the time it was created at.
     ///
     /// # Errors
-    /// [`Rejected::RoleNotGrantable`], [`Rejected::Expiry`], [`Rejected::AlreadyInvited`], [`Rejected::Quota`],
-    /// [`Rejected::KeyReused`]; [`StoreError`] when the table fails.
+    /// A [`Rejected`](crate::domain::Rejected): `RoleNotGrantable`, `Expiry`, `AlreadyInvited`, `Quota` or `KeyReused`;
+    /// [`StoreError`] when the table fails.
     pub async fn create(
         &self,
         who: &Principal,

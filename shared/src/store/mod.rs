@@ -1,7 +1,7 @@
 //! The table: one function per access pattern, each one transaction or one read.
 //!
 //! - [`keys`] makes every key string, [`item`] turns rows into domain values and back.
-//! - [`transaction`] sends a transaction and says what became of it; [`create`] and [`modify`] are its two users.
+//! - `transaction` sends a transaction and says what became of it; `create` and `modify` are its two users.
 //! - Every function takes the [`Principal`](crate::domain::Principal) whose partition it may touch.
 
 mod api_keys;

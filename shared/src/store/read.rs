@@ -39,7 +39,7 @@ impl Store {
     }
 
     /// One page of the caller's invitations. A single filter reads no more rows than the page and one;
-    /// a combination at most [`COMBINED_BUDGET`], so that its page may be short, or empty, although there is a next.
+    /// a combination at most 1,000, so that its page may be short, or empty, although there is a next.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or a row cannot be read.
