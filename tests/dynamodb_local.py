@@ -50,7 +50,7 @@ def install():
     if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != SHA512:
         fail(f"{archive.name} is not the archive that this project knows; it was not unpacked.")
     with tarfile.open(archive) as tar:
-        tar.extractall(FOLDER, filter="data")
+        tar.extractall(FOLDER, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     archive.unlink()
     marker.touch()
     return emulator

@@ -63,11 +63,12 @@ impl Config {
 /// All problems together, each naming its variable.
 pub fn read_send_policy(lookup: &dyn Fn(&str) -> Option<String>) -> Result<SendPolicy, ConfigError> {
     const DAY: u64 = 86_400;
+    const LONGEST: u64 = 3650 * DAY;
     let mut env = Env::new(lookup);
     let shortest = MIN_LIFETIME.as_secs();
-    let max_lifetime = env.seconds("INVITATION_MAX_LIFETIME_SECONDS", 30 * DAY, shortest, 3650 * DAY);
+    let max_lifetime = env.seconds("INVITATION_MAX_LIFETIME_SECONDS", 30 * DAY, shortest, LONGEST);
     let policy = SendPolicy {
-        lifetime: env.seconds("INVITATION_LIFETIME_SECONDS", max_lifetime.as_secs().min(7 * DAY), shortest, max_lifetime.as_secs()),
+        lifetime: env.seconds("INVITATION_LIFETIME_SECONDS", 7 * DAY, shortest, LONGEST).min(max_lifetime),
         max_lifetime,
         cooldown: env.seconds("RESEND_COOLDOWN_SECONDS", 60, 0, DAY),
         max_sends: u32::try_from(env.number("MAX_SENDS", 10, 1, 20)).unwrap_or(u32::MAX),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use support::{ACCOUNT, Call, Response, TestApp};
 
 /// What every closed invitation is told, but for the state.
-pub(crate) const CLOSED: &str = "and can no longer be revoked or resent; create a new one";
+pub(crate) const CLOSED: &str = "for good; create a new one to invite again";
 /// What every 404 says.
 pub(crate) const NOT_FOUND: &str = "The resource you were looking for doesn't exist.";
 /// How long an invitation lives unless its creator says otherwise.

@@ -56,7 +56,7 @@ pub(crate) fn already_invited(id: &str) -> Value {
 
 /// The body that tells a caller that an invitation was revoked.
 pub(crate) fn already_revoked() -> Value {
-    error("already-revoked", None, "the invitation is revoked and can no longer be revoked or resent; create a new one")
+    error("already-revoked", None, "the invitation is revoked for good; create a new one to invite again")
 }
 
 /// The body that tells a caller to wait before he sends again.

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use local::client::{CREDENTIALS, REGION};
 use serde::Serialize;
 use serde_json::Value;
+use shared::config::{Config, read_send_policy};
 
 use crate::keys::Keys;
 use crate::settings::TABLE_NAME;
@@ -35,6 +36,8 @@ impl State {
     pub(crate) fn open(folder: &Path) -> Result<Self, Problem> {
         let failed = |e| problem!("the folder {} cannot be used: {e}", folder.display());
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        // The database holds people's addresses, and the folder may have been made by another step.
+        fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(failed)?;
         let lock = File::create(folder.join("lock")).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -75,6 +78,9 @@ impl State {
         if env::var_os("LINK_KEYS").is_none() {
             lines.insert("LINK_KEYS", self.link_key()?);
         }
+        // The functions would take the level of `cargo lambda watch`, which is told by this variable, too.
+        lines.insert("RUST_LOG", lines["AWS_LAMBDA_LOG_LEVEL"].clone());
+        check_configuration(&|name| lines.get(name).cloned().or_else(|| env::var(name).ok()))?;
         let text: String = lines.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect();
         self.write("functions.env", &text)
     }
@@ -114,5 +120,14 @@ impl State {
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
         fs::rename(&new, &path).map_err(failed)?;
         Ok(path)
+    }
+}
+
+/// A setting that the functions would stumble over is one sentence here, and not a 500 later.
+fn check_configuration(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(), Problem> {
+    let problems = [Config::read(lookup).err(), read_send_policy(lookup).err()].into_iter().flatten().flat_map(|e| e.0);
+    match problems.collect::<Vec<_>>() {
+        none if none.is_empty() => Ok(()),
+        problems => Err(problem!("{}", problems.join("; "))),
     }
 }

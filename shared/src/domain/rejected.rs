@@ -63,7 +63,7 @@ impl fmt::Display for Rejected {
                 write!(f, "email: this address already has an open invitation, {open}; resend or revoke that one")
             }
             Self::Closed(closing) => {
-                write!(f, "the invitation is {} and can no longer be revoked or resent; create a new one", closing.state())
+                write!(f, "the invitation is {} for good; create a new one to invite again", closing.state())
             }
             Self::MaxSends { max } => {
                 write!(f, "the invitation has been sent {max} times, which is the most; revoke it and create a new one")

@@ -1,0 +1,87 @@
+//! Logs say what happened, and nothing about people or secrets (T2, T21).
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+use serde_json::json;
+use support::{ACCOUNT, Call, TestApp, faults::Fault};
+
+use crate::help::{COOLDOWN, resend, text};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut self.0.lock().unwrap())).unwrap()
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Everything that is logged in this thread from now on, at the level that is deployed.
+fn capture() -> (Lines, impl Drop) {
+    use tracing_subscriber::util::SubscriberInitExt;
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    (lines, subscriber.set_default())
+}
+
+#[tokio::test]
+async fn no_address_key_token_or_idempotency_key_reaches_the_log() {
+    let app = TestApp::start().await;
+    let (lines, _guard) = capture();
+    let key = app.new_key(ACCOUNT, "full-access").await;
+    let email = "canary-person@example.com";
+    let kept = |call: Call| call.key(&key).header("idempotency-key", "canary-idempotency");
+    let id = text(&app.send(kept(Call::create(email, "full-access"))).await.expect(201).json(), "id");
+    app.send(kept(Call::create(email, "full-access"))).await.expect(201);
+    app.send(Call::create(email, "full-access").key(&key)).await.expect(400);
+    app.send(Call::create("canary person", "full-access").key(&key)).await.expect(400);
+    app.send(Call::get(&format!("/invitations?email={email}&canary=1")).key(&key)).await.expect(400);
+    let page = app.send(Call::get(&format!("/invitations?email={email}&limit=1")).key(&key)).await.expect(200);
+    assert!(page.text.contains(email));
+    app.send(Call::get(&format!("/invitations/{id}")).key(&key)).await.expect(200);
+    app.advance(COOLDOWN);
+    app.send(resend(&id).key(&key)).await.expect(200);
+    app.send(Call::get("/invitations").key(&key.replace("ik_live", "ik_dead"))).await.expect(401);
+    app.send_event("POST /invitations", "canary").await.expect(400);
+    app.manage_keys(&json!({ "action": "create", "account": ACCOUNT, "role": "canary", "name": "canary" })).await;
+    for fault in [
+        Fault::Refused,
+        Fault::Garbled,
+        Fault::ReplyLost,
+        Fault::Error(400, "ValidationException"),
+        Fault::Error(500, "InternalServerError"),
+    ] {
+        app.faults.always(fault);
+        app.send(Call::get(&format!("/invitations?email={email}")).key(&key)).await;
+        app.send(Call::create(email, "full-access").key(&key)).await;
+        app.send(Call::set_state(&id, "revoked").key(&key)).await;
+        app.faults.clear();
+    }
+    let logged = lines.take();
+    let secret = key.split('_').nth(4).expect("a key has five parts");
+    let row = &app.rows_of(ACCOUNT, "I#").await[0];
+    for canary in ["canary", email, secret, row["nonce"].as_s().unwrap(), row["th"].as_s().unwrap()] {
+        assert!(!logged.contains(canary), "{canary} in: {}", logged.lines().find(|line| line.contains(canary)).unwrap_or_default());
+    }
+    // What is to be found there instead: one line for a request, and the cause of what is a 5xx.
+    assert!(
+        logged.contains("status=201") && logged.contains("request_id=request-1") && logged.contains(&format!("account=\"{ACCOUNT}\"")),
+        "{logged}"
+    );
+    assert!(logged.contains("code=\"already-invited\"") && logged.contains("ValidationException"), "{logged}");
+}
