@@ -48,7 +48,7 @@ test: test-rust test-end-to-end test-contract test-template ## Everything that p
 .PHONY: test-rust
 test-rust: prerequisites ## Unit and API tests
 	@echo "== Unit and API tests"
-	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace --all-targets; fi
+	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace --no-fail-fast; else cargo test --workspace --all-targets --no-fail-fast; fi
 	@cargo test --workspace --doc
 
 .PHONY: test-dynamodb-local
