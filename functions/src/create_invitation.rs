@@ -25,7 +25,7 @@ pub const ROUTE: Route = Route { method: "POST", path: "/invitations" };
 pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiError> {
     let SendingApp { app, policy } = app;
     let who = app.auth.authorize(request, Permission::Create).await?;
-    input::version_and_query(request, &[])?;
+    input::preliminaries(request, &[])?;
     let wish = input::new_invitation(request)?;
     let keep = input::keep(request, &who, &ROUTE, || fingerprint(&wish))?;
     let render = |invitation: &_, now| Answer { status: 201, body: output::invitation(invitation, now, &app.urns) };

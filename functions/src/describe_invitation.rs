@@ -20,7 +20,7 @@ pub const ROUTE: Route = Route { method: "GET", path: "/invitations/{id}" };
 /// Those of the contract.
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, ApiError> {
     let who = app.auth.authorize(request, Permission::Read).await?;
-    input::version_and_query(request, &[])?;
+    input::preliminaries(request, &[])?;
     let id = input::invitation_id(request)?;
     let invitation = app.store.get(&who, id).await?.ok_or(Rejected::NotFound)?;
     Ok(Reply::ok(output::invitation(&invitation, app.store.now(), &app.urns)))

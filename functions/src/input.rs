@@ -12,11 +12,13 @@ use shared::store::Keep;
 
 use crate::{edge::Route, error::Invalid, event::Request, json::Fields};
 
-/// What every route checks: the version of the API, and that no query parameter is there that it does not know.
+/// What every route checks: that the event's body can be had, whether or not the route reads it; the version of the API; and
+/// that no query parameter is there that the route does not know.
 ///
 /// # Errors
-/// `invalid-api-version`, `invalid-query`, `unknown-parameter`.
-pub fn version_and_query(request: &Request, accepted: &[&str]) -> Result<Query, Invalid> {
+/// `invalid-event`, `body-too-large`, `invalid-api-version`, `invalid-query`, `unknown-parameter`.
+pub fn preliminaries(request: &Request, accepted: &[&str]) -> Result<Query, Invalid> {
+    request.body.as_ref().map_err(Clone::clone)?;
     match request.headers.api_version.as_deref().map(str::trim) {
         None | Some("v1") => Query::parse(&request.query, accepted),
         Some(other) => {
@@ -102,9 +104,9 @@ pub struct ListQuery {
 /// The parameters of a list.
 ///
 /// # Errors
-/// `invalid-limit`, `invalid-state`, `invalid-email`, `invalid-role-id`, `invalid-cursor`, `invalid-query`, `unknown-parameter`.
+/// Those of [`preliminaries`], and `invalid-limit`, `invalid-state`, `invalid-email`, `invalid-role-id`, `invalid-cursor`.
 pub fn list_query(request: &Request, who: &Principal) -> Result<ListQuery, Invalid> {
-    let mut query = version_and_query(request, &["limit", "cursor", "next", "state", "email", "roleID"])?;
+    let mut query = preliminaries(request, &["limit", "cursor", "next", "state", "email", "roleID"])?;
     let limit = query.parsed("limit", "invalid-limit")?.unwrap_or(Limit::DEFAULT);
     let email: Option<Email> = query.parsed("email", "invalid-email").map_err(|mut invalid| {
         invalid.message.push_str("; in a query, write + as %2B");

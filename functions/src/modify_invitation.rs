@@ -24,7 +24,7 @@ pub const ROUTE: Route = Route { method: "POST", path: "/invitations/{id}" };
 pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiError> {
     let SendingApp { app, policy } = app;
     let who = app.auth.authorize(request, Permission::Modify).await?;
-    input::version_and_query(request, &[])?;
+    input::preliminaries(request, &[])?;
     let id = input::invitation_id(request)?;
     let action = input::action(request)?;
     let keep = input::keep(request, &who, &ROUTE, || Fingerprint::new(&[&id.to_string(), action.as_str()]))?;

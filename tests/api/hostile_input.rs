@@ -170,6 +170,8 @@ async fn a_body_of_64_kib_is_read_and_one_byte_more_is_not() {
             refuses(&app.send(call).await, 400, "body-too-large", None, too_large);
         }
     }
+    let list = Call::get("/invitations").key(&app.full).text(&padded("more@example.com", LIMIT + 1));
+    refuses(&app.send(list).await, 400, "body-too-large", None, too_large);
     let multibyte = "ü".repeat(LIMIT / 2) + "x";
     refuses(&app.send(post(&app).text(&multibyte)).await, 400, "body-too-large", None, too_large);
     assert_eq!(table(&app).await, before);
