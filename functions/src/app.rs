@@ -40,13 +40,14 @@ impl App {
         Self { store, auth, urns: config.urns, maintenance: config.maintenance }
     }
 
-    /// From the process's environment.
+    /// From the process's environment, its connection open.
     ///
     /// # Errors
     /// All that is wrong with the configuration.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let config = Config::read(&variable)?;
-        let store = Store::new(connect().await, config.table.clone(), system_clock());
+        let store = Store::new(connect(&config.connection), config.table.clone(), system_clock());
+        store.open().await;
         Ok(Self::new(store, config))
     }
 }

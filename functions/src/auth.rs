@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use lambda_http::tracing::Span;
 use shared::{
     domain::{
         AccountId, Permission, Principal, Roles, Timestamp, Urns,
@@ -18,6 +17,7 @@ use shared::{
     },
     store::{Store, StoreError},
 };
+use tracing::Span;
 
 use crate::{error::ApiError, event::Request};
 

@@ -17,16 +17,17 @@ use lambda_http::{
     http::{HeaderMap, HeaderValue},
     lambda_runtime::{self, LambdaEvent},
     service_fn,
-    tracing::{self, Instrument, info, info_span},
 };
 use serde_json::value::RawValue;
 use shared::{config::ConfigError, store::StoreError};
+use tracing::{Instrument, info, info_span};
 
 use crate::{
     app::App,
     auth::CHALLENGE,
     error::ApiError,
     event::Request,
+    log,
     output::{ErrorBody, Reply, to_json},
 };
 
@@ -58,7 +59,7 @@ pub async fn run<S: AsRef<App>>(
     state: Result<S, ConfigError>,
     handle: impl AsyncFn(&S, &Request) -> Result<Reply, ApiError>,
 ) -> Result<(), lambda_http::Error> {
-    tracing::init_default_subscriber();
+    log::start();
     let (state, handle) = (&state, &handle);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
         let reply = answer(route, state.as_ref(), event.payload.get(), &event.context.request_id, handle).await;

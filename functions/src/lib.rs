@@ -12,6 +12,7 @@ pub mod error;
 pub mod event;
 pub mod input;
 pub mod json;
+mod log;
 pub mod list_invitations;
 pub mod manage_api_keys;
 pub mod modify_invitation;

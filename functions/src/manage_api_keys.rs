@@ -6,7 +6,7 @@
 use std::{fmt, panic::AssertUnwindSafe};
 
 use futures_util::FutureExt;
-use lambda_runtime::{LambdaEvent, service_fn, tracing};
+use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::{
@@ -45,9 +45,9 @@ impl Keys {
     ///
     /// # Errors
     /// All that is wrong with the configuration.
-    pub async fn from_env() -> Result<Self, ConfigError> {
+    pub fn from_env() -> Result<Self, ConfigError> {
         let config = Config::read(&variable)?;
-        Ok(Self::new(Store::new(connect().await, config.table, system_clock()), config.roles))
+        Ok(Self::new(Store::new(connect(&config.connection), config.table, system_clock()), config.roles))
     }
 }
 
@@ -56,7 +56,7 @@ impl Keys {
 /// # Errors
 /// When Lambda's runtime API cannot be reached.
 pub async fn run(keys: Result<Keys, ConfigError>) -> Result<(), lambda_runtime::Error> {
-    tracing::init_default_subscriber();
+    crate::log::start();
     let keys = &keys;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
         let body = answer(keys.as_ref(), event.payload.get(), &event.context.request_id).await;

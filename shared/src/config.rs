@@ -2,9 +2,12 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use crate::domain::{
-    Roles, Urns,
-    lifecycle::{MIN_LIFETIME, SendPolicy},
+use crate::{
+    domain::{
+        Roles, Urns,
+        lifecycle::{MIN_LIFETIME, SendPolicy},
+    },
+    store::TrustStore,
 };
 
 /// The roles when the configuration names none.
@@ -18,6 +21,8 @@ pub const DEFAULT_ROLES: &str = r#"{
 pub struct Config {
     /// The name of the table: `TABLE_NAME`.
     pub table: String,
+    /// The way to it.
+    pub connection: Connection,
     /// Makes URNs: `URN_NAMESPACE`, `URN_REGION`.
     pub urns: Urns,
     /// What roles may do: `ROLES`.
@@ -25,6 +30,21 @@ pub struct Config {
     /// When set, every route answers that the service is being maintained and for how long to wait:
     /// `MAINTENANCE_RETRY_AFTER_SECONDS`.
     pub maintenance: Option<Duration>,
+}
+
+/// The way to DynamoDB, by the variables that every AWS SDK knows, and one more.
+#[derive(Debug)]
+pub struct Connection {
+    /// The AWS region: `AWS_REGION`.
+    pub region: String,
+    /// Another endpoint than the region's: `AWS_ENDPOINT_URL_DYNAMODB`, or else `AWS_ENDPOINT_URL`.
+    pub endpoint: Option<String>,
+    /// Whether to use the region's FIPS endpoint: `AWS_USE_FIPS_ENDPOINT`.
+    pub fips: bool,
+    /// Whether to use the region's endpoint for IPv4 and IPv6: `AWS_USE_DUALSTACK_ENDPOINT`.
+    pub dual_stack: bool,
+    /// Who may vouch for the endpoint: `TRUST_STORE`.
+    pub trust: TrustStore,
 }
 
 /// Everything that is wrong with the environment.
@@ -49,6 +69,13 @@ impl Config {
         let region = env.text("AWS_REGION", "us-east-1");
         let config = Self {
             table: env.required("TABLE_NAME"),
+            connection: Connection {
+                endpoint: env.get("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| env.get("AWS_ENDPOINT_URL")),
+                fips: env.parsed("AWS_USE_FIPS_ENDPOINT", "false"),
+                dual_stack: env.parsed("AWS_USE_DUALSTACK_ENDPOINT", "false"),
+                trust: env.parsed("TRUST_STORE", "amazon"),
+                region: region.clone(),
+            },
             urns: Urns::new(env.name("URN_NAMESPACE", "cloudone"), env.name("URN_REGION", &region)),
             roles: env.parsed("ROLES", DEFAULT_ROLES),
             maintenance: Some(env.seconds("MAINTENANCE_RETRY_AFTER_SECONDS", 0, 0, 86_400)).filter(|pause| !pause.is_zero()),

@@ -4,5 +4,5 @@ use functions::manage_api_keys::{Keys, run};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    run(Keys::from_env().await).await
+    run(Keys::from_env()).await
 }

@@ -2,19 +2,39 @@
 
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_sdk_dynamodb::{
     Client,
-    config::{self, retry::RetryConfig, timeout::TimeoutConfig},
+    config::{self, BehaviorVersion, Region, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
 };
 use aws_smithy_http_client::tls;
 
-/// A client with the environment's region, credentials and endpoint (`AWS_ENDPOINT_URL_DYNAMODB`).
-pub async fn connect() -> Client {
-    let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
-    let http_client = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
-    let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client).load().await;
-    Client::from_conf(with_deadlines(config::Builder::from(&config)).build())
+use super::Store;
+use crate::config::Connection;
+
+/// How long a cold start waits for the connection to be opened.
+const OPENING: Duration = Duration::from_secs(1);
+
+/// A client with the credentials of the environment, which is where Lambda puts them. The rest of the usual chain (profiles,
+/// metadata services, other roles) cannot apply there, and would be a tenth of the binary: see docs/adr/0013.
+#[must_use]
+pub fn connect(connection: &Connection) -> Client {
+    let tls = tls::TlsContext::builder().with_trust_store(connection.trust.as_tls().clone()).build();
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .tls_context(tls.expect("a trust store is all it is made of"))
+        .build_https();
+    let mut config = with_deadlines(config::Builder::default())
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(connection.region.clone()))
+        .use_fips(connection.fips)
+        .use_dual_stack(connection.dual_stack)
+        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+        // It watches long bodies. These are short, and an attempt's deadline covers them.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .http_client(http);
+    config.set_endpoint_url(connection.endpoint.clone());
+    Client::from_conf(config.build())
 }
 
 /// The deadlines and retries of every client of the table: an attempt has 1.5 seconds; an operation 8, its at most three
@@ -28,4 +48,15 @@ pub fn with_deadlines(config: config::Builder) -> config::Builder {
         .operation_timeout(Duration::from_secs(8))
         .build();
     config.timeout_config(timeouts).retry_config(RetryConfig::standard().with_max_attempts(3))
+}
+
+impl Store {
+    /// Opens the connection by reading a row that does not exist, for at most a second.
+    ///
+    /// A cold start does this while its sandbox still has a whole processor; the first request would have the share that the
+    /// function's memory buys. What becomes of it does not matter: when it fails, the first request tries and tells.
+    pub async fn open(&self) {
+        let read = self.client.get_item().table_name(&self.table).set_key(Some(super::keys::nothing()));
+        let _ = tokio::time::timeout(OPENING, read.send()).await;
+    }
 }

@@ -65,6 +65,12 @@ pub fn parse_invitation(sk: &str) -> Option<InvitationId> {
     sk.strip_prefix(INVITATION_PREFIX)?.parse().ok()
 }
 
+/// The primary key of an item that does not exist, beside the API keys.
+#[must_use]
+pub fn nothing() -> Key {
+    primary("KEYS#".to_owned(), "nothing".to_owned())
+}
+
 /// The account in the partition key of an account's data.
 #[must_use]
 pub fn parse_partition(pk: &str) -> Option<AccountId> {

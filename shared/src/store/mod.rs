@@ -16,6 +16,7 @@ mod modify;
 mod quota;
 mod read;
 mod transaction;
+mod trust;
 
 use std::{fmt, sync::Arc};
 
@@ -28,6 +29,7 @@ pub use client::{connect, with_deadlines};
 pub use error::{Failure, StoreError};
 pub use idempotency::{Keep, Outcome};
 pub use read::Page;
+pub use trust::TrustStore;
 
 /// Tells the time. A value, so that tests can say what time it is.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
