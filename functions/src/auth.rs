@@ -17,9 +17,11 @@ use shared::{
     },
     store::{Store, StoreError},
 };
-use tracing::Span;
 
-use crate::{error::ApiError, event::Request};
+use crate::{
+    error::ApiError,
+    event::{Caller, Request},
+};
 
 /// How long a key's record is remembered.
 pub const REMEMBERED_FOR: Duration = Duration::from_secs(30);
@@ -58,9 +60,7 @@ impl Authenticator {
     /// [`ApiError::Unauthorized`], [`ApiError::Forbidden`], or the store's.
     pub async fn authorize(&self, request: &Request, permission: Permission) -> Result<Principal, ApiError> {
         let who = self.authenticate(request).await?;
-        let span = Span::current();
-        span.record("account", who.account().as_str());
-        span.record("caller", who.urn());
+        request.caller.get_or_init(|| Caller { account: who.account().clone(), urn: who.urn().to_owned() });
         if who.can(permission) { Ok(who) } else { Err(ApiError::Forbidden { permission, role: who.role_id().clone() }) }
     }
 

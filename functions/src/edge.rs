@@ -20,7 +20,6 @@ use lambda_http::{
 };
 use serde_json::value::RawValue;
 use shared::{config::ConfigError, store::StoreError};
-use tracing::{Instrument, info, info_span};
 
 use crate::{
     app::App,
@@ -77,12 +76,40 @@ pub async fn answer<S: AsRef<App>>(
     handle: &impl AsyncFn(&S, &Request) -> Result<Reply, ApiError>,
 ) -> Reply {
     let started = Instant::now();
-    let request = Request::parse(event);
-    let id = request.as_ref().ok().and_then(|request| request.id.clone()).unwrap_or_else(|| invocation.to_owned());
-    let span = info_span!("request", %route, request_id = %id, account = tracing::field::Empty, caller = tracing::field::Empty);
+    let (request, result) = match Request::parse(event) {
+        Ok(request) => {
+            let result = serve(route, state, &request, handle).await;
+            (Some(request), result)
+        }
+        Err(error) => (None, Err(error)),
+    };
+    let id = request.as_ref().and_then(|request| request.id.as_deref()).unwrap_or(invocation);
+    let error = result.as_ref().err();
+    let cause = error.and_then(ApiError::cause);
+    log::Answered {
+        route,
+        request_id: id,
+        invocation,
+        caller: request.as_ref().and_then(|request| request.caller.get()),
+        status: result.as_ref().map_or_else(ApiError::status, |reply| reply.status),
+        code: error.map(ApiError::code),
+        cause: cause.as_deref(),
+        took: started.elapsed(),
+    }
+    .log();
+    result.unwrap_or_else(|error| refuse(&error, id)).with("x-request-id", id.to_owned()).with("cache-control", "no-store".to_owned())
+}
+
+/// What the endpoint says to a request; in time, and also when it panics.
+async fn serve<S: AsRef<App>>(
+    route: Route,
+    state: Result<&S, &ConfigError>,
+    request: &Request,
+    handle: &impl AsyncFn(&S, &Request) -> Result<Reply, ApiError>,
+) -> Result<Reply, ApiError> {
     // Boxed: the SDK's futures are nested too deep for the compiler to lay out inside of the runtime's.
     let work = Box::pin(async {
-        let (request, state) = (request?, state.map_err(|error| ApiError::Internal(error.to_string()))?);
+        let state = state.map_err(|error| ApiError::Internal(error.to_string()))?;
         if let Some(retry_after) = state.as_ref().maintenance {
             return Err(ApiError::Maintenance { retry_after });
         }
@@ -90,25 +117,13 @@ pub async fn answer<S: AsRef<App>>(
             return Err(ApiError::MethodNotAllowed { allow: route.method });
         }
         let late = |_| ApiError::from(StoreError::Unavailable { cause: format!("not done within {DEADLINE:?}") });
-        tokio::time::timeout(DEADLINE, handle(state, &request)).await.map_err(late)?
+        tokio::time::timeout(DEADLINE, handle(state, request)).await.map_err(late)?
     });
-    async {
-        let result = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(ApiError::Internal(describe(&*panic))));
-        let code = result.as_ref().err().map(ApiError::code);
-        let reply =
-            result.unwrap_or_else(|error| refuse(&error, &id)).with("x-request-id", id).with("cache-control", "no-store".to_owned());
-        info!(status = reply.status, code, micros = started.elapsed().as_micros() as u64, "answered");
-        reply
-    }
-    .instrument(span)
-    .await
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(ApiError::Internal(describe(&*panic))))
 }
 
-/// An error as a reply. The cause of a 5xx goes to the log, here and once.
+/// An error as a reply.
 fn refuse(error: &ApiError, request_id: &str) -> Reply {
-    if let Some(cause) = error.cause() {
-        tracing::error!(code = error.code(), cause, "failed");
-    }
     let message = error.message();
     let body = ErrorBody { code: error.code(), message: &message, field: error.field(), request_id };
     let mut reply = Reply { status: error.status(), headers: Vec::new(), body: to_json(&body) };

@@ -4,13 +4,15 @@
 //! in the query, and builds a path that nothing here wants: ids come from `pathParameters`, the query from the raw string,
 //! and Host is never read.
 
-use std::{borrow::Cow, collections::HashMap, fmt};
+use std::{borrow::Cow, collections::HashMap, fmt, sync::OnceLock};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
 };
+
+use shared::domain::AccountId;
 
 use crate::error::{ApiError, Invalid};
 
@@ -32,6 +34,17 @@ pub struct Request {
     pub body: Result<Vec<u8>, Invalid>,
     /// What the gateway calls this request.
     pub id: Option<String>,
+    /// Who sent it, once that is known: for the log.
+    pub caller: OnceLock<Caller>,
+}
+
+/// What the log says of a caller.
+#[derive(Debug)]
+pub struct Caller {
+    /// Whose invitations the request is about.
+    pub account: AccountId,
+    /// The caller's URN.
+    pub urn: String,
 }
 
 /// The headers that mean something here; all others are dropped unread.
@@ -73,6 +86,7 @@ impl Request {
             path: event.path.unwrap_or_default(),
             body: decode(&body, event.base64.unwrap_or_default()),
             id: event.context.id.filter(|id| is_header_safe(id)).map(Cow::into_owned),
+            caller: OnceLock::new(),
         })
     }
 }

@@ -1,8 +1,10 @@
-//! Log lines: what goes to standard output, and in which form.
+//! Log lines: what goes to standard output, and in which form. One line for a request; nothing in it about people.
 
-use tracing::{level_filters::LevelFilter, subscriber::set_global_default};
+use std::time::Duration;
 
-use crate::app::variable;
+use tracing::{error, info, level_filters::LevelFilter, subscriber::set_global_default};
+
+use crate::{app::variable, edge::Route, event::Caller};
 
 /// Starts the log as Lambda's logging controls ask for it: from `AWS_LAMBDA_LOG_LEVEL` on, INFO unless it is set, and as JSON
 /// when `AWS_LAMBDA_LOG_FORMAT` says so.
@@ -14,8 +16,41 @@ pub(crate) fn start() {
     let lines = tracing_subscriber::fmt().with_max_level(level).with_target(false).without_time();
     // There is no other subscriber that could be in the way.
     let _ = if variable("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")) {
-        set_global_default(lines.json().finish())
+        set_global_default(lines.json().flatten_event(true).with_current_span(false).with_span_list(false).finish())
     } else {
         set_global_default(lines.finish())
     };
+}
+
+/// What there is to say of a request when it has been answered.
+pub(crate) struct Answered<'a> {
+    pub(crate) route: Route,
+    /// What the caller was told that the request is called.
+    pub(crate) request_id: &'a str,
+    /// What Lambda calls it, in the lines of its own.
+    pub(crate) invocation: &'a str,
+    pub(crate) caller: Option<&'a Caller>,
+    pub(crate) status: u16,
+    /// Of an error.
+    pub(crate) code: Option<&'static str>,
+    /// Of an error that is not the caller's.
+    pub(crate) cause: Option<&'a str>,
+    pub(crate) took: Duration,
+}
+
+impl Answered<'_> {
+    /// The line. A request that failed because of us or of DynamoDB is an ERROR.
+    ///
+    /// All in one event: fields of a span would be formatted when they are known, and parsed again for every line.
+    pub(crate) fn log(&self) {
+        let Self { request_id, invocation, status, code, cause, .. } = *self;
+        let (method, path) = (self.route.method, self.route.path);
+        let (account, caller) = (self.caller.map(|it| it.account.as_str()), self.caller.map(|it| it.urn.as_str()));
+        let micros = self.took.as_micros() as u64;
+        if cause.is_some() {
+            error!(method, path, request_id, invocation, account, caller, status, code, cause, micros, "failed");
+        } else {
+            info!(method, path, request_id, invocation, account, caller, status, code, micros, "answered");
+        }
+    }
 }

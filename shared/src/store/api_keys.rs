@@ -3,19 +3,17 @@
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{put_item::PutItemError, update_item::UpdateItemError},
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, Serialize};
 
 use super::{
     Store, StoreError,
     error::failed,
-    item::{self, Row},
     keys,
+    row::{Attributes, Row, bytes, flag, named, text, time},
 };
 use crate::domain::{
-    AccountId, Timestamp,
+    AccountId,
     api_key::{ApiKeyId, ApiKeyRecord, SecretHash},
 };
 
@@ -31,40 +29,14 @@ pub struct ApiKeyPage {
     pub next: Option<ApiKeyId>,
 }
 
-/// The attributes of a key.
-#[derive(Debug, Serialize, Deserialize)]
-struct ApiKeyItem {
-    pk: String,
-    sk: String,
-    /// SHA-256 of the secret, base64url.
-    hash: String,
-    role: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    enabled: bool,
-    created: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exp: Option<i64>,
-}
-
 impl Store {
     /// Stores a new key.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails.
     pub async fn add_api_key(&self, record: &ApiKeyRecord) -> Result<(), StoreError> {
-        let item = ApiKeyItem {
-            pk: keys::api_key_partition(&record.account),
-            sk: record.id.to_string(),
-            hash: URL_SAFE_NO_PAD.encode(record.hash.0),
-            role: record.role.to_string(),
-            name: record.name.clone(),
-            enabled: record.enabled,
-            created: record.created.as_millis(),
-            exp: record.expiry.map(Timestamp::as_millis),
-        };
-        let row: Row = serde_dynamo::to_item(item).map_err(|error| StoreError::Defect { cause: error.to_string() })?;
-        let hash = row.get("hash").cloned();
+        let hash = bytes(&record.hash.0);
+        let row = to_row(record);
         let put = self
             .client
             .put_item()
@@ -77,7 +49,7 @@ impl Store {
             // The row that is in the way is this one: an earlier try was carried out and its reply was lost.
             Err(SdkError::ServiceError(context))
                 if matches!(context.err(), PutItemError::ConditionalCheckFailedException(refusal)
-                    if refusal.item().and_then(|old| old.get("hash")) == hash.as_ref()) =>
+                    if refusal.item().and_then(|old| old.get("hash")) == Some(&hash)) =>
             {
                 Ok(())
             }
@@ -103,7 +75,7 @@ impl Store {
             .query()
             .table_name(&self.table)
             .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", AttributeValue::S(keys::api_key_partition(account)))
+            .expression_attribute_values(":pk", text(keys::api_key_partition(account)))
             .set_exclusive_start_key(after.map(|id| keys::api_key(account, id)))
             .consistent_read(true)
             .limit(PAGE)
@@ -128,7 +100,7 @@ impl Store {
             .set_key(Some(keys::api_key(account, id)))
             .update_expression("SET enabled = :no")
             .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":no", AttributeValue::Bool(false))
+            .expression_attribute_values(":no", flag(false))
             .return_values(ReturnValue::AllNew);
         match update.send().await {
             Ok(output) => output.attributes.map(from_row).transpose(),
@@ -140,18 +112,30 @@ impl Store {
     }
 }
 
+/// The row of a key. `hash` is SHA-256 of the secret.
+fn to_row(record: &ApiKeyRecord) -> Row {
+    let mut row = keys::api_key(&record.account, &record.id);
+    let always = [
+        ("hash", bytes(&record.hash.0)),
+        ("role", text(record.role.as_str())),
+        ("enabled", flag(record.enabled)),
+        ("created", time(record.created)),
+    ];
+    let sometimes = [record.name.as_deref().map(|name| ("name", text(name))), record.expiry.map(|at| ("exp", time(at)))];
+    row.extend(named(always.into_iter().chain(sometimes.into_iter().flatten())));
+    row
+}
+
 fn from_row(row: Row) -> Result<ApiKeyRecord, StoreError> {
-    let item: ApiKeyItem = item::read(row)?;
-    let at = |field: &str| StoreError::Corrupt { key: item.sk.clone(), problem: format!("{field} does not have the form it should") };
-    let time = |field: &str, millis: i64| Timestamp::from_millis(millis).ok_or_else(|| at(field));
+    let mut row = Attributes::of(row);
     Ok(ApiKeyRecord {
-        account: keys::parse_api_key_partition(&item.pk).ok_or_else(|| at("pk"))?,
-        id: item.sk.parse().map_err(|_| at("sk"))?,
-        hash: SecretHash(item::bytes(&item.hash).ok_or_else(|| at("hash"))?),
-        role: item.role.parse().map_err(|_| at("role"))?,
-        created: time("created", item.created)?,
-        expiry: item.exp.map(|millis| time("exp", millis)).transpose()?,
-        name: item.name,
-        enabled: item.enabled,
+        account: row.read(keys::PK, keys::parse_api_key_partition)?,
+        id: row.parsed(keys::SK)?,
+        hash: SecretHash(row.bytes("hash")?),
+        role: row.parsed("role")?,
+        created: row.time("created")?,
+        expiry: row.optional_time("exp")?,
+        name: row.optional_text("name")?,
+        enabled: row.flag("enabled")?,
     })
 }

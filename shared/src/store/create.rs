@@ -53,10 +53,10 @@ impl Store {
 
             let mut transaction = Transaction::default();
             if let Some(keep) = keep {
-                self.keep(&mut transaction, who, keep, &created, now)?;
+                self.keep(&mut transaction, who, keep, &created, now);
             }
             self.take_lock(&mut transaction, who, &invitation, now);
-            let row = item::to_row(keys::partition(who), &invitation, policy)?;
+            let row = item::to_row(keys::partition(who), &invitation, policy);
             transaction.put(self, Part::Invitation, row, Condition::new("attribute_not_exists(#pk)", []));
             self.charge(&mut transaction, who, now, policy);
 

@@ -4,13 +4,9 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use serde::{Deserialize, Serialize};
-
 use super::{
-    Failure, Store, StoreError,
-    item::{self, Row},
-    keys,
+    Failure, Store, keys,
+    row::{Attributes, Row, named, number, text, time},
     transaction::{Condition, Part, Transaction},
 };
 use crate::domain::{
@@ -41,59 +37,33 @@ pub struct Outcome {
     pub replayed: bool,
 }
 
-/// The attributes of a kept answer.
-#[derive(Debug, Serialize, Deserialize)]
-struct KeptItem {
-    pk: String,
-    sk: String,
-    /// Fingerprint of the request.
-    fp: String,
-    status: u16,
-    body: String,
-    inv: String,
-    exp: i64,
-    ttl: i64,
-}
-
 impl Store {
     /// Adds the answer to the transaction of its effect. Refused while an earlier answer is kept under the same key.
-    pub(super) fn keep(
-        &self,
-        transaction: &mut Transaction,
-        who: &Principal,
-        keep: &Keep,
-        outcome: &Outcome,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub(super) fn keep(&self, transaction: &mut Transaction, who: &Principal, keep: &Keep, outcome: &Outcome, now: Timestamp) {
         let until = now.plus(KEPT_FOR);
-        let row = serde_dynamo::to_item(KeptItem {
-            pk: keys::partition(who),
-            sk: keys::kept(&keep.id),
-            fp: keep.fingerprint.as_str().to_owned(),
-            status: outcome.answer.status,
-            body: outcome.answer.body.clone(),
-            inv: outcome.id.to_string(),
-            exp: until.as_millis(),
-            ttl: until.as_secs(),
-        })
-        .map_err(|error| StoreError::Defect { cause: error.to_string() })?;
-        let absent_or_over = Condition::new("attribute_not_exists(#pk) OR #exp <= :now", [(":now", number(now))]);
+        let mut row = keys::key(who, keys::kept(&keep.id));
+        row.extend(named([
+            ("fp", text(keep.fingerprint.as_str())),
+            ("status", number(outcome.answer.status)),
+            ("body", text(outcome.answer.body.as_str())),
+            ("inv", text(outcome.id.to_string())),
+            ("exp", time(until)),
+            ("ttl", number(until.as_secs())),
+        ]));
+        let absent_or_over = Condition::new("attribute_not_exists(#pk) OR #exp <= :now", [(":now", time(now))]);
         transaction.put(self, Part::Kept, row, absent_or_over);
-        Ok(())
     }
 
     /// The answer in a kept row, if it was given to the same request.
     pub(super) fn replay(&self, keep: Option<&Keep>, row: Option<Row>) -> Result<Outcome, Failure> {
-        let item: KeptItem = item::read(row.unwrap_or_default())?;
-        if keep.is_none_or(|keep| item.fp != keep.fingerprint.as_str()) {
+        let mut row = Attributes::of(row.unwrap_or_default());
+        let fingerprint = row.text("fp")?;
+        let outcome =
+            Outcome { id: row.parsed("inv")?, answer: Answer { status: row.number("status")?, body: row.text("body")? }, replayed: true };
+        if keep.is_none_or(|keep| fingerprint != keep.fingerprint.as_str()) {
             return Err(Rejected::KeyReused.into());
         }
-        let corrupt = || StoreError::Corrupt { key: item.sk.clone(), problem: "inv is not an invitation id".to_owned() };
-        Ok(Outcome {
-            id: item.inv.parse().map_err(|_| corrupt())?,
-            answer: Answer { status: item.status, body: item.body },
-            replayed: true,
-        })
+        Ok(outcome)
     }
 
     /// The answer kept under a key, if any, as the answer to this request.
@@ -132,9 +102,4 @@ impl Store {
 /// The row's `exp`, if it can be read; [`replay`] says what is wrong if not.
 fn kept_until(row: &Row) -> Option<Timestamp> {
     row.get("exp")?.as_n().ok()?.parse().ok().and_then(Timestamp::from_millis)
-}
-
-/// A point in time as an attribute.
-pub(super) fn number(time: Timestamp) -> AttributeValue {
-    AttributeValue::N(time.as_millis().to_string())
 }

@@ -1,166 +1,94 @@
 //! An invitation as a row.
-//!
-//! A row that cannot be read is an error that names it, never a row that is skipped.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    str::FromStr,
-    time::Duration,
-};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{StoreError, keys};
+use super::{
+    StoreError, keys,
+    row::{Attributes, Row, bytes, named, number, text, time},
+};
 use crate::domain::{
-    Invitation, Timestamp,
+    Invitation,
     invitation::{Closing, OperationId, Status},
     lifecycle::{SendPolicy, purge_after},
     link::Link,
 };
 
-/// A row: attribute names and values.
-pub type Row = HashMap<String, AttributeValue>;
-
 /// The attributes of an invitation that come and go.
 pub(super) const OPTIONAL: [&str; 2] = ["closed", "ttl"];
 
-/// The attributes of an invitation. Times are milliseconds since 1970, `ttl` seconds, binary values base64url.
-#[derive(Debug, Serialize, Deserialize)]
-struct InvitationItem {
-    pk: String,
-    sk: String,
-    by_state: String,
-    by_email: String,
-    by_role: String,
-    email: String,
-    role: String,
-    /// `pending`, or how it was closed.
-    st: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    closed: Option<i64>,
-    created: i64,
-    modified: i64,
-    exp: i64,
-    /// Lifetime in seconds.
-    life: u64,
-    sent: i64,
-    /// Next send allowed.
-    nsa: i64,
-    sends: u32,
-    /// The key that made the link's secret.
-    kid: String,
-    /// Version of the link's secret.
-    tv: u32,
-    nonce: String,
-    /// SHA-256 of the link's secret.
-    th: String,
-    rev: u64,
-    #[serde(with = "serde_dynamo::string_set")]
-    ops: BTreeSet<String>,
-    by: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ttl: Option<i64>,
-}
-
 /// The row of an invitation. It lies in the partition of the principal whose invitation it is.
-pub(super) fn to_row(partition: String, invitation: &Invitation, policy: &SendPolicy) -> Result<Row, StoreError> {
+///
+/// Times are milliseconds since 1970, `ttl` seconds, binary values base64url.
+pub(super) fn to_row(partition: String, invitation: &Invitation, policy: &SendPolicy) -> Row {
     let (st, closed) = match invitation.status {
         Status::Pending => (keys::PENDING, None),
-        Status::Closed(closing, at) => (keys::closed(closing), Some(at.as_millis())),
+        Status::Closed(closing, at) => (keys::closed(closing), Some(at)),
     };
-    let item = InvitationItem {
-        pk: partition,
-        sk: keys::invitation(invitation.id),
-        by_state: keys::by_state(invitation),
-        by_email: keys::by_email(invitation.email.normalised(), invitation.id),
-        by_role: keys::by_role(&invitation.role, invitation.id),
-        email: invitation.email.typed().to_owned(),
-        role: invitation.role.to_string(),
-        st: st.to_owned(),
-        closed,
-        created: invitation.created.as_millis(),
-        modified: invitation.modified.as_millis(),
-        exp: invitation.expiry.as_millis(),
-        life: invitation.lifetime.as_secs(),
-        sent: invitation.last_sent.as_millis(),
-        nsa: invitation.next_send.as_millis(),
-        sends: invitation.sends,
-        kid: invitation.link.key_id.clone(),
-        tv: invitation.link.version,
-        nonce: URL_SAFE_NO_PAD.encode(invitation.link.nonce),
-        th: URL_SAFE_NO_PAD.encode(invitation.link.hash),
-        rev: invitation.revision,
-        ops: invitation.operations.iter().map(|operation| operation.0.clone()).collect(),
-        by: invitation.invited_by.clone(),
-        ttl: purge_after(invitation, policy).map(Timestamp::as_secs),
-    };
-    serde_dynamo::to_item(item).map_err(|error| StoreError::Defect { cause: error.to_string() })
+    let operations = invitation.operations.iter().map(|operation| operation.0.clone()).collect();
+    let always = [
+        (keys::PK, text(partition)),
+        (keys::SK, text(keys::invitation(invitation.id))),
+        (keys::index::BY_STATE, text(keys::by_state(invitation))),
+        (keys::index::BY_EMAIL, text(keys::by_email(invitation.email.normalised(), invitation.id))),
+        (keys::index::BY_ROLE, text(keys::by_role(&invitation.role, invitation.id))),
+        ("email", text(invitation.email.typed())),
+        ("role", text(invitation.role.as_str())),
+        // `pending`, or how it was closed.
+        ("st", text(st)),
+        ("created", time(invitation.created)),
+        ("modified", time(invitation.modified)),
+        ("exp", time(invitation.expiry)),
+        // Lifetime in seconds.
+        ("life", number(invitation.lifetime.as_secs())),
+        ("sent", time(invitation.last_sent)),
+        // Next send allowed.
+        ("nsa", time(invitation.next_send)),
+        ("sends", number(invitation.sends)),
+        // The link: the key that made its secret, the secret's version, nonce and SHA-256.
+        ("kid", text(invitation.link.key_id.as_str())),
+        ("tv", number(invitation.link.version)),
+        ("nonce", bytes(&invitation.link.nonce)),
+        ("th", bytes(&invitation.link.hash)),
+        ("rev", number(invitation.revision)),
+        ("ops", AttributeValue::Ss(operations)),
+        ("by", text(invitation.invited_by.as_str())),
+    ];
+    let purge = purge_after(invitation, policy);
+    let sometimes = [closed.map(|at| ("closed", time(at))), purge.map(|at| ("ttl", number(at.as_secs())))];
+    named(always.into_iter().chain(sometimes.into_iter().flatten())).collect()
 }
 
 /// The invitation of a row.
 pub(super) fn from_row(row: Row) -> Result<Invitation, StoreError> {
-    let key = sort_key(&row);
-    let item: InvitationItem = read(row)?;
-    let at = |field: &str| StoreError::Corrupt { key: key.clone(), problem: format!("{field} does not have the form it should") };
-    let time = |field: &str, millis: i64| Timestamp::from_millis(millis).ok_or_else(|| at(field));
-    let status = match (item.st.as_str(), item.closed) {
+    let mut row = Attributes::of(row);
+    let (st, closed) = (row.text("st")?, row.optional_time("closed")?);
+    let status = match (st.as_str(), closed) {
         (keys::PENDING, None) => Status::Pending,
-        (closed, Some(millis)) => {
-            let closing =
-                [Closing::Accepted, Closing::Declined, Closing::Revoked].into_iter().find(|closing| keys::closed(*closing) == closed);
-            Status::Closed(closing.ok_or_else(|| at("st"))?, time("closed", millis)?)
+        (closed, Some(at)) => {
+            let closings = [Closing::Accepted, Closing::Declined, Closing::Revoked];
+            let closing = closings.into_iter().find(|closing| keys::closed(*closing) == closed);
+            Status::Closed(closing.ok_or_else(|| row.corrupt("st"))?, at)
         }
-        (_, None) => return Err(at("st")),
+        (_, None) => return Err(row.corrupt("st")),
     };
     Ok(Invitation {
-        id: keys::parse_invitation(&item.sk).ok_or_else(|| at("sk"))?,
-        account: keys::parse_partition(&item.pk).ok_or_else(|| at("pk"))?,
-        email: parse(&item.email).ok_or_else(|| at("email"))?,
-        role: parse(&item.role).ok_or_else(|| at("role"))?,
+        id: row.read(keys::SK, keys::parse_invitation)?,
+        account: row.read(keys::PK, keys::parse_partition)?,
+        email: row.parsed("email")?,
+        role: row.parsed("role")?,
         status,
-        created: time("created", item.created)?,
-        modified: time("modified", item.modified)?,
-        expiry: time("exp", item.exp)?,
-        lifetime: Duration::from_secs(item.life),
-        last_sent: time("sent", item.sent)?,
-        next_send: time("nsa", item.nsa)?,
-        sends: item.sends,
-        link: Link {
-            key_id: item.kid,
-            version: item.tv,
-            nonce: bytes(&item.nonce).ok_or_else(|| at("nonce"))?,
-            hash: bytes(&item.th).ok_or_else(|| at("th"))?,
-        },
-        revision: item.rev,
-        operations: item.ops.into_iter().map(OperationId).collect(),
-        invited_by: item.by,
+        created: row.time("created")?,
+        modified: row.time("modified")?,
+        expiry: row.time("exp")?,
+        lifetime: Duration::from_secs(row.number("life")?),
+        last_sent: row.time("sent")?,
+        next_send: row.time("nsa")?,
+        sends: row.number("sends")?,
+        link: Link { key_id: row.text("kid")?, version: row.number("tv")?, nonce: row.bytes("nonce")?, hash: row.bytes("th")? },
+        revision: row.number("rev")?,
+        operations: row.texts("ops")?.into_iter().map(OperationId).collect(),
+        invited_by: row.text("by")?,
     })
-}
-
-/// Any row, as the struct of its attributes.
-pub(super) fn read<T: DeserializeOwned>(row: Row) -> Result<T, StoreError> {
-    let key = sort_key(&row);
-    let deserializer = serde_dynamo::Deserializer::from_attribute_value(AttributeValue::M(row).into());
-    serde_path_to_error::deserialize(deserializer)
-        .map_err(|error| StoreError::Corrupt { key, problem: format!("{}: {}", error.path(), error.inner()) })
-}
-
-/// The bytes that an attribute holds as base64url.
-pub(super) fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
-    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
-}
-
-fn parse<T: FromStr>(text: &str) -> Option<T> {
-    text.parse().ok()
-}
-
-/// The row's sort key as it may be logged: a lock's key contains an address.
-fn sort_key(row: &Row) -> String {
-    match row.get(keys::SK).and_then(|value| value.as_s().ok()) {
-        Some(sk) if sk.starts_with("P#") => "P#…".to_owned(),
-        Some(sk) => sk.clone(),
-        None => "without a sort key".to_owned(),
-    }
 }

@@ -3,15 +3,9 @@
 //! It is a fence, not only a uniqueness constraint: an invitation that has lost its lock has expired, whatever its own row
 //! and the clocks say.
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
-
 use super::{
-    Store, StoreError,
-    idempotency::number,
-    item::Row,
-    keys,
+    Store, StoreError, keys,
+    row::{Row, named, number, text, time},
     transaction::{Condition, Part, Transaction},
 };
 use crate::domain::{Invitation, InvitationId, Principal, Rejected, Timestamp};
@@ -19,20 +13,16 @@ use crate::domain::{Invitation, InvitationId, Principal, Rejected, Timestamp};
 impl Store {
     /// Takes the lock, or keeps it until the invitation's new expiry. Refused while another open invitation holds it.
     pub(super) fn take_lock(&self, transaction: &mut Transaction, who: &Principal, invitation: &Invitation, now: Timestamp) {
-        let id = AttributeValue::S(invitation.id.to_string());
+        let id = text(invitation.id.to_string());
         let mut row: Row = keys::key(who, keys::lock(invitation.email.normalised()));
-        row.extend(HashMap::from([
-            ("inv".to_owned(), id.clone()),
-            ("exp".to_owned(), number(invitation.expiry)),
-            ("ttl".to_owned(), AttributeValue::N(invitation.expiry.as_secs().to_string())),
-        ]));
-        let free = Condition::new("attribute_not_exists(#pk) OR #inv = :inv OR #exp <= :now", [(":inv", id), (":now", number(now))]);
+        row.extend(named([("inv", id.clone()), ("exp", time(invitation.expiry)), ("ttl", number(invitation.expiry.as_secs()))]));
+        let free = Condition::new("attribute_not_exists(#pk) OR #inv = :inv OR #exp <= :now", [(":inv", id), (":now", time(now))]);
         transaction.put(self, Part::Lock, row, free);
     }
 
     /// Gives the lock up. Refused when the invitation does not hold it.
     pub(super) fn release_lock(&self, transaction: &mut Transaction, who: &Principal, invitation: &Invitation) {
-        let id = AttributeValue::S(invitation.id.to_string());
+        let id = text(invitation.id.to_string());
         let mine = Condition::new("#inv = :inv", [(":inv", id)]);
         transaction.delete(self, Part::Lock, keys::key(who, keys::lock(invitation.email.normalised())), mine);
     }

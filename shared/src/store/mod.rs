@@ -9,12 +9,13 @@ mod client;
 mod create;
 mod error;
 mod idempotency;
-pub mod item;
+mod item;
 pub mod keys;
 mod lock;
 mod modify;
 mod quota;
 mod read;
+mod row;
 mod transaction;
 mod trust;
 

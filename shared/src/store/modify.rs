@@ -7,13 +7,10 @@
 //! The condition names the revision, and every change of what a decision depends on makes a new revision. So the decision
 //! holds when the transaction commits; when the condition fails, the row that refused is decided upon again.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-
 use super::{
-    Failure, Keep, Outcome, Store, StoreError,
-    item::{self, Row},
-    keys,
+    Failure, Keep, Outcome, Store, StoreError, item, keys,
     lock::already_invited,
+    row::{Row, number},
     transaction::{Attempts, Condition, Part, Sent, Transaction},
 };
 use crate::domain::{
@@ -145,9 +142,9 @@ impl Modification<'_> {
         }
         let mut transaction = Transaction::default();
         if let Some(keep) = self.keep {
-            self.store.keep(&mut transaction, self.who, keep, done, now)?;
+            self.store.keep(&mut transaction, self.who, keep, done, now);
         }
-        let unchanged = Condition::new("#rev = :rev", [(":rev", AttributeValue::N(before.revision.to_string()))]);
+        let unchanged = Condition::new("#rev = :rev", [(":rev", number(before.revision))]);
         let changed = |after| item::to_row(keys::partition(self.who), after, self.policy);
         match change {
             Change::Nothing => {
@@ -155,13 +152,13 @@ impl Modification<'_> {
                 transaction.check(self.store, Part::Invitation, key, unchanged);
             }
             Change::Revoked(after) => {
-                transaction.change(self.store, Part::Invitation, row, changed(after)?, unchanged);
+                transaction.change(self.store, Part::Invitation, row, changed(after), unchanged);
                 if holds_lock {
                     self.store.release_lock(&mut transaction, self.who, after);
                 }
             }
             Change::Sent(after) => {
-                transaction.change(self.store, Part::Invitation, row, changed(after)?, unchanged);
+                transaction.change(self.store, Part::Invitation, row, changed(after), unchanged);
                 self.store.take_lock(&mut transaction, self.who, after, now);
                 self.store.charge(&mut transaction, self.who, now, self.policy);
             }

@@ -1,9 +1,8 @@
 //! How much an account may send in a window. Counted in the transaction of the sending, so that what fails costs nothing.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-
 use super::{
     Store, StoreError, keys,
+    row::number,
     transaction::{Condition, Part, Transaction},
 };
 use crate::domain::{
@@ -18,11 +17,7 @@ impl Store {
         let purge = window.plus(policy.quota_window).as_secs();
         let room = Condition::new(
             "attribute_not_exists(#n) OR #n < :limit",
-            [
-                (":limit", AttributeValue::N(policy.quota.to_string())),
-                (":one", AttributeValue::N("1".to_owned())),
-                (":ttl", AttributeValue::N(purge.to_string())),
-            ],
+            [(":limit", number(policy.quota)), (":one", number(1)), (":ttl", number(purge))],
         );
         transaction.update(self, Part::Quota, keys::key(who, keys::quota(window)), "ADD #n :one SET #ttl = :ttl", room);
     }

@@ -1,12 +1,11 @@
 //! Reading: one invitation, or a page of them. Always strongly consistent.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-
 use super::{
     Store, StoreError,
     error::failed,
-    item::{self, Row},
+    item,
     keys::{self, Key},
+    row::{Row, text},
 };
 use crate::domain::{
     Invitation, InvitationId, Principal, Timestamp,
@@ -93,9 +92,9 @@ impl Store {
             .key_condition_expression("#pk = :pk AND #at BETWEEN :from AND :to")
             .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_names("#at", bounds.attribute)
-            .expression_attribute_values(":pk", AttributeValue::S(keys::partition(who)))
-            .expression_attribute_values(":from", AttributeValue::S(bounds.from))
-            .expression_attribute_values(":to", AttributeValue::S(bounds.to))
+            .expression_attribute_values(":pk", text(keys::partition(who)))
+            .expression_attribute_values(":from", text(bounds.from))
+            .expression_attribute_values(":to", text(bounds.to))
             .set_exclusive_start_key(start)
             .scan_index_forward(bounds.ascending)
             .consistent_read(true)

@@ -17,8 +17,9 @@ use tokio::time::Instant;
 use super::{
     Store, StoreError,
     error::{Verdict, describe, verdict},
-    item::{self, Row},
+    item,
     keys::{self, Key},
+    row::Row,
 };
 use crate::domain::text::{random_base62, random_bytes};
 

@@ -1,0 +1,123 @@
+//! Rows: attributes by name, put together and taken apart.
+//!
+//! A row that cannot be read is an error that names it and the attribute, never a row that is skipped.
+
+use std::{collections::HashMap, fmt::Display, str::FromStr};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use super::{StoreError, keys};
+use crate::domain::Timestamp;
+
+/// Attribute names and values.
+pub(super) type Row = HashMap<String, AttributeValue>;
+
+/// A string attribute.
+pub(super) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// A number attribute.
+pub(super) fn number(value: impl Display) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// A point in time as an attribute: milliseconds since 1970.
+pub(super) fn time(value: Timestamp) -> AttributeValue {
+    number(value.as_millis())
+}
+
+/// Bytes as an attribute: base64url.
+pub(super) fn bytes(value: &[u8]) -> AttributeValue {
+    AttributeValue::S(URL_SAFE_NO_PAD.encode(value))
+}
+
+/// A yes or no as an attribute.
+pub(super) fn flag(value: bool) -> AttributeValue {
+    AttributeValue::Bool(value)
+}
+
+/// Attributes with their names, for a row.
+pub(super) fn named(
+    attributes: impl IntoIterator<Item = (&'static str, AttributeValue)>,
+) -> impl Iterator<Item = (String, AttributeValue)> {
+    attributes.into_iter().map(|(name, value)| (name.to_owned(), value))
+}
+
+/// Takes a row apart.
+pub(super) struct Attributes {
+    row: Row,
+    key: String,
+}
+
+impl Attributes {
+    pub(super) fn of(row: Row) -> Self {
+        Self { key: sort_key(&row), row }
+    }
+
+    /// What is wrong with the row when `attribute` is.
+    pub(super) fn corrupt(&self, attribute: &str) -> StoreError {
+        StoreError::Corrupt { key: self.key.clone(), problem: format!("{attribute} is missing or does not have the form it should") }
+    }
+
+    pub(super) fn text(&mut self, attribute: &str) -> Result<String, StoreError> {
+        match self.row.remove(attribute) {
+            Some(AttributeValue::S(text)) => Ok(text),
+            _ => Err(self.corrupt(attribute)),
+        }
+    }
+
+    pub(super) fn optional_text(&mut self, attribute: &str) -> Result<Option<String>, StoreError> {
+        if self.row.contains_key(attribute) { self.text(attribute).map(Some) } else { Ok(None) }
+    }
+
+    /// A string that stands for something, as `parse` reads it.
+    pub(super) fn read<T>(&mut self, attribute: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
+        let text = self.text(attribute)?;
+        parse(&text).ok_or_else(|| self.corrupt(attribute))
+    }
+
+    pub(super) fn parsed<T: FromStr>(&mut self, attribute: &str) -> Result<T, StoreError> {
+        self.read(attribute, |text| text.parse().ok())
+    }
+
+    pub(super) fn bytes<const N: usize>(&mut self, attribute: &str) -> Result<[u8; N], StoreError> {
+        self.read(attribute, |text| URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok())
+    }
+
+    pub(super) fn number<T: FromStr>(&mut self, attribute: &str) -> Result<T, StoreError> {
+        let number = self.row.get(attribute).and_then(|value| value.as_n().ok()?.parse().ok());
+        number.ok_or_else(|| self.corrupt(attribute))
+    }
+
+    pub(super) fn time(&mut self, attribute: &str) -> Result<Timestamp, StoreError> {
+        let millis = self.number(attribute)?;
+        Timestamp::from_millis(millis).ok_or_else(|| self.corrupt(attribute))
+    }
+
+    pub(super) fn optional_time(&mut self, attribute: &str) -> Result<Option<Timestamp>, StoreError> {
+        if self.row.contains_key(attribute) { self.time(attribute).map(Some) } else { Ok(None) }
+    }
+
+    pub(super) fn flag(&mut self, attribute: &str) -> Result<bool, StoreError> {
+        self.row.get(attribute).and_then(|value| value.as_bool().ok().copied()).ok_or_else(|| self.corrupt(attribute))
+    }
+
+    /// A set of strings.
+    pub(super) fn texts(&mut self, attribute: &str) -> Result<Vec<String>, StoreError> {
+        match self.row.remove(attribute) {
+            Some(AttributeValue::Ss(texts)) => Ok(texts),
+            _ => Err(self.corrupt(attribute)),
+        }
+    }
+}
+
+/// The row's sort key as it may be logged: a lock's key contains an address.
+fn sort_key(row: &Row) -> String {
+    match row.get(keys::SK).and_then(|value| value.as_s().ok()) {
+        Some(sk) if sk.starts_with("P#") => "P#…".to_owned(),
+        Some(sk) => sk.clone(),
+        None => "without a sort key".to_owned(),
+    }
+}
