@@ -71,8 +71,8 @@ impl Config {
             table: env.required("TABLE_NAME"),
             connection: Connection {
                 endpoint: env.get("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| env.get("AWS_ENDPOINT_URL")),
-                fips: env.parsed("AWS_USE_FIPS_ENDPOINT", "false"),
-                dual_stack: env.parsed("AWS_USE_DUALSTACK_ENDPOINT", "false"),
+                fips: env.flag("AWS_USE_FIPS_ENDPOINT"),
+                dual_stack: env.flag("AWS_USE_DUALSTACK_ENDPOINT"),
                 trust: env.parsed("TRUST_STORE", "amazon"),
                 region: region.clone(),
             },
@@ -160,6 +160,11 @@ impl<'a> Env<'a> {
 
     fn seconds(&mut self, name: &str, default: u64, least: u64, most: u64) -> Duration {
         Duration::from_secs(self.number(name, default, least, most))
+    }
+
+    fn flag(&mut self, name: &str) -> bool {
+        let text = self.text(name, "false").to_ascii_lowercase();
+        self.parse(name, text).unwrap_or_default()
     }
 
     fn parsed<T: FromStr<Err: fmt::Display> + Default>(&mut self, name: &str, default: &str) -> T {

@@ -74,7 +74,7 @@ async fn no_address_key_token_or_idempotency_key_reaches_the_log() {
     }
     // What is to be found there instead: one line for a request, and the cause of what is a 5xx.
     assert!(
-        logged.contains("status=201") && logged.contains("request_id=request-1") && logged.contains(&format!("account=\"{ACCOUNT}\"")),
+        logged.contains("status=201") && logged.contains("request_id=\"request-1\"") && logged.contains(&format!("account=\"{ACCOUNT}\"")),
         "{logged}"
     );
     assert!(logged.contains("code=\"already-invited\"") && logged.contains("ValidationException"), "{logged}");

@@ -1,5 +1,6 @@
 //! The API under concurrency and faults.
 
+mod cold_start;
 mod common;
 mod corrupt_rows;
 mod defects;

@@ -70,7 +70,6 @@ impl State {
             ("AWS_ACCESS_KEY_ID", key.into()),
             ("AWS_SECRET_ACCESS_KEY", secret.into()),
             ("AWS_REGION", REGION.into()),
-            ("AWS_EC2_METADATA_DISABLED", "true".into()),
             ("AWS_LAMBDA_LOG_FORMAT", own("AWS_LAMBDA_LOG_FORMAT", "JSON")),
             ("AWS_LAMBDA_LOG_LEVEL", own("AWS_LAMBDA_LOG_LEVEL", "INFO")),
             ("TABLE_NAME", TABLE_NAME.into()),
@@ -78,9 +77,8 @@ impl State {
         if env::var_os("LINK_KEYS").is_none() {
             lines.insert("LINK_KEYS", self.link_key()?);
         }
-        // The functions would take the level of `cargo lambda watch`, which is told by this variable, too.
-        lines.insert("RUST_LOG", lines["AWS_LAMBDA_LOG_LEVEL"].clone());
-        check_configuration(&|name| lines.get(name).cloned().or_else(|| env::var(name).ok()))?;
+        let inherited = |name: &str| env::var(name).ok().filter(|_| !name.starts_with("AWS_"));
+        check_configuration(&|name| lines.get(name).cloned().or_else(|| inherited(name)))?;
         let text: String = lines.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect();
         self.write("functions.env", &text)
     }

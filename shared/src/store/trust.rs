@@ -12,7 +12,7 @@ use rustls::{
 };
 
 /// The roots of Amazon Trust Services: Amazon Root CA 1 to 4, and Starfield Services Root Certificate Authority - G2.
-const AMAZON: &str = include_str!("trust/amazon.pem");
+const AMAZON: &str = include_str!("amazon.pem");
 
 /// The authorities that are trusted: `amazon`, `native` or a PEM file's path; or several, separated by commas.
 ///

@@ -176,3 +176,22 @@ fn the_parts_of_a_urn_have_no_character_that_could_end_them() {
         assert_eq!(error.0.len(), 2, "{error}");
     }
 }
+
+#[test]
+fn the_way_to_the_table_is_what_every_aws_sdk_would_take() {
+    let connection = |variables: &[(&str, &str)]| config(&[&[("TABLE_NAME", "table")], variables].concat()).map(|config| config.connection);
+    let plain = connection(&[]).expect("well-formed");
+    assert_eq!((plain.region.as_str(), plain.endpoint, plain.fips, plain.dual_stack), ("us-east-1", None, false, false));
+    let special = connection(&[
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ENDPOINT_URL", "http://everything"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", "http://table"),
+        ("AWS_USE_FIPS_ENDPOINT", "True"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "true"),
+    ]);
+    let special = special.expect("well-formed");
+    assert_eq!((special.region.as_str(), special.endpoint.as_deref()), ("eu-west-1", Some("http://table")));
+    assert!(special.fips && special.dual_stack);
+    assert_eq!(connection(&[("AWS_ENDPOINT_URL", "http://all")]).expect("well-formed").endpoint.as_deref(), Some("http://all"));
+    assert!(connection(&[("AWS_USE_FIPS_ENDPOINT", "perhaps")]).expect_err("no yes or no").0[0].starts_with("AWS_USE_FIPS_ENDPOINT: "));
+}

@@ -16,3 +16,4 @@ mod link;
 mod roles;
 mod support;
 mod time;
+mod trust;

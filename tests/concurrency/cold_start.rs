@@ -1,0 +1,34 @@
+//! A cold start opens the connection, and nothing that goes wrong with it is anybody's concern.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use support::{
+    Call, TestApp,
+    faults::Fault::{self, Error, Garbled, Refused, ReplyLost, Silence},
+};
+
+#[tokio::test]
+async fn a_cold_start_reads_one_row_that_does_not_exist() {
+    let app = TestApp::start().await;
+    let _ = app.faults.take_requests();
+    app.state().store.open().await;
+    let key = json!({ "pk": { "S": "KEYS#" }, "sk": { "S": "nothing" } });
+    assert_eq!(app.faults.take_requests(), [("GetItem".to_owned(), json!({ "TableName": app.table, "Key": key }))]);
+}
+
+#[tokio::test]
+async fn a_cold_start_waits_a_second_at_most_and_what_comes_of_it_does_not_matter() {
+    let app = TestApp::start().await;
+    let id = app.invite("ann@example.com").await["id"].as_str().expect("an id").to_owned();
+    let faults: [Fault; 6] =
+        [Silence, Refused, ReplyLost, Garbled, Error(400, "ResourceNotFoundException"), Error(500, "InternalServerError")];
+    for fault in faults {
+        app.faults.always(fault.clone());
+        let started = Instant::now();
+        app.state().store.open().await;
+        assert!(started.elapsed() < Duration::from_millis(1500), "{fault:?}: {:?}", started.elapsed());
+        app.faults.clear();
+        app.send(Call::get(&format!("/invitations/{id}")).key(&app.full)).await.expect(200);
+    }
+}
