@@ -1,0 +1,18 @@
+//! The least that a Rust function on HTTP can do: an event comes in, a text goes out. cargo-lambda's template, as it is.
+
+use lambda_http::{run, service_fn, tracing, Body, Error, Request, RequestExt, Response};
+
+async fn function_handler(event: Request) -> Result<Response<Body>, Error> {
+    let who = event.query_string_parameters_ref().and_then(|params| params.first("name")).unwrap_or("world");
+    let message = format!("Hello {who}, this is an AWS Lambda HTTP request");
+
+    let resp = Response::builder().status(200).header("content-type", "text/html").body(message.into()).map_err(Box::new)?;
+    Ok(resp)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+
+    run(service_fn(function_handler)).await
+}

@@ -1,0 +1,17 @@
+//! The function of `functions::describe_invitation` over a client and a runtime as the SDK's getting-started page makes them.
+
+use aws_config::BehaviorVersion;
+use aws_sdk_dynamodb::Client;
+use functions::{app::App, describe_invitation, edge};
+use shared::{
+    config::Config,
+    store::{Store, system_clock},
+};
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_http::Error> {
+    let config = Config::read(&|name| std::env::var(name).ok())?;
+    let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let store = Store::new(Client::new(&aws), config.table.clone(), system_clock());
+    edge::run(describe_invitation::ROUTE, Ok(App::new(store, config)), describe_invitation::handle).await
+}
