@@ -55,7 +55,7 @@ fn run() -> Result<Vec<String>, Problem> {
         json::write(&results, file)?;
     }
     if let Some(file) = &settings.chart {
-        std::fs::write(file, chart::svg(&results)).map_err(|error| problem!("{}: {error}", file.display()))?;
+        std::fs::write(file, chart::svg(&results)?).map_err(|error| problem!("{}: {error}", file.display()))?;
     }
     Ok(table::broken(&results.verdicts))
 }
