@@ -61,7 +61,7 @@ pub fn svg(results: &Results) -> Result<String, Problem> {
     }
     let title = if results.throttled { "First answer of a new sandbox with 128 MB" } else { "First answer of a new sandbox" };
     let subtitle = "milliseconds after init, logarithmic scale; shorter is better";
-    let main = Panel { left: 0.0, top: 4.0, width: WIDTH, labels: 200.0, title, subtitle, unit: " ms", logarithmic: true, bars: firsts };
+    let main = Panel { left: 0.0, top: 4.0, width: WIDTH, labels: 228.0, title, subtitle, unit: " ms", logarithmic: true, bars: firsts };
 
     let small = |left: f64, title, subtitle, unit, value: &dyn Fn(&Measured) -> Option<f64>| {
         let comparable = results.subjects.iter().filter(|it| it.kind == Kind::Peer || it.id == "describe");
