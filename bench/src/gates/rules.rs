@@ -6,8 +6,9 @@ use crate::baseline::Baseline;
 use crate::counter::Counter;
 use crate::results::Measured;
 
-/// How much more than the baseline a count of instructions may be. Hashes have random seeds and keys random lengths, so runs
-/// of one program differ by up to half a percent; the rest is room for another patch version of the C library.
+/// How much more than the baseline a count of instructions may be. Hashes have random seeds and timers fire when they do, so
+/// that runs of one program differ: five of them by at most 0.5 % when this was written. The rest is room for another patch
+/// version of the C library.
 const MARGIN: f64 = 1.03;
 
 /// One rule.
