@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bench::Problem;
 use bench::counter::Counter;
 use bench::dynamodb::{Capacity, Counts};
 use bench::results::{Database, Instructions};
 use bench::statistics::{Spread, percentile};
+use bench::{Problem, problem};
 
 use crate::operation::Operation;
 use crate::stage::Stage;
@@ -63,7 +63,7 @@ pub(crate) async fn instructions(stage: &Stage, subject: &Subject, counter: Coun
     for _ in 0..runs {
         firsts.push(total(stage, subject, counter, 1).await?);
     }
-    let first = Spread::of(firsts).map(|spread| spread.median).unwrap_or_default();
+    let first = Spread::of(firsts).ok_or_else(|| problem!("{}: nothing was counted", subject.id))?.median;
     let all = total(stage, subject, counter, 1 + requests).await?;
     Ok(Instructions { first, warm: (all - first) / f64::from(requests), requests })
 }
