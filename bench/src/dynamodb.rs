@@ -83,3 +83,6 @@ impl DynamoDb {
         self.front.reset_counts();
     }
 }
+
+#[cfg(test)]
+mod tests;

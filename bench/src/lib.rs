@@ -1,13 +1,22 @@
 //! What `make bench` and `make bench-scale` stand on.
 //!
 //! A [`sandbox`] runs one function as Lambda would: one process, its environment, one event after the other from a
-//! [`runtime_api`]. The function's table is a [`world`] in a [`dynamodb`] that counts what it is asked.
+//! [`runtime_api`]. The function's table is a [`world`] in a [`dynamodb`] that counts what it is asked. A [`counter`] tells
+//! its instructions. What was measured becomes [`results`], which [`gates`] judge and a [`report`] shows.
 
+pub mod baseline;
+pub mod counter;
 pub mod dynamodb;
+pub mod gates;
+pub mod machine;
+pub mod package;
 pub mod problem;
+pub mod report;
+pub mod results;
 pub mod runtime_api;
 pub mod sandbox;
 mod server;
+pub mod statistics;
 pub mod world;
 
 pub use problem::Problem;

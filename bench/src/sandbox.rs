@@ -49,6 +49,9 @@ pub struct Sandbox {
     child: Child,
     pid: Pid,
     init: Duration,
+    patience: Duration,
+    /// How long it may take to end: an instrument has much to write then.
+    grace: Duration,
     printed: Arc<Mutex<Vec<u8>>>,
     cgroup: Option<Cgroup>,
 }
@@ -76,7 +79,8 @@ impl Sandbox {
         let started = Instant::now();
         let child = core::spawn_on(launch.core, &mut command).map_err(|error| problem!("{program} does not start: {error}"))?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).ok_or_else(|| problem!("{program} ended at once"))?;
-        let mut sandbox = Self { api, child, pid, init: Duration::ZERO, printed: Arc::default(), cgroup: None };
+        let (patience, grace) = (launch.patience, if launch.instrument.is_empty() { GRACE } else { launch.patience });
+        let mut sandbox = Self { api, child, pid, init: Duration::ZERO, patience, grace, printed: Arc::default(), cgroup: None };
         sandbox.drain();
         let ready = unless_it_dies(&mut sandbox.child, sandbox.api.ready(launch.patience)).await;
         let ready = ready.map_err(|problem| sandbox.with_output(problem))?;
@@ -104,7 +108,7 @@ impl Sandbox {
     /// # Errors
     /// When it does not.
     pub async fn idle(&mut self) -> Result<(), Problem> {
-        let ready = unless_it_dies(&mut self.child, self.api.ready(GRACE)).await;
+        let ready = unless_it_dies(&mut self.child, self.api.ready(self.patience)).await;
         ready.map(drop).map_err(|problem| self.with_output(problem))
     }
 
@@ -137,7 +141,7 @@ impl Sandbox {
     pub async fn stop(mut self) -> Result<(), Problem> {
         // One that has ended already is what we want.
         let _ = kill_process(self.subject(), Signal::TERM);
-        if timeout(GRACE, self.child.wait()).await.is_err() {
+        if timeout(self.grace, self.child.wait()).await.is_err() {
             self.child.kill().await.map_err(|error| problem!("a process does not end: {error}"))?;
         }
         Ok(())
@@ -205,3 +209,6 @@ async fn keep_tail(mut pipe: impl AsyncRead + Unpin, tail: Arc<Mutex<Vec<u8>>>) 
         tail.drain(..excess);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! `make bench`: what the functions cost, beside what a user would pick instead, and whether that is within the gates.
+
+mod measure;
+mod operation;
+mod settings;
+mod stage;
+mod subject;
+
+use std::process::ExitCode;
+
+use bench::baseline::Baseline;
+use bench::counter::Counter;
+use bench::machine::Machine;
+use bench::package::zip_size;
+use bench::report::{chart, json, table};
+use bench::results::{Measured, Results, Times};
+use bench::sandbox::Core;
+use bench::statistics::Spread;
+use bench::{Problem, gates, problem};
+
+use measure::Round;
+use settings::Settings;
+use stage::Stage;
+use subject::Subject;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(broken) if broken.is_empty() => ExitCode::SUCCESS,
+        Ok(broken) => {
+            eprintln!("\nBroken gates:\n{}", broken.join("\n"));
+            ExitCode::FAILURE
+        }
+        Err(problem) => {
+            eprintln!("make bench: {problem}.");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Measures, judges and reports. What comes back are the broken gates.
+fn run() -> Result<Vec<String>, Problem> {
+    let settings = Settings::parse(std::env::args().skip(1))?;
+    let mut results = match &settings.from {
+        Some(file) => json::read(file)?,
+        None => measured(&settings)?,
+    };
+    let mut baseline = if settings.baseline.exists() { Baseline::read(&settings.baseline)? } else { Baseline::default() };
+    if settings.update_baseline {
+        baseline.update(&results);
+        baseline.write(&settings.baseline)?;
+    }
+    results.verdicts = gates::judge(&results, &baseline);
+    println!("{}", table::text(&results));
+    if let Some(file) = &settings.json {
+        json::write(&results, file)?;
+    }
+    if let Some(file) = &settings.chart {
+        std::fs::write(file, chart::svg(&results)?).map_err(|error| problem!("{}: {error}", file.display()))?;
+    }
+    Ok(table::broken(&results.verdicts))
+}
+
+fn measured(settings: &Settings) -> Result<Results, Problem> {
+    let machine = Machine::this(Counter::detect()?);
+    // Before the first thread is started, so that none is where the functions run.
+    let core = Core::reserve();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| problem!("no runtime: {error}"))?.block_on(measure_all(settings, machine, core))
+}
+
+async fn measure_all(settings: &Settings, machine: Machine, core: Option<Core>) -> Result<Results, Problem> {
+    let subjects = subject::all(settings)?;
+    let stage = Stage::set(core).await?;
+
+    // Once for nothing, so that every program is in the page cache.
+    for subject in &subjects {
+        measure::timed(&stage, subject, 1).await?;
+    }
+    let mut rounds = vec![Vec::new(); subjects.len()];
+    let mut firsts = vec![Vec::new(); subjects.len()];
+    for round in 1..=settings.rounds {
+        eprintln!("Round {round} of {}.", settings.rounds);
+        for (index, subject) in subjects.iter().enumerate() {
+            rounds[index].push(measure::timed(&stage, subject, settings.requests).await?);
+            if !settings.quick {
+                firsts[index].extend(measure::throttled(&stage, subject).await?.map(|took| took.as_secs_f64() * 1e3));
+            }
+        }
+    }
+    let mut all = Vec::new();
+    for (index, subject) in subjects.iter().enumerate() {
+        eprintln!("Instructions of {}, by {}.", subject.id, machine.counter.name());
+        all.push(Measured {
+            id: subject.id.clone(),
+            name: subject.name.clone(),
+            kind: subject.kind,
+            versions: subject.versions.clone(),
+            times: if settings.quick { None } else { times(&rounds[index], &firsts[index]) },
+            peak_memory: Spread::of(rounds[index].iter().map(|round| round.memory)),
+            instructions: Some(measure::instructions(&stage, subject, machine.counter).await?),
+            database: measure::database(&stage, subject).await?,
+            binary: subject.binary.as_ref().and_then(|binary| Some(binary.metadata().ok()?.len())),
+            zip: zip(subject)?,
+        });
+    }
+    let throttled = firsts.iter().any(|firsts| !firsts.is_empty());
+    Ok(Results { machine, rounds: settings.rounds, requests: settings.requests, throttled, subjects: all, verdicts: Vec::new() })
+}
+
+fn times(rounds: &[Round], firsts: &[f64]) -> Option<Times> {
+    let of = |figure: fn(&Round) -> f64| Spread::of(rounds.iter().map(figure));
+    Some(Times {
+        init_ms: of(|round| round.init_ms)?,
+        first_ms: of(|round| round.first_ms)?,
+        first_at_128_mb_ms: Spread::of(firsts.iter().copied()),
+        warm_p50_us: of(|round| round.p50_us)?,
+        warm_p99_us: of(|round| round.p99_us)?,
+        warm_cpu_us: of(|round| round.cpu_us)?,
+    })
+}
+
+fn zip(subject: &Subject) -> Result<Option<u64>, Problem> {
+    if subject.package.is_empty() { Ok(None) } else { zip_size(&subject.directory, &subject.package).map(Some) }
+}

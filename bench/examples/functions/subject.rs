@@ -1,0 +1,118 @@
+//! What is measured: this project's operations and their peers.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bench::results::{FLOOR, Kind};
+use bench::{Problem, problem};
+use serde::Deserialize;
+
+use crate::operation::Operation;
+use crate::settings::Settings;
+
+/// The peers, in the order of the report.
+const PEERS: [&str; 4] = [FLOOR, "rust-defaults", "node", "python"];
+
+/// One program with one thing to do.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) operation: Operation,
+    pub(crate) versions: BTreeMap<String, String>,
+    pub(crate) command: Vec<String>,
+    pub(crate) directory: PathBuf,
+    /// May hold `{ca}` and `{ca+system}`.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// None when an interpreter runs it.
+    pub(crate) binary: Option<PathBuf>,
+    /// The files of its deployment package. Empty when that cannot be compared.
+    pub(crate) package: Vec<String>,
+}
+
+/// All subjects that the settings ask for.
+pub(crate) fn all(settings: &Settings) -> Result<Vec<Subject>, Problem> {
+    let mut subjects = Vec::new();
+    let mut peers = PEERS.iter().filter(|id| !settings.quick || **id == FLOOR);
+    // The floor first, then this project, then the others.
+    subjects.extend(peers.next().and_then(|id| peer(id, settings).transpose()).transpose()?);
+    for operation in Operation::OWN {
+        subjects.push(own(operation, settings)?);
+    }
+    for id in peers {
+        subjects.extend(peer(id, settings)?);
+    }
+    Ok(subjects)
+}
+
+fn own(operation: Operation, settings: &Settings) -> Result<Subject, Problem> {
+    let function = operation.function();
+    let directory = absolute(&settings.functions.join(function))?;
+    let binary = directory.join("bootstrap");
+    // The trust store of the functions is compiled in; a test's authority is added by its file.
+    let environment = [("TRUST_STORE", "amazon,{ca}"), ("SSL_CERT_FILE", "{ca}")].into_iter().chain(bench::world::send_settings());
+    Ok(Subject {
+        id: operation.id().to_owned(),
+        name: format!("{} ({function})", operation.id()),
+        kind: if operation == Operation::ApiKeys { Kind::Direct } else { Kind::Http },
+        operation,
+        versions: BTreeMap::new(),
+        command: vec![binary.display().to_string()],
+        directory,
+        environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        binary: Some(binary),
+        package: vec!["bootstrap".to_owned()],
+    })
+}
+
+/// A peer's own description, `peer.json`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Peer {
+    name: String,
+    command: Vec<String>,
+    #[serde(alias = "version")]
+    versions: BTreeMap<String, String>,
+    package: Vec<String>,
+    binary: Option<String>,
+    environment: BTreeMap<String, String>,
+}
+
+fn peer(id: &str, settings: &Settings) -> Result<Option<Subject>, Problem> {
+    let directory = settings.peers.join(id);
+    let file = directory.join("peer.json");
+    if !file.exists() && settings.without_peers {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(&file).map_err(|error| problem!("the peer {id} is not built: {}: {error}", file.display()))?;
+    let peer: Peer = serde_json::from_str(&text).map_err(|error| problem!("{}: {error}", file.display()))?;
+    let directory = absolute(&directory)?;
+    let place = |text: &str| text.replace("{dir}", &directory.display().to_string());
+    let mut command: Vec<String> = peer.command.iter().map(|word| place(word)).collect();
+    if let Some(program) = command.first_mut().filter(|program| program.starts_with("./")) {
+        *program = directory.join(&program[2..]).display().to_string();
+    }
+    let mut environment: BTreeMap<String, String> = peer.environment.iter().map(|(name, value)| (name.clone(), place(value))).collect();
+    if peer.binary.is_none() {
+        let inherited = ["PATH", "HOME"].into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
+        environment.extend(inherited);
+    }
+    Ok(Some(Subject {
+        id: id.to_owned(),
+        name: peer.name,
+        kind: Kind::Peer,
+        operation: if id == FLOOR { Operation::Hello } else { Operation::Describe },
+        versions: peer.versions,
+        command,
+        environment,
+        binary: peer.binary.map(|binary| directory.join(binary)),
+        package: peer.package,
+        directory,
+    }))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Problem> {
+    path.canonicalize().map_err(|error| problem!("{}: {error}", path.display()))
+}

@@ -1,0 +1,61 @@
+//! What earlier runs measured and later ones are held to: `bench/baseline.json`, which is committed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::counter::Counter;
+use crate::dynamodb::Capacity;
+use crate::results::{Kind, Results};
+use crate::{Problem, problem};
+
+/// The committed figures of this project's operations, by their ids.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Capacity per warm event. It does not depend on the machine.
+    pub capacity: BTreeMap<String, Capacity>,
+    /// Instructions, by what counted them.
+    pub instructions: BTreeMap<Counter, BTreeMap<String, Instructions>>,
+}
+
+/// Instructions of one operation.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Instructions {
+    /// From the start of the process to the first response.
+    pub first: f64,
+    /// Per warm request.
+    pub warm: f64,
+}
+
+impl Baseline {
+    /// The one in `file`.
+    ///
+    /// # Errors
+    /// When it is not there or not of this form.
+    pub fn read(file: &Path) -> Result<Self, Problem> {
+        let text = fs::read_to_string(file).map_err(|error| problem!("{}: {error}", file.display()))?;
+        serde_json::from_str(&text).map_err(|error| problem!("{}: {error}", file.display()))
+    }
+
+    /// Takes over what a run measured. What another counter counted stays.
+    pub fn update(&mut self, results: &Results) {
+        let own = || results.subjects.iter().filter(|subject| subject.kind != Kind::Peer);
+        self.capacity = own().filter_map(|it| Some((it.id.clone(), it.database.as_ref()?.warm_capacity))).collect();
+        let counted = own().filter_map(|it| {
+            let instructions = it.instructions?;
+            Some((it.id.clone(), Instructions { first: instructions.first.round(), warm: instructions.warm.round() }))
+        });
+        self.instructions.insert(results.machine.counter, counted.collect());
+    }
+
+    /// Writes it to `file`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, file: &Path) -> Result<(), Problem> {
+        let text = serde_json::to_string_pretty(self).map_err(|error| problem!("{error}"))?;
+        fs::write(file, text + "\n").map_err(|error| problem!("{}: {error}", file.display()))
+    }
+}

@@ -1,0 +1,95 @@
+//! Counts the instructions that a process executes in user mode: the figure that hardly depends on what else a machine does.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Problem, problem};
+
+/// What counts. Their numbers differ by some percent, so each is compared with its own only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counter {
+    /// The processor's own counter, by `perf stat`.
+    PerfStat,
+    /// An emulated processor, by `valgrind --tool=callgrind`: some 50 times slower.
+    Callgrind,
+}
+
+impl Counter {
+    /// The best that works on this machine.
+    ///
+    /// # Errors
+    /// When none does.
+    pub fn detect() -> Result<Self, Problem> {
+        let directory = tempfile::tempdir().map_err(|error| problem!("no temporary folder: {error}"))?;
+        let file = directory.path().join("out");
+        let works = |counter: &Self| {
+            let line = [counter.instrument(&file), vec!["true".to_owned()]].concat();
+            let status = Command::new(&line[0]).args(&line[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+            status.is_ok_and(|status| status.success()) && counter.read(&file).is_ok_and(|count| count > 0)
+        };
+        let found = [Self::PerfStat, Self::Callgrind].into_iter().find(works);
+        found.ok_or_else(|| problem!("instructions cannot be counted: neither `perf stat` nor `valgrind` works on this machine"))
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PerfStat => "perf stat",
+            Self::Callgrind => "callgrind",
+        }
+    }
+
+    /// What to start a command with, so that its count is written to `file`.
+    #[must_use]
+    pub fn instrument(self, file: &Path) -> Vec<String> {
+        let file = file.display();
+        let line = match self {
+            Self::PerfStat => format!("perf stat -x, -e instructions:u -o {file} --"),
+            Self::Callgrind => format!("valgrind --tool=callgrind --callgrind-out-file={file}"),
+        };
+        line.split(' ').map(str::to_owned).collect()
+    }
+
+    /// The count in `file`, once the instrument has ended.
+    ///
+    /// # Errors
+    /// When it did not count.
+    pub fn read(self, file: &Path) -> Result<u64, Problem> {
+        let text = fs::read_to_string(file).map_err(|error| problem!("{} wrote no count: {error}", self.name()))?;
+        self.parse(&text).ok_or_else(|| problem!("{} wrote no count that can be read", self.name()))
+    }
+
+    fn parse(self, text: &str) -> Option<u64> {
+        let number = match self {
+            // "128719,,instructions:u,…", or "<not supported>,…"
+            Self::PerfStat => text.lines().find(|line| line.contains("instructions"))?.split(',').next()?,
+            // One `summary:` for each part; there is one part.
+            Self::Callgrind => text.lines().find_map(|line| line.strip_prefix("summary:").or_else(|| line.strip_prefix("totals:")))?,
+        };
+        number.trim().parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_is_read_where_each_writes_it() {
+        assert_eq!(Counter::Callgrind.parse("version: 1\nevents: Ir\nsummary: 128719\n\nfn=(1)\ntotals: 128719\n"), Some(128_719));
+        assert_eq!(Counter::Callgrind.parse("events: Ir\ntotals: 5\n"), Some(5));
+        assert_eq!(Counter::PerfStat.parse("# started on …\n\n128719,,instructions:u,1000,100.00,,\n"), Some(128_719));
+    }
+
+    #[test]
+    fn no_count_is_not_zero() {
+        assert_eq!(Counter::PerfStat.parse("<not supported>,,instructions:u,0,100.00,,\n"), None);
+        assert_eq!(Counter::PerfStat.parse(""), None);
+        assert_eq!(Counter::Callgrind.parse("events: Ir\n"), None);
+    }
+}

@@ -1,0 +1,147 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::baseline;
+use crate::counter::Counter;
+use crate::dynamodb::Capacity;
+use crate::machine::Machine;
+use crate::report::table;
+use crate::results::{Database, Instructions, Times};
+use crate::statistics::Spread;
+
+fn spread(value: f64) -> Spread {
+    Spread { median: value, min: value, max: value }
+}
+
+fn measured(id: &str, kind: Kind, scale: f64) -> Measured {
+    let times = Times {
+        init_ms: spread(1.0),
+        first_ms: spread(scale),
+        first_at_128_mb_ms: Some(spread(scale)),
+        warm_p50_us: spread(1.0),
+        warm_p99_us: spread(1.0),
+        warm_cpu_us: spread(1.0),
+    };
+    let database = Database {
+        init_handshakes: 0,
+        init_requests: BTreeMap::new(),
+        first_handshakes: 1,
+        first_requests: [("GetItem".to_owned(), 2.0)].into(),
+        warm_requests: [("GetItem".to_owned(), 1.0)].into(),
+        warm_capacity: Capacity { read: 1.0, write: 0.0 },
+    };
+    Measured {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        kind,
+        versions: BTreeMap::new(),
+        times: Some(times),
+        peak_memory: Some(spread(scale * 1e6)),
+        instructions: Some(Instructions { first: scale * 1e6, warm: scale * 1e5, requests: 200 }),
+        database: (kind != Kind::Peer).then_some(database),
+        binary: None,
+        zip: Some(2_000_000),
+    }
+}
+
+/// Hello, and describe at twice its costs.
+fn results() -> Results {
+    let machine = Machine {
+        processor: "p".to_owned(),
+        cores: 2,
+        kernel: "k".to_owned(),
+        rustc: "r".to_owned(),
+        revision: "c".to_owned(),
+        date: "d".to_owned(),
+        counter: Counter::Callgrind,
+    };
+    let subjects = vec![measured(FLOOR, Kind::Peer, 1.0), measured("describe", Kind::Http, 2.0)];
+    Results { machine, rounds: 5, requests: 100, throttled: true, subjects, verdicts: Vec::new() }
+}
+
+fn baseline_of(results: &Results) -> Baseline {
+    let mut baseline = Baseline::default();
+    baseline.update(results);
+    baseline
+}
+
+/// The figures that fail the run after `change`.
+fn failing(change: impl FnOnce(&mut Results, &mut Baseline)) -> Vec<String> {
+    let mut results = results();
+    let mut baseline = baseline_of(&results);
+    change(&mut results, &mut baseline);
+    judge(&results, &baseline).into_iter().filter(Verdict::fails).map(|verdict| verdict.figure).collect()
+}
+
+#[test]
+fn what_was_measured_when_the_baseline_was_made_passes() {
+    assert_eq!(failing(|_, _| ()), [""; 0]);
+}
+
+#[test]
+fn every_binding_rule_can_break() {
+    let instructions = |it: &mut Results, first, warm| it.subjects[1].instructions = Some(Instructions { first, warm, requests: 200 });
+    let first = "instructions to the first response";
+    let warm = "instructions per warm request";
+    assert_eq!(failing(|it, _| instructions(it, 2.05e6, 2.05e5)), [""; 0], "within the margin");
+    assert_eq!(failing(|it, _| instructions(it, 2.07e6, 2.0e5)), [first]);
+    assert_eq!(failing(|it, _| instructions(it, 2.0e6, 2.07e5)), [warm]);
+    assert_eq!(failing(|it, _| instructions(it, 12.1e6, 2.0e5)), [first, first], "by the floor and by the baseline");
+    assert_eq!(failing(|it, _| instructions(it, 2.0e6, 4.6e5)), [warm, warm]);
+    assert_eq!(failing(|it, _| it.subjects[1].peak_memory = Some(spread(2.61e6))), ["peak memory, bytes"]);
+    assert_eq!(failing(|it, _| it.subjects[1].zip = Some(3_000_001)), ["zip, bytes"]);
+
+    let database = |it: &mut Results| it.subjects[1].database.clone().unwrap();
+    let changed = |change: fn(&mut Database)| {
+        failing(|it, _| {
+            let mut database = database(it);
+            change(&mut database);
+            it.subjects[1].database = Some(database);
+        })
+    };
+    assert_eq!(changed(|it| it.warm_requests.extend([("Query".to_owned(), 0.1)])), ["DynamoDB requests"]);
+    assert_eq!(changed(|it| it.first_requests.extend([("Query".to_owned(), 1.0)])), ["DynamoDB requests, first event"]);
+    assert_eq!(changed(|it| it.warm_capacity.read = 2.0), ["read units"]);
+    assert_eq!(changed(|it| it.warm_capacity.read = 0.5), ["read units"], "less is a change as well");
+    assert_eq!(changed(|it| it.warm_capacity.write = 1.0), ["write units"]);
+}
+
+#[test]
+fn a_figure_that_was_not_measured_does_not_pass() {
+    assert_eq!(failing(|it, _| it.subjects[1].zip = None), ["zip, bytes"]);
+    assert_eq!(failing(|it, _| it.subjects[1].database = None).len(), 4);
+    assert_eq!(failing(|_, baseline| baseline.capacity.clear()), ["read units", "write units"]);
+}
+
+#[test]
+fn without_a_floor_or_a_baseline_of_this_counter_there_is_no_judgement() {
+    assert_eq!(failing(|it, _| drop(it.subjects.remove(0))), [""; 0]);
+    let other = baseline::Instructions { first: 1.0, warm: 1.0 };
+    assert_eq!(
+        failing(|_, baseline| baseline.instructions = [(Counter::PerfStat, [("describe".to_owned(), other)].into())].into()),
+        [""; 0]
+    );
+    assert_eq!(failing(|_, baseline| baseline.instructions = [(Counter::Callgrind, [("list".to_owned(), other)].into())].into()).len(), 2);
+}
+
+#[test]
+fn times_are_told_and_break_nothing() {
+    let mut results = results();
+    let baseline = baseline_of(&results);
+    if let Some(times) = &mut results.subjects[1].times {
+        times.first_at_128_mb_ms = Some(spread(4.7));
+    }
+    let verdicts = judge(&results, &baseline);
+    let verdict = verdicts.iter().find(|verdict| verdict.figure.contains("128 MB")).unwrap();
+    assert_eq!((verdict.outcome, verdict.fails()), (Outcome::Broken, false));
+}
+
+#[test]
+fn a_broken_gate_names_function_figure_value_and_bar() {
+    let mut results = results();
+    let baseline = baseline_of(&results);
+    results.subjects[1].zip = Some(3_000_001);
+    results.verdicts = judge(&results, &baseline);
+    assert_eq!(table::broken(&results.verdicts), ["describe: zip, bytes is 3,000,001; the bar is 3,000,000 (at most)"]);
+    assert!(table::text(&results).contains("BROKEN"));
+}

@@ -1,0 +1,6 @@
+//! Shows what was measured.
+
+pub mod chart;
+mod format;
+pub mod json;
+pub mod table;

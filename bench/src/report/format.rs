@@ -1,0 +1,59 @@
+//! How numbers are written.
+
+pub(super) fn none() -> String {
+    "–".to_owned()
+}
+
+/// Three digits that count.
+pub(super) fn number(value: Option<f64>) -> String {
+    match value {
+        None => none(),
+        Some(value) if value >= 99.95 => grouped(value.round()),
+        Some(value) if value >= 9.995 => format!("{value:.1}"),
+        Some(value) => format!("{value:.2}"),
+    }
+}
+
+/// Whole numbers as they are, others with two digits.
+pub(super) fn exact(value: Option<f64>) -> String {
+    match value {
+        None => none(),
+        Some(value) if value.fract() == 0.0 || value >= 1000.0 => grouped(value.round()),
+        Some(value) => format!("{value:.2}"),
+    }
+}
+
+fn grouped(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+pub(super) fn ratio(value: Option<f64>, floor: Option<f64>) -> String {
+    value.zip(floor).map_or_else(none, |(value, floor)| format!("{:.1}", value / floor))
+}
+
+pub(super) fn factor(factor: f64) -> String {
+    if factor >= 10.0 { grouped(factor.round()) } else { format!("{factor:.1}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_the_digits_that_count() {
+        let shown = [0.222, 9.99, 9.996, 61.04, 99.96, 1234.4, 1_947_000.0].map(|value| number(Some(value)));
+        assert_eq!(shown, ["0.22", "9.99", "10.0", "61.0", "100", "1,234", "1,947,000"]);
+        assert_eq!(number(None), "–");
+        assert_eq!(exact(Some(2.0)), "2");
+        assert_eq!(exact(Some(2.5)), "2.50");
+        assert_eq!(exact(Some(3_000_000.0)), "3,000,000");
+    }
+}
