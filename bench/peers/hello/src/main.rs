@@ -1,6 +1,7 @@
-//! The least that a Rust function on HTTP can do: an event comes in, a text goes out. cargo-lambda's template, as it is.
+//! The least that a Rust function on HTTP can do: an event comes in, a text goes out. cargo-lambda's template, without its
+//! log.
 
-use lambda_http::{run, service_fn, tracing, Body, Error, Request, RequestExt, Response};
+use lambda_http::{run, service_fn, Body, Error, Request, RequestExt, Response};
 
 async fn function_handler(event: Request) -> Result<Response<Body>, Error> {
     let who = event.query_string_parameters_ref().and_then(|params| params.first("name")).unwrap_or("world");
@@ -12,7 +13,5 @@ async fn function_handler(event: Request) -> Result<Response<Body>, Error> {
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
-
     run(service_fn(function_handler)).await
 }
