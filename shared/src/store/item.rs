@@ -65,7 +65,10 @@ struct InvitationItem {
 }
 
 /// The row of an invitation. It lies in the partition of the principal whose invitation it is.
-pub(super) fn to_row(partition: String, invitation: &Invitation, policy: &SendPolicy) -> Result<Row, StoreError> {
+///
+/// # Errors
+/// [`StoreError::Defect`] when it cannot be written as one.
+pub fn to_row(partition: String, invitation: &Invitation, policy: &SendPolicy) -> Result<Row, StoreError> {
     let (st, closed) = match invitation.status {
         Status::Pending => (keys::PENDING, None),
         Status::Closed(closing, at) => (keys::closed(closing), Some(at.as_millis())),
