@@ -1,0 +1,111 @@
+//! What was measured, and the gate.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// The same request may take this much longer in the largest account than in the smallest.
+pub(crate) const BAR: f64 = 1.2;
+/// What we would like.
+pub(crate) const STRETCH: f64 = 1.05;
+
+/// One invocation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sample {
+    /// From handing the event over to having the answer.
+    pub(crate) total: Duration,
+    /// Of that: waiting for the engine.
+    pub(crate) engine: Duration,
+}
+
+/// Microseconds: the median, and what 99 of 100 stay below.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct Micros {
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+}
+
+impl Micros {
+    fn of(times: impl Iterator<Item = Duration>) -> Self {
+        let mut times: Vec<Duration> = times.collect();
+        times.sort_unstable();
+        let at = |percent: usize| times.get((times.len() * percent / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default();
+        Self { p50: at(50).as_secs_f64() * 1e6, p99: at(99).as_secs_f64() * 1e6 }
+    }
+}
+
+/// What one request of a step consumes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub(crate) struct Consumed {
+    /// Requests to DynamoDB.
+    pub(crate) requests: u64,
+    /// Read units.
+    pub(crate) read: f64,
+    /// Write units.
+    pub(crate) write: f64,
+}
+
+/// A step at one size.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Cell {
+    /// How many invitations the account has.
+    pub(crate) invitations: u64,
+    /// The whole invocation.
+    pub(crate) total: Micros,
+    /// The part of it that the engine took.
+    pub(crate) engine: Micros,
+    /// The rest: the function, and the way to and from it.
+    pub(crate) service: Micros,
+    /// What it consumes.
+    pub(crate) consumed: Consumed,
+}
+
+impl Cell {
+    pub(crate) fn new(invitations: u64, samples: &[Sample], consumed: Consumed) -> Self {
+        Self {
+            invitations,
+            total: Micros::of(samples.iter().map(|sample| sample.total)),
+            engine: Micros::of(samples.iter().map(|sample| sample.engine)),
+            service: Micros::of(samples.iter().map(|sample| sample.total.saturating_sub(sample.engine))),
+            consumed,
+        }
+    }
+}
+
+/// A step at all sizes, smallest first.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Row {
+    pub(crate) step: &'static str,
+    pub(crate) sizes: Vec<Cell>,
+    /// The medians of the largest account over those of the smallest.
+    pub(crate) growth: Growth,
+    pub(crate) same_consumption: bool,
+}
+
+/// How much longer something takes in the largest account.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct Growth {
+    pub(crate) total: f64,
+    pub(crate) engine: f64,
+    pub(crate) service: f64,
+}
+
+impl Row {
+    pub(crate) fn new(step: &'static str, sizes: Vec<Cell>) -> Self {
+        let growth = match (sizes.first(), sizes.last()) {
+            (Some(least), Some(most)) => Growth {
+                total: most.total.p50 / least.total.p50,
+                engine: most.engine.p50 / least.engine.p50,
+                service: most.service.p50 / least.service.p50,
+            },
+            _ => Growth::default(),
+        };
+        let same_consumption = sizes.windows(2).all(|pair| pair[0].consumed == pair[1].consumed);
+        Self { step, sizes, growth, same_consumption }
+    }
+
+    /// Whether the step is as fast and as cheap in the largest account as it has to be.
+    pub(crate) fn passes(&self) -> bool {
+        self.growth.total <= BAR && self.same_consumption
+    }
+}
