@@ -55,11 +55,11 @@ async fn run() -> Result<bool, Problem> {
         return Err(problem!("{few} open invitations are too few to revoke one in each turn"));
     }
     let mut rows = Vec::new();
+    let load_before = load_average();
     for step in &STEPS {
         rows.push(measure::measure(&mut sites, step, settings.rounds).await?);
-        eprint!("\r{:60}\r{} of {} steps", "", rows.len(), STEPS.len());
+        eprintln!("{} of {}: {}", rows.len(), STEPS.len(), step.name);
     }
-    eprintln!();
     for site in sites {
         site.close().await?;
     }
@@ -75,6 +75,8 @@ async fn run() -> Result<bool, Problem> {
         "runSeconds": started.elapsed().as_secs(),
         "largestTableBytes": stock.largest,
         "peakMemoryBytes": peak_memory(),
+        "cores": std::thread::available_parallelism().map_or(1, usize::from),
+        "loadAverage": [load_before, load_average()],
         "bytes": stock.footprint,
         "bar": result::BAR,
         "passed": passed,
@@ -88,6 +90,11 @@ async fn run() -> Result<bool, Problem> {
 fn write(directory: &Path, name: &str, text: &str) -> Result<(), Problem> {
     let file = directory.join(name);
     fs::create_dir_all(directory).and_then(|()| fs::write(&file, text)).map_err(|error| problem!("{}: {error}", file.display()))
+}
+
+/// How many threads have lately wanted to run. More than there are cores, and the times say more of the others than of us.
+fn load_average() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
 }
 
 /// The most memory that this process, engines included, ever held.

@@ -1,10 +1,13 @@
 //! One step at all sizes, by turns, so that whatever else the machine does meets all of them.
+//!
+//! In each turn the sizes come in another order: one that always followed the largest would find the caches as that left them.
 
 use std::collections::BTreeMap;
 
 use bench::{Problem, problem};
 
 use crate::{
+    dice::Dice,
     result::{Cell, Consumed, Row},
     site::Site,
     steps::Step,
@@ -24,9 +27,7 @@ pub(crate) fn turns(rounds: u64) -> u64 {
 pub(crate) async fn measure(sites: &mut [Site], step: &Step, rounds: u64) -> Result<Row, Problem> {
     let mut samples: Vec<Vec<_>> = sites.iter().map(|_| Vec::new()).collect();
     for turn in 0..WARM_UP + rounds {
-        // Each size is the first as often as the others.
-        for place in 0..sites.len() {
-            let which = (place + turn as usize) % sites.len();
+        for which in shuffled(sites.len(), turn) {
             let sample = sites[which].sample(step, turn).await?;
             if turn >= WARM_UP {
                 samples[which].push(sample);
@@ -42,6 +43,14 @@ pub(crate) async fn measure(sites: &mut [Site], step: &Step, rounds: u64) -> Res
         cells.push(Cell::new(site.census.size(), &samples, usual(&seen)?));
     }
     Ok(Row::new(step.name, cells))
+}
+
+/// The numbers below `count`, in an order that differs from turn to turn.
+fn shuffled(count: usize, turn: u64) -> Vec<usize> {
+    let mut dice = Dice::of(turn);
+    let mut keyed: Vec<(u64, usize)> = (0..count).map(|number| (dice.next(), number)).collect();
+    keyed.sort_unstable();
+    keyed.into_iter().map(|(_, number)| number).collect()
 }
 
 /// What most turns consume. Once in 30 seconds a function reads its caller's key anew, and that one costs a unit more.

@@ -98,6 +98,7 @@ impl Site {
 fn environment(dynamodb: &DynamoDb, world: &World) -> BTreeMap<String, String> {
     let (key, secret) = CREDENTIALS;
     let ca = dynamodb.ca_file().display().to_string();
+    let trusted = format!("amazon,{ca}");
     let endpoint = dynamodb.endpoint_tls();
     let table = [
         ("TABLE_NAME", world.table.as_str()),
@@ -105,6 +106,7 @@ fn environment(dynamodb: &DynamoDb, world: &World) -> BTreeMap<String, String> {
         ("AWS_ACCESS_KEY_ID", key),
         ("AWS_SECRET_ACCESS_KEY", secret),
         ("AWS_ENDPOINT_URL_DYNAMODB", &endpoint),
+        ("TRUST_STORE", &trusted),
         ("SSL_CERT_FILE", &ca),
         ("AWS_LAMBDA_FUNCTION_NAME", "scale"),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),

@@ -69,20 +69,21 @@ pub(crate) async fn make(settings: &Settings) -> Result<Stock, Problem> {
     load(&growing, TABLE, &strangers.collect::<Result<Vec<_>, Problem>>()?, &policy)?;
     let (mut files, mut have) = (Vec::new(), 0);
     for size in &settings.sizes {
-        eprintln!("Loading {size} invitations.");
         load(&growing, TABLE, &[(Population::of(world.who.clone(), now), have..*size)], &policy)?;
         have = *size;
         let file = scratch.path().join(format!("{size}.db"));
-        fs::copy(&growing, &file).map_err(|error| problem!("{}: {error}", file.display()))?;
+        let last = settings.sizes.last() == Some(size);
+        let kept = if last { fs::rename(&growing, &file) } else { fs::copy(&growing, &file).map(drop) };
+        kept.map_err(|error| problem!("{}: {error}", file.display()))?;
+        eprintln!("Loaded {size} invitations.");
         files.push((file, *size));
         // What is committed but not yet in the file would be missing from the copy.
-        if growing.with_extension("db-wal").exists() {
+        if scratch.path().join("growing.db-wal").exists() {
             return Err(problem!("the engine has not closed {}", growing.display()));
         }
     }
     let footprint = footprint(&Population::of(world.who.clone(), now), have.min(10_000), &policy)?;
-    let largest = fs::metadata(&growing).map_or(0, |file| file.len());
-    fs::remove_file(&growing).map_err(|error| problem!("{}: {error}", growing.display()))?;
+    let largest = files.iter().filter_map(|(file, _)| fs::metadata(file).ok()).map(|file| file.len()).max().unwrap_or_default();
     Ok(Stock { files, largest, footprint, world, now, _scratch: scratch })
 }
 
