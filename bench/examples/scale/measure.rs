@@ -42,7 +42,7 @@ pub(crate) async fn measure(sites: &mut [Site], step: &Step, rounds: u64) -> Res
         }
         cells.push(Cell::new(site.census.size(), &samples, usual(&seen)?));
     }
-    Ok(Row::new(step.name, cells))
+    Ok(Row::new(step.name, step.timed, cells))
 }
 
 /// The numbers below `count`, in an order that differs from turn to turn.
