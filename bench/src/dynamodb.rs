@@ -31,7 +31,14 @@ impl DynamoDb {
     /// # Errors
     /// When there is no port, thread, certificate or temporary file to be had.
     pub async fn start() -> Result<Self, Problem> {
-        let engine = Engine::in_memory().map_err(|error| problem!("{error}"))?;
+        Self::over(Engine::in_memory().map_err(|error| problem!("{error}"))?).await
+    }
+
+    /// Starts the front of an engine that may have tables already.
+    ///
+    /// # Errors
+    /// When there is no port, certificate or temporary file to be had.
+    pub async fn over(engine: Engine) -> Result<Self, Problem> {
         let directory = TempDir::with_prefix("invitations-bench-").map_err(|error| problem!("no temporary folder: {error}"))?;
         let identity = tls::Identity::new()?;
         let ca = directory.path().join("ca.pem");

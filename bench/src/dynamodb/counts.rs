@@ -1,6 +1,7 @@
 //! What DynamoDB was asked, and what it charges for.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,6 +15,8 @@ pub struct Counts {
     pub connections: u64,
     /// TLS handshakes that were completed.
     pub handshakes: u64,
+    /// How long the front has waited for the engine.
+    pub engine: Duration,
     /// Capacity consumed; zero unless it is asked for.
     pub capacity: Capacity,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -86,7 +87,9 @@ impl State {
         *self.counts().requests.entry(operation.clone()).or_default() += 1;
         let counting = self.capacity.load(Ordering::Relaxed);
         let body = if counting { asking_for_capacity(&body)? } else { body };
+        let asked = Instant::now();
         let response = self.send(parts, body).await?;
+        self.counts().engine += asked.elapsed();
         if counting {
             let text: Value = serde_json::from_slice(response.body()).unwrap_or_default();
             let mut counts = self.counts();

@@ -21,7 +21,7 @@ pub(super) const OPTIONAL: [&str; 2] = ["closed", "ttl"];
 /// The row of an invitation. It lies in the partition of the principal whose invitation it is.
 ///
 /// Times are milliseconds since 1970, `ttl` seconds, binary values base64url.
-pub(super) fn to_row(partition: String, invitation: &Invitation, policy: &SendPolicy) -> Row {
+pub fn to_row(partition: String, invitation: &Invitation, policy: &SendPolicy) -> Row {
     let (st, closed) = match invitation.status {
         Status::Pending => (keys::PENDING, None),
         Status::Closed(closing, at) => (keys::closed(closing), Some(at)),

@@ -9,7 +9,7 @@ mod client;
 mod create;
 mod error;
 mod idempotency;
-mod item;
+pub mod item;
 pub mod keys;
 mod lock;
 mod modify;
@@ -30,6 +30,7 @@ pub use client::{connect, with_deadlines};
 pub use error::{Failure, StoreError};
 pub use idempotency::{Keep, Outcome};
 pub use read::Page;
+pub use row::Row;
 pub use trust::TrustStore;
 
 /// Tells the time. A value, so that tests can say what time it is.

@@ -11,7 +11,7 @@ use super::{StoreError, keys};
 use crate::domain::Timestamp;
 
 /// Attribute names and values.
-pub(super) type Row = HashMap<String, AttributeValue>;
+pub type Row = HashMap<String, AttributeValue>;
 
 /// A string attribute.
 pub(super) fn text(value: impl Into<String>) -> AttributeValue {

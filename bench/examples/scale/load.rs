@@ -1,0 +1,106 @@
+//! Fills a database file by the engine's bulk import, in the form that the service's own code gives its rows.
+
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use bench::{Problem, problem};
+use dynoxide::{Database, ImportOptions, Item, types::item_size};
+use serde::Serialize;
+use shared::domain::{Invitation, Timestamp, lifecycle::SendPolicy};
+use shared::store::{Row, item, keys};
+
+use crate::population::Population;
+
+/// Rows in one transaction of the engine.
+const BATCH: usize = 10_000;
+
+/// Adds the invitations `numbers` of each account to the table. One thread makes rows, the other stores them.
+pub(crate) fn load(file: &Path, table: &str, accounts: &[(Population, std::ops::Range<u64>)], policy: &SendPolicy) -> Result<(), Problem> {
+    let failed = |error: dynoxide::DynoxideError| problem!("{}: {error}", file.display());
+    let name = file.to_str().ok_or_else(|| problem!("{} is not UTF-8", file.display()))?;
+    let database = Database::new(name).map_err(failed)?;
+    database.enable_bulk_loading().map_err(failed)?;
+    let (sender, batches) = sync_channel::<Vec<Item>>(2);
+    thread::scope(|scope| {
+        let maker = scope.spawn(move || {
+            let mut batch = Vec::with_capacity(BATCH + 1);
+            for (population, numbers) in accounts {
+                for number in numbers.clone() {
+                    let invitation = population.invitation(&population.sketch(number), policy)?;
+                    for row in rows(population, &invitation, policy)? {
+                        batch.push(engine_item(row)?);
+                    }
+                    if batch.len() >= BATCH && sender.send(std::mem::take(&mut batch)).is_err() {
+                        return Ok(()); // The import has failed and says why.
+                    }
+                }
+            }
+            let _ = sender.send(batch);
+            Ok(())
+        });
+        for batch in batches {
+            database.import_items(table, batch, ImportOptions::default()).map_err(failed)?;
+        }
+        maker.join().map_err(|_| problem!("the maker of rows panicked"))?
+    })
+}
+
+/// What the service keeps of an invitation: its row, and the lock of its address while it is open. DynamoDB has purged the
+/// lock of an expired one.
+pub(crate) fn rows(population: &Population, invitation: &Invitation, policy: &SendPolicy) -> Result<Vec<Row>, Problem> {
+    let who = population.who();
+    let row = item::to_row(keys::partition(who), invitation, policy);
+    let mut rows = vec![row];
+    if invitation.state(Timestamp::now()) == shared::domain::State::Invited {
+        let mut lock: Row = keys::key(who, keys::lock(invitation.email.normalised()));
+        lock.insert("inv".to_owned(), AttributeValue::S(invitation.id.to_string()));
+        lock.insert("exp".to_owned(), AttributeValue::N(invitation.expiry.as_millis().to_string()));
+        lock.insert("ttl".to_owned(), AttributeValue::N(invitation.expiry.as_secs().to_string()));
+        rows.push(lock);
+    }
+    Ok(rows)
+}
+
+/// Bytes of what is stored of invitations, as DynamoDB counts them: names and values, without what it adds to each item.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Footprint {
+    /// An invitation's row, and so each of its three index entries.
+    pub(crate) row_mean: f64,
+    pub(crate) row_least: usize,
+    pub(crate) row_most: usize,
+    /// The lock of an open one's address.
+    pub(crate) lock_mean: f64,
+}
+
+/// The footprint of the first `size` invitations.
+pub(crate) fn footprint(population: &Population, size: u64, policy: &SendPolicy) -> Result<Footprint, Problem> {
+    let (mut of_rows, mut of_locks) = (Vec::new(), Vec::new());
+    for number in 0..size {
+        let invitation = population.invitation(&population.sketch(number), policy)?;
+        for (part, row) in rows(population, &invitation, policy)?.into_iter().enumerate() {
+            let bytes = item_size(&engine_item(row)?);
+            if part == 0 { of_rows.push(bytes) } else { of_locks.push(bytes) }
+        }
+    }
+    let mean = |sizes: &[usize]| sizes.iter().sum::<usize>() as f64 / sizes.len().max(1) as f64;
+    Ok(Footprint {
+        row_mean: mean(&of_rows),
+        row_least: of_rows.iter().copied().min().unwrap_or_default(),
+        row_most: of_rows.iter().copied().max().unwrap_or_default(),
+        lock_mean: mean(&of_locks),
+    })
+}
+
+fn engine_item(row: Row) -> Result<Item, Problem> {
+    row.into_iter()
+        .map(|(name, value)| match value {
+            AttributeValue::S(text) => Ok((name, dynoxide::AttributeValue::S(text))),
+            AttributeValue::N(number) => Ok((name, dynoxide::AttributeValue::N(number))),
+            AttributeValue::Ss(texts) => Ok((name, dynoxide::AttributeValue::SS(texts))),
+            other => Err(problem!("the service writes no {other:?}")),
+        })
+        .collect()
+}

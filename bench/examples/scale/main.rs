@@ -1,0 +1,105 @@
+//! `make bench-scale`: whether a request costs the same in an account of a million invitations as in one of a thousand.
+//!
+//! Three tables, in each one account of 1,000, 100,000 and 1,000,000 invitations beside 10,000 small ones. The release
+//! functions answer the same requests over each, by turns. Time and consumed capacity must stay flat; see `docs/scale.md`.
+
+mod census;
+mod dice;
+mod form;
+mod load;
+mod measure;
+mod plot;
+mod population;
+mod result;
+mod settings;
+mod site;
+mod steps;
+mod stock;
+mod table;
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use bench::{Problem, problem};
+use serde_json::json;
+
+use crate::{result::Row, settings::Settings, site::Site, steps::STEPS};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("bench-scale: {problem}.");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether the gate is passed.
+async fn run() -> Result<bool, Problem> {
+    let settings = Settings::read(std::env::args().skip(1))?;
+    let started = Instant::now();
+    let stock = stock::make(&settings).await?;
+    let loaded = started.elapsed();
+    println!("Loaded in {} s; the largest table takes {:.1} GB.", loaded.as_secs(), stock.largest as f64 / 1e9);
+
+    let mut sites = Vec::new();
+    for (file, size) in &stock.files {
+        sites.push(Site::open(file, &settings.functions, stock.world.clone(), stock.census(*size)).await?);
+    }
+    if let Some(few) = sites.iter().map(|site| site.census.open()).min().filter(|open| *open < measure::turns(settings.rounds)) {
+        return Err(problem!("{few} open invitations are too few to revoke one in each turn"));
+    }
+    let mut rows = Vec::new();
+    let load_before = load_average();
+    for step in &STEPS {
+        rows.push(measure::measure(&mut sites, step, settings.rounds).await?);
+        eprintln!("{} of {}: {}", rows.len(), STEPS.len(), step.name);
+    }
+    for site in sites {
+        site.close().await?;
+    }
+    let passed = rows.iter().all(Row::passes);
+    println!("{}", table::table(&rows));
+    println!("{} in {} s.", if passed { "Flat" } else { "NOT flat" }, started.elapsed().as_secs());
+
+    let report = json!({
+        "measured": stock.now.to_string(),
+        "rounds": settings.rounds,
+        "sizes": stock.files.iter().map(|(_, size)| size).collect::<Vec<_>>(),
+        "loadSeconds": loaded.as_secs(),
+        "runSeconds": started.elapsed().as_secs(),
+        "largestTableBytes": stock.largest,
+        "peakMemoryBytes": peak_memory(),
+        "cores": std::thread::available_parallelism().map_or(1, usize::from),
+        "loadAverage": [load_before, load_average()],
+        "bytes": stock.footprint,
+        "bar": result::BAR,
+        "passed": passed,
+        "steps": rows,
+    });
+    write(&settings.out, "growth.json", &format!("{report:#}\n"))?;
+    write(&settings.out, "growth.svg", &plot::svg(&rows))?;
+    Ok(passed)
+}
+
+fn write(directory: &Path, name: &str, text: &str) -> Result<(), Problem> {
+    let file = directory.join(name);
+    fs::create_dir_all(directory).and_then(|()| fs::write(&file, text)).map_err(|error| problem!("{}: {error}", file.display()))
+}
+
+/// How many threads have lately wanted to run. More than there are cores, and the times say more of the others than of us.
+fn load_average() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
+}
+
+/// The most memory that this process, engines included, ever held.
+fn peak_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}

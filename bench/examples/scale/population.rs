@@ -1,0 +1,170 @@
+//! The invitations that are loaded: a fixed sequence, so that 1,000 of them are the first of 1,000,000.
+//!
+//! Their times are spread over a year without regard to their numbers. So what is added lies between what was there.
+
+use bench::{
+    Problem, problem,
+    world::{LINK_KEYS, REGION},
+};
+use shared::config::{DEFAULT_ROLES, read_send_policy};
+use shared::domain::{
+    AccountId, Email, Invitation, InvitationId, Principal, RoleId, Roles, State, Timestamp, Urns,
+    api_key::{ApiKey, ApiKeyRecord},
+    invitation::{Closing, OperationId, Status},
+    lifecycle::{self, NewInvitation, Operation, SendPolicy},
+};
+
+use crate::dice::Dice;
+
+const DAY: u64 = 86_400_000;
+/// How far back creations go.
+const YEAR: u64 = 365 * DAY;
+/// The lifetime of what has expired or was closed.
+const WEEK: u64 = 7 * DAY;
+
+const FIRST: [&str; 12] = ["Ana", "Bo", "Charlotte", "Dmitri", "Elisabetta", "Fu", "Guadalupe", "Hal", "Ingeborg", "J", "Konstantin", "Li"];
+const LAST: [&str; 10] = ["Ek", "Garcia", "Kowalczyk", "Lee", "Mukherjee", "Ng", "O'Brien", "Papadopoulos", "Smith", "van-der-Westhuizen"];
+const DOMAIN: [&str; 8] = [
+    "x.io",
+    "example.com",
+    "mail.example.org",
+    "corp.example.net",
+    "uk.subsidiary.example.com",
+    "student.university.example.edu",
+    "it.ministry-of-works.example.gov",
+    "eu-central.engineering.example.com",
+];
+/// Roles and how many of a hundred invitations have them.
+const ROLES: [(&str, u64); 4] = [("read-only", 50), ("full-access", 25), ("auditor", 15), ("billing-admin", 10)];
+/// States and how many of a hundred invitations are in them.
+const STATES: [(State, u64); 5] =
+    [(State::Invited, 60), (State::Expired, 10), (State::Accepted, 15), (State::Declined, 5), (State::Revoked, 10)];
+
+/// What an invitation of the sequence is like, without the work of making it.
+#[derive(Debug, Clone)]
+pub(crate) struct Sketch {
+    pub(crate) id: InvitationId,
+    pub(crate) email: String,
+    pub(crate) role: &'static str,
+    pub(crate) state: State,
+    pub(crate) created: u64,
+    /// When it expires.
+    pub(crate) expiry: u64,
+    /// When it was closed, if it was.
+    pub(crate) closed: u64,
+    nonce: [u8; 16],
+}
+
+/// An account and its invitations.
+#[derive(Debug)]
+pub(crate) struct Population {
+    who: Principal,
+    now: u64,
+}
+
+impl Population {
+    /// The invitations of an account, as of `now`.
+    pub(crate) fn of(who: Principal, now: Timestamp) -> Self {
+        Self { who, now: now.as_millis().unsigned_abs() }
+    }
+
+    /// Those of some other account.
+    pub(crate) fn of_stranger(number: u64, now: Timestamp) -> Result<Self, Problem> {
+        let account: AccountId = format!("9{number:011}").parse().map_err(problem_of)?;
+        let roles: Roles = DEFAULT_ROLES.parse().map_err(problem_of)?;
+        let (_, key) = ApiKey::generate(&account);
+        let record = ApiKeyRecord::new(&key, role("full-access")?, None, now, None);
+        let who = record.verify(&key, now, &roles, &Urns::new("cloudone".to_owned(), REGION.to_owned()));
+        Ok(Self::of(who.ok_or_else(|| problem!("a fresh key is not accepted"))?, now))
+    }
+
+    pub(crate) fn who(&self) -> &Principal {
+        &self.who
+    }
+
+    /// The `number`th invitation, in outline.
+    pub(crate) fn sketch(&self, number: u64) -> Sketch {
+        let mut dice = Dice::of(number);
+        let state = share(&STATES, &mut dice);
+        let role = share(&ROLES, &mut dice);
+        // What is open or was closed may be young; what has expired is older than its lifetime.
+        let youngest = if state == State::Expired { WEEK + DAY } else { DAY };
+        let created = self.now - youngest - dice.below(YEAR - youngest);
+        let expiry = match state {
+            State::Invited => self.now + DAY + dice.below(60 * DAY),
+            _ => created + WEEK,
+        } / 1000
+            * 1000;
+        let closed = created + 60_000 + dice.below(DAY - 60_000);
+        let mut random = [0; 16];
+        random[..8].copy_from_slice(&dice.next().to_be_bytes());
+        random[8..].copy_from_slice(&dice.next().to_be_bytes());
+        let mut nonce = [0; 16];
+        nonce[..8].copy_from_slice(&dice.next().to_be_bytes());
+        nonce[8..].copy_from_slice(&dice.next().to_be_bytes());
+        let email = address(number, &mut dice);
+        Sketch { id: id(created, random), email, role, state, created, expiry, closed, nonce }
+    }
+
+    /// The invitation of a sketch, as the service would have made it.
+    pub(crate) fn invitation(&self, sketch: &Sketch, policy: &SendPolicy) -> Result<Invitation, Problem> {
+        let email: Email = sketch.email.parse().map_err(problem_of)?;
+        let wish = NewInvitation { email, role: role(sketch.role)?, expiry: Some(time(sketch.expiry)?) };
+        let operation = Operation { id: OperationId::generate(), nonce: sketch.nonce };
+        let created = lifecycle::create(&self.who, &wish, sketch.id, &operation, time(sketch.created)?, policy)
+            .map_err(|error| problem!("an invitation is refused: {error:?}"))?;
+        let closing = match sketch.state {
+            State::Invited | State::Expired => return Ok(created),
+            State::Accepted => Closing::Accepted,
+            State::Declined => Closing::Declined,
+            State::Revoked => Closing::Revoked,
+        };
+        let at = time(sketch.closed)?;
+        let revoked = created.revoked(at, OperationId::generate());
+        Ok(Invitation { status: Status::Closed(closing, at), ..revoked })
+    }
+}
+
+/// An address that no other number has, as long for a small number as for a large one.
+pub(crate) fn address(number: u64, dice: &mut Dice) -> String {
+    let code: String = (0..5).map(|place| char::from(b'a' + (number / 26_u64.pow(place) % 26) as u8)).collect();
+    format!("{}.{}.{code}@{}", dice.pick(&FIRST), dice.pick(&LAST), dice.pick(&DOMAIN))
+}
+
+fn share<T: Copy>(shares: &[(T, u64)], dice: &mut Dice) -> T {
+    let mut left = dice.below(100);
+    for (value, percent) in shares {
+        if left < *percent {
+            return *value;
+        }
+        left -= percent;
+    }
+    shares[0].0
+}
+
+/// A UUIDv7 of that millisecond.
+fn id(created: u64, mut bytes: [u8; 16]) -> InvitationId {
+    bytes[..6].copy_from_slice(&created.to_be_bytes()[2..]);
+    bytes[6] = 0x70 | bytes[6] & 0x0F;
+    bytes[8] = 0x80 | bytes[8] & 0x3F;
+    InvitationId::from_bytes(bytes)
+}
+
+fn role(id: &str) -> Result<RoleId, Problem> {
+    id.parse().map_err(problem_of)
+}
+
+fn time(millis: u64) -> Result<Timestamp, Problem> {
+    i64::try_from(millis).ok().and_then(Timestamp::from_millis).ok_or_else(|| problem!("{millis} is no time"))
+}
+
+/// The service's own limits, but for the lifetime: open invitations that are a year old must not be refused.
+pub(crate) fn policy() -> Result<SendPolicy, Problem> {
+    let settings = [("LINK_KEYS", LINK_KEYS), ("INVITATION_MAX_LIFETIME_SECONDS", "315360000")];
+    let lookup = |name: &str| settings.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
+    read_send_policy(&lookup).map_err(problem_of)
+}
+
+fn problem_of(error: impl std::fmt::Display) -> Problem {
+    problem!("{error}")
+}

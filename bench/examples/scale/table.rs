@@ -1,0 +1,53 @@
+//! The result on a terminal.
+
+use std::fmt::Write;
+
+use crate::result::{BAR, Cell, Row, STRETCH};
+
+/// One line for each step: the medians at each size, how they grow, and what a request consumes.
+pub(crate) fn table(rows: &[Row]) -> String {
+    let mut text = String::new();
+    let sizes = rows.first().map(|row| row.sizes.as_slice()).unwrap_or_default();
+    let titles = ["growth", "undisturbed", "of engine", "of service", "consumes"].map(str::to_owned);
+    line(&mut text, "p50 (p99) in µs", sizes.iter().map(|cell| format!("at {}", thousands(cell.invitations))), &titles);
+    for row in rows {
+        let times = row.sizes.iter().map(|cell| format!("{:.0} ({:.0})", cell.total.p50, cell.total.p99));
+        let verdict = match row.growth.total {
+            _ if !row.timed => "not judged",
+            growth if growth > BAR => "FAIL",
+            growth if growth > STRETCH => "bar",
+            _ => "stretch",
+        };
+        let factor = |growth: f64| format!("{growth:.2} x");
+        let consumes = match row.sizes.as_slice() {
+            [one, ..] if row.same_consumption => consumed(one),
+            cells => format!("DIFFERS: {}", cells.iter().map(consumed).collect::<Vec<_>>().join(" / ")),
+        };
+        let growth = format!("{} {verdict}", factor(row.growth.total));
+        let undisturbed = factor(row.growth_undisturbed.total);
+        let columns = [growth, undisturbed, factor(row.growth.engine), factor(row.growth.service), consumes];
+        line(&mut text, row.step, times, &columns);
+    }
+    text
+}
+
+fn line(text: &mut String, name: &str, times: impl Iterator<Item = String>, columns: &[String; 5]) {
+    let times: String = times.map(|time| format!("{time:>20}")).collect();
+    let [growth, undisturbed, engine, service, consumes] = columns;
+    let _ = writeln!(text, "{name:<33}{times}{growth:>19}{undisturbed:>12}{engine:>11}{service:>12}  {consumes}");
+}
+
+fn consumed(cell: &Cell) -> String {
+    let consumed = &cell.consumed;
+    let units = [(consumed.read, "RCU"), (consumed.write, "WCU")];
+    let units: Vec<_> = units.iter().filter(|(units, _)| *units > 0.0).map(|(units, name)| format!("{units} {name}")).collect();
+    let requests = if consumed.requests == 1 { "request" } else { "requests" };
+    format!("{} in {} {requests}", units.join(" + "), consumed.requests)
+}
+
+/// 1,000,000
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    groups.join(",")
+}
