@@ -43,7 +43,7 @@ target-dir = cargo metadata --format-version 1 --no-deps | python3 -c 'import js
 # --- Proof ------------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: test-rust test-end-to-end test-contract test-template ## Everything that proves the project
+test: test-rust test-end-to-end test-contract test-template test-speed ## Everything that proves the project
 
 .PHONY: test-rust
 test-rust: prerequisites ## Unit and API tests
@@ -70,14 +70,52 @@ test-template: prerequisites $(cargo-lambda) $(ziglang) $(sam) ## `sam validate 
 	@echo "== Template"
 	@$(with-sam) python3 -m samcli validate --lint
 # SAM builds one function after the other. Built here first, side by side, they take half the time, and SAM finds them done.
-	@$(with-sam) cargo lambda build --release $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
+	@$(build-functions)
 	@$(with-sam) python3 -m samcli build --parameter-overrides Architecture=$(ARCHITECTURE)
 
+.PHONY: test-speed
+test-speed: prerequisites $(cargo-lambda) $(ziglang) instrument ## The gates that come out the same on every machine: instructions, memory, size, requests, capacity
+	@echo "== Speed"
+	@$(build-functions)
+	@$(MAKE) --no-print-directory --directory bench/peers build-hello $(peers)
+	@cargo build --workspace --example functions
+	@target="$$($(target-dir))" && "$$target/debug/examples/functions" --quick --without-peers --functions "$$target/lambda"
+
+# As they are deployed.
+build-functions = $(with-sam) cargo lambda build --release $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
 # This machine's, so that nothing is cross-compiled.
 ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 # SAM calls cargo-lambda by its name, and that calls zig by `python3 -m ziglang`.
 with-sam = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 PATH="$(CURDIR)/$(TOOLS)/cargo-lambda/bin:$$PATH" \
 	PYTHONPATH="$(CURDIR)/$(TOOLS)/sam:$(CURDIR)/$(TOOLS)/ziglang"
+
+# --- Speed ------------------------------------------------------------------------------------------------------------
+# `make bench RESULTS=docs/bench` records the results that the README shows. Best on a machine that does nothing else.
+
+RESULTS ?= .local/bench
+
+.PHONY: bench
+bench: prerequisites $(cargo-lambda) $(ziglang) instrument ## What the functions cost, beside what a user would pick instead; fails when a gate is broken (needs Node 20 and npm)
+	@mkdir -p $(RESULTS)
+	@$(build-functions)
+	@$(MAKE) --no-print-directory --directory bench/peers build $(peers)
+	@cargo build --profile bench-tools --package bench --example functions
+	@target="$$($(target-dir))" && "$$target/bench-tools/examples/functions" --functions "$$target/lambda" \
+		--json $(RESULTS)/functions.json --chart $(RESULTS)/functions.svg $(BENCH)
+
+.PHONY: bench-scale
+bench-scale: prerequisites $(cargo-lambda) $(ziglang) ## Latency and capacity from a thousand to a million invitations in one account
+	@mkdir -p $(RESULTS)
+	@$(build-functions)
+	@cargo build --profile bench-tools --package bench --example scale
+	@target="$$($(target-dir))" && "$$target/bench-tools/examples/scale" --functions "$$target/lambda" --out $(RESULTS) $(BENCH)
+
+peers = OUT="$(CURDIR)/.local/bench/peers" CARGO_TARGET_DIR="$$($(target-dir))/peers"
+
+.PHONY: instrument
+instrument:
+	@perf stat -e instructions:u true 2>&1 | grep -q 'instructions:u  *#\|[0-9] *instructions:u' || command -v valgrind >/dev/null \
+		|| { echo "make: instructions are counted by perf, which cannot count on this machine, or by valgrind; install it."; exit 1; }
 
 .PHONY: lint
 lint: prerequisites ## Formatting, clippy and documentation, warnings denied
