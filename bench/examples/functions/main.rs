@@ -18,6 +18,8 @@ use bench::sandbox::Core;
 use bench::statistics::Spread;
 use bench::{Problem, gates, problem};
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use measure::Round;
 use settings::Settings;
 use stage::Stage;
@@ -64,8 +66,16 @@ fn measured(settings: &Settings) -> Result<Results, Problem> {
     let machine = Machine::this(Counter::detect()?);
     // Before the first thread is started, so that none is where the functions run.
     let core = Core::reserve();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| problem!("no runtime: {error}"))?.block_on(measure_all(settings, machine, core))
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| problem!("no runtime: {error}"))?;
+    runtime.block_on(async {
+        let mut terminated = signal(SignalKind::terminate()).map_err(|error| problem!("signals cannot be received: {error}"))?;
+        // Dropping the work ends the process that runs, and removes its control group.
+        tokio::select! {
+            results = measure_all(settings, machine, core) => results,
+            _ = tokio::signal::ctrl_c() => Err(problem!("interrupted")),
+            _ = terminated.recv() => Err(problem!("terminated")),
+        }
+    })
 }
 
 async fn measure_all(settings: &Settings, machine: Machine, core: Option<Core>) -> Result<Results, Problem> {
@@ -81,7 +91,7 @@ async fn measure_all(settings: &Settings, machine: Machine, core: Option<Core>) 
     for round in 1..=settings.rounds {
         eprintln!("Round {round} of {}.", settings.rounds);
         for (index, subject) in subjects.iter().enumerate() {
-            rounds[index].push(measure::timed(&stage, subject, settings.requests).await?);
+            rounds[index].push(measure::timed(&stage, subject, settings.requests.min(subject.operation.most_requests())).await?);
             if !settings.quick {
                 firsts[index].extend(measure::throttled(&stage, subject).await?.map(|took| took.as_secs_f64() * 1e3));
             }

@@ -46,7 +46,7 @@ pub fn text(results: &Results) -> String {
     if results.subjects.iter().any(|subject| subject.times.is_some()) {
         let _ = writeln!(
             text,
-            "\nTimes: medians of {} rounds, each with {} warm requests in a new process.\n",
+            "\nTimes: medians of {} rounds, each with up to {} warm requests in a new process.\n",
             results.rounds, results.requests
         );
         text += &times(results).text();
