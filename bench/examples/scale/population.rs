@@ -145,8 +145,8 @@ fn share<T: Copy>(shares: &[(T, u64)], dice: &mut Dice) -> T {
 /// A UUIDv7 of that millisecond.
 fn id(created: u64, mut bytes: [u8; 16]) -> InvitationId {
     bytes[..6].copy_from_slice(&created.to_be_bytes()[2..]);
-    bytes[6] = 0x70 | bytes[6] & 0x0F;
-    bytes[8] = 0x80 | bytes[8] & 0x3F;
+    bytes[6] = 0x70 | (bytes[6] & 0x0F);
+    bytes[8] = 0x80 | (bytes[8] & 0x3F);
     InvitationId::from_bytes(bytes)
 }
 
