@@ -101,3 +101,15 @@ impl Census {
 fn deepest(rows: usize) -> usize {
     ((rows - 1) / PAGE).min(DEEP_PAGE).saturating_sub(1) * PAGE
 }
+
+#[cfg(test)]
+mod tests {
+    use super::deepest;
+
+    #[test]
+    fn behind_the_deepest_page_there_is_another() {
+        assert_eq!(deepest(1_000), 38 * 25);
+        assert_eq!(deepest(1_001), 39 * 25);
+        assert_eq!(deepest(1_000_000), 9_999 * 25);
+    }
+}

@@ -124,3 +124,30 @@ impl Row {
         self.same_consumption && (self.growth.total <= BAR || !self.timed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(invitations: u64, micros: u64, read: f64) -> Cell {
+        let sample = Sample { total: Duration::from_micros(micros), engine: Duration::from_micros(micros / 2) };
+        Cell::new(invitations, &[sample; 3], Consumed { requests: 1, read, write: 0.0 })
+    }
+
+    fn passes(timed: bool, least: Cell, most: Cell) -> bool {
+        Row::new("step", timed, vec![least, most]).passes()
+    }
+
+    #[test]
+    fn the_gate_is_at_a_fifth_more() {
+        assert!(passes(true, cell(1_000, 1_000, 1.0), cell(1_000_000, 1_200, 1.0)));
+        assert!(!passes(true, cell(1_000, 1_000, 1.0), cell(1_000_000, 1_202, 1.0)));
+        assert!(passes(false, cell(1_000, 1_000, 1.0), cell(1_000_000, 9_000, 1.0)));
+    }
+
+    #[test]
+    fn the_gate_forgives_no_unit() {
+        assert!(!passes(true, cell(1_000, 1_000, 1.0), cell(1_000_000, 900, 1.5)));
+        assert!(!passes(false, cell(1_000, 1_000, 1.0), cell(1_000_000, 900, 0.5)));
+    }
+}
