@@ -13,7 +13,7 @@ pub(crate) struct Settings {
     pub(crate) rounds: u64,
     /// Where `cargo lambda build --release` has put the functions.
     pub(crate) functions: PathBuf,
-    /// Where the database files are made. They take 9 GB and are removed.
+    /// Where the database files are made. They take 7 GB and are removed.
     pub(crate) scratch: PathBuf,
     /// Where the results go.
     pub(crate) out: PathBuf,
