@@ -173,6 +173,19 @@ pub struct Bounds {
     pub ascending: bool,
 }
 
+impl Bounds {
+    /// What is left of the range from `start` on. It is the start key that says where a page begins; the bound keeps an engine
+    /// that is built on SQL from walking there row by row.
+    #[must_use]
+    pub fn starting_at(mut self, start: Option<&Key>) -> Self {
+        if let Some(AttributeValue::S(at)) = start.and_then(|start| start.get(self.attribute)) {
+            let end = if self.ascending { &mut self.from } else { &mut self.to };
+            end.clone_from(at);
+        }
+        self
+    }
+}
+
 /// The bounds of a range, `invited` and `expired` separated at `as_of`.
 #[must_use]
 pub fn bounds(range: Range<'_>, as_of: Timestamp) -> Bounds {

@@ -84,6 +84,7 @@ impl Store {
         start: Option<Key>,
         limit: usize,
     ) -> Result<(Vec<Row>, Option<Key>), StoreError> {
+        let bounds = bounds.starting_at(start.as_ref());
         let output = self
             .client
             .query()

@@ -149,6 +149,16 @@ fn a_page_starts_after_this_key() {
 }
 
 #[test]
+fn a_range_ends_where_its_page_starts() {
+    let start = |attribute: &str| Key::from([(attribute.to_owned(), AttributeValue::S("m".to_owned()))]);
+    let bounds = |ascending| Bounds { index: None, attribute: "sk", from: "a".to_owned(), to: "z".to_owned(), ascending };
+    assert_eq!(bounds(true).starting_at(Some(&start("sk"))), Bounds { from: "m".to_owned(), ..bounds(true) });
+    assert_eq!(bounds(false).starting_at(Some(&start("sk"))), Bounds { to: "m".to_owned(), ..bounds(false) });
+    assert_eq!(bounds(false).starting_at(Some(&start("by_role"))), bounds(false));
+    assert_eq!(bounds(false).starting_at(None), bounds(false));
+}
+
+#[test]
 fn a_page_starts_in_the_callers_own_partition_whatever_the_cursor_says() {
     let cursor = Cursor { id: parsed(ID), time: Timestamp::ZERO, as_of: Timestamp::ZERO };
     let start = keys::start_key(&principal(OTHER_ACCOUNT, "read-only"), Range::All, &cursor);
