@@ -1,7 +1,7 @@
 //! `POST /invitations`
 
 use shared::domain::{
-    Permission,
+    Invitation, Permission,
     idempotency::{Answer, Fingerprint},
     lifecycle::NewInvitation,
 };
@@ -28,7 +28,7 @@ pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiErr
     input::preliminaries(request, &[])?;
     let wish = input::new_invitation(request)?;
     let keep = input::keep(request, &who, &ROUTE, || fingerprint(&wish))?;
-    let render = |invitation: &_, now| Answer { status: 201, body: output::invitation(invitation, now, &app.urns) };
+    let render = |invitation: &Invitation, now| Answer { status: 201, body: output::invitation(&invitation.resource(), now, &app.urns) };
     let outcome = app.store.create(&who, &wish, policy, keep.as_ref(), render).await?;
     Ok(Reply::of(&outcome).with("location", format!("/invitations/{}", outcome.id)))
 }

@@ -1,7 +1,7 @@
 //! `POST /invitations/{id}`
 
 use shared::domain::{
-    Permission,
+    Invitation, Permission,
     idempotency::{Answer, Fingerprint},
 };
 
@@ -28,7 +28,7 @@ pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiErr
     let id = input::invitation_id(request)?;
     let action = input::action(request)?;
     let keep = input::keep(request, &who, &ROUTE, || Fingerprint::new(&[&id.to_string(), action.as_str()]))?;
-    let render = |invitation: &_, now| Answer { status: 200, body: output::invitation(invitation, now, &app.urns) };
+    let render = |invitation: &Invitation, now| Answer { status: 200, body: output::invitation(&invitation.resource(), now, &app.urns) };
     let outcome = app.store.modify(&who, id, action, policy, keep.as_ref(), render).await?;
     Ok(Reply::of(&outcome))
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use shared::{
     domain::{
-        Invitation, Timestamp, Urns,
+        Resource, Timestamp, Urns,
         idempotency::Answer,
         invitation::{Closing, Status},
     },
@@ -89,17 +89,17 @@ pub(crate) struct ErrorBody<'a> {
 
 /// The resource as JSON, its state taken at `now`.
 #[must_use]
-pub fn invitation(invitation: &Invitation, now: Timestamp, urns: &Urns) -> String {
+pub fn invitation(invitation: &Resource, now: Timestamp, urns: &Urns) -> String {
     to_json(&body(invitation, now, urns))
 }
 
 /// A page as JSON.
 #[must_use]
-pub fn list(invitations: &[Invitation], next: Option<&str>, now: Timestamp, urns: &Urns) -> String {
+pub fn list(invitations: &[Resource], next: Option<&str>, now: Timestamp, urns: &Urns) -> String {
     to_json(&ListBody { next, invitations: invitations.iter().map(|it| body(it, now, urns)).collect() })
 }
 
-fn body<'a>(invitation: &'a Invitation, now: Timestamp, urns: &Urns) -> InvitationBody<'a> {
+fn body<'a>(invitation: &'a Resource, now: Timestamp, urns: &Urns) -> InvitationBody<'a> {
     let closed = |how| match invitation.status {
         Status::Closed(closing, at) if closing == how => Some(at.to_string()),
         Status::Closed(..) | Status::Pending => None,

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use bench::{Problem, problem, world::World};
 use local::{client, engine::Engine, table::create_table};
 use shared::domain::{Email, Timestamp, lifecycle::SendPolicy};
-use shared::store::keys;
+use shared::store::{item, keys};
 
 use crate::{load::rows, population::Population};
 
@@ -16,18 +16,21 @@ pub(crate) async fn check(template: &str, policy: &SendPolicy) -> Result<(), Pro
     let world = World::new(engine.endpoint(), "form").await?;
     let email: Email = "Someone@example.com".parse().map_err(|error| problem!("{error}"))?;
     let id = world.invite(email.typed()).await?;
-    let stored = world.store.get(&world.who, id).await.map_err(|error| problem!("{error}"))?;
-    let stored = stored.ok_or_else(|| problem!("the service does not find what it has created"))?;
+    let get = async |sk: &str| {
+        let get = client.get_item().table_name("form").key(keys::PK, AttributeValue::S(keys::partition(&world.who)));
+        let got = get.key(keys::SK, AttributeValue::S(sk.to_owned())).send().await.map_err(|error| problem!("{error}"))?;
+        got.item.ok_or_else(|| problem!("the service did not write {sk}"))
+    };
+    let stored = item::from_row(get(&keys::invitation(id)).await?).map_err(|error| problem!("{error}"))?;
 
-    let ours = rows(&Population::of(world.who.clone(), Timestamp::now()), &stored, policy)?;
+    let ours = rows(&Population::of(world.who.clone(), Timestamp::now()), &stored, policy);
     if ours.len() != 2 {
         return Err(problem!("an open invitation would be loaded as {} rows and not as two", ours.len()));
     }
     for (sk, ours) in [keys::invitation(id), keys::lock(email.normalised())].into_iter().zip(ours) {
-        let get = client.get_item().table_name("form").key(keys::PK, AttributeValue::S(keys::partition(&world.who)));
-        let got = get.key(keys::SK, AttributeValue::S(sk.clone())).send().await.map_err(|error| problem!("{error}"))?;
-        if got.item.as_ref() != Some(&ours) {
-            return Err(problem!("the service writes {sk} as {:?}, and loaded it would be {ours:?}", got.item));
+        let written = get(&sk).await?;
+        if written != ours {
+            return Err(problem!("the service writes {sk} as {written:?}, and loaded it would be {ours:?}"));
         }
     }
     Ok(())

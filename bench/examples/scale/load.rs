@@ -29,7 +29,7 @@ pub(crate) fn load(file: &Path, table: &str, accounts: &[(Population, std::ops::
             for (population, numbers) in accounts {
                 for number in numbers.clone() {
                     let invitation = population.invitation(&population.sketch(number), policy)?;
-                    for row in rows(population, &invitation, policy)? {
+                    for row in rows(population, &invitation, policy) {
                         batch.push(engine_item(row)?);
                     }
                     if batch.len() >= BATCH && sender.send(std::mem::take(&mut batch)).is_err() {
@@ -49,7 +49,7 @@ pub(crate) fn load(file: &Path, table: &str, accounts: &[(Population, std::ops::
 
 /// What the service keeps of an invitation: its row, and the lock of its address while it is open. DynamoDB has purged the
 /// lock of an expired one.
-pub(crate) fn rows(population: &Population, invitation: &Invitation, policy: &SendPolicy) -> Result<Vec<Row>, Problem> {
+pub(crate) fn rows(population: &Population, invitation: &Invitation, policy: &SendPolicy) -> Vec<Row> {
     let who = population.who();
     let row = item::to_row(keys::partition(who), invitation, policy);
     let mut rows = vec![row];
@@ -60,7 +60,7 @@ pub(crate) fn rows(population: &Population, invitation: &Invitation, policy: &Se
         lock.insert("ttl".to_owned(), AttributeValue::N(invitation.expiry.as_secs().to_string()));
         rows.push(lock);
     }
-    Ok(rows)
+    rows
 }
 
 /// Bytes of what is stored of invitations, as DynamoDB counts them: names and values, without what it adds to each item.
@@ -80,7 +80,7 @@ pub(crate) fn footprint(population: &Population, size: u64, policy: &SendPolicy)
     let (mut of_rows, mut of_locks) = (Vec::new(), Vec::new());
     for number in 0..size {
         let invitation = population.invitation(&population.sketch(number), policy)?;
-        for (part, row) in rows(population, &invitation, policy)?.into_iter().enumerate() {
+        for (part, row) in rows(population, &invitation, policy).into_iter().enumerate() {
             let bytes = item_size(&engine_item(row)?);
             if part == 0 { of_rows.push(bytes) } else { of_locks.push(bytes) }
         }

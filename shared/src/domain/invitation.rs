@@ -93,6 +93,18 @@ pub enum Status {
     Closed(Closing, Timestamp),
 }
 
+impl Status {
+    /// The state at a point in time of an invitation with this status and `expiry`.
+    #[must_use]
+    pub fn state(self, expiry: Timestamp, now: Timestamp) -> State {
+        match self {
+            Self::Closed(closing, _) => closing.state(),
+            Self::Pending if expiry > now => State::Invited,
+            Self::Pending => State::Expired,
+        }
+    }
+}
+
 /// Names one logical operation, so that a write can tell its own effect from another's: 12 base-62 characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OperationId(pub String);
@@ -105,7 +117,40 @@ impl OperationId {
     }
 }
 
-/// An invitation of one e-mail address to one account with one role.
+/// What an account sees of an invitation: all that a list has to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its id; the order of ids is the order of creation.
+    pub id: InvitationId,
+    /// The account that invites.
+    pub account: AccountId,
+    /// Who is invited.
+    pub email: Email,
+    /// The role that the account would give.
+    pub role: RoleId,
+    /// Open, or how it was closed.
+    pub status: Status,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub modified: Timestamp,
+    /// From this point on it cannot be accepted. Whole seconds.
+    pub expiry: Timestamp,
+    /// When the last mail was asked for.
+    pub last_sent: Timestamp,
+    /// The URN of who created it.
+    pub invited_by: String,
+}
+
+impl Resource {
+    /// The state at a point in time.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> State {
+        self.status.state(self.expiry, now)
+    }
+}
+
+/// An invitation of one e-mail address to one account with one role: all that is stored of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
     /// Its id; the order of ids is the order of creation.
@@ -146,10 +191,23 @@ impl Invitation {
     /// The state at a point in time.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> State {
-        match self.status {
-            Status::Closed(closing, _) => closing.state(),
-            Status::Pending if self.expiry > now => State::Invited,
-            Status::Pending => State::Expired,
+        self.status.state(self.expiry, now)
+    }
+
+    /// What its account sees of it.
+    #[must_use]
+    pub fn resource(&self) -> Resource {
+        Resource {
+            id: self.id,
+            account: self.account.clone(),
+            email: self.email.clone(),
+            role: self.role.clone(),
+            status: self.status,
+            created: self.created,
+            modified: self.modified,
+            expiry: self.expiry,
+            last_sent: self.last_sent,
+            invited_by: self.invited_by.clone(),
         }
     }
 

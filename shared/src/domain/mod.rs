@@ -21,7 +21,7 @@ pub mod urn;
 pub use account::AccountId;
 pub use email::Email;
 pub use id::InvitationId;
-pub use invitation::{Invitation, State};
+pub use invitation::{Invitation, Resource, State};
 pub use principal::Principal;
 pub use rejected::Rejected;
 pub use role::{Permission, RoleId, Roles};

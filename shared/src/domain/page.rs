@@ -12,7 +12,7 @@ use super::{
     account::AccountId,
     email::NormalisedEmail,
     id::InvitationId,
-    invitation::{Invitation, State, Status},
+    invitation::{Resource, State, Status},
     role::RoleId,
     text::Malformed,
     time::Timestamp,
@@ -96,7 +96,7 @@ impl Filter {
 
     /// Whether an invitation matches, its state taken at `as_of`.
     #[must_use]
-    pub fn matches(&self, invitation: &Invitation, as_of: Timestamp) -> bool {
+    pub fn matches(&self, invitation: &Resource, as_of: Timestamp) -> bool {
         self.state.is_none_or(|state| invitation.state(as_of) == state)
             && self.email.as_ref().is_none_or(|email| invitation.email.normalised() == email)
             && self.role.as_ref().is_none_or(|role| invitation.role == *role)
@@ -152,9 +152,9 @@ impl Cursor {
 
     /// The cursor after `last`, the last row of a page read at `as_of`.
     #[must_use]
-    pub fn after(last: &Invitation, filter: &Filter, as_of: Timestamp) -> Self {
+    pub fn after(last: &Resource, filter: &Filter, as_of: Timestamp) -> Self {
         let time = match filter.range() {
-            Range::State(_) => index_time(last),
+            Range::State(_) => index_time(last.status, last.expiry),
             Range::All | Range::Email(_) | Range::Role(_) => Timestamp::ZERO,
         };
         let as_of = if filter.depends_on_time() { as_of } else { Timestamp::ZERO };
@@ -203,9 +203,9 @@ impl Cursor {
 
 /// What the index by state sorts by: a pending invitation's expiry, a closed one's closing time.
 #[must_use]
-pub fn index_time(invitation: &Invitation) -> Timestamp {
-    match invitation.status {
-        Status::Pending => invitation.expiry,
+pub fn index_time(status: Status, expiry: Timestamp) -> Timestamp {
+    match status {
+        Status::Pending => expiry,
         Status::Closed(_, at) => at,
     }
 }

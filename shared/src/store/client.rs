@@ -58,5 +58,6 @@ impl Store {
     pub async fn open(&self) {
         let read = self.client.get_item().table_name(&self.table).set_key(Some(super::keys::nothing()));
         let _ = tokio::time::timeout(OPENING, read.send()).await;
+        super::read::settle().await;
     }
 }

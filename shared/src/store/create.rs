@@ -92,7 +92,8 @@ impl Store {
     /// The invitation as it is now, if `operation` is among those that made it. After an unknown outcome, an error says no
     /// more than the outcome did.
     pub(super) async fn own_effect(&self, who: &Principal, id: InvitationId, operation: &Operation) -> Option<Invitation> {
-        let stored = self.get(who, id).await.ok().flatten()?;
+        let row = self.read_row(keys::key(who, keys::invitation(id))).await.ok().flatten()?;
+        let stored = item::from_row(row).ok()?;
         stored.operations.contains(&operation.id).then_some(stored)
     }
 }

@@ -9,7 +9,7 @@ use super::{
     row::{Attributes, Row, bytes, named, number, text, time},
 };
 use crate::domain::{
-    Invitation,
+    AccountId, Invitation, Resource,
     invitation::{Closing, OperationId, Status},
     lifecycle::{SendPolicy, purge_after},
     link::Link,
@@ -60,25 +60,51 @@ pub fn to_row(partition: String, invitation: &Invitation, policy: &SendPolicy) -
     named(always.into_iter().chain(sometimes.into_iter().flatten())).collect()
 }
 
-/// The invitation of a row.
-pub(super) fn from_row(row: Row) -> Result<Invitation, StoreError> {
+/// The attributes that [`resource`] reads.
+pub(super) const SHOWN: [&str; 10] = [keys::SK, "email", "role", "st", "closed", "created", "modified", "exp", "sent", "by"];
+
+/// What the caller may see of one of their rows.
+pub(super) fn resource(account: &AccountId, row: Row) -> Result<Resource, StoreError> {
     let mut row = Attributes::of(row);
+    Ok(Resource {
+        id: row.read(keys::SK, keys::parse_invitation)?,
+        account: account.clone(),
+        email: row.parsed("email")?,
+        role: row.parsed("role")?,
+        status: status(&mut row)?,
+        created: row.time("created")?,
+        modified: row.time("modified")?,
+        expiry: row.time("exp")?,
+        last_sent: row.time("sent")?,
+        invited_by: row.text("by")?,
+    })
+}
+
+fn status(row: &mut Attributes) -> Result<Status, StoreError> {
     let (st, closed) = (row.text("st")?, row.optional_time("closed")?);
-    let status = match (st.as_str(), closed) {
-        (keys::PENDING, None) => Status::Pending,
+    match (st.as_str(), closed) {
+        (keys::PENDING, None) => Ok(Status::Pending),
         (closed, Some(at)) => {
             let closings = [Closing::Accepted, Closing::Declined, Closing::Revoked];
             let closing = closings.into_iter().find(|closing| keys::closed(*closing) == closed);
-            Status::Closed(closing.ok_or_else(|| row.corrupt("st"))?, at)
+            Ok(Status::Closed(closing.ok_or_else(|| row.corrupt("st"))?, at))
         }
-        (_, None) => return Err(row.corrupt("st")),
-    };
+        (_, None) => Err(row.corrupt("st")),
+    }
+}
+
+/// The invitation of a row.
+///
+/// # Errors
+/// [`StoreError::Corrupt`], naming the row and the attribute.
+pub fn from_row(row: Row) -> Result<Invitation, StoreError> {
+    let mut row = Attributes::of(row);
     Ok(Invitation {
         id: row.read(keys::SK, keys::parse_invitation)?,
         account: row.read(keys::PK, keys::parse_partition)?,
         email: row.parsed("email")?,
         role: row.parsed("role")?,
-        status,
+        status: status(&mut row)?,
         created: row.time("created")?,
         modified: row.time("modified")?,
         expiry: row.time("exp")?,

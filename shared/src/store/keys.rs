@@ -130,7 +130,7 @@ pub fn by_state(invitation: &Invitation) -> String {
         Status::Pending => PENDING,
         Status::Closed(closing, _) => closed(closing),
     };
-    state_position(status, index_time(invitation), invitation.id)
+    state_position(status, index_time(invitation.status, invitation.expiry), invitation.id)
 }
 
 /// What an invitation's `by_email` says.

@@ -265,8 +265,8 @@ proptest! {
         parts in any::<(bool, bool, bool)>(),
     ) {
         let filter = matching_filter(&invitation, as_of, parts);
-        prop_assert!(filter.matches(&invitation, as_of));
-        let cursor = Cursor::after(&invitation, &filter, as_of);
+        prop_assert!(filter.matches(&invitation.resource(), as_of));
+        let cursor = Cursor::after(&invitation.resource(), &filter, as_of);
         // What a page read later would use: the cursor's moment where the filter depends on it.
         let frozen = if cursor.as_of == Timestamp::ZERO { Timestamp::MAX } else { cursor.as_of };
         let bounds = keys::bounds(filter.range(), frozen);
