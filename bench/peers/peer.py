@@ -70,7 +70,7 @@ def python(directory: Path) -> dict:
         "command": [sys.executable, "-m", "awslambdaric", "index.handler"],
         "versions": {"python": platform.python_version(), **{name: installed[name] for name in ("boto3", "botocore", "awslambdaric")}},
         # Lambda's own runtime brings boto3 and the runtime client.
-        "package": ["index.py"],
+        "package": [],
         "binary": None,
         "environment": {"AWS_CA_BUNDLE": "{ca+system}", "PYTHONPATH": "{dir}/site"},
     }

@@ -24,6 +24,10 @@ impl Counter {
     /// # Errors
     /// When none does.
     pub fn detect() -> Result<Self, Problem> {
+        Self::first_that_works(&[Self::PerfStat, Self::Callgrind])
+    }
+
+    fn first_that_works(counters: &[Self]) -> Result<Self, Problem> {
         let directory = tempfile::tempdir().map_err(|error| problem!("no temporary folder: {error}"))?;
         let file = directory.path().join("out");
         let works = |counter: &Self| {
@@ -31,8 +35,17 @@ impl Counter {
             let status = Command::new(&line[0]).args(&line[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status();
             status.is_ok_and(|status| status.success()) && counter.read(&file).is_ok_and(|count| count > 0)
         };
-        let found = [Self::PerfStat, Self::Callgrind].into_iter().find(works);
-        found.ok_or_else(|| problem!("instructions cannot be counted: neither `perf stat` nor `valgrind` works on this machine"))
+        let names = || counters.iter().map(|counter| counter.name()).collect::<Vec<_>>().join(" nor ");
+        let found = counters.iter().copied().find(works);
+        found.ok_or_else(|| problem!("instructions cannot be counted: {} does not work on this machine; install valgrind", names()))
+    }
+
+    /// The one whose counts do not depend on the processor.
+    ///
+    /// # Errors
+    /// When it does not work on this machine.
+    pub fn repeatable() -> Result<Self, Problem> {
+        Self::first_that_works(&[Self::Callgrind])
     }
 
     /// What it is called.

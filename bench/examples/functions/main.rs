@@ -12,7 +12,7 @@ use bench::baseline::Baseline;
 use bench::counter::Counter;
 use bench::machine::Machine;
 use bench::package::zip_size;
-use bench::report::{chart, json, table};
+use bench::report::{chart, json, markdown, table};
 use bench::results::{Measured, Results, Times};
 use bench::sandbox::Core;
 use bench::statistics::Spread;
@@ -52,7 +52,7 @@ fn run() -> Result<Vec<String>, Problem> {
         baseline.write(&settings.baseline)?;
     }
     results.verdicts = gates::judge(&results, &baseline);
-    println!("{}", table::text(&results));
+    println!("{}", if settings.markdown { markdown::text(&results) } else { table::text(&results) });
     if let Some(file) = &settings.json {
         json::write(&results, file)?;
     }
@@ -63,7 +63,7 @@ fn run() -> Result<Vec<String>, Problem> {
 }
 
 fn measured(settings: &Settings) -> Result<Results, Problem> {
-    let machine = Machine::this(Counter::detect()?);
+    let machine = Machine::this(if settings.quick { Counter::repeatable()? } else { Counter::detect()? });
     // Before the first thread is started, so that none is where the functions run.
     let core = Core::reserve();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| problem!("no runtime: {error}"))?;

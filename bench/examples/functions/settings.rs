@@ -13,6 +13,7 @@ functions [--rounds 5] [--requests 2000]   how much to measure
           [--baseline bench/baseline.json] what earlier runs measured
           [--update-baseline]              write it anew
           [--json FILE] [--chart FILE]     write results
+          [--markdown]                     show the table of the README
           [--from FILE]                    measure nothing: show the results of an earlier run";
 
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) update_baseline: bool,
     pub(crate) json: Option<PathBuf>,
     pub(crate) chart: Option<PathBuf>,
+    pub(crate) markdown: bool,
     pub(crate) from: Option<PathBuf>,
 }
 
@@ -43,6 +45,7 @@ impl Settings {
             update_baseline: false,
             json: None,
             chart: None,
+            markdown: false,
             from: None,
         };
         while let Some(name) = arguments.next() {
@@ -56,6 +59,7 @@ impl Settings {
                 "--without-peers" => settings.without_peers = true,
                 "--baseline" => settings.baseline = value()?.into(),
                 "--update-baseline" => settings.update_baseline = true,
+                "--markdown" => settings.markdown = true,
                 "--json" => settings.json = Some(value()?.into()),
                 "--chart" => settings.chart = Some(value()?.into()),
                 "--from" => settings.from = Some(value()?.into()),

@@ -124,6 +124,21 @@ pub(super) const RULES: &[Rule] = &[
         bar: Bar::Most(1.0, None),
         binding: true,
     },
+    // The connection is opened before the first event, and every request finds it open.
+    Rule {
+        figure: "TLS handshakes, before the first event",
+        who: Who::Http,
+        value: |it| Some(it.database.as_ref()?.init_handshakes as f64),
+        bar: Bar::Most(1.0, None),
+        binding: true,
+    },
+    Rule {
+        figure: "TLS handshakes, first event",
+        who: Who::Http,
+        value: |it| Some(it.database.as_ref()?.first_handshakes as f64),
+        bar: Bar::Most(0.0, None),
+        binding: true,
+    },
     Rule {
         figure: "read units",
         who: Who::Own,

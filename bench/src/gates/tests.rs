@@ -23,9 +23,9 @@ fn measured(id: &str, kind: Kind, scale: f64) -> Measured {
         warm_cpu_us: spread(1.0),
     };
     let database = Database {
-        init_handshakes: 0,
+        init_handshakes: 1,
         init_requests: BTreeMap::new(),
-        first_handshakes: 1,
+        first_handshakes: 0,
         first_requests: [("GetItem".to_owned(), 2.0)].into(),
         warm_requests: [("GetItem".to_owned(), 1.0)].into(),
         warm_capacity: Capacity { read: 1.0, write: 0.0 },

@@ -14,8 +14,8 @@ use crate::domain::{
 
 /// How many rows a request looks at for a combination of filters before it hands out a short page.
 pub(super) const COMBINED_BUDGET: usize = 1000;
-/// How many of them it asks for at a time.
-const COMBINED_BATCH: usize = 250;
+/// How many of them it asks for at a time: so many for each that the page wants, but no more than this.
+const COMBINED_BATCH: (usize, usize) = (4, 250);
 
 /// A page of a list.
 #[derive(Debug)]
@@ -51,10 +51,11 @@ impl Store {
 
         let mut invitations = Vec::with_capacity(wanted);
         let mut start = cursor.map(|cursor| keys::start_key(who, range, cursor));
+        let batch = if filter.is_range_only() { wanted } else { (wanted * COMBINED_BATCH.0).min(COMBINED_BATCH.1) };
         let mut budget = if filter.is_range_only() { wanted } else { COMBINED_BUDGET };
         let mut last_seen = None;
         while budget > 0 {
-            let (rows, more) = self.query(who, keys::bounds(range, as_of), start.take(), budget.min(COMBINED_BATCH)).await?;
+            let (rows, more) = self.query(who, keys::bounds(range, as_of), start.take(), budget.min(batch)).await?;
             budget -= rows.len().min(budget);
             for row in rows {
                 let invitation = item::resource(who.account(), row)?;

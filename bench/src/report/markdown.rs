@@ -1,0 +1,83 @@
+//! The table of the README.
+
+use super::format::{none, number, ratio};
+use crate::results::{FLOOR, Kind, Measured, Results};
+
+type Figure = fn(&Measured) -> Option<f64>;
+
+/// Heading, figure, and whether its ratio to the floor is shown with it.
+const COLUMNS: &[(&str, Figure, bool)] = &[
+    ("first answer at 128 MB, ms", |it| Some(it.times?.first_at_128_mb_ms?.median), true),
+    ("init, ms", |it| Some(it.times?.init_ms.median), false),
+    ("warm p50, µs", |it| Some(it.times?.warm_p50_us.median), false),
+    ("CPU a request, µs", |it| Some(it.times?.warm_cpu_us.median), true),
+    ("instructions to the first answer, M", |it| Some(it.instructions?.first / 1e6), true),
+    ("a warm request, k", |it| Some(it.instructions?.warm / 1e3), true),
+    ("peak RSS, MB", |it| Some(it.peak_memory?.median / 1e6), true),
+    ("zip, MB", |it| Some(it.zip? as f64 / 1e6), false),
+];
+
+/// The table, with what operators invoke left out, and where it was measured.
+#[must_use]
+pub fn text(results: &Results) -> String {
+    let machine = &results.machine;
+    let headings: String = COLUMNS.iter().map(|(heading, ..)| format!(" {heading} |")).collect();
+    let mut text = format!("| |{headings}\n|---|{}\n", "--:|".repeat(COLUMNS.len()));
+    let floor = results.subject(FLOOR);
+    for subject in results.subjects.iter().filter(|subject| subject.kind != Kind::Direct) {
+        let cells: String = COLUMNS.iter().map(|column| format!(" {} |", cell(*column, subject, floor))).collect();
+        text += &format!("| {} |{cells}\n", subject.name);
+    }
+    let (rounds, requests) = (results.rounds, results.requests);
+    let (processor, cores, kernel, rustc) = (&machine.processor, machine.cores, &machine.kernel, &machine.rustc);
+    text += &format!(
+        "\n{processor}, {cores} cores, Linux {kernel}, {rustc}, {}, revision {}. Medians of {rounds} rounds, each in new \
+         processes with {requests} warm requests (writes: fewer). Instructions by {}. In brackets: times hello.",
+        machine.date,
+        machine.revision,
+        machine.counter.name()
+    );
+    text
+}
+
+fn cell((_, figure, with_ratio): (&str, Figure, bool), subject: &Measured, floor: Option<&Measured>) -> String {
+    let value = figure(subject);
+    let times_floor = ratio(value, floor.and_then(figure));
+    if with_ratio && times_floor != none() && subject.id != FLOOR { format!("{} ({times_floor})", number(value)) } else { number(value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::report::{chart, json};
+
+    fn recorded() -> Results {
+        json::read(&root("docs/bench/functions.json")).expect("the recorded run can be read")
+    }
+
+    fn root(name: &str) -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+    }
+
+    #[test]
+    fn the_numbers_of_the_readme_are_those_of_the_recorded_run() {
+        let readme = fs::read_to_string(root("README.md")).expect("there is a README");
+        assert!(readme.contains(&text(&recorded())), "README.md: put in what `--from docs/bench/functions.json --markdown` prints");
+    }
+
+    #[test]
+    fn the_chart_of_the_readme_is_that_of_the_recorded_run() {
+        let chart = fs::read_to_string(root("docs/bench/functions.svg")).expect("there is a chart");
+        assert_eq!(chart, chart::svg(&recorded()).expect("it can be drawn"), "redraw it with --from and --chart");
+    }
+
+    #[test]
+    fn the_recorded_run_broke_no_gate() {
+        let run = recorded();
+        assert!(!run.verdicts.is_empty() && run.throttled);
+        assert!(run.verdicts.iter().all(|verdict| !verdict.fails()), "{:#?}", run.verdicts);
+    }
+}
