@@ -84,6 +84,8 @@ pub struct Times {
     pub first_ms: Spread,
     /// The first event with the processor share of 128 MB from then on, in ms. None where this machine cannot do that.
     pub first_at_128_mb_ms: Option<Spread>,
+    /// The same without the time that the engine took: what carries over to another table.
+    pub first_at_128_mb_own_ms: Option<Spread>,
     /// The median of the warm requests of a round, in µs.
     pub warm_p50_us: Spread,
     /// Their 99th percentile, in µs.

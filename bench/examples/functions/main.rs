@@ -7,6 +7,7 @@ mod stage;
 mod subject;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use bench::baseline::Baseline;
 use bench::counter::Counter;
@@ -93,7 +94,7 @@ async fn measure_all(settings: &Settings, machine: Machine, core: Option<Core>) 
         for (index, subject) in subjects.iter().enumerate() {
             rounds[index].push(measure::timed(&stage, subject, settings.requests.min(subject.operation.most_requests())).await?);
             if !settings.quick {
-                firsts[index].extend(measure::throttled(&stage, subject).await?.map(|took| took.as_secs_f64() * 1e3));
+                firsts[index].extend(measure::throttled(&stage, subject).await?);
             }
         }
     }
@@ -117,12 +118,13 @@ async fn measure_all(settings: &Settings, machine: Machine, core: Option<Core>) 
     Ok(Results { machine, rounds: settings.rounds, requests: settings.requests, throttled, subjects: all, verdicts: Vec::new() })
 }
 
-fn times(rounds: &[Round], firsts: &[f64]) -> Option<Times> {
+fn times(rounds: &[Round], firsts: &[(Duration, Duration)]) -> Option<Times> {
     let of = |figure: fn(&Round) -> f64| Spread::of(rounds.iter().map(figure));
     Some(Times {
         init_ms: of(|round| round.init_ms)?,
         first_ms: of(|round| round.first_ms)?,
-        first_at_128_mb_ms: Spread::of(firsts.iter().copied()),
+        first_at_128_mb_ms: Spread::of(firsts.iter().map(|(all, _)| all.as_secs_f64() * 1e3)),
+        first_at_128_mb_own_ms: Spread::of(firsts.iter().map(|(_, own)| own.as_secs_f64() * 1e3)),
         warm_p50_us: of(|round| round.p50_us)?,
         warm_p99_us: of(|round| round.p99_us)?,
         warm_cpu_us: of(|round| round.cpu_us)?,

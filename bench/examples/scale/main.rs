@@ -64,7 +64,8 @@ async fn run() -> Result<bool, Problem> {
         site.close().await?;
     }
     let passed = rows.iter().all(Row::passes);
-    println!("{}", table::table(&rows));
+    let table = table::table(&rows);
+    println!("{table}");
     println!("{} in {} s.", if passed { "Flat" } else { "NOT flat" }, started.elapsed().as_secs());
 
     let report = json!({
@@ -81,6 +82,7 @@ async fn run() -> Result<bool, Problem> {
         "bar": result::BAR,
         "passed": passed,
         "steps": rows,
+        "table": table,
     });
     write(&settings.out, "growth.json", &format!("{report:#}\n"))?;
     write(&settings.out, "growth.svg", &plot::svg(&rows))?;

@@ -18,6 +18,7 @@ fn measured(id: &str, kind: Kind, scale: f64) -> Measured {
         init_ms: spread(1.0),
         first_ms: spread(scale),
         first_at_128_mb_ms: Some(spread(scale)),
+        first_at_128_mb_own_ms: Some(spread(scale)),
         warm_p50_us: spread(1.0),
         warm_p99_us: spread(1.0),
         warm_cpu_us: spread(1.0),
@@ -101,6 +102,8 @@ fn every_binding_rule_can_break() {
     };
     assert_eq!(changed(|it| it.warm_requests.extend([("Query".to_owned(), 0.1)])), ["DynamoDB requests"]);
     assert_eq!(changed(|it| it.first_requests.extend([("Query".to_owned(), 1.0)])), ["DynamoDB requests, first event"]);
+    assert_eq!(changed(|it| it.init_handshakes = 2), ["TLS handshakes, before the first event"]);
+    assert_eq!(changed(|it| it.first_handshakes = 1), ["TLS handshakes, first event"]);
     assert_eq!(changed(|it| it.warm_capacity.read = 2.0), ["read units"]);
     assert_eq!(changed(|it| it.warm_capacity.read = 0.5), ["read units"], "less is a change as well");
     assert_eq!(changed(|it| it.warm_capacity.write = 1.0), ["write units"]);
@@ -109,7 +112,7 @@ fn every_binding_rule_can_break() {
 #[test]
 fn a_figure_that_was_not_measured_does_not_pass() {
     assert_eq!(failing(|it, _| it.subjects[1].zip = None), ["zip, bytes"]);
-    assert_eq!(failing(|it, _| it.subjects[1].database = None).len(), 4);
+    assert_eq!(failing(|it, _| it.subjects[1].database = None).len(), 6);
     assert_eq!(failing(|_, baseline| baseline.capacity.clear()), ["read units", "write units"]);
 }
 

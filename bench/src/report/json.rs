@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
+
 use crate::results::Results;
 use crate::{Problem, problem};
 
@@ -19,7 +21,7 @@ pub fn write(results: &Results, file: &Path) -> Result<(), Problem> {
 ///
 /// # Errors
 /// When the file is not there or not of this form.
-pub fn read(file: &Path) -> Result<Results, Problem> {
+pub fn read<T: DeserializeOwned>(file: &Path) -> Result<T, Problem> {
     let text = fs::read_to_string(file).map_err(|error| problem!("{}: {error}", file.display()))?;
     serde_json::from_str(&text).map_err(|error| problem!("{}: {error}", file.display()))
 }

@@ -64,18 +64,20 @@ pub fn text(results: &Results) -> String {
 
 fn times(results: &Results) -> Table {
     let mut table = Table::default();
-    table.row(["", "init ms", "first ms", "at 128 MB", "x hello", "warm p50 µs", "p99 µs", "cpu µs", "x hello"]);
+    table.row(["", "init ms", "first ms", "at 128 MB", "no engine", "x hello", "warm p50 µs", "p99 µs", "cpu µs", "x hello"]);
     let floor = results.subject(FLOOR).and_then(|floor| floor.times);
     for subject in &results.subjects {
         let Some(times) = subject.times else { continue };
         let at_128_mb = times.first_at_128_mb_ms.map(|spread| spread.median);
-        let of_floor = floor.and_then(|floor| floor.first_at_128_mb_ms).map(|spread| spread.median);
+        let own = times.first_at_128_mb_own_ms.map(|spread| spread.median);
+        let of_floor = floor.and_then(|floor| floor.first_at_128_mb_own_ms).map(|spread| spread.median);
         table.row([
             subject.name.clone(),
             median(times.init_ms),
             median(times.first_ms),
             number(at_128_mb),
-            ratio(at_128_mb, of_floor),
+            number(own),
+            ratio(own, of_floor),
             median(times.warm_p50_us),
             median(times.warm_p99_us),
             median(times.warm_cpu_us),
