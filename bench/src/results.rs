@@ -82,6 +82,8 @@ pub struct Times {
     pub init_ms: Spread,
     /// The first event, in ms.
     pub first_ms: Spread,
+    /// Processor time that the first event takes, in ms.
+    pub first_cpu_ms: Spread,
     /// The first event with the processor share of 128 MB from then on, in ms. None where this machine cannot do that.
     pub first_at_128_mb_ms: Option<Spread>,
     /// The same without the time that the engine took: what carries over to another table.

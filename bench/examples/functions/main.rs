@@ -123,6 +123,7 @@ fn times(rounds: &[Round], firsts: &[(Duration, Duration)]) -> Option<Times> {
     Some(Times {
         init_ms: of(|round| round.init_ms)?,
         first_ms: of(|round| round.first_ms)?,
+        first_cpu_ms: of(|round| round.first_cpu_ms)?,
         first_at_128_mb_ms: Spread::of(firsts.iter().map(|(all, _)| all.as_secs_f64() * 1e3)),
         first_at_128_mb_own_ms: Spread::of(firsts.iter().map(|(_, own)| own.as_secs_f64() * 1e3)),
         warm_p50_us: of(|round| round.p50_us)?,

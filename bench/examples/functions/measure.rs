@@ -21,6 +21,7 @@ const COUNTED: u32 = 10;
 pub(crate) struct Round {
     pub(crate) init_ms: f64,
     pub(crate) first_ms: f64,
+    pub(crate) first_cpu_ms: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
     pub(crate) cpu_us: f64,
@@ -31,9 +32,11 @@ pub(crate) struct Round {
 pub(crate) async fn timed(stage: &Stage, subject: &Subject, requests: u32) -> Result<Round, Problem> {
     let mut run = stage.start(subject, requests as usize + 1, Vec::new()).await?;
     let init_ms = run.sandbox.init().as_secs_f64() * 1e3;
+    let idle = run.sandbox.cpu_time()?;
     let first_ms = stage.ask(&mut run, subject).await?.as_secs_f64() * 1e3;
     run.sandbox.idle().await?;
     let before = run.sandbox.cpu_time()?;
+    let first_cpu_ms = (before - idle).as_secs_f64() * 1e3;
     let mut warm = Vec::with_capacity(requests as usize);
     for _ in 0..requests {
         warm.push(stage.ask(&mut run, subject).await?.as_secs_f64() * 1e6);
@@ -43,7 +46,15 @@ pub(crate) async fn timed(stage: &Stage, subject: &Subject, requests: u32) -> Re
     let memory = run.sandbox.peak_memory()? as f64;
     run.sandbox.stop().await?;
     let of = |share| percentile(warm.iter().copied(), share).unwrap_or_default();
-    Ok(Round { init_ms, first_ms, p50_us: of(0.5), p99_us: of(0.99), cpu_us: cpu.as_secs_f64() * 1e6 / f64::from(requests), memory })
+    Ok(Round {
+        init_ms,
+        first_ms,
+        first_cpu_ms,
+        p50_us: of(0.5),
+        p99_us: of(0.99),
+        cpu_us: cpu.as_secs_f64() * 1e6 / f64::from(requests),
+        memory,
+    })
 }
 
 /// The first request with the processor share of 128 MB: in all, and without the engine's time. None where this machine

@@ -17,6 +17,7 @@ fn measured(id: &str, kind: Kind, scale: f64) -> Measured {
     let times = Times {
         init_ms: spread(1.0),
         first_ms: spread(scale),
+        first_cpu_ms: spread(scale),
         first_at_128_mb_ms: Some(spread(scale)),
         first_at_128_mb_own_ms: Some(spread(scale)),
         warm_p50_us: spread(1.0),

@@ -9,6 +9,7 @@ type Figure = fn(&Measured) -> Option<f64>;
 const COLUMNS: &[(&str, Figure, bool)] = &[
     ("first answer at 128 MB, ms", |it| Some(it.times?.first_at_128_mb_ms?.median), false),
     ("without DynamoDB's time", |it| Some(it.times?.first_at_128_mb_own_ms?.median), true),
+    ("its CPU, ms", |it| Some(it.times?.first_cpu_ms.median), true),
     ("init, ms", |it| Some(it.times?.init_ms.median), false),
     ("warm p50, µs", |it| Some(it.times?.warm_p50_us.median), false),
     ("CPU a request, µs", |it| Some(it.times?.warm_cpu_us.median), true),

@@ -64,7 +64,7 @@ pub fn text(results: &Results) -> String {
 
 fn times(results: &Results) -> Table {
     let mut table = Table::default();
-    table.row(["", "init ms", "first ms", "at 128 MB", "no engine", "x hello", "warm p50 µs", "p99 µs", "cpu µs", "x hello"]);
+    table.row(["", "init ms", "first ms", "its cpu", "at 128 MB", "no engine", "x hello", "warm p50 µs", "p99 µs", "cpu µs", "x hello"]);
     let floor = results.subject(FLOOR).and_then(|floor| floor.times);
     for subject in &results.subjects {
         let Some(times) = subject.times else { continue };
@@ -75,6 +75,7 @@ fn times(results: &Results) -> Table {
             subject.name.clone(),
             median(times.init_ms),
             median(times.first_ms),
+            median(times.first_cpu_ms),
             number(at_128_mb),
             number(own),
             ratio(own, of_floor),
