@@ -108,7 +108,10 @@ bench-scale: prerequisites $(cargo-lambda) $(ziglang) ## Latency and capacity fr
 	@mkdir -p $(RESULTS)
 	@$(build-functions)
 	@cargo build --profile bench-tools --package bench --example scale
-	@target="$$($(target-dir))" && "$$target/bench-tools/examples/scale" --functions "$$target/lambda" --out $(RESULTS) $(BENCH)
+	@target="$$($(target-dir))" && "$$target/bench-tools/examples/scale" --functions "$$target/lambda" --out $(RESULTS) $(in-memory) $(BENCH)
+
+# A disk's fsync is nothing that DynamoDB has. The tables take 9 GB.
+in-memory = $$([ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 10000000 ] 2>/dev/null && echo --scratch /dev/shm)
 
 peers = OUT="$(CURDIR)/.local/bench/peers" CARGO_TARGET_DIR="$$($(target-dir))/peers"
 
