@@ -133,7 +133,7 @@ fn times_are_told_and_break_nothing() {
     let mut results = results();
     let baseline = baseline_of(&results);
     if let Some(times) = &mut results.subjects[1].times {
-        times.first_at_128_mb_ms = Some(spread(4.7));
+        times.first_at_128_mb_own_ms = Some(spread(4.7));
     }
     let verdicts = judge(&results, &baseline);
     let verdict = verdicts.iter().find(|verdict| verdict.figure.contains("128 MB")).unwrap();
