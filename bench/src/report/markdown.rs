@@ -1,6 +1,6 @@
 //! The table of the README.
 
-use super::format::{none, number, ratio};
+use super::format::{factor, none, number, ratio};
 use crate::results::{FLOOR, Kind, Measured, Results};
 
 type Figure = fn(&Measured) -> Option<f64>;
@@ -24,7 +24,7 @@ const COLUMNS: &[(&str, Figure, bool)] = &[
 pub fn text(results: &Results) -> String {
     let machine = &results.machine;
     let headings: String = COLUMNS.iter().map(|(heading, ..)| format!(" {heading} |")).collect();
-    let mut text = format!("| |{headings}\n|---|{}\n", "--:|".repeat(COLUMNS.len()));
+    let mut text = format!("{}| |{headings}\n|---|{}\n", headline(results), "--:|".repeat(COLUMNS.len()));
     let floor = results.subject(FLOOR);
     for subject in results.subjects.iter().filter(|subject| subject.kind != Kind::Direct) {
         let cells: String = COLUMNS.iter().map(|column| format!(" {} |", cell(*column, subject, floor))).collect();
@@ -40,6 +40,16 @@ pub fn text(results: &Results) -> String {
         machine.counter.name()
     );
     text
+}
+
+/// How much later the first answer of the peers comes that do the same.
+fn headline(results: &Results) -> String {
+    let first = |it: &Measured| Some(it.times?.first_at_128_mb_ms?.median);
+    let Some(own) = results.subject("describe").and_then(first) else { return String::new() };
+    let peers = results.subjects.iter().filter(|subject| subject.kind == Kind::Peer && subject.id != FLOOR);
+    let later = peers.filter_map(|peer| Some(format!("{} times later from \"{}\"", factor(first(peer)? / own), peer.name)));
+    let later = later.collect::<Vec<_>>().join(", ");
+    format!("**A new sandbox with 128 MB answers its first `describe` in {} ms.** The same answer comes {later}.\n\n", number(Some(own)))
 }
 
 fn cell((_, figure, with_ratio): (&str, Figure, bool), subject: &Measured, floor: Option<&Measured>) -> String {
