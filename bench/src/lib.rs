@@ -6,6 +6,7 @@
 
 pub mod baseline;
 pub mod counter;
+pub mod dependencies;
 pub mod dynamodb;
 pub mod gates;
 pub mod machine;

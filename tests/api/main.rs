@@ -1,7 +1,6 @@
 //! The API, as its callers see it.
 
 mod create_invitation;
-mod dependencies;
 mod describe_invitation;
 mod events;
 mod failures;

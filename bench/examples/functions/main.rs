@@ -17,7 +17,7 @@ use bench::report::{chart, json, markdown, table};
 use bench::results::{Measured, Results, Times};
 use bench::sandbox::Core;
 use bench::statistics::Spread;
-use bench::{Problem, gates, problem};
+use bench::{Problem, dependencies, gates, problem};
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -43,6 +43,7 @@ fn main() -> ExitCode {
 /// Measures, judges and reports. What comes back are the broken gates.
 fn run() -> Result<Vec<String>, Problem> {
     let settings = Settings::parse(std::env::args().skip(1))?;
+    let mut broken = dependencies::broken()?;
     let mut results = match &settings.from {
         Some(file) => json::read(file)?,
         None => measured(&settings)?,
@@ -60,7 +61,8 @@ fn run() -> Result<Vec<String>, Problem> {
     if let Some(file) = &settings.chart {
         std::fs::write(file, chart::svg(&results)?).map_err(|error| problem!("{}: {error}", file.display()))?;
     }
-    Ok(table::broken(&results.verdicts))
+    broken.extend(table::broken(&results.verdicts));
+    Ok(broken)
 }
 
 fn measured(settings: &Settings) -> Result<Results, Problem> {
