@@ -79,7 +79,7 @@ test-speed: prerequisites $(cargo-lambda) $(ziglang) instrument ## The gates tha
 	@$(build-functions)
 	@$(MAKE) --no-print-directory --directory bench/peers build-hello $(peers)
 	@cargo build --workspace --example functions
-	@target="$$($(target-dir))" && "$$target/debug/examples/functions" --quick --without-peers --functions "$$target/lambda"
+	@target="$$($(target-dir))" && "$$target/debug/examples/functions" --quick --functions "$$target/lambda"
 
 # As they are deployed.
 build-functions = $(with-sam) cargo lambda build --release $(if $(filter arm64,$(ARCHITECTURE)),--arm64)

@@ -49,16 +49,17 @@ impl fmt::Display for Route {
     }
 }
 
-/// Serves an endpoint until the sandbox is taken down.
+/// Makes what an endpoint needs, and serves it until the sandbox is taken down.
 ///
 /// # Errors
 /// When Lambda's runtime API cannot be reached.
 pub async fn run<S: AsRef<App>>(
     route: Route,
-    state: Result<S, ConfigError>,
+    state: impl Future<Output = Result<S, ConfigError>>,
     handle: impl AsyncFn(&S, &Request) -> Result<Reply, ApiError>,
 ) -> Result<(), lambda_http::Error> {
     log::start();
+    let state = state.await;
     let (state, handle) = (&state, &handle);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
         let reply = answer(route, state.as_ref(), event.payload.get(), &event.context.request_id, handle).await;

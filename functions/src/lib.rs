@@ -13,7 +13,7 @@ pub mod event;
 pub mod input;
 pub mod json;
 pub mod list_invitations;
-mod log;
+pub mod log;
 pub mod manage_api_keys;
 pub mod modify_invitation;
 pub mod output;

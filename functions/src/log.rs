@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tracing::{error, info, level_filters::LevelFilter, subscriber::set_global_default};
+use tracing::{Subscriber, error, info, level_filters::LevelFilter, subscriber::set_global_default};
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{app::variable, edge::Route, event::Caller};
 
@@ -13,13 +14,19 @@ use crate::{app::variable, edge::Route, event::Caller};
 /// would accept filters for single modules, and bring a compiler of regular expressions along for that.
 pub(crate) fn start() {
     let level = variable("AWS_LAMBDA_LOG_LEVEL").and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let lines = tracing_subscriber::fmt().with_max_level(level).with_target(false).without_time();
     // There is no other subscriber that could be in the way.
     let _ = if variable("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")) {
-        set_global_default(lines.json().flatten_event(true).with_current_span(false).with_span_list(false).finish())
+        set_global_default(json(level, std::io::stdout))
     } else {
-        set_global_default(lines.finish())
+        set_global_default(tracing_subscriber::fmt().with_max_level(level).with_target(false).without_time().finish())
     };
+}
+
+/// Lines as JSON, all fields on the first level. With a time stamp: Lambda takes a line without one for INFO, and would drop
+/// our errors when only errors are wanted.
+pub fn json(level: LevelFilter, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) -> impl Subscriber + Send + Sync {
+    let lines = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(writer);
+    lines.json().flatten_event(true).with_current_span(false).with_span_list(false).finish()
 }
 
 /// What there is to say of a request when it has been answered.

@@ -70,30 +70,30 @@ pub async fn answer(keys: Result<&Keys, &ConfigError>, event: &str, invocation: 
     // Boxed: the SDK's futures are nested too deep for the compiler to lay out inside of the runtime's.
     let work = Box::pin(async {
         let keys = keys.map_err(|error| ApiError::Internal(error.to_string()))?;
-        handle(keys, event).await
+        handle(keys, event, invocation).await
     });
     let result = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(ApiError::Internal(describe(&*panic))));
     result.unwrap_or_else(|error| {
         if let Some(cause) = error.cause() {
-            tracing::error!(code = error.code(), cause, "failed");
+            tracing::error!(invocation, code = error.code(), cause, "failed");
         }
         to_json(&ErrorBody { code: error.code(), message: &error.message(), field: error.field(), request_id: invocation })
     })
 }
 
-async fn handle(keys: &Keys, event: &str) -> Result<String, ApiError> {
+async fn handle(keys: &Keys, event: &str, invocation: &str) -> Result<String, ApiError> {
     let mut fields = Fields::parse(event.as_bytes())?;
     let action = fields.required("action")?;
     let account: AccountId = parsed("account", fields.required("account")?)?;
     match action.as_str() {
-        "create" => create(keys, account, fields).await,
+        "create" => create(keys, account, fields, invocation).await,
         "list" => list(keys, account, fields).await,
-        "disable" => disable(keys, account, fields).await,
+        "disable" => disable(keys, account, fields, invocation).await,
         other => Err(Invalid::field("invalid-field", "action", format!("'{}' is none of create, list, disable", excerpt(other))).into()),
     }
 }
 
-async fn create(keys: &Keys, account: AccountId, mut fields: Fields) -> Result<String, ApiError> {
+async fn create(keys: &Keys, account: AccountId, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
     let (role, name, expiry) = (fields.required("role")?, fields.optional("name")?, fields.optional("expiry")?);
     fields.finish(&["action", "account", "role", "name", "expiry"])?;
     let role = parsed("role", role)?;
@@ -112,7 +112,7 @@ async fn create(keys: &Keys, account: AccountId, mut fields: Fields) -> Result<S
     let (key, generated) = ApiKey::generate(&account);
     let record = ApiKeyRecord::new(&generated, role, name, now, expiry);
     keys.store.add_api_key(&record).await?;
-    tracing::info!(account = account.as_str(), id = record.id.as_str(), role = record.role.as_str(), "key created");
+    tracing::info!(invocation, account = account.as_str(), id = record.id.as_str(), role = record.role.as_str(), "key created");
     Ok(to_json(&KeyBody { key: Some(&key), ..body(&record) }))
 }
 
@@ -123,11 +123,11 @@ async fn list(keys: &Keys, account: AccountId, mut fields: Fields) -> Result<Str
     Ok(to_json(&KeysBody { next: page.next.as_ref().map(ApiKeyId::as_str), keys: page.keys.iter().map(body).collect() }))
 }
 
-async fn disable(keys: &Keys, account: AccountId, mut fields: Fields) -> Result<String, ApiError> {
+async fn disable(keys: &Keys, account: AccountId, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
     let id: ApiKeyId = parsed("id", fields.required("id")?)?;
     fields.finish(&["action", "account", "id"])?;
     let record = keys.store.disable_api_key(&account, &id).await?.ok_or(shared::domain::Rejected::NotFound)?;
-    tracing::info!(account = account.as_str(), id = id.as_str(), "key disabled");
+    tracing::info!(invocation, account = account.as_str(), id = id.as_str(), "key disabled");
     Ok(to_json(&body(&record)))
 }
 

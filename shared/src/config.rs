@@ -70,7 +70,7 @@ impl Config {
         let config = Self {
             table: env.required("TABLE_NAME"),
             connection: Connection {
-                endpoint: env.get("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| env.get("AWS_ENDPOINT_URL")),
+                endpoint: env.url("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| env.url("AWS_ENDPOINT_URL")),
                 fips: env.flag("AWS_USE_FIPS_ENDPOINT"),
                 dual_stack: env.flag("AWS_USE_DUALSTACK_ENDPOINT"),
                 trust: env.parsed("TRUST_STORE", "amazon"),
@@ -160,6 +160,15 @@ impl<'a> Env<'a> {
 
     fn seconds(&mut self, name: &str, default: u64, least: u64, most: u64) -> Duration {
         Duration::from_secs(self.number(name, default, least, most))
+    }
+
+    fn url(&mut self, name: &str) -> Option<String> {
+        let text = self.get(name)?.trim().to_owned();
+        let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+        if host.is_none_or(|host| host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control())) {
+            self.problems.push(format!("{name} must be a URL that begins with http:// or https://, not '{text}'"));
+        }
+        Some(text)
     }
 
     fn flag(&mut self, name: &str) -> bool {

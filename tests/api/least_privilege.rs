@@ -191,6 +191,22 @@ fn what_may_be_queried_are_the_indexes_of_the_table() {
 }
 
 #[tokio::test]
+async fn a_filter_that_matches_nothing_takes_few_requests_however_small_the_page() {
+    let app = TestApp::start().await;
+    for number in 0..300 {
+        app.invite(&format!("user-{number}@example.com")).await;
+    }
+    // 12 + 24 + 48 + 96 + 192 rows are more than 300; so are 156 + 250, and 250 + 250.
+    for (limit, expected) in [(1, 5), (25, 2), (100, 2)] {
+        let _ = app.faults.take_operations();
+        let path = format!("/invitations?state=invited&roleID=nobody&limit={limit}");
+        assert_eq!(app.send(Call::get(&path).key(&app.full)).await.expect(200).json(), json!({ "invitations": [] }));
+        let operations = app.faults.take_operations();
+        assert_eq!(operations.iter().filter(|operation| *operation == "Query").count(), expected, "limit {limit}");
+    }
+}
+
+#[tokio::test]
 async fn an_operation_makes_as_few_requests_as_it_can() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");

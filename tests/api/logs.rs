@@ -5,8 +5,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{ACCOUNT, Call, TestApp, faults::Fault};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::help::{COOLDOWN, resend, text};
 
@@ -37,6 +38,33 @@ fn capture() -> (Lines, impl Drop) {
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     (lines, subscriber.set_default())
+}
+
+#[tokio::test]
+async fn every_line_of_json_can_be_found_by_the_id_that_the_caller_was_told_and_has_a_time_stamp() {
+    use tracing_subscriber::util::SubscriberInitExt;
+    let app = TestApp::start().await;
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let _guard = functions::log::json(LevelFilter::INFO, move || writer.clone()).set_default();
+    app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+    app.send(Call::get("/invitations")).await.expect(401);
+    app.send_event("GET /invitations", "no event").await.expect(400);
+    let key = app.manage_keys(&json!({ "action": "create", "account": ACCOUNT, "role": "full-access" })).await;
+    app.manage_keys(&json!({ "action": "disable", "account": ACCOUNT, "id": key["id"] })).await;
+    app.faults.always(Fault::Error(400, "AccessDeniedException"));
+    app.send(Call::get("/invitations").key(&app.other)).await;
+    app.manage_keys(&json!({ "action": "list", "account": ACCOUNT })).await;
+
+    let logged = lines.take();
+    let lines: Vec<Value> = logged.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+    let told = |field: &str| lines.iter().map(|line| line[field].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>();
+    assert_eq!(told("level"), ["INFO", "INFO", "INFO", "INFO", "INFO", "ERROR", "ERROR"]);
+    assert_eq!(told("message"), ["answered", "answered", "answered", "key created", "key disabled", "failed", "failed"]);
+    assert_eq!(told("invocation"), ["invocation-1"; 7]);
+    assert_eq!(told("request_id"), ["request-1", "request-1", "invocation-1", "", "", "request-1", ""]);
+    assert!(told("timestamp").iter().all(|time| time.ends_with('Z') && time.len() > 20), "{logged}");
+    assert!(told("cause")[5..].iter().all(|cause| cause.contains("AccessDenied")), "{logged}");
 }
 
 #[tokio::test]

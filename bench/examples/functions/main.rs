@@ -71,12 +71,14 @@ fn measured(settings: &Settings) -> Result<Results, Problem> {
     let core = Core::reserve();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| problem!("no runtime: {error}"))?;
     runtime.block_on(async {
-        let mut terminated = signal(SignalKind::terminate()).map_err(|error| problem!("signals cannot be received: {error}"))?;
+        let receive = |kind| signal(kind).map_err(|error| problem!("signals cannot be received: {error}"));
+        let (mut terminated, mut hung_up) = (receive(SignalKind::terminate())?, receive(SignalKind::hangup())?);
         // Dropping the work ends the process that runs, and removes its control group.
         tokio::select! {
             results = measure_all(settings, machine, core) => results,
             _ = tokio::signal::ctrl_c() => Err(problem!("interrupted")),
             _ = terminated.recv() => Err(problem!("terminated")),
+            _ = hung_up.recv() => Err(problem!("the terminal was closed")),
         }
     })
 }

@@ -121,10 +121,9 @@ fn a_figure_that_was_not_measured_does_not_pass() {
 fn without_a_floor_or_a_baseline_of_this_counter_there_is_no_judgement() {
     assert_eq!(failing(|it, _| drop(it.subjects.remove(0))), [""; 0]);
     let other = baseline::Instructions { first: 1.0, warm: 1.0 };
-    assert_eq!(
-        failing(|_, baseline| baseline.instructions = [(Counter::PerfStat, [("describe".to_owned(), other)].into())].into()),
-        [""; 0]
-    );
+    assert_eq!(failing(|it, _| it.machine.counter = Counter::PerfStat), [""; 0]);
+    let of_perf = [(Counter::PerfStat, [("describe".to_owned(), other)].into())];
+    assert_eq!(failing(|_, baseline| baseline.instructions = of_perf.into()).len(), 2, "those of callgrind have to be there");
     assert_eq!(failing(|_, baseline| baseline.instructions = [(Counter::Callgrind, [("list".to_owned(), other)].into())].into()).len(), 2);
 }
 

@@ -4,5 +4,5 @@ use functions::{app::SendingApp, create_invitation, edge};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    edge::run(create_invitation::ROUTE, SendingApp::from_env().await, create_invitation::handle).await
+    edge::run(create_invitation::ROUTE, SendingApp::from_env(), create_invitation::handle).await
 }

@@ -4,5 +4,5 @@ use functions::{app::App, edge, list_invitations};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    edge::run(list_invitations::ROUTE, App::from_env().await, list_invitations::handle).await
+    edge::run(list_invitations::ROUTE, App::from_env(), list_invitations::handle).await
 }

@@ -14,9 +14,10 @@ use crate::domain::{
 
 /// How many rows a request looks at for a combination of filters before it hands out a short page.
 pub(super) const COMBINED_BUDGET: usize = 1000;
-/// How many of them it asks for at a time: so many for each that the page wants, which mostly is enough when a quarter of the
-/// rows match; but no more than this.
-const COMBINED_BATCH: (usize, usize) = (6, 250);
+/// How many of them it asks for at first, for each that the page wants: mostly enough when a quarter of the rows match.
+const COMBINED_FIRST: usize = 6;
+/// How many it asks for at a time at most. It doubles from the first request on, so that few matches take few requests.
+const COMBINED_BATCH: usize = 250;
 
 /// A page of a list.
 #[derive(Debug)]
@@ -52,12 +53,13 @@ impl Store {
 
         let mut invitations = Vec::with_capacity(wanted);
         let mut start = cursor.map(|cursor| keys::start_key(who, range, cursor));
-        let batch = if filter.is_range_only() { wanted } else { (wanted * COMBINED_BATCH.0).min(COMBINED_BATCH.1) };
+        let mut batch = if filter.is_range_only() { wanted } else { (wanted * COMBINED_FIRST).min(COMBINED_BATCH) };
         let mut budget = if filter.is_range_only() { wanted } else { COMBINED_BUDGET };
         let mut last_seen = None;
         while budget > 0 {
             let (rows, more) = self.query(who, keys::bounds(range, as_of), start.take(), budget.min(batch)).await?;
             budget -= rows.len().min(budget);
+            batch = (batch * 2).min(COMBINED_BATCH);
             for row in rows {
                 let invitation = item::resource(who.account(), row)?;
                 last_seen = Some(Cursor::after(&invitation, filter, as_of));

@@ -193,5 +193,9 @@ fn the_way_to_the_table_is_what_every_aws_sdk_would_take() {
     assert_eq!((special.region.as_str(), special.endpoint.as_deref()), ("eu-west-1", Some("http://table")));
     assert!(special.fips && special.dual_stack);
     assert_eq!(connection(&[("AWS_ENDPOINT_URL", "http://all")]).expect("well-formed").endpoint.as_deref(), Some("http://all"));
+    for endpoint in ["nonsense", "ftp://table", "http://", "https://a b"] {
+        let problems = connection(&[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).expect_err("no URL").0;
+        assert!(problems[0].starts_with("AWS_ENDPOINT_URL_DYNAMODB must be a URL"), "{problems:?}");
+    }
     assert!(connection(&[("AWS_USE_FIPS_ENDPOINT", "perhaps")]).expect_err("no yes or no").0[0].starts_with("AWS_USE_FIPS_ENDPOINT: "));
 }

@@ -13,5 +13,6 @@ async fn main() -> Result<(), lambda_http::Error> {
     let config = Config::read(&|name| std::env::var(name).ok())?;
     let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let store = Store::new(Client::new(&aws), config.table.clone(), system_clock());
-    edge::run(describe_invitation::ROUTE, Ok(App::new(store, config)), describe_invitation::handle).await
+    let app = std::future::ready(Ok(App::new(store, config)));
+    edge::run(describe_invitation::ROUTE, app, describe_invitation::handle).await
 }
