@@ -55,7 +55,7 @@ impl fmt::Display for Bar {
             Self::Floor(bar, _) => write!(f, "≤ {bar} x hello"),
             Self::Most(..) => f.write_str("at most"),
             Self::Baseline(_, margin) => write!(f, "≤ {margin} x baseline"),
-            Self::Exactly(_) => f.write_str("as in the baseline"),
+            Self::Exactly(_) => f.write_str("exactly"),
         }
     }
 }
@@ -129,7 +129,7 @@ pub(super) const RULES: &[Rule] = &[
         figure: "TLS handshakes, before the first event",
         who: Who::Http,
         value: |it| Some(it.database.as_ref()?.init_handshakes as f64),
-        bar: Bar::Most(1.0, None),
+        bar: Bar::Exactly(|_, _, _| Some(1.0)),
         binding: true,
     },
     Rule {

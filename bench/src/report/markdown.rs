@@ -8,12 +8,12 @@ type Figure = fn(&Measured) -> Option<f64>;
 /// Heading, figure, and whether its ratio to the floor is shown with it.
 const COLUMNS: &[(&str, Figure, bool)] = &[
     ("first answer at 128 MB, ms", |it| Some(it.times?.first_at_128_mb_ms?.median), false),
-    ("without DynamoDB's time", |it| Some(it.times?.first_at_128_mb_own_ms?.median), true),
-    ("its CPU, ms", |it| Some(it.times?.first_cpu_ms.median), true),
+    ("without the engine's time", |it| Some(it.times?.first_at_128_mb_own_ms?.median), true),
+    ("CPU of a first answer, ms", |it| Some(it.times?.first_cpu_ms.median), true),
     ("init, ms", |it| Some(it.times?.init_ms.median), false),
     ("warm p50, µs", |it| Some(it.times?.warm_p50_us.median), false),
     ("CPU a request, µs", |it| Some(it.times?.warm_cpu_us.median), true),
-    ("instructions to the first answer, M", |it| Some(it.instructions?.first / 1e6), true),
+    ("instructions up to the first answer, M", |it| Some(it.instructions?.first / 1e6), true),
     ("a warm request, k", |it| Some(it.instructions?.warm / 1e3), true),
     ("peak RSS, MB", |it| Some(it.peak_memory?.median / 1e6), true),
     ("zip, MB", |it| Some(it.zip? as f64 / 1e6), false),
@@ -34,7 +34,8 @@ pub fn text(results: &Results) -> String {
     let (processor, cores, kernel, rustc) = (&machine.processor, machine.cores, &machine.kernel, &machine.rustc);
     text += &format!(
         "\n{processor}, {cores} cores, Linux {kernel}, {rustc}, {}, revision {}. Medians of {rounds} rounds, each in new \
-         processes with {requests} warm requests (writes: fewer). Instructions by {}. In brackets: times hello.",
+         processes with {requests} warm requests (writes: 200). Instructions by {}: the least of five runs, of interpreters one. In \
+         brackets: times hello.",
         machine.date,
         machine.revision,
         machine.counter.name()
