@@ -43,7 +43,7 @@ target-dir = cargo metadata --format-version 1 --no-deps | python3 -c 'import js
 # --- Proof ------------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: test-rust test-end-to-end test-contract test-template test-speed ## Everything that proves the project
+test: valgrind test-rust test-end-to-end test-contract test-template test-speed ## Everything that proves the project
 
 .PHONY: test-rust
 test-rust: prerequisites ## Unit and API tests
@@ -74,7 +74,7 @@ test-template: prerequisites $(cargo-lambda) $(ziglang) $(sam) ## `sam validate 
 	@$(with-sam) python3 -m samcli build --parameter-overrides Architecture=$(ARCHITECTURE)
 
 .PHONY: test-speed
-test-speed: prerequisites $(cargo-lambda) $(ziglang) instrument ## The gates that come out the same on every machine: instructions, memory, size, requests, capacity
+test-speed: prerequisites $(cargo-lambda) $(ziglang) valgrind ## The gates on what can be counted: instructions, memory, size, requests, capacity
 	@echo "== Speed"
 	@$(build-functions)
 	@$(MAKE) --no-print-directory --directory bench/peers build-hello $(peers)
@@ -114,6 +114,11 @@ bench-scale: prerequisites $(cargo-lambda) $(ziglang) ## Latency and capacity fr
 in-memory = $$([ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 10000000 ] 2>/dev/null && echo --scratch /dev/shm)
 
 peers = OUT="$(CURDIR)/.local/bench/peers" CARGO_TARGET_DIR="$$($(target-dir))/peers"
+
+# Counts the same on every processor. Asked for first, and not after everything else has passed.
+.PHONY: valgrind
+valgrind:
+	@command -v valgrind >/dev/null || { echo "make: instructions are counted by valgrind; install it, on Debian as valgrind."; exit 1; }
 
 .PHONY: instrument
 instrument:
