@@ -4,12 +4,15 @@
 
 pub mod account;
 pub mod api_key;
+pub mod courier;
+pub mod delivery;
 pub mod email;
 pub mod id;
 pub mod idempotency;
 pub mod invitation;
 pub mod lifecycle;
 pub mod link;
+pub mod outbox;
 pub mod page;
 pub mod principal;
 pub mod rejected;
