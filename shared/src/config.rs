@@ -6,7 +6,8 @@ use crate::{
     domain::{
         Email, Roles, Urns,
         lifecycle::{MIN_LIFETIME, SendPolicy},
-        link::{LinkBase, LinkKeys},
+        link::LinkKeys,
+        link_base::LinkBase,
     },
     store::TrustStore,
 };

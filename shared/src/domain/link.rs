@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{account::AccountId, id::InvitationId, text::{Malformed, excerpt}};
+use super::{account::AccountId, id::InvitationId, text::Malformed};
 
 /// Sixteen random bytes that make a sending's secret its own.
 pub type Nonce = [u8; 16];
@@ -151,36 +151,6 @@ impl FromStr for Token {
         let secret = URL_SAFE_NO_PAD.decode(secret).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(malformed)?;
         let token = Self { account: account.parse().map_err(|_| malformed())?, id: id.parse().map_err(|_| malformed())?, secret };
         if token.reveal() == text { Ok(token) } else { Err(malformed()) }
-    }
-}
-
-/// The page that links lead to: a URL from configuration, and from nowhere else.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinkBase(String);
-
-impl LinkBase {
-    /// The link of a token. What follows the `#` is sent to no server.
-    #[must_use]
-    pub fn link(&self, token: &Token) -> String {
-        format!("{}#{}", self.0, token.reveal())
-    }
-}
-
-impl FromStr for LinkBase {
-    type Err = Malformed;
-
-    /// `https://…` without a query or a fragment; `http://` for this machine alone.
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        let local = ["http://127.0.0.1", "http://localhost"].iter().any(|host| {
-            text.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
-        });
-        let host = text.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':']));
-        let clean = text.bytes().all(|b| b.is_ascii_graphic() && !b"#?<>\"'@\\`{}|^".contains(&b));
-        if (local || host) && clean && text.len() <= 500 {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Malformed(format!("'{}' is not an https:// URL without a query and a fragment", excerpt(text))))
-        }
     }
 }
 

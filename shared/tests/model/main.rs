@@ -3,6 +3,7 @@
 mod api_key;
 mod config;
 mod cursor;
+mod display_name;
 mod email;
 mod email_vectors;
 mod filter;
@@ -14,6 +15,7 @@ mod lifecycle_limits;
 mod lifecycle_table;
 mod link;
 mod roles;
+mod settings;
 mod support;
 mod time;
 mod trust;
