@@ -62,6 +62,9 @@ pub enum Answer {
     Hang,
 }
 
+/// Decides on one call.
+type Decide = Box<dyn FnMut(&[Event]) -> Answer + Send>;
+
 /// A running stand-in. Dropping it stops it.
 pub struct Bus {
     server: Server,
@@ -71,7 +74,7 @@ pub struct Bus {
 /// The events, and who decides on the next call.
 struct Desk {
     events: Vec<Event>,
-    answer: Box<dyn FnMut(&[Event]) -> Answer + Send>,
+    answer: Decide,
 }
 
 impl Bus {

@@ -1,5 +1,5 @@
 //! The service on one machine, without AWS: an embedded DynamoDB [`engine`], the [`table`] that `template.yaml` describes and
-//! a [`client`] for either, and stand-ins for the services that get what the functions send: [`ses`] and
+//! a [`client`] for either, its [`stream`], and stand-ins for the services that get what the functions send: [`ses`] and
 //! [`events`].
 //!
 //! `make run` (the example `run` of this package) and the tests stand on the same.
@@ -10,4 +10,5 @@ pub mod events;
 mod server;
 pub mod ses;
 mod stand_in;
+pub mod stream;
 pub mod table;

@@ -68,6 +68,9 @@ pub enum Answer {
     Hang,
 }
 
+/// Decides on one mail.
+type Decide = Box<dyn FnMut(&Mail) -> Answer + Send>;
+
 /// A running stand-in. Dropping it stops it.
 pub struct Inbox {
     server: Server,
@@ -77,7 +80,7 @@ pub struct Inbox {
 /// The mails, and who decides on the next one.
 struct Desk {
     mails: Vec<Mail>,
-    answer: Box<dyn FnMut(&Mail) -> Answer + Send>,
+    answer: Decide,
 }
 
 impl Inbox {

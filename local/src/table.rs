@@ -4,7 +4,6 @@ mod template;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::iter::successors;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -15,6 +14,7 @@ use aws_sdk_dynamodb::types::{
 };
 use tokio::time::sleep;
 
+use crate::client::reason;
 use template::Table;
 
 /// How often, 50 ms apart, to look whether a new table is ready. Local engines are at once.
@@ -156,13 +156,8 @@ pub enum TableError {
 }
 
 impl TableError {
-    /// What the engine says, or else the chain of causes. The SDK's own text for it fills a screen.
     fn engine<E: std::error::Error + ProvideErrorMetadata>(error: &E) -> Self {
-        if let (Some(code), Some(message)) = (error.code(), error.message()) {
-            return Self::Engine(format!("{code}: {message}"));
-        }
-        let causes = successors(Some(error as &dyn std::error::Error), |e| e.source());
-        Self::Engine(causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+        Self::Engine(reason(error))
     }
 }
 
@@ -186,4 +181,4 @@ impl fmt::Display for TableError {
 impl std::error::Error for TableError {}
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

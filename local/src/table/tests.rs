@@ -9,20 +9,26 @@ use crate::engine::Engine;
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 
-/// An engine, a client for it, and a table name of the test's own. `DYNAMODB_ENDPOINT` names an engine to use instead of the
+/// An engine, its endpoint, and a table name of the test's own. `DYNAMODB_ENDPOINT` names an engine to use instead of the
 /// embedded one, such as DynamoDB Local.
-fn engine() -> (Option<Engine>, Client, String) {
+pub(crate) fn engine() -> (Option<Engine>, String, String) {
     let external = env::var("DYNAMODB_ENDPOINT").ok();
     let engine = external.is_none().then(|| Engine::in_memory().expect("an engine in memory starts"));
     let endpoint = external.or(engine.as_ref().map(|e| e.endpoint().to_owned())).expect("there is an engine");
     let mut suffix = [0; 8];
     getrandom::fill(&mut suffix).expect("the machine has randomness");
-    (engine, client::for_endpoint(&endpoint), format!("local-{}", u64::from_ne_bytes(suffix)))
+    (engine, endpoint, format!("local-{}", u64::from_ne_bytes(suffix)))
+}
+
+/// The same with a client.
+fn client_of_engine() -> (Option<Engine>, Client, String) {
+    let (engine, endpoint, name) = engine();
+    (engine, client::for_endpoint(&endpoint), name)
 }
 
 #[tokio::test]
 async fn the_table_is_the_one_of_the_template() {
-    let (_engine, client, name) = engine();
+    let (_engine, client, name) = client_of_engine();
     create_table(&client, &name, TEMPLATE).await.expect("the table is made");
 
     let table = client.describe_table().table_name(&name).send().await.expect("it is there").table.expect("described");
@@ -48,14 +54,14 @@ async fn the_table_is_the_one_of_the_template() {
 
 #[tokio::test]
 async fn a_table_that_is_there_is_kept() {
-    let (_engine, client, name) = engine();
+    let (_engine, client, name) = client_of_engine();
     create_table(&client, &name, TEMPLATE).await.expect("the table is made");
     create_table(&client, &name, TEMPLATE).await.expect("making it again changes nothing");
 }
 
 #[tokio::test]
 async fn a_table_with_other_indexes_is_refused() {
-    let (_engine, client, name) = engine();
+    let (_engine, client, name) = client_of_engine();
     let older = TEMPLATE.replace("IndexName: by_role", "IndexName: by_whim");
     create_table(&client, &name, &older).await.expect("the older table is made");
     let refused = create_table(&client, &name, TEMPLATE).await;
@@ -104,7 +110,7 @@ async fn global_indexes(client: &Client, name: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn global_indexes_are_made_with_the_table() {
-    let (_engine, client, name) = engine();
+    let (_engine, client, name) = client_of_engine();
     create_table(&client, &name, &small(DUE)).await.expect("the table is made");
     assert_eq!(global_indexes(&client, &name).await, ["due: due_shard HASH, due_at RANGE: KEYS_ONLY"]);
     create_table(&client, &name, &small(DUE)).await.expect("making it again changes nothing");
@@ -112,7 +118,7 @@ async fn global_indexes_are_made_with_the_table() {
 
 #[tokio::test]
 async fn a_global_index_is_added_to_the_table_and_its_rows() {
-    let (_engine, client, name) = engine();
+    let (_engine, client, name) = client_of_engine();
     create_table(&client, &name, &small("")).await.expect("the older table is made");
     let text = |text: &str| AttributeValue::S(text.into());
     let row = client.put_item().table_name(&name).item("pk", text("a")).item("sk", text("b"));
@@ -131,7 +137,7 @@ async fn a_global_index_is_added_to_the_table_and_its_rows() {
 async fn a_global_index_with_other_keys_or_another_projection_is_refused() {
     let swapped = ("due_shard, KeyType: HASH }, { AttributeName: due_at", "due_at, KeyType: HASH }, { AttributeName: due_shard");
     for (is, other) in [swapped, ("KEYS_ONLY", "ALL")] {
-        let (_engine, client, name) = engine();
+        let (_engine, client, name) = client_of_engine();
         create_table(&client, &name, &small(&DUE.replace(is, other))).await.expect("the older table is made");
         let refused = create_table(&client, &name, &small(DUE)).await;
         assert!(matches!(&refused, Err(TableError::Differs(told)) if *told == name), "{refused:?}");
@@ -140,7 +146,7 @@ async fn a_global_index_with_other_keys_or_another_projection_is_refused() {
 
 #[tokio::test]
 async fn a_template_without_the_table_is_told_apart_from_an_engine_that_fails() {
-    let (_engine, client, name) = engine();
+    let (_engine, client, name) = client_of_engine();
     let refused = create_table(&client, &name, "Resources: {}").await;
     assert!(matches!(refused, Err(TableError::Template(_))), "{refused:?}");
     let nobody = client::for_endpoint("http://127.0.0.1:1");
