@@ -16,6 +16,7 @@ mod modify;
 mod quota;
 mod read;
 mod row;
+mod settings;
 mod transaction;
 mod trust;
 

@@ -82,6 +82,10 @@ impl Attributes {
         self.read(attribute, |text| text.parse().ok())
     }
 
+    pub(super) fn optional<T: FromStr>(&mut self, attribute: &str) -> Result<Option<T>, StoreError> {
+        if self.row.contains_key(attribute) { self.parsed(attribute).map(Some) } else { Ok(None) }
+    }
+
     pub(super) fn bytes<const N: usize>(&mut self, attribute: &str) -> Result<[u8; N], StoreError> {
         self.read(attribute, |text| URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok())
     }
