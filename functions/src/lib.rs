@@ -20,8 +20,6 @@ pub mod input;
 pub mod json;
 pub mod list_invitations;
 pub mod log;
-pub mod mail;
-pub mod texts;
 pub mod lookup_invitation;
 pub mod manage_account_settings;
 pub mod manage_api_keys;
