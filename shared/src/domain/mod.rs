@@ -4,6 +4,8 @@
 
 pub mod account;
 pub mod api_key;
+pub mod courier;
+pub mod delivery;
 pub mod email;
 pub mod id;
 pub mod idempotency;
@@ -11,6 +13,7 @@ pub mod invitation;
 pub mod lifecycle;
 pub mod link;
 pub mod link_base;
+pub mod outbox;
 pub mod page;
 pub mod principal;
 pub mod rejected;

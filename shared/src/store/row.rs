@@ -69,7 +69,17 @@ impl Attributes {
     }
 
     pub(super) fn optional_text(&mut self, attribute: &str) -> Result<Option<String>, StoreError> {
-        if self.row.contains_key(attribute) { self.text(attribute).map(Some) } else { Ok(None) }
+        if self.is_set(attribute) { self.text(attribute).map(Some) } else { Ok(None) }
+    }
+
+    /// Whether there is such an attribute.
+    pub(super) fn is_set(&self, attribute: &str) -> bool {
+        self.row.contains_key(attribute)
+    }
+
+    /// A string that stands for something, as `parse` reads it, if it is there.
+    pub(super) fn optional<T>(&mut self, attribute: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, StoreError> {
+        if self.is_set(attribute) { self.read(attribute, parse).map(Some) } else { Ok(None) }
     }
 
     /// A string that stands for something, as `parse` reads it.
@@ -82,8 +92,8 @@ impl Attributes {
         self.read(attribute, |text| text.parse().ok())
     }
 
-    pub(super) fn optional<T: FromStr>(&mut self, attribute: &str) -> Result<Option<T>, StoreError> {
-        if self.row.contains_key(attribute) { self.parsed(attribute).map(Some) } else { Ok(None) }
+    pub(super) fn optional_parsed<T: FromStr>(&mut self, attribute: &str) -> Result<Option<T>, StoreError> {
+        self.optional(attribute, |text| text.parse().ok())
     }
 
     pub(super) fn bytes<const N: usize>(&mut self, attribute: &str) -> Result<[u8; N], StoreError> {
@@ -101,7 +111,7 @@ impl Attributes {
     }
 
     pub(super) fn optional_time(&mut self, attribute: &str) -> Result<Option<Timestamp>, StoreError> {
-        if self.row.contains_key(attribute) { self.time(attribute).map(Some) } else { Ok(None) }
+        if self.is_set(attribute) { self.time(attribute).map(Some) } else { Ok(None) }
     }
 
     pub(super) fn flag(&mut self, attribute: &str) -> Result<bool, StoreError> {
