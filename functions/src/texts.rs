@@ -17,8 +17,8 @@ use shared::domain::settings::Locale;
 
 pub(crate) use fill::fill;
 pub(crate) use templates::{Sheet, Templates};
-pub use words::{MailWords, Words};
 use words::Sections;
+pub use words::{MailWords, Words};
 
 /// The language that is always there.
 const ENGLISH: &str = "en";
@@ -96,7 +96,8 @@ fn english_locale() -> Locale {
 
 /// The files of a folder, in order.
 fn files(folder: &Path, note: &mut impl FnMut(String)) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>());
+    let entries =
+        fs::read_dir(folder).and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>());
     let mut files = entries.unwrap_or_else(|error| {
         note(format!("{}: {error}", folder.display()));
         Vec::new()

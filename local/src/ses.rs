@@ -2,6 +2,7 @@
 //!
 //! It refuses what SES refuses, as far as SES documents it, and whatever it does not know: a mail that it takes is whole.
 
+pub mod feedback;
 mod request;
 
 use std::collections::BTreeMap;

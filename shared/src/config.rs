@@ -118,24 +118,6 @@ pub fn read_send_policy(lookup: &dyn Fn(&str) -> Option<String>) -> Result<SendP
     env.finish(policy)
 }
 
-/// What accounts show that have not set it themselves: `DEFAULT_DISPLAY_NAME`, `DEFAULT_COLOUR`, `DEFAULT_LOCALE`,
-/// `DEFAULT_REDIRECT`.
-///
-/// # Errors
-/// All problems together, each naming its variable.
-pub fn read_default_settings(lookup: &dyn Fn(&str) -> Option<String>) -> Result<AccountSettings, ConfigError> {
-    let mut env = Env::new(lookup);
-    let settings = AccountSettings {
-        name: env.optional("DEFAULT_DISPLAY_NAME"),
-        logo: None,
-        colour: env.optional("DEFAULT_COLOUR"),
-        locale: env.optional("DEFAULT_LOCALE"),
-        redirect: env.optional("DEFAULT_REDIRECT"),
-        binding: Binding::default(),
-    };
-    env.finish(settings)
-}
-
 /// How long closed and expired invitations are kept, `None` for ever: what the functions need besides that close them.
 ///
 /// # Errors
@@ -197,6 +179,24 @@ impl Outgoing {
             _ => Err(ConfigError(env.problems)),
         }
     }
+}
+
+/// What accounts show that have not set it themselves: `DEFAULT_DISPLAY_NAME`, `DEFAULT_COLOUR`, `DEFAULT_LOCALE`,
+/// `DEFAULT_REDIRECT`.
+///
+/// # Errors
+/// All problems together, each naming its variable.
+pub fn read_default_settings(lookup: &dyn Fn(&str) -> Option<String>) -> Result<AccountSettings, ConfigError> {
+    let mut env = Env::new(lookup);
+    let settings = AccountSettings {
+        name: env.optional("DEFAULT_DISPLAY_NAME"),
+        logo: None,
+        colour: env.optional("DEFAULT_COLOUR"),
+        locale: env.optional("DEFAULT_LOCALE"),
+        redirect: env.optional("DEFAULT_REDIRECT"),
+        binding: Binding::default(),
+    };
+    env.finish(settings)
 }
 
 /// Reads variables and collects what is wrong with them.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use minijinja::{Environment, Error, UndefinedBehavior, Value};
+use minijinja::{Environment, Error, UndefinedBehavior, Value, value::Serde};
 use serde::Serialize;
 
 /// What a template may show. All of it is plain text; in HTML the template engine escapes it.
@@ -65,10 +65,7 @@ impl Templates {
             }
             template
         };
-        Self {
-            html: template("mail.html", html, include_str!("mail.html")),
-            text: template("mail.txt", text, include_str!("mail.txt")),
-        }
+        Self { html: template("mail.html", html, include_str!("mail.html")), text: template("mail.txt", text, include_str!("mail.txt")) }
     }
 
     /// The HTML part.
@@ -86,7 +83,7 @@ impl Template {
     fn render(&self, sheet: &Sheet) -> Result<String, Error> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.render_named_str(self.name, &self.source, Value::from_serialize(sheet))
+        environment.render_named_str(self.name, &self.source, Serde(sheet))
     }
 }
 

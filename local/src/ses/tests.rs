@@ -7,9 +7,10 @@ use aws_sdk_sesv2::error::ProvideErrorMetadata;
 use aws_sdk_sesv2::operation::send_email::builders::SendEmailFluentBuilder;
 use aws_sdk_sesv2::operation::send_email::{SendEmailError, SendEmailOutput};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag, Template};
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{Answer, Inbox};
+use super::{Answer, Inbox, feedback};
 
 /// An inbox, and a client for it that tries once.
 fn inbox() -> (Inbox, Client) {
@@ -157,4 +158,45 @@ async fn other_calls_are_not_known() {
     let (_inbox, client) = inbox();
     let refused = client.get_account().send().await.expect_err("it is not served").into_service_error();
     assert_eq!(refused.code(), Some("UnknownOperationException"));
+}
+
+/// The events of a mail to `to`.
+async fn feedback_for(to: &str) -> Vec<Value> {
+    let (inbox, client) = inbox();
+    mail(&client, to).send().await.expect("it is taken");
+    feedback::events(&inbox.mails()[0])
+}
+
+#[tokio::test]
+async fn the_recipient_decides_on_the_feedback() {
+    for (to, expected) in [
+        ("a@b.example", &[("Email Delivered", "Delivery")][..]),
+        ("bounce.1@b.example", &[("Email Bounced", "Bounce")]),
+        ("soft@b.example", &[("Email Bounced", "Bounce")]),
+        ("complaint@b.example", &[("Email Delivered", "Delivery"), ("Email Complaint Received", "Complaint")]),
+        ("Ann <reject@b.example>", &[("Email Rejected", "Reject")]),
+        ("delay@b.example", &[("Email Delivery Delayed", "DeliveryDelay")]),
+    ] {
+        let events = feedback_for(to).await;
+        let kinds: Vec<_> =
+            events.iter().map(|e| (e["detail-type"].as_str().unwrap(), e["detail"]["eventType"].as_str().unwrap())).collect();
+        assert_eq!(kinds, expected, "{to}");
+    }
+    assert_eq!(feedback_for("bounce@b.example").await[0]["detail"]["bounce"]["bounceType"], "Permanent");
+    assert_eq!(feedback_for("soft@b.example").await[0]["detail"]["bounce"]["bounceType"], "Transient");
+}
+
+#[tokio::test]
+async fn feedback_names_the_mail_and_its_tags() {
+    let (inbox, client) = inbox();
+    mail(&client, "Ann <bounce@b.example>").send().await.expect("it is taken");
+    let taken = &inbox.mails()[0];
+    let event = &feedback::events(taken)[0];
+    assert_eq!(event["source"], "aws.ses");
+    assert_eq!(event["detail"]["mail"]["messageId"], taken.message_id.as_str());
+    assert_eq!(event["detail"]["mail"]["destination"], json!(["bounce@b.example"]));
+    assert_eq!(event["detail"]["mail"]["tags"], json!({ "account": ["012345678912"], "ses:configuration-set": ["local"] }));
+    assert_eq!(event["detail"]["bounce"]["bouncedRecipients"][0]["emailAddress"], "bounce@b.example");
+    let time = event["time"].as_str().expect("a time");
+    assert!(time.starts_with("20") && time.ends_with('Z'), "{time}");
 }

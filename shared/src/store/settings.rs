@@ -101,11 +101,11 @@ impl Update {
 fn from_row(row: Row) -> Result<AccountSettings, StoreError> {
     let mut row = Attributes::of(row);
     Ok(AccountSettings {
-        name: row.optional_parsed("name")?,
-        logo: row.optional_parsed("logo")?,
-        colour: row.optional_parsed("colour")?,
-        locale: row.optional_parsed("locale")?,
-        redirect: row.optional_parsed("redirect")?,
-        binding: row.optional_parsed("binding")?.unwrap_or_default(),
+        name: row.optional("name")?,
+        logo: row.optional("logo")?,
+        colour: row.optional("colour")?,
+        locale: row.optional("locale")?,
+        redirect: row.optional("redirect")?,
+        binding: row.optional("binding")?.unwrap_or_default(),
     })
 }
