@@ -3,6 +3,7 @@
 //! A request's way: a binary in `src/bin` starts [`edge::run`], which parses the event and calls the endpoint's `handle`;
 //! that reads auth, input, decision and store, reply, in this order; and whatever comes back, [`edge`] makes the response.
 
+pub mod accept_page;
 pub mod app;
 pub mod auth;
 pub mod create_invitation;
