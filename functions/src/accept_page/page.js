@@ -13,9 +13,10 @@ let words;
 
 // --- Words ---------------------------------------------------------------------------------------------------------------
 
-/** Takes the first of the locales that there are words for, else English. */
+/** Takes the first of the locales that there are words for, else English; of a language without a region, the reader's own. */
 function speak(...wishes) {
-  const tags = wishes.flatMap(canonical);
+  const regional = (wish) => navigator.languages.find((own) => own.startsWith(`${wish}-`)) ?? wish;
+  const tags = wishes.map(regional).flatMap(canonical);
   const known = (tag) => (Object.hasOwn(WORDS, tag) ? tag : tag.split("-")[0]);
   locale = tags.find((tag) => Object.hasOwn(WORDS, known(tag))) ?? "en";
   words = WORDS[known(locale)];
