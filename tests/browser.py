@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from browser import chromium, function, views
+from browser import chromium, deeds, function, views
 from browser.stand_in import StandIn
 from service import Failed
 
@@ -35,6 +35,15 @@ def prove(screenshots: Path | None) -> None:
         step("no scripts, other languages")
         views.without_scripts(browser, stand_in)
         views.in_other_languages(browser, stand_in)
+        for deed in (deeds.by_keyboard, deeds.only_once, deeds.every_ending, deeds.sign_in, deeds.bad_redirects, deeds.follow, deeds.trouble, deeds.reload):
+            step(deed.__name__.replace("_", " "))
+            deed(browser, stand_in)
+        step("under a stage's prefix")
+        deeds.under_a_stage(browser, page)
+        step("no request has a Referer, a cookie or the token in its URL")
+        deeds.headers(stand_in)
+        step("this test notices what it looks for")
+        deeds.the_watch_works(browser, stand_in)
         browser.close()
 
 

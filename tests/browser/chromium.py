@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, TimeoutError
 
 from service import Failed
 
@@ -91,13 +91,13 @@ class Visit:
     # --- What can be seen ---------------------------------------------------------------------------------------------
 
     def sees(self, heading: str) -> "Visit":
-        """Waits for the heading, which is the only one of its kind and has the focus."""
+        """Waits until the heading, which is the only one of its kind, is there and has the focus."""
+        focused = "text => document.activeElement.tagName === 'H1' && document.activeElement.textContent === text"
         try:
-            self.page.wait_for_function("text => document.querySelector('h1')?.textContent === text", arg=heading)
-        except Exception:
-            raise Failed(f"There must be the heading '{heading}'. The page says:\n{self.text()}\n{self.complaints}") from None
+            self.page.wait_for_function(focused, arg=heading)
+        except TimeoutError:
+            raise Failed(f"There must be the heading '{heading}', focused. The page says:\n{self.text()}\n{self.complaints}") from None
         check(self.page.locator("h1").count() == 1, "There must be one h1.", self.text())
-        check(self.page.evaluate("document.activeElement.tagName") == "H1", f"'{heading}' must have the focus.")
         return self
 
     def says(self, *texts: str) -> "Visit":

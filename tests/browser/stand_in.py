@@ -47,7 +47,8 @@ class StandIn:
     def __init__(self, page: dict, prefix: str = ""):
         self.page, self.prefix = page, prefix
         self.answers: dict[str, list[Answer]] = {}
-        self.asked: list[Asked] = []
+        self.asked: list[Asked] = []  # since `will`
+        self.ever: list[Asked] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.origin = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -79,6 +80,7 @@ class StandIn:
                 body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
                 asked = Asked(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body)
                 stand_in.asked.append(asked)
+                stand_in.ever.append(asked)
                 if (self.command, self.path) == ("GET", f"{stand_in.prefix}/accept"):
                     return self.send(stand_in.page["statusCode"], stand_in.page["headers"], stand_in.page["body"])
                 answer = stand_in._answer(asked)
