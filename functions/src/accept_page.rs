@@ -8,16 +8,19 @@
 //! While the service is being maintained the page is served like always. A browser shows a 503 as bare JSON; the page has a
 //! sentence for the one that its lookup gets, and a button for trying again.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
+use shared::config::ConfigError;
 
 use crate::{
+    app::variable,
     edge::{Route, State},
     error::ApiError,
     event::Request,
     output::{Reply, to_json},
+    texts::Texts,
 };
 
 /// What this endpoint answers to.
@@ -80,6 +83,16 @@ impl Page {
             all.iter().map(|(locale, words)| format!("<p lang=\"{}\">{}</p>", in_html(locale), in_html(&words["noscript"]))).collect();
         let html = format!(include_str!("accept_page/page.html"), style = STYLE, noscript = noscript, script = script);
         Self { html, csp }
+    }
+
+    /// The page in all languages that there are texts in.
+    ///
+    /// # Errors
+    /// What is wrong with the texts.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let folder = variable("TEXTS").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+        let texts = Texts::load(folder.as_deref()).map_err(ConfigError)?;
+        Ok(Self::new(&texts.locales().map(|locale| (locale.to_string(), texts.page(locale).clone())).collect()))
     }
 
     /// The page in English.

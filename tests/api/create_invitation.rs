@@ -85,11 +85,18 @@ async fn a_create_stores_the_invitation_its_lock_and_its_cost_and_nothing_else()
         "rev": 1,
         "ops": invitation["ops"],
         "by": urn_of_key(&app.full),
+        // What is still to be told and sent, and when somebody is to look after it.
+        "events": 1,
+        "out": [format!("1#created#{now}")],
+        "ring": "1",
+        "due_shard": invitation["due_shard"],
+        "due_at": now + 120_000,
         "ttl": expiry / 1000 + 400 * 86_400,
     });
     assert_eq!(invitation, expected);
     assert_eq!((text(&invitation, "nonce").len(), text(&invitation, "th").len()), (22, 43), "16 and 32 bytes");
     assert_eq!(invitation["ops"].as_array().map(Vec::len), Some(1));
+    assert!(["0", "1", "2", "3"].contains(&text(&invitation, "due_shard").as_str()));
 
     let lock = added.remove(&(pk.clone(), "P#user.one@example.com".to_owned()));
     assert_eq!(lock, Some(json!({ "pk": pk, "sk": "P#user.one@example.com", "inv": id, "exp": expiry, "ttl": expiry / 1000 })));

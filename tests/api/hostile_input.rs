@@ -111,7 +111,7 @@ async fn a_field_that_is_missing_is_named_and_so_are_those_that_nobody_knows() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     let before = table(&app).await;
-    let create = "is not a field of this request; accepted: email, roleID, expiry";
+    let create = "is not a field of this request; accepted: email, roleID, expiry, locale";
     let modify = "is not a field of this request; accepted: state";
     let path = format!("/invitations/{id}");
     let long = "n".repeat(1000);
@@ -138,7 +138,7 @@ async fn a_field_that_is_missing_is_named_and_so_are_those_that_nobody_knows() {
         (r#"{"a":1,"b":1,"c":1,"d":1,"e":1}"#, ", nor are b, c, d, e"),
         (r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1}"#, ", nor are b, c, d, e, …"),
     ] {
-        let message = format!("a: is not a field of this request{others}; accepted: email, roleID, expiry");
+        let message = format!("a: is not a field of this request{others}; accepted: email, roleID, expiry, locale");
         refuses(&app.send(post(&app).text(body)).await, 400, "unknown-field", Some("a"), &message);
     }
     assert_eq!(table(&app).await, before);
@@ -221,7 +221,7 @@ async fn a_query_is_read_strictly_on_every_route() {
         ("/invitations".to_owned(), "GET", accepted),
         ("/invitations".to_owned(), "POST", "none"),
         (format!("/invitations/{id}"), "GET", "none"),
-        (format!("/invitations/{id}"), "POST", "none"),
+        (format!("/invitations/{id}"), "POST", "force"),
     ] {
         let no_parameter = |name: &str, others: &str| {
             let message = format!("{name}: is not a query parameter of this route{others}; accepted: {known}");

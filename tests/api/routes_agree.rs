@@ -7,9 +7,12 @@ use std::{
     process::Command,
 };
 
-use functions::{create_invitation, describe_invitation, list_invitations, modify_invitation};
+use functions::{
+    accept_invitation, accept_page, create_invitation, decline_invitation, describe_invitation, list_invitations, lookup_invitation,
+    modify_invitation,
+};
 use serde_json::Value;
-use shared::config::{Config, read_send_policy};
+use shared::config::{Config, Outgoing, read_default_settings, read_retention, read_send_policy};
 use support::root_file;
 
 use crate::template::{functions, list, string, template};
@@ -17,11 +20,19 @@ use crate::template::{functions, list, string, template};
 /// What the project promises: each binary and its route.
 fn promised() -> BTreeMap<String, BTreeSet<String>> {
     let routes = [
+        ("accept-invitation", Some(accept_invitation::ROUTE)),
+        ("accept-page", Some(accept_page::ROUTE)),
         ("create-invitation", Some(create_invitation::ROUTE)),
+        ("decline-invitation", Some(decline_invitation::ROUTE)),
+        ("deliver-invitations", None),
         ("describe-invitation", Some(describe_invitation::ROUTE)),
         ("list-invitations", Some(list_invitations::ROUTE)),
+        ("lookup-invitation", Some(lookup_invitation::ROUTE)),
+        ("manage-account-settings", None),
         ("manage-api-keys", None),
         ("modify-invitation", Some(modify_invitation::ROUTE)),
+        ("reconcile-deliveries", None),
+        ("record-feedback", None),
     ];
     routes.into_iter().map(|(name, route)| (name.to_owned(), route.iter().map(ToString::to_string).collect())).collect()
 }
@@ -58,11 +69,10 @@ fn every_endpoint_is_a_binary_of_the_functions_package_and_there_is_no_other_bin
         // Each one is the shell of the module that is named like it.
         let module = name.replace('-', "_");
         let source = root_file(&format!("functions/src/bin/{name}.rs"));
-        let wanted = if routes.is_empty() {
-            vec![format!("use functions::{module}::")]
-        } else {
-            vec![format!("{module}::ROUTE"), format!("{module}::handle")]
-        };
+        let mut wanted = vec![module.clone()];
+        if !routes.is_empty() {
+            wanted.extend([format!("{module}::ROUTE"), format!("{module}::handle")]);
+        }
         assert!(wanted.iter().all(|text| source.contains(text)), "{name}: {wanted:?}");
     }
 }
@@ -106,40 +116,62 @@ fn openapi_describes_the_same_routes_under_the_same_names() {
     assert_eq!(found, routed(promised()));
 }
 
-/// The variables that reading the configuration asks for: everyone's, and those of who sends.
-fn read_variables() -> (BTreeSet<String>, BTreeSet<String>) {
+/// The variables that are asked for when `read` reads the configuration.
+fn asked<T, E: std::fmt::Debug>(read: impl Fn(&dyn Fn(&str) -> Option<String>) -> Result<T, E>) -> BTreeSet<String> {
     let asked = RefCell::new(BTreeSet::new());
     let lookup = |name: &str| {
         asked.borrow_mut().insert(name.to_owned());
         values(&[]).get(name).cloned()
     };
-    Config::read(&lookup).expect("the defaults are right");
-    let common = asked.take();
-    read_send_policy(&lookup).expect("the defaults are right");
-    (common, asked.take())
+    read(&lookup).expect("the defaults are right");
+    asked.take()
+}
+
+/// What a function's state reads beside what every function reads.
+fn read_by(state: &str) -> BTreeSet<String> {
+    let (defaults, retention) = (asked(|lookup| read_default_settings(lookup)), asked(|lookup| read_retention(lookup)));
+    match state {
+        "SendingApp" => asked(|lookup| read_send_policy(lookup)),
+        "InviteeApp" => defaults.union(&retention).cloned().collect(),
+        "Courier" => defaults.union(&asked(|lookup| Outgoing::read(lookup))).cloned().collect(),
+        "Feedback" => retention,
+        "Page" => ["TEXTS".to_owned()].into(),
+        "App" | "Keys" | "Settings" => BTreeSet::new(),
+        other => panic!("what does {other} read?"),
+    }
 }
 
 /// The least that a configuration needs, and more.
 fn values(more: &[(&str, &str)]) -> HashMap<String, String> {
-    let least = [("TABLE_NAME", "table"), ("LINK_KEYS", "1:0123456789abcdef0123456789abcdef")];
+    let least = [
+        ("TABLE_NAME", "table"),
+        ("LINK_KEYS", "1:0123456789abcdef0123456789abcdef"),
+        ("MAIL_FROM", "invitations@example.com"),
+        ("LINK_BASE", "https://example.com/accept"),
+    ];
     least.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 #[test]
 fn the_template_sets_the_variables_that_the_code_reads_and_no_other() {
-    let (mut common, sending) = read_variables();
+    let common = asked(|lookup| Config::read(lookup));
     let aws = |name: &String| name.starts_with("AWS_");
     assert!(common.contains("AWS_REGION"));
-    // Set by Lambda itself, or by whoever has a special network.
-    common.retain(|name| !aws(name));
+    // What the template sets for all, whether or not they have a use for it.
+    let global: BTreeSet<String> = ["ROLES", "TABLE_NAME", "TRUST_STORE"].map(str::to_owned).into();
     for (name, function) in functions(&template()) {
         let source = root_file(&format!("functions/src/bin/{name}.rs"));
-        let expected: BTreeSet<String> = match (source.contains("SendingApp"), source.contains("App")) {
-            (true, _) => common.union(&sending).cloned().collect(),
-            (false, true) => common.clone(),
-            // It makes no URN and serves no route.
-            (false, false) => ["ROLES", "TABLE_NAME", "TRUST_STORE"].map(str::to_owned).into(),
+        let state = source.split("::from_env()").next().and_then(|before| before.rsplit(|c: char| !c.is_alphanumeric()).next());
+        let state = state.unwrap_or_else(|| panic!("{name} has no state"));
+        let own = read_by(state);
+        // Who serves no route knows no maintenance, and only who shows URNs makes them.
+        let urns = ["URN_NAMESPACE", "URN_REGION"].map(str::to_owned);
+        let expected: BTreeSet<String> = match state {
+            "App" | "SendingApp" | "InviteeApp" => common.union(&own).cloned().collect(),
+            "Courier" => global.iter().chain(&own).chain(&urns).cloned().collect(),
+            _ => global.union(&own).cloned().collect(),
         };
+        // Set by Lambda itself, or by whoever has a special network.
         let expected: BTreeSet<_> = expected.into_iter().filter(|name| !aws(name)).collect();
         assert_eq!(function.variables.into_keys().collect::<BTreeSet<_>>(), expected, "{name}");
     }

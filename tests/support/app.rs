@@ -231,6 +231,22 @@ impl TestApp {
             .expect("the row can be changed");
     }
 
+    /// Removes attributes of an invitation's row of [`ACCOUNT`], behind the service's back.
+    pub async fn remove(&self, id: &str, attributes: &[&str]) {
+        let names: Vec<String> = (0..attributes.len()).map(|place| format!("#a{place}")).collect();
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(format!("A#{ACCOUNT}")))
+            .key("sk", AttributeValue::S(format!("I#{id}")))
+            .update_expression(format!("REMOVE {}", names.join(", ")));
+        for (name, attribute) in names.into_iter().zip(attributes) {
+            update = update.expression_attribute_names(name, *attribute);
+        }
+        update.send().await.expect("the row can be changed");
+    }
+
     /// Closes an invitation as its invitee would, by writing the rows that accepting or declining leaves.
     pub async fn close_as_invitee(&self, id: &str, state: &str) {
         let now = self.now().as_millis();

@@ -1,0 +1,184 @@
+//! What the holder of a link can do, and what he is told.
+
+use serde_json::json;
+use support::{ACCOUNT, Call};
+
+use crate::help::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, hold, invited, resend, revoke, start};
+
+#[tokio::test]
+async fn a_lookup_shows_what_the_invitee_may_see_and_changes_nothing() {
+    let (app, mut post) = start().await;
+    let (_, token) = invited(&app, &mut post).await;
+    let before = app.rows().await;
+    let expiry = app.now().floor_to_second().plus(LIFETIME).to_string();
+    let seen = hold(&app, "lookup", &token).await.expect(200);
+    let expected = json!({
+        "account": ACCOUNT,
+        "email": EMAIL,
+        "roleID": "full-access",
+        "state": "invited",
+        "expiry": expiry,
+        "binding": "bearer",
+        "display": { "locale": "en" },
+    });
+    assert_eq!(seen.json(), expected);
+    assert_eq!((seen.header("cache-control"), seen.header("content-type")), (Some("no-store"), Some("application/json")));
+    assert_eq!(app.rows().await.len(), before.len());
+    assert!(app.rows().await.iter().all(|row| before.contains(row)));
+}
+
+#[tokio::test]
+async fn the_account_presents_itself_as_it_has_set() {
+    let (app, mut post) = start().await;
+    let set = json!({ "action": "set", "account": ACCOUNT, "name": "Example Ltd", "colour": "#0b5fff", "redirect": "https://app.example.com/in", "locale": "de" });
+    app.manage_settings(&set).await;
+    let (_, token) = invited(&app, &mut post).await;
+    let display = hold(&app, "lookup", &token).await.expect(200).json()["display"].clone();
+    assert_eq!(display, json!({ "name": "Example Ltd", "colour": "#0b5fff", "locale": "de", "redirect": "https://app.example.com/in" }));
+}
+
+#[tokio::test]
+async fn who_accepts_has_accepted_and_may_say_so_again() {
+    let (app, mut post) = start().await;
+    let (id, token) = invited(&app, &mut post).await;
+    app.advance(COOLDOWN);
+    let accepted = hold(&app, "accept", &token).await.expect(200).json();
+    assert_eq!(accepted["state"], "accepted");
+    let seen = describe(&app, &id).await;
+    assert_eq!((&seen["state"], &seen["acceptedAt"]), (&json!("accepted"), &json!(app.now().to_string())));
+    assert!(app.rows_of(ACCOUNT, "P#").await.is_empty(), "the address is free");
+
+    let before = app.rows().await;
+    app.advance(COOLDOWN);
+    assert_eq!(hold(&app, "accept", &token).await.expect(200).json(), accepted);
+    assert!(app.rows().await.iter().all(|row| before.contains(row)), "saying it again writes nothing");
+    hold(&app, "decline", &token).await.expect_error(400, "already-accepted");
+    revoke(&app, &id).await.expect_error(400, "already-accepted");
+    resend(&app, &id).await.expect_error(400, "already-accepted");
+    app.invite(EMAIL).await;
+}
+
+#[tokio::test]
+async fn who_declines_has_declined_and_may_say_so_again() {
+    let (app, mut post) = start().await;
+    let (id, token) = invited(&app, &mut post).await;
+    assert_eq!(hold(&app, "decline", &token).await.expect(200).json()["state"], "declined");
+    assert_eq!(hold(&app, "decline", &token).await.expect(200).json()["state"], "declined");
+    hold(&app, "accept", &token).await.expect_error(400, "already-declined");
+    assert_eq!(describe(&app, &id).await["declinedAt"], json!(app.now().to_string()));
+    app.invite(EMAIL).await;
+}
+
+#[tokio::test]
+async fn a_revoked_invitation_says_that_it_is_revoked() {
+    let (app, mut post) = start().await;
+    let (id, token) = invited(&app, &mut post).await;
+    revoke(&app, &id).await.expect(200);
+    assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["state"], "revoked");
+    hold(&app, "accept", &token).await.expect_error(400, "already-revoked");
+    hold(&app, "decline", &token).await.expect_error(400, "already-revoked");
+}
+
+#[tokio::test]
+async fn an_expired_invitation_says_so_from_its_very_expiry_on() {
+    let (app, mut post) = start().await;
+    let (_, token) = invited(&app, &mut post).await;
+    let expiry = app.now().floor_to_second().plus(LIFETIME);
+    app.advance(expiry.since(app.now()) - std::time::Duration::from_millis(1));
+    assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["state"], "invited");
+    app.advance(std::time::Duration::from_millis(1));
+    assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["state"], "expired");
+    hold(&app, "accept", &token).await.expect_error(400, "expired");
+    hold(&app, "decline", &token).await.expect_error(400, "expired");
+}
+
+#[tokio::test]
+async fn who_has_lost_the_lock_has_expired_whatever_the_clocks_say() {
+    let (app, mut post) = start().await;
+    let (first, token) = invited(&app, &mut post).await;
+    app.advance(LIFETIME);
+    let second = crate::help::id(&app.invite(EMAIL).await);
+    // A process whose clock is behind still takes the first one for open.
+    app.set_back(LATER);
+    hold(&app, "accept", &token).await.expect_error(400, "expired");
+    assert_eq!(describe(&app, &first).await["state"], "invited");
+    app.advance(LATER);
+    post.deliver().await;
+    hold(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
+    assert_eq!(describe(&app, &second).await["state"], "accepted");
+}
+
+#[tokio::test]
+async fn t8_t19_every_token_that_opens_nothing_gets_the_same_404_on_every_route() {
+    let (app, mut post) = start().await;
+    let (id, token) = invited(&app, &mut post).await;
+    let secret = token.rsplit_once('.').unwrap().1.to_owned();
+    let mut reversed: Vec<char> = secret.chars().collect();
+    reversed.reverse();
+    let wrong: String = reversed.into_iter().collect::<String>().replace(|c: char| "048AEIMQUYcgkosw".contains(c), "A");
+    let hostile = [
+        String::new(),
+        " ".to_owned(),
+        "null".to_owned(),
+        "i1...".to_owned(),
+        format!(" {token}"),
+        format!("{token}\n"),
+        format!("i2{}", &token[2..]),
+        format!("i1.{ACCOUNT}.{id}.{}", &wrong[..42].to_owned().as_str().to_owned()) + "A",
+        format!("i1.{ACCOUNT}.{}.{secret}", "0".repeat(32)),
+        format!("i1.210987654321.{id}.{secret}"),
+        token.to_lowercase(),
+        "x".repeat(10_000),
+    ];
+    let before = app.rows().await;
+    let mut answers = std::collections::BTreeSet::new();
+    for token in hostile {
+        for verb in ["lookup", "accept", "decline"] {
+            let answer = hold(&app, verb, &token).await.expect_error(404, "not-found");
+            answers.insert((answer.text, format!("{:?}", answer.headers)));
+        }
+    }
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert!(app.rows().await.iter().all(|row| before.contains(row)));
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_token_is_a_400_that_does_not_repeat_it() {
+    let (app, mut post) = start().await;
+    let (_, token) = invited(&app, &mut post).await;
+    let body = |text: &str| text.replace("TOKEN", &token);
+    for (text, code) in [
+        ("", "invalid-json"),
+        ("TOKEN", "invalid-json"),
+        ("\"TOKEN\"", "invalid-json"),
+        ("[\"TOKEN\"]", "invalid-json"),
+        ("{}", "missing-field"),
+        ("{\"token\": null}", "invalid-field"),
+        ("{\"token\": [\"TOKEN\"]}", "invalid-field"),
+        ("{\"token\": {\"$ne\": \"\"}}", "invalid-field"),
+        ("{\"token\": \"TOKEN\", \"token\": \"\"}", "invalid-json"),
+        ("{\"token\": \"TOKEN\", \"account\": \"1\"}", "unknown-field"),
+        ("{\"token\": \"TOKEN\", \"state\": \"accepted\"}", "unknown-field"),
+    ] {
+        for verb in ["lookup", "accept", "decline"] {
+            let answer = app.send(Call::post(&format!("/invitations/{verb}")).text(&body(text))).await.expect_error(400, code);
+            assert!(!answer.text.contains(&token), "{}", answer.text);
+        }
+    }
+    // T18: another site's form can send text/plain without asking, and no more.
+    let form = Call::holder("accept", &token).header("content-type", "text/plain");
+    app.send(form).await.expect_error(400, "invalid-content-type");
+    hold(&app, "accept", &token).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_token_in_a_query_or_a_header_is_none() {
+    let (app, mut post) = start().await;
+    let (_, token) = invited(&app, &mut post).await;
+    let query = Call::post(&format!("/invitations/accept?token={token}")).json(&json!({ "token": "" }));
+    let answer = app.send(query).await.expect_error(400, "unknown-parameter");
+    assert!(!answer.text.contains(&token));
+    let header = Call::holder("accept", "").header("authorization", &format!("Bearer {token}"));
+    app.send(header).await.expect_error(401, "unauthorized");
+    assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["state"], "invited");
+}

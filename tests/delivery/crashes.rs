@@ -1,0 +1,139 @@
+//! Killed at any point: every committed sending arrives, and a second copy only where SES had taken the first.
+
+use std::collections::BTreeSet;
+
+use local::ses::Answer;
+use support::{
+    ACCOUNT,
+    faults::{Fault, Gate},
+    post::token,
+};
+
+use crate::help::{EMAIL, LATER, hold, id, start};
+
+/// Where a courier dies: before its request to the table, counted from 1, or after the table has carried it out.
+#[derive(Debug, Clone, Copy)]
+struct Death {
+    request: usize,
+    after: bool,
+}
+
+/// Kills a courier there, lets another go on, and says how many mails that made; `None` when it was done before.
+async fn die(death: Death) -> Option<usize> {
+    let (app, mut post) = start().await;
+    let id = id(&app.invite(EMAIL).await);
+    post.lose_the_stream().await;
+    let place = shared::store::Place { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
+    let gate = Gate::default();
+    let mut faults = vec![Fault::None; death.request - 1];
+    if death.after {
+        faults.push(Fault::ReplyLost);
+    }
+    faults.push(Fault::Held(gate.clone(), Box::new(Fault::Refused)));
+    app.faults.next(faults);
+    let courier = post.another(&app);
+    let died = tokio::select! {
+        () = gate.arrived() => true,
+        settled = courier.settle(&place) => { settled.unwrap(); false }
+    };
+    drop(courier);
+    app.faults.clear();
+    if !died {
+        return None;
+    }
+    for _ in 0..3 {
+        app.advance(LATER);
+        post.deliver().await;
+        post.reconcile().await;
+    }
+    let tokens: BTreeSet<String> = post.inbox.mails().iter().map(token).collect();
+    assert_eq!(tokens.len(), 1, "{death:?}: all copies have the same link");
+    hold(&app, "lookup", tokens.first().unwrap()).await.expect(200);
+    let events: BTreeSet<String> = post.bus.events().iter().map(|event| event.detail["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(events, [format!("{id}-1")].into(), "{death:?}");
+    Some(post.inbox.mails().len())
+}
+
+#[tokio::test]
+async fn a_courier_that_dies_at_any_of_its_requests_loses_nothing() {
+    let mut copies = Vec::new();
+    for after in [false, true] {
+        let mut request = 0;
+        loop {
+            request += 1;
+            match die(Death { request, after }).await {
+                Some(mails) => copies.push((after, request, mails)),
+                None => break,
+            }
+        }
+    }
+    // Look, claim, the account's settings, look, note. SES is asked after the third.
+    assert!(copies.len() >= 10, "{copies:?}");
+    for (after, request, mails) in &copies {
+        let before_ses = *request <= if *after { 2 } else { 3 };
+        assert!(*mails == 1 || (*mails == 2 && !before_ses), "{copies:?}");
+    }
+    assert!(copies.iter().any(|(_, _, mails)| *mails == 2), "one death must fall between SES's answer and the note: {copies:?}");
+}
+
+#[tokio::test]
+async fn a_create_whose_reply_was_lost_is_mailed_once() {
+    let (app, mut post) = start().await;
+    app.faults.transactions([Fault::ReplyLost]);
+    app.invite(EMAIL).await;
+    post.deliver().await;
+    app.advance(LATER);
+    post.reconcile().await;
+    assert_eq!(post.inbox.mails().len(), 1);
+    assert_eq!(post.happenings(), ["created"]);
+}
+
+#[tokio::test]
+async fn a_create_that_died_right_after_its_commit_is_mailed() {
+    let (app, mut post) = start().await;
+    app.faults.always(Fault::ReplyLost);
+    let call = support::Call::create(EMAIL, "read-only").key(&app.full);
+    let process = app.another(&[]);
+    // It never gets an answer: killed in the middle of its tries.
+    let killed = tokio::time::timeout(std::time::Duration::from_millis(300), process.send(call)).await;
+    assert!(killed.is_err(), "it was killed");
+    app.faults.clear();
+    assert_eq!(app.rows_of(ACCOUNT, "I#").await.len(), 1, "but it had written");
+    post.deliver().await;
+    assert_eq!(post.inbox.mails().len(), 1);
+    hold(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
+}
+
+#[tokio::test]
+async fn under_faults_everywhere_every_mail_arrives_and_every_event_is_told() {
+    let (app, mut post) = start().await;
+    let mut turn = 0_u32;
+    post.inbox.answer_with(move |_| {
+        turn += 1;
+        match turn % 7 {
+            0 => Answer::AcceptAndDrop,
+            3 => Answer::Error { status: 429, code: "TooManyRequestsException" },
+            5 => Answer::Error { status: 500, code: "InternalFailure" },
+            _ => Answer::Accept,
+        }
+    });
+    let mut ids = BTreeSet::new();
+    for number in 0..60 {
+        ids.insert(id(&app.invite(&format!("user.{number}@example.com")).await));
+    }
+    let faults = vec![Fault::Refused, Fault::ReplyLost, Fault::ErrorAfterwards, Fault::Error(400, "ThrottlingException")];
+    app.faults.sometimes(7, 9, faults);
+    post.deliver().await;
+    for _ in 0..40 {
+        app.advance(LATER);
+        let _ = functions::background::invoke(Ok(&post.courier), "{}", &functions::reconcile_deliveries::handle).await;
+    }
+    let met = app.faults.met();
+    app.faults.clear();
+    let mails = post.inbox.mails();
+    let mailed: BTreeSet<String> = mails.iter().map(|mail| mail.tags["invitation"].clone()).collect();
+    assert_eq!(mailed, ids, "none is lost");
+    assert!(met > 20, "{met} faults");
+    let told: BTreeSet<String> = post.bus.events().iter().map(|event| event.detail["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(told, ids.iter().map(|id| format!("{id}-1")).collect());
+}

@@ -1,0 +1,168 @@
+//! Every earlier link is dead, under concurrency too; and looking never changes anything.
+
+use futures_util::future::join_all;
+use support::{ACCOUNT, Call, Response};
+
+use crate::help::{COOLDOWN, EMAIL, LIFETIME, describe, hold, invited, resend, revoke, start};
+
+#[tokio::test]
+async fn t3_after_each_resend_every_earlier_link_is_a_404() {
+    let (app, mut post) = start().await;
+    let (id, first) = invited(&app, &mut post).await;
+    let mut dead = vec![first];
+    for _ in 0..5 {
+        app.advance(COOLDOWN);
+        resend(&app, &id).await.expect(200);
+        // From the commit on, before any mail has gone out.
+        for token in &dead {
+            for verb in ["lookup", "accept", "decline"] {
+                hold(&app, verb, token).await.expect_error(404, "not-found");
+            }
+        }
+        post.deliver().await;
+        let token = post.last_token(EMAIL);
+        assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["state"], "invited");
+        dead.push(token);
+    }
+    hold(&app, "accept", &dead.pop().unwrap()).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_resend_of_an_expired_invitation_kills_the_expired_link_too() {
+    let (app, mut post) = start().await;
+    let (id, token) = invited(&app, &mut post).await;
+    app.advance(LIFETIME);
+    hold(&app, "accept", &token).await.expect_error(400, "expired");
+    resend(&app, &id).await.expect(200);
+    hold(&app, "accept", &token).await.expect_error(404, "not-found");
+}
+
+/// How an answer reads: its status and, of an error, its code.
+fn told(response: &Response) -> (u16, String) {
+    let body = response.json();
+    (response.status, body["code"].as_str().or(body["state"].as_str()).unwrap_or_default().to_owned())
+}
+
+/// Runs both, in many orders, and gives their answers with the state that came of it.
+async fn race(left: &str, right: &str) -> Vec<((u16, String), (u16, String), String)> {
+    let (app, mut post) = start().await;
+    let mut seen = Vec::new();
+    for round in 0..12 {
+        let email = format!("user.{round}@example.com");
+        let id = crate::help::id(&app.invite(&email).await);
+        post.deliver().await;
+        app.advance(COOLDOWN);
+        let token = post.last_token(&email);
+        let call = |what: &str| match what {
+            "revoke" => Call::set_state(&id, "revoked").key(&app.full),
+            "resend" => Call::post(&format!("/invitations/{id}")).key(&app.full),
+            verb => Call::holder(verb, &token),
+        };
+        let processes = [app.another(&[]), app.another(&[])];
+        let mut calls = [call(left), call(right)];
+        if round % 2 == 1 {
+            calls.reverse();
+        }
+        let mut answers: Vec<_> = join_all(processes.iter().zip(calls).map(|(process, call)| process.send(call))).await;
+        if round % 2 == 1 {
+            answers.reverse();
+        }
+        let state = describe(&app, &id).await["state"].as_str().unwrap().to_owned();
+        let lock = app.rows_of(ACCOUNT, "P#").await.iter().any(|row| row["inv"].as_s() == Ok(&id));
+        assert_eq!(lock, state == "invited", "the lock is held as long as it is open");
+        seen.push((told(&answers[0]), told(&answers[1]), state));
+    }
+    seen
+}
+
+fn answer(status: u16, word: &str) -> (u16, String) {
+    (status, word.to_owned())
+}
+
+#[tokio::test]
+async fn of_accept_and_decline_at_once_one_has_its_way_and_the_other_is_told() {
+    for outcome in race("accept", "decline").await {
+        let accepted = (answer(200, "accepted"), answer(400, "already-accepted"), "accepted".to_owned());
+        let declined = (answer(400, "already-declined"), answer(200, "declined"), "declined".to_owned());
+        assert!([accepted, declined].contains(&outcome), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_accept_and_revoke_at_once_one_has_its_way_and_the_other_is_told() {
+    for outcome in race("accept", "revoke").await {
+        let accepted = (answer(200, "accepted"), answer(400, "already-accepted"), "accepted".to_owned());
+        let revoked = (answer(400, "already-revoked"), answer(200, "revoked"), "revoked".to_owned());
+        assert!([accepted, revoked].contains(&outcome), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_accept_and_resend_at_once_the_link_works_once_or_is_dead() {
+    for outcome in race("accept", "resend").await {
+        let accepted = (answer(200, "accepted"), answer(400, "already-accepted"), "accepted".to_owned());
+        let resent = (answer(404, "not-found"), answer(200, "invited"), "invited".to_owned());
+        assert!([accepted, resent].contains(&outcome), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_many_who_accept_at_once_all_are_told_that_it_is_accepted_and_it_was_once() {
+    let (app, mut post) = start().await;
+    let (_, token) = invited(&app, &mut post).await;
+    let process = app.another_patient();
+    let answers = join_all((0..25).map(|_| process.send(Call::holder("accept", &token)))).await;
+    assert!(answers.iter().all(|answer| told(answer) == self::answer(200, "accepted")), "{answers:?}");
+    post.deliver().await;
+    assert_eq!(post.happenings(), ["created", "accepted"]);
+}
+
+#[tokio::test]
+async fn t1_no_get_head_or_options_of_any_path_changes_anything() {
+    let (app, mut post) = start().await;
+    let (id, token) = invited(&app, &mut post).await;
+    let before = app.rows().await;
+    let routes = ["GET /invitations", "GET /invitations/{id}", "POST /invitations", "POST /invitations/{id}", "POST /invitations/lookup", "POST /invitations/accept", "POST /invitations/decline"];
+    for method in ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "PATCH"] {
+        for route in routes {
+            // Whatever function a gateway would hand it to: none of them answers to it.
+            let path = route.split_once(' ').unwrap().1.replace("{id}", &id);
+            let event = Call::new(method, &path).json(&serde_json::json!({ "token": token })).event();
+            let response = app.send_event(route, &event.to_string()).await;
+            assert!(response.status >= 400 || route.starts_with(method), "{method} {route}: {}", response.text);
+        }
+    }
+    let after = app.rows().await;
+    assert_eq!(after.len(), before.len());
+    assert!(after.iter().all(|row| before.contains(row)));
+    post.deliver().await;
+    assert_eq!(post.inbox.mails().len(), 1);
+    revoke(&app, &id).await.expect(200);
+}
+
+#[tokio::test]
+async fn t4_no_token_made_of_parts_of_others_opens_anything() {
+    let (app, mut post) = start().await;
+    let mut tokens = Vec::new();
+    for (number, key) in [&app.full, &app.other, &app.full].into_iter().enumerate() {
+        let email = format!("user.{number}@example.com");
+        app.send(Call::create(&email, "read-only").key(key)).await.expect(201);
+        post.deliver().await;
+        tokens.push(post.last_token(&email));
+    }
+    let parts: Vec<Vec<&str>> = tokens.iter().map(|token| token.split('.').collect()).collect();
+    let mut opened = 0;
+    for account in 0..3 {
+        for id in 0..3 {
+            for secret in 0..3 {
+                let token = ["i1", parts[account][1], parts[id][2], parts[secret][3]].join(".");
+                let response = hold(&app, "lookup", &token).await;
+                let whole = tokens.contains(&token);
+                assert_eq!(response.status, if whole { 200 } else { 404 }, "{account} {id} {secret}");
+                opened += usize::from(whole);
+            }
+        }
+    }
+    // Accounts 0 and 2 are the same one.
+    assert_eq!(opened, 5);
+}

@@ -1,0 +1,93 @@
+//! The account's application accepts for whom it has signed in (T7).
+
+use serde_json::{Value, json};
+use support::{ACCOUNT, Call, Response, TestApp};
+
+use crate::help::{EMAIL, describe, hold, invited, start, start_with};
+
+async fn accept(app: &TestApp, key: &str, token: &str, principal: &str, email: &str) -> Response {
+    let body = json!({ "token": token, "principal": principal, "email": email });
+    app.send(Call::post("/invitations/accept").json(&body).key(key)).await
+}
+
+async fn bind(app: &TestApp, binding: &str) {
+    let set: Value = app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "binding": binding })).await;
+    assert_eq!(set["binding"], binding);
+}
+
+#[tokio::test]
+async fn the_application_accepts_for_whom_it_has_signed_in_and_says_who_that_is() {
+    let (app, mut post) = start().await;
+    let (id, token) = invited(&app, &mut post).await;
+    assert_eq!(accept(&app, &app.full, &token, "user-4711", "User.One@EXAMPLE.com").await.expect(200).json()["state"], "accepted");
+    let seen = describe(&app, &id).await;
+    assert_eq!((&seen["state"], &seen["acceptedBy"]), (&json!("accepted"), &json!("user-4711")));
+    accept(&app, &app.full, &token, "user-4711", EMAIL).await.expect(200);
+    accept(&app, &app.full, &token, "user-4712", EMAIL).await.expect_error(400, "already-accepted");
+}
+
+#[tokio::test]
+async fn t7_who_may_accept_for_every_binding_and_every_address() {
+    for binding in ["bearer", "email"] {
+        for (email, same) in [(EMAIL, true), ("user.two@example.com", false)] {
+            let (app, mut post) = start().await;
+            bind(&app, binding).await;
+            let (id, token) = invited(&app, &mut post).await;
+            assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["binding"], binding);
+            let before = app.rows().await;
+            let answer = accept(&app, &app.full, &token, "user-1", email).await;
+            if same {
+                answer.expect(200);
+                continue;
+            }
+            answer.expect_error(403, "wrong-invitee");
+            assert!(app.rows().await.iter().all(|row| before.contains(row)), "a mismatch consumes nothing");
+            let answer = hold(&app, "accept", &token).await;
+            if binding == "bearer" {
+                answer.expect(200);
+            } else {
+                answer.expect_error(403, "sign-in-required");
+                assert_eq!(describe(&app, &id).await["state"], "invited");
+                accept(&app, &app.full, &token, "user-1", EMAIL).await.expect(200);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_another_account_or_without_the_right_accepts_nothing() {
+    let roles = r#"{ "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify"], "mayGrant": ["*"] },
+        "read-only": { "can": ["invitations:read"], "mayGrant": [] },
+        "helper": { "can": ["invitations:modify"], "mayGrant": ["read-only"] } }"#;
+    let (app, mut post) = start_with(&[("ROLES", roles)]).await;
+    let (id, token) = invited(&app, &mut post).await;
+    let helper = app.new_key(ACCOUNT, "helper").await;
+    accept(&app, &app.other, &token, "user-1", EMAIL).await.expect_error(404, "not-found");
+    accept(&app, &app.read_only, &token, "user-1", EMAIL).await.expect_error(403, "forbidden");
+    accept(&app, &helper, &token, "user-1", EMAIL).await.expect_error(403, "role-not-grantable");
+    accept(&app, "ik_live_x", &token, "user-1", EMAIL).await.expect_error(401, "unauthorized");
+    assert_eq!(describe(&app, &id).await["state"], "invited");
+}
+
+#[tokio::test]
+async fn the_address_alone_is_no_token() {
+    let (app, mut post) = start().await;
+    let (id, _) = invited(&app, &mut post).await;
+    for token in ["", &id, &format!("i1.{ACCOUNT}.{id}."), &format!("i1.{ACCOUNT}.{id}.{}", "A".repeat(43))] {
+        accept(&app, &app.full, token, "user-1", EMAIL).await.expect_error(404, "not-found");
+    }
+    assert_eq!(describe(&app, &id).await["state"], "invited");
+}
+
+#[tokio::test]
+async fn who_accepts_must_be_said_with_a_key_and_cannot_be_said_without_one() {
+    let (app, mut post) = start().await;
+    let (_, token) = invited(&app, &mut post).await;
+    let body = json!({ "token": token, "principal": "user-1", "email": EMAIL });
+    app.send(Call::post("/invitations/accept").json(&body)).await.expect_error(400, "unknown-field");
+    app.send(Call::holder("accept", &token).key(&app.full)).await.expect_error(400, "missing-field");
+    for principal in ["", "a\nb", &"x".repeat(257)] {
+        accept(&app, &app.full, &token, principal, EMAIL).await.expect_error(400, "invalid-principal");
+    }
+    accept(&app, &app.full, &token, "user-1", "nobody").await.expect_error(400, "invalid-email");
+}

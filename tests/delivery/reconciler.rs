@@ -1,0 +1,133 @@
+//! What the stream loses, the reconciler finds: a sending, an event, an expiry.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use local::events::Answer;
+use support::{ACCOUNT, faults::Fault};
+
+use crate::help::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, hold, id, invited, resend, revoke, start};
+
+#[tokio::test]
+async fn a_sending_that_the_stream_has_lost_is_mailed_all_the_same() {
+    let (app, mut post) = start().await;
+    let mut ids = Vec::new();
+    for number in 0..40 {
+        ids.push(id(&app.invite(&format!("user.{number}@example.com")).await));
+    }
+    post.lose_the_stream().await;
+    post.reconcile().await;
+    assert_eq!(post.inbox.mails().len(), 0, "the stream is given its time");
+    app.advance(LATER);
+    assert_eq!(post.reconcile().await.settled, 40);
+    assert_eq!(post.inbox.mails().len(), 40);
+    assert_eq!(post.happenings().len(), 40);
+    assert_eq!(post.reconcile().await.settled, 0, "nothing is due any more");
+}
+
+#[tokio::test]
+async fn events_that_the_stream_has_lost_are_published_in_their_order() {
+    let (app, mut post) = start().await;
+    let id = id(&app.invite(EMAIL).await);
+    app.advance(COOLDOWN);
+    resend(&app, &id).await.expect(200);
+    revoke(&app, &id).await.expect(200);
+    post.lose_the_stream().await;
+    app.advance(LATER);
+    post.reconcile().await;
+    assert_eq!(post.happenings(), ["created", "resent", "revoked"]);
+    assert_eq!(post.inbox.mails().len(), 0);
+}
+
+#[tokio::test]
+async fn an_expiry_is_told_once_when_it_has_come_and_again_after_a_resend() {
+    let (app, mut post) = start().await;
+    let (id, _) = invited(&app, &mut post).await;
+    app.advance(LIFETIME - COOLDOWN);
+    post.reconcile().await;
+    assert_eq!(post.happenings(), ["created"]);
+    app.advance(COOLDOWN);
+    for _ in 0..3 {
+        post.reconcile().await;
+        post.deliver().await;
+    }
+    assert_eq!(post.happenings(), ["created", "expired"]);
+    resend(&app, &id).await.expect(200);
+    post.deliver().await;
+    app.advance(LIFETIME);
+    post.reconcile().await;
+    assert_eq!(post.happenings(), ["created", "expired", "resent", "expired"]);
+    let row = &app.rows_of(ACCOUNT, "I#").await[0];
+    assert!(!row.contains_key("due_at") && !row.contains_key("due_shard"), "there is nothing left to wait for");
+}
+
+#[tokio::test]
+async fn what_was_answered_in_time_does_not_expire() {
+    let (app, mut post) = start().await;
+    for (number, verb) in ["accept", "decline"].into_iter().enumerate() {
+        let email = format!("user.{number}@example.com");
+        app.invite(&email).await;
+        post.deliver().await;
+        hold(&app, verb, &post.last_token(&email)).await.expect(200);
+    }
+    post.deliver().await;
+    app.advance(LIFETIME * 2);
+    assert_eq!(post.reconcile().await.settled, 0);
+    assert!(!post.happenings().contains(&"expired".to_owned()));
+}
+
+#[tokio::test]
+async fn while_eventbridge_is_down_mails_go_out_and_events_follow() {
+    let (app, mut post) = start().await;
+    post.bus.answer_with(|_| Answer::Error { status: 400, code: "ThrottlingException" });
+    let (id, token) = invited(&app, &mut post).await;
+    assert_eq!(post.happenings(), [""; 0]);
+    hold(&app, "accept", &token).await.expect(200);
+    post.deliver().await;
+    post.bus.answer_with(|_| Answer::Accept);
+    app.advance(LATER);
+    post.reconcile().await;
+    assert_eq!(post.happenings(), ["created", "accepted"]);
+    assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent");
+}
+
+#[tokio::test]
+async fn events_of_which_some_failed_come_again_under_their_own_ids() {
+    let (app, mut post) = start().await;
+    let id = id(&app.invite(EMAIL).await);
+    revoke(&app, &id).await.expect(200);
+    post.bus.answer_with(|_| Answer::Fail { entries: vec![1], code: "ThrottlingException" });
+    post.deliver().await;
+    post.bus.answer_with(|_| Answer::Accept);
+    app.advance(LATER);
+    post.reconcile().await;
+    let ids: Vec<String> = post.bus.events().iter().map(|event| event.detail["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids, [format!("{id}-1"), format!("{id}-1"), format!("{id}-2")]);
+}
+
+#[tokio::test]
+async fn t24_a_row_that_cannot_be_read_is_set_aside_and_holds_up_nobody() {
+    let (app, mut post) = start().await;
+    let broken = id(&app.invite("broken@example.com").await);
+    app.set(&broken, "th", AttributeValue::S("not a hash".to_owned())).await;
+    app.invite(EMAIL).await;
+    post.deliver().await;
+    assert_eq!(post.inbox.mails().len(), 1);
+    app.advance(LATER);
+    assert_eq!(post.reconcile().await.settled, 0);
+    let rows = app.rows_of(ACCOUNT, "I#").await;
+    let row = rows.iter().find(|row| row["sk"].as_s() == Ok(&format!("I#{broken}"))).unwrap();
+    assert!(row.contains_key("aside") && !row.contains_key("due_at") && !row.contains_key("ring"));
+}
+
+#[tokio::test]
+async fn while_the_table_is_down_the_stream_is_asked_to_come_again_and_then_all_arrives() {
+    let (app, mut post) = start().await;
+    app.invite(EMAIL).await;
+    app.faults.always(Fault::Error(400, "ProvisionedThroughputExceededException"));
+    post.deliver().await;
+    assert_eq!(post.inbox.mails().len(), 0);
+    app.faults.clear();
+    post.deliver().await;
+    app.advance(LATER);
+    post.reconcile().await;
+    assert_eq!(post.inbox.mails().len(), 1);
+}

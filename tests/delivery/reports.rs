@@ -1,0 +1,165 @@
+//! What SES reports comes to show on the invitation, and decides about another mail.
+
+use functions::record_feedback::Recorded;
+use serde_json::{Value, json};
+use support::{Call, Post, TestApp};
+
+use crate::help::{COOLDOWN, describe, id, resend, start};
+
+/// Invites an address whose mail meets a certain fate, lets it, and gives the invitation's id.
+async fn invite(app: &TestApp, post: &mut Post, email: &str) -> String {
+    let id = id(&app.invite(email).await);
+    post.deliver().await;
+    post.report(&post.last_mail(email)).await;
+    app.advance(COOLDOWN);
+    id
+}
+
+/// The last mail's state and reason, as the account sees them.
+async fn delivery(app: &TestApp, id: &str) -> (String, Value) {
+    let delivery = describe(app, id).await["delivery"].clone();
+    (delivery["state"].as_str().unwrap_or_default().to_owned(), delivery["reason"].clone())
+}
+
+#[tokio::test]
+async fn what_became_of_the_mail_shows_on_the_invitation() {
+    let (app, mut post) = start().await;
+    for (email, state, happening) in [
+        ("user@example.com", "delivered", Some("delivered")),
+        ("bounce@example.com", "bounced", Some("bounced")),
+        ("soft@example.com", "soft-bounced", Some("bounced")),
+        ("complaint@example.com", "complained", Some("complained")),
+        ("reject@example.com", "failed", Some("failed")),
+        ("delay@example.com", "delayed", None),
+    ] {
+        let id = invite(&app, &mut post, email).await;
+        assert_eq!(delivery(&app, &id).await.0, state, "{email}");
+        let listed = app.send(Call::get(&format!("/invitations?email={email}")).key(&app.full)).await.expect(200).json();
+        assert_eq!(listed["invitations"][0]["delivery"]["state"], state);
+        post.deliver().await;
+        let told: Vec<Value> = post.bus.events().into_iter().filter(|event| event.detail["invitation"]["id"] == id).map(|event| event.detail["type"].clone()).collect();
+        assert_eq!(told.last().and_then(Value::as_str), happening.or(Some("created")), "{email}: {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_hard_bounce_or_a_complaint_blocks_a_resend_unless_it_is_forced() {
+    let (app, mut post) = start().await;
+    for (email, blocked) in [("bounce@example.com", true), ("complaint@example.com", true), ("soft@example.com", false), ("delay@example.com", false)] {
+        let id = invite(&app, &mut post, email).await;
+        let sent = post.inbox.mails().len();
+        if blocked {
+            let before = app.rows().await;
+            resend(&app, &id).await.expect_error(400, "mail-refused");
+            assert!(app.rows().await.iter().all(|row| before.contains(row)), "a refusal costs nothing");
+            let force = |value: &str| Call::post(&format!("/invitations/{id}?force={value}")).key(&app.full);
+            app.send(force("false")).await.expect_error(400, "mail-refused");
+            app.send(force("maybe")).await.expect_error(400, "invalid-force");
+            app.send(force("true")).await.expect(200);
+        } else {
+            resend(&app, &id).await.expect(200);
+        }
+        post.deliver().await;
+        assert_eq!(post.inbox.mails().len(), sent + 1, "{email}");
+        // The new sending's mail has a fate of its own.
+        assert_eq!(delivery(&app, &id).await.0, "sent");
+    }
+}
+
+#[tokio::test]
+async fn force_is_for_a_resend_alone() {
+    let (app, mut post) = start().await;
+    let id = invite(&app, &mut post, "bounce@example.com").await;
+    let call = Call::set_state(&id, "revoked");
+    let forced = Call::new("POST", &format!("{}?force=true", call.path)).json(&json!({ "state": "revoked" })).key(&app.full);
+    app.send(forced).await.expect_error(400, "invalid-force");
+    app.send(call.key(&app.full)).await.expect(200);
+}
+
+#[tokio::test]
+async fn reports_may_come_twice_late_and_in_any_order() {
+    let (app, mut post) = start().await;
+    let id = id(&app.invite("complaint@example.com").await);
+    post.deliver().await;
+    let mail = post.last_mail("complaint@example.com");
+    let mut reports = local::ses::feedback::events(&mail);
+    reports.reverse();
+    for _ in 0..2 {
+        for report in &reports {
+            post.report_event(&report.to_string()).await;
+        }
+    }
+    assert_eq!(delivery(&app, &id).await.0, "complained");
+    post.deliver().await;
+    assert_eq!(post.happenings(), ["created", "complained"], "a delivery that is told after the complaint is no news");
+}
+
+#[tokio::test]
+async fn a_report_of_an_earlier_sending_is_no_news() {
+    let (app, mut post) = start().await;
+    let email = "bounce@example.com";
+    let id = id(&app.invite(email).await);
+    post.deliver().await;
+    let first = post.last_mail(email);
+    app.advance(COOLDOWN);
+    resend(&app, &id).await.expect(200);
+    post.deliver().await;
+    post.report(&first).await;
+    assert_eq!(delivery(&app, &id).await.0, "sent");
+}
+
+#[tokio::test]
+async fn a_report_that_comes_before_our_own_note_is_kept() {
+    let (app, mut post) = start().await;
+    let id = id(&app.invite("user@example.com").await);
+    post.deliver().await;
+    let mail = post.last_mail("user@example.com");
+    // As if the courier had died between SES's answer and its note: the row is as it was when the mail was claimed.
+    app.remove(&id, &["fate", "fate_at"]).await;
+    post.report(&mail).await;
+    assert_eq!(delivery(&app, &id).await.0, "delivered");
+    app.advance(crate::help::LATER);
+    post.reconcile().await;
+    assert_eq!(post.inbox.mails().len(), 1, "SES has said that it was sent");
+}
+
+#[tokio::test]
+async fn what_is_no_report_of_ours_is_ignored() {
+    let (app, mut post) = start().await;
+    let id = invite(&app, &mut post, "delay@example.com").await;
+    let before = app.rows().await;
+    let mail = post.last_mail("delay@example.com");
+    let good = &local::ses::feedback::events(&mail)[0];
+    let with = |pointer: &str, value: Value| {
+        let mut event = good.clone();
+        *event.pointer_mut(pointer).expect("there is such a field") = value;
+        event.to_string()
+    };
+    for event in [
+        with("/detail/mail/tags", json!({})),
+        with("/detail/mail/tags/account", json!([])),
+        with("/detail/mail/tags/account", json!(["1"])),
+        with("/detail/mail/tags/account", json!(["210987654321"])),
+        with("/detail/mail/tags/invitation", json!(["../I#1"])),
+        with("/detail/mail/tags/invitation", json!(["0".repeat(32)])),
+        with("/detail/mail/tags/sending", json!(["-1"])),
+        with("/detail/eventType", json!("Open")),
+        with("/detail/eventType", json!("Click")),
+        with("/detail/eventType", json!("Bounce")),
+    ] {
+        assert_eq!(post.report_event(&event).await, Recorded::Ignored, "{event}");
+    }
+    assert!(app.rows().await.iter().all(|row| before.contains(row)));
+    assert_eq!(delivery(&app, &id).await.0, "delayed");
+}
+
+#[tokio::test]
+async fn a_report_from_the_future_is_of_now() {
+    let (app, mut post) = start().await;
+    let id = id(&app.invite("user@example.com").await);
+    post.deliver().await;
+    let mut event = local::ses::feedback::events(&post.last_mail("user@example.com"))[0].clone();
+    event["detail"]["delivery"]["timestamp"] = "2199-01-01T00:00:00Z".into();
+    post.report_event(&event.to_string()).await;
+    assert_eq!(describe(&app, &id).await["delivery"]["time"], app.now().to_string());
+}

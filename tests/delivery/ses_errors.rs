@@ -1,0 +1,146 @@
+//! Each of SES's errors is handled as it deserves.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use local::ses::Answer;
+use serde_json::json;
+use support::{Post, TestApp, post::token};
+
+use crate::help::{EMAIL, LATER, describe, hold, id, resend, start};
+
+/// How often SES was asked.
+fn answer_always(post: &Post, answer: Answer) -> Arc<AtomicUsize> {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    post.inbox.answer_with(move |_| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        answer
+    });
+    asked
+}
+
+async fn reconcile_after(app: &TestApp, post: &Post, wait: Duration) {
+    app.advance(wait);
+    post.reconcile().await;
+}
+
+#[tokio::test]
+async fn what_ses_will_never_take_has_failed_and_shows_it() {
+    for code in ["MessageRejected", "BadRequestException"] {
+        let (app, mut post) = start().await;
+        let asked = answer_always(&post, Answer::Error { status: 400, code });
+        let id = id(&app.invite(EMAIL).await);
+        post.deliver().await;
+        let delivery = describe(&app, &id).await["delivery"].clone();
+        let reason = code.trim_end_matches("Exception");
+        assert_eq!(delivery, json!({ "state": "failed", "time": app.now().to_string(), "reason": reason }));
+        reconcile_after(&app, &post, Duration::from_secs(86_400)).await;
+        assert_eq!(asked.load(Ordering::SeqCst), 1, "{code}");
+        post.deliver().await;
+        assert_eq!(post.happenings(), ["created", "failed"]);
+        // The account may try again, by resending.
+        post.inbox.answer_with(|_| Answer::Accept);
+        resend(&app, &id).await.expect(200);
+        post.deliver().await;
+        assert_eq!(post.inbox.mails().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_passes_is_tried_again_by_the_reconciler_and_arrives() {
+    for (status, code) in [
+        (429, "TooManyRequestsException"),
+        (400, "LimitExceededException"),
+        (400, "MailFromDomainNotVerifiedException"),
+        (404, "NotFoundException"),
+        (403, "AccessDeniedException"),
+        (500, "InternalFailure"),
+        (503, "ServiceUnavailable"),
+        (400, "SomethingNew"),
+    ] {
+        let (app, mut post) = start().await;
+        let asked = answer_always(&post, Answer::Error { status, code });
+        let id = id(&app.invite(EMAIL).await);
+        post.deliver().await;
+        post.deliver().await;
+        post.reconcile().await;
+        assert_eq!(asked.load(Ordering::SeqCst), 1, "{code}: once, and then a pause");
+        assert_eq!(describe(&app, &id).await.get("delivery"), None);
+        reconcile_after(&app, &post, LATER).await;
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "{code}");
+        post.inbox.answer_with(|_| Answer::Accept);
+        reconcile_after(&app, &post, LATER).await;
+        assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent", "{code}");
+        hold(&app, "lookup", &post.last_token(EMAIL)).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn pauses_grow_from_try_to_try() {
+    let (app, mut post) = start().await;
+    let asked = answer_always(&post, Answer::Error { status: 429, code: "TooManyRequestsException" });
+    app.invite(EMAIL).await;
+    post.deliver().await;
+    // Once a minute for a day.
+    for _ in 0..24 * 60 {
+        reconcile_after(&app, &post, Duration::from_secs(60)).await;
+    }
+    let tries = asked.load(Ordering::SeqCst);
+    assert!((24..=34).contains(&tries), "{tries} tries in a day");
+}
+
+#[tokio::test]
+async fn while_sending_is_paused_nobodys_mail_is_tried_and_then_all_are_sent() {
+    for code in ["SendingPausedException", "AccountSuspendedException"] {
+        let (app, mut post) = start().await;
+        let asked = answer_always(&post, Answer::Error { status: 400, code });
+        for number in 0..20 {
+            app.invite(&format!("user.{number}@example.com")).await;
+        }
+        post.deliver().await;
+        // Those that were on their way when the first answer came.
+        assert!(asked.load(Ordering::SeqCst) <= 8, "{}", asked.load(Ordering::SeqCst));
+        let before = asked.load(Ordering::SeqCst);
+        reconcile_after(&app, &post, Duration::from_secs(60)).await;
+        assert_eq!(asked.load(Ordering::SeqCst), before, "{code}: the circuit is open");
+        post.inbox.answer_with(|_| Answer::Accept);
+        reconcile_after(&app, &post, Duration::from_secs(300)).await;
+        reconcile_after(&app, &post, Duration::from_secs(300)).await;
+        assert_eq!(post.inbox.mails().len(), 20, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn when_ses_took_the_mail_and_its_answer_was_lost_a_second_copy_has_the_same_working_link() {
+    let (app, mut post) = start().await;
+    let mut first = true;
+    post.inbox.answer_with(move |_| if std::mem::take(&mut first) { Answer::AcceptAndDrop } else { Answer::Accept });
+    app.invite(EMAIL).await;
+    post.deliver().await;
+    assert_eq!(post.inbox.mails().len(), 1);
+    reconcile_after(&app, &post, LATER).await;
+    let tokens: Vec<String> = post.inbox.mails().iter().map(token).collect();
+    assert_eq!(tokens.len(), 2);
+    assert_eq!(tokens[0], tokens[1]);
+    hold(&app, "accept", &tokens[0]).await.expect(200);
+    reconcile_after(&app, &post, LATER).await;
+    assert_eq!(post.inbox.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn a_mail_that_cannot_be_sent_before_its_invitation_expires_has_failed() {
+    let (app, mut post) = start().await;
+    let asked = answer_always(&post, Answer::Error { status: 429, code: "TooManyRequestsException" });
+    let id = id(&app.invite(EMAIL).await);
+    post.deliver().await;
+    reconcile_after(&app, &post, crate::help::LIFETIME).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    assert_eq!(describe(&app, &id).await["delivery"]["state"], "failed");
+    assert_eq!(post.happenings(), ["created", "expired"]);
+}
