@@ -4,6 +4,8 @@
 //! address is not in it. The names are those that its account chose; the words around them are ours.
 
 pub mod mailbox;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
@@ -92,7 +94,6 @@ impl<'a> Letter<'a> {
             dir: locale.direction(),
             subject: one_line(&subject),
             intro,
-            role: fill(&words.role, &[("role", self.role.as_str())]),
             expiry: fill(&words.expiry, &[("expiry", &date(self.expiry, words))]),
             button: words.button.clone(),
             fallback: words.fallback.clone(),
@@ -114,7 +115,7 @@ impl<'a> Letter<'a> {
             (Some(_), None) => (&words.subject_account, &words.intro_account),
             (Some(_), Some(_)) => (&words.subject_account, &words.intro_inviter_account),
         };
-        let values = [("account", account.unwrap_or_default()), ("inviter", inviter.unwrap_or_default())];
+        let values = [("account", account.unwrap_or_default()), ("inviter", inviter.unwrap_or_default()), ("role", self.role.as_str())];
         (fill(subject, &values), fill(intro, &values))
     }
 }

@@ -5,6 +5,8 @@
 
 mod fill;
 mod templates;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::{

@@ -20,9 +20,9 @@ type Section = BTreeMap<String, String>;
 #[serde(deny_unknown_fields)]
 pub(super) struct Sections {
     #[serde(default)]
-    mail: Section,
+    pub(super) mail: Section,
     #[serde(default)]
-    page: Section,
+    pub(super) page: Section,
 }
 
 /// All words of one language.
@@ -44,7 +44,6 @@ pub struct MailWords {
     pub(crate) intro_account: String,
     pub(crate) intro_inviter: String,
     pub(crate) intro_inviter_account: String,
-    pub(crate) role: String,
     pub(crate) expiry: String,
     pub(crate) button: String,
     pub(crate) fallback: String,
@@ -104,9 +103,11 @@ impl Sections {
             for (key, text) in own {
                 match english.get(&key) {
                     None => note(format!("{file}: there is no text '{name}.{key}' in English")),
-                    Some(original) => problems(&text, original).for_each(|problem| note(format!("{file}: {name}.{key} {problem}"))),
+                    Some(original) => {
+                        problems(&text, original).for_each(|problem| note(format!("{file}: {name}.{key} {problem}")));
+                        all.insert(key, text);
+                    }
                 }
-                all.insert(key, text);
             }
             all
         };
