@@ -4,6 +4,7 @@
 //! that reads auth, input, decision and store, reply, in this order; and whatever comes back, [`edge`] makes the response.
 
 pub mod accept_invitation;
+pub mod accept_page;
 pub mod app;
 pub mod auth;
 pub mod background;
