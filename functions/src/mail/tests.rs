@@ -1,15 +1,21 @@
-//! What mails say (T9, T11): one link, the words around it, and nothing that a name could turn into something else.
+//! What mails say.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use proptest::prelude::*;
-use shared::domain::{
-    Email, RoleId, Timestamp,
-    link::Token,
-    link_base::{InvitationLink, LinkBase},
-    settings::{Colour, DisplayName, Locale},
+mod folder;
+mod hostile;
+
+use shared::{
+    config::{DEFAULT_ROLES, read_send_policy},
+    domain::{
+        Email, Invitation, RoleId, Timestamp, Urns,
+        api_key::{ApiKey, ApiKeyRecord},
+        lifecycle::{NewInvitation, Operation, create},
+        link::Token,
+        link_base::{InvitationLink, LinkBase},
+        settings::{AccountSettings, Colour, DisplayName, Locale},
+    },
 };
 
-use super::{Letter, Rendered, mailbox::mailbox};
+use super::{Letter, Rendered};
 use crate::texts::Texts;
 
 /// Parses what the test knows to be well-formed.
@@ -68,14 +74,6 @@ fn sender() -> Email {
 /// A document's tags, in order and as they are written.
 fn tags(html: &str) -> Vec<&str> {
     html.split('<').skip(1).map(|rest| rest.split_once('>').map_or(rest, |(tag, _)| tag)).collect()
-}
-
-/// Whether somebody who is eager to make links would find one.
-fn linkable(text: &str) -> bool {
-    let characters: Vec<char> = text.chars().collect();
-    let dotted =
-        characters.windows(3).any(|it| matches!(it[1], '.' | '．' | '。' | '｡') && it[0].is_alphanumeric() && it[2].is_alphanumeric());
-    dotted || ["://", "www.", "@", "＠", "mailto:x"].iter().any(|part| text.to_lowercase().contains(part))
 }
 
 /// What is shown of an HTML document, without its styles.
@@ -156,14 +154,39 @@ fn the_button_has_the_accounts_colour_and_a_text_that_can_be_read_on_it() {
     }
 }
 
+/// An invitation that a key of this name sends.
+fn invitation(sender: Option<&str>, locale: Option<&str>) -> Invitation {
+    let (_, key) = ApiKey::generate(&parsed("012345678912"));
+    let urns = Urns::new("cloudone".to_owned(), "ca-1".to_owned());
+    let record = ApiKeyRecord::new(&key, parsed("full-access"), sender.map(str::to_owned), Timestamp::ZERO, None);
+    let who = record.verify(&key, Timestamp::ZERO, &parsed(DEFAULT_ROLES), &urns).expect("the key is its own");
+    let wish = NewInvitation { email: parsed("jo@example.org"), role: parsed("read-only"), expiry: None, locale: locale.map(parsed) };
+    let policy = read_send_policy(&|name| (name == "LINK_KEYS").then(|| format!("1:{}", "k".repeat(32)))).expect("a policy");
+    create(&who, &wish, parsed("3FDCA1955AE7EB167B25D7D90AC02B9F"), &Operation::generate(), Timestamp::ZERO, &policy)
+        .expect("an invitation")
+}
+
 #[test]
-fn a_name_is_never_more_than_its_characters() {
-    for name in ["<b>&\"'`</b>", "</title></style><a href=x>", "{{ link }}", "{role} {% raw %}", "--> <![endif]-->", "$(x) %s \\n"] {
-        let mail = Content::new(Some(name), Some(name)).rendered(&english());
-        let intro = format!("{name} has invited you to {name} with the role read-only.");
-        assert_eq!((mail.subject, mail.text.lines().next()), (format!("You are invited to {name}"), Some(intro.as_str())));
-        assert!(shown(&mail.html).contains(&intro), "{}", mail.html);
-    }
+fn a_letter_is_of_the_invitation_and_its_accounts_settings() {
+    let link = link();
+    let settings = AccountSettings {
+        name: Some(parsed("Acme")),
+        colour: Some(parsed("#ffcc00")),
+        locale: Some(parsed("de")),
+        ..AccountSettings::default()
+    };
+    let sent = invitation(Some("evil.example\u{202e}"), Some("fr"));
+    let letter = Letter::of(&sent, &settings, &link);
+    assert_eq!(letter.inviter.as_ref().map(DisplayName::as_str), Some("evil example"), "the key's name was given for another purpose");
+    assert_eq!((letter.account_name, letter.colour), (settings.name.as_ref(), settings.colour.as_ref()));
+    assert_eq!((letter.role.as_str(), letter.expiry.to_string().as_str()), ("read-only", "1970-01-08T00:00:00Z"));
+    assert_eq!(letter.locales.map(|locale| locale.map(Locale::as_str)), [Some("fr"), Some("de")]);
+    let mail = letter.render(&english()).expect("the templates fit");
+    assert!(!format!("{}{}{}", mail.subject, mail.text, mail.html).contains("example.org"), "the invitee's address is not in it");
+
+    let (sent, settings) = (invitation(None, None), AccountSettings::default());
+    let letter = Letter::of(&sent, &settings, &link);
+    assert!(letter.inviter.is_none() && letter.account_name.is_none() && letter.colour.is_none() && letter.locales == [None, None]);
 }
 
 #[test]
@@ -171,153 +194,4 @@ fn debug_shows_no_link() {
     let content = Content::new(Some("Acme"), None);
     let shown = format!("{:?} {:?}", content.letter(), content.rendered(&english()));
     assert!(!shown.contains("example.com") && !shown.contains("i1."), "{shown}");
-}
-
-/// The name and the address of a mailbox, as a mail client reads them.
-fn read(mailbox: &str) -> (String, String) {
-    let (name, address) = mailbox.rsplit_once(" <").expect("a name and an address");
-    let name = match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
-        Some(quoted) => {
-            let mut characters = quoted.chars();
-            let mut name = String::new();
-            while let Some(c) = characters.next() {
-                assert_ne!(c, '"', "{mailbox}");
-                name.push(if c == '\\' { characters.next().expect("a quoted character") } else { c });
-            }
-            name
-        }
-        None => {
-            let words = name.split(' ').map(|word| {
-                assert!(word.len() <= 75, "{word}");
-                let base64 = word.strip_prefix("=?UTF-8?B?").and_then(|word| word.strip_suffix("?=")).expect("an encoded word");
-                String::from_utf8(STANDARD.decode(base64).expect("base64")).expect("each word is text on its own")
-            });
-            words.collect()
-        }
-    };
-    (name, address.strip_suffix('>').expect("an address in brackets").to_owned())
-}
-
-#[test]
-fn the_sender_is_written_as_mail_headers_want_it() {
-    let address = sender();
-    for (name, written) in [
-        ("Acme", "\"Acme\" <Invitations@example.com>"),
-        ("Acme \"A\\B\", <x>", "\"Acme \\\"A\\\\B\\\", <x>\" <Invitations@example.com>"),
-        ("Müller", "=?UTF-8?B?TcO8bGxlcg==?= <Invitations@example.com>"),
-    ] {
-        assert_eq!(mailbox(name, &address), written);
-        assert_eq!(read(written).0, name);
-    }
-    assert!(mailbox("Acme", &parsed("a@bücher.example")).ends_with(" <a@xn--bcher-kva.example>"));
-}
-
-/// Names as accounts choose them and as others left them behind; many are all but a link.
-fn any_name() -> impl Strategy<Value = Option<DisplayName>> {
-    let part = prop_oneof![
-        3 => "[a-zA-Z]{1,5}",
-        2 => "[<>&\"'{}%#/=;:.@\\\\`$|!?-]{1,4}",
-        1 => prop::sample::select(vec![" ", "www.", "https://", "．", "。", "\u{338}", "\u{202e}", "\u{200b}", "\n", "</p>", "{{link}}", "{account}", "-->"]).prop_map(str::to_owned),
-        1 => "\\PC{1,3}",
-    ];
-    prop::collection::vec(part, 0..25).prop_map(|parts| DisplayName::of_untrusted(&parts.concat()))
-}
-
-proptest! {
-    // T9: whatever names and roles are, the document has the same tags, written the same.
-    #[test]
-    fn no_name_changes_the_structure_of_the_mail(account in any_name(), inviter in any_name(), role in "[a-z0-9-]{1,64}") {
-        let texts = english();
-        let usual = Content::new(Some("Acme"), Some("Jane")).rendered(&texts);
-        let content = Content { account, inviter, role: parsed(&role), ..Content::new(None, None) };
-        let mail = content.rendered(&texts);
-        prop_assert_eq!(tags(&mail.html), tags(&usual.html));
-        prop_assert_eq!(mail.text.lines().count(), usual.text.lines().count());
-    }
-
-    // T9: the one link is the button's and the one below it, and once in the text; nothing else becomes one.
-    #[test]
-    fn the_link_is_the_only_one(account in any_name(), inviter in any_name(), role in "[a-z0-9-]{1,64}") {
-        let content = Content { account, inviter, role: parsed(&role), ..Content::new(None, None) };
-        let (mail, link) = (content.rendered(&english()), content.link.as_str());
-        prop_assert_eq!(mail.text.matches(link).count(), 1);
-        prop_assert!(!linkable(&mail.text.replace(link, "")), "{}", mail.text);
-        let shown = shown(&mail.html);
-        prop_assert_eq!(shown.matches(link).count(), 1);
-        prop_assert!(!linkable(&shown.replace(link, "")), "{}", shown);
-        let targets: Vec<&str> = mail.html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-        prop_assert_eq!(targets, [link]);
-    }
-
-    // T11: no header has a line break, or anything else that is not seen.
-    #[test]
-    fn headers_have_one_line_and_say_the_name(account in any_name()) {
-        let content = Content { account, ..Content::new(None, None) };
-        let texts = english();
-        let subject = content.rendered(&texts).subject;
-        prop_assert!(subject.chars().count() <= 150 && !subject.contains(char::is_control), "{:?}", subject);
-        let from = content.letter().mailbox(&texts, &sender());
-        prop_assert!(from.bytes().all(|b| b.is_ascii_graphic() || b == b' '), "{:?}", from);
-        let name = content.account.map_or("Invitations".to_owned(), |name| format!("{name} via Invitations"));
-        prop_assert_eq!(read(&from), (name, "Invitations@example.com".to_owned()));
-    }
-}
-
-/// A folder with these files.
-fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    for (name, text) in files {
-        std::fs::write(folder.path().join(name), text).expect("a file can be written");
-    }
-    folder
-}
-
-#[test]
-fn a_folder_has_languages_and_templates_of_its_own() {
-    let german = r#"{ "mail": {
-        "subject_account": "Einladung zu {account}",
-        "intro_inviter_account": "{inviter} lädt Sie zu {account} ein.",
-        "expiry": "Annehmen können Sie bis {expiry}.",
-        "from_account": "{account} über Einladungen",
-        "date": "{day}. {month} {year}, {hour}.{minute} Uhr (UTC)",
-        "months": "Januar, Februar, März, April, Mai, Juni, Juli, August, September, Oktober, November, Dezember"
-    } }"#;
-    let html =
-        "<html lang=\"{{ lang }}\"><title>{{ subject }}</title><a href=\"{{ link }}\">{{ button }}</a>{{ link }} {{ expiry }}</html>";
-    let folder = folder(&[("de.json", german), ("mail.html", html), ("mail.txt", "{{ intro }} <{{ link }}>")]);
-    let texts = Texts::load(Some(folder.path())).expect("the files are right");
-    let content = Content { locale: Some(parsed("de-AT")), ..Content::new(Some("A & B"), Some("Jürgen")) };
-    let (mail, link) = (content.rendered(&texts), content.link.as_str());
-    assert_eq!(mail.subject, "Einladung zu A & B");
-    assert_eq!(mail.text, format!("Jürgen lädt Sie zu A & B ein. <{link}>"));
-    let expected = format!(
-        "<html lang=\"de\"><title>Einladung zu A &amp; B</title><a href=\"{link}\">See the invitation</a>{link} \
-         Annehmen können Sie bis 21. Juni 2030, 09.01 Uhr (UTC).</html>"
-    );
-    assert_eq!(mail.html, expected);
-    assert_eq!(read(&content.letter().mailbox(&texts, &sender())).0, "A & B über Einladungen");
-
-    // Who asks for another language gets the same template in English.
-    let english = Content { locale: Some(parsed("fr")), ..content }.rendered(&texts);
-    assert!(english.html.starts_with("<html lang=\"en\"><title>You are invited to A &amp; B</title>"), "{}", english.html);
-}
-
-#[test]
-fn a_language_that_is_written_from_right_to_left_is_shown_so_and_marks_nothing_in_a_header() {
-    let hebrew = r#"{ "mail": { "subject": "\u200fהוזמנת\u202e", "from": "\u2067הזמנות\u2069" } }"#;
-    let folder = folder(&[("he.json", hebrew)]);
-    let texts = Texts::load(Some(folder.path())).expect("the file is right");
-    let content = Content { locale: Some(parsed("he-IL")), ..Content::new(None, None) };
-    let mail = content.rendered(&texts);
-    assert!(mail.html.contains("<html lang=\"he\" dir=\"rtl\">"), "{}", mail.html);
-    assert_eq!(mail.subject, "הוזמנת");
-    assert_eq!(read(&content.letter().mailbox(&texts, &sender())).0, "הזמנות");
-}
-
-#[test]
-fn a_subject_has_150_characters_at_most() {
-    let long = format!(r#"{{ "mail": {{ "subject": "{}" }} }}"#, "ü".repeat(200));
-    let folder = folder(&[("en.json", &long)]);
-    let texts = Texts::load(Some(folder.path())).expect("the file is right");
-    assert_eq!(Content::new(None, None).rendered(&texts).subject, "ü".repeat(150));
 }

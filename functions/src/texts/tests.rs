@@ -129,8 +129,13 @@ fn the_page_has_all_words_in_every_language() {
     assert_eq!(problems, ["de.json: page.accept has {x}, which is not filled in there"]);
     let shown = serde_json::json!({ "accept": "{role} {x} annehmen", "decline": "Decline" });
     assert_eq!(serde_json::json!(german.page), shown);
-    let texts = Texts::load(None).expect("what is built in is right");
-    assert_eq!(texts.page(&locale("de")), &texts.best(&[]).1.page);
+
+    let folder = folder(&[("de.json", r#"{ "page": { "accept": "Annehmen" } }"#)]);
+    let texts = Texts::load(Some(folder.path())).expect("the file is right");
+    let [german, english, french] = ["de-AT", "en", "fr"].map(|tag| texts.page(&locale(tag)));
+    assert_eq!((german["accept"].as_str(), english["accept"].as_str()), ("Annehmen", "Accept"));
+    assert_eq!((german.len(), german["decline"].as_str()), (english.len(), "Decline"));
+    assert_eq!(french, english);
 }
 
 #[test]

@@ -9,8 +9,9 @@ use serde::{
 
 use super::fill::places;
 
-/// The texts in English, which say what texts there are and what can be filled in.
+/// The texts in English, which say what texts there are and what can be filled in. Those of the page lie beside its script.
 const MAIL: &str = include_str!("en.json");
+const PAGE: &str = include_str!("../accept_page/en.json");
 
 /// Texts by their names.
 type Section = BTreeMap<String, String>;
@@ -81,7 +82,8 @@ impl TryFrom<String> for Months {
 impl Sections {
     /// What is built in.
     pub(super) fn english() -> Self {
-        serde_json::from_str(MAIL).expect("the built-in file has the form that it should; a test reads it")
+        let section = |json| serde_json::from_str(json).expect("the built-in file is an object of strings; a test reads it");
+        Self { mail: section(MAIL), page: section(PAGE) }
     }
 
     /// From a file's text.
