@@ -7,7 +7,7 @@ pub mod mailbox;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::{fmt, iter};
 
 use minijinja::Value;
 use shared::domain::{
@@ -80,8 +80,9 @@ impl<'a> Letter<'a> {
     #[must_use]
     pub fn mailbox(&self, texts: &Texts, address: &Email) -> String {
         let words = &texts.best(&self.locales).1.mail;
-        let name = self.account_name.map_or_else(|| words.from.clone(), |name| fill(&words.from_account, &[("account", name.as_str())]));
-        mailbox::mailbox(&one_line(&name), address)
+        let of_account = |name: String| fill(&words.from_account, &[("account", &name)]);
+        let mut names = self.account_name.into_iter().flat_map(shortened).map(of_account).chain([words.from.clone()]);
+        names.find_map(|name| mailbox::mailbox(&one_line(&name), address)).unwrap_or_else(|| address.mailbox())
     }
 
     fn sheet(&self, texts: &Texts) -> Sheet {
@@ -124,6 +125,13 @@ impl fmt::Debug for Rendered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Rendered(***)")
     }
+}
+
+/// A name, and ever less of it.
+fn shortened(name: &DisplayName) -> impl Iterator<Item = String> {
+    let name = name.as_str();
+    let beginnings = name.char_indices().rev().map(|(end, _)| name[..end].trim_end()).filter(|beginning| !beginning.is_empty());
+    iter::once(name.to_owned()).chain(beginnings.map(|beginning| format!("{beginning}…")))
 }
 
 /// A text for a header: without line breaks, other controls and marks that turn the direction, and not too long. Names have none

@@ -58,10 +58,29 @@ fn the_sender_is_written_as_mail_headers_want_it() {
         ("Acme \"A\\B\", <x>", "\"Acme \\\"A\\\\B\\\", <x>\" <Invitations@example.com>"),
         ("Müller", "=?UTF-8?B?TcO8bGxlcg==?= <Invitations@example.com>"),
     ] {
-        assert_eq!(mailbox(name, &address), written);
+        assert_eq!(mailbox(name, &address).as_deref(), Some(written));
         assert_eq!(read(written).0, name);
     }
-    assert!(mailbox("Acme", &parsed("a@bücher.example")).ends_with(" <a@xn--bcher-kva.example>"));
+    assert_eq!(mailbox("Acme", &parsed("a@bücher.example")).as_deref(), Some("\"Acme\" <a@xn--bcher-kva.example>"));
+}
+
+#[test]
+fn a_sender_is_never_longer_than_ses_accepts() {
+    let sender_of = |account: &str, address: &str| {
+        let mailbox = Content::new(Some(account), None).letter().mailbox(&english(), &parsed(address));
+        assert!(mailbox.len() <= 320, "{mailbox}");
+        mailbox
+    };
+    assert_eq!(read(&sender_of(&"W".repeat(80), "a@example.com")).0, format!("{} via Invitations", "W".repeat(80)));
+    // 240 bytes, and more than 320 when they are encoded: it says what it can of the account, and always that it is us.
+    let (name, _) = read(&sender_of(&"株".repeat(80), "a@example.com"));
+    let shown = name.strip_suffix("… via Invitations").expect("the end is still there");
+    assert!(shown.chars().count() > 50 && shown.chars().all(|c| c == '株'), "{name}");
+    // Beside the longest of addresses an encoded word of 64 characters has room: 39 bytes, 19 of them for what we add.
+    let label = "b".repeat(62);
+    let address = format!("{}@{label}.{label}.{label}", "a".repeat(64));
+    let (name, shown) = read(&sender_of(&"株".repeat(80), &address));
+    assert_eq!((name.as_str(), shown), ("株株株株株株… via Invitations", address));
 }
 
 /// Names as accounts choose them and as others left them behind; many are all but a link.
@@ -110,7 +129,10 @@ proptest! {
         prop_assert!(subject.chars().count() <= 150 && !subject.contains(char::is_control), "{:?}", subject);
         let from = content.letter().mailbox(&texts, &sender());
         prop_assert!(from.bytes().all(|b| b.is_ascii_graphic() || b == b' '), "{:?}", from);
-        let name = content.account.map_or("Invitations".to_owned(), |name| format!("{name} via Invitations"));
-        prop_assert_eq!(read(&from), (name, "Invitations@example.com".to_owned()));
+        let (shown, address) = read(&from);
+        let whole = content.account.as_ref().map_or("Invitations".to_owned(), |name| format!("{name} via Invitations"));
+        let beginning = shown.strip_suffix("… via Invitations").filter(|_| whole.len() > 150);
+        prop_assert!(shown == whole || beginning.is_some_and(|beginning| whole.starts_with(beginning)), "{:?} of {:?}", shown, whole);
+        prop_assert_eq!(address, "Invitations@example.com");
     }
 }
