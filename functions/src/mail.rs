@@ -4,8 +4,10 @@
 //! address is not in it. The names are those that its account chose; the words around them are ours.
 
 pub mod mailbox;
+#[cfg(test)]
+mod tests;
 
-use std::fmt;
+use std::{fmt, iter};
 
 use minijinja::Value;
 use shared::domain::{
@@ -78,8 +80,9 @@ impl<'a> Letter<'a> {
     #[must_use]
     pub fn mailbox(&self, texts: &Texts, address: &Email) -> String {
         let words = &texts.best(&self.locales).1.mail;
-        let name = self.account_name.map_or_else(|| words.from.clone(), |name| fill(&words.from_account, &[("account", name.as_str())]));
-        mailbox::mailbox(&one_line(&name), address)
+        let of_account = |name: String| fill(&words.from_account, &[("account", &name)]);
+        let mut names = self.account_name.into_iter().flat_map(shortened).map(of_account).chain([words.from.clone()]);
+        names.find_map(|name| mailbox::mailbox(&one_line(&name), address)).unwrap_or_else(|| address.mailbox())
     }
 
     fn sheet(&self, texts: &Texts) -> Sheet {
@@ -92,7 +95,6 @@ impl<'a> Letter<'a> {
             dir: locale.direction(),
             subject: one_line(&subject),
             intro,
-            role: fill(&words.role, &[("role", self.role.as_str())]),
             expiry: fill(&words.expiry, &[("expiry", &date(self.expiry, words))]),
             button: words.button.clone(),
             fallback: words.fallback.clone(),
@@ -114,7 +116,7 @@ impl<'a> Letter<'a> {
             (Some(_), None) => (&words.subject_account, &words.intro_account),
             (Some(_), Some(_)) => (&words.subject_account, &words.intro_inviter_account),
         };
-        let values = [("account", account.unwrap_or_default()), ("inviter", inviter.unwrap_or_default())];
+        let values = [("account", account.unwrap_or_default()), ("inviter", inviter.unwrap_or_default()), ("role", self.role.as_str())];
         (fill(subject, &values), fill(intro, &values))
     }
 }
@@ -123,6 +125,13 @@ impl fmt::Debug for Rendered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Rendered(***)")
     }
+}
+
+/// A name, and ever less of it.
+fn shortened(name: &DisplayName) -> impl Iterator<Item = String> {
+    let name = name.as_str();
+    let beginnings = name.char_indices().rev().map(|(end, _)| name[..end].trim_end()).filter(|beginning| !beginning.is_empty());
+    iter::once(name.to_owned()).chain(beginnings.map(|beginning| format!("{beginning}…")))
 }
 
 /// A text for a header: without line breaks, other controls and marks that turn the direction, and not too long. Names have none

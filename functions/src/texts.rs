@@ -1,10 +1,13 @@
 //! The words of mails and page, and the templates of mails.
 //!
-//! English is built in. A folder adds languages or replaces texts: `{locale}.json` like `texts/en.json`, with English for
-//! whatever a file leaves out, and `mail.html` and `mail.txt` instead of the templates that are built in.
+//! English is built in. A folder adds languages or replaces texts: `{locale}.json` is `{"mail": …, "page": …}` with the texts of
+//! `texts/en.json` and `accept_page/en.json`, and English for whatever it leaves out; `mail.html` and `mail.txt` take the place
+//! of the templates that are built in.
 
 mod fill;
 mod templates;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::{

@@ -7,13 +7,16 @@ use shared::domain::Email;
 /// three bytes.
 const BYTES: usize = (75 - "=?UTF-8?B??=".len()) / 4 * 3;
 
-/// `"Name" <address>`. SES takes the name as it is to stand in the header: ASCII as a quoted string, anything else as encoded
-/// words (RFC 2047).
+/// SES takes no mailbox that has more bytes, its name as encoded as it is. Nowhere documented, but so it answers.
+const LONGEST: usize = 320;
+
+/// `"Name" <address>`, or nothing if that is longer than SES accepts. SES takes the name as it is to stand in the header: ASCII
+/// as a quoted string, anything else as encoded words (RFC 2047).
 #[must_use]
-pub fn mailbox(name: &str, address: &Email) -> String {
+pub fn mailbox(name: &str, address: &Email) -> Option<String> {
     let printable = name.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
     let name = if printable { quoted(name) } else { encoded(name) };
-    format!("{name} <{}>", address.mailbox())
+    Some(format!("{name} <{}>", address.mailbox())).filter(|mailbox| mailbox.len() <= LONGEST)
 }
 
 fn quoted(name: &str) -> String {

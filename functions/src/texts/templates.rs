@@ -14,11 +14,9 @@ pub(crate) struct Sheet {
     pub(crate) dir: &'static str,
     /// The same as the mail's.
     pub(crate) subject: String,
-    /// Who invites to what.
+    /// Who invites to what, with which role.
     pub(crate) intro: String,
-    /// A sentence.
-    pub(crate) role: String,
-    /// A sentence.
+    /// Until when it can be accepted.
     pub(crate) expiry: String,
     /// What the button says.
     pub(crate) button: String,
@@ -60,8 +58,10 @@ impl Templates {
         let mut template = |name, file: Option<(PathBuf, String)>, built_in: &str| {
             let Some((path, source)) = file else { return Template { name, source: built_in.to_owned() } };
             let template = Template { name, source };
-            if let Err(error) = template.render(&sample()) {
-                note(format!("{}: {error}", path.display()));
+            match template.render(&sample()) {
+                Err(error) => note(format!("{}: {error}", path.display())),
+                Ok(mail) if !mail.contains(SAMPLE_LINK) => note(format!("{}: the link is not in it", path.display())),
+                Ok(_) => {}
             }
             template
         };
@@ -87,6 +87,9 @@ impl Template {
     }
 }
 
+/// The link that a template is tried with.
+const SAMPLE_LINK: &str = "https://example.com/#sample";
+
 /// Something to try a template with.
 fn sample() -> Sheet {
     let text = || "x".to_owned();
@@ -95,12 +98,11 @@ fn sample() -> Sheet {
         dir: "ltr",
         subject: text(),
         intro: text(),
-        role: text(),
         expiry: text(),
         button: text(),
         fallback: text(),
         link_intro: text(),
-        link: Value::from_safe_string("https://example.com/".to_owned()),
+        link: Value::from_safe_string(SAMPLE_LINK.to_owned()),
         secret: text(),
         ignore: text(),
         colour: "#000000".to_owned(),

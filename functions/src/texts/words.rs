@@ -9,8 +9,9 @@ use serde::{
 
 use super::fill::places;
 
-/// The texts in English, which say what texts there are and what can be filled in.
+/// The texts in English, which say what texts there are and what can be filled in. Those of the page lie beside its script.
 const MAIL: &str = include_str!("en.json");
+const PAGE: &str = include_str!("../accept_page/en.json");
 
 /// Texts by their names.
 type Section = BTreeMap<String, String>;
@@ -20,9 +21,9 @@ type Section = BTreeMap<String, String>;
 #[serde(deny_unknown_fields)]
 pub(super) struct Sections {
     #[serde(default)]
-    mail: Section,
+    pub(super) mail: Section,
     #[serde(default)]
-    page: Section,
+    pub(super) page: Section,
 }
 
 /// All words of one language.
@@ -44,7 +45,6 @@ pub struct MailWords {
     pub(crate) intro_account: String,
     pub(crate) intro_inviter: String,
     pub(crate) intro_inviter_account: String,
-    pub(crate) role: String,
     pub(crate) expiry: String,
     pub(crate) button: String,
     pub(crate) fallback: String,
@@ -82,7 +82,8 @@ impl TryFrom<String> for Months {
 impl Sections {
     /// What is built in.
     pub(super) fn english() -> Self {
-        serde_json::from_str(MAIL).expect("the built-in file has the form that it should; a test reads it")
+        let section = |json| serde_json::from_str(json).expect("the built-in file is an object of strings; a test reads it");
+        Self { mail: section(MAIL), page: section(PAGE) }
     }
 
     /// From a file's text.
@@ -104,9 +105,11 @@ impl Sections {
             for (key, text) in own {
                 match english.get(&key) {
                     None => note(format!("{file}: there is no text '{name}.{key}' in English")),
-                    Some(original) => problems(&text, original).for_each(|problem| note(format!("{file}: {name}.{key} {problem}"))),
+                    Some(original) => {
+                        problems(&text, original).for_each(|problem| note(format!("{file}: {name}.{key} {problem}")));
+                        all.insert(key, text);
+                    }
                 }
-                all.insert(key, text);
             }
             all
         };

@@ -1,0 +1,147 @@
+//! Languages and templates, from a folder and built in.
+
+use std::fs;
+
+use shared::domain::settings::Locale;
+use tempfile::TempDir;
+
+use super::{Texts, fill, words::Sections};
+
+/// A folder with these files.
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).expect("a file can be written");
+    }
+    folder
+}
+
+fn locale(tag: &str) -> Locale {
+    tag.parse().expect("a language tag")
+}
+
+/// What is wrong with these files; the folder's own name is left out.
+fn problems_of(files: &[(&str, &str)]) -> Vec<String> {
+    let folder = folder(files);
+    let shown = format!("{}/", folder.path().display());
+    let problems = Texts::load(Some(folder.path())).expect_err("something is wrong");
+    problems.into_iter().map(|problem| problem.replace(&shown, "")).collect()
+}
+
+#[test]
+fn english_is_built_in() {
+    let texts = Texts::load(None).expect("what is built in is right");
+    assert_eq!(texts.locales().map(Locale::as_str).collect::<Vec<_>>(), ["en"]);
+    let (chosen, words) = texts.best(&[]);
+    assert_eq!((chosen.as_str(), words.mail.from.as_str()), ("en", "Invitations"));
+    assert_eq!((1..=12).map(|month| words.mail.months.name(month).len()).min(), Some(3));
+    assert_eq!((words.mail.months.name(1), words.mail.months.name(12)), ("January", "December"));
+    assert_eq!((words.mail.months.name(0), words.mail.months.name(13)), ("", ""));
+}
+
+#[test]
+fn the_first_wish_is_granted_that_can_be() {
+    let file = |from: &str| format!(r#"{{ "mail": {{ "from": "{from}" }} }}"#);
+    let (german, austrian, chinese) = (file("Einladungen"), file("Einladungen aus Wien"), file("邀請"));
+    let folder = folder(&[("de.json", &german), ("de-at.json", &austrian), ("zh-Hant.json", &chinese), ("README", "not a language")]);
+    let texts = Texts::load(Some(folder.path())).expect("the files are right");
+    assert_eq!(texts.locales().map(Locale::as_str).collect::<Vec<_>>(), ["de", "de-AT", "en", "zh-Hant"]);
+    let chosen = |wished: &[&str]| {
+        let wished: Vec<Locale> = wished.iter().map(|tag| locale(tag)).collect();
+        let (chosen, words) = texts.best(&wished.iter().map(Some).collect::<Vec<_>>());
+        (chosen.to_string(), words.mail.from.clone())
+    };
+    for (wished, tag, from) in [
+        (&["de"][..], "de", "Einladungen"),
+        (&["de-AT"], "de-AT", "Einladungen aus Wien"),
+        (&["de-CH"], "de", "Einladungen"),
+        (&["zh-Hant-TW"], "zh-Hant", "邀請"),
+        (&["zh"], "en", "Invitations"),
+        (&["fr", "de"], "de", "Einladungen"),
+        (&["de-CH", "de-AT"], "de", "Einladungen"),
+        (&["en-GB", "de"], "en", "Invitations"),
+        (&["fr"], "en", "Invitations"),
+    ] {
+        assert_eq!(chosen(wished), (tag.to_owned(), from.to_owned()), "{wished:?}");
+    }
+    assert_eq!(texts.best(&[None, Some(&locale("de"))]).0.as_str(), "de");
+    // What the file leaves out is there in English.
+    assert_eq!(texts.best(&[Some(&locale("de"))]).1.mail.button, "See the invitation");
+}
+
+#[test]
+fn a_file_may_replace_the_english_words() {
+    let folder = folder(&[("en.json", r#"{ "mail": { "from": "Welcome" } }"#)]);
+    let texts = Texts::load(Some(folder.path())).expect("the file is right");
+    assert_eq!((texts.best(&[]).1.mail.from.as_str(), texts.locales().count()), ("Welcome", 1));
+}
+
+#[test]
+fn every_problem_is_a_sentence_that_names_the_file() {
+    let files = [
+        ("de.json", r#"{ "mail": { "from": "{account}", "date": "{day}. {moon}", "greeting": "Hallo" } }"#),
+        ("de-at.json", "{}"),
+        ("DE-AT.json", "{}"),
+        ("english.language.json", "{}"),
+        ("es.json", r#"{ "mial": {} }"#),
+        ("fr.json", r#"{ "mail": { "from": 1 } }"#),
+        ("it.json", "{"),
+        ("nl.json", r#"{ "mail": { "months": "januari, februari" } }"#),
+        ("pt.json", r#"{ "mail": { "from": "a\nb" }, "page": { "none": "x" } }"#),
+        ("mail.html", "{{ link"),
+        ("mail.txt", "{{ address }}"),
+    ];
+    let problems = problems_of(&files);
+    let expected = [
+        "de-at.json: has the same language as DE-AT.json",
+        "de.json: mail.date has {moon}, which is not filled in there",
+        "de.json: mail.from has {account}, which is not filled in there",
+        "de.json: there is no text 'mail.greeting' in English",
+        "english.language.json: 'english.language' is not a language tag such as",
+        "es.json: unknown field `mial`, expected `mail` or `page`",
+        "fr.json: invalid type: integer `1`, expected a string",
+        "it.json: EOF while parsing",
+        "nl.json: mail.months must be twelve names with commas between them",
+        "pt.json: mail.from contains a line break or another control character",
+        "pt.json: there is no text 'page.none' in English",
+        "mail.html: syntax error",
+        "mail.txt: undefined value",
+    ];
+    for expected in expected {
+        assert!(problems.iter().any(|problem| problem.contains(expected)), "{expected}: {problems:#?}");
+    }
+    assert_eq!(problems.len(), expected.len(), "{problems:#?}");
+
+    assert_eq!(problems_of(&[("mail.txt", "{{ intro }}"), ("mail.html", "{{ link }}")]), ["mail.txt: the link is not in it"]);
+
+    let missing = tempfile::tempdir().expect("a temporary folder").path().join("missing");
+    let problems = Texts::load(Some(&missing)).expect_err("there is no such folder");
+    assert!(problems.len() == 1 && problems[0].starts_with(&format!("{}: ", missing.display())), "{problems:?}");
+}
+
+#[test]
+fn the_page_has_all_words_in_every_language() {
+    let sections = |json| Sections::parse(json, "file", &mut |problem| panic!("{problem}")).expect("well-formed");
+    let english = sections(r#"{ "page": { "accept": "Accept {role}", "decline": "Decline" } }"#);
+    let mut problems = Vec::new();
+    let german =
+        sections(r#"{ "page": { "accept": "{role} {x} annehmen" } }"#).over(&english, "de.json", &mut |problem| problems.push(problem));
+    assert_eq!(problems, ["de.json: page.accept has {x}, which is not filled in there"]);
+    let shown = serde_json::json!({ "accept": "{role} {x} annehmen", "decline": "Decline" });
+    assert_eq!(serde_json::json!(german.page), shown);
+
+    let folder = folder(&[("de.json", r#"{ "page": { "accept": "Annehmen" } }"#)]);
+    let texts = Texts::load(Some(folder.path())).expect("the file is right");
+    let [german, english, french] = ["de-AT", "en", "fr"].map(|tag| texts.page(&locale(tag)));
+    assert_eq!((german["accept"].as_str(), english["accept"].as_str()), ("Annehmen", "Accept"));
+    assert_eq!((german.len(), german["decline"].as_str()), (english.len(), "Decline"));
+    assert_eq!(french, english);
+}
+
+#[test]
+fn places_are_filled_in_once() {
+    let values = [("a", "{b}"), ("b", "B")];
+    for (text, filled) in [("{a}{b}", "{b}B"), ("{a} {c} {} {", "{b} {c} {} {"), ("}{b}{", "}B{"), ("{{b}}", "{B}"), ("", "")] {
+        assert_eq!(fill(text, &values), filled, "{text}");
+    }
+}
