@@ -145,6 +145,20 @@ async fn reading_starts_where_it_is_asked_to() {
 }
 
 #[tokio::test]
+async fn reading_can_start_before_anything_is_written() {
+    for start in [Start::TrimHorizon, Start::Latest] {
+        let table = Table::new().await;
+        let mut stream = table.stream(start.clone()).await;
+        assert_eq!(stream.next_batch(10).await.expect("nothing yet"), Vec::<Value>::new());
+        let mut unread = table.stream(start.clone()).await;
+        table.put("a", true).await;
+        for stream in [&mut stream, &mut unread] {
+            assert_eq!(keys(&Stream::event(&stream.next_batch(10).await.expect("records"))), ["a"], "{start:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_pump_hands_on_what_the_filter_lets_pass_in_batches() {
     let table = Table::new().await;
     for (key, ring) in [("a", true), ("b", false), ("c", true), ("d", true), ("e", false)] {
