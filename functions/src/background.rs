@@ -4,7 +4,7 @@
 use std::{fmt, panic::AssertUnwindSafe};
 
 use futures_util::FutureExt;
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::{config::ConfigError, store::StoreError};
@@ -22,6 +22,12 @@ impl fmt::Display for Failed {
 }
 
 impl std::error::Error for Failed {}
+
+impl From<Failed> for Diagnostic {
+    fn from(Failed(error_message): Failed) -> Self {
+        Self { error_type: "Failed".to_owned(), error_message }
+    }
+}
 
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
@@ -52,7 +58,11 @@ pub async fn run<S, A: Serialize>(
 ///
 /// # Errors
 /// [`Failed`], also when it panics.
-pub async fn invoke<S, A>(state: Result<&S, &ConfigError>, event: &str, handle: &impl AsyncFn(&S, &str) -> Result<A, Failed>) -> Result<A, Failed> {
+pub async fn invoke<S, A>(
+    state: Result<&S, &ConfigError>,
+    event: &str,
+    handle: &impl AsyncFn(&S, &str) -> Result<A, Failed>,
+) -> Result<A, Failed> {
     // Boxed: the SDK's futures are nested too deep for the compiler to lay out inside of the runtime's.
     let work = Box::pin(async { handle(state.map_err(|error| Failed(error.to_string()))?, event).await });
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(Failed(describe(&*panic))))

@@ -1,6 +1,6 @@
 //! The function of [`functions::accept_invitation`].
 
-use functions::{app::InviteeApp, accept_invitation, edge};
+use functions::{accept_invitation, app::InviteeApp, edge};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

@@ -1,6 +1,6 @@
 //! The function of [`functions::lookup_invitation`].
 
-use functions::{app::InviteeApp, lookup_invitation, edge};
+use functions::{app::InviteeApp, edge, lookup_invitation};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

@@ -37,9 +37,7 @@ impl Bus {
     #[must_use]
     pub fn new(config: &SdkConfig, name: String, urns: Urns) -> Self {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(2)).operation_timeout(Duration::from_secs(8));
-        let config = Builder::from(config)
-            .retry_config(RetryConfig::standard().with_max_attempts(3))
-            .timeout_config(timeouts.build());
+        let config = Builder::from(config).retry_config(RetryConfig::standard().with_max_attempts(3)).timeout_config(timeouts.build());
         Self { client: Client::from_conf(config.build()), name, urns }
     }
 

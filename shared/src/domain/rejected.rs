@@ -75,10 +75,14 @@ impl fmt::Display for Rejected {
             }
             Self::Expired => write!(f, "the invitation has expired; ask for a new one"),
             Self::Refused(fate) => {
-                write!(f, "the last mail to this address {}; send again with ?force=true if that is no longer so", match fate {
-                    Fate::Complained => "was reported as spam",
-                    _ => "was refused for good",
-                })
+                write!(
+                    f,
+                    "the last mail to this address {}; send again with ?force=true if that is no longer so",
+                    match fate {
+                        Fate::Complained => "was reported as spam",
+                        _ => "was refused for good",
+                    }
+                )
             }
             Self::WrongInvitee => write!(f, "email: the invitation is for another address"),
             Self::SignInRequired => {

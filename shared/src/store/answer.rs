@@ -12,8 +12,8 @@ use super::{
 };
 use crate::domain::{
     Invitation, Rejected, Timestamp,
-    lifecycle::{self, Answer, Change},
     invitation::OperationId,
+    lifecycle::{self, Answer, Change},
     link::Token,
 };
 use std::time::Duration;
@@ -59,10 +59,7 @@ impl Store {
                 return Ok((before, now));
             };
             let mut transaction = Transaction::default();
-            let unchanged = Condition::new(
-                "#rev = :rev AND #th = :th",
-                [(":rev", number(before.revision)), (":th", bytes(&token.hash()))],
-            );
+            let unchanged = Condition::new("#rev = :rev AND #th = :th", [(":rev", number(before.revision)), (":th", bytes(&token.hash()))]);
             let stored = row.take().unwrap_or_default();
             transaction.change(self, Part::Invitation, &stored, item::to_row(&after, retention), unchanged);
             self.release_lock(&mut transaction, &after);

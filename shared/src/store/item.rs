@@ -95,9 +95,8 @@ pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
 pub const RING: &str = "ring";
 
 /// The attributes that [`resource`] reads.
-pub(super) const SHOWN: [&str; 14] = [
-    keys::SK, "email", "role", "st", "closed", "created", "modified", "exp", "sent", "by", "fate", "fate_at", "why", "accepter",
-];
+pub(super) const SHOWN: [&str; 14] =
+    [keys::SK, "email", "role", "st", "closed", "created", "modified", "exp", "sent", "by", "fate", "fate_at", "why", "accepter"];
 
 /// What the caller may see of one of their rows.
 pub(super) fn resource(account: &AccountId, row: Row) -> Result<Resource, StoreError> {

@@ -2,6 +2,7 @@
 
 mod api_key;
 mod config;
+mod courier;
 mod cursor;
 mod display_name;
 mod email;
@@ -18,4 +19,5 @@ mod roles;
 mod settings;
 mod support;
 mod time;
+mod token;
 mod trust;
