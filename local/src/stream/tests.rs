@@ -241,6 +241,17 @@ async fn an_answer_that_makes_no_sense_fails_the_batch() {
 }
 
 #[test]
+fn the_template_says_what_the_deliverer_gets() {
+    let mapping = Mapping::of(TEMPLATE, "deliver-invitations").expect("it is a mapping");
+    assert!(mapping.reports_failures && mapping.retries.is_some(), "{mapping:?}");
+    let record = |image: Value| json!({ "eventName": "MODIFY", "dynamodb": { "NewImage": image } });
+    assert!(mapping.lets_pass(&record(json!({ "ring": { "S": "1" } }))));
+    assert!(!mapping.lets_pass(&record(json!({ "ring": { "S": "0" } }))));
+    assert!(!mapping.lets_pass(&record(json!({ "rung": { "S": "1" } }))));
+    assert!(!mapping.lets_pass(&json!({ "eventName": "REMOVE", "dynamodb": { "OldImage": { "ring": { "S": "1" } } } })));
+}
+
+#[test]
 fn a_mapping_that_cannot_be_followed_is_refused() {
     for pattern in [
         r#"{"dynamodb":{"NewImage":{"due":{"N":[{"exists":true}]}}}}"#,
