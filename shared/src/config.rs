@@ -8,6 +8,7 @@ use crate::{
         lifecycle::{MIN_LIFETIME, SendPolicy},
         link::LinkKeys,
         link_base::LinkBase,
+        settings::{AccountSettings, Binding},
     },
     store::TrustStore,
 };
@@ -180,6 +181,24 @@ impl Outgoing {
     }
 }
 
+/// What accounts show that have not set it themselves: `DEFAULT_DISPLAY_NAME`, `DEFAULT_COLOUR`, `DEFAULT_LOCALE`,
+/// `DEFAULT_REDIRECT`.
+///
+/// # Errors
+/// All problems together, each naming its variable.
+pub fn read_default_settings(lookup: &dyn Fn(&str) -> Option<String>) -> Result<AccountSettings, ConfigError> {
+    let mut env = Env::new(lookup);
+    let settings = AccountSettings {
+        name: env.optional("DEFAULT_DISPLAY_NAME"),
+        logo: None,
+        colour: env.optional("DEFAULT_COLOUR"),
+        locale: env.optional("DEFAULT_LOCALE"),
+        redirect: env.optional("DEFAULT_REDIRECT"),
+        binding: Binding::default(),
+    };
+    env.finish(settings)
+}
+
 /// Reads variables and collects what is wrong with them.
 struct Env<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
@@ -257,6 +276,10 @@ impl<'a> Env<'a> {
     fn parsed<T: FromStr<Err: fmt::Display> + Default>(&mut self, name: &str, default: &str) -> T {
         let text = self.text(name, default);
         self.parse(name, text).unwrap_or_default()
+    }
+
+    fn optional<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
+        self.get(name).and_then(|text| self.parse(name, text))
     }
 
     fn parse<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, text: String) -> Option<T> {

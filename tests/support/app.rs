@@ -19,9 +19,10 @@ use aws_sdk_dynamodb::{
 use functions::{
     accept_invitation,
     app::{App, InviteeApp, SendingApp},
-    create_invitation, decline_invitation, describe_invitation,
+    create_invitation, decline_invitation, describe_invitation, direct,
     edge::answer,
     list_invitations, lookup_invitation,
+    manage_account_settings::{self, Settings},
     manage_api_keys::{self, Keys},
     modify_invitation,
     output::Reply,
@@ -59,6 +60,7 @@ pub struct TestApp {
     pub other: String,
     app: Apps,
     keys: Keys,
+    settings: Settings,
     now: Arc<AtomicI64>,
     variables: HashMap<String, String>,
     _engine: Option<Engine>,
@@ -93,7 +95,7 @@ impl TestApp {
         let faults = Faults::default();
         let store = store(&client, &faults, &table, clock(&now));
         let app = Apps::new(&store, &all);
-        let keys = Keys::new(store, config(&all).roles);
+        let keys = Keys::new(store.clone(), config(&all).roles);
         let mut this = Self {
             client,
             endpoint,
@@ -104,6 +106,7 @@ impl TestApp {
             other: String::new(),
             app,
             keys,
+            settings: Settings::new(store),
             now,
             variables: all,
             _engine: engine,
@@ -154,7 +157,13 @@ impl TestApp {
 
     /// Invokes `manage-api-keys`.
     pub async fn manage_keys(&self, event: &Value) -> Value {
-        let answer = manage_api_keys::answer(Ok(&self.keys), &event.to_string(), "invocation-1").await;
+        let answer = direct::answer(Ok(&self.keys), &event.to_string(), "invocation-1", &manage_api_keys::handle).await;
+        serde_json::from_str(&answer).expect("the answer is JSON")
+    }
+
+    /// Invokes `manage-account-settings`.
+    pub async fn manage_settings(&self, event: &Value) -> Value {
+        let answer = direct::answer(Ok(&self.settings), &event.to_string(), "invocation-1", &manage_account_settings::handle).await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 

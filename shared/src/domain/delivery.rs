@@ -113,3 +113,11 @@ impl Reason {
         &self.0
     }
 }
+
+impl FromStr for Reason {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        Self::of(text).filter(|reason| reason.as_str() == text).ok_or_else(|| Malformed(format!("'{}' is not a reason", excerpt(text))))
+    }
+}

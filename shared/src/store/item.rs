@@ -11,7 +11,7 @@ use super::{
 };
 use crate::domain::{
     AccountId, Invitation, Resource,
-    delivery::{Delivery, Reason},
+    delivery::Delivery,
     invitation::{Closing, Mailing, OperationId, Status},
     lifecycle::purge_after,
     link::Link,
@@ -118,8 +118,8 @@ pub(super) fn resource(account: &AccountId, row: Row) -> Result<Resource, StoreE
 }
 
 fn delivery(row: &mut Attributes) -> Result<Option<Delivery>, StoreError> {
-    let Some(fate) = row.optional("fate", |text| text.parse().ok())? else { return Ok(None) };
-    Ok(Some(Delivery { fate, at: row.time("fate_at")?, reason: row.optional("why", Reason::of)? }))
+    let Some(fate) = row.optional("fate")? else { return Ok(None) };
+    Ok(Some(Delivery { fate, at: row.time("fate_at")?, reason: row.optional("why")? }))
 }
 
 fn status(row: &mut Attributes) -> Result<Status, StoreError> {
@@ -159,7 +159,7 @@ pub fn from_row(row: Row) -> Result<Invitation, StoreError> {
         operations: row.texts("ops")?.into_iter().map(OperationId).collect(),
         invited_by: row.text("by")?,
         sender: row.optional_text("sender")?,
-        locale: row.optional("loc", |text| text.parse().ok())?,
+        locale: row.optional("loc")?,
         mailing: mailing(&mut row)?,
         delivery: delivery(&mut row)?,
         outbox: outbox(&mut row)?,

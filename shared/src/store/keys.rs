@@ -7,6 +7,7 @@
 //! | kept answer of an idempotency key | `A#{account}` | `K#{hash}` |
 //! | send quota | `A#{account}` | `Q#{start of the window}` |
 //! | API key | `KEYS#{account}` | `{key id}` |
+//! | settings of an account | `SETTINGS#{account}` | `settings` |
 //!
 //! Parts that are sorted by have a fixed width.
 
@@ -135,6 +136,12 @@ pub fn parse_api_key_partition(pk: &str) -> Option<AccountId> {
 #[must_use]
 pub fn api_key(account: &AccountId, id: &ApiKeyId) -> Key {
     primary(api_key_partition(account), id.to_string())
+}
+
+/// The primary key of an account's settings, apart from its data: whoever may change them need not see an invitation.
+#[must_use]
+pub fn settings(account: &AccountId) -> Key {
+    primary(format!("SETTINGS#{account}"), "settings".to_owned())
 }
 
 /// The local indexes, each named like its sort attribute, and the global one of what is due.

@@ -19,6 +19,7 @@ mod outbox;
 mod quota;
 mod read;
 mod row;
+mod settings;
 mod transaction;
 mod trust;
 

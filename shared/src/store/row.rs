@@ -77,11 +77,6 @@ impl Attributes {
         self.row.contains_key(attribute)
     }
 
-    /// A string that stands for something, as `parse` reads it, if it is there.
-    pub(super) fn optional<T>(&mut self, attribute: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, StoreError> {
-        if self.is_set(attribute) { self.read(attribute, parse).map(Some) } else { Ok(None) }
-    }
-
     /// A string that stands for something, as `parse` reads it.
     pub(super) fn read<T>(&mut self, attribute: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
         let text = self.text(attribute)?;
@@ -90,6 +85,10 @@ impl Attributes {
 
     pub(super) fn parsed<T: FromStr>(&mut self, attribute: &str) -> Result<T, StoreError> {
         self.read(attribute, |text| text.parse().ok())
+    }
+
+    pub(super) fn optional<T: FromStr>(&mut self, attribute: &str) -> Result<Option<T>, StoreError> {
+        if self.row.contains_key(attribute) { self.parsed(attribute).map(Some) } else { Ok(None) }
     }
 
     pub(super) fn bytes<const N: usize>(&mut self, attribute: &str) -> Result<[u8; N], StoreError> {

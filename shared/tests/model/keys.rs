@@ -74,6 +74,11 @@ fn api_keys_have_a_partition_apart_from_the_data_of_their_account() {
 }
 
 #[test]
+fn settings_have_a_partition_of_their_own() {
+    assert_eq!(strings(&keys::settings(&parsed(ACCOUNT))), [("pk", "SETTINGS#012345678912"), ("sk", "settings")]);
+}
+
+#[test]
 fn an_invitation_stands_in_the_indexes_like_this() {
     let invitation = pending(at(1_592_730_072_999));
     assert_eq!(keys::by_state(&invitation), "pending#1593334872000#3FDCA1955AE7EB167B25D7D90AC02B9F");
