@@ -8,6 +8,8 @@ ZIGLANG_VERSION      := 0.17.1
 SAM_VERSION          := 1.170.0
 CFN_LINT_VERSION     := 1.58.0
 SCHEMATHESIS_VERSION := 4.32.5
+PLAYWRIGHT_VERSION   := 1.65.2
+AXE_VERSION          := 0.1.8
 
 TOOLS := .local/tools
 # A tool's folder is complete when it holds this file. The version is in its name, so that another one is installed anew.
@@ -15,6 +17,7 @@ cargo-lambda := $(TOOLS)/cargo-lambda/complete-$(CARGO_LAMBDA_VERSION)
 ziglang      := $(TOOLS)/ziglang/complete-$(ZIGLANG_VERSION)
 sam          := $(TOOLS)/sam/complete-$(SAM_VERSION)-$(CFN_LINT_VERSION)
 schemathesis := $(TOOLS)/schemathesis/complete-$(SCHEMATHESIS_VERSION)
+playwright   := $(TOOLS)/playwright/complete-$(PLAYWRIGHT_VERSION)-$(AXE_VERSION)
 
 export CARGO_LAMBDA := $(CURDIR)/$(TOOLS)/cargo-lambda/bin/cargo-lambda
 
@@ -43,7 +46,7 @@ target-dir = cargo metadata --format-version 1 --no-deps | python3 -c 'import js
 # --- Proof ------------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: valgrind test-rust test-end-to-end test-contract test-template test-speed ## Everything that proves the project
+test: valgrind chromium test-rust test-end-to-end test-browser test-contract test-template test-speed ## Everything that proves the project
 
 .PHONY: test-rust
 test-rust: prerequisites ## Unit and API tests
@@ -59,6 +62,11 @@ test-dynamodb-local: prerequisites ## The API tests against AWS's DynamoDB Local
 test-end-to-end: prerequisites $(cargo-lambda) ## `make run` with real HTTP, restart included
 	@echo "== End to end"
 	@python3 tests/end_to_end.py
+
+.PHONY: test-browser
+test-browser: prerequisites chromium $(cargo-lambda) $(playwright) ## The invitee's page in a real Chromium
+	@echo "== Browser"
+	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" python3 tests/browser.py $(BROWSER)
 
 .PHONY: test-contract
 test-contract: prerequisites $(cargo-lambda) $(schemathesis) ## schemathesis against the running service
@@ -120,6 +128,13 @@ peers = OUT="$(CURDIR)/.local/bench/peers" CARGO_TARGET_DIR="$$($(target-dir))/p
 valgrind:
 	@command -v valgrind >/dev/null || { echo "make: instructions are counted by valgrind; install it, on Debian as valgrind."; exit 1; }
 
+# The system's, because a browser needs many of the system's libraries. CHROMIUM names one that is elsewhere.
+.PHONY: chromium
+chromium:
+	@for name in $${CHROMIUM:-chromium chromium-browser google-chrome google-chrome-stable}; do \
+		command -v "$$name" >/dev/null && exit 0; \
+	done; echo "make: the page is tested in Chromium; install it, on Debian as chromium, or say in CHROMIUM where it is."; exit 1
+
 .PHONY: instrument
 instrument:
 	@perf stat -e instructions:u true 2>&1 | grep -q 'instructions:u  *#\|[0-9] *instructions:u' || command -v valgrind >/dev/null \
@@ -134,7 +149,7 @@ lint: prerequisites ## Formatting, clippy and documentation, warnings denied
 # --- Tools ------------------------------------------------------------------------------------------------------------
 
 .PHONY: tools
-tools: $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) ## Install the tools of all commands into .local/tools
+tools: $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) $(playwright) ## Install the tools of all commands into .local/tools
 
 # $(call install,packages): into the folder of the target. A half-installed one has no marker and is done again.
 # --target works where pip refuses to install for the whole system.
@@ -158,6 +173,10 @@ $(sam): | prerequisites
 
 $(schemathesis): | prerequisites
 	$(call install,schemathesis==$(SCHEMATHESIS_VERSION))
+
+# It drives the system's Chromium and downloads none. The other package is axe-core, which looks for what keeps people out.
+$(playwright): | prerequisites
+	$(call install,playwright==$(PLAYWRIGHT_VERSION) axe-playwright-python==$(AXE_VERSION))
 
 .PHONY: prerequisites
 prerequisites:

@@ -49,11 +49,23 @@ impl fmt::Display for Route {
     }
 }
 
+/// What an endpoint is made of, as far as the edge asks.
+pub trait State {
+    /// For how long everyone is turned away, while the service is being maintained.
+    fn maintenance(&self) -> Option<Duration>;
+}
+
+impl<S: AsRef<App>> State for S {
+    fn maintenance(&self) -> Option<Duration> {
+        self.as_ref().maintenance
+    }
+}
+
 /// Makes what an endpoint needs, and serves it until the sandbox is taken down.
 ///
 /// # Errors
 /// When Lambda's runtime API cannot be reached.
-pub async fn run<S: AsRef<App>>(
+pub async fn run<S: State>(
     route: Route,
     state: impl Future<Output = Result<S, ConfigError>>,
     handle: impl AsyncFn(&S, &Request) -> Result<Reply, ApiError>,
@@ -69,7 +81,7 @@ pub async fn run<S: AsRef<App>>(
 }
 
 /// The reply to an event, whatever happens. `invocation` is what Lambda calls it.
-pub async fn answer<S: AsRef<App>>(
+pub async fn answer<S: State>(
     route: Route,
     state: Result<&S, &ConfigError>,
     event: &str,
@@ -102,7 +114,7 @@ pub async fn answer<S: AsRef<App>>(
 }
 
 /// What the endpoint says to a request; in time, and also when it panics.
-async fn serve<S: AsRef<App>>(
+async fn serve<S: State>(
     route: Route,
     state: Result<&S, &ConfigError>,
     request: &Request,
@@ -111,7 +123,7 @@ async fn serve<S: AsRef<App>>(
     // Boxed: the SDK's futures are nested too deep for the compiler to lay out inside of the runtime's.
     let work = Box::pin(async {
         let state = state.map_err(|error| ApiError::Internal(error.to_string()))?;
-        if let Some(retry_after) = state.as_ref().maintenance {
+        if let Some(retry_after) = state.maintenance() {
             return Err(ApiError::Maintenance { retry_after });
         }
         if request.method != route.method {
@@ -138,7 +150,7 @@ fn refuse(error: &ApiError, request_id: &str) -> Reply {
     }
 }
 
-/// A reply in API Gateway's payload format 2.0.
+/// A reply in API Gateway's payload format 2.0. It is JSON, unless its headers say otherwise.
 fn response(reply: Reply) -> ApiGatewayV2httpResponse {
     let mut headers = HeaderMap::with_capacity(reply.headers.len() + 1);
     headers.insert("content-type", HeaderValue::from_static("application/json"));

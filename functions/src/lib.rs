@@ -4,6 +4,7 @@
 //! that reads auth, input, decision and store, reply, in this order; and whatever comes back, [`edge`] makes the response.
 
 pub mod accept_invitation;
+pub mod accept_page;
 pub mod app;
 pub mod auth;
 pub mod background;
@@ -20,12 +21,12 @@ pub mod input;
 pub mod json;
 pub mod list_invitations;
 pub mod log;
-pub mod mail;
-pub mod texts;
 pub mod lookup_invitation;
+pub mod mail;
 pub mod manage_account_settings;
 pub mod manage_api_keys;
 pub mod modify_invitation;
 pub mod output;
 pub mod reconcile_deliveries;
 pub mod record_feedback;
+pub mod texts;

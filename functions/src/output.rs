@@ -19,7 +19,7 @@ pub struct Reply {
     pub status: u16,
     /// Headers beyond those that every response has.
     pub headers: Vec<(&'static str, String)>,
-    /// JSON.
+    /// JSON, unless a `content-type` among the headers says otherwise.
     pub body: String,
 }
 

@@ -1,5 +1,6 @@
 //! The API, as its callers see it.
 
+mod accept_page;
 mod create_invitation;
 mod describe_invitation;
 mod events;

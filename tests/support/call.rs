@@ -193,7 +193,7 @@ impl Response {
 impl From<Reply> for Response {
     fn from(reply: Reply) -> Self {
         let mut headers: BTreeMap<String, String> = reply.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        headers.insert("content-type".to_owned(), "application/json".to_owned());
+        headers.entry("content-type".to_owned()).or_insert_with(|| "application/json".to_owned());
         Self { status: reply.status, headers, text: reply.body }
     }
 }

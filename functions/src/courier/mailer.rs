@@ -83,9 +83,7 @@ impl Mailer {
             let cause = format!("the key '{}' that made the link is not among LINK_KEYS", invitation.link.key_id);
             return Outcome::Later { cause, closed_until: None };
         };
-        let Some(link) = self.outgoing.link_base.link(&token.reveal()) else {
-            return Outcome::Later { cause: "the token does not fit into a link".to_owned(), closed_until: None };
-        };
+        let link = self.outgoing.link_base.link(&token);
         let letter = Letter::of(invitation, settings, &link);
         let rendered = match letter.render(&self.texts) {
             Ok(rendered) => rendered,

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use super::{
+    link::Token,
     text::{Malformed, excerpt},
     web,
 };
@@ -24,11 +25,10 @@ impl LinkBase {
         &self.0
     }
 
-    /// The link with a token; `None` when the token is not made of letters, digits, `-`, `_`, `.` and `~`.
+    /// The link with a token.
     #[must_use]
-    pub fn link(&self, token: &str) -> Option<InvitationLink> {
-        let plain = !token.is_empty() && token.bytes().all(is_unreserved);
-        plain.then(|| InvitationLink(format!("{}#{token}", self.0).into()))
+    pub fn link(&self, token: &Token) -> InvitationLink {
+        InvitationLink(format!("{}#{}", self.0, token.reveal()).into())
     }
 }
 

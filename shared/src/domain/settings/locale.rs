@@ -1,6 +1,6 @@
 //! Languages of texts: `en`, `de-AT`, `zh-Hant-TW`.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Borrow, fmt, str::FromStr};
 
 use icu_locale_core::LanguageIdentifier;
 
@@ -35,6 +35,13 @@ impl Locale {
         let language = subtags.next();
         let script = subtags.next().filter(|subtag| subtag.len() == 4 && subtag.starts_with(|c: char| c.is_ascii_uppercase()));
         if script.or(language).is_some_and(|subtag| RIGHT_TO_LEFT.contains(&subtag)) { "rtl" } else { "ltr" }
+    }
+}
+
+/// Equal and ordered like its tag.
+impl Borrow<str> for Locale {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -1,0 +1,121 @@
+//! `GET /accept`: the page behind the link in a mail.
+//!
+//! The page is one document that loads nothing and is the same for everyone. The token is in the link's fragment, which a
+//! browser does not send: this function never sees it, reads no row and changes nothing, so that a mail scanner that follows
+//! the link finds words and two buttons. All that is particular to an invitation the page's script asks `POST
+//! /invitations/lookup` for, and only a person's click accepts or declines.
+//!
+//! While the service is being maintained the page is served like always. A browser shows a 503 as bare JSON; the page has a
+//! sentence for the one that its lookup gets, and a button for trying again.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    edge::{Route, State},
+    error::ApiError,
+    event::Request,
+    output::{Reply, to_json},
+};
+
+/// What this endpoint answers to.
+pub const ROUTE: Route = Route { method: "GET", path: "/accept" };
+
+/// The words of one locale by their names; `{…}` in them is filled in by the script.
+pub type Words = BTreeMap<String, String>;
+
+/// The words in English, as JSON: the names of all words, and what a locale says that lacks one.
+pub const ENGLISH: &str = include_str!("accept_page/en.json");
+
+const STYLE: &str = include_str!("accept_page/page.css");
+const SCRIPT: &str = include_str!("accept_page/page.js");
+
+/// Headers that are the same whatever the page's words are.
+const HEADERS: [(&str, &str); 8] = [
+    ("content-type", "text/html; charset=utf-8"),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("strict-transport-security", "max-age=63072000"),
+    (
+        "permissions-policy",
+        "accelerometer=(), autoplay=(), browsing-topics=(), camera=(), clipboard-read=(), clipboard-write=(), display-capture=(), \
+         encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), hid=(), idle-detection=(), magnetometer=(), microphone=(), \
+         midi=(), payment=(), picture-in-picture=(), publickey-credentials-create=(), publickey-credentials-get=(), \
+         screen-wake-lock=(), serial=(), usb=(), xr-spatial-tracking=()",
+    ),
+];
+
+/// The page, and which style and script a browser may take for its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The document.
+    pub html: String,
+    /// Its Content-Security-Policy.
+    pub csp: String,
+}
+
+impl Page {
+    /// The page in all of `locales`, and in English. What a locale does not say is said in English.
+    #[must_use]
+    pub fn new(locales: &BTreeMap<String, Words>) -> Self {
+        let english: Words = serde_json::from_str(ENGLISH).expect("en.json is an object of strings; a test reads it");
+        let complete = |words: &Words| english.iter().chain(words).map(|(name, text)| (name.clone(), text.clone())).collect();
+        let mut all: BTreeMap<String, Words> = locales.iter().map(|(locale, words)| (locale.clone(), complete(words))).collect();
+        all.entry("en".to_owned()).or_insert(english);
+
+        let script = format!("const WORDS = {};\n{SCRIPT}", in_script(&to_json(&all)));
+        let csp = format!(
+            "default-src 'none'; script-src '{}'; style-src '{}'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+            source(&script),
+            source(STYLE)
+        );
+        // A person without scripts has no way to say which language it is to be, and gets all.
+        let noscript: String =
+            all.iter().map(|(locale, words)| format!("<p lang=\"{}\">{}</p>", in_html(locale), in_html(&words["noscript"]))).collect();
+        let html = format!(include_str!("accept_page/page.html"), style = STYLE, noscript = noscript, script = script);
+        Self { html, csp }
+    }
+
+    /// The page in English.
+    #[must_use]
+    pub fn english() -> Self {
+        Self::new(&BTreeMap::new())
+    }
+}
+
+impl State for Page {
+    /// Never: see the top of this file.
+    fn maintenance(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// Answers with the page.
+///
+/// # Errors
+/// None.
+pub async fn handle(page: &Page, _: &Request) -> Result<Reply, ApiError> {
+    let reply = Reply::ok(page.html.clone()).with("content-security-policy", page.csp.clone());
+    Ok(HEADERS.iter().fold(reply, |reply, (name, value)| reply.with(name, (*value).to_owned())))
+}
+
+/// What a policy calls an inline style or script that has just these bytes.
+fn source(text: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
+}
+
+/// JSON that cannot end the script it stands in, nor a line of it.
+fn in_script(json: &str) -> String {
+    json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+}
+
+/// Text that is no markup, in an element and in a quoted attribute.
+fn in_html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

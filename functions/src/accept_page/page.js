@@ -1,0 +1,283 @@
+// WORDS, the words of all locales, is put in front of this.
+//
+// One way: an answer of the API makes a view, and `show` writes the view. Nothing is read back from the page. Whatever comes
+// from outside is written as text, never as markup.
+
+const TIMEOUT = 35_000; // milliseconds; API Gateway gives up before
+
+/** What the API knows by the token: the answer of the last call. */
+let invitation;
+let token;
+let locale;
+let words;
+
+// --- Words ---------------------------------------------------------------------------------------------------------------
+
+/** Takes the first of the locales that there are words for, else English; of a language without a region, the reader's own. */
+function speak(...wishes) {
+  const regional = (wish) => navigator.languages.find((own) => own.startsWith(`${wish}-`)) ?? wish;
+  const tags = wishes.map(regional).flatMap(canonical);
+  const known = (tag) => (Object.hasOwn(WORDS, tag) ? tag : tag.split("-")[0]);
+  locale = tags.find((tag) => Object.hasOwn(WORDS, known(tag))) ?? "en";
+  words = WORDS[known(locale)];
+  document.documentElement.lang = locale;
+  document.documentElement.dir = words.direction;
+}
+
+function canonical(tag) {
+  try {
+    return Intl.getCanonicalLocales(tag);
+  } catch {
+    return [];
+  }
+}
+
+/** A sentence as nodes. Each value stands in an element of its own, so that its direction stays in there. */
+function fill(sentence, values = {}) {
+  return sentence.split(/\{(\w+)\}/).map((part, index) => {
+    if (index % 2 === 0) return part;
+    return element("bdi", {}, values[part] ?? "");
+  });
+}
+
+function date(iso) {
+  const shown = { year: "numeric", month: "long", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short" };
+  return element("time", { dateTime: iso }, new Intl.DateTimeFormat(locale, shown).format(new Date(iso)));
+}
+
+/** "in 5 seconds", "in 3 minutes" */
+function inTime(seconds) {
+  const relative = new Intl.RelativeTimeFormat(locale);
+  return seconds > 90 ? relative.format(Math.ceil(seconds / 60), "minute") : relative.format(seconds, "second");
+}
+
+// --- The document --------------------------------------------------------------------------------------------------------
+
+function element(name, properties, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+const view = document.getElementById("view");
+const status = document.getElementById("status");
+
+/** Writes a view and tells it: who cannot see the page hears its heading. */
+function show({ title, texts = [], facts = [], actions = [], after = [] }) {
+  const { name, logo, colour } = invitation?.display ?? {};
+  paint(colour);
+  const heading = element("h1", { tabIndex: -1 }, ...title);
+  view.replaceChildren(
+    ...(logo ? [element("img", { src: logo, alt: name ?? "" })] : []),
+    heading,
+    ...texts.map((text) => element("p", {}, ...text)),
+    ...(facts.length ? [element("dl", {}, ...facts.flatMap(([term, value]) => [element("dt", {}, term), element("dd", {}, value)]))] : []),
+    ...(actions.length ? [element("div", { className: "actions" }, ...actions)] : []),
+    ...after.map((text) => element("p", { className: "small" }, ...text)),
+  );
+  status.textContent = "";
+  document.title = name ? `${heading.textContent} – ${name}` : heading.textContent;
+  heading.focus();
+}
+
+/** The account's colour is for surfaces only, with black or white on it, whichever stands out more. */
+function paint(colour) {
+  const style = document.documentElement.style;
+  if (!/^#[0-9a-f]{6}$/i.test(colour ?? "")) {
+    style.removeProperty("--accent");
+    style.removeProperty("--on-accent");
+    return;
+  }
+  const [red, green, blue] = [1, 3, 5].map((at) => {
+    const part = parseInt(colour.slice(at, at + 2), 16) / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  const luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  style.setProperty("--accent", colour);
+  // Where 1.05 / (luminance + 0.05) and (luminance + 0.05) / 0.05 are the same: both are 4.58 there.
+  style.setProperty("--on-accent", luminance > 0.179 ? "#000000" : "#ffffff");
+}
+
+function button(label, act, className = "") {
+  const made = element("button", { type: "button", className }, label);
+  made.addEventListener("click", () => act(made));
+  return made;
+}
+
+/** A way out of here. The place it leads to comes from the account's settings. */
+function link(label, url) {
+  return element("a", { className: "primary", href: url.href, rel: "noreferrer noopener" }, label);
+}
+
+/** Where the account wants people to go on, if that is a place to send a person to. */
+function redirect() {
+  const text = invitation.display.redirect;
+  if (!text || !URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  const loopback = url.protocol === "http:" && ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
+  return url.protocol === "https:" || loopback ? url : undefined;
+}
+
+// --- Views ---------------------------------------------------------------------------------------------------------------
+
+/** The invitation as it is, whatever state that is. */
+function showInvitation() {
+  ({ invited: showInvited, accepted: showAccepted, declined: showDeclined, revoked: showRevoked, expired: showExpired })[invitation.state]();
+}
+
+function showInvited() {
+  const account = invitation.display.name;
+  const inviter = invitation.invitedBy;
+  const someone = account ? words.invited_by_someone : words.invited_by_someone_somewhere;
+  const title = fill(inviter ? (account ? words.invited : words.invited_somewhere) : someone, { inviter, account });
+  const facts = [
+    ...(account ? [] : [[words.account, invitation.account]]),
+    [words.role, element("bdi", {}, invitation.roleID)],
+    [words.email, element("bdi", {}, invitation.email)],
+    [words.expiry, date(invitation.expiry)],
+  ];
+  const decline = button(words.decline, confirmDecline);
+  const after = [[words.ignore]];
+  if (invitation.binding !== "email") {
+    const accept = button(words.accept, (pressed) => send("accept", pressed), "primary");
+    return show({ title, facts, actions: [accept, decline], after });
+  }
+  // The host application accepts for the person, once it knows who it is.
+  const url = redirect();
+  if (!url) return show({ title, texts: [[words.sign_in_nowhere]], facts, actions: [decline], after });
+  url.hash = token;
+  show({ title, texts: [[words.sign_in_why]], facts, actions: [link(words.sign_in, url), decline], after });
+}
+
+function confirmDecline() {
+  const yes = button(words.confirm_yes, (pressed) => send("decline", pressed), "primary");
+  const no = button(words.confirm_no, showInvitation);
+  show({ title: [words.confirm_title], texts: [[words.confirm_text]], actions: [yes, no] });
+}
+
+function showAccepted() {
+  const account = invitation.display.name;
+  const role = invitation.roleID;
+  const text = fill(account ? words.accepted_text : words.accepted_text_somewhere, { account, role });
+  const url = redirect();
+  if (url) show({ title: [words.accepted_title], texts: [text], actions: [link(words.continue, url)] });
+  else show({ title: [words.accepted_title], texts: [text, [words.accepted_close]] });
+}
+
+function showDeclined() {
+  show({ title: [words.declined_title], texts: [[words.declined_text]] });
+}
+
+function showRevoked() {
+  show({ title: [words.revoked_title], texts: [[words.revoked_text]] });
+}
+
+function showExpired() {
+  show({ title: [words.expired_title], texts: [fill(words.expired_text, { expiry: date(invitation.expiry) })] });
+}
+
+function showUnknown() {
+  show({ title: [words.unknown_title], texts: [[words.unknown_text]] });
+}
+
+function showMissing() {
+  show({ title: [words.missing_title], texts: [[words.missing_text]] });
+}
+
+/** What may be better the next time. The button waits for as long as the service asked for. */
+function showProblem(title, text, action, wait = 0) {
+  const again = button(words.try_again, (pressed) => send(action, pressed), "primary");
+  const when = element("span");
+  show({ title: [title], texts: [text], actions: [again], after: wait > 0 ? [[when]] : [] });
+  const end = Date.now() + wait * 1000;
+  const tick = () => {
+    const left = Math.ceil((end - Date.now()) / 1000);
+    again.disabled = left > 0;
+    when.replaceChildren(...(left > 0 ? fill(words.try_again_when, { time: inTime(left) }) : []));
+    if (left > 0 && again.isConnected) setTimeout(tick, 1000);
+  };
+  tick();
+}
+
+// --- Calls ---------------------------------------------------------------------------------------------------------------
+
+/** Where an invitation is that can no longer be accepted or declined. */
+const STATES = { "already-accepted": "accepted", "already-declined": "declined", "already-revoked": "revoked", expired: "expired" };
+
+/** Sends the token: `lookup`, `accept` or `decline`. No button can be pressed in the meantime. */
+async function send(action, pressed) {
+  for (const each of view.querySelectorAll("button")) each.disabled = true;
+  pressed?.setAttribute("aria-busy", "true");
+  status.textContent = pressed ? words.sending : words.loading;
+  const sent = token;
+  const [response, body] = await post(action, { token });
+  // Another link was opened meanwhile.
+  if (sent === token) take(action, response, body);
+}
+
+/** The response and its body; nothing when there is none. */
+async function post(action, body) {
+  try {
+    // Relative, so that a stage in front of the path stays. No cookie goes along, no referrer, and nothing follows a redirect.
+    const response = await fetch(`invitations/${action}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+      credentials: "omit",
+      referrerPolicy: "no-referrer",
+      redirect: "error",
+      cache: "no-store",
+      signal: AbortSignal.timeout(TIMEOUT),
+    });
+    return [response, await response.json().catch(() => ({}))];
+  } catch {
+    return [];
+  }
+}
+
+function take(action, response, body) {
+  if (!response) return showProblem(words.offline_title, [words.offline_text], action);
+  if (response.ok && body.state) {
+    invitation = body;
+    speak(invitation.display.locale, ...navigator.languages);
+    return showInvitation();
+  }
+  if (response.status === 404) return showUnknown();
+  const wait = Number.parseInt(response.headers.get("retry-after") ?? "0", 10) || 0;
+  if (response.status === 429 || response.status === 503) return showProblem(words.busy_title, [words.busy_text], action, wait);
+  if (invitation && body.code === "sign-in-required") {
+    // The account wants it so since the lookup.
+    invitation = { ...invitation, binding: "email" };
+    return showInvitation();
+  }
+  if (invitation && STATES[body.code]) {
+    invitation = { ...invitation, state: STATES[body.code] };
+    return showInvitation();
+  }
+  const reference = body.requestId;
+  const text = reference ? fill(words.failed_text, { reference }) : [words.failed_text_plain];
+  showProblem(words.failed_title, text, action);
+}
+
+// --- Start ---------------------------------------------------------------------------------------------------------------
+
+/**
+ * Takes the token out of the address, where shoulders, screenshots and synchronised histories would see it, and keeps it in
+ * the state of this entry of the tab's history. A reload and a way back find it there; another tab, another page and a server
+ * do not. Session storage would do the same for a reload, but could not tell two links that were opened in one tab.
+ */
+function start() {
+  const fragment = location.hash.slice(1);
+  if (fragment) history.replaceState({ token: fragment }, "", location.pathname + location.search);
+  token = history.state?.token;
+  invitation = undefined;
+  speak(...navigator.languages);
+  if (!token) return showMissing();
+  view.replaceChildren();
+  document.title = words.title;
+  send("lookup");
+}
+
+// Another link that is opened in this tab, and the way back to an earlier one, come without a new document.
+addEventListener("popstate", start);
+start();

@@ -1,0 +1,11 @@
+//! The function of [`functions::accept_page`].
+
+use functions::{
+    accept_page::{self, Page},
+    edge,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    edge::run(accept_page::ROUTE, async { Ok(Page::english()) }, accept_page::handle).await
+}

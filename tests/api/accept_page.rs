@@ -1,0 +1,176 @@
+//! The page behind the link in a mail, as a browser gets it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use functions::{
+    accept_page::{ENGLISH, Page, ROUTE, Words, handle},
+    edge::answer,
+};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use support::{Call, Response, root_file};
+
+use crate::help::{answers, error};
+
+async fn send_event(page: &Page, event: &str) -> Response {
+    answer(ROUTE, Ok(page), event, "invocation-1", &handle).await.into()
+}
+
+async fn send(page: &Page, call: Call) -> Response {
+    send_event(page, &call.event().to_string()).await
+}
+
+/// What stands between two marks, of which there is one each.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let [_, rest] = text.split(start).collect::<Vec<_>>()[..] else { panic!("not one {start}") };
+    let [inside, _] = rest.split(end).collect::<Vec<_>>()[..] else { panic!("not one {end}") };
+    inside
+}
+
+fn style(html: &str) -> &str {
+    between(html, "<style>", "</style>")
+}
+
+fn script(html: &str) -> &str {
+    between(html, "<script type=\"module\">", "</script>")
+}
+
+fn english() -> Words {
+    serde_json::from_str(ENGLISH).expect("a flat object of strings")
+}
+
+fn locales(of: &[(&str, &[(&str, &str)])]) -> BTreeMap<String, Words> {
+    let words = |words: &[(&str, &str)]| words.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    of.iter().map(|(locale, of_locale)| ((*locale).to_owned(), words(of_locale))).collect()
+}
+
+/// The words that the script has, as a browser reads them.
+fn words_in(page: &Page) -> BTreeMap<String, Words> {
+    let line = script(&page.html).lines().next().expect("a first line");
+    let json = line.strip_prefix("const WORDS = ").and_then(|rest| rest.strip_suffix(';')).expect("the words");
+    serde_json::from_str(json).expect("JSON")
+}
+
+#[tokio::test]
+async fn the_page_is_one_document_with_all_its_headers() {
+    let page = Page::english();
+    let response = send(&page, Call::get("/accept")).await.expect(200);
+    assert_eq!(response.text, page.html);
+    let [style, script] = [style(&page.html), script(&page.html)].map(|text| STANDARD.encode(Sha256::digest(text)));
+    let policy = format!(
+        "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; connect-src 'self'; img-src data:; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    );
+    let off = response.header("permissions-policy").expect("a policy").split(", ");
+    let off: Vec<&str> = off.map(|entry| entry.strip_suffix("=()").unwrap_or_else(|| panic!("{entry} is on"))).collect();
+    assert!(["camera", "geolocation", "microphone", "payment", "usb"].iter().all(|feature| off.contains(feature)), "{off:?}");
+    let mut headers = response.headers;
+    headers.remove("permissions-policy");
+    let expected = [
+        ("cache-control", "no-store"),
+        ("content-security-policy", &policy),
+        ("content-type", "text/html; charset=utf-8"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("referrer-policy", "no-referrer"),
+        ("strict-transport-security", "max-age=63072000"),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("x-request-id", "request-1"),
+    ];
+    assert_eq!(headers, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+}
+
+#[tokio::test]
+async fn every_other_method_is_a_405() {
+    // T1: a GET changes nothing because there is nothing here that could; and nothing else is answered.
+    let page = Page::english();
+    for method in ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", ""] {
+        let mut event = Call::get("/accept").event();
+        event["requestContext"]["http"]["method"] = method.into();
+        let response = send_event(&page, &event.to_string()).await;
+        let body = error("method-not-allowed", None, "this route answers GET only");
+        answers(&response, 405, &body, &[("allow", "GET")]);
+    }
+}
+
+#[tokio::test]
+async fn whatever_the_request_holds_the_page_is_the_same() {
+    // T10: not even the Host header gets into it.
+    let page = Page::english();
+    let expected = send(&page, Call::get("/accept")).await.expect(200);
+    let calls = [
+        Call::get("/accept?token=<script>alert(1)</script>"),
+        Call::get("/accept").header("host", "evil.test").header("accept-language", "<b>").header("authorization", "ApiKey x"),
+        Call::get("/accept").text("body").header("origin", "https://evil.test"),
+    ];
+    for call in calls {
+        assert_eq!(send(&page, call).await, expected);
+    }
+    let mut staged = Call::get("/accept").event();
+    staged["rawPath"] = "/prod/accept".into();
+    assert_eq!(send_event(&page, &staged.to_string()).await, expected);
+    let broken = send_event(&page, &json!({ "Records": [] }).to_string()).await;
+    assert_eq!((broken.status, broken.header("content-type")), (400, Some("application/json")));
+}
+
+#[test]
+fn the_page_names_no_place_that_anything_could_be_loaded_from() {
+    let html = Page::english().html;
+    assert_eq!(html.matches("http").count(), script(&html).matches("http").count(), "only the script may speak of http");
+    assert_eq!(html.matches("src=").count() + html.matches("@import").count() + html.matches("url(").count(), 0);
+    assert_eq!(html.matches("href=").count(), 1);
+    assert!(html.contains("<link rel=\"icon\" href=\"data:,\">"));
+    // Markup is made of nodes: no sink that takes a string for markup or for code.
+    for sink in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "localStorage", "document.cookie"]
+    {
+        assert!(!html.contains(sink), "{sink}");
+    }
+}
+
+#[test]
+fn the_script_uses_just_the_words_that_there_are() {
+    let source = root_file("functions/src/accept_page/page.js");
+    let name = |text: &str| text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>();
+    let mut used: BTreeSet<String> = source.split("words.").skip(1).map(name).collect();
+    // The one that is for those who have no script.
+    used.insert("noscript".to_owned());
+    assert_eq!(used, english().into_keys().collect());
+}
+
+#[test]
+fn every_locale_is_in_the_page_and_what_it_does_not_say_is_english() {
+    assert_eq!(words_in(&Page::english()), BTreeMap::from([("en".to_owned(), english())]));
+
+    let page = Page::new(&locales(&[("de", &[("accept", "Annehmen"), ("noscript", "Ohne JavaScript geht es nicht.")]), ("fr-CA", &[])]));
+    let words = words_in(&page);
+    assert_eq!(words.keys().collect::<Vec<_>>(), ["de", "en", "fr-CA"]);
+    assert_eq!((&words["en"], &words["fr-CA"]), (&english(), &english()));
+    let mut german = english();
+    german.extend(locales(&[("de", &[("accept", "Annehmen"), ("noscript", "Ohne JavaScript geht es nicht.")])]).remove("de").expect("de"));
+    assert_eq!(words["de"], german);
+    let noscript = between(&page.html, "<noscript>", "</noscript>");
+    assert!(noscript.contains("<p lang=\"de\">Ohne JavaScript geht es nicht.</p>"), "{noscript}");
+    assert_eq!(noscript.matches("<p lang=").count(), 3);
+
+    let own = Page::new(&locales(&[("en", &[("accept", "Join")])]));
+    assert_eq!(words_in(&own)["en"]["accept"], "Join");
+    assert_ne!(own.csp, Page::english().csp);
+}
+
+#[tokio::test]
+async fn words_can_neither_leave_the_script_nor_become_markup() {
+    let evil = "</script><script>alert(1)</script><!--<script> \u{2028}\u{2029}\r\n\0 \"'`${1}\\ {{script}} {script} </noscript> &lt;";
+    let page = Page::new(&locales(&[("x\"><i>", &[("accept", evil), ("noscript", evil)])]));
+    // There is one script, and it holds the words as they are.
+    let words = words_in(&page);
+    assert_eq!((words["x\"><i>"]["accept"].as_str(), words["x\"><i>"]["noscript"].as_str()), (evil, evil));
+    let script = script(&page.html);
+    assert!(!script.contains("<!--") && !script.contains(['\u{2028}', '\u{2029}', '\r', '\0']));
+    assert!(page.csp.contains(&STANDARD.encode(Sha256::digest(script))));
+    let noscript = between(&page.html, "<noscript>", "</noscript>");
+    let markup: Vec<&str> = noscript.split('<').skip(1).map(|rest| rest.split(['>', ' ']).next().unwrap_or_default()).collect();
+    assert_eq!(markup, ["h1", "/h1", "p", "/p", "p", "/p"]);
+    assert_eq!(send(&page, Call::get("/accept")).await.expect(200).header("content-security-policy"), Some(page.csp.as_str()));
+}

@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Proves the page behind the mail's link in a real Chromium.
+
+    python3 tests/browser.py [--screenshots FOLDER]
+
+The page is what the real function answers. Behind it stands in a server that gives every answer the API may give, so that
+every view is seen. It ends at the first thing that is not as it should be, with a sentence and exit status 1.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from browser import chromium, deeds, function, views
+from browser.stand_in import StandIn
+from service import Failed
+
+
+def step(text: str) -> None:
+    print(f"- {text}", flush=True)
+
+
+def prove(screenshots: Path | None) -> None:
+    page = function.answer(function.build("accept-page"), function.get("/accept"))
+    with sync_playwright() as playwright, StandIn(page) as stand_in:
+        browser = chromium.launch(playwright)
+        step(f"Chromium {browser.version}")
+        step(f"{views.all_views(browser, stand_in)} views, in light and in dark")
+        step(f"{len(views.COLOURS)} colours")
+        views.all_colours(browser, stand_in)
+        step("small screens and large text")
+        views.small_and_large(browser, stand_in)
+        step("no scripts, other languages")
+        views.without_scripts(browser, stand_in)
+        views.in_other_languages(browser, stand_in)
+        for deed in (deeds.by_keyboard, deeds.only_once, deeds.every_ending, deeds.sign_in, deeds.bad_redirects, deeds.follow, deeds.trouble, deeds.reload):
+            step(deed.__name__.replace("_", " "))
+            deed(browser, stand_in)
+        step("under a stage's prefix")
+        deeds.under_a_stage(browser, page)
+        step("no request has a Referer, a cookie or the token in its URL")
+        deeds.headers(stand_in)
+        step("this test notices what it looks for")
+        deeds.the_watch_works(browser, stand_in)
+        browser.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--screenshots", type=Path, metavar="FOLDER", help="where pictures of the page and of the mail go")
+    try:
+        prove(parser.parse_args().screenshots)
+    except Failed as error:
+        print(f"FAILED: {error}", file=sys.stderr)
+        return 1
+    print("Browser: all as it should be.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

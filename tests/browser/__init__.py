@@ -1,0 +1,1 @@
+"""What `tests/browser.py` is made of."""

@@ -1,0 +1,168 @@
+"""A real Chromium, and what every visit of a page is held to."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, TimeoutError
+
+from service import Failed
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]
+PHONE = {"width": 360, "height": 740}
+DESK = {"width": 1280, "height": 800}
+
+# What Chromium itself says of an answer that is an error, or of none. The page is meant to get such answers.
+OWN_WORDS = "Failed to load resource: "
+
+# WCAG's contrast of every piece of text with what is behind it, unless it is of a button that cannot be pressed.
+CONTRASTS = """() => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
+  const rgba = (colour) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const luminance = ([red, green, blue]) => {
+    const [r, g, b] = [red, green, blue].map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const colour = rgba(getComputedStyle(at).backgroundColor);
+      if (colour[3] === 255) return colour;
+      if (colour[3] !== 0) throw new Error("a background that shines through");
+    }
+    throw new Error("nothing behind");
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const parent = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !parent.checkVisibility() || parent.closest(":disabled, script, noscript")) continue;
+    const [one, other] = [luminance(rgba(getComputedStyle(parent).color)), luminance(behind(parent))].sort((a, b) => b - a);
+    found.push([(one + 0.05) / (other + 0.05), walker.currentNode.data]);
+  }
+  return found;
+}"""
+
+
+def executable() -> str:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if not found:
+        raise Failed("There is no Chromium; install it, on Debian as chromium, or say in CHROMIUM where it is.")
+    return found
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Headless, with a profile of its own that is thrown away."""
+    return playwright.chromium.launch(executable_path=executable(), args=FLAGS)
+
+
+class Visit:
+    """One tab, watched: what it asks for, what it complains of."""
+
+    def __init__(self, context: BrowserContext):
+        self.context = context
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(10_000)
+        self.urls: list[str] = []
+        self.complaints: list[str] = []
+        context.on("request", lambda request: self.urls.append(request.url))
+        context.on("console", lambda message: self.complain(message.type, message.text))
+        self.page.on("pageerror", lambda error: self.complain("error", str(error)))
+
+    def complain(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning", "assert") and not text.startswith(OWN_WORDS):
+            self.complaints.append(f"{kind}: {text}")
+
+    def open(self, url: str) -> "Visit":
+        self.page.goto(url)
+        return self
+
+    # --- What can be seen ---------------------------------------------------------------------------------------------
+
+    def sees(self, heading: str) -> "Visit":
+        """Waits until the heading, which is the only one of its kind, is there and has the focus."""
+        focused = "text => document.activeElement.tagName === 'H1' && document.activeElement.textContent === text"
+        try:
+            self.page.wait_for_function(focused, arg=heading)
+        except TimeoutError:
+            raise Failed(f"There must be the heading '{heading}', focused. The page says:\n{self.text()}\n{self.complaints}") from None
+        check(self.page.locator("h1").count() == 1, "There must be one h1.", self.text())
+        return self
+
+    def says(self, *texts: str) -> "Visit":
+        for text in texts:
+            check(text in self.text(), f"The page must say '{text}'.", self.text())
+        return self
+
+    def offers(self, *labels: str) -> "Visit":
+        """Just these buttons and links, in this order."""
+        found = [element.inner_text() for element in self.page.locator("button, a").all()]
+        check(found == list(labels), f"The page must offer {labels}.", found)
+        return self
+
+    def text(self) -> str:
+        return self.page.locator("main").inner_text()
+
+    def press(self, label: str) -> None:
+        self.page.get_by_role("button", name=label, exact=True).click()
+
+    def link(self, label: str) -> dict[str, str | None]:
+        found = self.page.get_by_role("link", name=label, exact=True)
+        return {name: found.get_attribute(name) for name in ("href", "rel", "target")}
+
+    # --- What holds for every view ------------------------------------------------------------------------------------
+
+    def is_sound(self) -> "Visit":
+        """It can be read, it fits, and it has no defect that axe finds."""
+        contrasts = self.page.evaluate(CONTRASTS)
+        check(contrasts, "There must be text.", self.text())
+        check(min(contrasts)[0] >= 4.5, "All text must have a contrast of 4.5.", sorted(contrasts)[:3])
+        wide = self.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+        check(wide[0] <= wide[1], "Nothing may scroll sideways.", wide, self.text())
+        found = self.axe()
+        check(not found, "axe finds defects.", *found)
+        return self
+
+    def axe(self) -> list[str]:
+        # In a world of its own a script is not bound to the page's policy, as a browser's extension is not.
+        if not self.page.evaluate("typeof axe === 'object'"):
+            self.page.evaluate(AXE_SCRIPT)
+        violations = self.page.evaluate("axe.run({ resultTypes: ['violations'] }).then((found) => found.violations)")
+        return [f"{it['id']}: {it['help']}: {[node['html'] for node in it['nodes']]}" for it in violations]
+
+    def was_quiet(self, origin: str, secret: str) -> None:
+        """It complained of nothing, asked nobody else, and told the secret in no URL."""
+        check(not self.complaints, "The console must be empty.", *self.complaints)
+        for url in self.urls:
+            check(url.startswith((f"{origin}/", "data:")), "Nothing may be loaded from elsewhere.", url)
+            # The one place where it may be: what follows the # is not sent.
+            check(secret not in urlsplit(url)._replace(fragment="").geturl(), "The token must be in no URL.", url)
+
+
+def check(condition: object, sentence: str, *evidence: object) -> None:
+    if not condition:
+        raise Failed("\n    ".join([sentence, *map(str, evidence)]))
+
+
+@contextmanager
+def visit(browser: Browser, origin: str, secret: str, *, quiet: bool = True, **options: object) -> Iterator[Visit]:
+    """A tab in a browser that knows nothing; held to `was_quiet` at its end."""
+    context = browser.new_context(**{"viewport": PHONE, "locale": "en-GB", "timezone_id": "UTC"} | options)
+    try:
+        found = Visit(context)
+        yield found
+        if quiet:
+            found.was_quiet(origin, secret)
+    finally:
+        context.close()

@@ -1,0 +1,239 @@
+"""What people do with the page, and what it does then."""
+
+import time
+
+from playwright.sync_api import Browser
+
+from service import Failed
+
+from .chromium import Visit, check, visit
+from .stand_in import GONE, TOKEN, Answer, StandIn, error, invitation
+from .views import EXAMPLE, REDIRECT, UNTIL
+
+INVITED = invitation(display=EXAMPLE)
+HEADING = "Jane Doe invites you to Example Ltd"
+
+
+def invited(browser: Browser, stand_in: StandIn, **answers: Answer | list[Answer]):
+    """A visit of a link whose invitation is open, with what the other routes will answer."""
+    stand_in.will(**{"lookup": INVITED} | answers)
+    return visit(browser, stand_in.origin, TOKEN)
+
+
+def arrive(found: Visit, stand_in: StandIn) -> Visit:
+    return found.open(f"{stand_in.url}#{TOKEN}").sees(HEADING)
+
+
+def posted(stand_in: StandIn, *routes: str) -> None:
+    expected = [(f"/invitations/{route}", {"token": TOKEN}) for route in routes]
+    check(stand_in.posts() == expected, f"The page must have sent {routes}.", stand_in.posts())
+
+
+def by_keyboard(browser: Browser, stand_in: StandIn) -> None:
+    with invited(browser, stand_in, accept=invitation("accepted", EXAMPLE)) as found:
+        arrive(found, stand_in)
+        found.page.keyboard.press("Tab")
+        focused = found.page.evaluate("""() => {
+          const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+          return [document.activeElement.textContent, outlineStyle, outlineWidth];
+        }""")
+        check(focused == ["Accept", "solid", "3px"], "The first Tab must lead to Accept, and be seen.", focused)
+        found.page.keyboard.press("Enter")
+        found.sees("You have accepted").offers("Continue")
+        posted(stand_in, "lookup", "accept")
+        found.page.keyboard.press("Tab")
+        check(found.page.evaluate("document.activeElement.textContent") == "Continue", "The next Tab must lead on.")
+        check(found.link("Continue") == {"href": REDIRECT, "rel": "noreferrer noopener", "target": None}, "The link must be the account's.")
+
+    with invited(browser, stand_in, decline=invitation("declined", EXAMPLE)) as found:
+        arrive(found, stand_in)
+        for key in ("Tab", "Tab", "Enter"):
+            found.page.keyboard.press(key)
+        found.sees("Decline this invitation?")
+        posted(stand_in, "lookup")
+        for key in ("Tab", "Tab", "Enter"):  # goes back
+            found.page.keyboard.press(key)
+        found.sees(HEADING)
+        for key in ("Tab", "Tab", "Enter"):
+            found.page.keyboard.press(key)
+        found.sees("Decline this invitation?")
+        for key in ("Tab", "Enter"):
+            found.page.keyboard.press(key)
+        found.sees("You have declined").offers()
+        posted(stand_in, "lookup", "decline")
+
+
+def only_once(browser: Browser, stand_in: StandIn) -> None:
+    """However often and however fast a button is pressed; and it shows that it works."""
+    slow = invitation("accepted", EXAMPLE)._replace(after=0.5)
+    with invited(browser, stand_in, accept=slow) as found:
+        arrive(found, stand_in)
+        found.page.evaluate("""() => {
+          const [accept, decline] = document.querySelectorAll("button");
+          for (const button of [accept, accept, decline, accept]) button.click();
+        }""")
+        buttons = [(it.inner_text(), it.is_disabled(), it.get_attribute("aria-busy")) for it in found.page.locator("button").all()]
+        check(buttons == [("Accept", True, "true"), ("Decline", True, None)], "Both must be out of use, one at work.", buttons)
+        check(found.page.get_by_role("status").inner_text() == "One moment…", "It must be said that something goes on.")
+        found.sees("You have accepted")
+        check(found.page.get_by_role("status").inner_text() == "", "It must be said no longer.")
+        posted(stand_in, "lookup", "accept")
+
+
+def every_ending(browser: Browser, stand_in: StandIn) -> None:
+    """What has become of the invitation since the page was opened."""
+    endings = {
+        "already-accepted": ("You have accepted", ["Continue"]),
+        "already-declined": ("You have declined", []),
+        "already-revoked": ("This invitation was withdrawn", []),
+        "expired": ("This invitation has expired", []),
+    }
+    for code, (heading, offers) in endings.items():
+        for deed, presses in (("accept", ["Accept"]), ("decline", ["Decline", "Decline it"])):
+            with invited(browser, stand_in, **{deed: error(400, code)}) as found:
+                arrive(found, stand_in)
+                for label in presses:
+                    found.press(label)
+                found.sees(heading).offers(*offers).is_sound()
+                if code == "expired":
+                    found.says(UNTIL)
+                posted(stand_in, "lookup", deed)
+    with invited(browser, stand_in, accept=error(404, "not-found")) as found:
+        arrive(found, stand_in).press("Accept")
+        found.sees("This link does not work").offers()
+    with invited(browser, stand_in, accept=error(403, "sign-in-required")) as found:
+        arrive(found, stand_in).press("Accept")
+        found.sees(HEADING).offers("Sign in to accept", "Decline")
+
+
+def sign_in(browser: Browser, stand_in: StandIn) -> None:
+    """The host application gets the token the way that this page got it, and no browser sends it."""
+    for redirect, href in ((REDIRECT, f"{REDIRECT}#{TOKEN}"), ("http://127.0.0.1:9/x", f"http://127.0.0.1:9/x#{TOKEN}")):
+        with invited(browser, stand_in, lookup=invitation(display={**EXAMPLE, "redirect": redirect}, binding="email")) as found:
+            arrive(found, stand_in).offers("Sign in to accept", "Decline")
+            found_link = found.link("Sign in to accept")
+            check(found_link == {"href": href, "rel": "noreferrer noopener", "target": None}, "The link must carry the token.", found_link)
+            posted(stand_in, "lookup")
+
+
+def bad_redirects(browser: Browser, stand_in: StandIn) -> None:
+    """Nobody is sent to a place that is none, whoever wrote it into the account's settings."""
+    for redirect in ("javascript:alert(1)", "data:text/html,x", "http://evil.example/", "//evil.example", "/elsewhere", "https://", "x", ""):
+        display = {"redirect": redirect}
+        for answer, heading in (
+            (invitation("accepted", display), "You have accepted"),
+            (invitation(display=display, binding="email"), "Jane Doe invites you to an account"),
+        ):
+            with invited(browser, stand_in, lookup=answer) as found:
+                found.open(f"{stand_in.url}#{TOKEN}").sees(heading)
+                check(found.page.locator("a").count() == 0, f"'{redirect}' must not become a link.", found.text())
+
+
+def follow(browser: Browser, stand_in: StandIn) -> None:
+    """The way on is taken by a click, and nothing of the page goes along."""
+    with StandIn(stand_in.page, prefix="/welcome") as elsewhere:
+        stand_in.will(lookup=invitation("accepted", {"redirect": elsewhere.url}))
+        with visit(browser, stand_in.origin, TOKEN, quiet=False) as found:
+            found.open(f"{stand_in.url}#{TOKEN}").sees("You have accepted")
+            check(not elsewhere.asked, "Nothing may lead on by itself.", elsewhere.asked)
+            found.page.get_by_role("link", name="Continue").click()
+            found.sees("Open the link in your mail")
+            asked = elsewhere.asked[0]
+            check(asked.path == "/welcome/accept" and "referer" not in asked.headers, "There must be no Referer.", asked)
+
+
+def trouble(browser: Browser, stand_in: StandIn) -> None:
+    """Whatever fails can be tried again, no sooner than the service asked for."""
+    for answer in (GONE, error(500, "internal-error"), error(503, "unavailable"), error(429, "too-many")):
+        with invited(browser, stand_in, lookup=[answer, INVITED], accept=[answer, invitation("accepted", EXAMPLE)]) as found:
+            found.open(f"{stand_in.url}#{TOKEN}")
+            found.press("Try again")
+            found.sees(HEADING).press("Accept")
+            found.press("Try again")
+            found.sees("You have accepted")
+            posted(stand_in, "lookup", "lookup", "accept", "accept")
+    with invited(browser, stand_in, accept=[error(503, "unavailable", Retry_After="2"), invitation("accepted", EXAMPLE)]) as found:
+        arrive(found, stand_in).press("Accept")
+        found.sees("Not available right now").says("You can try again in 2 seconds.")
+        began = time.monotonic()
+        check(found.page.locator("button").is_disabled(), "It must not be tried before.")
+        found.press("Try again")  # waits until it can be
+        waited = time.monotonic() - began
+        check(1 < waited < 4, "It must be possible after 2 s.", waited)
+        found.sees("You have accepted")
+        posted(stand_in, "lookup", "accept", "accept")
+    # The reply to an accept is lost. That it happened is all that matters.
+    with invited(browser, stand_in, accept=[GONE, error(400, "already-accepted")]) as found:
+        arrive(found, stand_in).press("Accept")
+        found.press("Try again")
+        found.sees("You have accepted").offers("Continue")
+
+
+def reload(browser: Browser, stand_in: StandIn) -> None:
+    """A reload, another link in the same tab, and the way back, each shows its own invitation."""
+    with invited(browser, stand_in) as found:
+        arrive(found, stand_in)
+        check(found.page.evaluate("location.href") == stand_in.url, "The token must leave the address.")
+        found.page.reload()
+        found.sees(HEADING)
+        posted(stand_in, "lookup", "lookup")
+        found.page.evaluate("location.hash = 'another-token'")
+        found.page.wait_for_function("history.state?.token === 'another-token'")
+        found.sees(HEADING)
+        found.page.go_back()
+        found.page.wait_for_function(f"history.state?.token === '{TOKEN}'")
+        found.sees(HEADING)
+        tokens = [body["token"] for _, body in stand_in.posts()]
+        check(tokens == [TOKEN, TOKEN, "another-token", TOKEN], "Each entry of the history must have its own token.", tokens)
+        check(found.page.evaluate("location.href") == stand_in.url, "The token must leave the address.")
+        stored = found.page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]")
+        check(stored == [0, 0, ""], "Nothing may be stored beyond the tab's history.", stored)
+    # A new tab of the same browser has nothing.
+    stand_in.will(lookup=INVITED)
+    with visit(browser, stand_in.origin, TOKEN) as found:
+        found.open(stand_in.url).sees("Open the link in your mail").offers()
+        posted(stand_in)
+
+
+def under_a_stage(browser: Browser, page: dict) -> None:
+    with StandIn(page, prefix="/prod") as stand_in, invited(browser, stand_in, accept=invitation("accepted", EXAMPLE)) as found:
+        arrive(found, stand_in).press("Accept")
+        found.sees("You have accepted")
+        posted(stand_in, "lookup", "accept")
+
+
+def headers(stand_in: StandIn) -> None:
+    """After all that: nothing that was sent told where it came from, or who it was."""
+    check(stand_in.ever, "Something must have been asked.")
+    for asked in stand_in.ever:
+        check(TOKEN not in asked.path, "The token must be in no path.", asked)
+        for name in ("referer", "cookie", "authorization"):
+            check(name not in asked.headers, f"There must be no {name}.", asked)
+    strange = {(asked.method, asked.path) for asked in stand_in.ever} - {
+        ("GET", "/accept"), *(("POST", f"/invitations/{deed}") for deed in ("lookup", "accept", "decline"))}
+    check(not strange, "Nothing else may be asked for.", strange)
+
+
+def the_watch_works(browser: Browser, stand_in: StandIn) -> None:
+    """The checks of this test fail when they should."""
+    stand_in.will(lookup=INVITED)
+    quiet, sound = (lambda found: found.was_quiet(stand_in.origin, TOKEN)), (lambda found: found.is_sound())
+    spoilt = [
+        ("an inline style", "document.body.setAttribute('style', 'color: red')", quiet),
+        ("a foreign picture", "document.body.append(Object.assign(new Image(), { src: 'https://evil.example/x.png', alt: '' }))", quiet),
+        ("markup from a string", "try { document.body.innerHTML = '<p>' } catch {}", quiet),
+        ("the token in a URL", f"fetch('invitations/{TOKEN}')", quiet),
+        ("words that are hard to read", "document.querySelector('dd').style.color = '#888'", sound),
+        ("words that are too wide", "document.querySelector('dd').style.width = '2000px'", sound),
+        ("a picture without words", "document.querySelector('img').removeAttribute('alt')", sound),
+    ]
+    for what, script, judge in spoilt:
+        with visit(browser, stand_in.origin, TOKEN, quiet=False) as found:
+            quiet(arrive(found, stand_in).is_sound())
+            found.page.evaluate(f"() => {{ {script} }}")
+            found.page.wait_for_timeout(300)
+            try:
+                judge(found)
+            except Failed:
+                continue
+            raise Failed(f"This test does not notice {what}.")

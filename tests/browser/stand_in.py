@@ -1,0 +1,113 @@
+"""A server that gives the real page and stands in for the API behind it, with every answer that a test wants."""
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+
+TOKEN = "a-token.that_is~only-in-the-fragment"
+
+
+class Answer(NamedTuple):
+    status: int = 200
+    body: dict | None = None  # none: the connection is closed
+    headers: dict[str, str] = {}
+    after: float = 0  # seconds
+
+
+class Asked(NamedTuple):
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: str
+
+
+def invitation(state: str = "invited", display: dict | None = None, **fields: object) -> Answer:
+    """An answer of lookup, accept and decline. A field that is None is left out."""
+    body = {
+        "account": "012345678912", "email": "jane.roe@example.com", "roleID": "read-only", "state": state,
+        "expiry": "2030-06-21T09:01:00Z", "invitedBy": "Jane Doe", "binding": "bearer",
+        "display": {"locale": "en"} | (display or {}),
+    } | fields
+    return Answer(body={name: value for name, value in body.items() if value is not None})
+
+
+def error(status: int, code: str, **headers: str) -> Answer:
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, {"code": code, "message": "A sentence for programmers.", "requestId": "request-7"}, headers)
+
+
+GONE = Answer(body=None)
+
+
+class StandIn:
+    """Serves `page` at `{prefix}/accept` until the end of the `with`."""
+
+    def __init__(self, page: dict, prefix: str = ""):
+        self.page, self.prefix = page, prefix
+        self.answers: dict[str, list[Answer]] = {}
+        self.asked: list[Asked] = []  # since `will`
+        self.ever: list[Asked] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def url(self) -> str:
+        return f"{self.origin}{self.prefix}/accept"
+
+    def will(self, **answers: Answer | list[Answer]) -> None:
+        """What the routes answer from now on: one after the other, and the last one for ever."""
+        self.asked.clear()
+        self.answers = {route: answer if isinstance(answer, list) else [answer] for route, answer in answers.items()}
+
+    def posts(self) -> list[tuple[str, object]]:
+        """The POSTs that arrived, each with its body."""
+        return [(asked.path.removeprefix(self.prefix), json.loads(asked.body)) for asked in self.asked if asked.method == "POST"]
+
+    def _answer(self, asked: Asked) -> Answer:
+        route = asked.path.removeprefix(f"{self.prefix}/invitations/")
+        answers = self.answers.get(route, [])
+        if asked.method != "POST" or not answers:
+            return Answer(404, {"message": "Not Found"})
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        stand_in = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def serve(self):
+                body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
+                asked = Asked(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+                stand_in.asked.append(asked)
+                stand_in.ever.append(asked)
+                if (self.command, self.path) == ("GET", f"{stand_in.prefix}/accept"):
+                    return self.send(stand_in.page["statusCode"], stand_in.page["headers"], stand_in.page["body"])
+                answer = stand_in._answer(asked)
+                time.sleep(answer.after)
+                if answer.body is not None:
+                    self.send(answer.status, {"content-type": "application/json", **answer.headers}, json.dumps(answer.body))
+
+            do_GET = do_HEAD = do_POST = do_OPTIONS = serve
+
+            def send(self, status: int, headers: dict[str, str], body: str):
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body.encode())))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body.encode())
+
+            def log_message(self, *_):
+                pass
+
+        return Handler
+
+    def __enter__(self) -> "StandIn":
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()

@@ -1,0 +1,141 @@
+"""Every view of the page: what it says, and how it looks in all circumstances."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from playwright.sync_api import Browser
+
+from .chromium import DESK, PHONE, Visit, check, visit
+from .stand_in import GONE, TOKEN, Answer, StandIn, error, invitation
+
+PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+REDIRECT = "https://app.example.com/start?from=mail"
+EXAMPLE = {"name": "Example Ltd", "logo": PIXEL, "redirect": REDIRECT}
+COLOURS = ["#0b5fff", "#000000", "#ffffff", "#ffe600", "#777777", "#c8102e"]
+
+
+class View(NamedTuple):
+    lookup: Answer
+    heading: str
+    says: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
+    then: Callable[[Visit], object] = lambda _: None
+    token: str = f"#{TOKEN}"
+
+
+def press(label: str) -> Callable[[Visit], object]:
+    return lambda visit: visit.press(label)
+
+
+UNTIL = "21 June 2030 at 09:01 UTC"
+FACTS = ("Your role", "read-only", "Invited address", "jane.roe@example.com", "Open until", UNTIL)
+BUTTONS = ("Accept", "Decline")
+LONG = "W" * 40 + " " + "m" * 39
+
+VIEWS = {
+    "invited": View(invitation(display=EXAMPLE), "Jane Doe invites you to Example Ltd", FACTS, BUTTONS),
+    "invited, by nobody to nothing": View(
+        invitation(invitedBy=None), "You are invited to an account", (*FACTS, "012345678912"), BUTTONS),
+    "invited, by nobody": View(invitation(display=EXAMPLE, invitedBy=None), "You are invited to Example Ltd", FACTS, BUTTONS),
+    "invited, to nothing": View(invitation(), "Jane Doe invites you to an account", (*FACTS, "012345678912"), BUTTONS),
+    "invited, long words": View(
+        invitation(display={"name": LONG}, invitedBy=LONG, email=f"{'x' * 64}@{'y' * 60}.example", roleID="r" * 64),
+        f"{LONG} invites you to {LONG}", ("r" * 64,), BUTTONS),
+    "invited, hostile words": View(
+        invitation(display={"name": "<img src=x onerror=alert(1)>"}, invitedBy="\u202e{account}</script>", roleID="<b>\u05d0</b>"),
+        "\u202e{account}</script> invites you to <img src=x onerror=alert(1)>", ("<b>\u05d0</b>",), BUTTONS),
+    "sign in": View(
+        invitation(display=EXAMPLE, binding="email"), "Jane Doe invites you to Example Ltd",
+        (*FACTS, "sign in with the address that was invited"), ("Sign in to accept", "Decline")),
+    "sign in, nowhere": View(
+        invitation(binding="email"), "Jane Doe invites you to an account",
+        (*FACTS, "only be accepted from inside the application"), ("Decline",)),
+    "decline": View(
+        invitation(display=EXAMPLE), "Decline this invitation?", ("You cannot undo this.",), ("Decline it", "Go back"), press("Decline")),
+    "accepted": View(
+        invitation("accepted", EXAMPLE), "You have accepted", ("access to Example Ltd, with the role read-only",), ("Continue",)),
+    "accepted, nowhere to go": View(invitation("accepted"), "You have accepted", ("with the role read-only", "close this page")),
+    "declined": View(invitation("declined", EXAMPLE), "You have declined", ("ask to be invited again",)),
+    "revoked": View(invitation("revoked", EXAMPLE), "This invitation was withdrawn", ("cannot be accepted any more",)),
+    "expired": View(invitation("expired", EXAMPLE), "This invitation has expired", (f"open until {UNTIL}",)),
+    "unknown": View(error(404, "not-found"), "This link does not work", ("Open the link of the latest mail.",)),
+    "no token": View(error(404, "not-found"), "Open the link in your mail", ("by the link in the mail",), token=""),
+    "no connection": View(GONE, "No connection", ("Check your connection",), ("Try again",)),
+    "too many": View(error(429, "send-quota", Retry_After="20"), "Not available right now", ("try again in ",), ("Try again",)),
+    "maintenance": View(
+        error(503, "maintenance", Retry_After="3600"), "Not available right now", ("try again in 60 minutes",), ("Try again",)),
+    "a defect": View(error(500, "internal-error"), "Something went wrong", ("request-7",), ("Try again",)),
+    "a gateway's own words": View(Answer(502, {"message": "Bad Gateway"}), "Something went wrong", ("a little later",), ("Try again",)),
+}
+
+
+def all_views(browser: Browser, stand_in: StandIn) -> int:
+    """Shows every view on a phone in light and in dark, with all that is held of each."""
+    for name, view in VIEWS.items():
+        for scheme in ("light", "dark"):
+            stand_in.will(lookup=view.lookup)
+            with visit(browser, stand_in.origin, TOKEN, color_scheme=scheme) as found:
+                found.open(stand_in.url + view.token)
+                view.then(found)
+                found.sees(view.heading).says(*view.says).offers(*view.offers).is_sound()
+                spoken = found.page.evaluate("[document.documentElement.lang, document.documentElement.dir]")
+                check(spoken == ["en-GB", "ltr"], "The language must be said.", spoken)
+                check(found.page.title().startswith(view.heading), "The title must say where one is.", found.page.title())
+                check(found.page.url == stand_in.url, "The token must have left the address.", found.page.url)
+                posts = [("/invitations/lookup", {"token": TOKEN})] if view.token else []
+                check(stand_in.posts() == posts, "Looking must be one lookup and nothing else.", stand_in.posts())
+    return len(VIEWS)
+
+
+def all_colours(browser: Browser, stand_in: StandIn) -> None:
+    """An account's colour never takes the words' contrast, wherever it shows."""
+    for colour in COLOURS:
+        stand_in.will(lookup=invitation(display={**EXAMPLE, "colour": colour}))
+        for scheme in ("light", "dark"):
+            with visit(browser, stand_in.origin, TOKEN, color_scheme=scheme, viewport=DESK) as found:
+                found.open(f"{stand_in.url}#{TOKEN}").sees("Jane Doe invites you to Example Ltd").is_sound()
+                red, green, blue = (int(colour[at:at + 2], 16) for at in (1, 3, 5))
+                button = found.page.get_by_role("button", name="Accept")
+                painted = button.evaluate("element => getComputedStyle(element).backgroundColor")
+                check(painted == f"rgb({red}, {green}, {blue})", f"The button must be {colour}.", painted)
+    stand_in.will(lookup=invitation(display={"colour": "red; background: url(https://evil.example)"}))
+    with visit(browser, stand_in.origin, TOKEN) as found:
+        found.open(f"{stand_in.url}#{TOKEN}").sees("Jane Doe invites you to an account").is_sound()
+
+
+def small_and_large(browser: Browser, stand_in: StandIn) -> None:
+    """It fits the smallest phone, and text of twice the size."""
+    for size in ({"width": 320, "height": 480}, PHONE, DESK):
+        for name in ("invited, long words", "sign in"):
+            stand_in.will(lookup=VIEWS[name].lookup)
+            with visit(browser, stand_in.origin, TOKEN, viewport=size, reduced_motion="reduce") as found:
+                found.open(f"{stand_in.url}#{TOKEN}").sees(VIEWS[name].heading)
+                found.is_sound()
+                found.page.evaluate("document.documentElement.style.fontSize = '200%'")
+                found.is_sound()
+
+
+def without_scripts(browser: Browser, stand_in: StandIn) -> None:
+    stand_in.will()
+    with visit(browser, stand_in.origin, TOKEN, java_script_enabled=False) as found:
+        found.open(f"{stand_in.url}#{TOKEN}")
+        check(found.page.locator("h1").inner_text() == "Invitation", "There must be a heading.", found.text())
+        found.says("This page needs JavaScript").offers()
+        check([asked.method for asked in stand_in.asked] == ["GET"], "There must be one GET.", stand_in.asked)
+
+
+def in_other_languages(browser: Browser, stand_in: StandIn) -> None:
+    """A reader of a language that there are no words for gets English that says that it is English."""
+    for of_account, of_reader, lang, expiry in (
+        ("en-GB", "de-DE", "en-GB", "21 June 2030 at 05:01"),
+        ("en-GB", "en-US", "en-GB", "21 June 2030 at 05:01"),
+        ("en", "en-GB", "en-GB", "21 June 2030 at 05:01"),
+        ("en", "en-US", "en-US", "June 21, 2030 at 5:01"),
+        ("tlh", "ja-JP", "en", "June 21, 2030 at 5:01"),
+        ("not a locale", "de-DE", "en", "June 21, 2030 at 5:01"),
+    ):
+        stand_in.will(lookup=invitation(display={"locale": of_account}))
+        with visit(browser, stand_in.origin, TOKEN, locale=of_reader, timezone_id="America/New_York") as found:
+            found.open(f"{stand_in.url}#{TOKEN}").sees("Jane Doe invites you to an account").says(expiry)
+            spoken = found.page.evaluate("document.documentElement.lang")
+            check(spoken == lang, f"{of_account} must be spoken to {of_reader} as {lang}.", spoken)
