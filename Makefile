@@ -30,11 +30,11 @@ help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-26s%s\n' "$$name" "$$text"; done
 
 # --- The service on this machine --------------------------------------------------------------------------------------
-# Settings: PORT=9000 DYNAMODB_PORT=8000 STATE_DIR=.local CONCURRENCY=1 RELOAD=yes, and every variable of the functions,
-# for example `make run RESEND_COOLDOWN_SECONDS=2`.
+# Settings: PORT=9000 DYNAMODB_PORT=8000 INBOX_PORT=9100 STATE_DIR=.local CONCURRENCY=1 RELOAD=yes RECONCILE_SECONDS=60, and
+# every variable of the functions, for example `make run RESEND_COOLDOWN_SECONDS=2`.
 
 .PHONY: run
-run: prerequisites $(cargo-lambda) ## Serve the API on http://127.0.0.1:9000 with data that stays; Ctrl-C stops it
+run: prerequisites $(cargo-lambda) ## Serve the API on http://127.0.0.1:9000 and its mails on :9100, with data that stays; Ctrl-C stops it
 	@echo "Building the local engine. The first time takes a few minutes."
 # Built for the whole workspace, as the tests are, so that they share what is compiled. Started directly, not by `cargo run`,
 # which sets variables that make crates compile anew.

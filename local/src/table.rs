@@ -17,8 +17,9 @@ use tokio::time::sleep;
 use crate::client::reason;
 use template::Table;
 
-/// How often, 50 ms apart, to look whether a new table is ready. Local engines are at once.
-const LOOKS: u32 = 200;
+/// How often, 50 ms apart, to look whether a table is ready. The embedded engine is at once; DynamoDB Local takes its time with a
+/// new index.
+const LOOKS: u32 = 1200;
 
 /// Makes the table `name` as the text of `template.yaml` describes it: keys, attributes, indexes, billing mode, stream and TTL.
 /// A table that is there already is kept, and gets the global indexes that it lacks.
@@ -172,7 +173,7 @@ impl fmt::Display for TableError {
         match self {
             Self::Template(reason) => write!(f, "template.yaml does not describe the table: {reason}"),
             Self::Differs(name) => write!(f, "the table {name} has other keys or indexes than template.yaml, and those are not changed"),
-            Self::Slow(name) => write!(f, "the table {name} was made, but is not ready after 10 seconds"),
+            Self::Slow(name) => write!(f, "the table {name} was made, but is not ready after a minute"),
             Self::Engine(reason) => write!(f, "the DynamoDB engine did not make the table: {reason}"),
         }
     }

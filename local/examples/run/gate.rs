@@ -38,12 +38,11 @@ struct Gate {
     slots: Arc<Semaphore>,
 }
 
-/// Serves `front` by passing every request on to `cargo lambda watch` on the port `behind`. Returns the URL.
-pub(crate) fn open(front: TcpListener, behind: u16) -> Result<String, Problem> {
+/// Serves `front` by passing every request on to `cargo lambda watch` on the port `behind`.
+pub(crate) fn open(front: TcpListener, behind: u16) -> Result<(), Problem> {
     let failed = |e: &dyn std::fmt::Display| problem!("the API's port cannot be served: {e}");
     front.set_nonblocking(true).map_err(|e| failed(&e))?;
     let front = tokio::net::TcpListener::from_std(front).map_err(|e| failed(&e))?;
-    let url = format!("http://{}", front.local_addr().map_err(|e| failed(&e))?);
     let gate = Gate {
         behind: Authority::try_from(format!("127.0.0.1:{behind}")).map_err(|e| failed(&e))?,
         client: Client::builder(TokioExecutor::new()).build_http(),
@@ -51,7 +50,7 @@ pub(crate) fn open(front: TcpListener, behind: u16) -> Result<String, Problem> {
     };
     let app = Router::new().fallback(pass_on).with_state(gate);
     tokio::spawn(async { axum::serve(front, app).await });
-    Ok(url)
+    Ok(())
 }
 
 async fn pass_on(State(gate): State<Gate>, request: Request) -> Response {
@@ -98,7 +97,7 @@ async fn pass_on(State(gate): State<Gate>, request: Request) -> Response {
 }
 
 /// Whether the caller names this machine as such.
-fn is_loopback(headers: &HeaderMap) -> bool {
+pub(crate) fn is_loopback(headers: &HeaderMap) -> bool {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     matches!(host.rsplit_once(':').map_or(host, |(name, _)| name), "127.0.0.1" | "localhost")
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::http::call;
+use crate::invoke::invoke;
 use crate::words::{Problem, problem};
 
 const ACCOUNT: &str = "012345678912";
@@ -46,10 +47,8 @@ async fn works(url: &str, key: &str) -> Result<bool, Problem> {
 
 async fn create(url: &str, account: &str, role: &str) -> Result<String, Problem> {
     let event = json!({ "action": "create", "account": account, "role": role, "name": "make run" });
-    let url = format!("{url}/2015-03-31/functions/manage-api-keys/invocations");
-    let answer = call(Method::POST, &url, None, event.to_string()).await?.into_body();
-    let fields: Value = serde_json::from_str(&answer).unwrap_or_default();
-    match fields.get("key").and_then(Value::as_str) {
+    let answer = invoke(url, "manage-api-keys", &event).await.map_err(Problem)?;
+    match answer.get("key").and_then(Value::as_str) {
         Some(key) => Ok(key.to_owned()),
         None => Err(problem!("manage-api-keys made no key for the role {role}: {answer}")),
     }

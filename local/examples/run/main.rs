@@ -1,13 +1,16 @@
 //! `make run`: the whole service on this machine.
 //!
-//! It starts the embedded engine, makes the table, builds the functions, runs them under `cargo lambda watch` behind a
-//! [`gate`], waits until every route answers, and sees to it that three development keys work. Whatever ends it, all it
-//! started ends with it.
+//! It starts the embedded engine and stand-ins for SES and EventBridge, makes the table, builds the functions, runs them under
+//! `cargo lambda watch` behind a [`gate`], waits until every route answers, and sees to it that three development keys work.
+//! Then it reads the table's stream and does what else AWS does between the functions ([`delivery`]), and shows what they send
+//! ([`pages`]). Whatever ends it, all it started ends with it.
 
+mod delivery;
 mod gate;
 mod http;
+mod invoke;
 mod keys;
-
+mod pages;
 mod processes;
 mod settings;
 mod state;
@@ -21,8 +24,9 @@ use local::{client, table};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use delivery::Services;
 use settings::{Settings, TABLE_NAME};
-use state::State;
+use state::{Addresses, State};
 use watch::Watch;
 use words::{Problem, complain, problem, say};
 
@@ -62,31 +66,45 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     let state = State::open(&settings.state_dir)?;
     let front = settings::bind(settings.port, "PORT")?;
     let back = settings::bind(settings.dynamodb_port, "DYNAMODB_PORT")?;
+    let page = settings::bind(settings.inbox_port, "INBOX_PORT")?;
     settings.check_tools()?;
 
     let file = state.path("invitations.db");
     let engine = Engine::start(back, Storage::File(&file)).map_err(|e| problem!("{e}"))?;
     say!("DynamoDB engine: {}, data in {}.", engine.endpoint(), file.display());
     let template = settings::template()?;
+    let mapping = delivery::mapping(&template)?;
     table::create_table(&client::for_endpoint(engine.endpoint()), TABLE_NAME, &template)
         .await
         .map_err(|e| problem!("{e}; delete {} to start with an empty database", file.display()))?;
+    let services = Services::start()?;
+    let addresses = Addresses {
+        url: format!("http://127.0.0.1:{}", settings.port),
+        dynamodb: engine.endpoint().to_owned(),
+        inbox: pages::open(page, services.inbox.clone(), services.bus.clone())?,
+        ses: services.inbox.endpoint().to_owned(),
+        events: services.bus.endpoint().to_owned(),
+    };
 
     say!("Building the functions. The first time takes a few minutes.");
     watch::build().await?;
-    let environment = state.write_environment(engine.endpoint())?;
-    let mut watch = Watch::start(settings, &environment)?;
-    let url = gate::open(front, watch.port())?;
+    let mut watch = Watch::start(settings, &state.write_environment(&addresses)?)?;
+    gate::open(front, watch.port())?;
 
     say!("Starting the functions.");
-    watch.unless_it_ends(http::wait_for_routes(&url, watch.port(), &settings::routes(&template)?)).await?;
-    let keys = watch.unless_it_ends(keys::working_keys(&url, state.keys())).await?;
-    let file = state.write_keys(&url, engine.endpoint(), &keys)?;
+    let url = &addresses.url;
+    watch.unless_it_ends(http::wait_for_routes(url, watch.port(), &settings::routes(&template)?)).await?;
+    let keys = watch.unless_it_ends(keys::working_keys(url, state.keys())).await?;
+    let file = state.write_keys(&addresses, &keys)?;
 
     say!("Ready: {url} serves the invitation API. Ctrl-C stops it.");
     say!("curl -s '{url}/invitations' -H 'Authorization: ApiKey {}'", keys.full_access);
+    say!("Mails: {0}, events: {0}/events", addresses.inbox);
     say!("Keys: {}", file.display());
-    Err(watch.ended().await)
+    tokio::select! {
+        problem = watch.ended() => Err(problem),
+        problem = services.run(settings, &state, &addresses, mapping) => Err(problem),
+    }
 }
 
 /// What asks `make run` to end: a signal, or the death of the `make` that started it, which would leave nobody to stop it.

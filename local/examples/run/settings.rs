@@ -1,11 +1,12 @@
-//! What can be set from outside: two ports, the state folder, how many instances of each function, whether a change restarts
-//! them. The functions' own variables are not read here; they inherit the environment of `make run`.
+//! What can be set from outside: three ports, the state folder, how many instances of each function, whether a change restarts
+//! them, how often the reconciler runs. The functions' own variables are not read here; they inherit the environment of `make run`.
 
 use std::env;
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_yaml_ng::Value;
 
@@ -20,12 +21,16 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     /// `DYNAMODB_PORT`: where the engine answers.
     pub(crate) dynamodb_port: u16,
+    /// `INBOX_PORT`: where mails and events are shown.
+    pub(crate) inbox_port: u16,
     /// `STATE_DIR`: database, link key, development keys.
     pub(crate) state_dir: PathBuf,
     /// `CONCURRENCY`: how many instances of one function may run at once.
     pub(crate) concurrency: u16,
     /// `RELOAD`: whether a changed source restarts the functions.
     pub(crate) reload: bool,
+    /// `RECONCILE_SECONDS`: how long after one run of the reconciler the next begins.
+    pub(crate) reconcile_every: Duration,
     /// `CARGO_LAMBDA`: the program.
     pub(crate) cargo_lambda: PathBuf,
 }
@@ -35,6 +40,7 @@ impl Settings {
         Ok(Self {
             port: number("PORT", 9000)?,
             dynamodb_port: number("DYNAMODB_PORT", 8000)?,
+            inbox_port: number("INBOX_PORT", 9100)?,
             state_dir: text("STATE_DIR", ".local")?.into(),
             concurrency: number("CONCURRENCY", 1)?,
             reload: match text("RELOAD", "yes")?.as_str() {
@@ -42,6 +48,7 @@ impl Settings {
                 "no" => false,
                 other => return Err(problem!("RELOAD is '{other}', but has to be yes or no")),
             },
+            reconcile_every: Duration::from_secs(number("RECONCILE_SECONDS", 60)?.into()),
             cargo_lambda: text("CARGO_LAMBDA", ".local/tools/cargo-lambda/bin/cargo-lambda")?.into(),
         })
     }

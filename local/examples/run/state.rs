@@ -1,6 +1,6 @@
 //! The files of the state folder. Those that hold secrets can be read by their owner alone, and none is ever half-written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::Write;
@@ -10,19 +10,34 @@ use std::path::{Path, PathBuf};
 use local::client::{CREDENTIALS, REGION};
 use serde::Serialize;
 use serde_json::Value;
-use shared::config::{Config, read_send_policy};
+use shared::config::{Config, Outgoing, read_default_settings, read_send_policy};
 
 use crate::keys::Keys;
 use crate::settings::TABLE_NAME;
 use crate::words::{Problem, problem};
 
+/// Where everything answers.
+#[derive(Serialize)]
+pub(crate) struct Addresses {
+    pub(crate) url: String,
+    pub(crate) dynamodb: String,
+    pub(crate) inbox: String,
+    #[serde(skip)]
+    pub(crate) ses: String,
+    #[serde(skip)]
+    pub(crate) events: String,
+}
+
 /// What `dev.json` tells.
 #[derive(Serialize)]
 struct Access<'a> {
-    url: &'a str,
-    dynamodb: &'a str,
+    #[serde(flatten)]
+    addresses: &'a Addresses,
     keys: &'a Keys,
 }
+
+/// The file that says how far the stream was handled.
+const STREAM: &str = "stream-position";
 
 /// The state folder, held by this process alone.
 pub(crate) struct State {
@@ -62,16 +77,22 @@ impl State {
     /// Writes the environment file of the functions and returns its path.
     ///
     /// Only what has to be as it is here goes in, because the file beats the environment that the functions inherit.
-    pub(crate) fn write_environment(&self, endpoint: &str) -> Result<PathBuf, Problem> {
+    pub(crate) fn write_environment(&self, addresses: &Addresses) -> Result<PathBuf, Problem> {
         let (key, secret) = CREDENTIALS;
         let own = |name: &str, default: &str| env::var(name).unwrap_or_else(|_| default.into());
         let mut lines = BTreeMap::from([
-            ("AWS_ENDPOINT_URL_DYNAMODB", endpoint.to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", addresses.dynamodb.clone()),
+            ("AWS_ENDPOINT_URL_EVENTBRIDGE", addresses.events.clone()),
+            ("AWS_ENDPOINT_URL_SESV2", addresses.ses.clone()),
             ("AWS_ACCESS_KEY_ID", key.into()),
             ("AWS_SECRET_ACCESS_KEY", secret.into()),
             ("AWS_REGION", REGION.into()),
             ("AWS_LAMBDA_LOG_FORMAT", own("AWS_LAMBDA_LOG_FORMAT", "JSON")),
             ("AWS_LAMBDA_LOG_LEVEL", own("AWS_LAMBDA_LOG_LEVEL", "INFO")),
+            ("EVENT_BUS", own("EVENT_BUS", "local")),
+            ("LINK_BASE", own("LINK_BASE", &format!("{}/accept", addresses.url))),
+            ("MAIL_CONFIGURATION_SET", own("MAIL_CONFIGURATION_SET", "local")),
+            ("MAIL_FROM", own("MAIL_FROM", "invitations@example.com")),
             ("TABLE_NAME", TABLE_NAME.into()),
         ]);
         if env::var_os("LINK_KEYS").is_none() {
@@ -105,9 +126,20 @@ impl State {
     }
 
     /// Writes `dev.json` and returns its path.
-    pub(crate) fn write_keys(&self, url: &str, dynamodb: &str, keys: &Keys) -> Result<PathBuf, Problem> {
-        let file = serde_json::to_string_pretty(&Access { url, dynamodb, keys }).map_err(|e| problem!("dev.json: {e}"))?;
+    pub(crate) fn write_keys(&self, addresses: &Addresses, keys: &Keys) -> Result<PathBuf, Problem> {
+        let file = serde_json::to_string_pretty(&Access { addresses, keys }).map_err(|e| problem!("dev.json: {e}"))?;
         self.write("dev.json", &format!("{file}\n"))
+    }
+
+    /// Up to which record of the stream everything was handled, in the last run or in one before.
+    pub(crate) fn stream_position(&self) -> Option<String> {
+        let text = fs::read_to_string(self.path(STREAM)).ok()?;
+        Some(text.trim().to_owned()).filter(|number| !number.is_empty())
+    }
+
+    /// Remembers it, so that the next run goes on where this one stops.
+    pub(crate) fn write_stream_position(&self, number: &str) -> Result<(), Problem> {
+        self.write(STREAM, &format!("{number}\n")).map(drop)
     }
 
     fn write(&self, name: &str, text: &str) -> Result<PathBuf, Problem> {
@@ -123,9 +155,8 @@ impl State {
 
 /// A setting that the functions would stumble over is one sentence here, and not a 500 later.
 fn check_configuration(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(), Problem> {
-    let problems = [Config::read(lookup).err(), read_send_policy(lookup).err()].into_iter().flatten().flat_map(|e| e.0);
-    match problems.collect::<Vec<_>>() {
-        none if none.is_empty() => Ok(()),
-        problems => Err(problem!("{}", problems.join("; "))),
-    }
+    let sending = [read_send_policy(lookup).err(), Outgoing::read(lookup).err(), read_default_settings(lookup).err()];
+    // Several functions read some of the variables.
+    let problems: BTreeSet<_> = sending.into_iter().chain([Config::read(lookup).err()]).flatten().flat_map(|e| e.0).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problem!("{}", problems.into_iter().collect::<Vec<_>>().join("; "))) }
 }

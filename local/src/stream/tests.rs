@@ -145,6 +145,20 @@ async fn reading_starts_where_it_is_asked_to() {
 }
 
 #[tokio::test]
+async fn reading_can_start_before_anything_is_written() {
+    for start in [Start::TrimHorizon, Start::Latest] {
+        let table = Table::new().await;
+        let mut stream = table.stream(start.clone()).await;
+        assert_eq!(stream.next_batch(10).await.expect("nothing yet"), Vec::<Value>::new());
+        let mut unread = table.stream(start.clone()).await;
+        table.put("a", true).await;
+        for stream in [&mut stream, &mut unread] {
+            assert_eq!(keys(&Stream::event(&stream.next_batch(10).await.expect("records"))), ["a"], "{start:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_pump_hands_on_what_the_filter_lets_pass_in_batches() {
     let table = Table::new().await;
     for (key, ring) in [("a", true), ("b", false), ("c", true), ("d", true), ("e", false)] {
@@ -224,6 +238,17 @@ async fn an_answer_that_makes_no_sense_fails_the_batch() {
         pump.drain(invoke).await.expect("it drains");
         assert_eq!(tries.get(), 2, "{answer}");
     }
+}
+
+#[test]
+fn the_template_says_what_the_deliverer_gets() {
+    let mapping = Mapping::of(TEMPLATE, "deliver-invitations").expect("it is a mapping");
+    assert!(mapping.reports_failures && mapping.retries.is_some(), "{mapping:?}");
+    let record = |image: Value| json!({ "eventName": "MODIFY", "dynamodb": { "NewImage": image } });
+    assert!(mapping.lets_pass(&record(json!({ "ring": { "S": "1" } }))));
+    assert!(!mapping.lets_pass(&record(json!({ "ring": { "S": "0" } }))));
+    assert!(!mapping.lets_pass(&record(json!({ "rung": { "S": "1" } }))));
+    assert!(!mapping.lets_pass(&json!({ "eventName": "REMOVE", "dynamodb": { "OldImage": { "ring": { "S": "1" } } } })));
 }
 
 #[test]

@@ -43,6 +43,7 @@ async fn the_table_is_the_one_of_the_template() {
         let keys: Vec<_> = index.key_schema().iter().map(|k| k.attribute_name()).collect();
         assert_eq!(keys, ["pk", index.index_name().expect("named")]);
     }
+    assert_eq!(global_indexes(&client, &name).await, ["due: due_shard HASH, due_at RANGE: KEYS_ONLY"]);
     let billing = table.billing_mode_summary().and_then(|b| b.billing_mode());
     assert_eq!(billing, Some(&BillingMode::PayPerRequest));
     let stream = table.stream_specification().and_then(|s| s.stream_view_type());

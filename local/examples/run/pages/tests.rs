@@ -1,0 +1,145 @@
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use local::events::Bus;
+use local::ses::Inbox;
+use serde_json::{Value, json};
+
+use super::open;
+use super::show::{in_new_tabs, links};
+
+/// An inbox with one mail, a bus with one event, and the URL of their pages. All of it says things that must not be run.
+struct Run {
+    inbox: Arc<Inbox>,
+    _bus: Arc<Bus>,
+    url: String,
+}
+
+const EVIL: &str = "<script>alert('\"&')</script>";
+
+impl Run {
+    async fn new() -> Self {
+        let (inbox, bus) = (Arc::new(Inbox::on_free_port().unwrap()), Arc::new(Bus::on_free_port().unwrap()));
+        let text = |text: &str| json!({ "Data": text, "Charset": "UTF-8" });
+        let parts = json!({ "Text": text(&format!("{EVIL} see http://127.0.0.1:9000/accept#token.")), "Html": text("<p>Hello</p>") });
+        let mail = json!({
+            "FromEmailAddress": "Example <invitations@example.com>",
+            "Destination": { "ToAddresses": ["a@b.example"] },
+            "Content": { "Simple": { "Subject": text(EVIL), "Body": parts, "Headers": [{ "Name": "X-Evil", "Value": EVIL }] } },
+            "EmailTags": [{ "Name": "sending", "Value": "1" }],
+        });
+        let sent = request("POST", &format!("{}/v2/email/outbound-emails", inbox.endpoint()), &[], mail.to_string()).await;
+        assert_eq!(sent.0, StatusCode::OK, "{}", sent.2);
+        let entry =
+            json!({ "Source": "invitations", "DetailType": EVIL, "Detail": json!({ "evil": EVIL }).to_string(), "EventBusName": "local" });
+        let target = [("x-amz-target", "AWSEvents.PutEvents")];
+        let put = request("POST", bus.endpoint(), &target, json!({ "Entries": [entry] }).to_string()).await;
+        assert_eq!(put.0, StatusCode::OK, "{}", put.2);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let url = open(listener, inbox.clone(), bus.clone()).map_err(|e| e.to_string()).unwrap();
+        Self { inbox, _bus: bus, url }
+    }
+
+    fn mail(&self) -> String {
+        format!("/mails/{}", self.inbox.mails()[0].message_id)
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, HeaderMap, String) {
+        request("GET", &format!("{}{path}", self.url), &[], String::new()).await
+    }
+}
+
+async fn request(method: &str, url: &str, headers: &[(&str, &str)], body: String) -> (StatusCode, HeaderMap, String) {
+    let request = headers.iter().fold(Request::builder().method(method).uri(url), |request, (name, value)| request.header(*name, *value));
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let (parts, body) = client.request(request.body(Body::from(body)).unwrap()).await.unwrap().into_parts();
+    let body = to_bytes(Body::new(body), usize::MAX).await.unwrap();
+    (parts.status, parts.headers, String::from_utf8(body.into()).unwrap())
+}
+
+#[tokio::test]
+async fn pages_escape_whatever_is_said() {
+    let run = Run::new().await;
+    for path in ["/", &run.mail(), "/events"] {
+        let (status, headers, page) = run.get(path).await;
+        assert_eq!((status, headers["content-type"].to_str().unwrap()), (StatusCode::OK, "text/html; charset=utf-8"), "{page}");
+        assert!(page.contains("&lt;script&gt;alert("), "{page}");
+        assert!(!page.contains("<script"), "{page}");
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; style-src 'self'; frame-src 'self';"), "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn a_mail_is_shown_with_its_parts_and_its_link() {
+    let run = Run::new().await;
+    let (_, _, page) = run.get(&run.mail()).await;
+    assert!(page.contains("<a href=\"http:&#x2f;&#x2f;127.0.0.1:9000&#x2f;accept#token\" target=\"_blank\""), "{page}");
+    assert!(
+        page.contains(&format!("<iframe title=\"The mail's HTML part\" src=\"{}/html\" sandbox=\"allow-popups ", run.mail())),
+        "{page}"
+    );
+    assert!(page.contains("<dt>Tag sending</dt><dd>1</dd>"), "{page}");
+
+    let (_, headers, html) = run.get(&format!("{}/html", run.mail())).await;
+    assert_eq!(html, "<base target=\"_blank\"><p>Hello</p>");
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    assert!(
+        policy.starts_with("default-src 'none';") && policy.contains("sandbox allow-popups ") && !policy.contains("script"),
+        "{policy}"
+    );
+
+    assert_eq!(run.get("/mails/none").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(run.get("/mails/none/html").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn scripts_get_json() {
+    let run = Run::new().await;
+    let mails: Value = serde_json::from_str(&run.get("/mails.json").await.2).unwrap();
+    let mail = &mails[0];
+    assert_eq!((&mail["subject"], &mail["to"], &mail["html"]), (&json!(EVIL), &json!(["a@b.example"]), &json!("<p>Hello</p>")));
+    assert_eq!((&mail["tags"], &mail["id"]), (&json!({ "sending": "1" }), &json!(run.inbox.mails()[0].message_id)));
+    let events: Value = serde_json::from_str(&run.get("/events.json").await.2).unwrap();
+    assert_eq!(
+        (&events[0]["detail-type"], &events[0]["detail"], &events[0]["bus"]),
+        (&json!(EVIL), &json!({ "evil": EVIL }), &json!("local"))
+    );
+}
+
+#[tokio::test]
+async fn a_page_of_another_host_gets_nothing() {
+    let run = Run::new().await;
+    for path in ["/", "/mails.json", "/events.json", &run.mail(), "/nothing"] {
+        let (status, _, body) = request("GET", &format!("{}{path}", run.url), &[("host", "evil.example")], String::new()).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}: {body}");
+    }
+    assert_eq!(request("GET", &format!("{}/", run.url), &[("host", "localhost:9100")], String::new()).await.0, StatusCode::OK);
+}
+
+#[test]
+fn addresses_in_a_text_become_links() {
+    let found = |text| links(text).iter().map(|piece| serde_json::to_value(piece).unwrap()).collect::<Vec<_>>();
+    let piece = |text: &str, link: bool| json!({ "text": text, "link": link });
+    assert_eq!(found("none"), [piece("none", false)]);
+    assert_eq!(found("(see http://a.example/b#c)."), [piece("(see ", false), piece("http://a.example/b#c", true), piece(").", false)]);
+    assert_eq!(found("https://a\nhttp://b"), ["", "https://a", "\n", "http://b", ""].map(|text| piece(text, text.starts_with("http"))));
+    assert_eq!(found("javascript:alert(1)"), [piece("javascript:alert(1)", false)]);
+}
+
+#[test]
+fn the_links_of_a_mail_leave_the_frame() {
+    const BASE: &str = "<base target=\"_blank\">";
+    for (before, after) in [
+        ("<!DOCTYPE html><html><HEAD>", "<title>x</title></head>"),
+        ("<!doctype html><html lang=\"en\">", "<body>x</body>"),
+        ("<!doctype html>", "<p>x</p>"),
+        ("", "<p>x</p>"),
+    ] {
+        assert_eq!(in_new_tabs(&format!("{before}{after}")), format!("{before}{BASE}{after}"));
+    }
+}
