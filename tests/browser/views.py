@@ -130,6 +130,7 @@ def in_other_languages(browser: Browser, stand_in: StandIn) -> None:
         ("en-GB", "de-DE", "en-GB", "21 June 2030 at 05:01"),
         ("en-GB", "en-US", "en-GB", "21 June 2030 at 05:01"),
         ("en", "en-GB", "en-GB", "21 June 2030 at 05:01"),
+        ("en-GB-oxendict", "de-DE", "en-GB-oxendict", "21 June 2030 at 05:01"),
         ("en", "en-US", "en-US", "June 21, 2030 at 5:01"),
         ("tlh", "ja-JP", "en", "June 21, 2030 at 5:01"),
         ("not a locale", "de-DE", "en", "June 21, 2030 at 5:01"),
