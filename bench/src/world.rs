@@ -81,7 +81,8 @@ impl World {
     }
 
     async fn try_invite(&self, email: &str) -> Result<Result<InvitationId, Failure>, Problem> {
-        let wish = NewInvitation { email: email.parse().map_err(problem_of)?, role: ROLE.parse().map_err(problem_of)?, expiry: None };
+        let (email, role) = (email.parse().map_err(problem_of)?, ROLE.parse().map_err(problem_of)?);
+        let wish = NewInvitation { email, role, expiry: None, locale: None };
         let render = |_: &_, _| Answer { status: 201, body: String::new() };
         Ok(self.store.create(&self.who, &wish, &self.policy, None, render).await.map(|outcome| outcome.id))
     }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use shared::{
-    config::{Config, ConfigError, read_send_policy},
-    domain::{Urns, lifecycle::SendPolicy},
-    store::{Store, connect, system_clock},
+    config::{Config, ConfigError, read_default_settings, read_retention, read_send_policy},
+    domain::{AccountId, Urns, lifecycle::SendPolicy, settings::AccountSettings},
+    store::{Store, StoreError, connect, system_clock},
 };
 
 use crate::auth::Authenticator;
@@ -58,17 +58,60 @@ impl SendingApp {
     /// # Errors
     /// All that is wrong with the configuration.
     pub async fn from_env() -> Result<Self, ConfigError> {
-        match (App::from_env().await, read_send_policy(&variable)) {
-            (Ok(app), Ok(policy)) => Ok(Self { app, policy }),
-            (Err(one), Err(other)) => Err(ConfigError([one.0, other.0].concat())),
-            (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => Err(problems),
-        }
+        let (app, policy) = both(App::from_env().await, read_send_policy(&variable))?;
+        Ok(Self { app, policy })
+    }
+}
+
+/// What the endpoints of an invitee need.
+#[derive(Debug)]
+pub struct InviteeApp {
+    /// What every endpoint needs.
+    pub app: App,
+    /// How an account presents itself that has not said.
+    pub defaults: AccountSettings,
+    /// How long closed invitations are kept.
+    pub retention: Option<Duration>,
+}
+
+impl InviteeApp {
+    /// From the process's environment.
+    ///
+    /// # Errors
+    /// All that is wrong with the configuration.
+    pub async fn from_env() -> Result<Self, ConfigError> {
+        let rest = both(read_default_settings(&variable), read_retention(&variable));
+        let (app, (defaults, retention)) = both(App::from_env().await, rest)?;
+        Ok(Self { app, defaults, retention })
+    }
+
+    /// How an account presents itself.
+    ///
+    /// # Errors
+    /// When the table fails.
+    pub async fn settings(&self, account: &AccountId) -> Result<AccountSettings, StoreError> {
+        Ok(self.app.store.settings(account).await?.or(&self.defaults))
+    }
+}
+
+/// Both, or all that is wrong with either.
+pub(crate) fn both<A, B>(one: Result<A, ConfigError>, other: Result<B, ConfigError>) -> Result<(A, B), ConfigError> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(one), Err(other)) => Err(ConfigError([one.0, other.0].concat())),
+        (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => Err(problems),
     }
 }
 
 impl AsRef<App> for App {
     fn as_ref(&self) -> &App {
         self
+    }
+}
+
+impl AsRef<App> for InviteeApp {
+    fn as_ref(&self) -> &App {
+        &self.app
     }
 }
 

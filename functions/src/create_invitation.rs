@@ -4,6 +4,7 @@ use shared::domain::{
     Invitation, Permission,
     idempotency::{Answer, Fingerprint},
     lifecycle::NewInvitation,
+    settings::Locale,
 };
 
 use crate::{
@@ -35,5 +36,7 @@ pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiErr
 
 fn fingerprint(wish: &NewInvitation) -> Fingerprint {
     let expiry = wish.expiry.map(|expiry| expiry.as_secs().to_string()).unwrap_or_default();
-    Fingerprint::new(&[wish.email.typed(), wish.role.as_str(), &expiry])
+    let mut parts = vec![wish.email.typed(), wish.role.as_str(), &expiry];
+    parts.extend(wish.locale.as_ref().map(Locale::as_str));
+    Fingerprint::new(&parts)
 }

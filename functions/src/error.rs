@@ -100,10 +100,12 @@ impl ApiError {
             Self::Rejected(rejected) => match rejected {
                 Rejected::AlreadyInvited { .. }
                 | Rejected::Closed(_)
+                | Rejected::Expired
+                | Rejected::Refused(_)
                 | Rejected::MaxSends { .. }
                 | Rejected::Expiry { .. }
                 | Rejected::KeyReused => 400,
-                Rejected::RoleNotGrantable { .. } => 403,
+                Rejected::RoleNotGrantable { .. } | Rejected::WrongInvitee | Rejected::SignInRequired => 403,
                 Rejected::NotFound => 404,
                 Rejected::Cooldown { .. } | Rejected::Quota { .. } => 429,
             },
@@ -126,6 +128,10 @@ impl ApiError {
                 Rejected::Closed(Closing::Accepted) => "already-accepted",
                 Rejected::Closed(Closing::Declined) => "already-declined",
                 Rejected::Closed(Closing::Revoked) => "already-revoked",
+                Rejected::Expired => "expired",
+                Rejected::Refused(_) => "mail-refused",
+                Rejected::WrongInvitee => "wrong-invitee",
+                Rejected::SignInRequired => "sign-in-required",
                 Rejected::MaxSends { .. } => "max-sends",
                 Rejected::Cooldown { .. } => "resend-cooldown",
                 Rejected::Quota { .. } => "send-quota",
@@ -160,12 +166,15 @@ impl ApiError {
     pub fn field(&self) -> Option<&str> {
         match self {
             Self::Invalid(invalid) => invalid.field.as_deref(),
-            Self::Rejected(Rejected::AlreadyInvited { .. }) => Some("email"),
+            Self::Rejected(Rejected::AlreadyInvited { .. } | Rejected::WrongInvitee) => Some("email"),
             Self::Rejected(Rejected::Expiry { .. }) => Some("expiry"),
             Self::Rejected(Rejected::RoleNotGrantable { .. }) => Some("roleID"),
             Self::Rejected(
                 Rejected::NotFound
                 | Rejected::Closed(_)
+                | Rejected::Expired
+                | Rejected::Refused(_)
+                | Rejected::SignInRequired
                 | Rejected::MaxSends { .. }
                 | Rejected::Cooldown { .. }
                 | Rejected::Quota { .. }

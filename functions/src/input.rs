@@ -5,6 +5,7 @@ use shared::domain::{
     Email, InvitationId, Principal, State,
     idempotency::{Fingerprint, IdempotencyKey, KeepId},
     lifecycle::{Action, NewInvitation},
+    link::Token,
     page::{Cursor, Filter, Limit},
     text::{Malformed, excerpt},
 };
@@ -40,31 +41,39 @@ pub fn invitation_id(request: &Request) -> Result<InvitationId, Invalid> {
 /// The wish in the body of a create.
 ///
 /// # Errors
-/// Those of the body, and `invalid-email`, `invalid-role-id`, `invalid-expiry`.
+/// Those of the body, and `invalid-email`, `invalid-role-id`, `invalid-expiry`, `invalid-locale`.
 pub fn new_invitation(request: &Request) -> Result<NewInvitation, Invalid> {
     let body = json_body(request)?;
     if body.is_empty() {
         return Err(Invalid::new("invalid-json", "the body must be a JSON object with email and roleID"));
     }
     let mut fields = Fields::parse(body)?;
-    let (email, role, expiry) = (fields.required("email"), fields.required("roleID"), fields.optional("expiry"));
-    fields.finish(&["email", "roleID", "expiry"])?;
+    let (email, role) = (fields.required("email"), fields.required("roleID"));
+    let (expiry, locale) = (fields.optional("expiry"), fields.optional("locale"));
+    fields.finish(&["email", "roleID", "expiry", "locale"])?;
     let field = |code, name| move |error: Malformed| Invalid::field(code, name, error);
     Ok(NewInvitation {
         email: email?.parse::<Email>().map_err(field("invalid-email", "email"))?,
         role: role?.parse().map_err(field("invalid-role-id", "roleID"))?,
         expiry: expiry?.map(|text| text.parse()).transpose().map_err(field("invalid-expiry", "expiry"))?,
+        locale: locale?.map(|text| text.parse()).transpose().map_err(field("invalid-locale", "locale"))?,
     })
 }
 
-/// The action in the body of a modify: none is a resend.
+/// The action that a modify asks for: without a body a resend, which may be forced.
 ///
 /// # Errors
-/// Those of the body, and `invalid-state`.
-pub fn action(request: &Request) -> Result<Action, Invalid> {
+/// Those of the query and the body, and `invalid-force`, `invalid-state`.
+pub fn action(request: &Request, mut query: Query) -> Result<Action, Invalid> {
     let body = json_body(request)?;
+    let force = match query.take("force").as_deref() {
+        None | Some("false") => false,
+        Some("true") if body.is_empty() => true,
+        Some("true") => return Err(Invalid::field("invalid-force", "force", "is for a resend, which has no body")),
+        Some(other) => return Err(Invalid::field("invalid-force", "force", format!("'{}' is neither true nor false", excerpt(other)))),
+    };
     if body.is_empty() {
-        return Ok(Action::Resend);
+        return Ok(if force { Action::ForcedResend } else { Action::Resend });
     }
     let mut fields = Fields::parse(body)?;
     let state = fields.required("state");
@@ -78,6 +87,51 @@ pub fn action(request: &Request) -> Result<Action, Invalid> {
             format!("'{}' cannot be asked for; the desired state is revoked or invited", excerpt(other)),
         )),
     }
+}
+
+/// What the holder of a link sends.
+#[derive(Debug)]
+pub struct LinkBody {
+    /// The token; `None` when what was sent is none, which the holder must not be told apart from a wrong one.
+    pub token: Option<Token>,
+    /// Who accepts, if the host application says so on the holder's behalf.
+    pub acceptor: Option<Acceptor>,
+}
+
+/// Who accepts, in the words of the host application that has signed them in.
+#[derive(Debug)]
+pub struct Acceptor {
+    /// What the application calls them.
+    pub principal: String,
+    /// Their verified address.
+    pub email: Email,
+}
+
+/// The token in the body, and nothing else.
+///
+/// # Errors
+/// Those of the body.
+pub fn token(request: &Request) -> Result<LinkBody, Invalid> {
+    let mut fields = Fields::parse(json_body(request)?)?;
+    let token = fields.required("token");
+    fields.finish(&["token"])?;
+    Ok(LinkBody { token: token?.parse().ok(), acceptor: None })
+}
+
+/// The token in the body, and who accepts.
+///
+/// # Errors
+/// Those of the body, and `invalid-principal`, `invalid-email`.
+pub fn token_and_acceptor(request: &Request) -> Result<LinkBody, Invalid> {
+    let mut fields = Fields::parse(json_body(request)?)?;
+    let (token, principal, email) = (fields.required("token"), fields.required("principal"), fields.required("email"));
+    fields.finish(&["token", "principal", "email"])?;
+    let (token, principal) = (token?, principal?);
+    if !(1..=256).contains(&principal.chars().count()) || principal.chars().any(char::is_control) {
+        return Err(Invalid::field("invalid-principal", "principal", "must have 1 to 256 characters, none of them control characters"));
+    }
+    let email = email?.parse().map_err(|error| Invalid::field("invalid-email", "email", error))?;
+    Ok(LinkBody { token: token.parse().ok(), acceptor: Some(Acceptor { principal, email }) })
 }
 
 /// The caller's wish that the answer be kept, if there is one.

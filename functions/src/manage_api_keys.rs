@@ -1,30 +1,27 @@
-//! API keys, by direct invocation: who may invoke the function is IAM's decision.
+//! API keys, by direct invocation.
 //!
 //! `{"action": "create", "account": …, "role": …, "name"?, "expiry"?}`, `{"action": "list", "account": …, "cursor"?}`,
-//! `{"action": "disable", "account": …, "id": …}`. Errors have the API's body.
+//! `{"action": "disable", "account": …, "id": …}`.
 
-use std::{fmt, panic::AssertUnwindSafe};
+use std::fmt;
 
-use futures_util::FutureExt;
-use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Serialize;
-use serde_json::value::RawValue;
 use shared::{
     config::{Config, ConfigError},
     domain::{
         AccountId, Roles, Timestamp,
         api_key::{ApiKey, ApiKeyId, ApiKeyRecord},
-        text::{Malformed, excerpt},
+        text::excerpt,
     },
     store::{Store, connect, system_clock},
 };
 
 use crate::{
     app::variable,
-    edge::describe,
+    direct::{Event, parsed},
     error::{ApiError, Invalid},
     json::Fields,
-    output::{ErrorBody, to_json},
+    output::to_json,
 };
 
 /// What the function needs.
@@ -51,40 +48,13 @@ impl Keys {
     }
 }
 
-/// Serves invocations until the sandbox is taken down.
+/// What the function does.
 ///
 /// # Errors
-/// When Lambda's runtime API cannot be reached.
-pub async fn run(keys: Result<Keys, ConfigError>) -> Result<(), lambda_runtime::Error> {
-    crate::log::start();
-    let keys = &keys;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
-        let body = answer(keys.as_ref(), event.payload.get(), &event.context.request_id).await;
-        RawValue::from_string(body).map_err(lambda_runtime::Error::from)
-    }))
-    .await
-}
-
-/// The JSON answer to an event, whatever happens. `invocation` is what Lambda calls it.
-pub async fn answer(keys: Result<&Keys, &ConfigError>, event: &str, invocation: &str) -> String {
-    // Boxed: the SDK's futures are nested too deep for the compiler to lay out inside of the runtime's.
-    let work = Box::pin(async {
-        let keys = keys.map_err(|error| ApiError::Internal(error.to_string()))?;
-        handle(keys, event, invocation).await
-    });
-    let result = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(ApiError::Internal(describe(&*panic))));
-    result.unwrap_or_else(|error| {
-        if let Some(cause) = error.cause() {
-            tracing::error!(invocation, code = error.code(), cause, "failed");
-        }
-        to_json(&ErrorBody { code: error.code(), message: &error.message(), field: error.field(), request_id: invocation })
-    })
-}
-
-async fn handle(keys: &Keys, event: &str, invocation: &str) -> Result<String, ApiError> {
-    let mut fields = Fields::parse(event.as_bytes())?;
+/// [`ApiError`] for an event that makes no sense or names no key, and when the table fails.
+pub async fn handle(keys: &Keys, Event { mut fields, invocation }: Event<'_>) -> Result<String, ApiError> {
     let action = fields.required("action")?;
-    let account: AccountId = parsed("account", fields.required("account")?)?;
+    let account: AccountId = parsed("account", &fields.required("account")?)?;
     match action.as_str() {
         "create" => create(keys, account, fields, invocation).await,
         "list" => list(keys, account, fields).await,
@@ -96,7 +66,7 @@ async fn handle(keys: &Keys, event: &str, invocation: &str) -> Result<String, Ap
 async fn create(keys: &Keys, account: AccountId, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
     let (role, name, expiry) = (fields.required("role")?, fields.optional("name")?, fields.optional("expiry")?);
     fields.finish(&["action", "account", "role", "name", "expiry"])?;
-    let role = parsed("role", role)?;
+    let role = parsed("role", &role)?;
     if !keys.roles.contains(&role) {
         let known: Vec<String> = keys.roles.names().map(ToString::to_string).collect();
         return Err(Invalid::field("invalid-field", "role", format!("'{role}' is not configured; known are {}", known.join(", "))).into());
@@ -105,7 +75,7 @@ async fn create(keys: &Keys, account: AccountId, mut fields: Fields, invocation:
         return Err(Invalid::field("invalid-field", "name", "must have 1 to 100 characters, none of them control characters").into());
     }
     let now = keys.store.now();
-    let expiry: Option<Timestamp> = expiry.map(|text| parsed("expiry", text)).transpose()?;
+    let expiry: Option<Timestamp> = expiry.map(|text| parsed("expiry", &text)).transpose()?;
     if expiry.is_some_and(|expiry| expiry <= now) {
         return Err(Invalid::field("invalid-field", "expiry", "must be in the future").into());
     }
@@ -117,22 +87,18 @@ async fn create(keys: &Keys, account: AccountId, mut fields: Fields, invocation:
 }
 
 async fn list(keys: &Keys, account: AccountId, mut fields: Fields) -> Result<String, ApiError> {
-    let after: Option<ApiKeyId> = fields.optional("cursor")?.map(|text| parsed("cursor", text)).transpose()?;
+    let after: Option<ApiKeyId> = fields.optional("cursor")?.map(|text| parsed("cursor", &text)).transpose()?;
     fields.finish(&["action", "account", "cursor"])?;
     let page = keys.store.list_api_keys(&account, after.as_ref()).await?;
     Ok(to_json(&KeysBody { next: page.next.as_ref().map(ApiKeyId::as_str), keys: page.keys.iter().map(body).collect() }))
 }
 
 async fn disable(keys: &Keys, account: AccountId, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
-    let id: ApiKeyId = parsed("id", fields.required("id")?)?;
+    let id: ApiKeyId = parsed("id", &fields.required("id")?)?;
     fields.finish(&["action", "account", "id"])?;
     let record = keys.store.disable_api_key(&account, &id).await?.ok_or(shared::domain::Rejected::NotFound)?;
     tracing::info!(invocation, account = account.as_str(), id = id.as_str(), "key disabled");
     Ok(to_json(&body(&record)))
-}
-
-fn parsed<T: std::str::FromStr<Err = Malformed>>(name: &str, text: String) -> Result<T, Invalid> {
-    text.parse().map_err(|error: Malformed| Invalid::field("invalid-field", name, error))
 }
 
 #[derive(Serialize)]

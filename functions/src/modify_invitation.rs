@@ -24,9 +24,9 @@ pub const ROUTE: Route = Route { method: "POST", path: "/invitations/{id}" };
 pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiError> {
     let SendingApp { app, policy } = app;
     let who = app.auth.authorize(request, Permission::Modify).await?;
-    input::preliminaries(request, &[])?;
+    let query = input::preliminaries(request, &["force"])?;
     let id = input::invitation_id(request)?;
-    let action = input::action(request)?;
+    let action = input::action(request, query)?;
     let keep = input::keep(request, &who, &ROUTE, || Fingerprint::new(&[&id.to_string(), action.as_str()]))?;
     let render = |invitation: &Invitation, now| Answer { status: 200, body: output::invitation(&invitation.resource(), now, &app.urns) };
     let outcome = app.store.modify(&who, id, action, policy, keep.as_ref(), render).await?;

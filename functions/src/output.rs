@@ -3,9 +3,11 @@
 use serde::Serialize;
 use shared::{
     domain::{
-        Resource, Timestamp, Urns,
+        Invitation, Resource, Timestamp, Urns,
+        delivery::{Delivery, Reason},
         idempotency::Answer,
         invitation::{Closing, Status},
+        settings::{AccountSettings, Colour, DisplayName, Locale, Logo, Redirect},
     },
     store::Outcome,
 };
@@ -67,6 +69,55 @@ struct InvitationBody<'a> {
     declined_at: Option<String>,
     #[serde(rename = "revokedAt", skip_serializing_if = "Option::is_none")]
     revoked_at: Option<String>,
+    #[serde(rename = "acceptedBy", skip_serializing_if = "Option::is_none")]
+    accepted_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<DeliveryBody<'a>>,
+}
+
+/// What became of the last mail.
+#[derive(Serialize)]
+pub(crate) struct DeliveryBody<'a> {
+    state: &'static str,
+    time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl<'a> From<&'a Delivery> for DeliveryBody<'a> {
+    fn from(delivery: &'a Delivery) -> Self {
+        let reason = delivery.reason.as_ref().map(Reason::as_str);
+        Self { state: delivery.fate.as_str(), time: delivery.at.to_string(), reason }
+    }
+}
+
+/// What an invitee may see.
+#[derive(Serialize)]
+struct InviteeBody<'a> {
+    account: &'a str,
+    email: &'a str,
+    #[serde(rename = "roleID")]
+    role_id: &'a str,
+    state: &'static str,
+    expiry: String,
+    #[serde(rename = "invitedBy", skip_serializing_if = "Option::is_none")]
+    invited_by: Option<&'a str>,
+    binding: &'static str,
+    display: DisplayBody<'a>,
+}
+
+/// How the account presents itself.
+#[derive(Serialize)]
+struct DisplayBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logo: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    colour: Option<&'a str>,
+    locale: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redirect: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -118,7 +169,33 @@ fn body<'a>(invitation: &'a Resource, now: Timestamp, urns: &Urns) -> Invitation
         accepted_at: closed(Closing::Accepted),
         declined_at: closed(Closing::Declined),
         revoked_at: closed(Closing::Revoked),
+        accepted_by: invitation.accepted_by.as_deref(),
+        delivery: invitation.delivery.as_ref().map(DeliveryBody::from),
     }
+}
+
+/// What an invitee may see of an invitation, as JSON.
+#[must_use]
+pub fn invitee(invitation: &Invitation, settings: &AccountSettings, now: Timestamp) -> String {
+    // A name that was stored before there were rules for names is shown as far as they allow.
+    let sender = invitation.sender.as_deref().and_then(DisplayName::of_untrusted);
+    let locale = invitation.locale.as_ref().or(settings.locale.as_ref());
+    to_json(&InviteeBody {
+        account: invitation.account.as_str(),
+        email: invitation.email.typed(),
+        role_id: invitation.role.as_str(),
+        state: invitation.state(now).as_str(),
+        expiry: invitation.expiry.to_string(),
+        invited_by: sender.as_ref().map(DisplayName::as_str),
+        binding: settings.binding.as_str(),
+        display: DisplayBody {
+            name: settings.name.as_ref().map(DisplayName::as_str),
+            logo: settings.logo.as_ref().map(Logo::as_str),
+            colour: settings.colour.as_ref().map(Colour::as_str),
+            locale: locale.map_or("en", Locale::as_str),
+            redirect: settings.redirect.as_ref().map(Redirect::as_str),
+        },
+    })
 }
 
 /// # Panics

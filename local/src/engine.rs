@@ -1,19 +1,16 @@
 //! The embedded DynamoDB engine: one HTTP endpoint on loopback for each [`Engine`].
-//!
-//! Each engine has a thread and a runtime of its own. So it answers whatever its caller's runtime is busy with, and a
-//! process can hold as many as it likes.
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use dynoxide::{Database, server};
-use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+
+use crate::server::{Server, free_port};
 
 /// How long a stopping engine waits for requests that are being served.
 const GRACE: Duration = Duration::from_secs(2);
@@ -30,9 +27,7 @@ pub enum Storage<'a> {
 /// A running engine. Dropping it stops it and closes its file.
 #[derive(Debug)]
 pub struct Engine {
-    endpoint: String,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    server: Server,
 }
 
 impl Engine {
@@ -41,8 +36,7 @@ impl Engine {
     /// # Errors
     /// When no port or thread is to be had.
     pub fn in_memory() -> Result<Self, EngineError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(EngineError::Serve)?;
-        Self::start(listener, Storage::Memory)
+        Self::start(free_port().map_err(EngineError::Serve)?, Storage::Memory)
     }
 
     /// Starts an engine that answers on `listener`.
@@ -51,31 +45,14 @@ impl Engine {
     /// When the file cannot be opened as a database, or the listener cannot be served.
     pub fn start(listener: TcpListener, storage: Storage<'_>) -> Result<Self, EngineError> {
         let database = open(storage)?;
-        listener.set_nonblocking(true).map_err(EngineError::Serve)?;
-        let endpoint = format!("http://{}", listener.local_addr().map_err(EngineError::Serve)?);
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(EngineError::Serve)?;
-        let (stop, stopped) = oneshot::channel();
-        let thread = thread::Builder::new()
-            .name("engine".into())
-            .spawn(move || runtime.block_on(serve(listener, database, stopped)))
-            .map_err(EngineError::Serve)?;
-        Ok(Self { endpoint, stop: Some(stop), thread: Some(thread) })
+        let server = Server::start("engine", listener, move |listener, stopped| serve(listener, database, stopped));
+        Ok(Self { server: server.map_err(EngineError::Serve)? })
     }
 
     /// The URL to give to a client, such as `http://127.0.0.1:8000`.
     #[must_use]
     pub fn endpoint(&self) -> &str {
-        &self.endpoint
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic in there was printed when it happened, and a drop has nobody to tell.
-            let _ = thread.join();
-        }
+        self.server.endpoint()
     }
 }
 
@@ -91,11 +68,7 @@ fn open(storage: Storage<'_>) -> Result<Database, EngineError> {
 }
 
 /// Serves until `stopped` resolves, which it also does when its sender is dropped.
-async fn serve(listener: TcpListener, database: Database, stopped: oneshot::Receiver<()>) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return eprintln!("The engine cannot serve its port: {error}."),
-    };
+async fn serve(listener: tokio::net::TcpListener, database: Database, stopped: oneshot::Receiver<()>) {
     let (finish, finished) = oneshot::channel::<()>();
     let server = tokio::spawn(server::serve_with_shutdown(listener, database, async {
         let _ = finished.await;

@@ -4,21 +4,24 @@ mod template;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::iter::successors;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata};
-use aws_sdk_dynamodb::types::{KeySchemaElement, Projection, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus};
+use aws_sdk_dynamodb::types::{
+    CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex, GlobalSecondaryIndexUpdate, IndexStatus, KeySchemaElement, Projection,
+    TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+};
 use tokio::time::sleep;
 
+use crate::client::reason;
 use template::Table;
 
 /// How often, 50 ms apart, to look whether a new table is ready. Local engines are at once.
 const LOOKS: u32 = 200;
 
-/// Makes the table `name` as the text of `template.yaml` describes it: keys, attributes, local indexes, billing mode,
-/// stream and TTL. A table that is there already is kept.
+/// Makes the table `name` as the text of `template.yaml` describes it: keys, attributes, indexes, billing mode, stream and TTL.
+/// A table that is there already is kept, and gets the global indexes that it lacks.
 ///
 /// # Errors
 /// When the template does not describe such a table, when a table of that name has other keys or indexes, or when the engine
@@ -26,7 +29,10 @@ const LOOKS: u32 = 200;
 pub async fn create_table(client: &Client, name: &str, template: &str) -> Result<(), TableError> {
     let table = template::read(template).map_err(TableError::Template)?;
     create(client, name, &table).await?;
-    check(&ready(client, name).await?, name, &table)?;
+    for index in missing(&ready(client, name).await?, name, &table)? {
+        add(client, name, &table, index).await?;
+        ready(client, name).await?;
+    }
     enable_ttl(client, name, &table).await
 }
 
@@ -36,7 +42,8 @@ async fn create(client: &Client, name: &str, table: &Table) -> Result<(), TableE
         .table_name(name)
         .set_attribute_definitions(Some(table.attributes()?))
         .set_key_schema(Some(table.keys()?))
-        .set_local_secondary_indexes(Some(table.local_indexes()?))
+        .set_local_secondary_indexes(some(table.local_indexes()?))
+        .set_global_secondary_indexes(some(table.global_indexes()?))
         .billing_mode(table.billing_mode.as_str().into())
         .stream_specification(table.stream()?)
         .send()
@@ -48,29 +55,70 @@ async fn create(client: &Client, name: &str, table: &Table) -> Result<(), TableE
     }
 }
 
-/// The table's description, once it is ready for use.
+/// An empty list of indexes is refused; none is the way to say it.
+fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}
+
+/// The table's description, once it and its indexes are ready for use.
 async fn ready(client: &Client, name: &str) -> Result<TableDescription, TableError> {
     for _ in 0..LOOKS {
         let described = client.describe_table().table_name(name).send().await.map_err(|e| TableError::engine(&e))?;
         match described.table {
-            Some(table) if table.table_status == Some(TableStatus::Active) => return Ok(table),
+            Some(table) if is_active(&table) => return Ok(table),
             _ => sleep(Duration::from_millis(50)).await,
         }
     }
     Err(TableError::Slow(name.to_owned()))
 }
 
-/// Compares what cannot be changed later: keys and indexes.
-fn check(found: &TableDescription, name: &str, table: &Table) -> Result<(), TableError> {
-    let indexes = found.local_secondary_indexes().iter();
-    let found: BTreeSet<_> = indexes
+fn is_active(table: &TableDescription) -> bool {
+    let indexes = table.global_secondary_indexes();
+    table.table_status == Some(TableStatus::Active) && indexes.iter().all(|i| i.index_status == Some(IndexStatus::Active))
+}
+
+/// The global indexes of the template that the table lacks. Everything else has to be the template's: keys and local indexes
+/// cannot be changed, and a global index that is another one is not deleted here.
+fn missing(found: &TableDescription, name: &str, table: &Table) -> Result<Vec<GlobalSecondaryIndex>, TableError> {
+    let locals = table.local_indexes()?;
+    let globals = table.global_indexes()?;
+    let global = |i: &GlobalSecondaryIndex| shape(i.index_name(), i.key_schema(), i.projection());
+    let wanted: BTreeSet<_> =
+        locals.iter().map(|i| shape(i.index_name(), i.key_schema(), i.projection())).chain([shape("", &table.keys()?, None)]).collect();
+    let wanted_global: BTreeSet<_> = globals.iter().map(global).collect();
+
+    let has: BTreeSet<_> = found
+        .local_secondary_indexes()
+        .iter()
         .map(|i| shape(i.index_name().unwrap_or_default(), i.key_schema(), i.projection()))
         .chain([shape("", found.key_schema(), None)])
         .collect();
-    let indexes = table.local_indexes()?;
-    let wanted: BTreeSet<_> =
-        indexes.iter().map(|i| shape(i.index_name(), i.key_schema(), i.projection())).chain([shape("", &table.keys()?, None)]).collect();
-    if found == wanted { Ok(()) } else { Err(TableError::Differs(name.to_owned())) }
+    let has_global: BTreeSet<_> = found
+        .global_secondary_indexes()
+        .iter()
+        .map(|i| shape(i.index_name().unwrap_or_default(), i.key_schema(), i.projection()))
+        .collect();
+
+    if has == wanted && has_global.is_subset(&wanted_global) {
+        Ok(globals.into_iter().filter(|i| !has_global.contains(&global(i))).collect())
+    } else {
+        Err(TableError::Differs(name.to_owned()))
+    }
+}
+
+/// Adds one index: more at once are refused.
+async fn add(client: &Client, name: &str, table: &Table, index: GlobalSecondaryIndex) -> Result<(), TableError> {
+    let create = CreateGlobalSecondaryIndexAction::builder()
+        .index_name(index.index_name)
+        .set_key_schema(Some(index.key_schema))
+        .set_projection(index.projection)
+        .build()?;
+    let update = client
+        .update_table()
+        .table_name(name)
+        .set_attribute_definitions(Some(table.attributes()?))
+        .global_secondary_index_updates(GlobalSecondaryIndexUpdate::builder().create(create).build());
+    update.send().await.map(|_| ()).map_err(|e| TableError::engine(&e))
 }
 
 /// One index (or, without a name, the table itself) as a line that can be compared.
@@ -99,7 +147,7 @@ async fn enable_ttl(client: &Client, name: &str, table: &Table) -> Result<(), Ta
 pub enum TableError {
     /// The template does not describe the table.
     Template(String),
-    /// A table of this name has other keys or indexes than the template's.
+    /// A table of this name has other keys or indexes than the template's. Lacking a global index is no such difference.
     Differs(String),
     /// The table of this name did not become ready.
     Slow(String),
@@ -108,13 +156,8 @@ pub enum TableError {
 }
 
 impl TableError {
-    /// What the engine says, or else the chain of causes. The SDK's own text for it fills a screen.
     fn engine<E: std::error::Error + ProvideErrorMetadata>(error: &E) -> Self {
-        if let (Some(code), Some(message)) = (error.code(), error.message()) {
-            return Self::Engine(format!("{code}: {message}"));
-        }
-        let causes = successors(Some(error as &dyn std::error::Error), |e| e.source());
-        Self::Engine(causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+        Self::Engine(reason(error))
     }
 }
 
@@ -128,7 +171,7 @@ impl fmt::Display for TableError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Template(reason) => write!(f, "template.yaml does not describe the table: {reason}"),
-            Self::Differs(name) => write!(f, "the table {name} has other keys or indexes than template.yaml, and those never change"),
+            Self::Differs(name) => write!(f, "the table {name} has other keys or indexes than template.yaml, and those are not changed"),
             Self::Slow(name) => write!(f, "the table {name} was made, but is not ready after 10 seconds"),
             Self::Engine(reason) => write!(f, "the DynamoDB engine did not make the table: {reason}"),
         }
@@ -138,4 +181,4 @@ impl fmt::Display for TableError {
 impl std::error::Error for TableError {}
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,11 +1,14 @@
 //! Configuration: environment variables, read once, every problem named at once.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use crate::{
     domain::{
-        Roles, Urns,
+        Email, Roles, Urns,
         lifecycle::{MIN_LIFETIME, SendPolicy},
+        link::LinkKeys,
+        link_base::LinkBase,
+        settings::{AccountSettings, Binding},
     },
     store::TrustStore,
 };
@@ -15,6 +18,8 @@ pub const DEFAULT_ROLES: &str = r#"{
   "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify"], "mayGrant": ["*"] },
   "read-only":   { "can": ["invitations:read"], "mayGrant": [] }
 }"#;
+
+const DAY: u64 = 86_400;
 
 /// What every function needs.
 #[derive(Debug)]
@@ -37,8 +42,10 @@ pub struct Config {
 pub struct Connection {
     /// The AWS region: `AWS_REGION`.
     pub region: String,
-    /// Another endpoint than the region's: `AWS_ENDPOINT_URL_DYNAMODB`, or else `AWS_ENDPOINT_URL`.
+    /// Another endpoint of DynamoDB than the region's: `AWS_ENDPOINT_URL_DYNAMODB`, or else `AWS_ENDPOINT_URL`.
     pub endpoint: Option<String>,
+    /// Another endpoint of every service: `AWS_ENDPOINT_URL`.
+    pub any_endpoint: Option<String>,
     /// Whether to use the region's FIPS endpoint: `AWS_USE_FIPS_ENDPOINT`.
     pub fips: bool,
     /// Whether to use the region's endpoint for IPv4 and IPv6: `AWS_USE_DUALSTACK_ENDPOINT`.
@@ -67,10 +74,12 @@ impl Config {
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut env = Env::new(lookup);
         let region = env.text("AWS_REGION", "us-east-1");
+        let any_endpoint = env.url("AWS_ENDPOINT_URL");
         let config = Self {
             table: env.required("TABLE_NAME"),
             connection: Connection {
-                endpoint: env.url("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| env.url("AWS_ENDPOINT_URL")),
+                endpoint: env.url("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| any_endpoint.clone()),
+                any_endpoint,
                 fips: env.flag("AWS_USE_FIPS_ENDPOINT"),
                 dual_stack: env.flag("AWS_USE_DUALSTACK_ENDPOINT"),
                 trust: env.parsed("TRUST_STORE", "amazon"),
@@ -89,7 +98,6 @@ impl Config {
 /// # Errors
 /// All problems together, each naming its variable.
 pub fn read_send_policy(lookup: &dyn Fn(&str) -> Option<String>) -> Result<SendPolicy, ConfigError> {
-    const DAY: u64 = 86_400;
     const LONGEST: u64 = 3650 * DAY;
     let mut env = Env::new(lookup);
     let shortest = MIN_LIFETIME.as_secs();
@@ -101,13 +109,94 @@ pub fn read_send_policy(lookup: &dyn Fn(&str) -> Option<String>) -> Result<SendP
         max_sends: u32::try_from(env.number("MAX_SENDS", 10, 1, 20)).unwrap_or(u32::MAX),
         quota: u32::try_from(env.number("SEND_QUOTA", 500, 1, u64::from(u32::MAX))).unwrap_or(u32::MAX),
         quota_window: env.seconds("SEND_QUOTA_WINDOW_SECONDS", 3600, 1, 30 * DAY),
-        retention: Some(Duration::from_secs(env.number("RETENTION_DAYS", 400, 0, 36_500) * DAY)).filter(|kept| !kept.is_zero()),
-        link_keys: match env.parse("LINK_KEYS", lookup("LINK_KEYS").unwrap_or_default()) {
+        retention: env.retention(),
+        link_keys: match env.link_keys() {
             Some(keys) => keys,
             None => return Err(ConfigError(env.problems)),
         },
     };
     env.finish(policy)
+}
+
+/// How long closed and expired invitations are kept, `None` for ever: what the functions need besides that close them.
+///
+/// # Errors
+/// All problems together, each naming its variable.
+pub fn read_retention(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<Duration>, ConfigError> {
+    let mut env = Env::new(lookup);
+    let retention = env.retention();
+    env.finish(retention)
+}
+
+/// What the functions need besides that send mails and events.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The address that mails come from: `MAIL_FROM`.
+    pub from: Email,
+    /// The configuration set that SES reports through: `MAIL_CONFIGURATION_SET`.
+    pub configuration_set: Option<String>,
+    /// The page behind a link: `LINK_BASE`.
+    pub link_base: LinkBase,
+    /// The keys of links: `LINK_KEYS`.
+    pub link_keys: LinkKeys,
+    /// The name of the bus that events go to: `EVENT_BUS`.
+    pub event_bus: String,
+    /// How long closed and expired invitations are kept: `RETENTION_DAYS`.
+    pub retention: Option<Duration>,
+    /// The folder of texts and templates of one's own: `TEXTS`.
+    pub texts: Option<PathBuf>,
+    /// Another endpoint of SES than the region's: `AWS_ENDPOINT_URL_SESV2`.
+    pub ses_endpoint: Option<String>,
+    /// Another endpoint of EventBridge than the region's: `AWS_ENDPOINT_URL_EVENTBRIDGE`.
+    pub events_endpoint: Option<String>,
+}
+
+impl Outgoing {
+    /// From variables, as `lookup` finds them.
+    ///
+    /// # Errors
+    /// All problems together, each naming its variable.
+    pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut env = Env::new(lookup);
+        let (from, link_base) = (env.required("MAIL_FROM"), env.required("LINK_BASE"));
+        let (from, link_base) = (env.parse("MAIL_FROM", from), env.parse("LINK_BASE", link_base));
+        let link_keys = env.link_keys();
+        let (event_bus, configuration_set) = (env.text("EVENT_BUS", "default"), env.get("MAIL_CONFIGURATION_SET"));
+        let (retention, texts) = (env.retention(), env.get("TEXTS").map(PathBuf::from));
+        let (ses_endpoint, events_endpoint) = (env.url("AWS_ENDPOINT_URL_SESV2"), env.url("AWS_ENDPOINT_URL_EVENTBRIDGE"));
+        match (from, link_base, link_keys) {
+            (Some(from), Some(link_base), Some(link_keys)) => env.finish(Self {
+                from,
+                configuration_set,
+                link_base,
+                link_keys,
+                event_bus,
+                retention,
+                texts,
+                ses_endpoint,
+                events_endpoint,
+            }),
+            _ => Err(ConfigError(env.problems)),
+        }
+    }
+}
+
+/// What accounts show that have not set it themselves: `DEFAULT_DISPLAY_NAME`, `DEFAULT_COLOUR`, `DEFAULT_LOCALE`,
+/// `DEFAULT_REDIRECT`.
+///
+/// # Errors
+/// All problems together, each naming its variable.
+pub fn read_default_settings(lookup: &dyn Fn(&str) -> Option<String>) -> Result<AccountSettings, ConfigError> {
+    let mut env = Env::new(lookup);
+    let settings = AccountSettings {
+        name: env.optional("DEFAULT_DISPLAY_NAME"),
+        logo: None,
+        colour: env.optional("DEFAULT_COLOUR"),
+        locale: env.optional("DEFAULT_LOCALE"),
+        redirect: env.optional("DEFAULT_REDIRECT"),
+        binding: Binding::default(),
+    };
+    env.finish(settings)
 }
 
 /// Reads variables and collects what is wrong with them.
@@ -162,6 +251,14 @@ impl<'a> Env<'a> {
         Duration::from_secs(self.number(name, default, least, most))
     }
 
+    fn retention(&mut self) -> Option<Duration> {
+        Some(Duration::from_secs(self.number("RETENTION_DAYS", 400, 0, 36_500) * DAY)).filter(|kept| !kept.is_zero())
+    }
+
+    fn link_keys(&mut self) -> Option<LinkKeys> {
+        self.parse("LINK_KEYS", (self.lookup)("LINK_KEYS").unwrap_or_default())
+    }
+
     fn url(&mut self, name: &str) -> Option<String> {
         let text = self.get(name)?.trim().to_owned();
         let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
@@ -179,6 +276,10 @@ impl<'a> Env<'a> {
     fn parsed<T: FromStr<Err: fmt::Display> + Default>(&mut self, name: &str, default: &str) -> T {
         let text = self.text(name, default);
         self.parse(name, text).unwrap_or_default()
+    }
+
+    fn optional<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
+        self.get(name).and_then(|text| self.parse(name, text))
     }
 
     fn parse<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, text: String) -> Option<T> {

@@ -1,6 +1,8 @@
 //! Defects of ours: answered like every other error, and said to nobody but the log.
 
-use functions::{app::App, describe_invitation::ROUTE, edge::answer, event::Request, manage_api_keys, output::Reply};
+use functions::{
+    app::App, describe_invitation::ROUTE, direct, edge::answer, event::Request, manage_api_keys::handle as manage_api_keys, output::Reply,
+};
 use serde_json::{Value, json};
 use shared::config::ConfigError;
 use support::{Call, Response, TestApp, root_file};
@@ -30,7 +32,8 @@ async fn a_configuration_that_cannot_be_read_is_answered_with_the_constant_500()
     let handle = async |_: &App, _: &Request| -> Result<Reply, _> { unreachable!("there is no state to handle anything with") };
     let response = Response::from(answer(ROUTE, Err(&problem), &event(), "invocation-1", &handle).await);
     assert_eq!((response.status, response.json()), (500, internal_error("request-1")));
-    let keys = manage_api_keys::answer(Err(&problem), r#"{"action":"list","account":"012345678912"}"#, "invocation-1").await;
+    let event = r#"{"action":"list","account":"012345678912"}"#;
+    let keys = direct::answer(Err(&problem), event, "invocation-1", &manage_api_keys).await;
     assert_eq!(serde_json::from_str::<Value>(&keys).unwrap(), internal_error("invocation-1"));
 }
 

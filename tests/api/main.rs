@@ -14,6 +14,7 @@ mod limits;
 mod list_filters;
 mod list_invitations;
 mod logs;
+mod manage_account_settings;
 mod manage_api_keys;
 mod modify_invitation;
 mod roles;

@@ -17,10 +17,12 @@ use aws_sdk_dynamodb::{
     types::AttributeValue,
 };
 use functions::{
-    app::{App, SendingApp},
-    create_invitation, describe_invitation,
+    accept_invitation,
+    app::{App, InviteeApp, SendingApp},
+    create_invitation, decline_invitation, describe_invitation, direct,
     edge::answer,
-    list_invitations,
+    list_invitations, lookup_invitation,
+    manage_account_settings::{self, Settings},
     manage_api_keys::{self, Keys},
     modify_invitation,
     output::Reply,
@@ -28,7 +30,7 @@ use functions::{
 use local::{client, engine::Engine, table::create_table};
 use serde_json::{Value, json};
 use shared::{
-    config::{Config, read_send_policy},
+    config::{Config, read_default_settings, read_retention, read_send_policy},
     domain::{Timestamp, text::random_base62},
     store::{Clock, Store, with_deadlines},
 };
@@ -44,6 +46,8 @@ pub const OTHER_ACCOUNT: &str = "210987654321";
 pub struct TestApp {
     /// Straight to the engine, past every fault.
     pub client: Client,
+    /// Where the engine answers.
+    pub endpoint: String,
     /// The name of the table.
     pub table: String,
     /// What may go wrong between the SDK and the engine.
@@ -54,8 +58,9 @@ pub struct TestApp {
     pub read_only: String,
     /// A key of [`OTHER_ACCOUNT`] with the role `full-access`.
     pub other: String,
-    app: SendingApp,
+    app: Apps,
     keys: Keys,
+    settings: Settings,
     now: Arc<AtomicI64>,
     variables: HashMap<String, String>,
     _engine: Option<Engine>,
@@ -80,15 +85,20 @@ impl TestApp {
             ("TABLE_NAME".to_owned(), table.clone()),
             ("AWS_REGION".to_owned(), "ca-1".to_owned()),
             ("LINK_KEYS".to_owned(), "1:0123456789abcdef0123456789abcdef".to_owned()),
+            ("MAIL_FROM".to_owned(), "invitations@sender.example".to_owned()),
+            ("MAIL_CONFIGURATION_SET".to_owned(), "mails".to_owned()),
+            ("LINK_BASE".to_owned(), "https://api.example.com/accept".to_owned()),
+            ("EVENT_BUS".to_owned(), "events".to_owned()),
         ]);
         all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let now = Arc::new(AtomicI64::new(Timestamp::now().as_millis()));
         let faults = Faults::default();
         let store = store(&client, &faults, &table, clock(&now));
-        let app = sending_app(store.clone(), &all);
-        let keys = Keys::new(store, config(&all).roles);
+        let app = Apps::new(&store, &all);
+        let keys = Keys::new(store.clone(), config(&all).roles);
         let mut this = Self {
             client,
+            endpoint,
             table,
             faults,
             full: String::new(),
@@ -96,6 +106,7 @@ impl TestApp {
             other: String::new(),
             app,
             keys,
+            settings: Settings::new(store),
             now,
             variables: all,
             _engine: engine,
@@ -111,7 +122,7 @@ impl TestApp {
     pub fn another(&self, variables: &[(&str, &str)]) -> SecondApp {
         let mut all = self.variables.clone();
         all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        SecondApp { app: sending_app(store(&self.client, &self.faults, &self.table, clock(&self.now)), &all) }
+        SecondApp { app: Apps::new(&store(&self.client, &self.faults, &self.table, clock(&self.now)), &all) }
     }
 
     /// Like [`Self::another`], but its SDK waits for an answer as long as a machine may need that is busy with other things:
@@ -119,7 +130,7 @@ impl TestApp {
     #[must_use]
     pub fn another_patient(&self) -> SecondApp {
         let store = patient_store(&self.client, &self.faults, &self.table, clock(&self.now));
-        SecondApp { app: sending_app(store, &self.variables) }
+        SecondApp { app: Apps::new(&store, &self.variables) }
     }
 
     /// Sends a request to the function that its route leads to. The response fits `openapi.yaml`, or the test fails.
@@ -135,12 +146,24 @@ impl TestApp {
     /// What the handlers of this process share.
     #[must_use]
     pub fn state(&self) -> &App {
-        &self.app.app
+        &self.app.sending.app
+    }
+
+    /// A variable of the functions.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
     }
 
     /// Invokes `manage-api-keys`.
     pub async fn manage_keys(&self, event: &Value) -> Value {
-        let answer = manage_api_keys::answer(Ok(&self.keys), &event.to_string(), "invocation-1").await;
+        let answer = direct::answer(Ok(&self.keys), &event.to_string(), "invocation-1", &manage_api_keys::handle).await;
+        serde_json::from_str(&answer).expect("the answer is JSON")
+    }
+
+    /// Invokes `manage-account-settings`.
+    pub async fn manage_settings(&self, event: &Value) -> Value {
+        let answer = direct::answer(Ok(&self.settings), &event.to_string(), "invocation-1", &manage_account_settings::handle).await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 
@@ -224,7 +247,24 @@ impl TestApp {
 
 /// The service in another process.
 pub struct SecondApp {
-    app: SendingApp,
+    app: Apps,
+}
+
+/// What the endpoints of one process need.
+struct Apps {
+    sending: SendingApp,
+    invitee: InviteeApp,
+}
+
+impl Apps {
+    fn new(store: &Store, variables: &HashMap<String, String>) -> Self {
+        let lookup = |name: &str| variables.get(name).cloned();
+        let app = || App::new(store.clone(), config(variables));
+        let defaults = read_default_settings(&lookup).expect("the configuration is right");
+        let retention = read_retention(&lookup).expect("the configuration is right");
+        let policy = read_send_policy(&lookup).expect("the configuration is right");
+        Self { sending: SendingApp { app: app(), policy }, invitee: InviteeApp { app: app(), defaults, retention } }
+    }
 }
 
 impl SecondApp {
@@ -234,19 +274,23 @@ impl SecondApp {
     }
 }
 
-async fn send(app: &SendingApp, call: Call) -> Response {
+async fn send(app: &Apps, call: Call) -> Response {
     let response = send_event(app, &call.route(), &call.event().to_string()).await;
     openapi::check(&call, &response);
     response
 }
 
-async fn send_event(app: &SendingApp, route: &str, event: &str) -> Response {
+async fn send_event(app: &Apps, route: &str, event: &str) -> Response {
     let id = "invocation-1";
+    let Apps { sending, invitee } = app;
     let reply: Reply = match route {
-        "POST /invitations" => answer(create_invitation::ROUTE, Ok(app), event, id, &create_invitation::handle).await,
-        "GET /invitations" => answer(list_invitations::ROUTE, Ok(&app.app), event, id, &list_invitations::handle).await,
-        "GET /invitations/{id}" => answer(describe_invitation::ROUTE, Ok(&app.app), event, id, &describe_invitation::handle).await,
-        "POST /invitations/{id}" => answer(modify_invitation::ROUTE, Ok(app), event, id, &modify_invitation::handle).await,
+        "POST /invitations" => answer(create_invitation::ROUTE, Ok(sending), event, id, &create_invitation::handle).await,
+        "GET /invitations" => answer(list_invitations::ROUTE, Ok(&sending.app), event, id, &list_invitations::handle).await,
+        "GET /invitations/{id}" => answer(describe_invitation::ROUTE, Ok(&sending.app), event, id, &describe_invitation::handle).await,
+        "POST /invitations/{id}" => answer(modify_invitation::ROUTE, Ok(sending), event, id, &modify_invitation::handle).await,
+        "POST /invitations/lookup" => answer(lookup_invitation::ROUTE, Ok(invitee), event, id, &lookup_invitation::handle).await,
+        "POST /invitations/accept" => answer(accept_invitation::ROUTE, Ok(invitee), event, id, &accept_invitation::handle).await,
+        "POST /invitations/decline" => answer(decline_invitation::ROUTE, Ok(invitee), event, id, &decline_invitation::handle).await,
         other => panic!("no function answers {other}"),
     };
     reply.into()
@@ -275,11 +319,6 @@ fn patient_store(client: &Client, faults: &Faults, table: &str, clock: Clock) ->
 
 fn config(variables: &HashMap<String, String>) -> Config {
     Config::read(&|name| variables.get(name).cloned()).expect("the configuration is right")
-}
-
-fn sending_app(store: Store, variables: &HashMap<String, String>) -> SendingApp {
-    let policy = read_send_policy(&|name| variables.get(name).cloned()).expect("the configuration is right");
-    SendingApp { app: App::new(store, config(variables)), policy }
 }
 
 fn text<'a>(row: &'a HashMap<String, AttributeValue>, attribute: &str) -> &'a str {

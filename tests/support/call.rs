@@ -6,6 +6,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use functions::output::Reply;
 use serde_json::{Map, Value, json};
 
+/// The paths below `/invitations` that are no invitation's.
+const FIXED: [&str; 3] = ["/invitations/lookup", "/invitations/accept", "/invitations/decline"];
+
 /// A request, built step by step.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -49,6 +52,12 @@ impl Call {
     #[must_use]
     pub fn set_state(id: &str, state: &str) -> Self {
         Self::post(&format!("/invitations/{id}")).json(&json!({ "state": state }))
+    }
+
+    /// What the holder of a link does: `lookup`, `accept` or `decline`.
+    #[must_use]
+    pub fn holder(verb: &str, token: &str) -> Self {
+        Self::post(&format!("/invitations/{verb}")).json(&json!({ "token": token }))
     }
 
     /// Signed with an API key.
@@ -96,13 +105,13 @@ impl Call {
     /// The id in the path, if it has one.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        self.path.strip_prefix("/invitations/")
+        self.path.strip_prefix("/invitations/").filter(|_| !FIXED.contains(&self.path.as_str()))
     }
 
     /// The route that a gateway would choose.
     #[must_use]
     pub fn route(&self) -> String {
-        let path = if self.id().is_some() { "/invitations/{id}" } else { "/invitations" };
+        let path = if self.id().is_some() { "/invitations/{id}" } else { self.path.as_str() };
         format!("{} {path}", self.method)
     }
 

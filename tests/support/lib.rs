@@ -7,6 +7,8 @@ mod app;
 mod call;
 pub mod faults;
 mod openapi;
+pub mod post;
 
 pub use app::{ACCOUNT, OTHER_ACCOUNT, SecondApp, TestApp, root_file};
 pub use call::{Call, Response};
+pub use post::Post;

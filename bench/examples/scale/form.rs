@@ -17,7 +17,7 @@ pub(crate) async fn check(template: &str, policy: &SendPolicy) -> Result<(), Pro
     let email: Email = "Someone@example.com".parse().map_err(|error| problem!("{error}"))?;
     let id = world.invite(email.typed()).await?;
     let get = async |sk: &str| {
-        let get = client.get_item().table_name("form").key(keys::PK, AttributeValue::S(keys::partition(&world.who)));
+        let get = client.get_item().table_name("form").key(keys::PK, AttributeValue::S(keys::partition(world.who.account())));
         let got = get.key(keys::SK, AttributeValue::S(sk.to_owned())).send().await.map_err(|error| problem!("{error}"))?;
         got.item.ok_or_else(|| problem!("the service did not write {sk}"))
     };

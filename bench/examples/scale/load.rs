@@ -51,10 +51,10 @@ pub(crate) fn load(file: &Path, table: &str, accounts: &[(Population, std::ops::
 /// lock of an expired one.
 pub(crate) fn rows(population: &Population, invitation: &Invitation, policy: &SendPolicy) -> Vec<Row> {
     let who = population.who();
-    let row = item::to_row(keys::partition(who), invitation, policy);
+    let row = item::to_row(invitation, policy.retention);
     let mut rows = vec![row];
     if invitation.state(Timestamp::now()) == shared::domain::State::Invited {
-        let mut lock: Row = keys::key(who, keys::lock(invitation.email.normalised()));
+        let mut lock: Row = keys::key(who.account(), keys::lock(invitation.email.normalised()));
         lock.insert("inv".to_owned(), AttributeValue::S(invitation.id.to_string()));
         lock.insert("exp".to_owned(), AttributeValue::N(invitation.expiry.as_millis().to_string()));
         lock.insert("ttl".to_owned(), AttributeValue::N(invitation.expiry.as_secs().to_string()));

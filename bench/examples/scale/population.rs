@@ -10,7 +10,8 @@ use shared::config::{DEFAULT_ROLES, read_send_policy};
 use shared::domain::{
     AccountId, Email, Invitation, InvitationId, Principal, RoleId, Roles, State, Timestamp, Urns,
     api_key::{ApiKey, ApiKeyRecord},
-    invitation::{Closing, OperationId, Status},
+    delivery::{Delivery, Fate},
+    invitation::{Closing, OperationId},
     lifecycle::{self, NewInvitation, Operation, SendPolicy},
 };
 
@@ -109,19 +110,21 @@ impl Population {
     /// The invitation of a sketch, as the service would have made it.
     pub(crate) fn invitation(&self, sketch: &Sketch, policy: &SendPolicy) -> Result<Invitation, Problem> {
         let email: Email = sketch.email.parse().map_err(problem_of)?;
-        let wish = NewInvitation { email, role: role(sketch.role)?, expiry: Some(time(sketch.expiry)?) };
+        let wish = NewInvitation { email, role: role(sketch.role)?, expiry: Some(time(sketch.expiry)?), locale: None };
         let operation = Operation { id: OperationId::generate(), nonce: sketch.nonce };
         let created = lifecycle::create(&self.who, &wish, sketch.id, &operation, time(sketch.created)?, policy)
             .map_err(|error| problem!("an invitation is refused: {error:?}"))?;
+        // As they lie there when everything has been sent and told.
+        let delivered = Delivery { fate: Fate::Delivered, at: time(sketch.created)?, reason: None };
+        let settled = created.delivered(1, delivered).published();
         let closing = match sketch.state {
-            State::Invited | State::Expired => return Ok(created),
+            State::Invited => return Ok(settled),
+            State::Expired => return Ok(settled.expired(settled.expiry).published()),
             State::Accepted => Closing::Accepted,
             State::Declined => Closing::Declined,
             State::Revoked => Closing::Revoked,
         };
-        let at = time(sketch.closed)?;
-        let revoked = created.revoked(at, OperationId::generate());
-        Ok(Invitation { status: Status::Closed(closing, at), ..revoked })
+        Ok(settled.closed(closing, time(sketch.closed)?, OperationId::generate()).published())
     }
 }
 

@@ -1,8 +1,9 @@
 //! The function of [`functions::manage_api_keys`].
 
-use functions::manage_api_keys::{Keys, run};
+use functions::direct::run;
+use functions::manage_api_keys::{Keys, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    run(Keys::from_env()).await
+    run(Keys::from_env(), handle).await
 }

@@ -1,7 +1,9 @@
 //! The table as `template.yaml` describes it.
 
 use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::{AttributeDefinition, KeySchemaElement, LocalSecondaryIndex, Projection, StreamSpecification};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, GlobalSecondaryIndex, KeySchemaElement, LocalSecondaryIndex, Projection, StreamSpecification,
+};
 use serde::Deserialize;
 use serde_yaml_ng::Value;
 
@@ -9,7 +11,7 @@ use serde_yaml_ng::Value;
 const RESOURCE: &str = "InvitationsTable";
 
 /// `Properties` of the table, in CloudFormation's names. What a local engine has no use for (backups, encryption, deletion
-/// protection) is left out. An index of a kind that is not listed here is refused, so that none is forgotten in silence.
+/// protection) is left out.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Table {
@@ -18,7 +20,7 @@ pub(super) struct Table {
     #[serde(default)]
     local_secondary_indexes: Vec<Index>,
     #[serde(default)]
-    global_secondary_indexes: Vec<Value>,
+    global_secondary_indexes: Vec<Index>,
     pub(super) billing_mode: String,
     stream_specification: Stream,
     pub(super) time_to_live_specification: TimeToLive,
@@ -76,11 +78,7 @@ pub(super) fn read(template: &str) -> Result<Table, String> {
         .and_then(|resources| resources.get(RESOURCE))
         .and_then(|resource| resource.get("Properties"))
         .ok_or_else(|| format!("it has no resource {RESOURCE} with Properties"))?;
-    let table: Table = serde_yaml_ng::from_value(properties.clone()).map_err(|e| format!("{RESOURCE}: {e}"))?;
-    if !table.global_secondary_indexes.is_empty() {
-        return Err(format!("{RESOURCE} has global indexes, which the local table cannot make yet"));
-    }
-    Ok(table)
+    serde_yaml_ng::from_value(properties.clone()).map_err(|e| format!("{RESOURCE}: {e}"))
 }
 
 impl Table {
@@ -105,6 +103,18 @@ impl Table {
                 .build()
         };
         self.local_secondary_indexes.iter().map(index).collect()
+    }
+
+    /// Without throughput: the billing mode of the template is on demand.
+    pub(super) fn global_indexes(&self) -> Result<Vec<GlobalSecondaryIndex>, BuildError> {
+        let index = |i: &Index| {
+            GlobalSecondaryIndex::builder()
+                .index_name(&i.index_name)
+                .set_key_schema(Some(keys(&i.key_schema)?))
+                .projection(i.projection.build())
+                .build()
+        };
+        self.global_secondary_indexes.iter().map(index).collect()
     }
 
     pub(super) fn stream(&self) -> Result<StreamSpecification, BuildError> {

@@ -1,7 +1,7 @@
 use std::env;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{BillingMode, StreamViewType};
+use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, StreamViewType};
 
 use super::{TableError, create_table};
 use crate::client;
@@ -9,20 +9,26 @@ use crate::engine::Engine;
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 
-/// An engine, a client for it, and a table name of the test's own. `DYNAMODB_ENDPOINT` names an engine to use instead of the
+/// An engine, its endpoint, and a table name of the test's own. `DYNAMODB_ENDPOINT` names an engine to use instead of the
 /// embedded one, such as DynamoDB Local.
-fn engine() -> (Option<Engine>, Client, String) {
+pub(crate) fn engine() -> (Option<Engine>, String, String) {
     let external = env::var("DYNAMODB_ENDPOINT").ok();
     let engine = external.is_none().then(|| Engine::in_memory().expect("an engine in memory starts"));
     let endpoint = external.or(engine.as_ref().map(|e| e.endpoint().to_owned())).expect("there is an engine");
     let mut suffix = [0; 8];
     getrandom::fill(&mut suffix).expect("the machine has randomness");
-    (engine, client::for_endpoint(&endpoint), format!("local-{}", u64::from_ne_bytes(suffix)))
+    (engine, endpoint, format!("local-{}", u64::from_ne_bytes(suffix)))
+}
+
+/// The same with a client.
+fn client_of_engine() -> (Option<Engine>, Client, String) {
+    let (engine, endpoint, name) = engine();
+    (engine, client::for_endpoint(&endpoint), name)
 }
 
 #[tokio::test]
 async fn the_table_is_the_one_of_the_template() {
-    let (_engine, client, name) = engine();
+    let (_engine, client, name) = client_of_engine();
     create_table(&client, &name, TEMPLATE).await.expect("the table is made");
 
     let table = client.describe_table().table_name(&name).send().await.expect("it is there").table.expect("described");
@@ -48,23 +54,99 @@ async fn the_table_is_the_one_of_the_template() {
 
 #[tokio::test]
 async fn a_table_that_is_there_is_kept() {
-    let (_engine, client, name) = engine();
+    let (_engine, client, name) = client_of_engine();
     create_table(&client, &name, TEMPLATE).await.expect("the table is made");
     create_table(&client, &name, TEMPLATE).await.expect("making it again changes nothing");
 }
 
 #[tokio::test]
 async fn a_table_with_other_indexes_is_refused() {
-    let (_engine, client, name) = engine();
+    let (_engine, client, name) = client_of_engine();
     let older = TEMPLATE.replace("IndexName: by_role", "IndexName: by_whim");
     create_table(&client, &name, &older).await.expect("the older table is made");
     let refused = create_table(&client, &name, TEMPLATE).await;
     assert!(matches!(&refused, Err(TableError::Differs(told)) if *told == name), "{refused:?}");
 }
 
+/// A template of a table without local indexes, with `global_indexes` or with none.
+fn small(global_indexes: &str) -> String {
+    let indexed = if global_indexes.is_empty() { "" } else { INDEXED };
+    format!("{SMALL}{indexed}{global_indexes}")
+}
+
+const SMALL: &str = "
+Resources:
+  InvitationsTable:
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      KeySchema: [{ AttributeName: pk, KeyType: HASH }, { AttributeName: sk, KeyType: RANGE }]
+      StreamSpecification: { StreamViewType: NEW_AND_OLD_IMAGES }
+      TimeToLiveSpecification: { AttributeName: ttl, Enabled: true }
+      AttributeDefinitions:
+        - { AttributeName: pk, AttributeType: S }
+        - { AttributeName: sk, AttributeType: S }
+";
+const INDEXED: &str = "
+        - { AttributeName: due_shard, AttributeType: S }
+        - { AttributeName: due_at, AttributeType: N }
+";
+const DUE: &str = "
+      GlobalSecondaryIndexes:
+        - IndexName: due
+          KeySchema: [{ AttributeName: due_shard, KeyType: HASH }, { AttributeName: due_at, KeyType: RANGE }]
+          Projection: { ProjectionType: KEYS_ONLY }
+";
+
+/// Names, keys and projections of the global indexes of the table `name`.
+async fn global_indexes(client: &Client, name: &str) -> Vec<String> {
+    let table = client.describe_table().table_name(name).send().await.expect("it is there").table.expect("described");
+    let line = |index: &aws_sdk_dynamodb::types::GlobalSecondaryIndexDescription| {
+        let keys: Vec<_> = index.key_schema().iter().map(|k| format!("{} {}", k.attribute_name(), k.key_type())).collect();
+        let projection = index.projection().and_then(|p| p.projection_type()).expect("projected");
+        format!("{}: {}: {projection}", index.index_name().expect("named"), keys.join(", "))
+    };
+    table.global_secondary_indexes().iter().map(line).collect()
+}
+
+#[tokio::test]
+async fn global_indexes_are_made_with_the_table() {
+    let (_engine, client, name) = client_of_engine();
+    create_table(&client, &name, &small(DUE)).await.expect("the table is made");
+    assert_eq!(global_indexes(&client, &name).await, ["due: due_shard HASH, due_at RANGE: KEYS_ONLY"]);
+    create_table(&client, &name, &small(DUE)).await.expect("making it again changes nothing");
+}
+
+#[tokio::test]
+async fn a_global_index_is_added_to_the_table_and_its_rows() {
+    let (_engine, client, name) = client_of_engine();
+    create_table(&client, &name, &small("")).await.expect("the older table is made");
+    let text = |text: &str| AttributeValue::S(text.into());
+    let row = client.put_item().table_name(&name).item("pk", text("a")).item("sk", text("b"));
+    let row = row.item("due_shard", text("0")).item("due_at", AttributeValue::N("7".into()));
+    row.send().await.expect("a row from before");
+
+    create_table(&client, &name, &small(DUE)).await.expect("the index is added");
+    assert_eq!(global_indexes(&client, &name).await, ["due: due_shard HASH, due_at RANGE: KEYS_ONLY"]);
+    let due = client.query().table_name(&name).index_name("due").key_condition_expression("due_shard = :s AND due_at < :t");
+    let due = due.expression_attribute_values(":s", text("0")).expression_attribute_values(":t", AttributeValue::N("8".into()));
+    let found = due.send().await.expect("the index answers");
+    assert_eq!(found.items().iter().map(|row| row["pk"].clone()).collect::<Vec<_>>(), [text("a")]);
+}
+
+#[tokio::test]
+async fn a_global_index_with_other_keys_or_another_projection_is_refused() {
+    let swapped = ("due_shard, KeyType: HASH }, { AttributeName: due_at", "due_at, KeyType: HASH }, { AttributeName: due_shard");
+    for (is, other) in [swapped, ("KEYS_ONLY", "ALL")] {
+        let (_engine, client, name) = client_of_engine();
+        create_table(&client, &name, &small(&DUE.replace(is, other))).await.expect("the older table is made");
+        let refused = create_table(&client, &name, &small(DUE)).await;
+        assert!(matches!(&refused, Err(TableError::Differs(told)) if *told == name), "{refused:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_template_without_the_table_is_told_apart_from_an_engine_that_fails() {
-    let (_engine, client, name) = engine();
+    let (_engine, client, name) = client_of_engine();
     let refused = create_table(&client, &name, "Resources: {}").await;
     assert!(matches!(refused, Err(TableError::Template(_))), "{refused:?}");
     let nobody = client::for_endpoint("http://127.0.0.1:1");

@@ -149,7 +149,7 @@ impl ApiKeyRecord {
         let alive = self.enabled && self.expiry.is_none_or(|expiry| now < expiry);
         (same && alive).then(|| {
             let urn = urns.api_key(&self.account, self.id.as_str());
-            Principal::new(self.account.clone(), urn, self.role.clone(), roles.get(&self.role))
+            Principal::new(self.account.clone(), urn, self.name.clone(), self.role.clone(), roles.get(&self.role))
         })
     }
 }

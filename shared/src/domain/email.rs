@@ -30,6 +30,15 @@ impl Email {
         &self.typed
     }
 
+    /// The form to deliver to: the part before the @ as it was typed, since the receiving server may care, and the domain in
+    /// ASCII, since SES does.
+    #[must_use]
+    pub fn mailbox(&self) -> String {
+        let local = self.typed.trim().rsplit_once('@').map_or("", |(local, _)| local);
+        let domain = self.normalised.0.rsplit_once('@').map_or("", |(_, domain)| domain);
+        format!("{local}@{domain}")
+    }
+
     /// The form for comparisons.
     #[must_use]
     pub fn normalised(&self) -> &NormalisedEmail {

@@ -4,10 +4,13 @@ use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
 
 use super::{
     account::AccountId,
+    delivery::Delivery,
     email::Email,
     id::InvitationId,
     link::Link,
+    outbox::{Happening, Outbox},
     role::RoleId,
+    settings::Locale,
     text::{Malformed, excerpt, random_base62},
     time::Timestamp,
 };
@@ -82,6 +85,16 @@ impl Closing {
             Self::Revoked => State::Revoked,
         }
     }
+
+    /// What is told of it.
+    #[must_use]
+    pub fn happening(self) -> Happening {
+        match self {
+            Self::Accepted => Happening::Accepted,
+            Self::Declined => Happening::Declined,
+            Self::Revoked => Happening::Revoked,
+        }
+    }
 }
 
 /// What is stored of the state: pending until closed. Whether a pending one has expired depends on the time.
@@ -140,6 +153,10 @@ pub struct Resource {
     pub last_sent: Timestamp,
     /// The URN of who created it.
     pub invited_by: String,
+    /// What became of the last sending's mail; `None` until it has been sent.
+    pub delivery: Option<Delivery>,
+    /// Who accepted, in the words of the host application, if that did it on the invitee's behalf.
+    pub accepted_by: Option<String>,
 }
 
 impl Resource {
@@ -185,6 +202,39 @@ pub struct Invitation {
     pub operations: BTreeSet<OperationId>,
     /// The URN of who created it.
     pub invited_by: String,
+    /// The name of who asked for the last sending, if the credential has one.
+    pub sender: Option<String>,
+    /// The language of its mails and its page, if the creator named one.
+    pub locale: Option<Locale>,
+    /// The attempts to send the last sending's mail.
+    pub mailing: Mailing,
+    /// What became of the last sending's mail; `None` until it has been sent.
+    pub delivery: Option<Delivery>,
+    /// What the world is still to be told.
+    pub outbox: Outbox,
+    /// Whether the present expiry has come and been told.
+    pub expiry_told: bool,
+    /// Who accepted, in the words of the host application, if that did it on the invitee's behalf.
+    pub accepted_by: Option<String>,
+}
+
+/// The attempts to send a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailing {
+    /// How many there were.
+    pub tries: u32,
+    /// There is none before this time: until then somebody is at it, or there is a reason to wait.
+    pub not_before: Timestamp,
+    /// Who is at it. Tells two claims of one moment apart.
+    pub claim: Option<OperationId>,
+}
+
+impl Mailing {
+    /// Of a mail that was asked for at `now`.
+    #[must_use]
+    pub fn asked_for(now: Timestamp) -> Self {
+        Self { tries: 0, not_before: now, claim: None }
+    }
 }
 
 impl Invitation {
@@ -208,21 +258,24 @@ impl Invitation {
             expiry: self.expiry,
             last_sent: self.last_sent,
             invited_by: self.invited_by.clone(),
+            delivery: self.delivery.clone(),
+            accepted_by: self.accepted_by.clone(),
         }
     }
 
-    /// The invitation after a revocation.
+    /// The invitation closed, for good.
     #[must_use]
-    pub fn revoked(&self, now: Timestamp, operation: OperationId) -> Self {
+    pub fn closed(&self, closing: Closing, now: Timestamp, operation: OperationId) -> Self {
         let now = self.not_before_last_change(now);
         let mut after = self.touched(now, operation);
-        after.status = Status::Closed(Closing::Revoked, now);
+        after.status = Status::Closed(closing, now);
+        after.outbox.put(closing.happening(), now);
         after
     }
 
-    /// The invitation after another sending with a new link.
+    /// The invitation after another sending, that `sender` asked for, with a new link.
     #[must_use]
-    pub fn resent(&self, now: Timestamp, operation: OperationId, link: Link, cooldown: Duration) -> Self {
+    pub fn resent(&self, now: Timestamp, operation: OperationId, link: Link, cooldown: Duration, sender: Option<&str>) -> Self {
         let now = self.not_before_last_change(now);
         let mut after = self.touched(now, operation);
         after.expiry = now.floor_to_second().plus(self.lifetime);
@@ -230,6 +283,11 @@ impl Invitation {
         after.next_send = now.plus(cooldown);
         after.sends += 1;
         after.link = link;
+        after.sender = sender.map(str::to_owned);
+        after.mailing = Mailing::asked_for(now);
+        after.delivery = None;
+        after.expiry_told = false;
+        after.outbox.put(Happening::Resent, now);
         after
     }
 

@@ -7,11 +7,13 @@ use std::time::Duration;
 use super::{
     email::Email,
     id::InvitationId,
-    invitation::{Invitation, OperationId, State, Status},
+    invitation::{Closing, Invitation, Mailing, OperationId, State, Status},
     link::{LinkKeys, Nonce},
+    outbox::{Happening, Outbox},
     principal::Principal,
     rejected::Rejected,
     role::RoleId,
+    settings::Locale,
     text::random_bytes,
     time::Timestamp,
 };
@@ -49,6 +51,8 @@ pub struct NewInvitation {
     pub role: RoleId,
     /// Until when, if the caller says.
     pub expiry: Option<Timestamp>,
+    /// In which language, if the caller says.
+    pub locale: Option<Locale>,
 }
 
 /// What makes a sending unique: fixed for all attempts of one operation, so that it recognises its own effect.
@@ -82,6 +86,8 @@ pub fn create(
 ) -> Result<Invitation, Rejected> {
     grantable(who, &wish.role)?;
     let lifetime = lifetime(wish.expiry, now, policy)?;
+    let mut outbox = Outbox::default();
+    outbox.put(Happening::Created, now);
     Ok(Invitation {
         id,
         account: who.account().clone(),
@@ -99,6 +105,13 @@ pub fn create(
         revision: 1,
         operations: [operation.id.clone()].into(),
         invited_by: who.urn().to_owned(),
+        sender: who.name().map(str::to_owned),
+        locale: wish.locale.clone(),
+        mailing: Mailing::asked_for(now),
+        delivery: None,
+        outbox,
+        expiry_told: false,
+        accepted_by: None,
     })
 }
 
@@ -123,6 +136,8 @@ fn grantable(who: &Principal, role: &RoleId) -> Result<(), Rejected> {
 pub enum Action {
     /// No body: send it again.
     Resend,
+    /// No body and `?force=true`: send it again, even to an address that has refused our mail.
+    ForcedResend,
     /// `{"state": "invited"}`: see to it that it is open.
     Invite,
     /// `{"state": "revoked"}`: see to it that it is revoked.
@@ -131,13 +146,14 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Resend, Self::Invite, Self::Revoke];
+    pub const ALL: [Self; 4] = [Self::Resend, Self::ForcedResend, Self::Invite, Self::Revoke];
 
     /// Its name in logs and fingerprints.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Resend => "resend",
+            Self::ForcedResend => "forced-resend",
             Self::Invite => "invite",
             Self::Revoke => "revoke",
         }
@@ -160,14 +176,17 @@ pub enum Step {
 /// # Errors
 /// [`Rejected::Closed`] for what can no longer change.
 pub fn step(state: State, action: Action) -> Result<Step, Rejected> {
-    use super::invitation::Closing;
     match (state, action) {
-        (State::Invited | State::Expired, Action::Resend) | (State::Expired, Action::Invite) => Ok(Step::Send),
+        (State::Invited | State::Expired, Action::Resend | Action::ForcedResend) | (State::Expired, Action::Invite) => Ok(Step::Send),
         (State::Invited, Action::Invite) | (State::Revoked, Action::Revoke) => Ok(Step::Nothing),
         (State::Invited | State::Expired, Action::Revoke) => Ok(Step::Revoke),
-        (State::Revoked, Action::Resend | Action::Invite) => Err(Rejected::Closed(Closing::Revoked)),
-        (State::Accepted, Action::Resend | Action::Invite | Action::Revoke) => Err(Rejected::Closed(Closing::Accepted)),
-        (State::Declined, Action::Resend | Action::Invite | Action::Revoke) => Err(Rejected::Closed(Closing::Declined)),
+        (State::Revoked, Action::Resend | Action::ForcedResend | Action::Invite) => Err(Rejected::Closed(Closing::Revoked)),
+        (State::Accepted, Action::Resend | Action::ForcedResend | Action::Invite | Action::Revoke) => {
+            Err(Rejected::Closed(Closing::Accepted))
+        }
+        (State::Declined, Action::Resend | Action::ForcedResend | Action::Invite | Action::Revoke) => {
+            Err(Rejected::Closed(Closing::Declined))
+        }
     }
 }
 
@@ -176,8 +195,8 @@ pub fn step(state: State, action: Action) -> Result<Step, Rejected> {
 pub enum Change {
     /// Nothing is to be written.
     Nothing,
-    /// The invitation, revoked.
-    Revoked(Invitation),
+    /// The invitation, closed.
+    Closed(Invitation),
     /// The invitation, sent again.
     Sent(Invitation),
 }
@@ -185,7 +204,7 @@ pub enum Change {
 /// What `action` makes of `before` at `now`.
 ///
 /// # Errors
-/// [`Rejected::Closed`], [`Rejected::RoleNotGrantable`], [`Rejected::MaxSends`], [`Rejected::Cooldown`].
+/// [`Rejected::Closed`], [`Rejected::RoleNotGrantable`], [`Rejected::MaxSends`], [`Rejected::Refused`], [`Rejected::Cooldown`].
 pub fn modify(
     who: &Principal,
     before: &Invitation,
@@ -196,18 +215,65 @@ pub fn modify(
 ) -> Result<Change, Rejected> {
     match step(before.state(now), action)? {
         Step::Nothing => Ok(Change::Nothing),
-        Step::Revoke => Ok(Change::Revoked(before.revoked(now, operation.id.clone()))),
+        Step::Revoke => Ok(Change::Closed(before.closed(Closing::Revoked, now, operation.id.clone()))),
         Step::Send => {
             grantable(who, &before.role)?;
-            // The limit that waiting cannot lift is told first.
+            // What waiting cannot lift is told first.
             if before.sends >= policy.max_sends {
                 return Err(Rejected::MaxSends { max: policy.max_sends });
+            }
+            // Only the last sending counts: a forced one starts anew.
+            if let Some(delivery) = before.delivery.as_ref().filter(|it| it.fate.blocks() && action != Action::ForcedResend) {
+                return Err(Rejected::Refused(delivery.fate));
             }
             if now < before.next_send {
                 return Err(Rejected::Cooldown { retry_after: before.next_send.seconds_from(now) });
             }
             let link = policy.link_keys.link(&before.account, before.id, before.link.version + 1, operation.nonce);
-            Ok(Change::Sent(before.resent(now, operation.id.clone(), link, policy.cooldown)))
+            Ok(Change::Sent(before.resent(now, operation.id.clone(), link, policy.cooldown, who.name())))
+        }
+    }
+}
+
+/// What an invitee answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes.
+    Accept,
+    /// No.
+    Decline,
+}
+
+impl Answer {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Accept, Self::Decline];
+
+    /// How it closes the invitation.
+    #[must_use]
+    pub fn closing(self) -> Closing {
+        match self {
+            Self::Accept => Closing::Accepted,
+            Self::Decline => Closing::Declined,
+        }
+    }
+}
+
+/// What an answer makes of `before` at `now`. `by` is who accepts, where the host application says so. Saying the same again
+/// changes nothing, unless it is somebody else who says it.
+///
+/// # Errors
+/// [`Rejected::Closed`], [`Rejected::Expired`].
+pub fn answer(before: &Invitation, answer: Answer, by: Option<&str>, operation: &OperationId, now: Timestamp) -> Result<Change, Rejected> {
+    match before.status {
+        Status::Closed(closing, _) => {
+            let somebody_else = by.is_some() && by != before.accepted_by.as_deref();
+            if closing == answer.closing() && !somebody_else { Ok(Change::Nothing) } else { Err(Rejected::Closed(closing)) }
+        }
+        Status::Pending if before.expiry <= now => Err(Rejected::Expired),
+        Status::Pending => {
+            let mut after = before.closed(answer.closing(), now, operation.clone());
+            after.accepted_by = by.map(str::to_owned);
+            Ok(Change::Closed(after))
         }
     }
 }
@@ -223,10 +289,10 @@ pub fn quota_window(now: Timestamp, policy: &SendPolicy) -> (Timestamp, Rejected
 
 /// When a row may be purged, counted from when it was closed or expires; `None` for never.
 #[must_use]
-pub fn purge_after(invitation: &Invitation, policy: &SendPolicy) -> Option<Timestamp> {
+pub fn purge_after(invitation: &Invitation, retention: Option<Duration>) -> Option<Timestamp> {
     let end = match invitation.status {
         Status::Pending => invitation.expiry,
         Status::Closed(_, at) => at,
     };
-    policy.retention.map(|retention| end.plus(retention))
+    retention.map(|retention| end.plus(retention))
 }

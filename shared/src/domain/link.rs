@@ -1,12 +1,15 @@
 //! The secret of an invitation's link, made for one sending of one invitation.
 //!
 //! `secret = HMAC-SHA256(key, account ‖ id ‖ version ‖ nonce)`. The table keeps the nonce and SHA-256 of the secret;
-//! without the key, which is not in the table, nobody can make the secret from them.
+//! without the key, which is not in the table, nobody can make the secret from them. The holder of a link has a [`Token`]:
+//! where the invitation lies, and the secret. Only the secret counts; the rest says what to compare it with.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use super::{account::AccountId, id::InvitationId, text::Malformed};
 
@@ -70,6 +73,84 @@ impl LinkKeys {
     pub fn link(&self, account: &AccountId, id: InvitationId, version: u32, nonce: Nonce) -> Link {
         let secret = derive(&self.keys[&self.current], account, id, version, &nonce);
         Link { key_id: self.current.clone(), version, nonce, hash: Sha256::digest(secret).into() }
+    }
+}
+
+impl LinkKeys {
+    /// The token of a sending that is stored as `link`; `None` when the key that made it is gone.
+    #[must_use]
+    pub fn token(&self, account: &AccountId, id: InvitationId, link: &Link) -> Option<Token> {
+        let secret = derive(self.keys.get(&link.key_id)?, account, id, link.version, &link.nonce);
+        let token = Token { account: account.clone(), id, secret };
+        // Another key under the same id would make a link that leads nowhere.
+        token.opens(link).then_some(token)
+    }
+}
+
+/// What a link carries: `i1.{account}.{id}.{secret}`, the secret in base64url. Whoever has it may answer the invitation.
+///
+/// It is shown by [`Token::reveal`] alone, so that it gets into no log by accident.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    account: AccountId,
+    id: InvitationId,
+    secret: [u8; 32],
+}
+
+impl Token {
+    /// What a token of this form begins with.
+    const VERSION: &str = "i1";
+
+    /// The account that the invitation would belong to.
+    #[must_use]
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The invitation that it would be about.
+    #[must_use]
+    pub fn id(&self) -> InvitationId {
+        self.id
+    }
+
+    /// SHA-256 of the secret.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.secret).into()
+    }
+
+    /// Whether it was made for this sending. Takes as long for a wrong secret as for the right one.
+    #[must_use]
+    pub fn opens(&self, link: &Link) -> bool {
+        self.hash().ct_eq(&link.hash).into()
+    }
+
+    /// The token itself, for the mail and for nothing else.
+    #[must_use]
+    pub fn reveal(&self) -> String {
+        format!("{}.{}.{}.{}", Self::VERSION, self.account, self.id, URL_SAFE_NO_PAD.encode(self.secret))
+    }
+}
+
+/// Shows nothing.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(***)")
+    }
+}
+
+impl FromStr for Token {
+    type Err = Malformed;
+
+    /// Only the one spelling that [`Token::reveal`] gives: a token with any bit changed is another one, or none.
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        // The sentence must not repeat the text: it may be a secret with a typing error.
+        let malformed = || Malformed("this is not the token of a link".to_owned());
+        let parts: Vec<&str> = text.split('.').collect();
+        let [Self::VERSION, account, id, secret] = parts[..] else { return Err(malformed()) };
+        let secret = URL_SAFE_NO_PAD.decode(secret).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(malformed)?;
+        let token = Self { account: account.parse().map_err(|_| malformed())?, id: id.parse().map_err(|_| malformed())?, secret };
+        if token.reveal() == text { Ok(token) } else { Err(malformed()) }
     }
 }
 

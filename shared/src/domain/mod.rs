@@ -4,19 +4,25 @@
 
 pub mod account;
 pub mod api_key;
+pub mod courier;
+pub mod delivery;
 pub mod email;
 pub mod id;
 pub mod idempotency;
 pub mod invitation;
 pub mod lifecycle;
 pub mod link;
+pub mod link_base;
+pub mod outbox;
 pub mod page;
 pub mod principal;
 pub mod rejected;
 pub mod role;
+pub mod settings;
 pub mod text;
 pub mod time;
 pub mod urn;
+mod web;
 
 pub use account::AccountId;
 pub use email::Email;

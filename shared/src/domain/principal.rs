@@ -13,14 +13,15 @@ use super::{
 pub struct Principal {
     account: AccountId,
     urn: String,
+    name: Option<String>,
     role_id: RoleId,
     role: Arc<Role>,
 }
 
 impl Principal {
     /// Only for code that has verified a credential.
-    pub(super) fn new(account: AccountId, urn: String, role_id: RoleId, role: Arc<Role>) -> Self {
-        Self { account, urn, role_id, role }
+    pub(super) fn new(account: AccountId, urn: String, name: Option<String>, role_id: RoleId, role: Arc<Role>) -> Self {
+        Self { account, urn, name, role_id, role }
     }
 
     /// The account whose data the caller may reach. It comes from nowhere else.
@@ -33,6 +34,12 @@ impl Principal {
     #[must_use]
     pub fn urn(&self) -> &str {
         &self.urn
+    }
+
+    /// What the credential is called, if it has a name: who invites, as an invitee reads it.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// The role of the credential.

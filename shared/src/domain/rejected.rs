@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{id::InvitationId, invitation::Closing, role::RoleId, text::excerpt, time::Timestamp};
+use super::{delivery::Fate, id::InvitationId, invitation::Closing, role::RoleId, text::excerpt, time::Timestamp};
 
 /// The model's refusals. Each is final for the present state: the same request may succeed later, or never.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,14 @@ pub enum Rejected {
     },
     /// The invitation is closed for good.
     Closed(Closing),
+    /// The invitation has expired.
+    Expired,
+    /// The last mail came back, or was called spam.
+    Refused(Fate),
+    /// The verified address is not the invited one.
+    WrongInvitee,
+    /// The account wants its host application to accept for the invitee, whom it has signed in.
+    SignInRequired,
     /// The invitation was sent as often as it may be.
     MaxSends {
         /// The limit.
@@ -64,6 +72,21 @@ impl fmt::Display for Rejected {
             }
             Self::Closed(closing) => {
                 write!(f, "the invitation is {} for good; create a new one to invite again", closing.state())
+            }
+            Self::Expired => write!(f, "the invitation has expired; ask for a new one"),
+            Self::Refused(fate) => {
+                write!(
+                    f,
+                    "the last mail to this address {}; send again with ?force=true if that is no longer so",
+                    match fate {
+                        Fate::Complained => "was reported as spam",
+                        _ => "was refused for good",
+                    }
+                )
+            }
+            Self::WrongInvitee => write!(f, "email: the invitation is for another address"),
+            Self::SignInRequired => {
+                write!(f, "this invitation is accepted by signing in: the account's own application accepts it for whom it was sent to")
             }
             Self::MaxSends { max } => {
                 write!(f, "the invitation has been sent {max} times, which is the most; revoke it and create a new one")

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 
 use super::text::{Malformed, excerpt};
 
@@ -64,6 +64,30 @@ impl Timestamp {
     #[must_use]
     pub fn seconds_from(self, now: Self) -> u64 {
         (self.since(now).as_millis() as u64).div_ceil(1000).max(1)
+    }
+}
+
+/// What a calendar and a clock show in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Civil {
+    /// From 1970 on.
+    pub year: i32,
+    /// From 1 on.
+    pub month: u32,
+    /// From 1 on.
+    pub day: u32,
+    /// From 0 to 23.
+    pub hour: u32,
+    /// From 0 to 59.
+    pub minute: u32,
+}
+
+impl Timestamp {
+    /// For texts that people read.
+    #[must_use]
+    pub fn civil(self) -> Civil {
+        let time: DateTime<Utc> = DateTime::from_timestamp_millis(self.0).unwrap_or_default();
+        Civil { year: time.year(), month: time.month(), day: time.day(), hour: time.hour(), minute: time.minute() }
     }
 }
 

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::{SdkConfig, environment::EnvironmentVariableCredentialsProvider};
 use aws_sdk_dynamodb::{
     Client,
-    config::{self, BehaviorVersion, Region, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
+    config::{
+        self, BehaviorVersion, Region, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig, retry::RetryConfig,
+        timeout::TimeoutConfig,
+    },
 };
 use aws_smithy_http_client::tls;
 
-use super::Store;
+use super::{Store, TrustStore};
 use crate::config::Connection;
 
 /// How long a cold start waits for the connection to be opened.
@@ -19,11 +22,6 @@ const OPENING: Duration = Duration::from_secs(1);
 /// metadata services, other roles) cannot apply there, and would be a tenth of the binary: see docs/adr/0013.
 #[must_use]
 pub fn connect(connection: &Connection) -> Client {
-    let tls = tls::TlsContext::builder().with_trust_store(connection.trust.as_tls().clone()).build();
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .tls_context(tls.expect("a trust store is all it is made of"))
-        .build_https();
     let mut config = with_deadlines(config::Builder::default())
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(connection.region.clone()))
@@ -32,9 +30,32 @@ pub fn connect(connection: &Connection) -> Client {
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
         // It watches long bodies. These are short, and an attempt's deadline covers them.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .http_client(http);
+        .http_client(http_client(&connection.trust));
     config.set_endpoint_url(connection.endpoint.clone());
     Client::from_conf(config.build())
+}
+
+fn http_client(trust: &TrustStore) -> SharedHttpClient {
+    let tls = tls::TlsContext::builder().with_trust_store(trust.as_tls().clone()).build();
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .tls_context(tls.expect("a trust store is all it is made of"))
+        .build_https()
+}
+
+/// The same way to another service of AWS, at its own endpoint if it has one here.
+#[must_use]
+pub fn sdk_config(connection: &Connection, endpoint: Option<&str>) -> SdkConfig {
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(connection.region.clone()))
+        .use_fips(connection.fips)
+        .use_dual_stack(connection.dual_stack)
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .http_client(http_client(&connection.trust));
+    config.set_endpoint_url(endpoint.or(connection.any_endpoint.as_deref()).map(str::to_owned));
+    config.build()
 }
 
 /// The deadlines and retries of every client of the table: an attempt has 1.5 seconds; an operation 8, its at most three

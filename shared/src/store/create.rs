@@ -55,8 +55,8 @@ impl Store {
             if let Some(keep) = keep {
                 self.keep(&mut transaction, who, keep, &created, now);
             }
-            self.take_lock(&mut transaction, who, &invitation, now);
-            let row = item::to_row(keys::partition(who), &invitation, policy);
+            self.take_lock(&mut transaction, &invitation, now);
+            let row = item::to_row(&invitation, policy.retention);
             transaction.put(self, Part::Invitation, row, Condition::new("attribute_not_exists(#pk)", []));
             self.charge(&mut transaction, who, now, policy);
 
@@ -92,7 +92,7 @@ impl Store {
     /// The invitation as it is now, if `operation` is among those that made it. After an unknown outcome, an error says no
     /// more than the outcome did.
     pub(super) async fn own_effect(&self, who: &Principal, id: InvitationId, operation: &Operation) -> Option<Invitation> {
-        let row = self.read_row(keys::key(who, keys::invitation(id))).await.ok().flatten()?;
+        let row = self.read_row(keys::invitation_key(who.account(), id)).await.ok().flatten()?;
         let stored = item::from_row(row).ok()?;
         stored.operations.contains(&operation.id).then_some(stored)
     }

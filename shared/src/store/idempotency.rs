@@ -41,7 +41,7 @@ impl Store {
     /// Adds the answer to the transaction of its effect. Refused while an earlier answer is kept under the same key.
     pub(super) fn keep(&self, transaction: &mut Transaction, who: &Principal, keep: &Keep, outcome: &Outcome, now: Timestamp) {
         let until = now.plus(KEPT_FOR);
-        let mut row = keys::key(who, keys::kept(&keep.id));
+        let mut row = keys::key(who.account(), keys::kept(&keep.id));
         row.extend(named([
             ("fp", text(keep.fingerprint.as_str())),
             ("status", number(outcome.answer.status)),
@@ -68,7 +68,7 @@ impl Store {
 
     /// The answer kept under a key, if any, as the answer to this request.
     pub(super) async fn recall(&self, who: &Principal, keep: &Keep) -> Result<Option<Outcome>, Failure> {
-        match self.read_row(keys::key(who, keys::kept(&keep.id))).await? {
+        match self.read_row(keys::key(who.account(), keys::kept(&keep.id))).await? {
             Some(row) if kept_until(&row).is_none_or(|until| until > self.now()) => self.replay(Some(keep), Some(row)).map(Some),
             Some(_) | None => Ok(None),
         }

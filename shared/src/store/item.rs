@@ -6,29 +6,34 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
     StoreError, keys,
-    row::{Attributes, Row, bytes, named, number, text, time},
+    keys::index::{DUE_AT, DUE_SHARD},
+    row::{Attributes, Row, bytes, flag, named, number, text, time},
 };
 use crate::domain::{
     AccountId, Invitation, Resource,
-    invitation::{Closing, OperationId, Status},
-    lifecycle::{SendPolicy, purge_after},
+    delivery::Delivery,
+    invitation::{Closing, Mailing, OperationId, Status},
+    lifecycle::purge_after,
     link::Link,
+    outbox::Outbox,
 };
 
 /// The attributes of an invitation that come and go.
-pub(super) const OPTIONAL: [&str; 2] = ["closed", "ttl"];
+pub(super) const OPTIONAL: [&str; 16] = [
+    "closed", "ttl", "sender", "loc", "fate", "fate_at", "why", "tries", "nb", "claim", "out", "told", "accepter", RING, DUE_SHARD, DUE_AT,
+];
 
-/// The row of an invitation. It lies in the partition of the principal whose invitation it is.
+/// The row of an invitation, which is purged `retention` after its end.
 ///
 /// Times are milliseconds since 1970, `ttl` seconds, binary values base64url.
-pub fn to_row(partition: String, invitation: &Invitation, policy: &SendPolicy) -> Row {
+pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
     let (st, closed) = match invitation.status {
         Status::Pending => (keys::PENDING, None),
         Status::Closed(closing, at) => (keys::closed(closing), Some(at)),
     };
     let operations = invitation.operations.iter().map(|operation| operation.0.clone()).collect();
     let always = [
-        (keys::PK, text(partition)),
+        (keys::PK, text(keys::partition(&invitation.account))),
         (keys::SK, text(keys::invitation(invitation.id))),
         (keys::index::BY_STATE, text(keys::by_state(invitation))),
         (keys::index::BY_EMAIL, text(keys::by_email(invitation.email.normalised(), invitation.id))),
@@ -54,14 +59,44 @@ pub fn to_row(partition: String, invitation: &Invitation, policy: &SendPolicy) -
         ("rev", number(invitation.revision)),
         ("ops", AttributeValue::Ss(operations)),
         ("by", text(invitation.invited_by.as_str())),
+        // How many events there have been.
+        ("events", number(invitation.outbox.count)),
     ];
-    let purge = purge_after(invitation, policy);
-    let sometimes = [closed.map(|at| ("closed", time(at))), purge.map(|at| ("ttl", number(at.as_secs())))];
-    named(always.into_iter().chain(sometimes.into_iter().flatten())).collect()
+    let optional = |value: Option<&str>| value.map(text);
+    let (mailing, delivery, events) = (&invitation.mailing, invitation.delivery.as_ref(), &invitation.outbox.events);
+    let tried = mailing.tries > 0;
+    let due = invitation.due();
+    let sometimes = [
+        ("closed", closed.map(time)),
+        ("ttl", purge_after(invitation, retention).map(|at| number(at.as_secs()))),
+        ("sender", optional(invitation.sender.as_deref())),
+        ("loc", invitation.locale.as_ref().map(|locale| text(locale.as_str()))),
+        // What became of the last sending's mail.
+        ("fate", delivery.map(|it| text(it.fate.as_str()))),
+        ("fate_at", delivery.map(|it| time(it.at))),
+        ("why", delivery.and_then(|it| it.reason.as_ref()).map(|reason| text(reason.as_str()))),
+        // The attempts to send it: how many, not before when is the next, and who is at it.
+        ("tries", tried.then(|| number(mailing.tries))),
+        ("nb", tried.then(|| time(mailing.not_before))),
+        ("claim", mailing.claim.as_ref().map(|claim| text(claim.0.as_str()))),
+        // The events that wait to be published.
+        ("out", (!events.is_empty()).then(|| AttributeValue::Ss(events.iter().map(ToString::to_string).collect()))),
+        ("told", invitation.expiry_told.then(|| flag(true))),
+        ("accepter", optional(invitation.accepted_by.as_deref())),
+        (RING, invitation.rings().then(|| text("1"))),
+        (DUE_SHARD, due.map(|_| text(keys::due_shard(invitation.id)))),
+        (DUE_AT, due.map(time)),
+    ];
+    let sometimes = sometimes.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    named(always.into_iter().chain(sometimes)).collect()
 }
 
+/// Set on what the stream's consumer is to look at; its event source is filtered by it.
+pub const RING: &str = "ring";
+
 /// The attributes that [`resource`] reads.
-pub(super) const SHOWN: [&str; 10] = [keys::SK, "email", "role", "st", "closed", "created", "modified", "exp", "sent", "by"];
+pub(super) const SHOWN: [&str; 14] =
+    [keys::SK, "email", "role", "st", "closed", "created", "modified", "exp", "sent", "by", "fate", "fate_at", "why", "accepter"];
 
 /// What the caller may see of one of their rows.
 pub(super) fn resource(account: &AccountId, row: Row) -> Result<Resource, StoreError> {
@@ -77,7 +112,14 @@ pub(super) fn resource(account: &AccountId, row: Row) -> Result<Resource, StoreE
         expiry: row.time("exp")?,
         last_sent: row.time("sent")?,
         invited_by: row.text("by")?,
+        delivery: delivery(&mut row)?,
+        accepted_by: row.optional_text("accepter")?,
     })
+}
+
+fn delivery(row: &mut Attributes) -> Result<Option<Delivery>, StoreError> {
+    let Some(fate) = row.optional("fate")? else { return Ok(None) };
+    Ok(Some(Delivery { fate, at: row.time("fate_at")?, reason: row.optional("why")? }))
 }
 
 fn status(row: &mut Attributes) -> Result<Status, StoreError> {
@@ -116,5 +158,31 @@ pub fn from_row(row: Row) -> Result<Invitation, StoreError> {
         revision: row.number("rev")?,
         operations: row.texts("ops")?.into_iter().map(OperationId).collect(),
         invited_by: row.text("by")?,
+        sender: row.optional_text("sender")?,
+        locale: row.optional("loc")?,
+        mailing: mailing(&mut row)?,
+        delivery: delivery(&mut row)?,
+        outbox: outbox(&mut row)?,
+        expiry_told: row.is_set("told"),
+        accepted_by: row.optional_text("accepter")?,
     })
+}
+
+fn mailing(row: &mut Attributes) -> Result<Mailing, StoreError> {
+    if !row.is_set("tries") {
+        return Ok(Mailing::asked_for(row.time("sent")?));
+    }
+    Ok(Mailing { tries: row.number("tries")?, not_before: row.time("nb")?, claim: row.optional_text("claim")?.map(OperationId) })
+}
+
+fn outbox(row: &mut Attributes) -> Result<Outbox, StoreError> {
+    let mut events = Vec::new();
+    if row.is_set("out") {
+        for event in row.texts("out")? {
+            events.push(event.parse().map_err(|_| row.corrupt("out"))?);
+        }
+    }
+    // A set has no order.
+    events.sort();
+    Ok(Outbox { count: row.number("events")?, events })
 }

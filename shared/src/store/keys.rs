@@ -7,6 +7,7 @@
 //! | kept answer of an idempotency key | `A#{account}` | `K#{hash}` |
 //! | send quota | `A#{account}` | `Q#{start of the window}` |
 //! | API key | `KEYS#{account}` | `{key id}` |
+//! | settings of an account | `SETTINGS#{account}` | `settings` |
 //!
 //! Parts that are sorted by have a fixed width.
 
@@ -33,24 +34,48 @@ pub const INVITATION_PREFIX: &str = "I#";
 /// An item's primary key, or an index position when it has a third attribute.
 pub type Key = HashMap<String, AttributeValue>;
 
-/// The partition of all of an account's data. A caller's account is the only one that ever gets here.
+/// The partition of all of an account's data. The account is a verified caller's, that of a row that was read, or the one
+/// that a link names; a link opens nothing without its secret.
 #[must_use]
-pub fn partition(who: &Principal) -> String {
-    account_partition(who.account())
-}
-
-fn account_partition(account: &AccountId) -> String {
+pub fn partition(account: &AccountId) -> String {
     format!("A#{account}")
 }
 
-/// The primary key of one item of the caller's account.
+/// The primary key of one item of an account.
 #[must_use]
-pub fn key(who: &Principal, sk: String) -> Key {
-    primary(partition(who), sk)
+pub fn key(account: &AccountId, sk: String) -> Key {
+    primary(partition(account), sk)
+}
+
+/// The primary key of an invitation.
+#[must_use]
+pub fn invitation_key(account: &AccountId, id: InvitationId) -> Key {
+    key(account, invitation(id))
+}
+
+/// The account and the id in an invitation's primary key; `None` for another item's.
+#[must_use]
+pub fn parse_invitation_key(pk: &str, sk: &str) -> Option<(AccountId, InvitationId)> {
+    Some((parse_partition(pk)?, parse_invitation(sk)?))
+}
+
+/// How many shards the index of what is due has: each takes 1,000 writes a second.
+pub const DUE_SHARDS: u8 = 4;
+
+/// The shard that an invitation belongs to, by the last of its random digits.
+#[must_use]
+pub fn due_shard(id: InvitationId) -> String {
+    (id.as_bytes()[15] % DUE_SHARDS).to_string()
 }
 
 fn primary(pk: String, sk: String) -> Key {
     HashMap::from([(PK.to_owned(), AttributeValue::S(pk)), (SK.to_owned(), AttributeValue::S(sk))])
+}
+
+/// The primary key in a row.
+#[must_use]
+pub fn primary_of(row: &Key) -> Key {
+    [PK, SK].iter().filter_map(|name| Some(((*name).to_owned(), row.get(*name)?.clone()))).collect()
 }
 
 /// An invitation's sort key.
@@ -113,7 +138,13 @@ pub fn api_key(account: &AccountId, id: &ApiKeyId) -> Key {
     primary(api_key_partition(account), id.to_string())
 }
 
-/// The local indexes. Each is named like its sort attribute.
+/// The primary key of an account's settings, apart from its data: whoever may change them need not see an invitation.
+#[must_use]
+pub fn settings(account: &AccountId) -> Key {
+    primary(format!("SETTINGS#{account}"), "settings".to_owned())
+}
+
+/// The local indexes, each named like its sort attribute, and the global one of what is due.
 pub mod index {
     /// By state and time.
     pub const BY_STATE: &str = "by_state";
@@ -121,6 +152,12 @@ pub mod index {
     pub const BY_EMAIL: &str = "by_email";
     /// By role.
     pub const BY_ROLE: &str = "by_role";
+    /// By the time at which an invitation is to be looked at.
+    pub const DUE: &str = "due";
+    /// The partition of `due`: a digit.
+    pub const DUE_SHARD: &str = "due_shard";
+    /// Its order: milliseconds since 1970.
+    pub const DUE_AT: &str = "due_at";
 }
 
 /// What an invitation's `by_state` says: pending ones sort by expiry, closed ones by when they were closed.
@@ -214,7 +251,7 @@ pub fn bounds(range: Range<'_>, as_of: Timestamp) -> Bounds {
 /// The `ExclusiveStartKey` that a cursor stands for: the last row's key in the caller's own partition.
 #[must_use]
 pub fn start_key(who: &Principal, range: Range<'_>, cursor: &Cursor) -> Key {
-    let mut start = key(who, invitation(cursor.id));
+    let mut start = invitation_key(who.account(), cursor.id);
     let position = match range {
         Range::All => return start,
         Range::Email(email) => (index::BY_EMAIL, by_email(email, cursor.id)),

@@ -4,28 +4,33 @@
 //! and the clocks say.
 
 use super::{
-    Store, StoreError, keys,
+    Store, StoreError,
+    keys::{self, Key},
     row::{Row, named, number, text, time},
     transaction::{Condition, Part, Transaction},
 };
-use crate::domain::{Invitation, InvitationId, Principal, Rejected, Timestamp};
+use crate::domain::{Invitation, InvitationId, Rejected, Timestamp};
 
 impl Store {
     /// Takes the lock, or keeps it until the invitation's new expiry. Refused while another open invitation holds it.
-    pub(super) fn take_lock(&self, transaction: &mut Transaction, who: &Principal, invitation: &Invitation, now: Timestamp) {
+    pub(super) fn take_lock(&self, transaction: &mut Transaction, invitation: &Invitation, now: Timestamp) {
         let id = text(invitation.id.to_string());
-        let mut row: Row = keys::key(who, keys::lock(invitation.email.normalised()));
+        let mut row: Row = lock_key(invitation);
         row.extend(named([("inv", id.clone()), ("exp", time(invitation.expiry)), ("ttl", number(invitation.expiry.as_secs()))]));
         let free = Condition::new("attribute_not_exists(#pk) OR #inv = :inv OR #exp <= :now", [(":inv", id), (":now", time(now))]);
         transaction.put(self, Part::Lock, row, free);
     }
 
     /// Gives the lock up. Refused when the invitation does not hold it.
-    pub(super) fn release_lock(&self, transaction: &mut Transaction, who: &Principal, invitation: &Invitation) {
+    pub(super) fn release_lock(&self, transaction: &mut Transaction, invitation: &Invitation) {
         let id = text(invitation.id.to_string());
         let mine = Condition::new("#inv = :inv", [(":inv", id)]);
-        transaction.delete(self, Part::Lock, keys::key(who, keys::lock(invitation.email.normalised())), mine);
+        transaction.delete(self, Part::Lock, lock_key(invitation), mine);
     }
+}
+
+fn lock_key(invitation: &Invitation) -> Key {
+    keys::key(&invitation.account, keys::lock(invitation.email.normalised()))
 }
 
 /// The refusal for an address whose lock another invitation holds: it names that one.

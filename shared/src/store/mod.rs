@@ -1,9 +1,11 @@
 //! The table: one function per access pattern, each one transaction or one read.
 //!
 //! - [`keys`] makes every key string, [`item`] turns rows into domain values and back.
-//! - `transaction` sends a transaction and says what became of it; `create` and `modify` are its two users.
-//! - Every function takes the [`Principal`](crate::domain::Principal) whose partition it may touch.
+//! - `transaction` sends a transaction and says what became of it; `create`, `modify` and `answer` are its users.
+//! - What a caller asks for takes the [`Principal`](crate::domain::Principal) whose partition it may touch, what the holder of
+//!   a link asks for the [`Token`](crate::domain::link::Token); `outbox` is for the service itself.
 
+mod answer;
 mod api_keys;
 mod client;
 mod create;
@@ -13,9 +15,11 @@ pub mod item;
 pub mod keys;
 mod lock;
 mod modify;
+mod outbox;
 mod quota;
 mod read;
 mod row;
+mod settings;
 mod transaction;
 mod trust;
 
@@ -23,12 +27,16 @@ use std::{fmt, sync::Arc};
 
 use aws_sdk_dynamodb::Client;
 
+pub use aws_config::SdkConfig;
+
 use crate::domain::{Timestamp, id::IdGenerator};
 
 pub use api_keys::ApiKeyPage;
-pub use client::{connect, with_deadlines};
+pub use client::{connect, sdk_config, with_deadlines};
 pub use error::{Failure, StoreError};
 pub use idempotency::{Keep, Outcome};
+pub use keys::DUE_SHARDS;
+pub use outbox::{Place, Stored};
 pub use read::Page;
 pub use row::Row;
 pub use trust::TrustStore;

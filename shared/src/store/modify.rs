@@ -54,7 +54,7 @@ struct Modification<'a> {
 
 impl Modification<'_> {
     async fn run(&self, render: impl Fn(&Invitation, Timestamp) -> Answer) -> Result<Outcome, Failure> {
-        let key = keys::key(self.who, keys::invitation(self.id));
+        let key = keys::invitation_key(self.who.account(), self.id);
         let mut row = self.store.read_row(key).await?.ok_or(Rejected::NotFound)?;
         let mut holds_lock = true;
         let mut attempts = Attempts::start();
@@ -70,7 +70,7 @@ impl Modification<'_> {
             };
             let after = match &change {
                 Change::Nothing => &before,
-                Change::Revoked(after) | Change::Sent(after) => after,
+                Change::Closed(after) | Change::Sent(after) => after,
             };
             let outcome = |invitation: &Invitation| Outcome { answer: render(invitation, now), id: self.id, replayed: false };
             let done = outcome(after);
@@ -92,7 +92,7 @@ impl Modification<'_> {
                 }
                 Sent::Refused(Part::Kept, row) => return self.store.replay(self.keep, row),
                 // An expired invitation may have lost its lock: then there is none to release.
-                Sent::Refused(Part::Lock, _) if matches!(change, Change::Revoked(_)) => {
+                Sent::Refused(Part::Lock, _) if matches!(change, Change::Closed(_)) => {
                     holds_lock = false;
                     attempts.again()?;
                     continue;
@@ -145,21 +145,21 @@ impl Modification<'_> {
             self.store.keep(&mut transaction, self.who, keep, done, now);
         }
         let unchanged = Condition::new("#rev = :rev", [(":rev", number(before.revision))]);
-        let changed = |after| item::to_row(keys::partition(self.who), after, self.policy);
+        let changed = |after| item::to_row(after, self.policy.retention);
         match change {
             Change::Nothing => {
-                let key = keys::key(self.who, keys::invitation(self.id));
+                let key = keys::invitation_key(self.who.account(), self.id);
                 transaction.check(self.store, Part::Invitation, key, unchanged);
             }
-            Change::Revoked(after) => {
+            Change::Closed(after) => {
                 transaction.change(self.store, Part::Invitation, row, changed(after), unchanged);
                 if holds_lock {
-                    self.store.release_lock(&mut transaction, self.who, after);
+                    self.store.release_lock(&mut transaction, after);
                 }
             }
             Change::Sent(after) => {
                 transaction.change(self.store, Part::Invitation, row, changed(after), unchanged);
-                self.store.take_lock(&mut transaction, self.who, after, now);
+                self.store.take_lock(&mut transaction, after, now);
                 self.store.charge(&mut transaction, self.who, now, self.policy);
             }
         }

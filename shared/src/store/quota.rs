@@ -19,7 +19,7 @@ impl Store {
             "attribute_not_exists(#n) OR #n < :limit",
             [(":limit", number(policy.quota)), (":one", number(1)), (":ttl", number(purge))],
         );
-        transaction.update(self, Part::Quota, keys::key(who, keys::quota(window)), "ADD #n :one SET #ttl = :ttl", room);
+        transaction.update(self, Part::Quota, keys::key(who.account(), keys::quota(window)), "ADD #n :one SET #ttl = :ttl", room);
     }
 
     /// The quota's refusal, if it stands longer than a cooldown that ends at `cooled`: who waits as long as he is told must
@@ -35,7 +35,7 @@ impl Store {
         if window.plus(policy.quota_window) <= cooled {
             return Ok(None);
         }
-        let row = self.read_row(keys::key(who, keys::quota(window))).await?;
+        let row = self.read_row(keys::key(who.account(), keys::quota(window))).await?;
         let used: u32 = row.and_then(|row| row.get("n")?.as_n().ok()?.parse().ok()).unwrap_or(0);
         Ok((used >= policy.quota).then_some(refusal))
     }

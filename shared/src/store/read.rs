@@ -36,7 +36,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
     pub async fn get(&self, who: &Principal, id: InvitationId) -> Result<Option<Resource>, StoreError> {
-        self.read_row(keys::key(who, keys::invitation(id))).await?.map(|row| item::resource(who.account(), row)).transpose()
+        self.read_row(keys::invitation_key(who.account(), id)).await?.map(|row| item::resource(who.account(), row)).transpose()
     }
 
     /// One page of the caller's invitations. A single filter reads no more rows than the page and one;
@@ -103,7 +103,7 @@ impl Store {
             .set_expression_attribute_names(Some(names))
             .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_names("#at", bounds.attribute)
-            .expression_attribute_values(":pk", text(keys::partition(who)))
+            .expression_attribute_values(":pk", text(keys::partition(who.account())))
             .expression_attribute_values(":from", text(bounds.from))
             .expression_attribute_values(":to", text(bounds.to))
             .set_exclusive_start_key(start)

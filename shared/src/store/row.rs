@@ -69,7 +69,12 @@ impl Attributes {
     }
 
     pub(super) fn optional_text(&mut self, attribute: &str) -> Result<Option<String>, StoreError> {
-        if self.row.contains_key(attribute) { self.text(attribute).map(Some) } else { Ok(None) }
+        if self.is_set(attribute) { self.text(attribute).map(Some) } else { Ok(None) }
+    }
+
+    /// Whether there is such an attribute.
+    pub(super) fn is_set(&self, attribute: &str) -> bool {
+        self.row.contains_key(attribute)
     }
 
     /// A string that stands for something, as `parse` reads it.
@@ -80,6 +85,10 @@ impl Attributes {
 
     pub(super) fn parsed<T: FromStr>(&mut self, attribute: &str) -> Result<T, StoreError> {
         self.read(attribute, |text| text.parse().ok())
+    }
+
+    pub(super) fn optional<T: FromStr>(&mut self, attribute: &str) -> Result<Option<T>, StoreError> {
+        if self.row.contains_key(attribute) { self.parsed(attribute).map(Some) } else { Ok(None) }
     }
 
     pub(super) fn bytes<const N: usize>(&mut self, attribute: &str) -> Result<[u8; N], StoreError> {
@@ -97,7 +106,7 @@ impl Attributes {
     }
 
     pub(super) fn optional_time(&mut self, attribute: &str) -> Result<Option<Timestamp>, StoreError> {
-        if self.row.contains_key(attribute) { self.time(attribute).map(Some) } else { Ok(None) }
+        if self.is_set(attribute) { self.time(attribute).map(Some) } else { Ok(None) }
     }
 
     pub(super) fn flag(&mut self, attribute: &str) -> Result<bool, StoreError> {

@@ -110,23 +110,10 @@ impl Transaction {
         self.push(part, update.map(|update| TransactWriteItem::builder().update(update).build()));
     }
 
-    /// Turns an invitation's row, as it is stored, into another version: sets what differs, removes what is over, and leaves
-    /// alone what it does not know.
+    /// Turns an invitation's row, as it is stored, into another version: see [`changes`].
     pub(super) fn change(&mut self, store: &Store, part: Part, stored: &Row, after: Row, mut condition: Condition) {
-        let key = [keys::PK, keys::SK].map(|name| (name.to_owned(), after[name].clone())).into();
-        let over = item::OPTIONAL.iter().filter(|name| stored.contains_key(**name) && !after.contains_key(**name));
-        let over: Vec<String> = over.map(|name| placeholder('#', name)).collect();
-        let mut set = Vec::new();
-        for (name, value) in after {
-            if stored.get(&name) != Some(&value) {
-                set.push(format!("{} = {}", placeholder('#', &name), placeholder(':', &name)));
-                condition.values.insert(placeholder(':', &name), value);
-            }
-        }
-        let mut expression = format!("SET {}", set.join(", "));
-        if !over.is_empty() {
-            expression.push_str(&format!(" REMOVE {}", over.join(", ")));
-        }
+        let key = keys::primary_of(&after);
+        let expression = changes(stored, after, &mut condition.values);
         self.update(store, part, key, &expression, condition);
     }
 
@@ -135,6 +122,25 @@ impl Transaction {
         self.items.push(item.expect("every required member is set"));
         self.parts.push(part);
     }
+}
+
+/// The update expression that turns an invitation's row, as it is stored, into another version: sets what differs, removes
+/// what is over, and leaves alone what it does not know. The values go to `values`.
+pub(super) fn changes(stored: &Row, after: Row, values: &mut Row) -> String {
+    let over = item::OPTIONAL.iter().filter(|name| stored.contains_key(**name) && !after.contains_key(**name));
+    let over: Vec<String> = over.map(|name| placeholder('#', name)).collect();
+    let mut set = Vec::new();
+    for (name, value) in after {
+        if stored.get(&name) != Some(&value) {
+            set.push(format!("{} = {}", placeholder('#', &name), placeholder(':', &name)));
+            values.insert(placeholder(':', &name), value);
+        }
+    }
+    let mut expression = format!("SET {}", set.join(", "));
+    if !over.is_empty() {
+        expression.push_str(&format!(" REMOVE {}", over.join(", ")));
+    }
+    expression
 }
 
 /// `#name` or `:name_`; the underscore keeps a change's values apart from its condition's.
@@ -146,7 +152,7 @@ fn placeholder(sigil: char, name: &str) -> String {
 }
 
 /// Every `#name` of an expression stands for the attribute `name`.
-fn names(expression: &str) -> Option<HashMap<String, String>> {
+pub(super) fn names(expression: &str) -> Option<HashMap<String, String>> {
     let names: HashMap<String, String> = expression
         .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '#' | ':' | '_')))
         .filter_map(|word| word.strip_prefix('#').map(|name| (word.to_owned(), name.to_owned())))

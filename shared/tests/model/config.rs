@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use shared::{
-    config::{Config, ConfigError, read_send_policy},
-    domain::{RoleId, lifecycle::SendPolicy},
+    config::{Config, ConfigError, read_default_settings, read_send_policy},
+    domain::{RoleId, lifecycle::SendPolicy, settings::AccountSettings},
 };
 
 use super::support::{ACCOUNT, ID, LINK_SECRET, parsed};
@@ -198,4 +198,31 @@ fn the_way_to_the_table_is_what_every_aws_sdk_would_take() {
         assert!(problems[0].starts_with("AWS_ENDPOINT_URL_DYNAMODB must be a URL"), "{problems:?}");
     }
     assert!(connection(&[("AWS_USE_FIPS_ENDPOINT", "perhaps")]).expect_err("no yes or no").0[0].starts_with("AWS_USE_FIPS_ENDPOINT: "));
+}
+
+#[test]
+fn accounts_have_the_defaults_of_the_stack_if_there_are_any() {
+    let read = |variables: &[(&str, &str)]| {
+        read_default_settings(&|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+    };
+    assert_eq!(read(&[("DEFAULT_COLOUR", " ")]).expect("well-formed"), AccountSettings::default());
+    let all = [
+        ("DEFAULT_DISPLAY_NAME", "Example Ltd"),
+        ("DEFAULT_COLOUR", "#0B5FFF"),
+        ("DEFAULT_LOCALE", "de-at"),
+        ("DEFAULT_REDIRECT", "https://example.com"),
+    ];
+    let expected = AccountSettings {
+        name: Some(parsed("Example Ltd")),
+        colour: Some(parsed("#0b5fff")),
+        locale: Some(parsed("de-AT")),
+        redirect: Some(parsed("https://example.com/")),
+        ..AccountSettings::default()
+    };
+    assert_eq!(read(&all).expect("well-formed"), expected);
+    let error = read(&all.map(|(name, _)| (name, "www.x"))).expect_err("all wrong");
+    assert_eq!(error.0.len(), all.len(), "{error}");
+    for (name, _) in all {
+        assert!(error.0.iter().any(|problem| problem.starts_with(&format!("{name}: 'www.x' "))), "{name}: {error}");
+    }
 }

@@ -49,12 +49,12 @@ fn caller() -> Principal {
 #[test]
 fn the_items_of_an_account_have_these_keys() {
     let who = caller();
-    assert_eq!(keys::partition(&who), "A#012345678912");
+    assert_eq!(keys::partition(who.account()), "A#012345678912");
     assert_eq!(keys::invitation(parsed(ID)), "I#3FDCA1955AE7EB167B25D7D90AC02B9F");
     assert_eq!(keys::lock(parsed::<Email>("User.One@Bücher.example").normalised()), "P#user.one@xn--bcher-kva.example");
     assert_eq!(keys::quota(at(1_592_730_000_000)), "Q#1592730000000");
     assert_eq!(keys::quota(Timestamp::ZERO), "Q#0000000000000");
-    assert_eq!(strings(&keys::key(&who, "I#1".to_owned())), [("pk", "A#012345678912"), ("sk", "I#1")]);
+    assert_eq!(strings(&keys::key(who.account(), "I#1".to_owned())), [("pk", "A#012345678912"), ("sk", "I#1")]);
 }
 
 #[test]
@@ -71,6 +71,11 @@ fn api_keys_have_a_partition_apart_from_the_data_of_their_account() {
     assert_eq!(strings(&keys::api_key(&account, &parsed(KEY_ID))), [("pk", "KEYS#012345678912"), ("sk", KEY_ID)]);
     let key: ApiKey = parsed(KEY);
     assert_eq!(keys::api_key(key.account(), key.id()), keys::api_key(&account, &parsed(KEY_ID)));
+}
+
+#[test]
+fn settings_have_a_partition_of_their_own() {
+    assert_eq!(strings(&keys::settings(&parsed(ACCOUNT))), [("pk", "SETTINGS#012345678912"), ("sk", "settings")]);
 }
 
 #[test]
@@ -179,7 +184,7 @@ proptest! {
     fn every_key_is_read_back(id in any_id(), account in any_account(), time in any_time()) {
         prop_assert_eq!(keys::parse_invitation(&keys::invitation(id)), Some(id));
         let who = principal(account.as_str(), "full-access");
-        prop_assert_eq!(keys::parse_partition(&keys::partition(&who)), Some(account.clone()));
+        prop_assert_eq!(keys::parse_partition(&keys::partition(who.account())), Some(account.clone()));
         prop_assert_eq!(keys::parse_api_key_partition(&keys::api_key_partition(&account)), Some(account));
         let window = keys::quota(time);
         prop_assert_eq!(window.len(), 15);

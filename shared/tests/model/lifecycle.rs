@@ -5,9 +5,13 @@ use std::time::Duration;
 use proptest::prelude::*;
 use shared::domain::{
     Invitation, Principal, Rejected, State, Timestamp,
-    invitation::{Closing, OperationId, Status},
-    lifecycle::{Action, Change, MIN_LIFETIME, NewInvitation, Operation, SendPolicy, create, modify, purge_after, quota_window},
+    delivery::{Delivery, Fate},
+    invitation::{Closing, Mailing, OperationId, Status},
+    lifecycle::{
+        Action, Answer, Change, MIN_LIFETIME, NewInvitation, Operation, SendPolicy, answer, create, modify, purge_after, quota_window,
+    },
     link::Link,
+    outbox::{Event, Happening, Outbox},
 };
 
 use super::support::{
@@ -24,7 +28,7 @@ pub(crate) fn caller() -> Principal {
 }
 
 fn wish(expiry: Option<i64>) -> NewInvitation {
-    NewInvitation { email: parsed("User.One@example.com"), role: parsed("full-access"), expiry: expiry.map(at) }
+    NewInvitation { email: parsed("User.One@example.com"), role: parsed("full-access"), expiry: expiry.map(at), locale: None }
 }
 
 fn created(expiry: Option<i64>) -> Result<Invitation, Rejected> {
@@ -33,6 +37,10 @@ fn created(expiry: Option<i64>) -> Result<Invitation, Rejected> {
 
 pub(crate) fn resend(who: &Principal, before: &Invitation, now: Timestamp, policy: &SendPolicy) -> Result<Change, Rejected> {
     modify(who, before, Action::Resend, &operation("resend"), now, policy)
+}
+
+fn event(sequence: u64, happening: Happening, at: Timestamp) -> Event {
+    Event { sequence, happening, at }
 }
 
 /// Times far enough from the latest for every policy to have room.
@@ -61,6 +69,13 @@ fn a_created_invitation_has_exactly_these_fields() {
         revision: 1,
         operations: [OperationId("op".to_owned())].into(),
         invited_by: who.urn().to_owned(),
+        sender: None,
+        locale: None,
+        mailing: Mailing { tries: 0, not_before: at(NOW), claim: None },
+        delivery: None,
+        outbox: Outbox { count: 1, events: vec![event(1, Happening::Created, at(NOW))] },
+        expiry_told: false,
+        accepted_by: None,
     };
     assert_eq!(invitation, Ok(expected));
 }
@@ -106,24 +121,31 @@ fn nobody_creates_with_a_role_that_his_own_may_not_grant() {
 }
 
 #[test]
-fn a_revocation_changes_status_modified_revision_and_operations_and_nothing_else() {
+fn a_revocation_changes_status_modified_revision_operations_and_outbox_and_nothing_else() {
     let before = pending(at(1000));
-    let after = before.revoked(at(5000), OperationId("op".to_owned()));
+    let after = before.closed(Closing::Revoked, at(5000), OperationId("op".to_owned()));
     let expected = Invitation {
         status: Status::Closed(Closing::Revoked, at(5000)),
         modified: at(5000),
         revision: 2,
         operations: [OperationId("created".to_owned()), OperationId("op".to_owned())].into(),
+        outbox: Outbox { count: 1, events: vec![event(1, Happening::Revoked, at(5000))] },
         ..before
     };
     assert_eq!(after, expected);
 }
 
 #[test]
-fn a_resend_changes_expiry_sending_link_modified_revision_and_operations_and_nothing_else() {
-    let before = Invitation { lifetime: Duration::from_secs(7200), ..pending(at(1000)) };
+fn a_resend_starts_the_sending_anew_and_changes_nothing_else() {
+    let before = Invitation {
+        lifetime: Duration::from_secs(7200),
+        mailing: Mailing { tries: 3, not_before: at(2000), claim: Some(OperationId("claim".to_owned())) },
+        delivery: Some(Delivery { fate: Fate::Delivered, at: at(3000), reason: None }),
+        expiry_told: true,
+        ..pending(at(1000))
+    };
     let link = Link { key_id: "2".to_owned(), version: 2, nonce: [3; 16], hash: [4; 32] };
-    let after = before.resent(at(100_999), OperationId("op".to_owned()), link.clone(), Duration::from_secs(60));
+    let after = before.resent(at(100_999), OperationId("op".to_owned()), link.clone(), Duration::from_secs(60), Some("Jane"));
     let expected = Invitation {
         modified: at(100_999),
         expiry: at(100_000 + 7_200_000),
@@ -133,6 +155,11 @@ fn a_resend_changes_expiry_sending_link_modified_revision_and_operations_and_not
         link,
         revision: 2,
         operations: [OperationId("created".to_owned()), OperationId("op".to_owned())].into(),
+        sender: Some("Jane".to_owned()),
+        mailing: Mailing { tries: 0, not_before: at(100_999), claim: None },
+        delivery: None,
+        expiry_told: false,
+        outbox: Outbox { count: 1, events: vec![event(1, Happening::Resent, at(100_999))] },
         ..before
     };
     assert_eq!(after, expected);
@@ -160,27 +187,68 @@ fn nobody_renews_a_role_that_his_own_may_not_grant_but_he_may_take_it_back() {
         assert_eq!(resend(&reader, before, at(30_000), &policy()), Err(refusal.clone()));
     }
     assert_eq!(modify(&reader, &expired, Action::Invite, &operation("op"), at(60_000), &policy()), Err(refusal));
-    assert!(matches!(modify(&reader, &open, Action::Revoke, &operation("op"), at(1), &policy()), Ok(Change::Revoked(_))));
+    assert!(matches!(modify(&reader, &open, Action::Revoke, &operation("op"), at(1), &policy()), Ok(Change::Closed(_))));
     // A closed one is closed for everybody.
     let closed = Invitation { status: Status::Closed(Closing::Accepted, at(1)), ..open };
     assert_eq!(resend(&reader, &closed, at(60_000), &policy()), Err(Rejected::Closed(Closing::Accepted)));
 }
 
 #[test]
+fn an_address_that_refused_the_last_mail_gets_no_other_unless_somebody_insists() {
+    for fate in Fate::ALL {
+        let before = Invitation { delivery: Some(Delivery { fate, at: at(1), reason: None }), ..pending(at(0)) };
+        let resent = |action| modify(&caller(), &before, action, &operation("op"), at(60_000), &policy());
+        let blocks = matches!(fate, Fate::Bounced | Fate::Complained);
+        assert_eq!(resent(Action::Resend) == Err(Rejected::Refused(fate)), blocks, "{fate}");
+        assert!(matches!(resent(Action::ForcedResend), Ok(Change::Sent(after)) if after.delivery.is_none()), "{fate}");
+        assert!(matches!(resent(Action::Revoke), Ok(Change::Closed(_))), "{fate}");
+    }
+}
+
+#[test]
+fn an_invitee_answers_what_is_open_and_may_say_it_again() {
+    let open = pending(at(0));
+    let id = OperationId("op".to_owned());
+    for given in Answer::ALL {
+        let Ok(Change::Closed(closed)) = answer(&open, given, None, &id, at(1)) else { panic!("it is open") };
+        assert_eq!(closed, open.closed(given.closing(), at(1), id.clone()));
+        for again in Answer::ALL {
+            let expected = if again == given { Ok(Change::Nothing) } else { Err(Rejected::Closed(given.closing())) };
+            assert_eq!(answer(&closed, again, None, &id, at(2)), expected);
+        }
+    }
+    let expired = Invitation { expiry: at(10), ..open.clone() };
+    let revoked = open.closed(Closing::Revoked, at(1), id.clone());
+    for given in Answer::ALL {
+        assert_eq!(answer(&expired, given, None, &id, at(10)), Err(Rejected::Expired));
+        assert_eq!(answer(&revoked, given, None, &id, at(2)), Err(Rejected::Closed(Closing::Revoked)));
+    }
+}
+
+#[test]
+fn t7_once_somebody_has_accepted_nobody_else_has() {
+    let id = OperationId("op".to_owned());
+    let Ok(Change::Closed(closed)) = answer(&pending(at(0)), Answer::Accept, Some("user-1"), &id, at(1)) else { panic!("it is open") };
+    assert_eq!(closed.accepted_by.as_deref(), Some("user-1"));
+    assert_eq!(answer(&closed, Answer::Accept, Some("user-1"), &id, at(2)), Ok(Change::Nothing));
+    assert_eq!(answer(&closed, Answer::Accept, Some("user-2"), &id, at(2)), Err(Rejected::Closed(Closing::Accepted)));
+}
+
+#[test]
 fn a_revocation_heeds_neither_cooldown_nor_sendings() {
     let worn = Invitation { sends: 10, ..pending(at(0)) };
     let revoked = modify(&caller(), &worn, Action::Revoke, &operation("op"), at(1), &policy());
-    assert!(matches!(revoked, Ok(Change::Revoked(after)) if after.state(at(1)) == State::Revoked));
+    assert!(matches!(revoked, Ok(Change::Closed(after)) if after.state(at(1)) == State::Revoked));
 }
 
 #[test]
 fn a_row_may_be_purged_when_its_retention_after_its_end_is_over() {
-    let (day, retained) = (Duration::from_secs(86_400), SendPolicy { retention: Some(Duration::from_secs(86_400)), ..policy() });
+    let day = Duration::from_secs(86_400);
     let open = pending(at(1000));
-    assert_eq!(purge_after(&open, &retained), Some(open.expiry.plus(day)));
+    assert_eq!(purge_after(&open, Some(day)), Some(open.expiry.plus(day)));
     let closed = Invitation { status: Status::Closed(Closing::Declined, at(5000)), ..open };
-    assert_eq!(purge_after(&closed, &retained), Some(at(5000).plus(day)));
-    assert_eq!(purge_after(&closed, &SendPolicy { retention: None, ..policy() }), None);
+    assert_eq!(purge_after(&closed, Some(day)), Some(at(5000).plus(day)));
+    assert_eq!(purge_after(&closed, None), None);
 }
 
 #[test]
@@ -231,7 +299,7 @@ proptest! {
         action in prop::sample::select(Action::ALL.to_vec()),
         now in near_time(),
     ) {
-        let (Ok(Change::Revoked(after)) | Ok(Change::Sent(after))) = modify(&caller(), &before, action, &operation("op"), now, &policy()) else {
+        let (Ok(Change::Closed(after)) | Ok(Change::Sent(after))) = modify(&caller(), &before, action, &operation("op"), now, &policy()) else {
             return Ok(());
         };
         prop_assert_eq!(after.revision, before.revision + 1);
@@ -252,6 +320,6 @@ proptest! {
         let wish = NewInvitation { expiry, ..wish(None) };
         let _: Result<Invitation, Rejected> = create(&caller(), &wish, before.id, &operation("op"), now, &policy());
         let _: (Timestamp, Rejected) = quota_window(now, &policy());
-        let _: Option<Timestamp> = purge_after(&before, &policy());
+        let _: Option<Timestamp> = purge_after(&before, policy().retention);
     }
 }

@@ -10,23 +10,28 @@ use shared::domain::{
 
 use super::support::{ACCOUNT, at, operation, parsed, pending, policy, principal};
 
-const TABLE: [(State, Action, Result<Step, Closing>); 15] = {
-    use Action::{Invite, Resend, Revoke};
+const TABLE: [(State, Action, Result<Step, Closing>); 20] = {
+    use Action::{ForcedResend, Invite, Resend, Revoke};
     use State::{Accepted, Declined, Expired, Invited, Revoked};
     [
         (Invited, Resend, Ok(Step::Send)),
+        (Invited, ForcedResend, Ok(Step::Send)),
         (Invited, Invite, Ok(Step::Nothing)),
         (Invited, Revoke, Ok(Step::Revoke)),
         (Expired, Resend, Ok(Step::Send)),
+        (Expired, ForcedResend, Ok(Step::Send)),
         (Expired, Invite, Ok(Step::Send)),
         (Expired, Revoke, Ok(Step::Revoke)),
         (Revoked, Resend, Err(Closing::Revoked)),
+        (Revoked, ForcedResend, Err(Closing::Revoked)),
         (Revoked, Invite, Err(Closing::Revoked)),
         (Revoked, Revoke, Ok(Step::Nothing)),
         (Accepted, Resend, Err(Closing::Accepted)),
+        (Accepted, ForcedResend, Err(Closing::Accepted)),
         (Accepted, Invite, Err(Closing::Accepted)),
         (Accepted, Revoke, Err(Closing::Accepted)),
         (Declined, Resend, Err(Closing::Declined)),
+        (Declined, ForcedResend, Err(Closing::Declined)),
         (Declined, Invite, Err(Closing::Declined)),
         (Declined, Revoke, Err(Closing::Declined)),
     ]
@@ -57,7 +62,7 @@ fn the_table_of_the_tests_has_every_state_and_every_action_once() {
     let cells: BTreeSet<_> = TABLE.iter().map(|(state, action, _)| (*state, action.as_str())).collect();
     assert_eq!(cells.len(), State::ALL.len() * Action::ALL.len());
     let names = Action::ALL.map(Action::as_str);
-    assert_eq!(names, ["resend", "invite", "revoke"]);
+    assert_eq!(names, ["resend", "forced-resend", "invite", "revoke"]);
 }
 
 #[test]
@@ -77,7 +82,11 @@ fn an_invitation_becomes_what_the_table_says() {
             Err(closing) => assert_eq!(change, Err(Rejected::Closed(closing)), "{state} {action:?}"),
             Ok(Step::Nothing) => assert_eq!(change, Ok(Change::Nothing), "{state} {action:?}"),
             Ok(Step::Revoke) => {
-                assert_eq!(change, Ok(Change::Revoked(before.revoked(at(NOW), OperationId("op".to_owned())))), "{state} {action:?}");
+                assert_eq!(
+                    change,
+                    Ok(Change::Closed(before.closed(Closing::Revoked, at(NOW), OperationId("op".to_owned())))),
+                    "{state} {action:?}"
+                );
             }
             Ok(Step::Send) => {
                 let Ok(Change::Sent(after)) = change else { panic!("{state} {action:?}: {change:?}") };
@@ -90,7 +99,7 @@ fn an_invitation_becomes_what_the_table_says() {
 #[test]
 fn what_an_action_led_to_makes_its_repetition_a_success_without_a_change() {
     let again = |before: &Invitation, action| modify(&caller(), before, action, &operation("again"), at(NOW), &policy());
-    let Ok(Change::Revoked(revoked)) = again(&in_state(State::Invited), Action::Revoke) else { panic!("it can be revoked") };
+    let Ok(Change::Closed(revoked)) = again(&in_state(State::Invited), Action::Revoke) else { panic!("it can be revoked") };
     assert_eq!(again(&revoked, Action::Revoke), Ok(Change::Nothing));
     let Ok(Change::Sent(invited)) = again(&in_state(State::Expired), Action::Invite) else { panic!("it can be invited again") };
     assert_eq!(again(&invited, Action::Invite), Ok(Change::Nothing));

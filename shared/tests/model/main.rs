@@ -2,7 +2,9 @@
 
 mod api_key;
 mod config;
+mod courier;
 mod cursor;
+mod display_name;
 mod email;
 mod email_vectors;
 mod filter;
@@ -14,6 +16,8 @@ mod lifecycle_limits;
 mod lifecycle_table;
 mod link;
 mod roles;
+mod settings;
 mod support;
 mod time;
+mod token;
 mod trust;

@@ -8,9 +8,10 @@ use shared::{
     domain::{
         AccountId, Email, Invitation, InvitationId, Principal, RoleId, Roles, Timestamp, Urns,
         api_key::{ApiKey, ApiKeyRecord},
-        invitation::{Closing, OperationId, Status},
+        invitation::{Closing, Mailing, OperationId, Status},
         lifecycle::{Operation, SendPolicy},
         link::Link,
+        outbox::Outbox,
     },
 };
 
@@ -98,6 +99,13 @@ pub(crate) fn pending(created: Timestamp) -> Invitation {
         revision: 1,
         operations: [OperationId("created".to_owned())].into(),
         invited_by: "urn:cloudone:identity:ca-1:012345678912:apikey/AbCdEfGhIjKl".to_owned(),
+        sender: None,
+        locale: None,
+        mailing: Mailing::asked_for(created),
+        delivery: None,
+        outbox: Outbox::default(),
+        expiry_told: false,
+        accepted_by: None,
     }
 }
 

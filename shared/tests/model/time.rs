@@ -148,3 +148,9 @@ proptest! {
         let _: Result<Timestamp, _> = text.parse();
     }
 }
+
+#[test]
+fn a_calendar_shows_utc() {
+    let civil = parsed::<Timestamp>("2030-06-01T23:01:59+01:00").civil();
+    assert_eq!((civil.year, civil.month, civil.day, civil.hour, civil.minute), (2030, 6, 1, 22, 1));
+}

@@ -1,0 +1,178 @@
+//! The courier: brings mails and events on their way, whatever reminds of them.
+//!
+//! - [`mailer`] gives mails to SES, and says what its answers mean.
+//! - [`bus`] gives events to EventBridge.
+//!
+//! A mail is claimed before it is sent, on the condition that the invitation still is what it was: so a mail is never sent
+//! twice by two couriers, and never for an invitation that was revoked or resent before. SES knows no idempotency, so one
+//! window remains: when its answer is lost, or we are, a second copy with the same working link follows.
+
+pub mod bus;
+pub mod mailer;
+
+use std::{error::Error, iter::successors, time::Duration};
+
+use aws_sdk_sesv2::{
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::RequestId,
+};
+use shared::{
+    config::{Config, ConfigError, Outgoing, read_default_settings},
+    domain::{
+        Invitation, Timestamp,
+        courier::pause_after,
+        delivery::{Delivery, Fate, Reason},
+        invitation::OperationId,
+        settings::AccountSettings,
+    },
+    store::{Place, Store, StoreError, connect, sdk_config, system_clock},
+};
+use tracing::{error, info, warn};
+
+use crate::{
+    app::{both, variable},
+    texts::Texts,
+};
+
+use bus::Bus;
+use mailer::{Mailer, Outcome};
+
+/// How many steps one reminder takes at most: an expiry, its event, a mail, the event of its failure, and others' changes
+/// between them. What is left then is due again.
+const STEPS: u32 = 8;
+
+/// Brings mails and events on their way.
+#[derive(Debug)]
+pub struct Courier {
+    store: Store,
+    mailer: Mailer,
+    bus: Bus,
+    defaults: AccountSettings,
+    retention: Option<Duration>,
+}
+
+impl Courier {
+    /// Over a store that is connected.
+    #[must_use]
+    pub fn new(store: Store, mailer: Mailer, bus: Bus, defaults: AccountSettings, retention: Option<Duration>) -> Self {
+        Self { store, mailer, bus, defaults, retention }
+    }
+
+    /// From the process's environment.
+    ///
+    /// # Errors
+    /// All that is wrong with the configuration.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let outgoing = both(Outgoing::read(&variable), read_default_settings(&variable));
+        let (config, (outgoing, defaults)) = both(Config::read(&variable), outgoing)?;
+        let texts =
+            Texts::load(outgoing.texts.as_deref()).map_err(|problems| ConfigError(problems.iter().map(ToString::to_string).collect()))?;
+        let store = Store::new(connect(&config.connection), config.table, system_clock());
+        let ses = sdk_config(&config.connection, outgoing.ses_endpoint.as_deref());
+        let events = sdk_config(&config.connection, outgoing.events_endpoint.as_deref());
+        let retention = outgoing.retention;
+        let bus = Bus::new(&events, outgoing.event_bus.clone(), config.urns);
+        Ok(Self::new(store, Mailer::new(&ses, outgoing, texts), bus, defaults, retention))
+    }
+
+    /// The table that it works on.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Does whatever is due for one invitation. What cannot be done now stays due, and is no error.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] and [`StoreError::Defect`], when the table fails.
+    pub async fn settle(&self, place: &Place) -> Result<(), StoreError> {
+        match self.take_steps(place).await {
+            Err(corrupt @ StoreError::Corrupt { .. }) => {
+                error!(account = place.account.as_str(), invitation = %place.id, cause = %corrupt, "set aside");
+                self.store.set_aside(place).await
+            }
+            result => result,
+        }
+    }
+
+    async fn take_steps(&self, place: &Place) -> Result<(), StoreError> {
+        for _ in 0..STEPS {
+            let Some(stored) = self.store.look(place).await? else { return Ok(()) };
+            let (invitation, now) = (&stored.invitation, self.store.now());
+            if invitation.expiry_is_due(now) {
+                self.store.advance(&stored, &invitation.expired(now), self.retention).await?;
+                continue;
+            }
+            let mut after = invitation.clone();
+            if !invitation.outbox.events.is_empty() && self.bus.publish(invitation).await {
+                after = after.published();
+            }
+            let mut claim = None;
+            if invitation.mail_is_due(now) {
+                match self.mailer.closed_until(now) {
+                    None => after = after.claimed(claim.insert(OperationId::generate()).clone(), now),
+                    // Nobody's mail goes out for the time being: this one has not been tried.
+                    Some(until) => after = after.postponed(until),
+                }
+            }
+            if after == *invitation {
+                return Ok(());
+            }
+            if !self.store.advance(&stored, &after, self.retention).await? {
+                continue;
+            }
+            match claim {
+                Some(claim) => self.send(place, &after, &claim).await?,
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the mail that `claim` has taken in hand, and notes what became of it.
+    async fn send(&self, place: &Place, invitation: &Invitation, claim: &OperationId) -> Result<(), StoreError> {
+        let settings = self.store.settings(&place.account).await?.or(&self.defaults);
+        let outcome = self.mailer.send(invitation, &settings, self.store.now()).await;
+        let sending = invitation.link.version;
+        let (account, id) = (place.account.as_str(), place.id.to_string());
+        match outcome {
+            Outcome::Taken { message } => {
+                info!(account, invitation = id, sending, message, "mail sent");
+                self.note(place, sending, Fate::Sent, None).await
+            }
+            Outcome::Refused { reason, cause } => {
+                warn!(account, invitation = id, sending, cause, "mail refused");
+                self.note(place, sending, Fate::Failed, Some(&reason)).await
+            }
+            Outcome::Later { cause, closed_until } => {
+                error!(account, invitation = id, sending, cause, "mail postponed");
+                let wait = |before: &Invitation, now: Timestamp| {
+                    // Somebody else's business by now: sent again, or found to be sent after all.
+                    if before.mailing.claim.as_ref() != Some(claim) {
+                        return before.clone();
+                    }
+                    before.postponed(closed_until.unwrap_or_else(|| now.plus(pause_after(before.mailing.tries))))
+                };
+                self.store.evolve(place, self.retention, wait).await.map(drop)
+            }
+        }
+    }
+
+    async fn note(&self, place: &Place, sending: u32, fate: Fate, reason: Option<&Reason>) -> Result<(), StoreError> {
+        let news = |before: &Invitation, now| before.delivered(sending, Delivery { fate, at: now, reason: reason.cloned() });
+        self.store.evolve(place, self.retention, news).await.map(drop)
+    }
+}
+
+/// What went wrong, for the log: never what a service says about it in words, which may repeat an address.
+fn describe<E: ProvideErrorMetadata + RequestId + Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
+    let request = error.request_id().unwrap_or("none");
+    match error.as_service_error() {
+        Some(said) => {
+            let status = error.raw_response().map_or(0, |raw| raw.status().as_u16());
+            format!("{} (status {status}, request {request})", said.code().unwrap_or("an error without a code"))
+        }
+        None => successors(Some(error as &dyn Error), |error| (*error).source()).map(ToString::to_string).collect::<Vec<_>>().join(": "),
+    }
+}

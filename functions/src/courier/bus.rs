@@ -1,0 +1,120 @@
+//! Events to EventBridge, for whoever wants to act on them. No address and no token is in them: who may see the address asks
+//! the API.
+
+use std::time::Duration;
+
+use aws_sdk_eventbridge::{
+    Client,
+    config::{Builder, retry::RetryConfig, timeout::TimeoutConfig},
+    primitives::DateTime,
+    types::PutEventsRequestEntry,
+};
+use serde::Serialize;
+use shared::{
+    domain::{Invitation, Urns, outbox::Event},
+    store::SdkConfig,
+};
+use tracing::error;
+
+use super::describe;
+use crate::output::{DeliveryBody, to_json};
+
+/// What every event of this service says that it comes from.
+pub const SOURCE: &str = "invitations";
+/// EventBridge takes so many at once.
+const AT_ONCE: usize = 10;
+
+/// Gives events to EventBridge.
+#[derive(Debug)]
+pub struct Bus {
+    client: Client,
+    name: String,
+    urns: Urns,
+}
+
+impl Bus {
+    /// The bus of this name.
+    #[must_use]
+    pub fn new(config: &SdkConfig, name: String, urns: Urns) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(2)).operation_timeout(Duration::from_secs(8));
+        let config = Builder::from(config).retry_config(RetryConfig::standard().with_max_attempts(3)).timeout_config(timeouts.build());
+        Self { client: Client::from_conf(config.build()), name, urns }
+    }
+
+    /// Publishes all that waits in an invitation's outbox; whether that is done. Once more does no harm: an event keeps its id.
+    pub async fn publish(&self, invitation: &Invitation) -> bool {
+        for events in invitation.outbox.events.chunks(AT_ONCE) {
+            let entries = events.iter().map(|event| self.entry(invitation, event)).collect();
+            let failure = match self.client.put_events().set_entries(Some(entries)).send().await {
+                Ok(output) if output.failed_entry_count() == 0 => continue,
+                Ok(output) => {
+                    let codes: Vec<&str> = output.entries().iter().filter_map(|entry| entry.error_code()).collect();
+                    codes.join(", ")
+                }
+                Err(error) => describe(&error),
+            };
+            let (account, id) = (invitation.account.as_str(), invitation.id.to_string());
+            error!(account, invitation = id, cause = failure, "events not published");
+            return false;
+        }
+        true
+    }
+
+    fn entry(&self, invitation: &Invitation, event: &Event) -> PutEventsRequestEntry {
+        let urn = self.urns.invitation(&invitation.account, invitation.id);
+        let name = event.happening.as_str();
+        let detail = Detail {
+            id: event.id(invitation.id),
+            sequence: event.sequence,
+            kind: name,
+            time: event.at.to_string(),
+            account: invitation.account.as_str(),
+            invitation: InvitationDetail {
+                id: invitation.id.to_string(),
+                urn: &urn,
+                role_id: invitation.role.as_str(),
+                created: invitation.created.to_string(),
+                expiry: invitation.expiry.to_string(),
+                invited_by: &invitation.invited_by,
+                accepted_by: invitation.accepted_by.as_deref(),
+                delivery: invitation.delivery.as_ref().map(DeliveryBody::from),
+            },
+        };
+        PutEventsRequestEntry::builder()
+            .event_bus_name(&self.name)
+            .source(SOURCE)
+            .detail_type(format!("Invitation {}{}", name[..1].to_ascii_uppercase(), &name[1..]))
+            .time(DateTime::from_millis(event.at.as_millis()))
+            .resources(&urn)
+            .detail(to_json(&detail))
+            .build()
+    }
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    id: String,
+    sequence: u64,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    time: String,
+    account: &'a str,
+    invitation: InvitationDetail<'a>,
+}
+
+/// As it was when the event was published.
+#[derive(Serialize)]
+struct InvitationDetail<'a> {
+    id: String,
+    urn: &'a str,
+    #[serde(rename = "roleID")]
+    role_id: &'a str,
+    created: String,
+    expiry: String,
+    #[serde(rename = "invitedBy")]
+    invited_by: &'a str,
+    #[serde(rename = "acceptedBy", skip_serializing_if = "Option::is_none")]
+    accepted_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<DeliveryBody<'a>>,
+}

@@ -1,0 +1,147 @@
+//! Mails to SES, and what its answers mean.
+
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use aws_sdk_sesv2::{
+    Client,
+    config::{Builder, http::HttpResponse, retry::RetryConfig, timeout::TimeoutConfig},
+    error::SdkError,
+    operation::send_email::SendEmailError,
+    types::{Body, Content, Destination, EmailContent, Message, MessageTag},
+};
+use shared::{
+    config::Outgoing,
+    domain::{Invitation, Timestamp, delivery::Reason, settings::AccountSettings},
+    store::SdkConfig,
+};
+
+use super::describe;
+use crate::{
+    mail::{Letter, Rendered},
+    texts::Texts,
+};
+
+/// How long no mail is tried after SES has said that it sends none of ours.
+const CLOSED_FOR: Duration = Duration::from_secs(300);
+
+/// What became of a mail.
+#[derive(Debug)]
+pub enum Outcome {
+    /// SES has it.
+    Taken {
+        /// What SES calls it.
+        message: String,
+    },
+    /// SES will never take it.
+    Refused {
+        /// For the account.
+        reason: Reason,
+        /// For the log.
+        cause: String,
+    },
+    /// It may be tried again: SES is busy or cannot be reached, or something on our side has to be put right first. Perhaps it
+    /// was sent and the answer was lost.
+    Later {
+        /// For the log.
+        cause: String,
+        /// When SES sends for nobody: until when not to ask again.
+        closed_until: Option<Timestamp>,
+    },
+}
+
+/// Gives mails to SES.
+pub struct Mailer {
+    client: Client,
+    outgoing: Outgoing,
+    texts: Texts,
+    /// Set while SES sends none of our mails: asking with each of them would only make it worse.
+    closed_until: Mutex<Option<Timestamp>>,
+}
+
+impl Mailer {
+    /// A mailer that sends as it is configured.
+    #[must_use]
+    pub fn new(config: &SdkConfig, outgoing: Outgoing, texts: Texts) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(6)).build();
+        // One attempt: a second one of the SDK's own could be a second mail that nobody knows of.
+        let config = Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+        Self { client: Client::from_conf(config.build()), outgoing, texts, closed_until: Mutex::default() }
+    }
+
+    /// Until when no mail is to be tried, if that is so.
+    pub fn closed_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.closed_until.lock().unwrap_or_else(PoisonError::into_inner).filter(|until| *until > now)
+    }
+
+    /// Sends the mail of an invitation's last sending.
+    pub async fn send(&self, invitation: &Invitation, settings: &AccountSettings, now: Timestamp) -> Outcome {
+        let Some(token) = self.outgoing.link_keys.token(&invitation.account, invitation.id, &invitation.link) else {
+            let cause = format!("the key '{}' that made the link is not among LINK_KEYS", invitation.link.key_id);
+            return Outcome::Later { cause, closed_until: None };
+        };
+        let link = self.outgoing.link_base.link(&token);
+        let letter = Letter::of(invitation, settings, &link);
+        let rendered = match letter.render(&self.texts) {
+            Ok(rendered) => rendered,
+            Err(problem) => return Outcome::Later { cause: problem.to_string(), closed_until: None },
+        };
+        let from = letter.mailbox(&self.texts, &self.outgoing.from);
+        let tags = [
+            ("account", invitation.account.to_string()),
+            ("invitation", invitation.id.to_string()),
+            ("sending", invitation.link.version.to_string()),
+        ];
+        let tags = tags.into_iter().filter_map(|(name, value)| MessageTag::builder().name(name).value(value).build().ok());
+        let request = self
+            .client
+            .send_email()
+            .from_email_address(from)
+            .destination(Destination::builder().to_addresses(invitation.email.mailbox()).build())
+            .content(EmailContent::builder().simple(message(rendered)).build())
+            .set_configuration_set_name(self.outgoing.configuration_set.clone())
+            .set_email_tags(Some(tags.collect()));
+        match request.send().await {
+            Ok(output) => {
+                *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                Outcome::Taken { message: output.message_id.unwrap_or_default() }
+            }
+            Err(error) => self.judge(&error, now),
+        }
+    }
+
+    /// What an error says about this mail, and about all.
+    fn judge(&self, error: &SdkError<SendEmailError, HttpResponse>, now: Timestamp) -> Outcome {
+        let cause = describe(error);
+        match error.as_service_error() {
+            // Of this mail. In the sandbox of SES that is every address that is not verified.
+            Some(SendEmailError::MessageRejected(_)) => Outcome::Refused { reason: Reason::word("MessageRejected"), cause },
+            Some(SendEmailError::BadRequestException(_)) => Outcome::Refused { reason: Reason::word("BadRequest"), cause },
+            // Of all our mails.
+            Some(SendEmailError::AccountSuspendedException(_) | SendEmailError::SendingPausedException(_)) => {
+                let until = now.plus(CLOSED_FOR);
+                *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+                Outcome::Later { cause: format!("sending is paused: {cause}"), closed_until: Some(until) }
+            }
+            // The rate or the day's quota is used up; the sender's domain or the configuration set is not what it should be; or
+            // SES has a bad day. All of that passes, or is put right.
+            Some(_) | None => Outcome::Later { cause, closed_until: None },
+        }
+    }
+}
+
+impl fmt::Debug for Mailer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailer").finish_non_exhaustive()
+    }
+}
+
+/// The parts of the mail. SES encodes the subject and makes the headers: there is no header here to inject anything into.
+fn message(rendered: Rendered) -> Message {
+    let utf8 = |text: String| Content::builder().data(text).charset("UTF-8").build().expect("there is a text");
+    let body = Body::builder().text(utf8(rendered.text)).html(utf8(rendered.html)).build();
+    Message::builder().subject(utf8(rendered.subject)).body(body).build()
+}

@@ -1,0 +1,29 @@
+//! `POST /invitations/decline`
+
+use shared::domain::{Rejected, lifecycle::Answer};
+
+use crate::{
+    app::InviteeApp,
+    edge::Route,
+    error::ApiError,
+    event::Request,
+    input,
+    lookup_invitation::remember_caller,
+    output::{self, Reply},
+};
+
+/// What this endpoint answers to.
+pub const ROUTE: Route = Route { method: "POST", path: "/invitations/decline" };
+
+/// Declines for the holder of a link.
+///
+/// # Errors
+/// One 404 for every token that opens nothing; what the invitation is, when it is no longer open.
+pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiError> {
+    input::preliminaries(request, &[])?;
+    let token = input::token(request)?.token.ok_or(Rejected::NotFound)?;
+    let (invitation, now) = app.app.store.answer(&token, Answer::Decline, None, app.retention, |_| Ok(())).await?;
+    remember_caller(app, request, &token, &invitation);
+    let settings = app.settings(token.account()).await?;
+    Ok(Reply::ok(output::invitee(&invitation, &settings, now)))
+}

@@ -1,0 +1,84 @@
+//! What the table's stream rings for: the first attempt at mails and events.
+//!
+//! Nothing is read off a record but which invitation it is about. The invitation says itself what is to be done, so records
+//! may come twice, late and in any order.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use shared::store::Place;
+
+use crate::{background::Failed, courier::Courier};
+
+/// How many invitations are settled at once.
+const AT_ONCE: usize = 8;
+
+/// Which records are to come again.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchAnswer {
+    /// Lambda goes on from the first of them.
+    pub batch_item_failures: Vec<BatchItemFailure>,
+}
+
+/// One record.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchItemFailure {
+    /// Its sequence number.
+    pub item_identifier: String,
+}
+
+#[derive(Deserialize)]
+struct Batch {
+    #[serde(rename = "Records")]
+    records: Vec<Record>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    dynamodb: Change,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Change {
+    keys: Keys,
+    sequence_number: String,
+}
+
+#[derive(Deserialize)]
+struct Keys {
+    pk: Text,
+    sk: Text,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    #[serde(rename = "S")]
+    text: String,
+}
+
+/// Settles every invitation of a batch of records. Those that could not be, for want of the table, are to come again.
+///
+/// # Errors
+/// When the event is no batch of the stream.
+pub async fn handle(courier: &Courier, event: &str) -> Result<BatchAnswer, Failed> {
+    let batch: Batch = serde_json::from_str(event).map_err(|error| Failed(format!("not a batch of the table's stream: {error}")))?;
+    // One settling does for all records of an invitation; when it fails, the first of them comes again.
+    let mut places: BTreeMap<Place, String> = BTreeMap::new();
+    for Record { dynamodb: Change { keys, sequence_number } } in batch.records {
+        if let Some(place) = Place::parse(&keys.pk.text, &keys.sk.text) {
+            places.entry(place).or_insert(sequence_number);
+        }
+    }
+    let settled = stream::iter(places).map(|(place, record)| async move {
+        let failed = courier.settle(&place).await.err()?;
+        tracing::error!(account = place.account.as_str(), invitation = %place.id, cause = %failed, "not settled");
+        Some(BatchItemFailure { item_identifier: record })
+    });
+    let mut batch_item_failures: Vec<_> = settled.buffer_unordered(AT_ONCE).filter_map(async |failure| failure).collect().await;
+    batch_item_failures.sort();
+    Ok(BatchAnswer { batch_item_failures })
+}

@@ -1,0 +1,162 @@
+//! What SES reports of a mail, by EventBridge: it comes to show on the invitation.
+
+use std::{collections::HashMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use shared::{
+    config::{Config, ConfigError, read_retention},
+    domain::{
+        Timestamp,
+        delivery::{Delivery, Fate, Reason},
+    },
+    store::{Place, Store, connect, system_clock},
+};
+use tracing::{info, warn};
+
+use crate::{
+    app::{both, variable},
+    background::Failed,
+};
+
+/// What the function needs.
+#[derive(Debug)]
+pub struct Feedback {
+    /// The table.
+    pub store: Store,
+    /// How long closed and expired invitations are kept.
+    pub retention: Option<Duration>,
+}
+
+impl Feedback {
+    /// From the process's environment.
+    ///
+    /// # Errors
+    /// All that is wrong with the configuration.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let (config, retention) = both(Config::read(&variable), read_retention(&variable))?;
+        Ok(Self { store: Store::new(connect(&config.connection), config.table, system_clock()), retention })
+    }
+}
+
+/// What became of a report.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recorded {
+    /// It shows on the invitation, if it was news.
+    Recorded,
+    /// It is none of this service's, or says nothing that is shown.
+    Ignored,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    detail: Detail,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Detail {
+    event_type: String,
+    mail: Mail,
+    bounce: Option<Bounce>,
+    complaint: Option<Complaint>,
+    delivery: Option<Timed>,
+    delivery_delay: Option<Delay>,
+    reject: Option<Reject>,
+}
+
+#[derive(Deserialize)]
+struct Mail {
+    #[serde(default)]
+    tags: HashMap<String, Vec<String>>,
+    timestamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Bounce {
+    bounce_type: String,
+    bounce_sub_type: Option<String>,
+    timestamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Complaint {
+    complaint_feedback_type: Option<String>,
+    timestamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Timed {
+    timestamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Delay {
+    delay_type: Option<String>,
+    timestamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Reject {
+    reason: Option<String>,
+}
+
+/// Notes a report of SES on the invitation that its mail's tags name.
+///
+/// # Errors
+/// When the event is no report of SES, or the table fails.
+pub async fn handle(feedback: &Feedback, event: &str) -> Result<Recorded, Failed> {
+    let Event { detail } = serde_json::from_str(event).map_err(|error| Failed(format!("not a report of SES: {error}")))?;
+    let Some((place, sending)) = detail.mail.sending() else {
+        warn!("a report of a mail without this service's tags");
+        return Ok(Recorded::Ignored);
+    };
+    let Some((fate, at, reason)) = detail.news() else { return Ok(Recorded::Ignored) };
+    let (account, id) = (place.account.as_str(), place.id.to_string());
+    info!(account, invitation = id, sending, fate = fate.as_str(), reason = reason.as_ref().map(Reason::as_str), "mail reported");
+    let found = feedback.store.evolve(&place, feedback.retention, |before, now| {
+        // Reports of the future would keep their event from ever being due.
+        let at = at.unwrap_or(now).min(now);
+        before.delivered(sending, Delivery { fate, at, reason: reason.clone() })
+    });
+    // An invitation that has been purged meanwhile needs to know no more.
+    Ok(if found.await?.is_some() { Recorded::Recorded } else { Recorded::Ignored })
+}
+
+impl Mail {
+    /// Which sending of which invitation it was.
+    fn sending(&self) -> Option<(Place, u32)> {
+        let tag = |name: &str| self.tags.get(name)?.first();
+        let place = Place { account: tag("account")?.parse().ok()?, id: tag("invitation")?.parse().ok()? };
+        Some((place, tag("sending")?.parse().ok()?))
+    }
+}
+
+impl Detail {
+    /// The mail's fate, when, and why.
+    fn news(&self) -> Option<(Fate, Option<Timestamp>, Option<Reason>)> {
+        let why = |words: &Option<String>| words.as_deref().and_then(Reason::of);
+        let (fate, at, reason) = match self.event_type.as_str() {
+            "Send" => (Fate::Sent, &self.mail.timestamp, None),
+            "Delivery" => (Fate::Delivered, &self.delivery.as_ref()?.timestamp, None),
+            "DeliveryDelay" => (Fate::Delayed, &self.delivery_delay.as_ref()?.timestamp, why(&self.delivery_delay.as_ref()?.delay_type)),
+            "Bounce" => {
+                let bounce = self.bounce.as_ref()?;
+                let fate = if bounce.bounce_type == "Permanent" { Fate::Bounced } else { Fate::SoftBounced };
+                (fate, &bounce.timestamp, why(&bounce.bounce_sub_type))
+            }
+            "Complaint" => {
+                let complaint = self.complaint.as_ref()?;
+                (Fate::Complained, &complaint.timestamp, why(&complaint.complaint_feedback_type))
+            }
+            "Reject" => (Fate::Failed, &None, self.reject.as_ref().and_then(|reject| why(&reject.reason))),
+            "Rendering Failure" => (Fate::Failed, &None, None),
+            // Opens and clicks are nobody's business.
+            _ => return None,
+        };
+        Some((fate, at.as_deref().and_then(|text| text.parse().ok()), reason))
+    }
+}

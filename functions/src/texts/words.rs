@@ -1,0 +1,123 @@
+//! The words of one language.
+
+use std::collections::BTreeMap;
+
+use serde::{
+    Deserialize,
+    de::value::{Error, MapDeserializer},
+};
+
+use super::fill::places;
+
+/// The texts in English, which say what texts there are and what can be filled in.
+const MAIL: &str = include_str!("en.json");
+
+/// Texts by their names.
+type Section = BTreeMap<String, String>;
+
+/// What a file of words says.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sections {
+    #[serde(default)]
+    mail: Section,
+    #[serde(default)]
+    page: Section,
+}
+
+/// All words of one language.
+#[derive(Debug, Clone)]
+pub struct Words {
+    /// Those of mails.
+    pub mail: MailWords,
+    /// Those of the page, by their names.
+    pub page: BTreeMap<String, String>,
+}
+
+/// The words of mails. `{…}` in them is filled in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailWords {
+    pub(crate) subject: String,
+    pub(crate) subject_account: String,
+    pub(crate) intro: String,
+    pub(crate) intro_account: String,
+    pub(crate) intro_inviter: String,
+    pub(crate) intro_inviter_account: String,
+    pub(crate) role: String,
+    pub(crate) expiry: String,
+    pub(crate) button: String,
+    pub(crate) fallback: String,
+    pub(crate) link: String,
+    pub(crate) secret: String,
+    pub(crate) ignore: String,
+    pub(crate) from: String,
+    pub(crate) from_account: String,
+    pub(crate) date: String,
+    pub(crate) months: Months,
+}
+
+/// The names of the months, from January on.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Months([String; 12]);
+
+impl Months {
+    /// The name of a month, counted from 1.
+    pub(crate) fn name(&self, month: u32) -> &str {
+        let index = usize::try_from(month).ok().and_then(|month| month.checked_sub(1));
+        index.and_then(|index| self.0.get(index)).map_or("", String::as_str)
+    }
+}
+
+impl TryFrom<String> for Months {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+        names.try_into().map(Self).map_err(|_| "mail.months must be twelve names with commas between them".to_owned())
+    }
+}
+
+impl Sections {
+    /// What is built in.
+    pub(super) fn english() -> Self {
+        serde_json::from_str(MAIL).expect("the built-in file has the form that it should; a test reads it")
+    }
+
+    /// From a file's text.
+    pub(super) fn parse(json: &str, file: &str, note: &mut impl FnMut(String)) -> Option<Self> {
+        serde_json::from_str(json).map_err(|error| note(format!("{file}: {error}"))).ok()
+    }
+
+    /// The words, when nothing is wrong with them.
+    pub(super) fn complete(self, file: &str, note: &mut impl FnMut(String)) -> Option<Words> {
+        let mail = MailWords::deserialize(MapDeserializer::<_, Error>::new(self.mail.into_iter()));
+        mail.map(|mail| Words { mail, page: self.page }).map_err(|error| note(format!("{file}: {error}"))).ok()
+    }
+
+    /// What this says, and what `english` says where this says nothing. This can only say what English says, too, and fill in
+    /// what English fills in.
+    pub(super) fn over(self, english: &Self, file: &str, note: &mut impl FnMut(String)) -> Self {
+        let mut over = |name: &str, own: Section, english: &Section| {
+            let mut all = english.clone();
+            for (key, text) in own {
+                match english.get(&key) {
+                    None => note(format!("{file}: there is no text '{name}.{key}' in English")),
+                    Some(original) => problems(&text, original).for_each(|problem| note(format!("{file}: {name}.{key} {problem}"))),
+                }
+                all.insert(key, text);
+            }
+            all
+        };
+        Self { mail: over("mail", self.mail, &english.mail), page: over("page", self.page, &english.page) }
+    }
+}
+
+/// What is wrong with a text that stands for another.
+fn problems(text: &str, original: &str) -> impl Iterator<Item = String> {
+    let unknown = places(text).filter(|place| !places(original).any(|known| known == *place));
+    let unknown = unknown.map(|place| format!("has {{{place}}}, which is not filled in there"));
+    let control = text.chars().any(char::is_control).then(|| "contains a line break or another control character".to_owned());
+    unknown.collect::<Vec<_>>().into_iter().chain(control)
+}

@@ -1,0 +1,109 @@
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::config::retry::RetryConfig;
+use aws_sdk_eventbridge::config::{BehaviorVersion, Config, Credentials, Region};
+use aws_sdk_eventbridge::error::ProvideErrorMetadata;
+use aws_sdk_eventbridge::operation::put_events::PutEventsOutput;
+use aws_sdk_eventbridge::primitives::DateTime;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use aws_sdk_eventbridge::types::builders::PutEventsRequestEntryBuilder;
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::{Answer, Bus};
+
+/// A bus, and a client for it that tries once.
+fn bus() -> (Bus, Client) {
+    let bus = Bus::on_free_port().expect("a bus starts");
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(crate::client::REGION))
+        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .retry_config(RetryConfig::disabled())
+        .endpoint_url(bus.endpoint())
+        .build();
+    (bus, Client::from_conf(config))
+}
+
+fn event(kind: &str) -> PutEventsRequestEntryBuilder {
+    PutEventsRequestEntry::builder().event_bus_name("local").source("invitations").detail_type(kind).detail(r#"{"id":"1"}"#)
+}
+
+async fn put(client: &Client, entries: Vec<PutEventsRequestEntryBuilder>) -> PutEventsOutput {
+    let entries = entries.into_iter().map(PutEventsRequestEntryBuilder::build).collect();
+    client.put_events().set_entries(Some(entries)).send().await.expect("the bus answers")
+}
+
+/// The codes of the answer, with nothing for an entry that was taken.
+fn codes(output: &PutEventsOutput) -> Vec<Option<&str>> {
+    output.entries().iter().map(|entry| entry.error_code()).collect()
+}
+
+fn kinds(bus: &Bus) -> Vec<String> {
+    bus.events().into_iter().map(|event| event.detail_type).collect()
+}
+
+#[tokio::test]
+async fn events_are_taken_whole() {
+    let (bus, client) = bus();
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let answer = put(&client, vec![event("Sent").time(DateTime::from(time)).resources("urn:x"), event("Accepted")]).await;
+    assert_eq!((answer.failed_entry_count(), codes(&answer)), (0, vec![None, None]));
+
+    let events = bus.events();
+    let ids: Vec<_> = answer.entries().iter().filter_map(|entry| entry.event_id()).collect();
+    assert_eq!(events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ids);
+    assert_eq!((events[0].bus.as_str(), events[0].source.as_str()), ("local", "invitations"));
+    assert_eq!((events[0].detail_type.as_str(), &events[0].detail), ("Sent", &json!({ "id": "1" })));
+    assert_eq!((events[0].time, &events[0].resources[..]), (time, &["urn:x".to_owned()][..]));
+    assert!(events[1].time > time, "without a time of its own it has the one when it was taken");
+}
+
+#[tokio::test]
+async fn some_of_a_call_can_fail() {
+    let (bus, client) = bus();
+    bus.answer_with(|_| Answer::Fail { entries: vec![1], code: "ThrottlingException" });
+    let answer = put(&client, vec![event("A"), event("B"), event("C")]).await;
+    assert_eq!((answer.failed_entry_count(), codes(&answer)), (1, vec![None, Some("ThrottlingException"), None]));
+    assert_eq!(kinds(&bus), ["A", "C"]);
+}
+
+#[tokio::test]
+async fn what_eventbridge_refuses_is_refused_entry_by_entry() {
+    let (bus, client) = bus();
+    let nameless = PutEventsRequestEntry::builder().source("invitations").detail("{}");
+    let entries = vec![event("A"), nameless, event("B").detail("no json"), event("C").source("aws.ses"), event("D").detail("[]")];
+    let answer = put(&client, entries).await;
+    let expected =
+        [None, Some("InvalidArgument"), Some("MalformedDetail"), Some("NotAuthorizedForSourceException"), Some("MalformedDetail")];
+    assert_eq!((answer.failed_entry_count(), codes(&answer)), (4, expected.to_vec()));
+    assert_eq!(kinds(&bus), ["A"]);
+}
+
+#[tokio::test]
+async fn a_call_can_fail_as_a_whole() {
+    let (bus, client) = bus();
+    let call = || client.put_events().entries(event("A").build());
+    bus.answer_with(|_| Answer::Error { status: 500, code: "InternalException" });
+    assert!(call().send().await.expect_err("it fails").into_service_error().is_internal_exception());
+    let eleven = Some(vec![event("A").build(); 11]);
+    let refused = client.put_events().set_entries(eleven).send().await.expect_err("these are too many").into_service_error();
+    assert_eq!(refused.code(), Some("ValidationException"));
+    bus.answer_with(|_| Answer::Hang);
+    timeout(Duration::from_millis(200), call().send()).await.expect_err("nothing is ever said");
+    assert_eq!(bus.events(), []);
+
+    bus.answer_with(|_| Answer::AcceptAndDrop);
+    let lost = call().send().await.expect_err("nothing is said");
+    assert!(lost.as_service_error().is_none(), "{lost:?}");
+    assert_eq!(kinds(&bus), ["A"]);
+}
+
+#[tokio::test]
+async fn other_calls_are_not_known() {
+    let (_bus, client) = bus();
+    let refused = client.list_event_buses().send().await.expect_err("it is not served").into_service_error();
+    assert_eq!(refused.code(), Some("UnknownOperationException"));
+}

@@ -1,0 +1,140 @@
+//! What SES reports of a mail, by EventBridge.
+//!
+//! Only the recipient decides, as with SES's own mailbox simulator: the beginning of the local part says what happens.
+
+use std::time::SystemTime;
+
+use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::Mail;
+use crate::client::REGION;
+
+/// The account of everything local.
+const ACCOUNT: &str = "000000000000";
+
+/// What happened to a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Delivered,
+    Bounced,
+    BouncedForNow,
+    Complained,
+    Rejected,
+    Delayed,
+}
+
+/// The events of one mail, in the order in which SES sends them: a delivery, unless the recipient's address begins with
+/// `bounce`, `soft` (a transient bounce), `complaint` (a delivery, then the complaint), `reject` or `delay`.
+#[must_use]
+pub fn events(mail: &Mail) -> Vec<Value> {
+    let recipient = mail.to.first().map(String::as_str).unwrap_or_default();
+    // "Name <local@domain>" or the address alone.
+    let address = recipient.rsplit_once('<').map_or(recipient, |(_, rest)| rest.trim_end_matches('>'));
+    let fates: &[Fate] = match address {
+        a if a.starts_with("bounce") => &[Fate::Bounced],
+        a if a.starts_with("soft") => &[Fate::BouncedForNow],
+        a if a.starts_with("complaint") => &[Fate::Delivered, Fate::Complained],
+        a if a.starts_with("reject") => &[Fate::Rejected],
+        a if a.starts_with("delay") => &[Fate::Delayed],
+        _ => &[Fate::Delivered],
+    };
+    fates.iter().map(|fate| event(*fate, mail, address, &timestamp(SystemTime::now()))).collect()
+}
+
+fn event(fate: Fate, mail: &Mail, address: &str, now: &str) -> Value {
+    let id = Uuid::now_v7().to_string();
+    let (detail_type, event_type, field, about) = match fate {
+        Fate::Delivered => ("Email Delivered", "Delivery", "delivery", delivery(address, now)),
+        Fate::Bounced => ("Email Bounced", "Bounce", "bounce", bounce("Permanent", "5.1.1", "550 5.1.1 user unknown", address, now)),
+        Fate::BouncedForNow => ("Email Bounced", "Bounce", "bounce", bounce("Transient", "4.2.2", "452 4.2.2 mailbox full", address, now)),
+        Fate::Complained => ("Email Complaint Received", "Complaint", "complaint", complaint(address, now)),
+        Fate::Rejected => ("Email Rejected", "Reject", "reject", json!({ "reason": "Bad content" })),
+        Fate::Delayed => ("Email Delivery Delayed", "DeliveryDelay", "deliveryDelay", delay(address, now)),
+    };
+    let set = mail.configuration_set.as_deref().unwrap_or_default();
+    json!({
+        "version": "0",
+        "id": id,
+        "detail-type": detail_type,
+        "source": "aws.ses",
+        "account": ACCOUNT,
+        "time": now,
+        "region": REGION,
+        "resources": [format!("arn:aws:ses:{REGION}:{ACCOUNT}:configuration-set/{set}")],
+        "detail": { "eventType": event_type, "mail": about_mail(mail, address), field: about },
+    })
+}
+
+/// What every event repeats of the mail.
+fn about_mail(mail: &Mail, address: &str) -> Value {
+    let mut tags: Map<String, Value> = mail.tags.iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
+    if let Some(set) = &mail.configuration_set {
+        tags.insert("ses:configuration-set".into(), json!([set]));
+    }
+    let headers = [("From", &mail.from), ("Subject", &mail.subject)].map(|(name, value)| json!({ "name": name, "value": value }));
+    json!({
+        "timestamp": timestamp(mail.time),
+        "source": mail.from,
+        "sendingAccountId": ACCOUNT,
+        "messageId": mail.message_id,
+        "destination": [address],
+        "headersTruncated": false,
+        "headers": headers,
+        "commonHeaders": { "from": [mail.from], "to": mail.to, "messageId": mail.message_id, "subject": mail.subject },
+        "tags": tags,
+    })
+}
+
+fn delivery(address: &str, now: &str) -> Value {
+    json!({
+        "timestamp": now,
+        "processingTimeMillis": 500,
+        "recipients": [address],
+        "smtpResponse": "250 2.0.0 OK",
+        "reportingMTA": "local.example",
+    })
+}
+
+fn bounce(kind: &str, status: &str, said: &str, address: &str, now: &str) -> Value {
+    let recipient = json!({ "emailAddress": address, "action": "failed", "status": status, "diagnosticCode": format!("smtp; {said}") });
+    json!({
+        "bounceType": kind,
+        "bounceSubType": if kind == "Permanent" { "General" } else { "MailboxFull" },
+        "bouncedRecipients": [recipient],
+        "timestamp": now,
+        "feedbackId": Uuid::now_v7().to_string(),
+        "reportingMTA": "dsn; local.example",
+    })
+}
+
+fn complaint(address: &str, now: &str) -> Value {
+    json!({
+        "complainedRecipients": [{ "emailAddress": address }],
+        "timestamp": now,
+        "feedbackId": Uuid::now_v7().to_string(),
+        "complaintSubType": null,
+        "userAgent": "local",
+        "complaintFeedbackType": "abuse",
+        "arrivalDate": now,
+    })
+}
+
+fn delay(address: &str, now: &str) -> Value {
+    let recipient =
+        json!({ "emailAddress": address, "status": "4.4.1", "diagnosticCode": "smtp; 421 4.4.1 Unable to connect to remote host" });
+    json!({
+        "timestamp": now,
+        "delayType": "TransientCommunicationFailure",
+        "expirationTime": timestamp(SystemTime::now() + std::time::Duration::from_secs(14 * 3600)),
+        "delayedRecipients": [recipient],
+    })
+}
+
+fn timestamp(time: SystemTime) -> String {
+    // In milliseconds, as SES writes them.
+    let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let time = DateTime::from_millis(i64::try_from(since_1970.as_millis()).unwrap_or_default());
+    time.fmt(DateTimeFormat::DateTime).unwrap_or_default()
+}

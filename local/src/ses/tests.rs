@@ -1,0 +1,202 @@
+use std::time::Duration;
+
+use aws_sdk_sesv2::Client;
+use aws_sdk_sesv2::config::retry::RetryConfig;
+use aws_sdk_sesv2::config::{BehaviorVersion, Config, Credentials, Region};
+use aws_sdk_sesv2::error::ProvideErrorMetadata;
+use aws_sdk_sesv2::operation::send_email::builders::SendEmailFluentBuilder;
+use aws_sdk_sesv2::operation::send_email::{SendEmailError, SendEmailOutput};
+use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag, Template};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::{Answer, Inbox, feedback};
+
+/// An inbox, and a client for it that tries once.
+fn inbox() -> (Inbox, Client) {
+    let inbox = Inbox::on_free_port().expect("an inbox starts");
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(crate::client::REGION))
+        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .retry_config(RetryConfig::disabled())
+        .endpoint_url(inbox.endpoint())
+        .build();
+    (inbox, Client::from_conf(config))
+}
+
+fn text(text: &str) -> Content {
+    Content::builder().data(text).charset("UTF-8").build().expect("it has data")
+}
+
+fn tag(name: &str, value: &str) -> MessageTag {
+    MessageTag::builder().name(name).value(value).build().expect("it is whole")
+}
+
+/// A mail to `to`.
+fn mail(client: &Client, to: &str) -> SendEmailFluentBuilder {
+    let message = Message::builder()
+        .subject(text("Grüße"))
+        .body(Body::builder().text(text("Hello")).html(text("<p>Hello</p>")).build())
+        .headers(MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build().expect("it is whole"))
+        .build();
+    client
+        .send_email()
+        .from_email_address("Example <invitations@example.com>")
+        .destination(Destination::builder().to_addresses(to).build())
+        .content(EmailContent::builder().simple(message).build())
+        .email_tags(tag("account", "012345678912"))
+        .configuration_set_name("local")
+}
+
+async fn error(mail: SendEmailFluentBuilder) -> SendEmailError {
+    mail.send().await.expect_err("it is refused").into_service_error()
+}
+
+#[tokio::test]
+async fn a_mail_is_taken_whole() {
+    let (inbox, client) = inbox();
+    let SendEmailOutput { message_id, .. } = mail(&client, "a@b.example").send().await.expect("it is taken");
+    let mails = inbox.mails();
+    let [mail] = &mails[..] else { panic!("there is one mail: {mails:?}") };
+    assert_eq!(Some(&mail.message_id), message_id.as_ref());
+    assert_eq!((mail.from.as_str(), &mail.to[..]), ("Example <invitations@example.com>", &["a@b.example".to_owned()][..]));
+    assert_eq!(mail.subject, "Grüße");
+    assert_eq!((mail.text.as_deref(), mail.html.as_deref()), (Some("Hello"), Some("<p>Hello</p>")));
+    assert_eq!(mail.headers, [("Auto-Submitted".to_owned(), "auto-generated".to_owned())]);
+    assert_eq!(mail.tags.iter().collect::<Vec<_>>(), [(&"account".to_owned(), &"012345678912".to_owned())]);
+    assert_eq!(mail.configuration_set.as_deref(), Some("local"));
+    assert!(mail.time.elapsed().expect("it was") < Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn errors_reach_the_client_as_those_of_ses() {
+    let (inbox, client) = inbox();
+    inbox.answer_with(|_| Answer::Error { status: 429, code: "TooManyRequestsException" });
+    assert!(error(mail(&client, "a@b.example")).await.is_too_many_requests_exception());
+    inbox.answer_with(|_| Answer::Error { status: 400, code: "MessageRejected" });
+    let refused = error(mail(&client, "a@b.example")).await;
+    assert!(refused.is_message_rejected());
+    assert_eq!(refused.message(), Some("The inbox was told to answer so."));
+    inbox.answer_with(|_| Answer::Error { status: 500, code: "InternalFailure" });
+    assert_eq!(error(mail(&client, "a@b.example")).await.code(), Some("InternalFailure"));
+    assert_eq!(inbox.mails(), []);
+}
+
+#[tokio::test]
+async fn the_answer_can_depend_on_the_mail_and_change() {
+    let (inbox, client) = inbox();
+    let mut left = 1;
+    inbox.answer_with(move |mail| {
+        if mail.to == ["slow@b.example"] && left > 0 {
+            left -= 1;
+            return Answer::Error { status: 429, code: "TooManyRequestsException" };
+        }
+        Answer::Accept
+    });
+    mail(&client, "quick@b.example").send().await.expect("it is taken");
+    mail(&client, "slow@b.example").send().await.expect_err("it is refused");
+    mail(&client, "slow@b.example").send().await.expect("it is taken the second time");
+    let to: Vec<_> = inbox.mails().into_iter().flat_map(|mail| mail.to).collect();
+    assert_eq!(to, ["quick@b.example", "slow@b.example"]);
+}
+
+#[tokio::test]
+async fn a_mail_can_be_taken_without_a_reply() {
+    let (inbox, client) = inbox();
+    inbox.answer_with(|_| Answer::AcceptAndDrop);
+    let lost = mail(&client, "a@b.example").send().await.expect_err("nothing is said");
+    assert!(lost.as_service_error().is_none(), "{lost:?}");
+    assert_eq!(inbox.mails().len(), 1);
+    inbox.answer_with(|_| Answer::Accept);
+    mail(&client, "a@b.example").send().await.expect("the inbox serves on");
+}
+
+#[tokio::test]
+async fn a_reply_can_stay_away() {
+    let (inbox, client) = inbox();
+    inbox.answer_with(|_| Answer::Hang);
+    let waited = timeout(Duration::from_millis(200), mail(&client, "a@b.example").send()).await;
+    waited.expect_err("nothing is ever said");
+    assert_eq!(inbox.mails(), []);
+}
+
+#[tokio::test]
+async fn what_ses_refuses_is_refused() {
+    let (inbox, client) = inbox();
+    let recipient = |address: &str| mail(&client, address);
+    let good = || mail(&client, "a@b.example");
+    let content = |message: Message| good().content(EmailContent::builder().simple(message).build());
+    let body = || Body::builder().text(text("Hello")).build();
+    let bare = Content::builder().data("Grüße").build().expect("it has data");
+    let template = Template::builder().template_name("welcome").build();
+    for refused in [
+        recipient("nobody"),
+        recipient("gr\u{fc}n@b.example"),
+        recipient("a@b.example\r\nBcc: c@d.example"),
+        recipient("Two Words@b.example"),
+        good().from_email_address("M\u{fc}ller <a@b.example>"),
+        good().reply_to_addresses("nobody"),
+        good().destination(Destination::builder().build()),
+        good().destination(Destination::builder().to_addresses("a@b.example").cc_addresses("c@d.example").build()),
+        good().email_tags(tag("name", "a value")),
+        good().email_tags(tag("account", "again")),
+        content(Message::builder().subject(text("Two\nlines")).body(body()).build()),
+        content(Message::builder().subject(bare).body(body()).build()),
+        content(Message::builder().subject(text("No parts")).body(Body::builder().build()).build()),
+        good().content(EmailContent::builder().template(template).build()),
+    ] {
+        let told = format!("{refused:?}");
+        assert!(error(refused).await.is_bad_request_exception(), "{told}");
+    }
+    assert_eq!(inbox.mails(), []);
+}
+
+#[tokio::test]
+async fn other_calls_are_not_known() {
+    let (_inbox, client) = inbox();
+    let refused = client.get_account().send().await.expect_err("it is not served").into_service_error();
+    assert_eq!(refused.code(), Some("UnknownOperationException"));
+}
+
+/// The events of a mail to `to`.
+async fn feedback_for(to: &str) -> Vec<Value> {
+    let (inbox, client) = inbox();
+    mail(&client, to).send().await.expect("it is taken");
+    feedback::events(&inbox.mails()[0])
+}
+
+#[tokio::test]
+async fn the_recipient_decides_on_the_feedback() {
+    for (to, expected) in [
+        ("a@b.example", &[("Email Delivered", "Delivery")][..]),
+        ("bounce.1@b.example", &[("Email Bounced", "Bounce")]),
+        ("soft@b.example", &[("Email Bounced", "Bounce")]),
+        ("complaint@b.example", &[("Email Delivered", "Delivery"), ("Email Complaint Received", "Complaint")]),
+        ("Ann <reject@b.example>", &[("Email Rejected", "Reject")]),
+        ("delay@b.example", &[("Email Delivery Delayed", "DeliveryDelay")]),
+    ] {
+        let events = feedback_for(to).await;
+        let kinds: Vec<_> =
+            events.iter().map(|e| (e["detail-type"].as_str().unwrap(), e["detail"]["eventType"].as_str().unwrap())).collect();
+        assert_eq!(kinds, expected, "{to}");
+    }
+    assert_eq!(feedback_for("bounce@b.example").await[0]["detail"]["bounce"]["bounceType"], "Permanent");
+    assert_eq!(feedback_for("soft@b.example").await[0]["detail"]["bounce"]["bounceType"], "Transient");
+}
+
+#[tokio::test]
+async fn feedback_names_the_mail_and_its_tags() {
+    let (inbox, client) = inbox();
+    mail(&client, "Ann <bounce@b.example>").send().await.expect("it is taken");
+    let taken = &inbox.mails()[0];
+    let event = &feedback::events(taken)[0];
+    assert_eq!(event["source"], "aws.ses");
+    assert_eq!(event["detail"]["mail"]["messageId"], taken.message_id.as_str());
+    assert_eq!(event["detail"]["mail"]["destination"], json!(["bounce@b.example"]));
+    assert_eq!(event["detail"]["mail"]["tags"], json!({ "account": ["012345678912"], "ses:configuration-set": ["local"] }));
+    assert_eq!(event["detail"]["bounce"]["bouncedRecipients"][0]["emailAddress"], "bounce@b.example");
+    let time = event["time"].as_str().expect("a time");
+    assert!(time.starts_with("20") && time.ends_with('Z'), "{time}");
+}

@@ -1,0 +1,107 @@
+//! The table's stream, read as Lambda reads it: [`Stream`] gives records in the shape of Lambda's events, and a [`Pump`] hands
+//! them to a function as the event source mapping of `template.yaml` says.
+
+mod mapping;
+mod pump;
+mod record;
+
+use std::fmt;
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodbstreams::Client;
+use aws_sdk_dynamodbstreams::types::ShardIteratorType;
+use serde_json::{Value, json};
+
+use crate::client::{self, reason};
+
+pub use mapping::Mapping;
+pub use pump::Pump;
+
+/// Where reading starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// With the oldest record that there is.
+    TrimHorizon,
+    /// With what is written from now on.
+    Latest,
+    /// With the record after the one of this sequence number.
+    After(String),
+}
+
+/// A reader of the stream of one table.
+#[derive(Debug)]
+pub struct Stream {
+    client: Client,
+    arn: String,
+    /// Where it stands. Nothing, once the stream has ended.
+    iterator: Option<String>,
+}
+
+impl Stream {
+    /// Opens the stream of the table `table` in the engine at `endpoint`.
+    ///
+    /// # Errors
+    /// When there is no such table or stream, when the stream has several shards, which no local engine makes within hours, or
+    /// when the engine does not answer.
+    pub async fn open(endpoint: &str, table: &str, start: Start) -> Result<Self, StreamError> {
+        let described = client::for_endpoint(endpoint).describe_table().table_name(table).send().await.map_err(|e| failed(&e))?;
+        let arn = described.table.and_then(|table| table.latest_stream_arn);
+        let arn = arn.ok_or_else(|| StreamError(format!("the table {table} has no stream")))?;
+        let client = client::streams_for_endpoint(endpoint);
+        let described = client.describe_stream().stream_arn(&arn).send().await.map_err(|e| failed(&e))?;
+        let shards = described.stream_description.and_then(|stream| stream.shards).unwrap_or_default();
+        let [shard] = &shards[..] else {
+            return Err(StreamError(format!("the stream of {table} has {} shards, and not one", shards.len())));
+        };
+        let iterator = client.get_shard_iterator().stream_arn(&arn).set_shard_id(shard.shard_id.clone());
+        let iterator = match start {
+            Start::TrimHorizon => iterator.shard_iterator_type(ShardIteratorType::TrimHorizon),
+            Start::Latest => iterator.shard_iterator_type(ShardIteratorType::Latest),
+            Start::After(number) => iterator.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(number),
+        };
+        let iterator = iterator.send().await.map_err(|e| failed(&e))?.shard_iterator;
+        Ok(Self { client, arn, iterator })
+    }
+
+    /// The next records, at most `limit`, each as in an event of Lambda. None means that there are no more at present.
+    ///
+    /// # Errors
+    /// When the stream has ended, or the engine refuses or does not answer. The same records can be asked for again.
+    pub async fn next_batch(&mut self, limit: u16) -> Result<Vec<Value>, StreamError> {
+        let iterator = self.iterator.as_ref().ok_or_else(|| StreamError("the stream has ended".into()))?;
+        let batch = self.client.get_records().shard_iterator(iterator).limit(limit.into()).send().await.map_err(|e| failed(&e))?;
+        let records = batch.records.unwrap_or_default().iter().map(|r| record::json(r, &self.arn)).collect();
+        self.iterator = batch.next_shard_iterator;
+        Ok(records)
+    }
+
+    /// The event with which Lambda invokes a function for these records.
+    #[must_use]
+    pub fn event(records: &[Value]) -> Value {
+        json!({ "Records": records })
+    }
+}
+
+/// The sequence number of a record of [`Stream::next_batch`].
+fn sequence_number(record: &Value) -> &str {
+    record.pointer("/dynamodb/SequenceNumber").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn failed<E: std::error::Error + ProvideErrorMetadata>(error: &E) -> StreamError {
+    StreamError(reason(error))
+}
+
+/// Why there is nothing to read: a sentence without a full stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamError(String);
+
+impl fmt::Display for StreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StreamError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! What is to be done for an invitation after its caller has been answered, and when.
+//!
+//! Three things: the mail of its last sending, the events in its outbox, and the word that it has expired. What is due is
+//! read off the invitation itself, so it does not matter what reminded the courier: the table's stream, which does at once, or
+//! the index of what is due, which does in the end. Every step is another revision of the invitation.
+
+use std::time::Duration;
+
+use super::{
+    delivery::{Delivery, Fate, Reason},
+    invitation::{Invitation, Mailing, OperationId, State, Status},
+    outbox::Happening,
+    time::Timestamp,
+};
+
+/// How long the stream has before the index of what is due reminds of the same.
+pub const GRACE: Duration = Duration::from_secs(120);
+/// How long a mail is in the hands of the one who claimed it: longer than a function lives.
+pub const LEASE: Duration = Duration::from_secs(180);
+
+/// The pause after so many tries: 30 seconds, doubled each time, an hour at most.
+#[must_use]
+pub fn pause_after(tries: u32) -> Duration {
+    Duration::from_secs((30 << tries.saturating_sub(1).min(7)).min(3600))
+}
+
+impl Invitation {
+    /// Whether its last sending's mail has not been sent, and still means something.
+    #[must_use]
+    pub fn wants_mail(&self, now: Timestamp) -> bool {
+        self.delivery.is_none() && self.state(now) == State::Invited
+    }
+
+    /// Whether somebody may send that mail now.
+    #[must_use]
+    pub fn mail_is_due(&self, now: Timestamp) -> bool {
+        self.wants_mail(now) && self.mailing.not_before <= now
+    }
+
+    /// Whether it has expired and nobody has been told.
+    #[must_use]
+    pub fn expiry_is_due(&self, now: Timestamp) -> bool {
+        self.status == Status::Pending && self.expiry <= now && !self.expiry_told
+    }
+
+    /// Whether the stream has something to remind of. What has been tried is left to the index.
+    #[must_use]
+    pub fn rings(&self) -> bool {
+        let fresh = self.status == Status::Pending && self.delivery.is_none() && self.mailing.tries == 0;
+        fresh || !self.outbox.events.is_empty()
+    }
+
+    /// When it is to be looked at again, if nothing happens until then; `None` for never.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        let events = self.outbox.events.first().map(|event| event.at.plus(GRACE));
+        let waiting = self.status == Status::Pending && !self.expiry_told;
+        let mail = (waiting && self.delivery.is_none()).then(|| self.mailing.not_before.max(self.last_sent.plus(GRACE)));
+        let expiry = waiting.then_some(self.expiry);
+        [events, mail, expiry].into_iter().flatten().min()
+    }
+
+    /// After all events of its outbox have been published.
+    #[must_use]
+    pub fn published(&self) -> Self {
+        let mut after = self.clone();
+        after.outbox.events.clear();
+        after.next_revision(self)
+    }
+
+    /// After somebody has taken its mail in hand.
+    #[must_use]
+    pub fn claimed(&self, claim: OperationId, now: Timestamp) -> Self {
+        let mut after = self.clone();
+        after.mailing = Mailing { tries: self.mailing.tries + 1, not_before: now.plus(LEASE), claim: Some(claim) };
+        after.next_revision(self)
+    }
+
+    /// After it has turned out that its mail has to wait. A pause that nobody's mail can shorten is no try.
+    #[must_use]
+    pub fn postponed(&self, until: Timestamp) -> Self {
+        let mut after = self.clone();
+        // At least 1: from here on the index reminds, not the stream.
+        after.mailing = Mailing { tries: self.mailing.tries.max(1), not_before: until, claim: None };
+        after.next_revision(self)
+    }
+
+    /// After its expiry. A mail that was not sent by then never will be.
+    #[must_use]
+    pub fn expired(&self, now: Timestamp) -> Self {
+        let mut after = self.clone();
+        after.expiry_told = true;
+        after.outbox.put(Happening::Expired, self.expiry);
+        if after.delivery.is_none() {
+            after.delivery = Some(Delivery { fate: Fate::Failed, at: now, reason: Some(Reason::word("ExpiredBeforeItCouldBeSent")) });
+        }
+        after.next_revision(self)
+    }
+
+    /// After news of a sending's mail; the same invitation when it is none: older, or of a sending before the last.
+    #[must_use]
+    pub fn delivered(&self, sending: u32, news: Delivery) -> Self {
+        let known = self.delivery.as_ref().map(|delivery| delivery.fate);
+        if sending != self.link.version || !news.fate.outranks(known) {
+            return self.clone();
+        }
+        let mut after = self.clone();
+        if let Some(happening) = told_of(news.fate) {
+            after.outbox.put(happening, news.at);
+        }
+        after.delivery = Some(news);
+        after.mailing.claim = None;
+        after.next_revision(self)
+    }
+
+    fn next_revision(mut self, before: &Self) -> Self {
+        self.revision = before.revision + 1;
+        self
+    }
+}
+
+/// What the world is told of a mail's fate.
+fn told_of(fate: Fate) -> Option<Happening> {
+    match fate {
+        Fate::Sent | Fate::Delayed => None,
+        Fate::Delivered => Some(Happening::Delivered),
+        Fate::SoftBounced | Fate::Bounced => Some(Happening::Bounced),
+        Fate::Failed => Some(Happening::Failed),
+        Fate::Complained => Some(Happening::Complained),
+    }
+}

@@ -1,0 +1,63 @@
+//! Logos: small pictures that lie in the settings themselves, so that showing one asks nobody else for it.
+
+use std::{fmt, str::FromStr};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use crate::domain::text::Malformed;
+
+/// How many bytes a picture may have: its row is read with every invitation that is shown.
+const MOST_BYTES: usize = 16 * 1024;
+
+/// A picture as a `data:` URL. No SVG: that is a document that can hold scripts.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Logo(Box<str>);
+
+impl Logo {
+    /// The `data:` URL.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Logo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Logo({} bytes)", self.0.len())
+    }
+}
+
+impl FromStr for Logo {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let malformed = |why: &str| Malformed(format!("is not a logo: {why}"));
+        let parts = text.strip_prefix("data:image/").and_then(|rest| rest.split_once(";base64,"));
+        let Some((kind, data)) = parts.filter(|(kind, _)| ["png", "jpeg", "gif", "webp"].contains(kind)) else {
+            return Err(malformed("it must begin with data:image/png;base64, or the same with jpeg, gif or webp"));
+        };
+        // Told before it is decoded: four characters hold three bytes.
+        if data.len() > MOST_BYTES.div_ceil(3) * 4 {
+            return Err(malformed("the picture may have 16 KiB at most"));
+        }
+        let picture = STANDARD.decode(data).map_err(|error| malformed(&format!("its base64 is broken: {error}")))?;
+        if picture.len() > MOST_BYTES {
+            return Err(malformed("the picture may have 16 KiB at most"));
+        }
+        if kind_of(&picture) != Some(kind) {
+            return Err(malformed(&format!("its data are no {kind} picture")));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+/// What a picture's first bytes say that it is.
+fn kind_of(picture: &[u8]) -> Option<&'static str> {
+    match picture {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("png"),
+        [0xff, 0xd8, 0xff, ..] => Some("jpeg"),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("webp"),
+        _ => None,
+    }
+}

@@ -1,0 +1,178 @@
+//! What is done for invitations in the background: found by what is due, changed one revision after the other.
+//!
+//! A single conditional write each: nothing but the invitation's own row is concerned.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::update_item::UpdateItemError,
+    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
+};
+
+use super::{
+    Store, StoreError,
+    error::failed,
+    item,
+    keys::{
+        self, PK, SK,
+        index::{DUE, DUE_AT, DUE_SHARD},
+    },
+    row::{Row, number, text, time},
+    transaction::{Attempts, changes, names},
+};
+use crate::domain::{AccountId, Invitation, InvitationId, Timestamp};
+
+/// Where an invitation lies.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The account that invites.
+    pub account: AccountId,
+    /// The invitation's id.
+    pub id: InvitationId,
+}
+
+impl Place {
+    /// From a primary key; `None` when it is another item's.
+    #[must_use]
+    pub fn parse(pk: &str, sk: &str) -> Option<Self> {
+        let (account, id) = keys::parse_invitation_key(pk, sk)?;
+        Some(Self { account, id })
+    }
+}
+
+/// An invitation as it was read, from which it can be changed.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    row: Row,
+    /// The invitation.
+    pub invitation: Invitation,
+}
+
+impl Store {
+    /// The invitation at a place, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table fails or the row cannot be read.
+    pub async fn look(&self, place: &Place) -> Result<Option<Stored>, StoreError> {
+        self.read_row(keys::invitation_key(&place.account, place.id)).await?.map(stored).transpose()
+    }
+
+    /// Changes the invitation at a place as `step` says, which gives it back unchanged when there is nothing to do. It is asked
+    /// again when somebody else has changed it meanwhile. Returns the invitation as it is then, if it still exists.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table fails or the row cannot be read.
+    pub async fn evolve(
+        &self,
+        place: &Place,
+        retention: Option<Duration>,
+        step: impl Fn(&Invitation, Timestamp) -> Invitation,
+    ) -> Result<Option<Invitation>, StoreError> {
+        let mut attempts = Attempts::start();
+        loop {
+            let Some(before) = self.look(place).await? else { return Ok(None) };
+            let after = step(&before.invitation, self.now());
+            if after == before.invitation {
+                return Ok(Some(after));
+            }
+            match self.advance(&before, &after, retention).await {
+                Ok(true) => return Ok(Some(after)),
+                Ok(false) => attempts.pause(StoreError::Unavailable { cause: "others keep changing the invitation".to_owned() }).await?,
+                // Whether it was written shows when it is read again.
+                Err(error @ StoreError::Unavailable { .. }) => attempts.pause(error).await?,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes the next revision of an invitation, unless somebody else has: then nothing is written, and the answer is `false`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table fails. It may have been written then.
+    pub async fn advance(&self, before: &Stored, after: &Invitation, retention: Option<Duration>) -> Result<bool, StoreError> {
+        let key = keys::invitation_key(&after.account, after.id);
+        let mut values = Row::from([(":rev".to_owned(), number(before.invitation.revision))]);
+        let expression = changes(&before.row, item::to_row(after, retention), &mut values);
+        let condition = "#rev = :rev";
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key))
+            .set_expression_attribute_names(names(&format!("{expression} {condition}")))
+            .update_expression(expression)
+            .condition_expression(condition)
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let error = match update.send().await {
+            Ok(_) => return Ok(true),
+            Err(error) => error,
+        };
+        match &error {
+            SdkError::ServiceError(context) => match context.err() {
+                // Perhaps its own doing: the reply to an earlier try was lost.
+                UpdateItemError::ConditionalCheckFailedException(refusal) => {
+                    let found = refusal.item().cloned().map(stored).transpose()?;
+                    Ok(found.is_some_and(|found| found.invitation == *after))
+                }
+                // A transaction is changing it.
+                other if other.code() == Some("TransactionConflictException") => Ok(false),
+                _ => Err(failed(error)),
+            },
+            _ => Err(failed(error)),
+        }
+    }
+
+    /// Of one shard, at most `limit` invitations that were to be looked at before `now`, the longest waiting first. What was
+    /// written a moment ago may be missing.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table fails.
+    pub async fn due(&self, shard: u8, now: Timestamp, limit: i32) -> Result<Vec<Place>, StoreError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(DUE)
+            .key_condition_expression("#shard = :shard AND #at <= :now")
+            .expression_attribute_names("#shard", DUE_SHARD)
+            .expression_attribute_names("#at", DUE_AT)
+            .expression_attribute_values(":shard", text(shard.to_string()))
+            .expression_attribute_values(":now", time(now))
+            .limit(limit)
+            .send()
+            .await
+            .map_err(failed)?;
+        let place = |row: &Row| Place::parse(row.get(PK)?.as_s().ok()?, row.get(SK)?.as_s().ok()?);
+        Ok(output.items().iter().filter_map(place).collect())
+    }
+
+    /// Takes a row that cannot be read out of the index of what is due: nothing can be done for it before somebody repairs it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table fails.
+    pub async fn set_aside(&self, place: &Place) -> Result<(), StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keys::invitation_key(&place.account, place.id)))
+            .update_expression("REMOVE #shard, #at, #ring SET #aside = :yes")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#shard", DUE_SHARD)
+            .expression_attribute_names("#at", DUE_AT)
+            .expression_attribute_names("#ring", item::RING)
+            .expression_attribute_names("#aside", "aside")
+            .expression_attribute_values(":yes", AttributeValue::Bool(true));
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(context)) if matches!(context.err(), UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+fn stored(row: Row) -> Result<Stored, StoreError> {
+    Ok(Stored { invitation: item::from_row(row.clone())?, row })
+}

@@ -1,0 +1,171 @@
+//! What is due for an invitation, and what a mail's fate makes of it.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use shared::domain::{
+    Invitation, State, Timestamp,
+    courier::{GRACE, LEASE, pause_after},
+    delivery::{Delivery, Fate, Reason},
+    invitation::{Closing, OperationId, Status},
+    outbox::{Event, Happening},
+};
+
+use super::support::{any_invitation, at, near_time, pending};
+
+const SENT: Timestamp = Timestamp::ZERO;
+
+fn claim() -> OperationId {
+    OperationId("claim".to_owned())
+}
+
+fn news(fate: Fate) -> Delivery {
+    Delivery { fate, at: at(5), reason: Reason::of("NoEmail") }
+}
+
+fn happenings(invitation: &Invitation) -> Vec<Happening> {
+    invitation.outbox.events.iter().map(|event| event.happening).collect()
+}
+
+#[test]
+fn a_fresh_mail_is_due_at_once_by_the_stream_and_after_the_grace_by_the_index() {
+    let fresh = pending(SENT);
+    assert!(fresh.rings() && fresh.mail_is_due(SENT));
+    assert_eq!(fresh.due(), Some(SENT.plus(GRACE)));
+}
+
+#[test]
+fn a_claimed_mail_is_nobody_elses_until_the_lease_ends() {
+    let claimed = pending(SENT).claimed(claim(), at(1000));
+    let end = at(1000).plus(LEASE);
+    assert!(!claimed.rings() && !claimed.mail_is_due(at(1000)));
+    assert_eq!((claimed.due(), claimed.mailing.tries), (Some(end), 1));
+    assert!(claimed.mail_is_due(end), "whoever had it is gone");
+}
+
+#[test]
+fn a_postponed_mail_is_due_when_its_pause_is_over_and_keeps_its_count() {
+    let claimed = pending(SENT).claimed(claim(), at(0)).postponed(at(900_000));
+    assert_eq!((claimed.due(), claimed.mailing.tries, claimed.rings()), (Some(at(900_000)), 1, false));
+    let never_tried = pending(SENT).postponed(at(900_000));
+    assert!(!never_tried.rings(), "the stream would come back with it at once");
+}
+
+#[test]
+fn pauses_double_from_half_a_minute_to_an_hour() {
+    let seconds: Vec<u64> = [0, 1, 2, 3, 7, 8, 9, u32::MAX].map(|tries| pause_after(tries).as_secs()).into();
+    assert_eq!(seconds, [30, 30, 60, 120, 1920, 3600, 3600, 3600]);
+}
+
+#[test]
+fn a_sent_mail_leaves_the_expiry_to_wait_for_and_that_leaves_nothing() {
+    let sent = pending(SENT).delivered(1, Delivery { fate: Fate::Sent, at: at(1), reason: None });
+    assert_eq!((sent.due(), sent.rings()), (Some(sent.expiry), false));
+    let expired = sent.expired(sent.expiry);
+    assert_eq!(happenings(&expired), [Happening::Expired]);
+    assert!(expired.rings() && !expired.expiry_is_due(expired.expiry));
+    assert_eq!(expired.published().due(), None);
+}
+
+#[test]
+fn a_mail_that_was_never_sent_has_failed_when_the_invitation_expires() {
+    let before = pending(SENT).postponed(at(1));
+    let expired = before.expired(before.expiry);
+    assert_eq!(expired.delivery.as_ref().map(|it| it.fate), Some(Fate::Failed));
+    assert!(!expired.wants_mail(before.expiry));
+    assert_eq!(expired.published().due(), None);
+}
+
+#[test]
+fn closed_invitations_want_no_mail_and_do_not_expire() {
+    for closing in [Closing::Accepted, Closing::Declined, Closing::Revoked] {
+        let closed = pending(SENT).closed(closing, at(1), claim());
+        assert!(!closed.mail_is_due(at(2)) && !closed.expiry_is_due(closed.expiry));
+        assert_eq!(closed.published().due(), None, "{closing:?}");
+    }
+}
+
+#[test]
+fn later_news_replaces_earlier_news_whatever_the_order_it_comes_in() {
+    for known in Fate::ALL {
+        for fate in Fate::ALL {
+            let before = Invitation { delivery: Some(news(known)), ..pending(SENT) };
+            let after = before.delivered(1, news(fate));
+            assert_eq!(after.delivery.map(|it| it.fate), Some(known.max(fate)), "{known} then {fate}");
+        }
+    }
+}
+
+#[test]
+fn news_of_an_earlier_sending_is_none() {
+    let before = pending(SENT);
+    assert_eq!(before.delivered(2, news(Fate::Bounced)), before);
+    assert_eq!(before.delivered(0, news(Fate::Bounced)), before);
+}
+
+#[test]
+fn the_world_is_told_of_what_it_can_act_on() {
+    let told = |fate| happenings(&pending(SENT).delivered(1, news(fate)));
+    assert_eq!(told(Fate::Sent), []);
+    assert_eq!(told(Fate::Delayed), []);
+    assert_eq!(told(Fate::Delivered), [Happening::Delivered]);
+    assert_eq!(told(Fate::SoftBounced), [Happening::Bounced]);
+    assert_eq!(told(Fate::Bounced), [Happening::Bounced]);
+    assert_eq!(told(Fate::Complained), [Happening::Complained]);
+    assert_eq!(told(Fate::Failed), [Happening::Failed]);
+}
+
+#[test]
+fn a_reason_is_a_word_and_never_a_servers_own_text() {
+    assert_eq!(Reason::of("  MailboxFull\r\n").as_ref().map(Reason::as_str), Some("MailboxFull"));
+    let long = Reason::of(&"x".repeat(1000)).expect("something is left");
+    assert_eq!(long.as_str().len(), 100);
+    assert_eq!(Reason::of("<>@\u{202e}"), None);
+}
+
+#[test]
+fn an_event_survives_being_written_and_has_an_id_of_its_own() {
+    for (place, happening) in Happening::ALL.into_iter().enumerate() {
+        let event = Event { sequence: place as u64 + 1, happening, at: at(1_592_730_072_999) };
+        assert_eq!(event.to_string().parse(), Ok(event));
+    }
+    let invitation = pending(SENT).closed(Closing::Revoked, at(1), claim());
+    assert_eq!(invitation.outbox.events[0].id(invitation.id), format!("{}-1", invitation.id));
+    for text in ["", "#", "1#created", "x#created#1", "1#made#1", "1#created#-1", "1#created#99999999999999"] {
+        assert!(text.parse::<Event>().is_err(), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_due_now_is_in_the_index_by_now_or_within_the_grace(invitation in any_invitation(), now in near_time()) {
+        if invitation.mail_is_due(now) || invitation.expiry_is_due(now) || !invitation.outbox.events.is_empty() {
+            prop_assert!(invitation.due().is_some());
+        }
+        if invitation.expiry_is_due(now) {
+            prop_assert!(invitation.due() <= Some(now));
+        }
+        if invitation.mail_is_due(now) {
+            let latest = invitation.mailing.not_before.max(invitation.last_sent.plus(GRACE));
+            prop_assert!(invitation.due() <= Some(latest));
+        }
+    }
+
+    #[test]
+    fn every_step_is_another_revision_and_leaves_the_callers_view_of_its_history(invitation in any_invitation(), now in near_time()) {
+        for after in [invitation.claimed(claim(), now), invitation.postponed(now), invitation.published(), invitation.expired(now)] {
+            prop_assert_eq!(after.revision, invitation.revision + 1);
+            prop_assert_eq!((after.modified, after.expiry, after.status), (invitation.modified, invitation.expiry, invitation.status));
+            prop_assert_eq!(&after.operations, &invitation.operations);
+        }
+    }
+
+    #[test]
+    fn only_an_open_invitation_is_mailed(invitation in any_invitation(), now in near_time()) {
+        if invitation.mail_is_due(now) {
+            prop_assert_eq!(invitation.state(now), State::Invited);
+            prop_assert_eq!(invitation.status, Status::Pending);
+        }
+        prop_assert!(pause_after(invitation.mailing.tries) <= Duration::from_secs(3600));
+    }
+}

@@ -1,0 +1,199 @@
+//! Names that strangers read (T9, T11): nothing hides in them and nothing turns into a link.
+
+use proptest::prelude::*;
+use shared::domain::settings::DisplayName;
+
+/// Why a name is refused, or the name.
+fn name(text: &str) -> Result<String, String> {
+    text.parse::<DisplayName>().map(|name| name.as_str().to_owned()).map_err(|error| error.to_string())
+}
+
+fn stripped(text: &str) -> Option<String> {
+    DisplayName::of_untrusted(text).map(|name| name.as_str().to_owned())
+}
+
+/// Characters that must not be in a name, told by their code points and not by the code's own tables.
+fn hides(c: char) -> bool {
+    c.is_control()
+        || matches!(u32::from(c),
+            0xad | 0x34f | 0x61c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f | 0x2028..=0x202e
+            | 0x2060..=0x206f | 0x2800 | 0x3164 | 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff9..=0xfffb | 0xe000..=0xf8ff
+            | 0xe0000..=0xe0fff | 0xf0000..=0x10_ffff)
+}
+
+/// Whether somebody who is eager to make links would find one.
+fn linkable(text: &str) -> bool {
+    let plain: Vec<char> = text.chars().map(|c| if matches!(c, '．' | '。' | '｡' | '․') { '.' } else { c }).collect();
+    let dotted = plain.windows(3).any(|it| it[1] == '.' && it[0].is_alphanumeric() && it[2].is_alphanumeric());
+    let plain: String = plain.into_iter().collect::<String>().to_lowercase();
+    dotted || ["://", "www.", "@", "＠", "：//", "\\\\"].iter().any(|part| plain.contains(part))
+}
+
+/// What holds for every name.
+fn check(text: &str) -> Result<(), TestCaseError> {
+    prop_assert!((1..=80).contains(&text.chars().count()), "{:?}", text);
+    prop_assert_eq!(text.trim(), text);
+    prop_assert!(!text.contains(hides), "{:?}", text);
+    prop_assert!(!linkable(text), "{:?}", text);
+    prop_assert_eq!(name(text), Ok(text.to_owned()), "it is a name again");
+    Ok(())
+}
+
+#[test]
+fn ordinary_names_are_kept_as_they_are() {
+    for text in [
+        "Example Ltd.",
+        "Jane Doe",
+        "Müller & Söhne (GmbH)",
+        "株式会社サンプル",
+        "שלום בע\"מ",
+        "شركة",
+        "7-Eleven",
+        "3:1",
+        "A <b>c</b>",
+        "Hotel: Rooms",
+        "e.",
+        ". . .",
+        "a..b",
+    ] {
+        assert_eq!(name(text).as_deref(), Ok(text));
+        assert_eq!(stripped(text).as_deref(), Some(text));
+    }
+}
+
+#[test]
+fn names_are_trimmed_and_have_one_spelling() {
+    assert_eq!(name("\u{3000} Zoe\u{308} \n").as_deref(), Ok("Zoë"));
+    assert_eq!(stripped("\tZoe\u{308}\u{a0} \r\n Doe").as_deref(), Some("Zoë Doe"));
+}
+
+#[test]
+fn the_length_is_counted_in_characters_of_the_normal_form() {
+    assert!(name(&"ü".repeat(80)).is_ok() && name(&"u\u{308}".repeat(80)).is_ok());
+    for text in ["", " ", &"ü".repeat(81), &"u\u{308}".repeat(81), &"a".repeat(1_000_000)] {
+        assert!(name(text).expect_err("a wrong length").ends_with("it must have 1 to 80 characters"));
+    }
+    assert_eq!(stripped(&"ü".repeat(81)), Some("ü".repeat(80)));
+    assert_eq!(stripped(&"a".repeat(1_000_000)), Some("a".repeat(80)));
+}
+
+#[test]
+fn what_cannot_be_seen_is_refused_or_left_out() {
+    for c in [
+        '\0',
+        '\u{7f}',
+        '\u{85}',
+        '\u{ad}',
+        '\u{34f}',
+        '\u{61c}',
+        '\u{180e}',
+        '\u{200b}',
+        '\u{200d}',
+        '\u{200e}',
+        '\u{202e}',
+        '\u{2066}',
+        '\u{2800}',
+        '\u{3164}',
+        '\u{feff}',
+        '\u{fe0f}',
+        '\u{ffa0}',
+        '\u{e000}',
+        '\u{e0041}',
+        '\u{10ffff}',
+        '\u{378}',
+    ] {
+        let text = format!("Ja{c}ne");
+        assert!(name(&text).expect_err("hidden").ends_with("a character that cannot be seen"), "{text:?}");
+        assert!(["Jane", "Ja ne"].contains(&stripped(&text).expect("a rest").as_str()), "{text:?}");
+    }
+    for text in ["\u{200b}", " \u{2800} ", "\u{301}", "\u{301}\u{200b} \u{308}"] {
+        assert!(name(text).is_err() && stripped(text).is_none(), "{text:?}");
+    }
+}
+
+#[test]
+fn a_name_does_not_begin_with_a_mark_that_would_change_what_stands_before_it() {
+    // U+0338 turns the end of a tag into another character.
+    assert!(name("\u{338}Jane").expect_err("a mark").contains("begins with a mark"));
+    assert_eq!(stripped(" \u{338} \u{301}Jane").as_deref(), Some("Jane"));
+}
+
+#[test]
+fn what_would_become_a_link_is_refused_or_taken_apart() {
+    for (text, rest) in [
+        ("evil.example", "evil example"),
+        ("Go to example.com/x now", "Go to example com/x now"),
+        ("evil．example", "evil example"),
+        ("evil。example", "evil example"),
+        ("evil｡example", "evil example"),
+        ("evil․example", "evil example"),
+        ("⒈.a", "1..a"),
+        ("⒈a", "1 a"),
+        ("⒈．0", "1..0"),
+        ("münchen.de", "münchen de"),
+        ("हिन्दी.भारत", "हिन्दी भारत"),
+        ("💩.la", "💩 la"),
+        ("127.0.0.1", "127 0 0 1"),
+        ("www. example", "www example"),
+        ("WWW.", "WWW"),
+        ("https://localhost", "https //localhost"),
+        ("https：／／localhost", "https //localhost"),
+        ("mailto:jane", "mailto jane"),
+        ("\\\\server\\share", "\\server\\share"),
+        ("jane@example", "jane example"),
+        ("jane＠example", "jane example"),
+        ("Jane @ home", "Jane home"),
+        ("e\u{200b}vil.\u{ad}exam\u{200d}ple", "evil example"),
+    ] {
+        assert!(name(text).is_err(), "{text}");
+        assert_eq!(stripped(text).as_deref(), Some(rest), "{text}");
+    }
+    let told = name("evil.example").expect_err("a link");
+    assert_eq!(
+        told,
+        "'evil.example' cannot be a name: a mail client could make a link or an address of it; write a blank in place of or after '.'"
+    );
+}
+
+/// Text that is often close to a link.
+fn near_link() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        4 => "[a-zA-Z0-9]{1,4}",
+        3 => prop::sample::select(vec![".", "．", "。", "｡", "․", "…", "⒈", "@", "＠", ":", "：", "/", "／", "\\", "www", "ＷＷＷ", "mailto", "://"]).prop_map(str::to_owned),
+        1 => prop::sample::select(vec![" ", "\u{a0}", "\u{200b}", "\u{ad}", "\u{338}", "\u{301}", "\u{feff}", "\u{202e}", "\n"]).prop_map(str::to_owned),
+        1 => "\\PC{1,2}",
+    ];
+    prop::collection::vec(part, 0..40).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_accepted_is_plain(text in prop_oneof![any::<String>(), near_link(), "\\PC{0,90}"]) {
+        if let Ok(accepted) = name(&text) {
+            check(&accepted)?;
+        }
+    }
+
+    #[test]
+    fn whatever_is_left_of_any_text_is_plain_and_stays_as_it_is(text in prop_oneof![any::<String>(), near_link(), "\\PC{0,200}"]) {
+        if let Some(rest) = stripped(&text) {
+            check(&rest)?;
+            prop_assert_eq!(stripped(&rest), Some(rest));
+        }
+    }
+
+    #[test]
+    fn something_is_left_of_every_text_that_begins_with_something(start in "[a-zA-Zа-яぁ-ん]", text in prop_oneof![any::<String>(), near_link()]) {
+        let rest = stripped(&format!("{start}{text}"));
+        prop_assert!(rest.is_some());
+    }
+
+    #[test]
+    fn a_name_that_was_accepted_loses_nothing_but_surplus_blanks(text in "[a-zA-Zа-яäöü .,&()-]{1,80}") {
+        if let Ok(accepted) = text.parse::<DisplayName>() {
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            let rest = stripped(accepted.as_str()).expect("a name");
+            prop_assert_eq!(words(&rest), words(accepted.as_str()));
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! An account's settings, but for its name.
+
+use std::fmt::Debug;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use proptest::prelude::*;
+use shared::domain::{
+    link::Token,
+    link_base::LinkBase,
+    settings::{AccountSettings, Binding, Colour, Locale, Logo, Redirect},
+};
+
+use super::support::{ACCOUNT, ID, parsed};
+
+fn refused<T: std::str::FromStr<Err: ToString> + Debug>(text: &str) -> String {
+    text.parse::<T>().map_err(|error| error.to_string()).expect_err("malformed")
+}
+
+const PNG: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
+
+/// A logo of a type whose data are of `length` bytes and begin with `magic`.
+fn logo(kind: &str, magic: &[u8], length: usize) -> String {
+    let mut data = magic.to_vec();
+    data.resize(length, 0);
+    format!("data:image/{kind};base64,{}", STANDARD.encode(data))
+}
+
+#[test]
+fn a_colour_has_six_digits() {
+    assert_eq!(parsed::<Colour>("#0B5Fff").as_str(), "#0b5fff");
+    for text in ["", "#", "0b5fff", "#0b5ff", "#0b5fff0", "#0b5ffg", "#+b5fff", "#fff", "red", " #0b5fff", "#0b5fff;x", "#ＡＢ"] {
+        assert!(refused::<Colour>(text).contains("is not a colour: # and six"), "{text}");
+    }
+}
+
+#[test]
+fn the_text_on_a_colour_is_the_one_that_is_easier_to_read() {
+    // #767676 on white has 4.54, #757575 on black 4.6: known from WCAG's own tools.
+    for (colour, text) in [
+        ("#000000", "#ffffff"),
+        ("#ffffff", "#000000"),
+        ("#0b5fff", "#ffffff"),
+        ("#ffcc00", "#000000"),
+        ("#757575", "#ffffff"),
+        ("#767676", "#000000"),
+        ("#ff0000", "#000000"),
+        ("#0000ff", "#ffffff"),
+    ] {
+        assert_eq!(parsed::<Colour>(colour).text_on(), text, "{colour}");
+    }
+}
+
+#[test]
+fn a_logo_is_a_picture_of_the_type_that_it_says() {
+    let webp = *b"RIFF\0\0\0\0WEBP";
+    for (kind, magic) in [("png", &PNG[..]), ("jpeg", &[0xff, 0xd8, 0xff]), ("gif", b"GIF87a"), ("gif", b"GIF89a"), ("webp", &webp)] {
+        let text = logo(kind, magic, 100);
+        assert_eq!(parsed::<Logo>(&text).as_str(), text);
+        for other in ["png", "jpeg", "gif", "webp"].into_iter().filter(|other| *other != kind) {
+            assert_eq!(refused::<Logo>(&logo(other, magic, 100)), format!("is not a logo: its data are no {other} picture"));
+        }
+    }
+    assert!(refused::<Logo>(&logo("png", b"", 0)).ends_with("no png picture"));
+    for text in [
+        String::new(),
+        logo("svg+xml", b"<svg", 100),
+        logo("PNG", &PNG, 100),
+        logo("jpg", &[0xff, 0xd8, 0xff], 100),
+        logo("png", &PNG, 100).replace(";base64", ""),
+        logo("png", &PNG, 100).replace(";base64", ";charset=x;base64"),
+        "https://example.com/logo.png".to_owned(),
+    ] {
+        assert!(refused::<Logo>(&text).contains("it must begin with data:image/png;base64,"), "{text}");
+    }
+    for broken in ["!", " ", "\n", "=", "\" onerror=x"] {
+        assert!(refused::<Logo>(&format!("{}{broken}", logo("png", &PNG, 9))).contains("its base64 is broken"), "{broken:?}");
+    }
+}
+
+#[test]
+fn a_logo_has_at_most_16_kib() {
+    let most = 16 * 1024;
+    assert!(logo("png", &PNG, most).parse::<Logo>().is_ok());
+    for length in [most + 1, most + 2, most + 3, 1_000_000] {
+        assert!(refused::<Logo>(&logo("png", &PNG, length)).ends_with("16 KiB at most"), "{length}");
+    }
+}
+
+#[test]
+fn a_locale_has_its_usual_capitals() {
+    for (text, tag) in
+        [("en", "en"), ("DE-at", "de-AT"), ("zh-hant-tw", "zh-Hant-TW"), ("es-419", "es-419"), ("de-1996", "de-1996"), ("fil", "fil")]
+    {
+        assert_eq!(parsed::<Locale>(text).as_str(), tag);
+    }
+    for text in [
+        "",
+        "und",
+        "e",
+        "english language",
+        "en_US",
+        "en-",
+        "-en",
+        "en--US",
+        "en-US-u-ca-buddhist",
+        "en-x-private",
+        "../en",
+        "en\n",
+        "ｅｎ",
+        &"a".repeat(36),
+    ] {
+        assert!(refused::<Locale>(text).contains("is not a language tag such as"), "{text}");
+    }
+}
+
+#[test]
+fn a_locale_is_looked_for_with_ever_less_of_its_tag() {
+    let looked_for = |tag: &str| parsed::<Locale>(tag).lookup().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(looked_for("zh-Hant-TW"), ["zh-Hant-TW", "zh-Hant", "zh"]);
+    assert_eq!(looked_for("en"), ["en"]);
+}
+
+#[test]
+fn a_locale_knows_its_direction() {
+    for (tag, direction) in
+        [("en", "ltr"), ("de-AT", "ltr"), ("ar", "rtl"), ("he-IL", "rtl"), ("fa", "rtl"), ("az-Arab", "rtl"), ("ur-Latn-PK", "ltr")]
+    {
+        assert_eq!(parsed::<Locale>(tag).direction(), direction, "{tag}");
+    }
+}
+
+#[test]
+fn a_redirect_leads_to_a_page_that_nobody_can_change_on_the_way() {
+    for (text, address) in [
+        ("https://example.com", "https://example.com/"),
+        ("HTTPS://Example.com/a?b=c", "https://example.com/a?b=c"),
+        ("https://bücher.example/ü", "https://xn--bcher-kva.example/%C3%BC"),
+        ("http://localhost:8080/x", "http://localhost:8080/x"),
+        ("http://127.0.0.1", "http://127.0.0.1/"),
+        ("http://[::1]/", "http://[::1]/"),
+    ] {
+        assert_eq!(parsed::<Redirect>(text).as_str(), address);
+        assert_eq!(parsed::<Redirect>(address).as_str(), address);
+    }
+    for (text, why) in [
+        ("", "relative URL without a base"),
+        ("/x", "relative URL without a base"),
+        ("//example.com", "relative URL without a base"),
+        ("http://example.com", "https://"),
+        ("http://localhost.example", "https://"),
+        ("http://10.0.0.1", "https://"),
+        ("ftp://example.com", "https://"),
+        ("javascript:alert(1)", "https://"),
+        ("data:text/html,x", "https://"),
+        ("https:example.com", "its host must follow ://"),
+        ("https://", "empty host"),
+        ("https://\"", "its host may have letters"),
+        ("https://a'b.example", "its host may have letters"),
+        ("https://user@example.com", "must not name a user"),
+        ("https://:secret@example.com", "must not name a user"),
+        ("https://example.com/#x", "must not have a fragment"),
+        ("https://example.com/#", "must not have a fragment"),
+        (" https://example.com", "a blank"),
+        ("https://example.com/a b", "a blank"),
+        ("https://example.com/\r\nx", "a blank"),
+        ("https:\\\\example.com", "a backslash"),
+    ] {
+        assert!(refused::<Redirect>(text).contains(why), "{text}: {}", refused::<Redirect>(text));
+    }
+    let long = |length: usize| format!("https://example.com/{}", "a".repeat(length - 20));
+    assert!(long(1024).parse::<Redirect>().is_ok());
+    assert!(refused::<Redirect>(&long(1025)).ends_with("1024 characters at most"));
+}
+
+#[test]
+fn the_page_of_the_links_has_no_query_and_only_plain_characters() {
+    assert_eq!(parsed::<LinkBase>("http://127.0.0.1:9000/accept").as_str(), "http://127.0.0.1:9000/accept");
+    assert_eq!(parsed::<LinkBase>("https://Example.com").as_str(), "https://example.com/");
+    for text in [
+        "http://example.com/",
+        "https://example.com/?a",
+        "https://example.com/#a",
+        "https://u@example.com/",
+        "https://example.com/it's",
+        "https://example.com/a&b",
+        "https://example.com/(x)",
+    ] {
+        assert!(text.parse::<LinkBase>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_link_is_the_page_and_the_token_and_debug_shows_neither() {
+    let token = format!("i1.{ACCOUNT}.{ID}.{}", "A".repeat(43));
+    let link = parsed::<LinkBase>("https://example.com/accept").link(&parsed::<Token>(&token));
+    assert_eq!(link.as_str(), format!("https://example.com/accept#{token}"));
+    assert_eq!(format!("{link:?}"), "InvitationLink(***)");
+}
+
+#[test]
+fn what_is_absent_is_filled_in_from_the_defaults_but_for_the_binding() {
+    let own = AccountSettings { name: Some(parsed("Own")), colour: Some(parsed("#000000")), ..AccountSettings::default() };
+    let defaults = AccountSettings {
+        name: Some(parsed("Default")),
+        logo: Some(parsed(&logo("png", &PNG, 9))),
+        colour: Some(parsed("#ffffff")),
+        locale: Some(parsed("de")),
+        redirect: Some(parsed("https://example.com/")),
+        binding: Binding::Email,
+    };
+    let both = AccountSettings { name: own.name.clone(), colour: own.colour.clone(), binding: Binding::Bearer, ..defaults.clone() };
+    assert_eq!(own.clone().or(&defaults), both);
+    assert_eq!(AccountSettings { binding: Binding::Email, ..own }.or(&AccountSettings::default()).binding, Binding::Email);
+    assert_eq!(defaults.clone().or(&AccountSettings::default()), defaults);
+}
+
+#[test]
+fn a_binding_is_one_of_two() {
+    for binding in [Binding::Bearer, Binding::Email] {
+        assert_eq!(parsed::<Binding>(binding.as_str()), binding);
+    }
+    assert_eq!(refused::<Binding>("Email"), "'Email' is none of bearer, email");
+    assert_eq!(Binding::default(), Binding::Bearer);
+}
+
+proptest! {
+    #[test]
+    fn every_colour_has_a_text_that_can_be_read(red in any::<u8>(), green in any::<u8>(), blue in any::<u8>()) {
+        let colour: Colour = parsed(&format!("#{red:02x}{green:02x}{blue:02x}"));
+        // WCAG's contrast, computed in other units.
+        let linear = |channel: u8| { let c = f64::from(channel) / 255.0; if c <= 0.03928 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) } };
+        let luminance = 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+        let contrast = if colour.text_on() == "#000000" { (luminance + 0.05) / 0.05 } else { 1.05 / (luminance + 0.05) };
+        prop_assert!(contrast >= 4.5, "{}", contrast);
+    }
+
+    #[test]
+    fn no_text_makes_any_setting_panic_and_what_is_accepted_is_its_own_form(text in prop_oneof![any::<String>(), "https?://\\PC{0,20}", "[a-zA-Z0-9-]{1,12}"]) {
+        if let Ok(redirect) = text.parse::<Redirect>() {
+            prop_assert!(redirect.as_str().bytes().all(|b| b.is_ascii_graphic()), "{}", redirect);
+            prop_assert_eq!(parsed::<Redirect>(redirect.as_str()), redirect);
+        }
+        if let Ok(base) = text.parse::<LinkBase>() {
+            prop_assert!(!base.as_str().contains(['"', '\'', '<', '>', '&', ' ']), "{}", base.as_str());
+        }
+        if let Ok(locale) = text.parse::<Locale>() {
+            prop_assert!(locale.as_str().eq_ignore_ascii_case(&text));
+            prop_assert_eq!(parsed::<Locale>(locale.as_str()), locale);
+        }
+        prop_assert!(text.parse::<Logo>().is_err() && text.parse::<Colour>().is_err());
+    }
+}

@@ -1,0 +1,124 @@
+//! The token of a link (T3, T4, T8).
+
+use proptest::prelude::*;
+use shared::domain::link::{Link, LinkKeys, Token};
+
+use super::support::{ACCOUNT, ID, LINK_SECRET, OTHER_ACCOUNT, any_account, any_id, parsed};
+
+fn keys() -> LinkKeys {
+    parsed(&format!("k1:{LINK_SECRET}"))
+}
+
+fn sent(version: u32) -> (Link, Token) {
+    let (account, id) = (parsed(ACCOUNT), parsed(ID));
+    let link = keys().link(&account, id, version, [version as u8; 16]);
+    let token = keys().token(&account, id, &link).expect("the key is there");
+    (link, token)
+}
+
+#[test]
+fn a_token_reads_version_account_id_and_256_bits_of_secret() {
+    let (_, token) = sent(1);
+    let text = token.reveal();
+    let parts: Vec<&str> = text.split('.').collect();
+    assert_eq!(parts[..3], ["i1", ACCOUNT, ID]);
+    assert_eq!((parts.len(), parts[3].len()), (4, 43));
+    assert_eq!(parsed::<Token>(&text), token);
+    assert_eq!((token.account().as_str(), token.id().to_string().as_str()), (ACCOUNT, ID));
+}
+
+#[test]
+fn t3_a_token_opens_its_own_sending_and_no_other() {
+    let sendings = [1, 2, 3].map(sent);
+    for (place, (_, token)) in sendings.iter().enumerate() {
+        for (other, (link, _)) in sendings.iter().enumerate() {
+            assert_eq!(token.opens(link), place == other);
+        }
+    }
+}
+
+#[test]
+fn a_token_made_again_from_the_row_is_the_same() {
+    let (link, token) = sent(7);
+    assert_eq!(keys().token(&parsed(ACCOUNT), parsed(ID), &link), Some(token));
+}
+
+#[test]
+fn without_the_key_that_made_it_there_is_no_token() {
+    let (link, _) = sent(1);
+    let rotated: LinkKeys = parsed(&format!("k2:{LINK_SECRET}"));
+    assert_eq!(rotated.token(&parsed(ACCOUNT), parsed(ID), &link), None);
+    let replaced: LinkKeys = parsed("k1:ABCDEF0123456789abcdef0123456789");
+    assert_eq!(replaced.token(&parsed(ACCOUNT), parsed(ID), &link), None, "another key under the same id");
+    assert_eq!(keys().token(&parsed(OTHER_ACCOUNT), parsed(ID), &link), None);
+}
+
+#[test]
+fn t8_what_is_not_exactly_a_token_is_none() {
+    let good = sent(1).1.reveal();
+    let (version, rest) = good.split_once('.').expect("four parts");
+    let secret = rest.rsplit_once('.').expect("four parts").1;
+    let hostile = [
+        String::new(),
+        " ".to_owned(),
+        "...".to_owned(),
+        format!("{version}..."),
+        format!(" {good}"),
+        format!("{good} "),
+        format!("{good}\n"),
+        format!("{good}."),
+        format!("{good}="),
+        format!("#{good}"),
+        format!("i2.{rest}"),
+        format!("I1.{rest}"),
+        rest.to_owned(),
+        format!("i1.{ACCOUNT}.{ID}"),
+        format!("i1.{ACCOUNT}.{ID}."),
+        format!("i1.{ACCOUNT}.{}.{secret}", ID.to_lowercase()),
+        format!("i1.{ACCOUNT}x.{ID}.{secret}"),
+        format!("i1.{ACCOUNT}.{ID}.{}", &secret[1..]),
+        format!("i1.{ACCOUNT}.{ID}.{secret}A"),
+        format!("i1.{ACCOUNT}.{ID}.{}", secret.replace(['-', '_'], "+")) + "/",
+        good.replace('.', "%2E"),
+        "\0".repeat(92),
+        "i1".repeat(100_000),
+    ];
+    for text in hostile {
+        let error = text.parse::<Token>().expect_err(&text);
+        assert_eq!(error.to_string(), "this is not the token of a link", "it does not repeat what may be a secret");
+    }
+}
+
+#[test]
+fn t4_a_token_with_any_bit_changed_opens_nothing_of_its_account_and_id() {
+    let (link, token) = sent(1);
+    let good = token.reveal().into_bytes();
+    for bit in 0..good.len() * 8 {
+        let mut bytes = good.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let Some(token) = String::from_utf8(bytes).ok().and_then(|text| text.parse::<Token>().ok()) else { continue };
+        let same_place = token.account().as_str() == ACCOUNT && token.id().to_string() == ID;
+        assert!(!(same_place && token.opens(&link)), "bit {bit}");
+    }
+}
+
+#[test]
+fn a_token_shows_itself_to_no_log() {
+    let (_, token) = sent(1);
+    assert_eq!(format!("{token:?}"), "Token(***)");
+}
+
+proptest! {
+    #[test]
+    fn every_sending_has_a_token_of_its_own_that_survives_being_written(account in any_account(), id in any_id(), version in 1u32..100, nonce: [u8; 16]) {
+        let link = keys().link(&account, id, version, nonce);
+        let token = keys().token(&account, id, &link).expect("the key is there");
+        prop_assert!(token.opens(&link));
+        prop_assert_eq!(token.reveal().parse::<Token>(), Ok(token));
+    }
+
+    #[test]
+    fn no_text_makes_reading_a_token_panic(text in ".{0,200}") {
+        let _: Result<Token, _> = text.parse();
+    }
+}

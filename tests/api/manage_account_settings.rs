@@ -1,0 +1,132 @@
+//! `manage-account-settings`, by direct invocation.
+
+use serde_json::{Value, json};
+use support::{ACCOUNT, OTHER_ACCOUNT, TestApp};
+
+use crate::help::{table, with};
+
+/// A picture of one byte, as far as its first bytes say.
+const LOGO: &str = "data:image/gif;base64,R0lGODlhAA==";
+
+fn describe(account: &str) -> Value {
+    json!({ "action": "describe", "account": account })
+}
+
+fn set(changes: Value) -> Value {
+    with(&json!({ "action": "set", "account": ACCOUNT }), changes)
+}
+
+/// The settings of an account that has none.
+fn nothing(account: &str) -> Value {
+    json!({ "account": account, "binding": "bearer" })
+}
+
+fn all() -> Value {
+    json!({
+        "name": "Example Ltd", "logo": LOGO, "colour": "#0b5fff", "locale": "de-AT",
+        "redirect": "https://example.com/", "binding": "email",
+    })
+}
+
+/// The row of [`ACCOUNT`]'s settings.
+async fn row(app: &TestApp) -> Option<Value> {
+    table(app).await.remove(&(format!("SETTINGS#{ACCOUNT}"), "settings".to_owned()))
+}
+
+#[tokio::test]
+async fn settings_are_kept_for_one_account_in_one_row() {
+    let app = TestApp::start().await;
+    let before = table(&app).await;
+    assert_eq!(app.manage_settings(&describe(ACCOUNT)).await, nothing(ACCOUNT));
+    assert_eq!(table(&app).await, before, "looking leaves nothing behind");
+
+    let given = with(&all(), json!({ "name": " Example Ltd ", "colour": "#0B5FFF", "locale": "DE-at", "redirect": "https://Example.com" }));
+    let expected = with(&nothing(ACCOUNT), all());
+    assert_eq!(app.manage_settings(&set(given)).await, expected);
+    assert_eq!(app.manage_settings(&describe(ACCOUNT)).await, expected);
+    assert_eq!(app.manage_settings(&describe(OTHER_ACCOUNT)).await, nothing(OTHER_ACCOUNT));
+
+    let mut rows = table(&app).await;
+    rows.retain(|key, _| !before.contains_key(key));
+    let key = (format!("SETTINGS#{ACCOUNT}"), "settings".to_owned());
+    assert_eq!(rows.into_iter().collect::<Vec<_>>(), [(key.clone(), with(&all(), json!({ "pk": key.0, "sk": key.1 })))]);
+}
+
+#[tokio::test]
+async fn what_is_not_given_stays_and_what_is_empty_goes() {
+    let app = TestApp::start().await;
+    let mut expected = app.manage_settings(&set(all())).await;
+    for (change, now) in [
+        (json!({ "name": "Other" }), json!({ "name": "Other" })),
+        (json!({ "name": "", "colour": "#ffffff" }), json!({ "name": null, "colour": "#ffffff" })),
+        (json!({ "binding": "" }), json!({ "binding": "bearer" })),
+        (json!({}), json!({})),
+        (
+            json!({ "logo": "", "colour": "", "locale": "", "redirect": "" }),
+            json!({ "logo": null, "colour": null, "locale": null, "redirect": null }),
+        ),
+    ] {
+        expected = with(&expected, now);
+        for _ in 0..2 {
+            assert_eq!(app.manage_settings(&set(change.clone())).await, expected, "{change}");
+        }
+        assert_eq!(app.manage_settings(&describe(ACCOUNT)).await, expected, "{change}");
+    }
+    assert_eq!(expected, nothing(ACCOUNT));
+}
+
+#[tokio::test]
+async fn nothing_is_written_when_nothing_is_given_and_removing_what_is_not_there_is_no_error() {
+    let app = TestApp::start().await;
+    assert_eq!(app.manage_settings(&set(json!({}))).await, nothing(ACCOUNT));
+    assert_eq!(row(&app).await, None);
+    assert_eq!(app.manage_settings(&set(json!({ "name": "", "binding": "" }))).await, nothing(ACCOUNT));
+    assert_eq!(app.manage_settings(&describe(ACCOUNT)).await, nothing(ACCOUNT));
+}
+
+#[tokio::test]
+async fn an_event_that_makes_no_sense_is_told_why_and_changes_nothing() {
+    let app = TestApp::start().await;
+    app.manage_settings(&set(all())).await;
+    let before = table(&app).await;
+    let refusal = |code: &str, field: &str, message: &str| json!({ "code": code, "field": field, "message": format!("{field}: {message}"), "requestId": "invocation-1" });
+    let invalid = |field: &str, message: &str| refusal("invalid-field", field, message);
+    let accepted = "is not a field of this request; accepted:";
+    for (event, expected) in [
+        (json!({}), refusal("missing-field", "action", "is required")),
+        (json!({ "action": "set" }), refusal("missing-field", "account", "is required")),
+        (json!({ "action": "get", "account": ACCOUNT }), invalid("action", "'get' is none of describe, set")),
+        (json!({ "action": "set", "account": "1" }), invalid("account", "'1' is not an account id: it has exactly 12 decimal digits")),
+        (with(&describe(ACCOUNT), json!({ "name": "x" })), refusal("unknown-field", "name", &format!("{accepted} action, account"))),
+        (
+            set(json!({ "color": "#ffffff" })),
+            refusal("unknown-field", "color", &format!("{accepted} action, account, name, logo, colour, locale, redirect, binding")),
+        ),
+        (set(json!({ "name": 1 })), invalid("name", "must be a string")),
+        (
+            set(json!({ "name": "a\u{200b}b" })),
+            invalid("name", "'a\u{200b}b' cannot be a name: it contains a character that cannot be seen"),
+        ),
+        (set(json!({ "colour": "red" })), invalid("colour", "'red' is not a colour: # and six hexadecimal digits, such as #0b5fff")),
+        (
+            set(json!({ "logo": "data:image/svg+xml;base64,PHN2Zz4=" })),
+            invalid("logo", "is not a logo: it must begin with data:image/png;base64, or the same with jpeg, gif or webp"),
+        ),
+        (set(json!({ "locale": "en_US" })), invalid("locale", "'en_US' is not a language tag such as en, de-AT or zh-Hant-TW")),
+        (
+            set(json!({ "redirect": "http://example.com" })),
+            invalid(
+                "redirect",
+                "'http://example.com' is not an address to lead to: it must begin with https://, or with http:// for 127.0.0.1 and localhost",
+            ),
+        ),
+        (set(json!({ "name": "Good", "binding": "phone" })), invalid("binding", "'phone' is none of bearer, email")),
+    ] {
+        assert_eq!(app.manage_settings(&event).await, expected, "{event}");
+    }
+    for event in [json!(null), json!([]), json!("set")] {
+        let answer = app.manage_settings(&event).await;
+        assert_eq!((answer["code"].as_str(), answer["requestId"].as_str()), (Some("invalid-json"), Some("invocation-1")), "{answer}");
+    }
+    assert_eq!(table(&app).await, before);
+}

@@ -1,0 +1,138 @@
+//! What happens after an answer: the stream is drained, mails are taken by a stand-in of SES, events by one of EventBridge.
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use functions::{
+    background::invoke,
+    courier::{Courier, bus::Bus as EventBus, mailer::Mailer},
+    deliver_invitations, reconcile_deliveries,
+    record_feedback::{self, Feedback, Recorded},
+    texts::Texts,
+};
+use local::{
+    client::CREDENTIALS,
+    events::{Bus, Event},
+    ses::{Inbox, Mail, feedback},
+    stream::{Mapping, Pump, Start, Stream},
+};
+use serde_json::Value;
+use shared::{
+    config::{Outgoing, read_default_settings},
+    store::SdkConfig,
+};
+
+use crate::{TestApp, root_file};
+
+/// The functions that no caller waits for, and the services that they talk to.
+pub struct Post {
+    /// Where SES would be.
+    pub inbox: Inbox,
+    /// Where EventBridge would be.
+    pub bus: Bus,
+    /// What sends.
+    pub courier: Courier,
+    feedback: Feedback,
+    pump: Pump,
+}
+
+impl Post {
+    /// What belongs to a service.
+    pub async fn of(app: &TestApp) -> Self {
+        let inbox = Inbox::on_free_port().expect("there is a port");
+        let bus = Bus::on_free_port().expect("there is a port");
+        let courier = courier(app, &inbox, &bus);
+        let feedback = Feedback { store: app.state().store.clone(), retention: outgoing(app).retention };
+        let stream = Stream::open(&app.endpoint, &app.table, Start::TrimHorizon).await.expect("the table has a stream");
+        let mapping = Mapping::of(&root_file("template.yaml"), "deliver-invitations").expect("the template maps the stream");
+        Self { inbox, bus, courier, feedback, pump: Pump::new(stream, mapping) }
+    }
+
+    /// Another courier of the same service, as another process has one.
+    #[must_use]
+    pub fn another(&self, app: &TestApp) -> Courier {
+        courier(app, &self.inbox, &self.bus)
+    }
+
+    /// Hands over what the stream has, as Lambda does, until there is nothing left.
+    pub async fn deliver(&mut self) {
+        let courier = &self.courier;
+        let work = self.pump.drain(async |event: Value| {
+            let answer = invoke(Ok(courier), &event.to_string(), &deliver_invitations::handle).await;
+            answer.map(|answer| serde_json::to_value(answer).expect("the answer is JSON")).map_err(|failed| failed.to_string())
+        });
+        work.await.expect("the stream can be read");
+    }
+
+    /// Does away with what the stream has, as if it were lost.
+    pub async fn lose_the_stream(&mut self) {
+        self.pump.drain(async |_| Ok(serde_json::json!({ "batchItemFailures": [] }))).await.expect("the stream can be read");
+    }
+
+    /// One round of the reconciler.
+    pub async fn reconcile(&self) -> reconcile_deliveries::Round {
+        invoke(Ok(&self.courier), "{}", &reconcile_deliveries::handle).await.expect("the table answers")
+    }
+
+    /// Lets SES report of a mail what its recipient's address asks for: a delivery, or a bounce for `bounce…`, and so on.
+    pub async fn report(&self, mail: &Mail) {
+        for event in feedback::events(mail) {
+            self.report_event(&event.to_string()).await;
+        }
+    }
+
+    /// Lets SES report anything.
+    pub async fn report_event(&self, event: &str) -> Recorded {
+        invoke(Ok(&self.feedback), event, &record_feedback::handle).await.expect("the report is noted")
+    }
+
+    /// The last mail to an address.
+    #[must_use]
+    pub fn last_mail(&self, to: &str) -> Mail {
+        let mails = self.inbox.mails();
+        mails.into_iter().rev().find(|mail| mail.to == [to]).unwrap_or_else(|| panic!("no mail to {to}"))
+    }
+
+    /// The token in the last mail to an address.
+    #[must_use]
+    pub fn last_token(&self, to: &str) -> String {
+        token(&self.last_mail(to))
+    }
+
+    /// The names of the events so far, in the order in which they came.
+    #[must_use]
+    pub fn happenings(&self) -> Vec<String> {
+        self.bus.events().iter().map(|event: &Event| event.detail["type"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+/// The token in a mail's link.
+#[must_use]
+pub fn token(mail: &Mail) -> String {
+    let text = mail.text.as_deref().expect("a mail has a text part");
+    let link = text.split_whitespace().find(|word| word.contains("#i1.")).unwrap_or_else(|| panic!("no link in {text}"));
+    link.split_once('#').expect("a link has a fragment").1.to_owned()
+}
+
+fn courier(app: &TestApp, inbox: &Inbox, bus: &Bus) -> Courier {
+    let (outgoing, lookup) = (outgoing(app), |name: &str| app.variable(name));
+    let defaults = read_default_settings(&lookup).expect("the configuration is right");
+    let texts = Texts::load(outgoing.texts.as_deref()).expect("the texts are right");
+    let events = EventBus::new(&sdk_config(bus.endpoint()), outgoing.event_bus.clone(), app.state().urns.clone());
+    let retention = outgoing.retention;
+    Courier::new(app.state().store.clone(), Mailer::new(&sdk_config(inbox.endpoint()), outgoing, texts), events, defaults, retention)
+}
+
+fn outgoing(app: &TestApp) -> Outgoing {
+    Outgoing::read(&|name| app.variable(name)).expect("the configuration is right")
+}
+
+/// The way to a stand-in.
+fn sdk_config(endpoint: &str) -> SdkConfig {
+    let (key, secret) = CREDENTIALS;
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("ca-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(key, secret, None, None, "tests")))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(endpoint)
+        .build()
+}
