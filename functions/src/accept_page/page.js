@@ -1,4 +1,4 @@
-// WORDS, the words of all locales, is put in front of this.
+// WORDS, the words of all locales and the direction each is written in, is put in front of this.
 //
 // One way: an answer of the API makes a view, and `show` writes the view. Nothing is read back from the page. Whatever comes
 // from outside is written as text, never as markup.

@@ -7,5 +7,5 @@ use functions::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    edge::run(accept_page::ROUTE, async { Ok(Page::english()) }, accept_page::handle).await
+    edge::run(accept_page::ROUTE, async { Page::from_env() }, accept_page::handle).await
 }

@@ -11,6 +11,7 @@ use super::fill::places;
 
 /// The texts in English, which say what texts there are and what can be filled in.
 const MAIL: &str = include_str!("en.json");
+const PAGE: &str = include_str!("../accept_page/en.json");
 
 /// Texts by their names.
 type Section = BTreeMap<String, String>;
@@ -82,7 +83,8 @@ impl TryFrom<String> for Months {
 impl Sections {
     /// What is built in.
     pub(super) fn english() -> Self {
-        serde_json::from_str(MAIL).expect("the built-in file has the form that it should; a test reads it")
+        let page = serde_json::from_str(PAGE).expect("the page's file has the form that it should; a test reads it");
+        Self { page, ..serde_json::from_str(MAIL).expect("the built-in file has the form that it should; a test reads it") }
     }
 
     /// From a file's text.
