@@ -25,7 +25,8 @@ def step(text: str) -> None:
 
 
 def the_page(browser: Browser) -> None:
-    page = function.answer(function.build("accept-page"), function.get("/accept"))
+    binary = function.build("accept-page")
+    page = function.answer(binary, function.get("/accept"))
     with StandIn(page) as stand_in:
         step(f"{views.all_views(browser, stand_in)} views, in light and in dark")
         step(f"{len(views.COLOURS)} colours")
@@ -35,6 +36,7 @@ def the_page(browser: Browser) -> None:
         step("no scripts, other languages")
         views.without_scripts(browser, stand_in)
         views.in_other_languages(browser, stand_in)
+        views.translated(browser, binary)
         for deed in (deeds.by_keyboard, deeds.only_once, deeds.every_ending, deeds.sign_in, deeds.bad_redirects, deeds.follow,
                      deeds.trouble, deeds.reload):
             step(deed.__name__.replace("_", " "))
