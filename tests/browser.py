@@ -50,7 +50,9 @@ def the_page(browser: Browser) -> None:
 
 
 def the_whole_way(browser: Browser, screenshots: Path | None) -> None:
-    with tempfile.TemporaryDirectory() as folder, Service(Path(folder), RESEND_COOLDOWN_SECONDS="1") as service:
+    # No reconciler, which writes whenever it finds something: one step looks whether anybody does.
+    variables = {"RESEND_COOLDOWN_SECONDS": "1", "RECONCILE_SECONDS": "3600"}
+    with tempfile.TemporaryDirectory() as folder, Service(Path(folder), **variables) as service:
         step(f"make run on port {service.port}")
         service.start()
         world = walk.World(service, browser)
