@@ -129,8 +129,8 @@ def accept(world: World, screenshots: Path | None) -> None:
     with world.open(sent, quiet=False, **({"device_scale_factor": 1.5} if screenshots else {})) as found:
         if screenshots:
             found.open(f"{world.inbox}/mails/{sent.mail['id']}/html")
-            found.page.set_viewport_size({"width": 640, "height": 640})
-            found.page.screenshot(path=screenshots / "mail.png", full_page=True)
+            found.page.set_viewport_size({"width": 640, "height": 520})
+            found.page.screenshot(path=screenshots / "mail.png")
         found.open(f"{world.inbox}/mails/{sent.mail['id']}")
         with found.context.expect_page() as opened:
             found.page.frame_locator("iframe").locator(f'a[href="{sent.link}"]').first.click()
