@@ -8,11 +8,12 @@
 //! While the service is being maintained the page is served like always. A browser shows a 503 as bare JSON; the page has a
 //! sentence for the one that its lookup gets, and a button for trying again.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
-use shared::config::ConfigError;
+use shared::config::{ConfigError, read_texts};
 
 use crate::{
     app::variable,
@@ -25,12 +26,6 @@ use crate::{
 
 /// What this endpoint answers to.
 pub const ROUTE: Route = Route { method: "GET", path: "/accept" };
-
-/// The words of one locale by their names; `{…}` in them is filled in by the script.
-pub type Words = BTreeMap<String, String>;
-
-/// The words in English, as JSON: the names of all words, and what a locale says that lacks one.
-pub const ENGLISH: &str = include_str!("accept_page/en.json");
 
 const STYLE: &str = include_str!("accept_page/page.css");
 const SCRIPT: &str = include_str!("accept_page/page.js");
@@ -62,16 +57,24 @@ pub struct Page {
     pub csp: String,
 }
 
-impl Page {
-    /// The page in all of `locales`, and in English. What a locale does not say is said in English.
-    #[must_use]
-    pub fn new(locales: &BTreeMap<String, Words>) -> Self {
-        let english: Words = serde_json::from_str(ENGLISH).expect("en.json is an object of strings; a test reads it");
-        let complete = |words: &Words| english.iter().chain(words).map(|(name, text)| (name.clone(), text.clone())).collect();
-        let mut all: BTreeMap<String, Words> = locales.iter().map(|(locale, words)| (locale.clone(), complete(words))).collect();
-        all.entry("en".to_owned()).or_insert(english);
+/// The words of one language as the script takes them.
+#[derive(Serialize)]
+struct Spoken<'a> {
+    direction: &'static str,
+    #[serde(flatten)]
+    words: &'a BTreeMap<String, String>,
+}
 
-        let script = format!("const WORDS = {};\n{SCRIPT}", in_script(&to_json(&all)));
+impl Page {
+    /// The page in all languages that there are.
+    #[must_use]
+    pub fn new(texts: &Texts) -> Self {
+        let spoken = |locale| (locale, texts.page(locale));
+        let all: Vec<_> = texts.locales().map(spoken).collect();
+        let words: BTreeMap<&str, Spoken<'_>> =
+            all.iter().map(|(locale, words)| (locale.as_str(), Spoken { direction: locale.direction(), words })).collect();
+
+        let script = format!("const WORDS = {};\n{SCRIPT}", in_script(&to_json(&words)));
         let csp = format!(
             "default-src 'none'; script-src '{}'; style-src '{}'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
              frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
@@ -79,26 +82,22 @@ impl Page {
             source(STYLE)
         );
         // A person without scripts has no way to say which language it is to be, and gets all.
-        let noscript: String =
-            all.iter().map(|(locale, words)| format!("<p lang=\"{}\">{}</p>", in_html(locale), in_html(&words["noscript"]))).collect();
+        let noscript = all.iter().filter_map(|(locale, words)| {
+            let text = in_html(words.get("noscript")?);
+            Some(format!("<p lang=\"{locale}\" dir=\"{}\">{text}</p>", locale.direction()))
+        });
+        let noscript: String = noscript.collect();
         let html = format!(include_str!("accept_page/page.html"), style = STYLE, noscript = noscript, script = script);
         Self { html, csp }
     }
 
-    /// The page in all languages that there are texts in.
+    /// From the process's environment.
     ///
     /// # Errors
-    /// What is wrong with the texts.
+    /// All that is wrong with the texts.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let folder = variable("TEXTS").filter(|folder| !folder.is_empty()).map(PathBuf::from);
-        let texts = Texts::load(folder.as_deref()).map_err(ConfigError)?;
-        Ok(Self::new(&texts.locales().map(|locale| (locale.to_string(), texts.page(locale).clone())).collect()))
-    }
-
-    /// The page in English.
-    #[must_use]
-    pub fn english() -> Self {
-        Self::new(&BTreeMap::new())
+        let texts = Texts::load(read_texts(&variable).as_deref()).map_err(ConfigError)?;
+        Ok(Self::new(&texts))
     }
 }
 
@@ -128,7 +127,7 @@ fn in_script(json: &str) -> String {
     json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
-/// Text that is no markup, in an element and in a quoted attribute.
+/// Text that is no markup.
 fn in_html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;")
 }

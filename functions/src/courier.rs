@@ -66,8 +66,7 @@ impl Courier {
     pub fn from_env() -> Result<Self, ConfigError> {
         let outgoing = both(Outgoing::read(&variable), read_default_settings(&variable));
         let (config, (outgoing, defaults)) = both(Config::read(&variable), outgoing)?;
-        let texts =
-            Texts::load(outgoing.texts.as_deref()).map_err(ConfigError)?;
+        let texts = Texts::load(outgoing.texts.as_deref()).map_err(ConfigError)?;
         let store = Store::new(connect(&config.connection), config.table, system_clock());
         let ses = sdk_config(&config.connection, outgoing.ses_endpoint.as_deref());
         let events = sdk_config(&config.connection, outgoing.events_endpoint.as_deref());

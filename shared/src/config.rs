@@ -162,7 +162,7 @@ impl Outgoing {
         let (from, link_base) = (env.parse("MAIL_FROM", from), env.parse("LINK_BASE", link_base));
         let link_keys = env.link_keys();
         let (event_bus, configuration_set) = (env.text("EVENT_BUS", "default"), env.get("MAIL_CONFIGURATION_SET"));
-        let (retention, texts) = (env.retention(), env.get("TEXTS").map(PathBuf::from));
+        let (retention, texts) = (env.retention(), read_texts(lookup));
         let (ses_endpoint, events_endpoint) = (env.url("AWS_ENDPOINT_URL_SESV2"), env.url("AWS_ENDPOINT_URL_EVENTBRIDGE"));
         match (from, link_base, link_keys) {
             (Some(from), Some(link_base), Some(link_keys)) => env.finish(Self {
@@ -179,6 +179,12 @@ impl Outgoing {
             _ => Err(ConfigError(env.problems)),
         }
     }
+}
+
+/// The folder of texts and templates of one's own: `TEXTS`.
+#[must_use]
+pub fn read_texts(lookup: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    Env::new(lookup).get("TEXTS").map(PathBuf::from)
 }
 
 /// What accounts show that have not set it themselves: `DEFAULT_DISPLAY_NAME`, `DEFAULT_COLOUR`, `DEFAULT_LOCALE`,

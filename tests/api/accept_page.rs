@@ -1,13 +1,18 @@
 //! The page behind the link in a mail, as a browser gets it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use functions::{
-    accept_page::{ENGLISH, Page, ROUTE, Words, handle},
+    accept_page::{Page, ROUTE, handle},
     edge::answer,
+    texts::Texts,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use support::{Call, Response, root_file};
 
@@ -36,13 +41,31 @@ fn script(html: &str) -> &str {
     between(html, "<script type=\"module\">", "</script>")
 }
 
+/// The words of one language.
+type Words = BTreeMap<String, String>;
+
 fn english() -> Words {
-    serde_json::from_str(ENGLISH).expect("a flat object of strings")
+    serde_json::from_str(&root_file("functions/src/accept_page/en.json")).expect("a flat object of strings")
 }
 
-fn locales(of: &[(&str, &[(&str, &str)])]) -> BTreeMap<String, Words> {
-    let words = |words: &[(&str, &str)]| words.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-    of.iter().map(|(locale, of_locale)| ((*locale).to_owned(), words(of_locale))).collect()
+fn english_page() -> Page {
+    Page::new(&Texts::load(None).expect("the built-in texts are right"))
+}
+
+/// The page with a folder of texts for the test `name`, each file with some of the page's words.
+fn page_with(name: &str, files: &[(&str, Value)]) -> Page {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("accept_page").join(name);
+    fs::create_dir_all(&folder).expect("a folder");
+    for (file, words) in files {
+        fs::write(folder.join(file), json!({ "page": words }).to_string()).expect("a file");
+    }
+    Page::new(&Texts::load(Some(&folder)).expect("the texts are right"))
+}
+
+/// A language's words with the direction they are written in and what is its own.
+fn words(direction: &str, own: &[(&str, &str)]) -> Words {
+    let own = own.iter().copied().chain([("direction", direction)]).map(|(name, text)| (name.to_owned(), text.to_owned()));
+    english().into_iter().chain(own).collect()
 }
 
 /// The words that the script has, as a browser reads them.
@@ -54,7 +77,7 @@ fn words_in(page: &Page) -> BTreeMap<String, Words> {
 
 #[tokio::test]
 async fn the_page_is_one_document_with_all_its_headers() {
-    let page = Page::english();
+    let page = english_page();
     let response = send(&page, Call::get("/accept")).await.expect(200);
     assert_eq!(response.text, page.html);
     let [style, script] = [style(&page.html), script(&page.html)].map(|text| STANDARD.encode(Sha256::digest(text)));
@@ -85,7 +108,7 @@ async fn the_page_is_one_document_with_all_its_headers() {
 #[tokio::test]
 async fn every_other_method_is_a_405() {
     // T1: a GET changes nothing because there is nothing here that could; and nothing else is answered.
-    let page = Page::english();
+    let page = english_page();
     for method in ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", ""] {
         let mut event = Call::get("/accept").event();
         event["requestContext"]["http"]["method"] = method.into();
@@ -98,7 +121,7 @@ async fn every_other_method_is_a_405() {
 #[tokio::test]
 async fn whatever_the_request_holds_the_page_is_the_same() {
     // T10: not even the Host header gets into it.
-    let page = Page::english();
+    let page = english_page();
     let expected = send(&page, Call::get("/accept")).await.expect(200);
     let calls = [
         Call::get("/accept?token=<script>alert(1)</script>"),
@@ -117,7 +140,7 @@ async fn whatever_the_request_holds_the_page_is_the_same() {
 
 #[test]
 fn the_page_names_no_place_that_anything_could_be_loaded_from() {
-    let html = Page::english().html;
+    let html = english_page().html;
     assert_eq!(html.matches("http").count(), script(&html).matches("http").count(), "only the script may speak of http");
     assert_eq!(html.matches("src=").count() + html.matches("@import").count() + html.matches("url(").count(), 0);
     assert_eq!(html.matches("href=").count(), 1);
@@ -134,40 +157,36 @@ fn the_script_uses_just_the_words_that_there_are() {
     let source = root_file("functions/src/accept_page/page.js");
     let name = |text: &str| text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>();
     let mut used: BTreeSet<String> = source.split("words.").skip(1).map(name).collect();
-    // The one that is for those who have no script.
-    used.insert("noscript".to_owned());
+    // Not a word, and the one that is for those who have no script.
+    assert!(used.remove("direction") && used.insert("noscript".to_owned()));
     assert_eq!(used, english().into_keys().collect());
 }
 
 #[test]
-fn every_locale_is_in_the_page_and_what_it_does_not_say_is_english() {
-    assert_eq!(words_in(&Page::english()), BTreeMap::from([("en".to_owned(), english())]));
+fn every_language_is_in_the_page_and_what_it_does_not_say_is_english() {
+    assert_eq!(words_in(&english_page()), BTreeMap::from([("en".to_owned(), words("ltr", &[]))]));
 
-    let page = Page::new(&locales(&[("de", &[("accept", "Annehmen"), ("noscript", "Ohne JavaScript geht es nicht.")]), ("fr-CA", &[])]));
-    let words = words_in(&page);
-    assert_eq!(words.keys().collect::<Vec<_>>(), ["de", "en", "fr-CA"]);
-    assert_eq!((&words["en"], &words["fr-CA"]), (&english(), &english()));
-    let mut german = english();
-    german.extend(locales(&[("de", &[("accept", "Annehmen"), ("noscript", "Ohne JavaScript geht es nicht.")])]).remove("de").expect("de"));
-    assert_eq!(words["de"], german);
+    let german = [("accept", "Annehmen"), ("noscript", "Ohne JavaScript & Co. geht es nicht.")];
+    let files = [("de.json", json!(BTreeMap::from(german))), ("ar-EG.json", json!({})), ("en.json", json!({ "accept": "Join" }))];
+    let page = page_with("languages", &files);
+    let expected = [("ar-EG", words("rtl", &[])), ("de", words("ltr", &german)), ("en", words("ltr", &[("accept", "Join")]))];
+    // What a language does not say is said in the English that is built in.
+    assert_eq!(words_in(&page), expected.map(|(locale, words)| (locale.to_owned(), words)).into());
     let noscript = between(&page.html, "<noscript>", "</noscript>");
-    assert!(noscript.contains("<p lang=\"de\">Ohne JavaScript geht es nicht.</p>"), "{noscript}");
+    assert!(noscript.contains("<p lang=\"de\" dir=\"ltr\">Ohne JavaScript &amp; Co. geht es nicht.</p>"), "{noscript}");
+    assert!(noscript.contains("<p lang=\"ar-EG\" dir=\"rtl\">"), "{noscript}");
     assert_eq!(noscript.matches("<p lang=").count(), 3);
-
-    let own = Page::new(&locales(&[("en", &[("accept", "Join")])]));
-    assert_eq!(words_in(&own)["en"]["accept"], "Join");
-    assert_ne!(own.csp, Page::english().csp);
+    assert_ne!(page.csp, english_page().csp);
 }
 
 #[tokio::test]
 async fn words_can_neither_leave_the_script_nor_become_markup() {
-    let evil = "</script><script>alert(1)</script><!--<script> \u{2028}\u{2029}\r\n\0 \"'`${1}\\ {{script}} {script} </noscript> &lt;";
-    let page = Page::new(&locales(&[("x\"><i>", &[("accept", evil), ("noscript", evil)])]));
+    let evil = "</script><script>alert(1)</script><!--<script> \u{2028}\u{2029} \"'`$\\ </noscript> &lt; <p lang=\"xx\">";
+    let page = page_with("evil", &[("de.json", json!({ "accept": evil, "noscript": evil }))]);
     // There is one script, and it holds the words as they are.
-    let words = words_in(&page);
-    assert_eq!((words["x\"><i>"]["accept"].as_str(), words["x\"><i>"]["noscript"].as_str()), (evil, evil));
+    assert_eq!(words_in(&page)["de"], words("ltr", &[("accept", evil), ("noscript", evil)]));
     let script = script(&page.html);
-    assert!(!script.contains("<!--") && !script.contains(['\u{2028}', '\u{2029}', '\r', '\0']));
+    assert!(!script.contains("<!--") && !script.contains(['\u{2028}', '\u{2029}']));
     assert!(page.csp.contains(&STANDARD.encode(Sha256::digest(script))));
     let noscript = between(&page.html, "<noscript>", "</noscript>");
     let markup: Vec<&str> = noscript.split('<').skip(1).map(|rest| rest.split(['>', ' ']).next().unwrap_or_default()).collect();

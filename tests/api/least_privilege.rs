@@ -125,7 +125,7 @@ async fn in_the_background(app: &TestApp, done: &mut BTreeMap<&'static str, Vec<
     let _ = app.faults.take_requests();
     app.advance(COOLDOWN * 10);
     post.reconcile().await;
-    post.last_mail("user.six@example.com");
+    assert_eq!(post.last_mail("user.six@example.com").tags["sending"], "1");
     note("reconcile-deliveries");
     for (verb, name, email) in [
         ("lookup", "lookup-invitation", "user.two@example.com"),
@@ -136,7 +136,8 @@ async fn in_the_background(app: &TestApp, done: &mut BTreeMap<&'static str, Vec<
         app.send(Call::holder(verb, &post.last_token(email))).await.expect(200);
         if verb == "accept" {
             let call = Call::post("/invitations/accept");
-            let body = json!({ "token": post.last_token("user.five@example.com"), "principal": "user-5", "email": "user.five@example.com" });
+            let body =
+                json!({ "token": post.last_token("user.five@example.com"), "principal": "user-5", "email": "user.five@example.com" });
             app.send(call.json(&body).key(&app.full)).await.expect(200);
         }
         note(name);

@@ -1,10 +1,14 @@
 """Every view of the page: what it says, and how it looks in all circumstances."""
 
+import json
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from playwright.sync_api import Browser
 
+from . import function
 from .chromium import DESK, PHONE, Visit, check, visit
 from .stand_in import GONE, TOKEN, Answer, StandIn, error, invitation
 
@@ -130,6 +134,7 @@ def in_other_languages(browser: Browser, stand_in: StandIn) -> None:
         ("en-GB", "de-DE", "en-GB", "21 June 2030 at 05:01"),
         ("en-GB", "en-US", "en-GB", "21 June 2030 at 05:01"),
         ("en", "en-GB", "en-GB", "21 June 2030 at 05:01"),
+        ("en-GB-oxendict", "de-DE", "en-GB-oxendict", "21 June 2030 at 05:01"),
         ("en", "en-US", "en-US", "June 21, 2030 at 5:01"),
         ("tlh", "ja-JP", "en", "June 21, 2030 at 5:01"),
         ("not a locale", "de-DE", "en", "June 21, 2030 at 5:01"),
@@ -139,3 +144,33 @@ def in_other_languages(browser: Browser, stand_in: StandIn) -> None:
             found.open(f"{stand_in.url}#{TOKEN}").sees("Jane Doe invites you to an account").says(expiry)
             spoken = found.page.evaluate("document.documentElement.lang")
             check(spoken == lang, f"{of_account} must be spoken to {of_reader} as {lang}.", spoken)
+
+
+GERMAN = {
+    "invited_by_someone_somewhere": "Sie sind in ein Konto eingeladen", "accept": "Annehmen", "decline": "Ablehnen",
+    "unknown_title": "Dieser Link funktioniert nicht", "noscript": "Ohne JavaScript geht es nicht.",
+}
+ARABIC = {"invited_by_someone_somewhere": "\u062a\u0645\u062a \u062f\u0639\u0648\u062a\u0643"}
+
+
+def translated(browser: Browser, binary: Path) -> None:
+    """With files of one's own the page speaks the account's language, and the reader's while the account is not known."""
+    with tempfile.TemporaryDirectory() as folder:
+        for locale, words in (("de", GERMAN), ("ar", ARABIC)):
+            (Path(folder) / f"{locale}.json").write_text(json.dumps({"page": words}))
+        page = function.answer(binary, function.get("/accept"), TEXTS=folder)
+    with StandIn(page) as stand_in:
+        for of_account, of_reader, spoken, heading, offers in (
+            ("de", "en-GB", ["de", "ltr"], GERMAN["invited_by_someone_somewhere"], ("Annehmen", "Ablehnen")),
+            ("de-CH", "en-GB", ["de-CH", "ltr"], GERMAN["invited_by_someone_somewhere"], ("Annehmen", "Ablehnen")),
+            ("ar", "en-GB", ["ar", "rtl"], ARABIC["invited_by_someone_somewhere"], BUTTONS),
+            ("en", "de-AT", ["en", "ltr"], "You are invited to an account", BUTTONS),
+            (None, "de-AT", ["de-AT", "ltr"], GERMAN["unknown_title"], ()),
+        ):
+            stand_in.will(lookup=invitation(display={"locale": of_account}, invitedBy=None) if of_account else error(404, "not-found"))
+            with visit(browser, stand_in.origin, TOKEN, locale=of_reader) as found:
+                found.open(f"{stand_in.url}#{TOKEN}").sees(heading).offers(*offers).is_sound()
+                now = found.page.evaluate("[document.documentElement.lang, document.documentElement.dir]")
+                check(now == spoken, f"{of_account} must be spoken to {of_reader} as {spoken}.", now)
+        with visit(browser, stand_in.origin, TOKEN, java_script_enabled=False) as found:
+            found.open(stand_in.url).says("This page needs JavaScript", GERMAN["noscript"])

@@ -56,10 +56,15 @@ async fn t2_t21_the_token_is_found_nowhere_and_the_address_only_where_the_accoun
         errors += &hold(&app, "accept", &first).await.expect(404).text;
         errors += &app.send(Call::post("/invitations/accept").text(&second)).await.expect(400).text;
         errors += &app.send(Call::holder("accept", &second).json(&json!({ "token": second, "x": second }))).await.expect(400).text;
-        errors += &app.send(Call::post(&format!("/invitations/lookup?token={second}")).json(&json!({ "token": second }))).await.expect(400).text;
+        errors +=
+            &app.send(Call::post(&format!("/invitations/lookup?token={second}")).json(&json!({ "token": second }))).await.expect(400).text;
         let wrong = json!({ "token": second, "principal": "p", "email": "somebody@example.com" });
         errors += &app.send(Call::post("/invitations/accept").json(&wrong).key(&app.full)).await.expect(403).text;
-        app.faults.next([Fault::Error(500, "InternalServerError"), Fault::Error(500, "InternalServerError"), Fault::Error(500, "InternalServerError")]);
+        app.faults.next([
+            Fault::Error(500, "InternalServerError"),
+            Fault::Error(500, "InternalServerError"),
+            Fault::Error(500, "InternalServerError"),
+        ]);
         errors += &hold(&app, "lookup", &second).await.expect(503).text;
         app.faults.clear();
         match round {

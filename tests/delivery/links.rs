@@ -122,7 +122,15 @@ async fn t1_no_get_head_or_options_of_any_path_changes_anything() {
     let (app, mut post) = start().await;
     let (id, token) = invited(&app, &mut post).await;
     let before = app.rows().await;
-    let routes = ["GET /invitations", "GET /invitations/{id}", "POST /invitations", "POST /invitations/{id}", "POST /invitations/lookup", "POST /invitations/accept", "POST /invitations/decline"];
+    let routes = [
+        "GET /invitations",
+        "GET /invitations/{id}",
+        "POST /invitations",
+        "POST /invitations/{id}",
+        "POST /invitations/lookup",
+        "POST /invitations/accept",
+        "POST /invitations/decline",
+    ];
     for method in ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "PATCH"] {
         for route in routes {
             // Whatever function a gateway would hand it to: none of them answers to it.

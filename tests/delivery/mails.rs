@@ -97,7 +97,16 @@ async fn what_was_revoked_before_its_mail_went_out_is_not_mailed() {
 #[tokio::test]
 async fn t10_the_link_is_made_from_configuration_whatever_the_request_says_of_its_host() {
     let (app, mut post) = start().await;
-    let hostile = ["evil.example", "evil.example:443", "evil.example/accept", "https://evil.example", "api.example.com.evil.example", "", "\r\nx: y", "[::1]"];
+    let hostile = [
+        "evil.example",
+        "evil.example:443",
+        "evil.example/accept",
+        "https://evil.example",
+        "api.example.com.evil.example",
+        "",
+        "\r\nx: y",
+        "[::1]",
+    ];
     let headers = ["host", "x-forwarded-host", "forwarded", "x-forwarded-proto", "x-forwarded-server", "origin", "referer"];
     let mut sent = 0;
     for host in hostile {
@@ -145,7 +154,11 @@ async fn the_mail_names_who_asked_for_it_and_the_account_as_it_calls_itself() {
 #[tokio::test]
 async fn t9_a_name_that_would_be_a_link_is_none_when_it_is_shown() {
     let (app, mut post) = start().await;
-    for (number, name) in ["Visit https://evil.example/x now", "evil.example", "<b>Bold</b>", "a\u{202e}b", "www.evil.example", "x@evil.example"].iter().enumerate() {
+    for (number, name) in
+        ["Visit https://evil.example/x now", "evil.example", "<b>Bold</b>", "a\u{202e}b", "www.evil.example", "x@evil.example"]
+            .iter()
+            .enumerate()
+    {
         let created = json!({ "action": "create", "account": ACCOUNT, "role": "full-access", "name": name });
         let key = app.manage_keys(&created).await["key"].as_str().unwrap().to_owned();
         let email = format!("user.{number}@example.com");
@@ -167,7 +180,9 @@ async fn the_language_is_the_invitations_else_the_accounts_and_english_when_ther
     std::fs::write(folder.join("de.json"), r#"{ "mail": { "button": "Einladung ansehen" } }"#).unwrap();
     let (app, mut post) = start_with(&[("TEXTS", folder.to_str().unwrap())]).await;
     app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "locale": "de-AT" })).await;
-    for (email, locale, german) in [("a@example.com", None, true), ("b@example.com", Some("en"), false), ("c@example.com", Some("fr"), true)] {
+    for (email, locale, german) in
+        [("a@example.com", None, true), ("b@example.com", Some("en"), false), ("c@example.com", Some("fr"), true)]
+    {
         let mut body = json!({ "email": email, "roleID": "read-only" });
         if let Some(locale) = locale {
             body["locale"] = locale.into();

@@ -37,7 +37,13 @@ async fn what_became_of_the_mail_shows_on_the_invitation() {
         let listed = app.send(Call::get(&format!("/invitations?email={email}")).key(&app.full)).await.expect(200).json();
         assert_eq!(listed["invitations"][0]["delivery"]["state"], state);
         post.deliver().await;
-        let told: Vec<Value> = post.bus.events().into_iter().filter(|event| event.detail["invitation"]["id"] == id).map(|event| event.detail["type"].clone()).collect();
+        let told: Vec<Value> = post
+            .bus
+            .events()
+            .into_iter()
+            .filter(|event| event.detail["invitation"]["id"] == id)
+            .map(|event| event.detail["type"].clone())
+            .collect();
         assert_eq!(told.last().and_then(Value::as_str), happening.or(Some("created")), "{email}: {told:?}");
     }
 }
@@ -45,7 +51,9 @@ async fn what_became_of_the_mail_shows_on_the_invitation() {
 #[tokio::test]
 async fn a_hard_bounce_or_a_complaint_blocks_a_resend_unless_it_is_forced() {
     let (app, mut post) = start().await;
-    for (email, blocked) in [("bounce@example.com", true), ("complaint@example.com", true), ("soft@example.com", false), ("delay@example.com", false)] {
+    for (email, blocked) in
+        [("bounce@example.com", true), ("complaint@example.com", true), ("soft@example.com", false), ("delay@example.com", false)]
+    {
         let id = invite(&app, &mut post, email).await;
         let sent = post.inbox.mails().len();
         if blocked {

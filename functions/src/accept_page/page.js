@@ -1,4 +1,4 @@
-// WORDS, the words of all locales, is put in front of this.
+// WORDS, the words of all locales and the direction each is written in, is put in front of this.
 //
 // One way: an answer of the API makes a view, and `show` writes the view. Nothing is read back from the page. Whatever comes
 // from outside is written as text, never as markup.
@@ -16,12 +16,16 @@ let words;
 /** Takes the first of the locales that there are words for, else English; of a language without a region, the reader's own. */
 function speak(...wishes) {
   const regional = (wish) => navigator.languages.find((own) => own.startsWith(`${wish}-`)) ?? wish;
-  const tags = wishes.map(regional).flatMap(canonical);
-  const known = (tag) => (Object.hasOwn(WORDS, tag) ? tag : tag.split("-")[0]);
-  locale = tags.find((tag) => Object.hasOwn(WORDS, known(tag))) ?? "en";
-  words = WORDS[known(locale)];
+  locale = wishes.map(regional).flatMap(canonical).find(served) ?? "en";
+  words = WORDS[served(locale)];
   document.documentElement.lang = locale;
   document.documentElement.dir = words.direction;
+}
+
+/** Whose words are for a tag: those of `zh-Hant-TW`, of `zh-Hant` or of `zh`, whichever there are first. */
+function served(tag) {
+  const parts = tag.split("-");
+  return parts.map((_, left) => parts.slice(0, parts.length - left).join("-")).find((shorter) => Object.hasOwn(WORDS, shorter));
 }
 
 function canonical(tag) {
