@@ -15,10 +15,14 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::invoke::invoke;
 use crate::settings::{Settings, TABLE_NAME};
 use crate::state::{Addresses, State};
-use crate::words::{Problem, complain, problem};
+use crate::words::{Problem, complain, problem, say};
 
 /// The function that the stream rings for.
 const DELIVERER: &str = "deliver-invitations";
+/// The function that the schedule runs.
+const RECONCILER: &str = "reconcile-deliveries";
+/// The function that gets the reports of SES.
+const RECORDER: &str = "record-feedback";
 /// How often the stream is looked at when it had nothing: as often as Lambda does.
 const LOOK: Duration = Duration::from_millis(250);
 /// How long to wait before a batch that failed is tried again: long enough to save a source file.
@@ -31,6 +35,17 @@ const TRIES: u32 = 3;
 /// What the template says about the stream.
 pub(crate) fn mapping(template: &str) -> Result<Mapping, Problem> {
     Mapping::of(template, DELIVERER).map_err(|e| problem!("{e}"))
+}
+
+/// Waits until the functions without a route answer that run by themselves. What they get here asks for nothing.
+/// Afterwards the first mail does not wait for their start, and a setting that they stumble over has been told.
+pub(crate) async fn wait_for_functions(url: &str) -> Result<(), Problem> {
+    let nobodys = json!({ "source": "aws.ses", "detail": { "eventType": "Send", "mail": { "tags": {} } } });
+    for (function, event) in [(DELIVERER, Stream::event(&[])), (RECONCILER, json!({})), (RECORDER, nobodys)] {
+        invoke(url, function, &event).await.map_err(Problem)?;
+        say!("  {function} answers.");
+    }
+    Ok(())
 }
 
 /// The two services that get what the functions send.
@@ -95,7 +110,7 @@ async fn reconcile(url: &str, every: Duration) {
     schedule.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         schedule.tick().await;
-        if let Err(reason) = invoke(url, "reconcile-deliveries", &json!({})).await {
+        if let Err(reason) = invoke(url, RECONCILER, &json!({})).await {
             complain!("{reason}");
         }
     }
@@ -108,7 +123,7 @@ async fn report(url: &str, mut travelling: UnboundedReceiver<Mail>) {
         sleep(TRAVEL.saturating_sub(travelled)).await;
         for event in feedback::events(&mail) {
             for attempt in 1..=TRIES {
-                match invoke(url, "record-feedback", &event).await {
+                match invoke(url, RECORDER, &event).await {
                     Ok(_) => break,
                     Err(reason) if attempt == TRIES => complain!("{reason}"),
                     Err(_) => sleep(PAUSE).await,

@@ -94,6 +94,7 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     say!("Starting the functions.");
     let url = &addresses.url;
     watch.unless_it_ends(http::wait_for_routes(url, watch.port(), &settings::routes(&template)?)).await?;
+    watch.unless_it_ends(delivery::wait_for_functions(url)).await?;
     let keys = watch.unless_it_ends(keys::working_keys(url, state.keys())).await?;
     let file = state.write_keys(&addresses, &keys)?;
 

@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, SecondsFormat, Utc};
 use local::events::Event;
 use local::ses::Mail;
@@ -13,7 +15,7 @@ pub(super) fn mail(mail: &Mail) -> Value {
     json!({
         "id": mail.message_id,
         "time": time(mail.time),
-        "from": mail.from,
+        "from": readable(&mail.from),
         "to": mail.to,
         "replyTo": mail.reply_to,
         "subject": mail.subject,
@@ -23,6 +25,24 @@ pub(super) fn mail(mail: &Mail) -> Value {
         "tags": mail.tags,
         "configurationSet": mail.configuration_set,
     })
+}
+
+/// A mailbox with its encoded words (RFC 2047) decoded, of the one kind that the service makes.
+pub(super) fn readable(mailbox: &str) -> String {
+    let decode = |word: &str| String::from_utf8(STANDARD.decode(word.strip_prefix("=?UTF-8?B?")?.strip_suffix("?=")?).ok()?).ok();
+    let mut text = String::new();
+    let mut after_encoded = false;
+    for word in mailbox.split(' ') {
+        let decoded = decode(word);
+        // The space between two encoded words is none.
+        let joined = after_encoded && decoded.is_some();
+        if !joined && !text.is_empty() {
+            text.push(' ');
+        }
+        after_encoded = decoded.is_some();
+        text.push_str(decoded.as_deref().unwrap_or(word));
+    }
+    text
 }
 
 /// In the names of EventBridge.

@@ -10,7 +10,7 @@ use local::ses::Inbox;
 use serde_json::{Value, json};
 
 use super::open;
-use super::show::{in_new_tabs, links};
+use super::show::{in_new_tabs, links, readable};
 
 /// An inbox with one mail, a bus with one event, and the URL of their pages. All of it says things that must not be run.
 struct Run {
@@ -129,6 +129,14 @@ fn addresses_in_a_text_become_links() {
     assert_eq!(found("(see http://a.example/b#c)."), [piece("(see ", false), piece("http://a.example/b#c", true), piece(").", false)]);
     assert_eq!(found("https://a\nhttp://b"), ["", "https://a", "\n", "http://b", ""].map(|text| piece(text, text.starts_with("http"))));
     assert_eq!(found("javascript:alert(1)"), [piece("javascript:alert(1)", false)]);
+}
+
+#[test]
+fn encoded_words_are_shown_decoded() {
+    assert_eq!(readable("=?UTF-8?B?TcO8bGxlcg==?= =?UTF-8?B?ICYgU29u?= <a@b.example>"), "Müller & Son <a@b.example>");
+    for plain in ["a@b.example", "\"Two words\" <a@b.example>", "=?UTF-8?B?!?= <a@b.example>"] {
+        assert_eq!(readable(plain), plain);
+    }
 }
 
 #[test]
