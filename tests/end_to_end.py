@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +33,11 @@ KEY = r"ik_live_[0-9]{12}_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}"
 def check(condition: object, sentence: str, *evidence: object) -> None:
     if not condition:
         raise Failed("\n    ".join([sentence, *map(str, evidence)]))
+
+
+def lasting(invitation: dict) -> dict:
+    """The invitation without what becomes of its mail, which can come to show on it at any time."""
+    return {name: value for name, value in invitation.items() if name != "delivery"}
 
 
 def step(text: str) -> None:
@@ -88,6 +94,9 @@ class Caller:
     def everything(self) -> list[dict]:
         return [invitation for page in self.pages(100) for invitation in page]
 
+    def lasting(self) -> list[dict]:
+        return list(map(lasting, self.everything()))
+
 
 def refused(answer: Answer, status: int, code: str) -> dict:
     check(answer.status == status, f"This must be a {status}.", answer)
@@ -110,9 +119,9 @@ def one_invitation(caller: Caller) -> None:
     check(created.headers["Cache-Control"] == "no-store" and created.headers["X-Request-Id"], "Headers are missing.", created)
 
     listed = caller.call("GET", "/invitations")
-    check(listed.status == 200 and listed.json == {"invitations": [invitation]}, "The list holds just this one.", listed)
+    check(listed.status == 200 and list(map(lasting, listed.json["invitations"])) == [invitation], "The list holds just this one.", listed)
     described = caller.call("GET", path.lower())
-    check(described.status == 200 and described.text == created.text, "Describe shows what create returned.", described, created)
+    check(described.status == 200 and lasting(described.json) == invitation, "Describe shows what create returned.", described, created)
 
     early = caller.call("POST", path)
     refused(early, 429, "resend-cooldown")
@@ -126,9 +135,10 @@ def one_invitation(caller: Caller) -> None:
 
     revoked = caller.call("POST", path, {"state": "revoked"})
     check(revoked.status == 200 and revoked.json["state"] == "revoked", "A revoke must be a 200.", revoked)
-    check(caller.call("POST", path, {"state": "revoked"}).text == revoked.text, "A second revoke changes nothing.")
+    again = caller.call("POST", path, {"state": "revoked"})
+    check(lasting(again.json) == lasting(revoked.json), "A second revoke changes nothing.", again, revoked)
     refused(caller.call("POST", path), 400, "already-revoked")
-    check(caller.call("GET", path).text == revoked.text, "Describe shows the revoked invitation.")
+    check(lasting(caller.call("GET", path).json) == lasting(revoked.json), "Describe shows the revoked invitation.")
 
 
 def walk(caller: Caller) -> None:
@@ -147,13 +157,13 @@ def borders(one: Caller, reader: Caller, other: Caller, nobody: Caller) -> None:
     check(theirs["id"] not in [i["id"] for i in one.everything()], "One account's list shows another's invitation.", theirs)
     refused(one.call("GET", path), 404, "not-found")
     refused(one.call("POST", path, {"state": "revoked"}), 404, "not-found")
-    check(other.call("GET", path).json == theirs, "An attempt from another account changed the invitation.")
+    check(lasting(other.call("GET", path).json) == lasting(theirs), "An attempt from another account changed the invitation.")
 
-    before = reader.everything()
-    check(before == one.everything(), "read-only sees what its account has.")
+    before = reader.lasting()
+    check(before == one.lasting(), "read-only sees what its account has.")
     refused(reader.call("POST", "/invitations", {"email": "x@example.com", "roleID": "read-only"}), 403, "forbidden")
     refused(reader.call("POST", f"/invitations/{before[0]['id']}", {"state": "revoked"}), 403, "forbidden")
-    check(reader.everything() == before, "read-only changed something.")
+    check(reader.lasting() == before, "read-only changed something.")
 
     for caller in (nobody, Caller(nobody.port, "ik_live_" + "0" * 12)):
         answer = caller.call("GET", "/invitations")
@@ -206,12 +216,45 @@ def at_the_gate(caller: Caller) -> None:
     check(answer.status == 403, "Another host's page must not manage keys.", answer)
 
 
+def until(find: Callable[[], object], sentence: str) -> object:
+    """What comes to be found, or a failure."""
+    end = time.monotonic() + 30
+    while not (found := find()):
+        check(time.monotonic() < end, sentence)
+        time.sleep(0.2)
+    return found
+
+
+def delivered(caller: Caller, inbox: Caller) -> None:
+    step("an invitation's mail arrives, its link accepts, and events tell of it; a mail that bounces shows")
+    created, bouncing = caller.create("ann@example.com"), caller.create("bounce@example.com")
+    mails = lambda: {mail["to"][0]: mail for mail in inbox.call("GET", "/mails.json").json}
+    mail = until(lambda: mails().get("ann@example.com"), "The mail must arrive.")
+    link = re.search(r"http://127\.0\.0\.1:\d+/accept#(\S+)", mail["text"])
+    check(link and link[0].replace("&", "&amp;") in mail["html"], "Both parts must hold the link.", mail)
+    check(mail["tags"] == {"account": "012345678912", "invitation": created["id"], "sending": "1"}, "The tags name the sending.", mail["tags"])
+    invitee = Caller(caller.port, None)
+    check(invitee.call("GET", "/accept").status == 200, "The page behind the link must be there.")
+    accepted = invitee.call("POST", "/invitations/accept", {"token": link[1]})
+    check(accepted.status == 200 and accepted.json["state"] == "accepted", "The link must accept.", accepted)
+
+    shown = lambda invitation: caller.call("GET", f"/invitations/{invitation['id']}").json.get("delivery", {}).get("state")
+    until(lambda: shown(created) == "delivered", "The delivery must show.")
+    until(lambda: shown(bouncing) == "bounced", "The bounce must show.")
+    kinds = lambda: {e["detail-type"] for e in inbox.call("GET", "/events.json").json if e["detail"]["invitation"]["id"] == created["id"]}
+    wanted = {"Invitation Created", "Invitation Accepted", "Invitation Delivered"}
+    until(lambda: kinds() == wanted, "Events must tell of all of it, and of nothing else.")
+    answer = inbox.call("GET", "/mails.json", Host="evil.example")
+    check(answer.status == 403, "Another host's page must not read the inbox.", answer)
+
+
 def pasted(service: Service, caller: Caller) -> None:
     step("the printed curl line works when pasted")
     line = service.line("curl ")
     run = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60)
     check(run.returncode == 0 and run.stdout, "The curl line fails.", line, run.stderr)
-    check(json.loads(run.stdout) == caller.call("GET", "/invitations").json, "The curl line shows something else.", run.stdout)
+    shown, listed = json.loads(run.stdout), caller.call("GET", "/invitations").json
+    check(list(map(lasting, shown["invitations"])) == list(map(lasting, listed["invitations"])), "The curl line shows something else.", run.stdout)
 
 
 def taken_port(service: Service, folder: Path) -> None:
@@ -219,6 +262,7 @@ def taken_port(service: Service, folder: Path) -> None:
     for state, variables, sentence in (
         (folder, {"PORT": str(service.port)}, f"port {service.port} is taken"),
         (folder, {"DYNAMODB_PORT": str(service.dynamodb_port)}, f"port {service.dynamodb_port} is taken"),
+        (folder, {"INBOX_PORT": str(service.inbox_port)}, f"port {service.inbox_port} is taken"),
         (service.state, {}, f"another `make run` uses {service.state}"),
     ):
         with Service(state) as second:
@@ -235,7 +279,7 @@ def gone(service: Service, processes: dict[int, str], how: str) -> None:
     """Everything that was started has ended, and nothing listens any more."""
     left = {pid: name for pid, name in processes.items() if process_table().get(pid, (0, ""))[1] == name}
     check(not left, f"These are left after {how}.", left, service.output())
-    for port in (service.port, service.dynamodb_port):
+    for port in (service.port, service.dynamodb_port, service.inbox_port):
         try:
             http.client.HTTPConnection("127.0.0.1", port, timeout=5).connect()
         except OSError:
@@ -246,8 +290,9 @@ def gone(service: Service, processes: dict[int, str], how: str) -> None:
 def keys(service: Service) -> dict[str, str]:
     check(stat.S_IMODE(os.stat(service.dev_json).st_mode) == 0o600, "dev.json must be readable by its owner alone.")
     dev = json.loads(service.dev_json.read_text())
-    expected = {"url": f"http://127.0.0.1:{service.port}", "dynamodb": f"http://127.0.0.1:{service.dynamodb_port}"}
-    check({name: dev[name] for name in expected} == expected, "dev.json must name both addresses.", dev)
+    ports = {"url": service.port, "dynamodb": service.dynamodb_port, "inbox": service.inbox_port}
+    expected = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    check({name: dev[name] for name in expected} == expected, "dev.json must name the three addresses.", dev)
     accounts = {"full-access": "012345678912", "read-only": "012345678912", "other-account": "210987654321"}
     check(dev["keys"].keys() == accounts.keys(), "dev.json must hold the three keys.", dev)
     for name, account in accounts.items():
@@ -273,9 +318,10 @@ def end_to_end(folder: Path) -> None:
         at_once(one, 200)
         with_one_key(one, 200)
         at_the_gate(one)
+        delivered(one, Caller(service.inbox_port, None))
         pasted(service, one)
         taken_port(service, folder / "second")
-        before = one.everything(), other.everything()
+        before = one.lasting(), other.lasting()
 
         step("Ctrl-C ends all of it")
         processes = service.processes()
@@ -286,7 +332,7 @@ def end_to_end(folder: Path) -> None:
         step("started again, the list is the same and the keys still work")
         service.start()
         check(keys(service) == first_keys, "The keys must be those of the first start.")
-        check((one.everything(), other.everything()) == before, "The invitations must be those of before.")
+        check((one.lasting(), other.lasting()) == before, "The invitations must be those of before.")
 
         step("SIGTERM to make ends all of it")
         processes = service.processes()
