@@ -15,6 +15,7 @@ pub mod deliver_invitations;
 pub mod describe_invitation;
 pub mod direct;
 pub mod edge;
+pub mod erase_invitee;
 pub mod error;
 pub mod event;
 pub mod input;

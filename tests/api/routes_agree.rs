@@ -27,6 +27,7 @@ fn promised() -> BTreeMap<String, BTreeSet<String>> {
         ("deliver-invitations", None),
         ("describe-invitation", Some(describe_invitation::ROUTE)),
         ("list-invitations", Some(list_invitations::ROUTE)),
+        ("erase-invitee", None),
         ("lookup-invitation", Some(lookup_invitation::ROUTE)),
         ("manage-account-settings", None),
         ("manage-api-keys", None),
@@ -136,7 +137,7 @@ fn read_by(state: &str) -> BTreeSet<String> {
         "Courier" => defaults.union(&asked(|lookup| Outgoing::read(lookup))).cloned().collect(),
         "Feedback" => retention,
         "Page" => ["TEXTS".to_owned()].into(),
-        "App" | "Keys" | "Settings" => BTreeSet::new(),
+        "App" | "Eraser" | "Keys" | "Settings" => BTreeSet::new(),
         other => panic!("what does {other} read?"),
     }
 }

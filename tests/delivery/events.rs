@@ -36,7 +36,7 @@ async fn an_event_says_what_happened_to_which_invitation_and_shows_no_person() {
     let event = post.bus.events().pop().unwrap();
     assert_eq!(event.detail_type, "Invitation Accepted");
     let urn = format!("urn:cloudone:identity:ca-1:{ACCOUNT}:invitation/{id}");
-    assert_eq!(event.resources, [urn.clone()]);
+    assert_eq!(event.resources, std::slice::from_ref(&urn));
     let expected = json!({
         "id": format!("{id}-2"),
         "sequence": 2,

@@ -5,6 +5,7 @@
 mod answers;
 mod canary;
 mod crashes;
+mod erasure;
 mod events;
 mod help;
 mod links;

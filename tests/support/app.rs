@@ -21,6 +21,7 @@ use functions::{
     app::{App, InviteeApp, SendingApp},
     create_invitation, decline_invitation, describe_invitation, direct,
     edge::answer,
+    erase_invitee::{self, Eraser},
     list_invitations, lookup_invitation,
     manage_account_settings::{self, Settings},
     manage_api_keys::{self, Keys},
@@ -164,6 +165,13 @@ impl TestApp {
     /// Invokes `manage-account-settings`.
     pub async fn manage_settings(&self, event: &Value) -> Value {
         let answer = direct::answer(Ok(&self.settings), &event.to_string(), "invocation-1", &manage_account_settings::handle).await;
+        serde_json::from_str(&answer).expect("the answer is JSON")
+    }
+
+    /// Invokes `erase-invitee`.
+    pub async fn erase(&self, event: &Value) -> Value {
+        let eraser = Eraser::new(self.state().store.clone());
+        let answer = direct::answer(Ok(&eraser), &event.to_string(), "invocation-1", &erase_invitee::handle).await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 

@@ -184,5 +184,7 @@ fn outbox(row: &mut Attributes) -> Result<Outbox, StoreError> {
     }
     // A set has no order.
     events.sort();
-    Ok(Outbox { count: row.number("events")?, events })
+    // Rows from before there were events have none.
+    let count = if row.is_set("events") { row.number("events")? } else { 0 };
+    Ok(Outbox { count, events })
 }

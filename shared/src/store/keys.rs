@@ -114,6 +114,12 @@ pub fn kept(id: &KeepId) -> String {
     format!("K#{}", id.as_str())
 }
 
+/// All kept answers.
+#[must_use]
+pub fn kept_bounds() -> Bounds {
+    Bounds { index: None, attribute: SK, from: "K#".to_owned(), to: "K#~".to_owned(), ascending: true }
+}
+
 /// The sort key of a quota window's counter.
 #[must_use]
 pub fn quota(window: Timestamp) -> String {

@@ -9,6 +9,7 @@ mod answer;
 mod api_keys;
 mod client;
 mod create;
+mod erase;
 mod error;
 mod idempotency;
 pub mod item;

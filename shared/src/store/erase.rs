@@ -1,0 +1,84 @@
+//! Forgetting a person: every row of an account that holds an address.
+//!
+//! Invitations are deleted, open ones with the lock that they hold, and so are kept answers that show them. Whatever is being
+//! done with one of them meanwhile finds that it is gone, and stops. Backups and the stream keep their copies for as long as
+//! they keep anything.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::{error::SdkError, operation::delete_item::DeleteItemError};
+
+use super::{
+    Store, StoreError,
+    error::failed,
+    keys::{self, Bounds, Key, PK, SK},
+    row::{Row, text},
+};
+use crate::domain::{AccountId, InvitationId, Timestamp, email::NormalisedEmail, page::Range};
+
+impl Store {
+    /// Deletes all that an account has about an address, and says how many invitations that were.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table fails. Some may have been deleted then; the rest goes with the next call.
+    pub async fn erase(&self, account: &AccountId, email: &NormalisedEmail) -> Result<usize, StoreError> {
+        let rows = self.all(account, keys::bounds(Range::Email(email), Timestamp::ZERO)).await?;
+        let found = rows.iter().filter_map(|row| keys::parse_invitation(row.get(SK)?.as_s().ok()?));
+        let ids: BTreeSet<InvitationId> = found.collect();
+        for id in &ids {
+            let held = keys::key(account, keys::lock(email));
+            self.delete(held, Some(*id)).await?;
+            self.delete(keys::invitation_key(account, *id), None).await?;
+        }
+        for row in self.all(account, keys::kept_bounds()).await? {
+            let about = row.get("inv").and_then(|id| id.as_s().ok()?.parse().ok());
+            if about.is_some_and(|id| ids.contains(&id)) {
+                self.delete(keys::primary_of(&row), None).await?;
+            }
+        }
+        Ok(ids.len())
+    }
+
+    /// Every row of a range: its keys, and whose it is.
+    async fn all(&self, account: &AccountId, bounds: Bounds) -> Result<Vec<Row>, StoreError> {
+        let mut rows = Vec::new();
+        let mut start: Option<Key> = None;
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .set_index_name(bounds.index.map(str::to_owned))
+                .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
+                .projection_expression("#pk, sk, inv")
+                .expression_attribute_names("#pk", PK)
+                .expression_attribute_names("#sk", bounds.attribute)
+                .expression_attribute_values(":pk", text(keys::partition(account)))
+                .expression_attribute_values(":from", text(bounds.from.as_str()))
+                .expression_attribute_values(":to", text(bounds.to.as_str()))
+                .set_exclusive_start_key(start.take())
+                .consistent_read(true)
+                .send()
+                .await
+                .map_err(failed)?;
+            rows.extend(page.items.unwrap_or_default());
+            start = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// Deletes a row; a lock only if it is still the one of `holder`.
+    async fn delete(&self, key: Key, holder: Option<InvitationId>) -> Result<(), StoreError> {
+        let mut delete = self.client.delete_item().table_name(&self.table).set_key(Some(key));
+        if let Some(holder) = holder {
+            delete = delete.condition_expression("inv = :inv").expression_attribute_values(":inv", text(holder.to_string()));
+        }
+        match delete.send().await {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(context)) if matches!(context.err(), DeleteItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}

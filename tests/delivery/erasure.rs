@@ -1,0 +1,52 @@
+//! A person is forgotten when somebody asks for it (T21).
+
+use serde_json::{Value, json};
+use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp};
+
+use crate::help::{EMAIL, LATER, hold, invited, revoke, start};
+
+async fn erase(app: &TestApp, account: &str, email: &str) -> Value {
+    app.erase(&json!({ "account": account, "email": email })).await
+}
+
+#[tokio::test]
+async fn t21_whatever_an_account_has_about_an_address_goes_and_everything_else_stays() {
+    let (app, mut post) = start().await;
+    let (first, _) = invited(&app, &mut post).await;
+    revoke(&app, &first).await.expect(200);
+    let kept = Call::create(EMAIL, "read-only").key(&app.full).header("idempotency-key", "k1");
+    app.send(kept).await.expect(201);
+    post.deliver().await;
+    let token = post.last_token(EMAIL);
+    let before = app.rows().await.len();
+    app.invite("user.two@example.com").await;
+    app.send(Call::create("user.three@example.com", "read-only").key(&app.full).header("idempotency-key", "k2")).await.expect(201);
+    app.send(Call::create(EMAIL, "read-only").key(&app.other)).await.expect(201);
+    let others = app.rows().await.len() - before;
+
+    assert_eq!(erase(&app, ACCOUNT, "User.One@EXAMPLE.com").await, json!({ "erased": 2 }));
+    let rows = app.rows().await;
+    let about = |row: &&std::collections::HashMap<String, _>| format!("{row:?}").contains("user.one");
+    let left: Vec<_> = rows.iter().filter(about).collect();
+    assert!(left.iter().all(|row| format!("{row:?}").contains(OTHER_ACCOUNT)), "{left:?}");
+    // Two invitations, one lock, one kept answer.
+    assert_eq!(rows.len(), before + others - 4);
+
+    hold(&app, "lookup", &token).await.expect_error(404, "not-found");
+    hold(&app, "accept", &token).await.expect_error(404, "not-found");
+    post.report(&post.last_mail(EMAIL)).await;
+    post.deliver().await;
+    app.advance(LATER);
+    post.reconcile().await;
+    assert_eq!(app.rows_of(ACCOUNT, "I#").await.len(), 2, "nothing brings it back");
+    assert_eq!(erase(&app, ACCOUNT, EMAIL).await, json!({ "erased": 0 }));
+    app.invite(EMAIL).await;
+}
+
+#[tokio::test]
+async fn an_erasure_that_makes_no_sense_is_told_so() {
+    let (app, _) = start().await;
+    assert_eq!(erase(&app, ACCOUNT, "nobody").await["code"], "invalid-field");
+    assert_eq!(erase(&app, "1", EMAIL).await["field"], "account");
+    assert_eq!(app.erase(&json!({ "account": ACCOUNT })).await["code"], "missing-field");
+}
