@@ -46,7 +46,7 @@ async fn works(url: &str, key: &str) -> Result<bool, Problem> {
 }
 
 async fn create(url: &str, account: &str, role: &str) -> Result<String, Problem> {
-    let event = json!({ "action": "create", "account": account, "role": role, "name": "make run" });
+    let event = json!({ "action": "create", "account": account, "role": role, "name": "Jane Doe" });
     let answer = invoke(url, "manage-api-keys", &event).await.map_err(Problem)?;
     match answer.get("key").and_then(Value::as_str) {
         Some(key) => Ok(key.to_owned()),
