@@ -144,18 +144,27 @@ impl Courier {
                 warn!(account, invitation = id, sending, cause, "mail refused");
                 self.note(place, sending, Fate::Failed, Some(&reason)).await
             }
-            Outcome::Later { cause, closed_until } => {
+            Outcome::Busy { until } => {
+                warn!(account, invitation = id, sending, "SES is busy, mail postponed");
+                self.postpone(place, claim, Some(until)).await
+            }
+            Outcome::Later { cause, until } => {
                 error!(account, invitation = id, sending, cause, "mail postponed");
-                let wait = |before: &Invitation, now: Timestamp| {
-                    // Somebody else's business by now: sent again, or found to be sent after all.
-                    if before.mailing.claim.as_ref() != Some(claim) {
-                        return before.clone();
-                    }
-                    before.postponed(closed_until.unwrap_or_else(|| now.plus(pause_after(before.mailing.tries))))
-                };
-                self.store.evolve(place, self.retention, wait).await.map(drop)
+                self.postpone(place, claim, until).await
             }
         }
+    }
+
+    /// Lets a mail wait: until then, or the longer the more tries there were.
+    async fn postpone(&self, place: &Place, claim: &OperationId, until: Option<Timestamp>) -> Result<(), StoreError> {
+        let wait = |before: &Invitation, now: Timestamp| {
+            // Somebody else's business by now: sent again, or found to be sent after all.
+            if before.mailing.claim.as_ref() != Some(claim) {
+                return before.clone();
+            }
+            before.postponed(until.unwrap_or_else(|| now.plus(pause_after(before.mailing.tries))))
+        };
+        self.store.evolve(place, self.retention, wait).await.map(drop)
     }
 
     async fn note(&self, place: &Place, sending: u32, fate: Fate, reason: Option<&Reason>) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ use aws_sdk_sesv2::{
 };
 use shared::{
     config::Outgoing,
-    domain::{Invitation, Timestamp, delivery::Reason, settings::AccountSettings},
+    domain::{Invitation, Timestamp, delivery::Reason, settings::AccountSettings, text::random_bytes},
     store::SdkConfig,
 };
 
@@ -27,6 +27,10 @@ use crate::{
 
 /// How long no mail is tried after SES has said that it sends none of ours.
 const CLOSED_FOR: Duration = Duration::from_secs(300);
+/// How often a mail is tried that SES is too busy for, before it is left for later.
+const TRIES: u32 = 5;
+/// How long that is then. Always the same: the next try is no less likely to succeed than this one was.
+const BUSY_FOR: Duration = Duration::from_secs(30);
 
 /// What became of a mail.
 #[derive(Debug)]
@@ -48,8 +52,13 @@ pub enum Outcome {
     Later {
         /// For the log.
         cause: String,
-        /// When SES sends for nobody: until when not to ask again.
-        closed_until: Option<Timestamp>,
+        /// Until when to wait, where it is not for the number of tries to say.
+        until: Option<Timestamp>,
+    },
+    /// SES is busy with others of our mails.
+    Busy {
+        /// Until when to wait.
+        until: Timestamp,
     },
 }
 
@@ -81,13 +90,13 @@ impl Mailer {
     pub async fn send(&self, invitation: &Invitation, settings: &AccountSettings, now: Timestamp) -> Outcome {
         let Some(token) = self.outgoing.link_keys.token(&invitation.account, invitation.id, &invitation.link) else {
             let cause = format!("the key '{}' that made the link is not among LINK_KEYS", invitation.link.key_id);
-            return Outcome::Later { cause, closed_until: None };
+            return Outcome::Later { cause, until: None };
         };
         let link = self.outgoing.link_base.link(&token);
         let letter = Letter::of(invitation, settings, &link);
         let rendered = match letter.render(&self.texts) {
             Ok(rendered) => rendered,
-            Err(problem) => return Outcome::Later { cause: problem.to_string(), closed_until: None },
+            Err(problem) => return Outcome::Later { cause: problem.to_string(), until: None },
         };
         let from = letter.mailbox(&self.texts, &self.outgoing.from);
         let tags = [
@@ -104,13 +113,21 @@ impl Mailer {
             .content(EmailContent::builder().simple(message(rendered)).build())
             .set_configuration_set_name(self.outgoing.configuration_set.clone())
             .set_email_tags(Some(tags.collect()));
-        match request.send().await {
-            Ok(output) => {
-                *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                Outcome::Taken { message: output.message_id.unwrap_or_default() }
+        for tried in 0..TRIES {
+            match request.clone().send().await {
+                Ok(output) => {
+                    *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    return Outcome::Taken { message: output.message_id.unwrap_or_default() };
+                }
+                // Certainly not sent. Waiting a little makes this courier as slow as SES wants it.
+                Err(error) if error.as_service_error().is_some_and(SendEmailError::is_too_many_requests_exception) => {
+                    let longest = 100_u64 << tried;
+                    tokio::time::sleep(Duration::from_millis(u64::from(u16::from_be_bytes(random_bytes())) * longest / 65_536)).await;
+                }
+                Err(error) => return self.judge(&error, now),
             }
-            Err(error) => self.judge(&error, now),
         }
+        Outcome::Busy { until: now.plus(BUSY_FOR) }
     }
 
     /// What an error says about this mail, and about all.
@@ -124,11 +141,11 @@ impl Mailer {
             Some(SendEmailError::AccountSuspendedException(_) | SendEmailError::SendingPausedException(_)) => {
                 let until = now.plus(CLOSED_FOR);
                 *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
-                Outcome::Later { cause: format!("sending is paused: {cause}"), closed_until: Some(until) }
+                Outcome::Later { cause: format!("sending is paused: {cause}"), until: Some(until) }
             }
-            // The rate or the day's quota is used up; the sender's domain or the configuration set is not what it should be; or
+            // The day's quota is used up; the sender's domain or the configuration set is not what it should be; or
             // SES has a bad day. All of that passes, or is put right.
-            Some(_) | None => Outcome::Later { cause, closed_until: None },
+            Some(_) | None => Outcome::Later { cause, until: None },
         }
     }
 }
