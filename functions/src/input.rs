@@ -127,8 +127,9 @@ pub fn token_and_acceptor(request: &Request) -> Result<LinkBody, Invalid> {
     let (token, principal, email) = (fields.required("token"), fields.required("principal"), fields.required("email"));
     fields.finish(&["token", "principal", "email"])?;
     let (token, principal) = (token?, principal?);
-    if !(1..=256).contains(&principal.chars().count()) || principal.chars().any(char::is_control) {
-        return Err(Invalid::field("invalid-principal", "principal", "must have 1 to 256 characters, none of them control characters"));
+    // An id, not a name: it is kept in the row and told in events.
+    if !(1..=128).contains(&principal.len()) || !principal.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Err(Invalid::field("invalid-principal", "principal", "must have 1 to 128 printable ASCII characters"));
     }
     let email = email?.parse().map_err(|error| Invalid::field("invalid-email", "email", error))?;
     Ok(LinkBody { token: token.parse().ok(), acceptor: Some(Acceptor { principal, email }) })
