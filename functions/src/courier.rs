@@ -8,6 +8,7 @@
 //! window remains: when its answer is lost, or we are, a second copy with the same working link follows.
 
 pub mod bus;
+mod circuit;
 pub mod mailer;
 
 use std::{error::Error, iter::successors, time::Duration};
@@ -104,7 +105,7 @@ impl Courier {
                 continue;
             }
             let mut after = invitation.clone();
-            if !invitation.outbox.events.is_empty() && self.bus.publish(invitation).await {
+            if !invitation.outbox.events.is_empty() && self.bus.publish(invitation, now).await {
                 after = after.published();
             }
             let mut claim = None;

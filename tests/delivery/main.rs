@@ -13,3 +13,4 @@ mod on_behalf;
 mod reconciler;
 mod reports;
 mod ses_errors;
+mod trouble;

@@ -15,7 +15,7 @@ use super::{
     error::failed,
     item,
     keys::{
-        self, PK, SK,
+        self, Key, PK, SK,
         index::{DUE, DUE_AT, DUE_SHARD},
     },
     row::{Row, number, text, time},
@@ -124,12 +124,12 @@ impl Store {
         }
     }
 
-    /// Of one shard, at most `limit` invitations that were to be looked at before `now`, the longest waiting first. What was
-    /// written a moment ago may be missing.
+    /// Of one shard, at most `limit` invitations that were to be looked at before `now`, the longest waiting first, and where to
+    /// `start` for those after them. What was written a moment ago may be missing.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails.
-    pub async fn due(&self, shard: u8, now: Timestamp, limit: i32) -> Result<Vec<Place>, StoreError> {
+    pub async fn due(&self, shard: u8, now: Timestamp, limit: i32, start: Option<Key>) -> Result<(Vec<Place>, Option<Key>), StoreError> {
         let output = self
             .client
             .query()
@@ -140,15 +140,17 @@ impl Store {
             .expression_attribute_names("#at", DUE_AT)
             .expression_attribute_values(":shard", text(shard.to_string()))
             .expression_attribute_values(":now", time(now))
+            .set_exclusive_start_key(start)
             .limit(limit)
             .send()
             .await
             .map_err(failed)?;
         let place = |row: &Row| Place::parse(row.get(PK)?.as_s().ok()?, row.get(SK)?.as_s().ok()?);
-        Ok(output.items().iter().filter_map(place).collect())
+        let places = output.items().iter().filter_map(place).collect();
+        Ok((places, output.last_evaluated_key.filter(|key| !key.is_empty())))
     }
 
-    /// Takes a row that cannot be read out of the index of what is due: nothing can be done for it before somebody repairs it.
+    /// Puts a row that cannot be read off for an hour: nothing can be done for it before somebody repairs it, and then all of it.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails.
