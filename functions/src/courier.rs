@@ -132,8 +132,11 @@ impl Courier {
 
     /// Sends the mail that `claim` has taken in hand, and notes what became of it.
     async fn send(&self, place: &Place, invitation: &Invitation, claim: &OperationId) -> Result<(), StoreError> {
-        let settings = self.store.settings(&place.account).await?.or(&self.defaults);
-        let outcome = self.mailer.send(invitation, &settings, self.store.now()).await;
+        let outcome = match self.store.settings(&place.account).await {
+            Ok(settings) => self.mailer.send(invitation, &settings.or(&self.defaults), self.store.now()).await,
+            // Nothing is wrong with the invitation: its mail waits until the account's row can be read again.
+            Err(error) => Outcome::Later { cause: error.to_string(), closed_until: None },
+        };
         let sending = invitation.link.version;
         let (account, id) = (place.account.as_str(), place.id.to_string());
         match outcome {
