@@ -184,5 +184,7 @@ fn outbox(row: &mut Attributes) -> Result<Outbox, StoreError> {
     }
     // A set has no order.
     events.sort();
-    Ok(Outbox { count: row.number("events")?, events })
+    // There were none when rows had no count of them.
+    let count = if row.is_set("events") { row.number("events")? } else { 0 };
+    Ok(Outbox { count, events })
 }
