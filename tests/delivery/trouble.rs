@@ -70,3 +70,63 @@ async fn while_eventbridge_is_down_what_waits_for_it_holds_up_no_mail() {
     }
     assert_eq!(told, [("created".to_owned(), 1 + late.len()), ("delivered".to_owned(), 120)].into());
 }
+
+#[tokio::test]
+async fn while_an_accounts_settings_cannot_be_read_its_mails_wait() {
+    let (app, mut post) = start().await;
+    app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "name": "Example" })).await;
+    let break_it = |colour: &str| {
+        let update = app.client.update_item().table_name(&app.table);
+        let key = |text: String| AttributeValue::S(text);
+        update
+            .key("pk", key(format!("SETTINGS#{ACCOUNT}")))
+            .key("sk", key("settings".to_owned()))
+            .update_expression("SET colour = :c")
+            .expression_attribute_values(":c", key(colour.to_owned()))
+            .send()
+    };
+    break_it("none at all").await.unwrap();
+    let id = id(&app.invite(EMAIL).await);
+    post.deliver().await;
+    assert_eq!(post.inbox.mails().len(), 0);
+    break_it("#0b5fff").await.unwrap();
+    app.advance(LATER);
+    post.reconcile().await;
+    assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent");
+    hold(&app, "lookup", &post.last_token(EMAIL)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_row_that_could_not_be_read_is_looked_at_again_when_it_has_been_repaired() {
+    let (app, mut post) = start().await;
+    let id = id(&app.invite(EMAIL).await);
+    let hash = app.rows_of(ACCOUNT, "I#").await[0]["th"].clone();
+    app.set(&id, "th", AttributeValue::S("not a hash".to_owned())).await;
+    post.deliver().await;
+    app.set(&id, "th", hash).await;
+    app.advance(Duration::from_secs(3600));
+    post.reconcile().await;
+    assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent");
+    hold(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_was_stored_before_there_were_events_can_be_changed() {
+    let (app, mut post) = start().await;
+    let mut ids = Vec::new();
+    for number in 0..2 {
+        ids.push(id(&app.invite(&format!("user.{number}@example.com")).await));
+    }
+    post.lose_the_stream().await;
+    for id in &ids {
+        app.remove(id, &["events", "out", "ring", "due_shard", "due_at"]).await;
+    }
+    app.advance(COOLDOWN);
+    revoke(&app, &ids[0]).await.expect(200);
+    resend(&app, &ids[1]).await.expect(200);
+    post.deliver().await;
+    assert_eq!(post.happenings(), ["revoked", "resent"]);
+    let accept = hold(&app, "accept", &post.last_token("user.1@example.com")).await.expect(200).json();
+    assert_eq!(accept["state"], "accepted");
+    app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+}

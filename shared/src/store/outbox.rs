@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     operation::update_item::UpdateItemError,
-    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
+    types::ReturnValuesOnConditionCheckFailure,
 };
 
 use super::{
@@ -22,6 +22,9 @@ use super::{
     transaction::{Attempts, changes, names},
 };
 use crate::domain::{AccountId, Invitation, InvitationId, Timestamp};
+
+/// How long a row that cannot be read is left alone.
+const SET_ASIDE: Duration = Duration::from_secs(3600);
 
 /// Where an invitation lies.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -160,13 +163,13 @@ impl Store {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(keys::invitation_key(&place.account, place.id)))
-            .update_expression("REMOVE #shard, #at, #ring SET #aside = :yes")
+            .update_expression("SET #shard = :shard, #at = :later REMOVE #ring")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#shard", DUE_SHARD)
             .expression_attribute_names("#at", DUE_AT)
             .expression_attribute_names("#ring", item::RING)
-            .expression_attribute_names("#aside", "aside")
-            .expression_attribute_values(":yes", AttributeValue::Bool(true));
+            .expression_attribute_values(":shard", text(keys::due_shard(place.id)))
+            .expression_attribute_values(":later", time(self.now().plus(SET_ASIDE)));
         match update.send().await {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(context)) if matches!(context.err(), UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
