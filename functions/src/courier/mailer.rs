@@ -113,6 +113,12 @@ impl Mailer {
     fn judge(&self, error: &SdkError<SendEmailError, HttpResponse>, now: Timestamp) -> Outcome {
         let cause = describe(error);
         match error.as_service_error() {
+            // Of our sender, in so many words, when it is not verified, or no longer. That is put right.
+            Some(SendEmailError::MessageRejected(said))
+                if said.message().is_some_and(|said| said.contains(&self.outgoing.from.mailbox())) =>
+            {
+                Outcome::Later { cause: format!("the sender is not verified: {cause}"), closed_until: None }
+            }
             // Of this mail. In the sandbox of SES that is every address that is not verified.
             Some(SendEmailError::MessageRejected(_)) => Outcome::Refused { reason: Reason::word("MessageRejected"), cause },
             Some(SendEmailError::BadRequestException(_)) => Outcome::Refused { reason: Reason::word("BadRequest"), cause },
