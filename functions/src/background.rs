@@ -5,7 +5,7 @@ use std::{fmt, panic::AssertUnwindSafe};
 
 use futures_util::FutureExt;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::{config::ConfigError, store::StoreError};
 
@@ -22,6 +22,16 @@ impl fmt::Display for Failed {
 }
 
 impl std::error::Error for Failed {}
+
+/// The event, as far as a function reads it.
+///
+/// # Errors
+/// When it is not `what` it should be. The parser's own sentence would repeat words of the event, which may be addresses.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(event: &'a str, what: &str) -> Result<T, Failed> {
+    let wrong =
+        |error: serde_json::Error| format!("not {what}: {:?} error in line {}, column {}", error.classify(), error.line(), error.column());
+    serde_json::from_str(event).map_err(|error| Failed(wrong(error)))
+}
 
 impl From<Failed> for Diagnostic {
     fn from(Failed(error_message): Failed) -> Self {

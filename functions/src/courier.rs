@@ -8,6 +8,7 @@
 //! window remains: when its answer is lost, or we are, a second copy with the same working link follows.
 
 pub mod bus;
+mod circuit;
 pub mod mailer;
 
 use std::{error::Error, iter::successors, time::Duration};
@@ -104,7 +105,7 @@ impl Courier {
                 continue;
             }
             let mut after = invitation.clone();
-            if !invitation.outbox.events.is_empty() && self.bus.publish(invitation).await {
+            if !invitation.outbox.events.is_empty() && self.bus.publish(invitation, now).await {
                 after = after.published();
             }
             let mut claim = None;
@@ -131,8 +132,11 @@ impl Courier {
 
     /// Sends the mail that `claim` has taken in hand, and notes what became of it.
     async fn send(&self, place: &Place, invitation: &Invitation, claim: &OperationId) -> Result<(), StoreError> {
-        let settings = self.store.settings(&place.account).await?.or(&self.defaults);
-        let outcome = self.mailer.send(invitation, &settings, self.store.now()).await;
+        let outcome = match self.store.settings(&place.account).await {
+            Ok(settings) => self.mailer.send(invitation, &settings.or(&self.defaults), self.store.now()).await,
+            // Nothing is wrong with the invitation: its mail waits until the account's row can be read again.
+            Err(error) => Outcome::Later { cause: error.to_string(), until: None },
+        };
         let sending = invitation.link.version;
         let (account, id) = (place.account.as_str(), place.id.to_string());
         match outcome {

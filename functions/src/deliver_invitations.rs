@@ -9,7 +9,10 @@ use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use shared::store::Place;
 
-use crate::{background::Failed, courier::Courier};
+use crate::{
+    background::{Failed, parse},
+    courier::Courier,
+};
 
 /// How many invitations are settled at once.
 const AT_ONCE: usize = 8;
@@ -65,7 +68,7 @@ struct Text {
 /// # Errors
 /// When the event is no batch of the stream.
 pub async fn handle(courier: &Courier, event: &str) -> Result<BatchAnswer, Failed> {
-    let batch: Batch = serde_json::from_str(event).map_err(|error| Failed(format!("not a batch of the table's stream: {error}")))?;
+    let batch: Batch = parse(event, "a batch of the table's stream")?;
     // One settling does for all records of an invitation; when it fails, the first of them comes again.
     let mut places: BTreeMap<Place, String> = BTreeMap::new();
     for Record { dynamodb: Change { keys, sequence_number } } in batch.records {

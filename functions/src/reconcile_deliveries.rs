@@ -1,6 +1,11 @@
 //! Every minute: what is due and was not done. Retries, expiries, and whatever the stream has lost.
+//!
+//! A round asks for each invitation once. One that stays due, because EventBridge takes no events, say, holds up none behind it.
 
-use std::time::{Duration, Instant};
+use std::{
+    future::ready,
+    time::{Duration, Instant},
+};
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
@@ -9,7 +14,7 @@ use tracing::{error, info};
 
 use crate::{background::Failed, courier::Courier};
 
-/// How long one round takes at most: less than the function's limit, and than the minute until the next.
+/// How long a round begins with one after the other: so much less than the function's limit that the last can be finished.
 const ROUND: Duration = Duration::from_secs(45);
 /// How many invitations are asked for at a time.
 const PAGE: i32 = 100;
@@ -32,8 +37,11 @@ pub struct Round {
 pub async fn handle(courier: &Courier, _event: &str) -> Result<Round, Failed> {
     let until = Instant::now() + ROUND;
     let mut round = Round::default();
+    // Each minute another one first: when there is not enough time for all, it is not always the same that wait.
+    let first = courier.store().now().as_secs().unsigned_abs() / 60;
     for shard in 0..DUE_SHARDS {
-        reconcile(courier, shard, until, &mut round).await?;
+        let shard = (first + u64::from(shard)) % u64::from(DUE_SHARDS);
+        reconcile(courier, shard as u8, until, &mut round).await?;
     }
     let Round { settled, failed } = round;
     info!(settled, failed, "round done");
@@ -43,12 +51,14 @@ pub async fn handle(courier: &Courier, _event: &str) -> Result<Round, Failed> {
     Ok(round)
 }
 
-/// One shard, page by page. What was settled is no longer due, so each page is the first one.
+/// One shard, page by page, as it is now: what becomes due again meanwhile is for the next round.
 async fn reconcile(courier: &Courier, shard: u8, until: Instant, round: &mut Round) -> Result<(), StoreError> {
-    while Instant::now() < until {
-        let due = courier.store().due(shard, courier.store().now(), PAGE).await?;
-        let found = due.len();
-        let results = stream::iter(due).map(|place| async move {
+    let now = courier.store().now();
+    let mut start = None;
+    loop {
+        let (due, next) = courier.store().due(shard, now, PAGE, start).await?;
+        let in_time = stream::iter(due).take_while(|_| ready(Instant::now() < until));
+        let results = in_time.map(|place| async move {
             let result = courier.settle(&place).await;
             if let Err(failed) = &result {
                 error!(account = place.account.as_str(), invitation = %place.id, cause = %failed, "not settled");
@@ -56,13 +66,12 @@ async fn reconcile(courier: &Courier, shard: u8, until: Instant, round: &mut Rou
             result.is_ok()
         });
         let results: Vec<bool> = results.buffer_unordered(AT_ONCE).collect().await;
-        let settled = results.into_iter().filter(|settled| *settled).count();
+        let settled = results.iter().filter(|settled| **settled).count();
         round.settled += settled;
-        round.failed += found - settled;
-        // A short page is the last. And the index may still show what was settled a moment ago: it is left for the next round.
-        if found < PAGE as usize || settled == 0 {
-            break;
+        round.failed += results.len() - settled;
+        if next.is_none() || Instant::now() >= until {
+            return Ok(());
         }
+        start = next;
     }
-    Ok(())
 }

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::{
     app::{both, variable},
-    background::Failed,
+    background::{Failed, parse},
 };
 
 /// What the function needs.
@@ -109,7 +109,7 @@ struct Reject {
 /// # Errors
 /// When the event is no report of SES, or the table fails.
 pub async fn handle(feedback: &Feedback, event: &str) -> Result<Recorded, Failed> {
-    let Event { detail } = serde_json::from_str(event).map_err(|error| Failed(format!("not a report of SES: {error}")))?;
+    let Event { detail } = parse(event, "a report of SES")?;
     let Some((place, sending)) = detail.mail.sending() else {
         warn!("a report of a mail without this service's tags");
         return Ok(Recorded::Ignored);

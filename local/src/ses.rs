@@ -63,6 +63,8 @@ pub enum Answer {
         /// The name of the exception.
         code: &'static str,
     },
+    /// It is not taken, because SES does not know its sender as verified.
+    SenderNotVerified,
     /// It is taken, but the connection closes before anything is said.
     AcceptAndDrop,
     /// It is not taken, and nothing is ever said.
@@ -139,6 +141,10 @@ fn reply(desk: &mut Desk, parts: &Parts, body: &Bytes) -> Reply {
     };
     let (taken, reply) = match (desk.answer)(&mail) {
         Answer::Accept => (true, Reply::Json(200, json!({ "MessageId": mail.message_id }), None)),
+        Answer::SenderNotVerified => {
+            let said = format!("Email address is not verified. The following identities failed the check in region CA-1: {}", mail.from);
+            (false, Reply::error(400, "MessageRejected", &said))
+        }
         Answer::AcceptAndDrop => (true, Reply::Cut),
         Answer::Error { status, code } => (false, Reply::error(status, code, "The inbox was told to answer so.")),
         Answer::Hang => (false, Reply::Hang),

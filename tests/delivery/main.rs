@@ -14,3 +14,4 @@ mod on_behalf;
 mod reconciler;
 mod reports;
 mod ses_errors;
+mod trouble;

@@ -106,6 +106,21 @@ async fn a_rate_that_is_exceeded_slows_the_courier_down_and_then_all_arrive() {
 }
 
 #[tokio::test]
+async fn while_the_sender_is_not_verified_mails_wait() {
+    let (app, mut post) = start().await;
+    app.manage_settings(&json!({ "action": "set", "account": support::ACCOUNT, "name": "Example" })).await;
+    let asked = answer_always(&post, Answer::SenderNotVerified);
+    let id = id(&app.invite(EMAIL).await);
+    post.deliver().await;
+    reconcile_after(&app, &post, LATER).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    assert_eq!(describe(&app, &id).await.get("delivery"), None);
+    post.inbox.answer_with(|_| Answer::Accept);
+    reconcile_after(&app, &post, LATER).await;
+    assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent");
+}
+
+#[tokio::test]
 async fn pauses_grow_from_try_to_try() {
     let (app, mut post) = start().await;
     let asked = answer_always(&post, Answer::Error { status: 503, code: "ServiceUnavailable" });

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use functions::{
-    background::invoke,
+    background::{Failed, invoke},
     courier::{Courier, bus::Bus as EventBus, mailer::Mailer},
     deliver_invitations, reconcile_deliveries,
     record_feedback::{self, Feedback, Recorded},
@@ -82,6 +82,11 @@ impl Post {
     /// Lets SES report anything.
     pub async fn report_event(&self, event: &str) -> Recorded {
         invoke(Ok(&self.feedback), event, &record_feedback::handle).await.expect("the report is noted")
+    }
+
+    /// Lets SES report what cannot be noted, and says why not.
+    pub async fn fail_to_report(&self, event: &str) -> Failed {
+        invoke(Ok(&self.feedback), event, &record_feedback::handle).await.expect_err("the report cannot be noted")
     }
 
     /// The last mail to an address.

@@ -11,18 +11,20 @@ use aws_sdk_eventbridge::{
 };
 use serde::Serialize;
 use shared::{
-    domain::{Invitation, Urns, outbox::Event},
+    domain::{Invitation, Timestamp, Urns, outbox::Event},
     store::SdkConfig,
 };
 use tracing::error;
 
-use super::describe;
+use super::{circuit::Circuit, describe};
 use crate::output::{DeliveryBody, to_json};
 
 /// What every event of this service says that it comes from.
 pub const SOURCE: &str = "invitations";
 /// EventBridge takes so many at once.
 const AT_ONCE: usize = 10;
+/// How long it is not asked after it has refused a whole call, or not answered: no mail is to wait for that again and again.
+const CLOSED_FOR: Duration = Duration::from_secs(30);
 
 /// Gives events to EventBridge.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub struct Bus {
     client: Client,
     name: String,
     urns: Urns,
+    circuit: Circuit,
 }
 
 impl Bus {
@@ -38,11 +41,14 @@ impl Bus {
     pub fn new(config: &SdkConfig, name: String, urns: Urns) -> Self {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(2)).operation_timeout(Duration::from_secs(8));
         let config = Builder::from(config).retry_config(RetryConfig::standard().with_max_attempts(3)).timeout_config(timeouts.build());
-        Self { client: Client::from_conf(config.build()), name, urns }
+        Self { client: Client::from_conf(config.build()), name, urns, circuit: Circuit::default() }
     }
 
     /// Publishes all that waits in an invitation's outbox; whether that is done. Once more does no harm: an event keeps its id.
-    pub async fn publish(&self, invitation: &Invitation) -> bool {
+    pub async fn publish(&self, invitation: &Invitation, now: Timestamp) -> bool {
+        if self.circuit.open_until(now).is_some() {
+            return false;
+        }
         for events in invitation.outbox.events.chunks(AT_ONCE) {
             let entries = events.iter().map(|event| self.entry(invitation, event)).collect();
             let failure = match self.client.put_events().set_entries(Some(entries)).send().await {
@@ -51,7 +57,10 @@ impl Bus {
                     let codes: Vec<&str> = output.entries().iter().filter_map(|entry| entry.error_code()).collect();
                     codes.join(", ")
                 }
-                Err(error) => describe(&error),
+                Err(error) => {
+                    self.circuit.set(Some(now.plus(CLOSED_FOR)));
+                    describe(&error)
+                }
             };
             let (account, id) = (invitation.account.as_str(), invitation.id.to_string());
             error!(account, invitation = id, cause = failure, "events not published");

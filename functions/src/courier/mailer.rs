@@ -1,10 +1,6 @@
 //! Mails to SES, and what its answers mean.
 
-use std::{
-    fmt,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use aws_sdk_sesv2::{
     Client,
@@ -19,7 +15,7 @@ use shared::{
     store::SdkConfig,
 };
 
-use super::describe;
+use super::{circuit::Circuit, describe};
 use crate::{
     mail::{Letter, Rendered},
     texts::Texts,
@@ -68,7 +64,7 @@ pub struct Mailer {
     outgoing: Outgoing,
     texts: Texts,
     /// Set while SES sends none of our mails: asking with each of them would only make it worse.
-    closed_until: Mutex<Option<Timestamp>>,
+    circuit: Circuit,
 }
 
 impl Mailer {
@@ -78,12 +74,12 @@ impl Mailer {
         let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(6)).build();
         // One attempt: a second one of the SDK's own could be a second mail that nobody knows of.
         let config = Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
-        Self { client: Client::from_conf(config.build()), outgoing, texts, closed_until: Mutex::default() }
+        Self { client: Client::from_conf(config.build()), outgoing, texts, circuit: Circuit::default() }
     }
 
     /// Until when no mail is to be tried, if that is so.
     pub fn closed_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.closed_until.lock().unwrap_or_else(PoisonError::into_inner).filter(|until| *until > now)
+        self.circuit.open_until(now)
     }
 
     /// Sends the mail of an invitation's last sending.
@@ -116,7 +112,7 @@ impl Mailer {
         for tried in 0..TRIES {
             match request.clone().send().await {
                 Ok(output) => {
-                    *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    self.circuit.set(None);
                     return Outcome::Taken { message: output.message_id.unwrap_or_default() };
                 }
                 // Certainly not sent. Waiting a little makes this courier as slow as SES wants it.
@@ -134,13 +130,19 @@ impl Mailer {
     fn judge(&self, error: &SdkError<SendEmailError, HttpResponse>, now: Timestamp) -> Outcome {
         let cause = describe(error);
         match error.as_service_error() {
+            // Of our sender, in so many words, when it is not verified, or no longer. That is put right.
+            Some(SendEmailError::MessageRejected(said))
+                if said.message().is_some_and(|said| said.contains(&self.outgoing.from.mailbox())) =>
+            {
+                Outcome::Later { cause: format!("the sender is not verified: {cause}"), until: None }
+            }
             // Of this mail. In the sandbox of SES that is every address that is not verified.
             Some(SendEmailError::MessageRejected(_)) => Outcome::Refused { reason: Reason::word("MessageRejected"), cause },
             Some(SendEmailError::BadRequestException(_)) => Outcome::Refused { reason: Reason::word("BadRequest"), cause },
             // Of all our mails.
             Some(SendEmailError::AccountSuspendedException(_) | SendEmailError::SendingPausedException(_)) => {
                 let until = now.plus(CLOSED_FOR);
-                *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+                self.circuit.set(Some(until));
                 Outcome::Later { cause: format!("sending is paused: {cause}"), until: Some(until) }
             }
             // The day's quota is used up; the sender's domain or the configuration set is not what it should be; or

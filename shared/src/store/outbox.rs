@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     operation::update_item::UpdateItemError,
-    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
+    types::ReturnValuesOnConditionCheckFailure,
 };
 
 use super::{
@@ -15,13 +15,16 @@ use super::{
     error::failed,
     item,
     keys::{
-        self, PK, SK,
+        self, Key, PK, SK,
         index::{DUE, DUE_AT, DUE_SHARD},
     },
     row::{Row, number, text, time},
     transaction::{Attempts, changes, names},
 };
 use crate::domain::{AccountId, Invitation, InvitationId, Timestamp};
+
+/// How long a row that cannot be read is left alone.
+const SET_ASIDE: Duration = Duration::from_secs(3600);
 
 /// Where an invitation lies.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,12 +127,12 @@ impl Store {
         }
     }
 
-    /// Of one shard, at most `limit` invitations that were to be looked at before `now`, the longest waiting first. What was
-    /// written a moment ago may be missing.
+    /// Of one shard, at most `limit` invitations that were to be looked at before `now`, the longest waiting first, and where to
+    /// `start` for those after them. What was written a moment ago may be missing.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails.
-    pub async fn due(&self, shard: u8, now: Timestamp, limit: i32) -> Result<Vec<Place>, StoreError> {
+    pub async fn due(&self, shard: u8, now: Timestamp, limit: i32, start: Option<Key>) -> Result<(Vec<Place>, Option<Key>), StoreError> {
         let output = self
             .client
             .query()
@@ -140,15 +143,17 @@ impl Store {
             .expression_attribute_names("#at", DUE_AT)
             .expression_attribute_values(":shard", text(shard.to_string()))
             .expression_attribute_values(":now", time(now))
+            .set_exclusive_start_key(start)
             .limit(limit)
             .send()
             .await
             .map_err(failed)?;
         let place = |row: &Row| Place::parse(row.get(PK)?.as_s().ok()?, row.get(SK)?.as_s().ok()?);
-        Ok(output.items().iter().filter_map(place).collect())
+        let places = output.items().iter().filter_map(place).collect();
+        Ok((places, output.last_evaluated_key.filter(|key| !key.is_empty())))
     }
 
-    /// Takes a row that cannot be read out of the index of what is due: nothing can be done for it before somebody repairs it.
+    /// Puts a row that cannot be read off for an hour: nothing can be done for it before somebody repairs it, and then all of it.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails.
@@ -158,13 +163,13 @@ impl Store {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(keys::invitation_key(&place.account, place.id)))
-            .update_expression("REMOVE #shard, #at, #ring SET #aside = :yes")
+            .update_expression("SET #shard = :shard, #at = :later REMOVE #ring")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#shard", DUE_SHARD)
             .expression_attribute_names("#at", DUE_AT)
             .expression_attribute_names("#ring", item::RING)
-            .expression_attribute_names("#aside", "aside")
-            .expression_attribute_values(":yes", AttributeValue::Bool(true));
+            .expression_attribute_values(":shard", text(keys::due_shard(place.id)))
+            .expression_attribute_values(":later", time(self.now().plus(SET_ASIDE)));
         match update.send().await {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(context)) if matches!(context.err(), UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),

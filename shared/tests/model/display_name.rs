@@ -143,6 +143,8 @@ fn what_would_become_a_link_is_refused_or_taken_apart() {
         ("https：／／localhost", "https //localhost"),
         ("mailto:jane", "mailto jane"),
         ("\\\\server\\share", "\\server\\share"),
+        ("=?UTF-8?Q?evil=2Eexample?=", "= UTF-8?Q?evil=2Eexample?="),
+        ("＝？UTF-8?B?ZXZpbA?=", "= UTF-8?B?ZXZpbA?="),
         ("jane@example", "jane example"),
         ("jane＠example", "jane example"),
         ("Jane @ home", "Jane home"),

@@ -116,6 +116,8 @@ fn makes_link(before: &str, c: char, after: &str) -> bool {
         }
         // `\\server\share`
         '\\' => after.starts_with('\\'),
+        // In a mail's header `=?UTF-8?Q?evil=2Eexample?=` is shown as what it stands for.
+        '?' => before.ends_with('=') && after.starts_with(|c: char| !c.is_whitespace()),
         _ => false,
     }
 }
