@@ -5,6 +5,7 @@ mod front;
 mod tls;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use local::client;
 use local::engine::Engine;
@@ -12,15 +13,16 @@ use local::table::create_table;
 use tempfile::TempDir;
 
 pub use counts::{Capacity, Counts};
+pub use front::Front;
 
 use crate::{Problem, problem};
-use front::Front;
 
 /// A running engine and its TLS front. Dropping it ends both.
 #[derive(Debug)]
 pub struct DynamoDb {
     engine: Engine,
     front: Front,
+    identity: tls::Identity,
     ca: PathBuf,
     _directory: TempDir,
 }
@@ -43,8 +45,8 @@ impl DynamoDb {
         let identity = tls::Identity::new()?;
         let ca = directory.path().join("ca.pem");
         std::fs::write(&ca, &identity.ca_pem).map_err(|error| problem!("{} cannot be written: {error}", ca.display()))?;
-        let front = Front::start(engine.endpoint(), identity.config).await?;
-        Ok(Self { engine, front, ca, _directory: directory })
+        let front = Front::start(engine.endpoint(), Arc::clone(&identity.config)).await?;
+        Ok(Self { engine, front, identity, ca, _directory: directory })
     }
 
     /// Makes a table as `template.yaml`, whose text is `template`, describes it.
@@ -65,6 +67,14 @@ impl DynamoDb {
     #[must_use]
     pub fn endpoint_tls(&self) -> String {
         self.front.endpoint()
+    }
+
+    /// The TLS front of another service, with a certificate of the same authority. It counts for itself.
+    ///
+    /// # Errors
+    /// When there is no port to be had.
+    pub async fn front_of(&self, endpoint: &str) -> Result<Front, Problem> {
+        Front::start(endpoint, Arc::clone(&self.identity.config)).await
     }
 
     /// The PEM file of the authority that signed the certificate of [`Self::endpoint_tls`].

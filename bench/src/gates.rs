@@ -81,6 +81,7 @@ fn verdict(rule: &Rule, subject: &Measured, results: &Results, baseline: &Baseli
             (of_floor().map(|floor| floor * bar), of_floor().map(|floor| floor * stretch), false, results.subject(FLOOR).is_none())
         }
         Bar::Most(bar, stretch) => (Some(bar), stretch, false, false),
+        Bar::Each(bar) => (bar(&subject.id), None, false, false),
         Bar::Baseline(expected, margin) => {
             let counter = results.machine.counter;
             // The emulated processor is the same everywhere, so its figures have to be there.

@@ -1,14 +1,16 @@
 //! What `make bench` and `make bench-scale` stand on.
 //!
 //! A [`sandbox`] runs one function as Lambda would: one process, its environment, one event after the other from a
-//! [`runtime_api`]. The function's table is a [`world`] in a [`dynamodb`] that counts what it is asked. A [`counter`] tells
-//! its instructions. What was measured becomes [`results`], which [`gates`] judge and a [`report`] shows.
+//! [`runtime_api`], those of HTTP as [`gateway`] makes them. The function's table is a [`world`] in a [`dynamodb`] that counts
+//! what it is asked. A [`counter`] tells its instructions. What was measured becomes [`results`], which [`gates`] judge and a
+//! [`report`] shows.
 
 pub mod baseline;
 pub mod counter;
 pub mod dependencies;
 pub mod dynamodb;
 pub mod gates;
+pub mod gateway;
 pub mod machine;
 pub mod package;
 pub mod problem;

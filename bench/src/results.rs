@@ -43,7 +43,7 @@ impl Results {
 pub enum Kind {
     /// An operation of this project that callers reach by HTTP: the gates are about it.
     Http,
-    /// An operation of this project that operators invoke.
+    /// An operation of this project that operators or other services invoke.
     Direct,
     /// The floor, or what somebody might use instead.
     Peer,

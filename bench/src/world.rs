@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use local::client;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use shared::config::{DEFAULT_ROLES, read_send_policy};
 use shared::domain::api_key::{ApiKey, ApiKeyRecord};
+use shared::domain::delivery::{Delivery, Fate};
 use shared::domain::idempotency::Answer;
+use shared::domain::invitation::OperationId;
 use shared::domain::lifecycle::{NewInvitation, SendPolicy};
-use shared::domain::{InvitationId, Principal, Rejected, Roles, Timestamp, Urns};
-use shared::store::{Failure, Store};
+use shared::domain::link::Token;
+use shared::domain::settings::{Change, SettingsChange};
+use shared::domain::{Invitation, InvitationId, Principal, Rejected, Roles, Timestamp, Urns};
+use shared::store::{Failure, Place, Store};
 
-use crate::{Problem, problem};
+use crate::{Problem, gateway, problem};
 
 /// The account that everything belongs to.
 pub const ACCOUNT: &str = "012345678912";
@@ -20,6 +24,8 @@ pub const ACCOUNT: &str = "012345678912";
 pub const REGION: &str = local::client::REGION;
 /// `LINK_KEYS` of whatever sends.
 pub const LINK_KEYS: &str = "1:0123456789abcdef0123456789abcdef";
+/// What invitees see as the account's name.
+pub const ACCOUNT_NAME: &str = "Example Ltd";
 /// The role of the key and of every invitation.
 const ROLE: &str = "full-access";
 
@@ -87,75 +93,67 @@ impl World {
         Ok(self.store.create(&self.who, &wish, &self.policy, None, render).await.map(|outcome| outcome.id))
     }
 
-    /// The event of a request with this world's key, as API Gateway makes it of what curl sends.
+    /// The token in the last mail of an invitation.
+    ///
+    /// # Errors
+    /// When there is no such invitation, or the table fails.
+    pub async fn token(&self, id: InvitationId) -> Result<Token, Problem> {
+        let place = self.place(id);
+        let found = self.store.look(&place).await.map_err(|error| problem!("no token: {error}"))?;
+        let found = found.ok_or_else(|| problem!("there is no invitation {id}"))?;
+        let token = self.policy.link_keys.token(&place.account, id, &found.invitation.link);
+        token.ok_or_else(|| problem!("the link of {id} was made with another key"))
+    }
+
+    /// Where an invitation lies.
+    #[must_use]
+    pub fn place(&self, id: InvitationId) -> Place {
+        Place { account: self.who.account().clone(), id }
+    }
+
+    /// Gives the account what invitees see of it. Without it there would be no row to read.
+    ///
+    /// # Errors
+    /// When the table fails.
+    pub async fn introduce(&self) -> Result<(), Problem> {
+        let change = SettingsChange {
+            name: Change::Set(ACCOUNT_NAME.parse().map_err(problem_of)?),
+            colour: Change::Set("#0b5fff".parse().map_err(problem_of)?),
+            redirect: Change::Set("https://app.example.com/welcome".parse().map_err(problem_of)?),
+            ..SettingsChange::default()
+        };
+        self.store.change_settings(self.who.account(), &change).await.map(drop).map_err(|error| problem!("no settings: {error}"))
+    }
+
+    /// Leaves an invitation as it is when its mail has been sent and its event published.
+    ///
+    /// # Errors
+    /// When there is no such invitation, or the table fails.
+    pub async fn pretend_sent(&self, id: InvitationId) -> Result<(), Problem> {
+        let step = |before: &Invitation, now| {
+            let claimed = before.published().claimed(OperationId::generate(), now);
+            claimed.delivered(1, Delivery { fate: Fate::Sent, at: now, reason: None })
+        };
+        let found = self.store.evolve(&self.place(id), self.policy.retention, step).await;
+        found.map_err(|error| problem!("{id} cannot be changed: {error}"))?.map(drop).ok_or_else(|| problem!("there is no invitation {id}"))
+    }
+
+    /// The event of a request with this world's key.
     #[must_use]
     pub fn event(&self, method: &str, path: &str, body: Option<&Value>) -> String {
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let id = path.strip_prefix("/invitations/");
-        let route = format!("{method} /invitations{}", if id.is_some() { "/{id}" } else { "" });
-        let mut headers: Map<String, Value> = [
-            ("accept", "application/json"),
-            ("accept-encoding", "gzip, deflate, br"),
-            ("content-length", "0"),
-            ("host", "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"),
-            ("user-agent", "curl/8.9.1"),
-            ("x-amzn-trace-id", "Root=1-68b1a2c3-0123456789abcdef01234567"),
-            ("x-forwarded-for", "192.0.2.44"),
-            ("x-forwarded-port", "443"),
-            ("x-forwarded-proto", "https"),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.into()))
-        .collect();
-        headers.insert("authorization".to_owned(), format!("ApiKey {}", self.key).into());
-        let body = body.map(Value::to_string);
-        if let Some(body) = &body {
-            headers.insert("content-length".to_owned(), body.len().to_string().into());
-            headers.insert("content-type".to_owned(), "application/json".into());
-        }
-        let mut event = json!({
-            "version": "2.0",
-            "routeKey": route,
-            "rawPath": path,
-            "rawQueryString": query,
-            "headers": headers,
-            "requestContext": {
-                "accountId": "123456789012",
-                "apiId": "a1b2c3d4e5",
-                "domainName": "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com",
-                "domainPrefix": "a1b2c3d4e5",
-                "http": {
-                    "method": method,
-                    "path": path,
-                    "protocol": "HTTP/1.1",
-                    "sourceIp": "192.0.2.44",
-                    "userAgent": "curl/8.9.1",
-                },
-                "requestId": "JKJaXmPLvHcESHA=",
-                "routeKey": route,
-                "stage": "$default",
-                "time": "29/Aug/2025:12:53:23 +0000",
-                "timeEpoch": 1_756_472_003_123_u64,
-            },
-            "isBase64Encoded": false,
-        });
-        if !query.is_empty() {
-            let parameters = query.split('&').filter_map(|pair| pair.split_once('='));
-            event["queryStringParameters"] = parameters.map(|(name, value)| (name.to_owned(), value.into())).collect::<Map<_, _>>().into();
-        }
-        if let Some(id) = id {
-            event["pathParameters"] = json!({ "id": id });
-        }
-        if let Some(body) = body {
-            event["body"] = body.into();
-        }
-        event.to_string()
+        gateway::event(method, path, Some(&self.key), body)
     }
 }
 
 /// The variables of whatever sends: no pause between sendings, and no quota that a benchmark could use up.
 pub fn send_settings() -> impl Iterator<Item = (&'static str, &'static str)> {
     [("LINK_KEYS", LINK_KEYS), ("RESEND_COOLDOWN_SECONDS", "0"), ("SEND_QUOTA", "4294967295")].into_iter()
+}
+
+/// The variables of whatever sends mails and events.
+pub fn mail_settings() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let mails = [("MAIL_FROM", "invitations@example.com"), ("MAIL_CONFIGURATION_SET", "mails")];
+    mails.into_iter().chain([("LINK_BASE", "https://api.example.com/accept"), ("EVENT_BUS", "events")])
 }
 
 /// What is made beforehand is not made in the second in which it is changed: that change would leave the expiry as it was, and

@@ -21,7 +21,7 @@ use crate::{
     error::ApiError,
     event::Request,
     output::{Reply, to_json},
-    texts::Texts,
+    texts::Languages,
 };
 
 /// What this endpoint answers to.
@@ -68,9 +68,9 @@ struct Spoken<'a> {
 impl Page {
     /// The page in all languages that there are.
     #[must_use]
-    pub fn new(texts: &Texts) -> Self {
-        let spoken = |locale| (locale, texts.page(locale));
-        let all: Vec<_> = texts.locales().map(spoken).collect();
+    pub fn new(languages: &Languages) -> Self {
+        let spoken = |locale| (locale, languages.page(locale));
+        let all: Vec<_> = languages.locales().map(spoken).collect();
         let words: BTreeMap<&str, Spoken<'_>> =
             all.iter().map(|(locale, words)| (locale.as_str(), Spoken { direction: locale.direction(), words })).collect();
 
@@ -96,8 +96,8 @@ impl Page {
     /// # Errors
     /// All that is wrong with the texts.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let texts = Texts::load(read_texts(&variable).as_deref()).map_err(ConfigError)?;
-        Ok(Self::new(&texts))
+        let languages = Languages::load(read_texts(&variable).as_deref()).map_err(ConfigError)?;
+        Ok(Self::new(&languages))
     }
 }
 

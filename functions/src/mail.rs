@@ -79,14 +79,14 @@ impl<'a> Letter<'a> {
     /// Whom the mail is from, as SES wants it: the account's name and our address.
     #[must_use]
     pub fn mailbox(&self, texts: &Texts, address: &Email) -> String {
-        let words = &texts.best(&self.locales).1.mail;
+        let words = &texts.languages.best(&self.locales).1.mail;
         let of_account = |name: String| fill(&words.from_account, &[("account", &name)]);
         let mut names = self.account_name.into_iter().flat_map(shortened).map(of_account).chain([words.from.clone()]);
         names.find_map(|name| mailbox::mailbox(&one_line(&name), address)).unwrap_or_else(|| address.mailbox())
     }
 
     fn sheet(&self, texts: &Texts) -> Sheet {
-        let (locale, words) = texts.best(&self.locales);
+        let (locale, words) = texts.languages.best(&self.locales);
         let words = &words.mail;
         let colour = self.colour.cloned().unwrap_or_else(|| COLOUR.parse().expect("a colour"));
         let (subject, intro) = self.opening(words);

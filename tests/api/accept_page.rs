@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use functions::{
     accept_page::{Page, ROUTE, handle},
     edge::answer,
-    texts::Texts,
+    texts::Languages,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -49,7 +49,7 @@ fn english() -> Words {
 }
 
 fn english_page() -> Page {
-    Page::new(&Texts::load(None).expect("the built-in texts are right"))
+    Page::new(&Languages::load(None).expect("the built-in texts are right"))
 }
 
 /// The page with a folder of texts for the test `name`, each file with some of the page's words.
@@ -59,7 +59,7 @@ fn page_with(name: &str, files: &[(&str, Value)]) -> Page {
     for (file, words) in files {
         fs::write(folder.join(file), json!({ "page": words }).to_string()).expect("a file");
     }
-    Page::new(&Texts::load(Some(&folder)).expect("the texts are right"))
+    Page::new(&Languages::load(Some(&folder)).expect("the texts are right"))
 }
 
 /// A language's words with the direction they are written in and what is its own.

@@ -2,6 +2,8 @@
 
 mod measure;
 mod operation;
+mod post;
+mod request;
 mod settings;
 mod stage;
 mod subject;

@@ -1,14 +1,22 @@
-//! What is asked of a subject, and what it has to answer.
+//! What is asked of a subject.
 
-use std::cell::OnceCell;
+use std::time::SystemTime;
 
+use bench::gateway;
+use bench::results::Kind;
 use bench::world::{ACCOUNT, World};
 use bench::{Problem, problem};
+use local::ses::{Mail, feedback};
 use serde_json::{Value, json};
+use shared::domain::InvitationId;
 
-/// How many invitations `list` finds, and how many are on its first page.
+use crate::request::{Expected, PAGE, Request};
+use crate::stage::Stage;
+
+/// Whose invitation all look at who change nothing.
+const INVITEE: &str = "invitee@example.com";
+/// How many invitations `list` finds.
 const LISTED: usize = 100;
-const PAGE: usize = 25;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -19,69 +27,112 @@ pub(crate) enum Operation {
     Create,
     Revoke,
     Resend,
+    Lookup,
+    Accept,
+    Decline,
+    Page,
     ApiKeys,
+    Settings,
+    /// The stream rings for an invitation: one mail, one event.
+    Deliver,
+    /// The clock rings, and nothing is due.
+    Reconcile,
+    /// SES says that a mail has arrived.
+    Feedback,
 }
 
 impl Operation {
     /// This project's.
-    pub(crate) const OWN: [Self; 6] = [Self::Describe, Self::List, Self::Create, Self::Revoke, Self::Resend, Self::ApiKeys];
+    pub(crate) const OWN: [Self; 14] = [
+        Self::Describe,
+        Self::List,
+        Self::Create,
+        Self::Revoke,
+        Self::Resend,
+        Self::Lookup,
+        Self::Accept,
+        Self::Decline,
+        Self::Page,
+        Self::ApiKeys,
+        Self::Settings,
+        Self::Deliver,
+        Self::Reconcile,
+        Self::Feedback,
+    ];
+
+    /// Its id, and the function that does it.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Hello => ("hello", "describe-invitation"),
+            Self::Describe => ("describe", "describe-invitation"),
+            Self::List => ("list", "list-invitations"),
+            Self::Create => ("create", "create-invitation"),
+            Self::Revoke => ("revoke", "modify-invitation"),
+            Self::Resend => ("resend", "modify-invitation"),
+            Self::Lookup => ("lookup", "lookup-invitation"),
+            Self::Accept => ("accept", "accept-invitation"),
+            Self::Decline => ("decline", "decline-invitation"),
+            Self::Page => ("page", "accept-page"),
+            Self::ApiKeys => ("api-keys", "manage-api-keys"),
+            Self::Settings => ("settings", "manage-account-settings"),
+            Self::Deliver => ("deliver", "deliver-invitations"),
+            Self::Reconcile => ("reconcile", "reconcile-deliveries"),
+            Self::Feedback => ("feedback", "record-feedback"),
+        }
+    }
 
     pub(crate) fn id(self) -> &'static str {
-        match self {
-            Self::Hello => "hello",
-            Self::Describe => "describe",
-            Self::List => "list",
-            Self::Create => "create",
-            Self::Revoke => "revoke",
-            Self::Resend => "resend",
-            Self::ApiKeys => "api-keys",
-        }
+        self.names().0
     }
 
     /// The function that does it.
     pub(crate) fn function(self) -> &'static str {
+        self.names().1
+    }
+
+    pub(crate) fn kind(self) -> Kind {
         match self {
-            Self::Hello | Self::Describe => "describe-invitation",
-            Self::List => "list-invitations",
-            Self::Create => "create-invitation",
-            Self::Revoke | Self::Resend => "modify-invitation",
-            Self::ApiKeys => "manage-api-keys",
+            Self::ApiKeys | Self::Settings | Self::Deliver | Self::Reconcile | Self::Feedback => Kind::Direct,
+            _ => Kind::Http,
         }
     }
 
     /// Whether it leaves the table as it was, so that any number of subjects can share one.
     pub(crate) fn only_reads_one(self) -> bool {
-        matches!(self, Self::Hello | Self::Describe)
+        matches!(self, Self::Hello | Self::Describe | Self::Lookup | Self::Page)
+    }
+
+    /// Whether its function sends mails and events.
+    pub(crate) fn has_post(self) -> bool {
+        matches!(self, Self::Deliver | Self::Reconcile)
     }
 
     /// How many warm requests are enough. The embedded engine takes the longer for a write the more rows an account has, so
     /// that thousands would measure the engine.
     pub(crate) fn most_requests(self) -> u32 {
         match self {
-            Self::Create | Self::Revoke | Self::Resend => 200,
-            Self::Hello | Self::Describe | Self::List | Self::ApiKeys => u32::MAX,
+            Self::Create | Self::Revoke | Self::Resend | Self::Accept | Self::Decline | Self::Deliver | Self::Feedback => 200,
+            Self::Hello | Self::Describe | Self::List | Self::Lookup | Self::Page => u32::MAX,
+            Self::ApiKeys | Self::Settings | Self::Reconcile => u32::MAX,
         }
     }
 
     /// Puts into the table what `count` requests need, and makes the requests.
-    pub(crate) async fn prepare(self, world: &World, count: usize) -> Result<Vec<Request>, Problem> {
+    pub(crate) async fn prepare(self, stage: &Stage, world: &World, count: usize) -> Result<Vec<Request>, Problem> {
+        let alike = |event, expected| vec![Request { event, expected }; count];
         let mut requests = Vec::with_capacity(count);
         match self {
             Self::Hello | Self::Describe => {
                 // An earlier run left one in this table.
-                let id = world.open_invitation("invitee@example.com").await?.to_string();
+                let id = world.open_invitation(INVITEE).await?.to_string();
                 let event = world.event("GET", &format!("/invitations/{id}"), None);
-                requests.resize(
-                    count,
-                    Request { event, expected: if self == Self::Hello { Expected::Success } else { Expected::Invitation(id) } },
-                );
+                return Ok(alike(event, if self == Self::Hello { Expected::Success } else { Expected::Invitation(id) }));
             }
             Self::List => {
                 for number in 0..LISTED {
                     world.invite(&address(number)).await?;
                 }
-                let event = world.event("GET", &format!("/invitations?limit={PAGE}"), None);
-                requests.resize(count, Request { event, expected: Expected::Page });
+                return Ok(alike(world.event("GET", &format!("/invitations?limit={PAGE}"), None), Expected::Page));
             }
             Self::Create => {
                 let body = |number| json!({ "email": address(number), "roleID": "full-access" });
@@ -101,9 +152,38 @@ impl Operation {
                     requests.push(Request { event, expected: Expected::State(id, state) });
                 }
             }
-            Self::ApiKeys => {
-                let event = json!({ "action": "list", "account": ACCOUNT }).to_string();
-                requests.resize(count, Request { event, expected: Expected::Keys });
+            Self::Lookup => {
+                world.introduce().await?;
+                let id = world.open_invitation(INVITEE).await?;
+                return Ok(alike(held(world, id, "lookup").await?, Expected::Held(INVITEE.to_owned(), "invited")));
+            }
+            Self::Accept | Self::Decline => {
+                world.introduce().await?;
+                let (verb, state) = if self == Self::Accept { ("accept", "accepted") } else { ("decline", "declined") };
+                for number in 0..count {
+                    let event = held(world, invited_and_sent(world, number).await?, verb).await?;
+                    requests.push(Request { event, expected: Expected::Held(address(number), state) });
+                }
+            }
+            Self::Page => return Ok(alike(gateway::event("GET", "/accept", None, None), Expected::Html)),
+            Self::ApiKeys => return Ok(alike(json!({ "action": "list", "account": ACCOUNT }).to_string(), Expected::Keys)),
+            Self::Settings => {
+                world.introduce().await?;
+                return Ok(alike(json!({ "action": "describe", "account": ACCOUNT }).to_string(), Expected::Settings));
+            }
+            Self::Deliver => {
+                world.introduce().await?;
+                for number in 0..count {
+                    world.invite(&address(number)).await?;
+                }
+                requests.extend(stage.bells(world).await?.iter().enumerate().map(|(number, record)| delivery(number, record)));
+            }
+            Self::Reconcile => return Ok(alike(json!({}).to_string(), Expected::Nothing)),
+            Self::Feedback => {
+                for number in 0..count {
+                    let event = report(number, invited_and_sent(world, number).await?)?;
+                    requests.push(Request { event, expected: Expected::Recorded });
+                }
             }
         }
         Ok(requests)
@@ -115,51 +195,41 @@ fn address(number: usize) -> String {
     format!("invitee-{number:05}@example.com")
 }
 
-/// An event, and what has to come back.
-#[derive(Debug, Clone)]
-pub(crate) struct Request {
-    pub(crate) event: String,
-    expected: Expected,
+async fn invited_and_sent(world: &World, number: usize) -> Result<InvitationId, Problem> {
+    let id = world.invite(&address(number)).await?;
+    world.pretend_sent(id).await?;
+    Ok(id)
 }
 
-#[derive(Debug, Clone)]
-enum Expected {
-    Success,
-    /// The invitation of this id, in the words of whoever described it first.
-    Invitation(String),
-    /// A full page with a next.
-    Page,
-    /// An invitation of this address.
-    Created(String),
-    /// The invitation of this id in this state.
-    State(String, &'static str),
-    /// The one key of the account.
-    Keys,
+/// What the holder of an invitation's link sends.
+async fn held(world: &World, id: InvitationId, verb: &str) -> Result<String, Problem> {
+    let body = json!({ "token": world.token(id).await?.reveal() });
+    Ok(gateway::event("POST", &format!("/invitations/{verb}"), None, Some(&body)))
 }
 
-impl Request {
-    /// Whether `response` is right. `described` is what the first subject said of an invitation: the others must say the same.
-    pub(crate) fn check(&self, response: &str, described: &OnceCell<Value>) -> Result<(), Problem> {
-        let wrong = || problem!("a wrong answer: {response}");
-        let response: Value = serde_json::from_str(response).map_err(|_| wrong())?;
-        if matches!(self.expected, Expected::Keys) {
-            let one = response["keys"].as_array().is_some_and(|keys| keys.len() == 1 && keys[0]["account"] == ACCOUNT);
-            return if one { Ok(()) } else { Err(wrong()) };
-        }
-        let status = if matches!(self.expected, Expected::Created(_)) { 201 } else { 200 };
-        let body = || response["body"].as_str().and_then(|body| serde_json::from_str::<Value>(body).ok());
-        let right = response["statusCode"] == status
-            && match &self.expected {
-                Expected::Success => true,
-                Expected::Invitation(id) => {
-                    body().is_some_and(|body| body["id"] == id.as_str() && *described.get_or_init(|| body.clone()) == body)
-                }
-                Expected::Page => body()
-                    .is_some_and(|body| body["invitations"].as_array().is_some_and(|all| all.len() == PAGE) && body["next"].is_string()),
-                Expected::Created(email) => body().is_some_and(|body| body["email"] == email.as_str() && body["state"] == "invited"),
-                Expected::State(id, state) => body().is_some_and(|body| body["id"] == id.as_str() && body["state"] == *state),
-                Expected::Keys => false,
-            };
-        if right { Ok(()) } else { Err(wrong()) }
-    }
+/// The event of one record of the stream.
+fn delivery(number: usize, record: &Value) -> Request {
+    let sort_key = record["dynamodb"]["Keys"]["sk"]["S"].as_str().unwrap_or_default();
+    let id = sort_key.trim_start_matches("I#").to_owned();
+    Request { event: json!({ "Records": [record] }).to_string(), expected: Expected::Delivered { email: address(number), id } }
+}
+
+/// What SES says when the mail of an invitation has arrived.
+fn report(number: usize, id: InvitationId) -> Result<String, Problem> {
+    let tags = [("account", ACCOUNT.to_owned()), ("invitation", id.to_string()), ("sending", "1".to_owned())];
+    let mail = Mail {
+        message_id: format!("0100000000000000-{number:05}"),
+        time: SystemTime::now(),
+        from: "invitations@example.com".to_owned(),
+        to: vec![address(number)],
+        reply_to: Vec::new(),
+        subject: "An invitation".to_owned(),
+        text: None,
+        html: None,
+        headers: Vec::new(),
+        tags: tags.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        configuration_set: Some("mails".to_owned()),
+    };
+    let event = feedback::events(&mail).first().map(Value::to_string);
+    event.ok_or_else(|| problem!("there is no report of a mail to {}", address(number)))
 }

@@ -9,10 +9,12 @@ use bench::dynamodb::DynamoDb;
 use bench::sandbox::{Core, Launch, Sandbox};
 use bench::world::{REGION, World};
 use bench::{Problem, problem};
-use serde_json::Value;
+use local::stream::{Mapping, Pump, Start, Stream};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::operation::Request;
+use crate::post::Post;
+use crate::request::Request;
 use crate::subject::Subject;
 
 /// How long a process may take to start, and for an event.
@@ -25,6 +27,7 @@ const SYSTEM_AUTHORITIES: [&str; 3] = ["/etc/ssl/certs/ca-certificates.crt", "/e
 pub(crate) struct Stage {
     pub(crate) database: DynamoDb,
     pub(crate) core: Option<Core>,
+    post: Post,
     /// For what instruments write.
     pub(crate) directory: TempDir,
     template: String,
@@ -52,13 +55,14 @@ impl Stage {
         fs::write(&ca_and_system, files.collect::<Vec<_>>().concat()).map_err(|error| problem!("{}: {error}", ca_and_system.display()))?;
         database.create_table("invitations", &template).await?;
         let shared = World::new(database.endpoint_plain(), "invitations").await?;
-        Ok(Self { database, core, directory, template, shared, tables: Cell::new(0), described: OnceCell::new(), ca_and_system })
+        let post = Post::open(&database).await?;
+        Ok(Self { database, core, post, directory, template, shared, tables: Cell::new(0), described: OnceCell::new(), ca_and_system })
     }
 
     /// Starts a subject in a new process, with `count` requests prepared.
     pub(crate) async fn start(&self, subject: &Subject, count: usize, instrument: Vec<String>) -> Result<Run, Problem> {
         let world = if subject.operation.only_reads_one() { self.shared.clone() } else { self.new_world().await? };
-        let requests = subject.operation.prepare(&world, count).await?;
+        let requests = subject.operation.prepare(self, &world, count).await?;
         let patience = if instrument.is_empty() { PATIENCE } else { PATIENCE_WITH_INSTRUMENT };
         let launch = Launch {
             command: subject.command.clone(),
@@ -79,9 +83,28 @@ impl Stage {
         World::new(self.database.endpoint_plain(), &table).await
     }
 
+    /// The records of a table's stream that the template lets pass to `deliver-invitations`, in order.
+    pub(crate) async fn bells(&self, world: &World) -> Result<Vec<Value>, Problem> {
+        let broken = |error| problem!("the stream of {}: {error}", world.table);
+        let stream = Stream::open(self.database.endpoint_plain(), &world.table, Start::TrimHorizon).await.map_err(broken)?;
+        let mut records = Vec::new();
+        let keep = async |event: Value| {
+            records.extend(event["Records"].as_array().into_iter().flatten().cloned());
+            Ok(json!({ "batchItemFailures": [] }))
+        };
+        let mapping = Mapping::of(&self.template, "deliver-invitations").map_err(broken)?;
+        Pump::new(stream, mapping).drain(keep).await.map_err(broken)?;
+        Ok(records)
+    }
+
     /// What Lambda and `template.yaml` set.
     fn environment(&self, subject: &Subject, table: &str) -> std::collections::BTreeMap<String, String> {
-        let (ca, ca_and_system) = (self.database.ca_file().display().to_string(), self.ca_and_system.display().to_string());
+        let places = [
+            ("{ca}", self.database.ca_file().display().to_string()),
+            ("{ca+system}", self.ca_and_system.display().to_string()),
+            ("{ses}", self.post.ses()),
+            ("{events}", self.post.events()),
+        ];
         let lambda = [
             ("AWS_LAMBDA_FUNCTION_NAME", subject.id.clone()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
@@ -95,10 +118,8 @@ impl Stage {
             ("AWS_ENDPOINT_URL_DYNAMODB", self.database.endpoint_tls()),
             ("TABLE_NAME", table.to_owned()),
         ];
-        let own = subject
-            .environment
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.replace("{ca}", &ca).replace("{ca+system}", &ca_and_system)));
+        let fill = |value: &String| places.iter().fold(value.clone(), |value, (name, place)| value.replace(name, place));
+        let own = subject.environment.iter().map(|(name, value)| (name.as_str(), fill(value)));
         lambda.into_iter().chain(own).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
@@ -107,7 +128,7 @@ impl Stage {
         let named = |problem| problem!("{}: {problem}", subject.id);
         let request = run.requests.next().ok_or_else(|| problem!("{}: more requests than were prepared", subject.id))?;
         let invocation = run.sandbox.invoke(&request.event).await.map_err(named)?;
-        request.check(&invocation.response, &self.described).map_err(named)?;
+        request.check(&invocation.response, &self.described, &self.post).map_err(named)?;
         Ok(invocation.took)
     }
 }

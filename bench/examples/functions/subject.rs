@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bench::results::{FLOOR, Kind};
+use bench::world::{mail_settings, send_settings};
 use bench::{Problem, problem};
 use serde::Deserialize;
 
@@ -24,7 +25,7 @@ pub(crate) struct Subject {
     pub(crate) versions: BTreeMap<String, String>,
     pub(crate) command: Vec<String>,
     pub(crate) directory: PathBuf,
-    /// May hold `{ca}` and `{ca+system}`.
+    /// May hold `{ca}`, `{ca+system}`, `{ses}` and `{events}`.
     pub(crate) environment: BTreeMap<String, String>,
     /// None when an interpreter runs it.
     pub(crate) binary: Option<PathBuf>,
@@ -52,11 +53,15 @@ fn own(operation: Operation, settings: &Settings) -> Result<Subject, Problem> {
     let directory = absolute(&settings.functions.join(function))?;
     let binary = directory.join("bootstrap");
     // The trust store of the functions is compiled in; a test's authority is added by its file.
-    let environment = [("TRUST_STORE", "amazon,{ca}"), ("SSL_CERT_FILE", "{ca}")].into_iter().chain(bench::world::send_settings());
+    let trust = [("TRUST_STORE", "amazon,{ca}"), ("SSL_CERT_FILE", "{ca}")];
+    let services = [("AWS_ENDPOINT_URL_SESV2", "{ses}"), ("AWS_ENDPOINT_URL_EVENTBRIDGE", "{events}")];
+    // Only the functions that need it: whoever looks for a variable looks at all.
+    let post = mail_settings().chain(services).filter(|_| operation.has_post());
+    let environment = trust.into_iter().chain(send_settings()).chain(post);
     Ok(Subject {
         id: operation.id().to_owned(),
         name: format!("{} ({function})", operation.id()),
-        kind: if operation == Operation::ApiKeys { Kind::Direct } else { Kind::Http },
+        kind: operation.kind(),
         operation,
         versions: BTreeMap::new(),
         command: vec![binary.display().to_string()],

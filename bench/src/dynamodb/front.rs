@@ -20,8 +20,9 @@ use super::{Capacity, Counts};
 use crate::server::{Server, connection};
 use crate::{Problem, problem};
 
+/// A TLS front. Dropping it closes its port.
 #[derive(Debug)]
-pub(super) struct Front {
+pub struct Front {
     server: Server,
     state: Arc<State>,
 }
@@ -58,7 +59,9 @@ impl Front {
         Ok(Self { server: Server::start(serve).await?, state })
     }
 
-    pub(super) fn endpoint(&self) -> String {
+    /// `https://localhost:PORT`
+    #[must_use]
+    pub fn endpoint(&self) -> String {
         format!("https://localhost:{}", self.server.address().port())
     }
 

@@ -11,6 +11,7 @@ use tokio_rustls::rustls::version::TLS13;
 use crate::{Problem, problem};
 
 /// What the front shows, and what its clients have to trust.
+#[derive(Debug)]
 pub(super) struct Identity {
     pub(super) ca_pem: String,
     pub(super) config: Arc<ServerConfig>,

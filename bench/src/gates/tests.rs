@@ -118,6 +118,31 @@ fn a_figure_that_was_not_measured_does_not_pass() {
 }
 
 #[test]
+fn an_operation_that_no_bar_was_set_for_does_not_pass() {
+    let renamed = failing(|it, baseline| {
+        it.subjects[1].id = "new".to_owned();
+        *baseline = baseline_of(it);
+    });
+    assert_eq!(renamed, ["DynamoDB requests", "DynamoDB requests, first event"]);
+}
+
+#[test]
+fn the_page_opens_no_connection() {
+    let page = |handshakes| {
+        failing(|it, baseline| {
+            it.subjects[1].id = "page".to_owned();
+            let none = BTreeMap::new();
+            if let Some(database) = &mut it.subjects[1].database {
+                (database.init_handshakes, database.first_requests, database.warm_requests) = (handshakes, none.clone(), none);
+            }
+            *baseline = baseline_of(it);
+        })
+    };
+    assert_eq!(page(0), [""; 0]);
+    assert_eq!(page(1), ["TLS handshakes, before the first event"]);
+}
+
+#[test]
 fn without_a_floor_or_a_baseline_of_this_counter_there_is_no_judgement() {
     assert_eq!(failing(|it, _| drop(it.subjects.remove(0))), [""; 0]);
     let other = baseline::Instructions { first: 1.0, warm: 1.0 };

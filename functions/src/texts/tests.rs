@@ -31,8 +31,8 @@ fn problems_of(files: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn english_is_built_in() {
     let texts = Texts::load(None).expect("what is built in is right");
-    assert_eq!(texts.locales().map(Locale::as_str).collect::<Vec<_>>(), ["en"]);
-    let (chosen, words) = texts.best(&[]);
+    assert_eq!(texts.languages.locales().map(Locale::as_str).collect::<Vec<_>>(), ["en"]);
+    let (chosen, words) = texts.languages.best(&[]);
     assert_eq!((chosen.as_str(), words.mail.from.as_str()), ("en", "Invitations"));
     assert_eq!((1..=12).map(|month| words.mail.months.name(month).len()).min(), Some(3));
     assert_eq!((words.mail.months.name(1), words.mail.months.name(12)), ("January", "December"));
@@ -45,10 +45,10 @@ fn the_first_wish_is_granted_that_can_be() {
     let (german, austrian, chinese) = (file("Einladungen"), file("Einladungen aus Wien"), file("邀請"));
     let folder = folder(&[("de.json", &german), ("de-at.json", &austrian), ("zh-Hant.json", &chinese), ("README", "not a language")]);
     let texts = Texts::load(Some(folder.path())).expect("the files are right");
-    assert_eq!(texts.locales().map(Locale::as_str).collect::<Vec<_>>(), ["de", "de-AT", "en", "zh-Hant"]);
+    assert_eq!(texts.languages.locales().map(Locale::as_str).collect::<Vec<_>>(), ["de", "de-AT", "en", "zh-Hant"]);
     let chosen = |wished: &[&str]| {
         let wished: Vec<Locale> = wished.iter().map(|tag| locale(tag)).collect();
-        let (chosen, words) = texts.best(&wished.iter().map(Some).collect::<Vec<_>>());
+        let (chosen, words) = texts.languages.best(&wished.iter().map(Some).collect::<Vec<_>>());
         (chosen.to_string(), words.mail.from.clone())
     };
     for (wished, tag, from) in [
@@ -64,16 +64,16 @@ fn the_first_wish_is_granted_that_can_be() {
     ] {
         assert_eq!(chosen(wished), (tag.to_owned(), from.to_owned()), "{wished:?}");
     }
-    assert_eq!(texts.best(&[None, Some(&locale("de"))]).0.as_str(), "de");
+    assert_eq!(texts.languages.best(&[None, Some(&locale("de"))]).0.as_str(), "de");
     // What the file leaves out is there in English.
-    assert_eq!(texts.best(&[Some(&locale("de"))]).1.mail.button, "See the invitation");
+    assert_eq!(texts.languages.best(&[Some(&locale("de"))]).1.mail.button, "See the invitation");
 }
 
 #[test]
 fn a_file_may_replace_the_english_words() {
     let folder = folder(&[("en.json", r#"{ "mail": { "from": "Welcome" } }"#)]);
     let texts = Texts::load(Some(folder.path())).expect("the file is right");
-    assert_eq!((texts.best(&[]).1.mail.from.as_str(), texts.locales().count()), ("Welcome", 1));
+    assert_eq!((texts.languages.best(&[]).1.mail.from.as_str(), texts.languages.locales().count()), ("Welcome", 1));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn the_page_has_all_words_in_every_language() {
 
     let folder = folder(&[("de.json", r#"{ "page": { "accept": "Annehmen" } }"#)]);
     let texts = Texts::load(Some(folder.path())).expect("the file is right");
-    let [german, english, french] = ["de-AT", "en", "fr"].map(|tag| texts.page(&locale(tag)));
+    let [german, english, french] = ["de-AT", "en", "fr"].map(|tag| texts.languages.page(&locale(tag)));
     assert_eq!((german["accept"].as_str(), english["accept"].as_str()), ("Annehmen", "Accept"));
     assert_eq!((german.len(), german["decline"].as_str()), (english.len(), "Decline"));
     assert_eq!(french, english);

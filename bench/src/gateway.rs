@@ -1,0 +1,104 @@
+//! Events as API Gateway makes them of what curl sends.
+
+use serde_json::{Map, Value, json};
+
+/// The routes that have a path of their own. All others are about one invitation.
+const FIXED: [&str; 5] = ["/invitations", "/invitations/lookup", "/invitations/accept", "/invitations/decline", "/accept"];
+
+/// The event of a request; `path` may have a query.
+#[must_use]
+pub fn event(method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> String {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let id = path.strip_prefix("/invitations/").filter(|_| !FIXED.contains(&path));
+    let route = format!("{method} {}", if id.is_some() { "/invitations/{id}" } else { path });
+    let mut headers: Map<String, Value> = [
+        ("accept", "application/json"),
+        ("accept-encoding", "gzip, deflate, br"),
+        ("content-length", "0"),
+        ("host", "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"),
+        ("user-agent", "curl/8.9.1"),
+        ("x-amzn-trace-id", "Root=1-68b1a2c3-0123456789abcdef01234567"),
+        ("x-forwarded-for", "192.0.2.44"),
+        ("x-forwarded-port", "443"),
+        ("x-forwarded-proto", "https"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.into()))
+    .collect();
+    if let Some(key) = key {
+        headers.insert("authorization".to_owned(), format!("ApiKey {key}").into());
+    }
+    let body = body.map(Value::to_string);
+    if let Some(body) = &body {
+        headers.insert("content-length".to_owned(), body.len().to_string().into());
+        headers.insert("content-type".to_owned(), "application/json".into());
+    }
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": headers,
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "a1b2c3d4e5",
+            "domainName": "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com",
+            "domainPrefix": "a1b2c3d4e5",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.44",
+                "userAgent": "curl/8.9.1",
+            },
+            "requestId": "JKJaXmPLvHcESHA=",
+            "routeKey": route,
+            "stage": "$default",
+            "time": "29/Aug/2025:12:53:23 +0000",
+            "timeEpoch": 1_756_472_003_123_u64,
+        },
+        "isBase64Encoded": false,
+    });
+    if !query.is_empty() {
+        let parameters = query.split('&').filter_map(|pair| pair.split_once('='));
+        event["queryStringParameters"] = parameters.map(|(name, value)| (name.to_owned(), value.into())).collect::<Map<_, _>>().into();
+    }
+    if let Some(id) = id {
+        event["pathParameters"] = json!({ "id": id });
+    }
+    if let Some(body) = body {
+        event["body"] = body.into();
+    }
+    event.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> Value {
+        serde_json::from_str(&event(method, path, key, body)).unwrap()
+    }
+
+    #[test]
+    fn an_invitation_is_named_by_its_path() {
+        let event = parsed("POST", "/invitations/ABC", Some("key"), None);
+        assert_eq!((&event["routeKey"], &event["pathParameters"]["id"]), (&"POST /invitations/{id}".into(), &"ABC".into()));
+        assert_eq!(event["headers"]["authorization"], "ApiKey key");
+    }
+
+    #[test]
+    fn what_a_holder_asks_names_none_and_has_no_key() {
+        for path in ["/invitations/lookup", "/invitations/accept", "/invitations/decline"] {
+            let event = parsed("POST", path, None, Some(&json!({ "token": "t" })));
+            assert_eq!((&event["routeKey"], event.get("pathParameters")), (&format!("POST {path}").into(), None));
+            assert_eq!((event["headers"].get("authorization"), &event["body"]), (None, &r#"{"token":"t"}"#.into()));
+        }
+    }
+
+    #[test]
+    fn a_query_is_taken_apart() {
+        let event = parsed("GET", "/invitations?limit=25", None, None);
+        assert_eq!((&event["rawPath"], &event["queryStringParameters"]), (&"/invitations".into(), &json!({ "limit": "25" })));
+    }
+}

@@ -1,0 +1,83 @@
+//! The words of all languages.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use shared::domain::settings::Locale;
+
+use super::{
+    files,
+    words::{Sections, Words},
+};
+
+/// The language that is always there.
+const ENGLISH: &str = "en";
+
+/// The words of every language that there is.
+#[derive(Debug)]
+pub struct Languages(BTreeMap<Locale, Words>);
+
+impl Languages {
+    /// What is built in, and what a folder has instead or besides.
+    ///
+    /// # Errors
+    /// A sentence for each problem, naming the file.
+    pub fn load(folder: Option<&Path>) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut note = |problem: String| problems.push(problem);
+        let files = files::all(folder, &mut note);
+        let languages = Self::of(&files, &mut note);
+        if problems.is_empty() { Ok(languages) } else { Err(problems) }
+    }
+
+    /// What is built in, and what these files have instead or besides.
+    pub(super) fn of(files: &[PathBuf], note: &mut impl FnMut(String)) -> Self {
+        let english = Sections::english();
+        let mut words = BTreeMap::new();
+        words.extend(english.clone().complete("en.json", note).map(|words| (english_locale(), words)));
+        let mut seen: BTreeMap<Locale, &PathBuf> = BTreeMap::new();
+        for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "json")) {
+            let shown = file.display();
+            let locale: Locale = match file.file_stem().unwrap_or_default().to_string_lossy().parse() {
+                Ok(locale) => locale,
+                Err(problem) => {
+                    note(format!("{shown}: {problem}"));
+                    continue;
+                }
+            };
+            if let Some(other) = seen.insert(locale.clone(), file) {
+                note(format!("{shown}: has the same language as {}", other.display()));
+            }
+            let Some(own) = files::read(file, note).and_then(|json| Sections::parse(&json, &shown.to_string(), note)) else { continue };
+            let all = own.over(&english, &shown.to_string(), note);
+            words.extend(all.complete(&shown.to_string(), note).map(|words| (locale, words)));
+        }
+        Self(words)
+    }
+
+    /// The words in the first of the wished languages that is there, with ever less of its tag: `de-AT`, then `de`. English if
+    /// none is.
+    #[must_use]
+    pub fn best(&self, wished: &[Option<&Locale>]) -> (&Locale, &Words) {
+        let tags = wished.iter().flatten().flat_map(|locale| locale.lookup());
+        let found = tags.chain([ENGLISH]).find_map(|tag| self.0.get_key_value(tag));
+        found.expect("English is always there")
+    }
+
+    /// The languages that are there.
+    pub fn locales(&self) -> impl Iterator<Item = &Locale> {
+        self.0.keys()
+    }
+
+    /// The page's words in a language: all of them, in English where they are not translated.
+    #[must_use]
+    pub fn page(&self, locale: &Locale) -> &BTreeMap<String, String> {
+        &self.best(&[Some(locale)]).1.page
+    }
+}
+
+fn english_locale() -> Locale {
+    ENGLISH.parse().expect("a language tag")
+}
