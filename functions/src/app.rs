@@ -46,7 +46,7 @@ impl App {
     /// All that is wrong with the configuration.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let config = Config::read(&variable)?;
-        let store = Store::new(connect(&config.connection), config.table.clone(), system_clock());
+        let store = connected(&config);
         store.open().await;
         Ok(Self::new(store, config))
     }
@@ -119,6 +119,11 @@ impl AsRef<App> for SendingApp {
     fn as_ref(&self) -> &App {
         &self.app
     }
+}
+
+/// The table that a configuration names.
+pub(crate) fn connected(config: &Config) -> Store {
+    Store::new(connect(&config.connection), config.table.clone(), system_clock())
 }
 
 /// A variable of the process's environment.

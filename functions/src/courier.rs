@@ -27,12 +27,12 @@ use shared::{
         invitation::OperationId,
         settings::AccountSettings,
     },
-    store::{Place, Store, StoreError, connect, sdk_config, system_clock},
+    store::{Place, Store, StoreError, sdk_config},
 };
 use tracing::{error, info, warn};
 
 use crate::{
-    app::{both, variable},
+    app::{both, connected, variable},
     texts::Texts,
 };
 
@@ -68,7 +68,7 @@ impl Courier {
         let outgoing = both(Outgoing::read(&variable), read_default_settings(&variable));
         let (config, (outgoing, defaults)) = both(Config::read(&variable), outgoing)?;
         let texts = Texts::load(outgoing.texts.as_deref()).map_err(ConfigError)?;
-        let store = Store::new(connect(&config.connection), config.table, system_clock());
+        let store = connected(&config);
         let ses = sdk_config(&config.connection, outgoing.ses_endpoint.as_deref());
         let events = sdk_config(&config.connection, outgoing.events_endpoint.as_deref());
         let retention = outgoing.retention;

@@ -7,11 +7,11 @@ use serde::Serialize;
 use shared::{
     config::{Config, ConfigError},
     domain::{AccountId, Email},
-    store::{Store, connect, system_clock},
+    store::Store,
 };
 
 use crate::{
-    app::variable,
+    app::{connected, variable},
     direct::{Event, parsed},
     error::ApiError,
     output::to_json,
@@ -36,7 +36,7 @@ impl Eraser {
     /// All that is wrong with the configuration.
     pub fn from_env() -> Result<Self, ConfigError> {
         let config = Config::read(&variable)?;
-        Ok(Self::new(Store::new(connect(&config.connection), config.table, system_clock())))
+        Ok(Self::new(connected(&config)))
     }
 }
 

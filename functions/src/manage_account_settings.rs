@@ -14,11 +14,11 @@ use shared::{
         settings::{AccountSettings, Change, SettingsChange},
         text::{Malformed, excerpt},
     },
-    store::{Store, connect, system_clock},
+    store::Store,
 };
 
 use crate::{
-    app::variable,
+    app::{connected, variable},
     direct::{Event, parsed},
     error::{ApiError, Invalid},
     json::Fields,
@@ -44,7 +44,7 @@ impl Settings {
     /// All that is wrong with the configuration.
     pub fn from_env() -> Result<Self, ConfigError> {
         let config = Config::read(&variable)?;
-        Ok(Self::new(Store::new(connect(&config.connection), config.table, system_clock())))
+        Ok(Self::new(connected(&config)))
     }
 }
 

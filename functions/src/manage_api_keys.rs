@@ -13,11 +13,11 @@ use shared::{
         api_key::{ApiKey, ApiKeyId, ApiKeyRecord},
         text::excerpt,
     },
-    store::{Store, connect, system_clock},
+    store::Store,
 };
 
 use crate::{
-    app::variable,
+    app::{connected, variable},
     direct::{Event, parsed},
     error::{ApiError, Invalid},
     json::Fields,
@@ -44,7 +44,7 @@ impl Keys {
     /// All that is wrong with the configuration.
     pub fn from_env() -> Result<Self, ConfigError> {
         let config = Config::read(&variable)?;
-        Ok(Self::new(Store::new(connect(&config.connection), config.table, system_clock()), config.roles))
+        Ok(Self::new(connected(&config), config.roles))
     }
 }
 

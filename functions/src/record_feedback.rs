@@ -9,12 +9,12 @@ use shared::{
         Timestamp,
         delivery::{Delivery, Fate, Reason},
     },
-    store::{Place, Store, connect, system_clock},
+    store::{Place, Store},
 };
 use tracing::{info, warn};
 
 use crate::{
-    app::{both, variable},
+    app::{both, connected, variable},
     background::{Failed, parse},
 };
 
@@ -34,7 +34,7 @@ impl Feedback {
     /// All that is wrong with the configuration.
     pub fn from_env() -> Result<Self, ConfigError> {
         let (config, retention) = both(Config::read(&variable), read_retention(&variable))?;
-        Ok(Self { store: Store::new(connect(&config.connection), config.table, system_clock()), retention })
+        Ok(Self { store: connected(&config), retention })
     }
 }
 
