@@ -14,3 +14,4 @@ mod reconciler;
 mod reports;
 mod ses_errors;
 mod trouble;
+mod turmoil;
