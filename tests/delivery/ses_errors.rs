@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use local::ses::Answer;
@@ -55,7 +55,6 @@ async fn what_ses_will_never_take_has_failed_and_shows_it() {
 #[tokio::test]
 async fn what_passes_is_tried_again_by_the_reconciler_and_arrives() {
     for (status, code) in [
-        (429, "TooManyRequestsException"),
         (400, "LimitExceededException"),
         (400, "MailFromDomainNotVerifiedException"),
         (404, "NotFoundException"),
@@ -97,9 +96,30 @@ async fn while_the_sender_is_not_verified_mails_wait() {
 }
 
 #[tokio::test]
+async fn mails_go_out_as_fast_as_ses_allows_and_no_slower() {
+    let (app, mut post) = start().await;
+    let (mut second, mut taken) = (Instant::now(), 0);
+    post.inbox.answer_with(move |_| {
+        if second.elapsed() >= Duration::from_secs(1) {
+            (second, taken) = (Instant::now(), 0);
+        }
+        taken += 1;
+        if taken <= 5 { Answer::Accept } else { Answer::Error { status: 429, code: "TooManyRequestsException" } }
+    });
+    for number in 0..60 {
+        app.invite(&format!("user.{number}@example.com")).await;
+    }
+    post.deliver().await;
+    for _ in 0..5 {
+        reconcile_after(&app, &post, LATER).await;
+    }
+    assert_eq!(post.inbox.mails().len(), 60);
+}
+
+#[tokio::test]
 async fn pauses_grow_from_try_to_try() {
     let (app, mut post) = start().await;
-    let asked = answer_always(&post, Answer::Error { status: 429, code: "TooManyRequestsException" });
+    let asked = answer_always(&post, Answer::Error { status: 400, code: "LimitExceededException" });
     app.invite(EMAIL).await;
     post.deliver().await;
     // Once a minute for a day.
@@ -151,7 +171,7 @@ async fn when_ses_took_the_mail_and_its_answer_was_lost_a_second_copy_has_the_sa
 #[tokio::test]
 async fn a_mail_that_cannot_be_sent_before_its_invitation_expires_has_failed() {
     let (app, mut post) = start().await;
-    let asked = answer_always(&post, Answer::Error { status: 429, code: "TooManyRequestsException" });
+    let asked = answer_always(&post, Answer::Error { status: 400, code: "LimitExceededException" });
     let id = id(&app.invite(EMAIL).await);
     post.deliver().await;
     reconcile_after(&app, &post, crate::help::LIFETIME).await;

@@ -6,7 +6,7 @@ use aws_sdk_sesv2::{
     Client,
     config::{Builder, http::HttpResponse, retry::RetryConfig, timeout::TimeoutConfig},
     error::SdkError,
-    operation::send_email::SendEmailError,
+    operation::send_email::{SendEmailError, SendEmailOutput, builders::SendEmailFluentBuilder},
     types::{Body, Content, Destination, EmailContent, Message, MessageTag},
 };
 use shared::{
@@ -23,6 +23,11 @@ use crate::{
 
 /// How long no mail is tried after SES has said that it sends none of ours.
 const CLOSED_FOR: Duration = Duration::from_secs(300);
+
+/// How often a mail is asked for again at once, after SES has said that others were sent too fast, and after which pause. SES
+/// counts in seconds: whoever waited for minutes would waste most of what it allows.
+const TURNS: u32 = 5;
+const TURN: Duration = Duration::from_millis(250);
 
 /// What became of a mail.
 #[derive(Debug)]
@@ -56,6 +61,8 @@ pub struct Mailer {
     texts: Texts,
     /// Set while SES sends none of our mails: asking with each of them would only make it worse.
     circuit: Circuit,
+    /// Held by the one mail that is asked for again. The others wait, and so all slow down to what SES allows.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Mailer {
@@ -65,7 +72,13 @@ impl Mailer {
         let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(6)).build();
         // One attempt: a second one of the SDK's own could be a second mail that nobody knows of.
         let config = Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
-        Self { client: Client::from_conf(config.build()), outgoing, texts, circuit: Circuit::default() }
+        Self {
+            client: Client::from_conf(config.build()),
+            outgoing,
+            texts,
+            circuit: Circuit::default(),
+            turn: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Until when no mail is to be tried, if that is so.
@@ -100,13 +113,34 @@ impl Mailer {
             .content(EmailContent::builder().simple(message(rendered)).build())
             .set_configuration_set_name(self.outgoing.configuration_set.clone())
             .set_email_tags(Some(tags.collect()));
-        match request.send().await {
+        match self.ask(request).await {
             Ok(output) => {
                 self.circuit.set(None);
                 Outcome::Taken { message: output.message_id.unwrap_or_default() }
             }
             Err(error) => self.judge(&error, now),
         }
+    }
+
+    /// Asks SES, and again as long as it is only too fast: then it has sent nothing.
+    async fn ask(&self, request: SendEmailFluentBuilder) -> Result<SendEmailOutput, SdkError<SendEmailError, HttpResponse>> {
+        let too_fast = |result: &Result<_, SdkError<SendEmailError, _>>| {
+            let error = result.as_ref().err().and_then(SdkError::as_service_error);
+            error.is_some_and(SendEmailError::is_too_many_requests_exception)
+        };
+        let mut result = request.clone().send().await;
+        if !too_fast(&result) {
+            return result;
+        }
+        let _turn = self.turn.lock().await;
+        for _ in 0..TURNS {
+            tokio::time::sleep(TURN).await;
+            result = request.clone().send().await;
+            if !too_fast(&result) {
+                break;
+            }
+        }
+        result
     }
 
     /// What an error says about this mail, and about all.
