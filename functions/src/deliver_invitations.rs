@@ -3,11 +3,14 @@
 //! Nothing is read off a record but which invitation it is about. The invitation says itself what is to be done, so records
 //! may come twice, late and in any order.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
-use shared::store::Place;
+use shared::store::{Place, StoreError};
 
 use crate::{
     background::{Failed, parse},
@@ -16,6 +19,8 @@ use crate::{
 
 /// How many invitations are settled at once.
 const AT_ONCE: usize = 8;
+/// After so long none is begun: what has been begun can be finished before the function's limit.
+const BEGUN_WITHIN: Duration = Duration::from_secs(60);
 
 /// Which records are to come again.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -76,8 +81,12 @@ pub async fn handle(courier: &Courier, event: &str) -> Result<BatchAnswer, Faile
             places.entry(place).or_insert(sequence_number);
         }
     }
+    let until = Instant::now() + BEGUN_WITHIN;
+    let late = || StoreError::Unavailable { cause: format!("not begun within {BEGUN_WITHIN:?}") };
     let settled = stream::iter(places).map(|(place, record)| async move {
-        let failed = courier.settle(&place).await.err()?;
+        let in_time = Instant::now() < until;
+        let settled = if in_time { courier.settle(&place).await } else { Err(late()) };
+        let failed = settled.err()?;
         tracing::error!(account = place.account.as_str(), invitation = %place.id, cause = %failed, "not settled");
         Some(BatchItemFailure { item_identifier: record })
     });

@@ -15,3 +15,4 @@ mod reconciler;
 mod reports;
 mod ses_errors;
 mod trouble;
+mod turmoil;

@@ -6,12 +6,12 @@ use aws_sdk_sesv2::{
     Client,
     config::{Builder, http::HttpResponse, retry::RetryConfig, timeout::TimeoutConfig},
     error::SdkError,
-    operation::send_email::SendEmailError,
+    operation::send_email::{SendEmailError, SendEmailOutput, builders::SendEmailFluentBuilder},
     types::{Body, Content, Destination, EmailContent, Message, MessageTag},
 };
 use shared::{
     config::Outgoing,
-    domain::{Invitation, Timestamp, delivery::Reason, settings::AccountSettings, text::random_bytes},
+    domain::{Invitation, Timestamp, delivery::Reason, settings::AccountSettings},
     store::SdkConfig,
 };
 
@@ -23,9 +23,11 @@ use crate::{
 
 /// How long no mail is tried after SES has said that it sends none of ours.
 const CLOSED_FOR: Duration = Duration::from_secs(300);
-/// How often a mail is tried that SES is too busy for, before it is left for later.
-const TRIES: u32 = 5;
-/// How long that is then. Always the same: the next try is no less likely to succeed than this one was.
+/// How often a mail is asked for again at once, after SES has said that others were sent too fast, and after which pause. SES
+/// counts in seconds: whoever waited for minutes would waste most of what it allows.
+const TURNS: u32 = 5;
+const TURN: Duration = Duration::from_millis(250);
+/// How long a mail waits that has had no success with that. Always the same: the next try is as likely to succeed as this one.
 const BUSY_FOR: Duration = Duration::from_secs(30);
 
 /// What became of a mail.
@@ -65,6 +67,8 @@ pub struct Mailer {
     texts: Texts,
     /// Set while SES sends none of our mails: asking with each of them would only make it worse.
     circuit: Circuit,
+    /// Held by the one mail that is asked for again. The others wait, and so all slow down to what SES allows.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Mailer {
@@ -74,7 +78,13 @@ impl Mailer {
         let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(6)).build();
         // One attempt: a second one of the SDK's own could be a second mail that nobody knows of.
         let config = Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
-        Self { client: Client::from_conf(config.build()), outgoing, texts, circuit: Circuit::default() }
+        Self {
+            client: Client::from_conf(config.build()),
+            outgoing,
+            texts,
+            circuit: Circuit::default(),
+            turn: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Until when no mail is to be tried, if that is so.
@@ -109,21 +119,31 @@ impl Mailer {
             .content(EmailContent::builder().simple(message(rendered)).build())
             .set_configuration_set_name(self.outgoing.configuration_set.clone())
             .set_email_tags(Some(tags.collect()));
-        for tried in 0..TRIES {
-            match request.clone().send().await {
-                Ok(output) => {
-                    self.circuit.set(None);
-                    return Outcome::Taken { message: output.message_id.unwrap_or_default() };
-                }
-                // Certainly not sent. Waiting a little makes this courier as slow as SES wants it.
-                Err(error) if error.as_service_error().is_some_and(SendEmailError::is_too_many_requests_exception) => {
-                    let longest = 100_u64 << tried;
-                    tokio::time::sleep(Duration::from_millis(u64::from(u16::from_be_bytes(random_bytes())) * longest / 65_536)).await;
-                }
-                Err(error) => return self.judge(&error, now),
+        match self.ask(request).await {
+            Ok(output) => {
+                self.circuit.set(None);
+                Outcome::Taken { message: output.message_id.unwrap_or_default() }
+            }
+            Err(error) if too_fast(&error) => Outcome::Busy { until: now.plus(BUSY_FOR) },
+            Err(error) => self.judge(&error, now),
+        }
+    }
+
+    /// Asks SES, and again as long as it is only too fast: then it has sent nothing.
+    async fn ask(&self, request: SendEmailFluentBuilder) -> Result<SendEmailOutput, SdkError<SendEmailError, HttpResponse>> {
+        let mut result = request.clone().send().await;
+        if !result.as_ref().is_err_and(too_fast) {
+            return result;
+        }
+        let _turn = self.turn.lock().await;
+        for _ in 0..TURNS {
+            tokio::time::sleep(TURN).await;
+            result = request.clone().send().await;
+            if !result.as_ref().is_err_and(too_fast) {
+                break;
             }
         }
-        Outcome::Busy { until: now.plus(BUSY_FOR) }
+        result
     }
 
     /// What an error says about this mail, and about all.
@@ -156,6 +176,11 @@ impl fmt::Debug for Mailer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mailer").finish_non_exhaustive()
     }
+}
+
+/// Whether SES has only said that others were sent too fast.
+fn too_fast(error: &SdkError<SendEmailError, HttpResponse>) -> bool {
+    error.as_service_error().is_some_and(SendEmailError::is_too_many_requests_exception)
 }
 
 /// The parts of the mail. SES encodes the subject and makes the headers: there is no header here to inject anything into.

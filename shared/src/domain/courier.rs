@@ -15,6 +15,9 @@ use super::{
 
 /// How long the stream has before the index of what is due reminds of the same.
 pub const GRACE: Duration = Duration::from_secs(120);
+/// How long after its expiry an invitation is told to have expired: clocks differ a little, and it may be accepted on the last
+/// moment of one that is behind.
+pub const MARGIN: Duration = Duration::from_secs(10);
 /// How long a mail is in the hands of the one who claimed it: longer than a function lives.
 pub const LEASE: Duration = Duration::from_secs(180);
 
@@ -40,7 +43,7 @@ impl Invitation {
     /// Whether it has expired and nobody has been told.
     #[must_use]
     pub fn expiry_is_due(&self, now: Timestamp) -> bool {
-        self.status == Status::Pending && self.expiry <= now && !self.expiry_told
+        self.status == Status::Pending && self.expiry.plus(MARGIN) <= now && !self.expiry_told
     }
 
     /// Whether the stream has something to remind of. What has been tried is left to the index.
@@ -56,7 +59,7 @@ impl Invitation {
         let events = self.outbox.events.first().map(|event| event.at.plus(GRACE));
         let waiting = self.status == Status::Pending && !self.expiry_told;
         let mail = (waiting && self.delivery.is_none()).then(|| self.mailing.not_before.max(self.last_sent.plus(GRACE)));
-        let expiry = waiting.then_some(self.expiry);
+        let expiry = waiting.then(|| self.expiry.plus(MARGIN));
         [events, mail, expiry].into_iter().flatten().min()
     }
 

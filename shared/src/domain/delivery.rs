@@ -14,10 +14,10 @@ pub enum Fate {
     Sent,
     /// The receiving server lets SES wait.
     Delayed,
-    /// The receiving server has taken it.
-    Delivered,
     /// The receiving server would not take it this time: a full mailbox, say.
     SoftBounced,
+    /// The receiving server has taken it. An answer that nobody is in, which SES calls a transient bounce, comes after that.
+    Delivered,
     /// SES refused it, or found something in it that it does not send.
     Failed,
     /// The address does not exist, or takes no mail of ours.
@@ -29,7 +29,7 @@ pub enum Fate {
 impl Fate {
     /// All of them, in the order in which they replace each other.
     pub const ALL: [Self; 7] =
-        [Self::Sent, Self::Delayed, Self::Delivered, Self::SoftBounced, Self::Failed, Self::Bounced, Self::Complained];
+        [Self::Sent, Self::Delayed, Self::SoftBounced, Self::Delivered, Self::Failed, Self::Bounced, Self::Complained];
 
     /// The name in responses and rows.
     #[must_use]
