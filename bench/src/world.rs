@@ -125,12 +125,15 @@ impl World {
         self.store.change_settings(self.who.account(), &change).await.map(drop).map_err(|error| problem!("no settings: {error}"))
     }
 
-    /// Leaves an invitation as it is when its mail has been sent and its event published.
+    /// Leaves an invitation as it is when its mail has been sent and its event published. One that has a mail stays as it is.
     ///
     /// # Errors
     /// When there is no such invitation, or the table fails.
     pub async fn pretend_sent(&self, id: InvitationId) -> Result<(), Problem> {
         let step = |before: &Invitation, now| {
+            if before.delivery.is_some() {
+                return before.clone();
+            }
             let claimed = before.published().claimed(OperationId::generate(), now);
             claimed.delivered(1, Delivery { fate: Fate::Sent, at: now, reason: None })
         };

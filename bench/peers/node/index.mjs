@@ -88,6 +88,8 @@ async function describe(event, log) {
     urn: urn(account, `invitation/${id}`),
     invitedBy: item.by,
     ...(item.st !== "pending" && { [`${item.st}At`]: time(item.closed) }),
+    ...(item.accepter && { acceptedBy: item.accepter }),
+    ...(item.fate && { delivery: { state: item.fate, time: time(item.fate_at), ...(item.why && { reason: item.why }) } }),
   };
 }
 

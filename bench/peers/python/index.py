@@ -119,6 +119,12 @@ def describe(event, log):
     }
     if stored != "pending":
         body[f"{stored}At"] = rfc3339(item["closed"])
+    if "accepter" in item:
+        body["acceptedBy"] = item["accepter"]["S"]
+    if "fate" in item:
+        body["delivery"] = {"state": item["fate"]["S"], "time": rfc3339(item["fate_at"])}
+        if "why" in item:
+            body["delivery"]["reason"] = item["why"]["S"]
     return body
 
 

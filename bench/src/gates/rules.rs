@@ -184,10 +184,11 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
+// The sum of no numbers is minus zero: adding zero makes it one that can be shown.
 fn warm_requests(it: &Measured) -> Option<f64> {
-    Some(it.database.as_ref()?.warm_requests.values().sum())
+    Some(it.database.as_ref()?.warm_requests.values().sum::<f64>() + 0.0)
 }
 
 fn first_requests(it: &Measured) -> Option<f64> {
-    Some(it.database.as_ref()?.first_requests.values().sum())
+    Some(it.database.as_ref()?.first_requests.values().sum::<f64>() + 0.0)
 }

@@ -1,5 +1,6 @@
 //! The report on a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::format::{exact, factor, none, number, ratio};
@@ -99,7 +100,9 @@ fn costs(results: &Results) -> Table {
     let memory = |it: &Measured| Some(it.peak_memory?.median);
     for subject in &results.subjects {
         let database = subject.database.as_ref();
-        let requests = database.map(|it| (it.warm_requests.values().sum::<f64>(), it.first_requests.values().sum::<f64>()));
+        // The sum of no numbers is minus zero.
+        let sum = |requests: &BTreeMap<String, f64>| requests.values().sum::<f64>() + 0.0;
+        let requests = database.map(|it| (sum(&it.warm_requests), sum(&it.first_requests)));
         table.row([
             subject.name.clone(),
             number(first(subject).map(|count| count / 1e6)),

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
+use chrono::{DateTime, Datelike, Timelike, Utc};
 
 use super::text::{Malformed, excerpt};
 
@@ -93,8 +93,18 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time: DateTime<Utc> = DateTime::from_timestamp_millis(self.0).unwrap_or_default();
-        f.write_str(&time.to_rfc3339_opts(SecondsFormat::Secs, true))
+        // A list shows five for each row. The general formatter takes three times as long.
+        let Civil { year, month, day, hour, minute } = self.civil();
+        let mut text = *b"0000-00-00T00:00:00Z";
+        let parts = [(year.unsigned_abs(), 0, 4), (month, 5, 2), (day, 8, 2), (hour, 11, 2), (minute, 14, 2)];
+        let second = (u32::try_from(self.as_secs() % 60).unwrap_or_default(), 17, 2);
+        for (mut number, start, length) in parts.into_iter().chain([second]) {
+            for digit in text[start..start + length].iter_mut().rev() {
+                *digit += (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
     }
 }
 

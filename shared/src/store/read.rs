@@ -1,5 +1,7 @@
 //! Reading: one invitation, or a page of them. Always strongly consistent.
 
+use std::collections::HashMap;
+
 use super::{
     Store, StoreError,
     error::failed,
@@ -36,7 +38,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
     pub async fn get(&self, who: &Principal, id: InvitationId) -> Result<Option<Resource>, StoreError> {
-        self.read_row(keys::invitation_key(who.account(), id)).await?.map(|row| item::resource(who.account(), row)).transpose()
+        let (projection, names) = shown();
+        let request = self.client.get_item().table_name(&self.table).set_key(Some(keys::invitation_key(who.account(), id)));
+        let request = request.projection_expression(projection).set_expression_attribute_names(Some(names)).consistent_read(true);
+        let row = request.send().await.map_err(failed)?.item;
+        settle().await;
+        row.map(|row| item::resource(who.account(), row)).transpose()
     }
 
     /// One page of the caller's invitations. A single filter reads no more rows than the page and one;
@@ -89,17 +96,14 @@ impl Store {
         limit: usize,
     ) -> Result<(Vec<Row>, Option<Key>), StoreError> {
         let bounds = bounds.starting_at(start.as_ref());
-        // Half of the row is the service's own: reading less of it halves the work. The names are numbers, because some are
-        // words that DynamoDB reserves.
-        let shown: Vec<String> = (0..item::SHOWN.len()).map(|number| format!("#{number}")).collect();
-        let names = shown.iter().cloned().zip(item::SHOWN.map(str::to_owned)).collect();
+        let (projection, names) = shown();
         let output = self
             .client
             .query()
             .table_name(&self.table)
             .set_index_name(bounds.index.map(str::to_owned))
             .key_condition_expression("#pk = :pk AND #at BETWEEN :from AND :to")
-            .set_projection_expression(Some(shown.join(",")))
+            .projection_expression(projection)
             .set_expression_attribute_names(Some(names))
             .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_names("#at", bounds.attribute)
@@ -124,6 +128,13 @@ impl Store {
         settle().await;
         Ok(row)
     }
+}
+
+/// A projection to what the caller may see, and its names. Half of a row is the service's own: reading less of it halves the
+/// work. The names are numbers, because some are words that DynamoDB reserves.
+fn shown() -> (String, HashMap<String, String>) {
+    let shown: Vec<String> = (0..item::SHOWN.len()).map(|number| format!("#{number}")).collect();
+    (shown.join(","), shown.into_iter().zip(item::SHOWN.map(str::to_owned)).collect())
 }
 
 /// Lets the connection go back to the pool, which a task of its own does. A request that followed at once would not find it

@@ -46,14 +46,28 @@ pub(super) fn named(
 }
 
 /// Takes a row apart.
+///
+/// A list: to look through two dozen short names costs less than to hash one.
 pub(super) struct Attributes {
-    row: Row,
+    row: Vec<(String, AttributeValue)>,
     key: String,
 }
 
 impl Attributes {
     pub(super) fn of(row: Row) -> Self {
-        Self { key: sort_key(&row), row }
+        Self { key: sort_key(&row), row: row.into_iter().collect() }
+    }
+
+    fn place(&self, attribute: &str) -> Option<usize> {
+        self.row.iter().position(|(name, _)| name == attribute)
+    }
+
+    fn get(&self, attribute: &str) -> Option<&AttributeValue> {
+        self.place(attribute).map(|place| &self.row[place].1)
+    }
+
+    fn take(&mut self, attribute: &str) -> Option<AttributeValue> {
+        self.place(attribute).map(|place| self.row.swap_remove(place).1)
     }
 
     /// What is wrong with the row when `attribute` is.
@@ -62,7 +76,7 @@ impl Attributes {
     }
 
     pub(super) fn text(&mut self, attribute: &str) -> Result<String, StoreError> {
-        match self.row.remove(attribute) {
+        match self.take(attribute) {
             Some(AttributeValue::S(text)) => Ok(text),
             _ => Err(self.corrupt(attribute)),
         }
@@ -74,7 +88,7 @@ impl Attributes {
 
     /// Whether there is such an attribute.
     pub(super) fn is_set(&self, attribute: &str) -> bool {
-        self.row.contains_key(attribute)
+        self.place(attribute).is_some()
     }
 
     /// A string that stands for something, as `parse` reads it.
@@ -88,7 +102,7 @@ impl Attributes {
     }
 
     pub(super) fn optional<T: FromStr>(&mut self, attribute: &str) -> Result<Option<T>, StoreError> {
-        if self.row.contains_key(attribute) { self.parsed(attribute).map(Some) } else { Ok(None) }
+        if self.is_set(attribute) { self.parsed(attribute).map(Some) } else { Ok(None) }
     }
 
     pub(super) fn bytes<const N: usize>(&mut self, attribute: &str) -> Result<[u8; N], StoreError> {
@@ -96,7 +110,7 @@ impl Attributes {
     }
 
     pub(super) fn number<T: FromStr>(&mut self, attribute: &str) -> Result<T, StoreError> {
-        let number = self.row.get(attribute).and_then(|value| value.as_n().ok()?.parse().ok());
+        let number = self.get(attribute).and_then(|value| value.as_n().ok()?.parse().ok());
         number.ok_or_else(|| self.corrupt(attribute))
     }
 
@@ -110,12 +124,12 @@ impl Attributes {
     }
 
     pub(super) fn flag(&mut self, attribute: &str) -> Result<bool, StoreError> {
-        self.row.get(attribute).and_then(|value| value.as_bool().ok().copied()).ok_or_else(|| self.corrupt(attribute))
+        self.get(attribute).and_then(|value| value.as_bool().ok().copied()).ok_or_else(|| self.corrupt(attribute))
     }
 
     /// A set of strings.
     pub(super) fn texts(&mut self, attribute: &str) -> Result<Vec<String>, StoreError> {
-        match self.row.remove(attribute) {
+        match self.take(attribute) {
             Some(AttributeValue::Ss(texts)) => Ok(texts),
             _ => Err(self.corrupt(attribute)),
         }
