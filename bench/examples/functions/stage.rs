@@ -118,9 +118,11 @@ impl Stage {
             ("AWS_ENDPOINT_URL_DYNAMODB", self.database.endpoint_tls()),
             ("TABLE_NAME", table.to_owned()),
         ];
+        let tunables = self.template.lines().find_map(|line| line.trim().strip_prefix("GLIBC_TUNABLES: "));
+        let tunables = tunables.filter(|_| subject.operation == Operation::List).map(|value| ("GLIBC_TUNABLES", value.to_owned()));
         let fill = |value: &String| places.iter().fold(value.clone(), |value, (name, place)| value.replace(name, place));
         let own = subject.environment.iter().map(|(name, value)| (name.as_str(), fill(value)));
-        lambda.into_iter().chain(own).map(|(name, value)| (name.to_owned(), value)).collect()
+        lambda.into_iter().chain(tunables).chain(own).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// Sends the next request, checks the answer, and says how long it took.

@@ -28,6 +28,7 @@ class HttpError extends Error {
 const sha256 = (text) => createHash("sha256").update(text).digest();
 const checksum = (text) => Array.from(sha256(text).subarray(0, 6), (byte) => BASE62[byte % 62]).join("");
 const urn = (account, resource) => `urn:${URN_NAMESPACE}:identity:${URN_REGION}:${account}:${resource}`;
+const delivery = (state, at, reason) => ({ state, time: time(Number(at)), ...(reason && { reason }) });
 const time = (millis) => new Date(millis).toISOString().replace(/\.\d+Z$/, "Z");
 
 async function read(pk, sk) {
@@ -89,7 +90,7 @@ async function describe(event, log) {
     invitedBy: item.by,
     ...(item.st !== "pending" && { [`${item.st}At`]: time(item.closed) }),
     ...(item.accepter && { acceptedBy: item.accepter }),
-    ...(item.fate && { delivery: { state: item.fate, time: time(item.fate_at), ...(item.why && { reason: item.why }) } }),
+    ...(item.mail && { delivery: delivery(...item.mail.split("#")) }),
   };
 }
 

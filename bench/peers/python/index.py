@@ -121,10 +121,11 @@ def describe(event, log):
         body[f"{stored}At"] = rfc3339(item["closed"])
     if "accepter" in item:
         body["acceptedBy"] = item["accepter"]["S"]
-    if "fate" in item:
-        body["delivery"] = {"state": item["fate"]["S"], "time": rfc3339(item["fate_at"])}
-        if "why" in item:
-            body["delivery"]["reason"] = item["why"]["S"]
+    if "mail" in item:
+        state, time, *reason = item["mail"]["S"].split("#")
+        body["delivery"] = {"state": state, "time": rfc3339({"N": time})}
+        if reason:
+            body["delivery"]["reason"] = reason[0]
     return body
 
 

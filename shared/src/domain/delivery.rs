@@ -87,6 +87,29 @@ pub struct Delivery {
     pub reason: Option<Reason>,
 }
 
+/// `{fate}#{milliseconds}`, and `#{reason}` if there is one: one attribute, because lists read it of every row.
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.fate, self.at.as_millis())?;
+        self.reason.as_ref().map_or(Ok(()), |reason| write!(f, "#{}", reason.as_str()))
+    }
+}
+
+impl FromStr for Delivery {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let delivery = || {
+            let mut parts = text.splitn(3, '#');
+            let fate = parts.next()?.parse().ok()?;
+            let at = Timestamp::from_millis(parts.next()?.parse().ok()?)?;
+            let reason = parts.next().map(|reason| reason.parse().ok()).map_or(Some(None), |reason| reason.map(Some))?;
+            Some(Self { fate, at, reason })
+        };
+        delivery().ok_or_else(|| Malformed(format!("'{}' does not say what became of a mail", excerpt(text))))
+    }
+}
+
 /// A word of SES's for why: letters, digits, spaces and `-_./`, at most 100. Never a server's own text, which repeats
 /// addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]

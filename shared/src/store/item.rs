@@ -11,7 +11,6 @@ use super::{
 };
 use crate::domain::{
     AccountId, Invitation, Resource,
-    delivery::Delivery,
     invitation::{Closing, Mailing, OperationId, Status},
     lifecycle::purge_after,
     link::Link,
@@ -19,9 +18,8 @@ use crate::domain::{
 };
 
 /// The attributes of an invitation that come and go.
-pub(super) const OPTIONAL: [&str; 16] = [
-    "closed", "ttl", "sender", "loc", "fate", "fate_at", "why", "tries", "nb", "claim", "out", "told", "accepter", RING, DUE_SHARD, DUE_AT,
-];
+pub(super) const OPTIONAL: [&str; 14] =
+    ["closed", "ttl", "sender", "loc", "mail", "tries", "nb", "claim", "out", "told", "accepter", RING, DUE_SHARD, DUE_AT];
 
 /// The row of an invitation, which is purged `retention` after its end.
 ///
@@ -63,7 +61,7 @@ pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
         ("events", number(invitation.outbox.count)),
     ];
     let optional = |value: Option<&str>| value.map(text);
-    let (mailing, delivery, events) = (&invitation.mailing, invitation.delivery.as_ref(), &invitation.outbox.events);
+    let (mailing, events) = (&invitation.mailing, &invitation.outbox.events);
     let tried = mailing.tries > 0;
     let due = invitation.due();
     let sometimes = [
@@ -72,9 +70,7 @@ pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
         ("sender", optional(invitation.sender.as_deref())),
         ("loc", invitation.locale.as_ref().map(|locale| text(locale.as_str()))),
         // What became of the last sending's mail.
-        ("fate", delivery.map(|it| text(it.fate.as_str()))),
-        ("fate_at", delivery.map(|it| time(it.at))),
-        ("why", delivery.and_then(|it| it.reason.as_ref()).map(|reason| text(reason.as_str()))),
+        ("mail", invitation.delivery.as_ref().map(|delivery| text(delivery.to_string()))),
         // The attempts to send it: how many, not before when is the next, and who is at it.
         ("tries", tried.then(|| number(mailing.tries))),
         ("nb", tried.then(|| time(mailing.not_before))),
@@ -95,8 +91,8 @@ pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
 pub const RING: &str = "ring";
 
 /// The attributes that [`resource`] reads.
-pub(super) const SHOWN: [&str; 14] =
-    [keys::SK, "email", "role", "st", "closed", "created", "modified", "exp", "sent", "by", "fate", "fate_at", "why", "accepter"];
+pub(super) const SHOWN: [&str; 12] =
+    [keys::SK, "email", "role", "st", "closed", "created", "modified", "exp", "sent", "by", "mail", "accepter"];
 
 /// What the caller may see of one of their rows.
 pub(super) fn resource(account: &AccountId, row: Row) -> Result<Resource, StoreError> {
@@ -112,14 +108,9 @@ pub(super) fn resource(account: &AccountId, row: Row) -> Result<Resource, StoreE
         expiry: row.time("exp")?,
         last_sent: row.time("sent")?,
         invited_by: row.text("by")?,
-        delivery: delivery(&mut row)?,
+        delivery: row.optional("mail")?,
         accepted_by: row.optional_text("accepter")?,
     })
-}
-
-fn delivery(row: &mut Attributes) -> Result<Option<Delivery>, StoreError> {
-    let Some(fate) = row.optional("fate")? else { return Ok(None) };
-    Ok(Some(Delivery { fate, at: row.time("fate_at")?, reason: row.optional("why")? }))
 }
 
 fn status(row: &mut Attributes) -> Result<Status, StoreError> {
@@ -161,7 +152,7 @@ pub fn from_row(row: Row) -> Result<Invitation, StoreError> {
         sender: row.optional_text("sender")?,
         locale: row.optional("loc")?,
         mailing: mailing(&mut row)?,
-        delivery: delivery(&mut row)?,
+        delivery: row.optional("mail")?,
         outbox: outbox(&mut row)?,
         expiry_told: row.is_set("told"),
         accepted_by: row.optional_text("accepter")?,

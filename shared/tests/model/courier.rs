@@ -124,6 +124,19 @@ fn a_reason_is_a_word_and_never_a_servers_own_text() {
 }
 
 #[test]
+fn what_became_of_a_mail_survives_being_written() {
+    for fate in Fate::ALL {
+        for reason in [None, Reason::of("NoEmail"), Reason::of("Bad content")] {
+            let delivery = Delivery { fate, at: at(1_592_730_072_999), reason };
+            assert_eq!(delivery.to_string().parse(), Ok(delivery));
+        }
+    }
+    for text in ["", "sent", "sent#", "sent#x", "lost#1", "sent#1#", "sent#1#a#b", "sent#-1", "sent#1#<b>"] {
+        assert!(text.parse::<Delivery>().is_err(), "{text}");
+    }
+}
+
+#[test]
 fn an_event_survives_being_written_and_has_an_id_of_its_own() {
     for (place, happening) in Happening::ALL.into_iter().enumerate() {
         let event = Event { sequence: place as u64 + 1, happening, at: at(1_592_730_072_999) };
