@@ -13,6 +13,7 @@ use local::stream::{Mapping, Pump, Start, Stream};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::operation::Operation;
 use crate::post::Post;
 use crate::request::Request;
 use crate::subject::Subject;
