@@ -12,6 +12,7 @@ functions [--rounds 5] [--requests 2000]   how much to measure
           [--without-peers]                those that are not there are left out
           [--baseline bench/baseline.json] what earlier runs measured
           [--update-baseline]              write it anew
+          [--only OPERATION]               this one and the floor; proves nothing about the others
           [--json FILE] [--chart FILE]     write results
           [--markdown]                     show the table of the README
           [--from FILE]                    measure nothing: show the results of an earlier run";
@@ -21,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) rounds: u32,
     pub(crate) requests: u32,
     pub(crate) quick: bool,
+    /// One operation beside the floor, for whoever works on it.
+    pub(crate) only: Option<String>,
     pub(crate) functions: PathBuf,
     pub(crate) peers: PathBuf,
     pub(crate) without_peers: bool,
@@ -38,6 +41,7 @@ impl Settings {
             rounds: 5,
             requests: 2000,
             quick: false,
+            only: None,
             functions: "target/lambda".into(),
             peers: ".local/bench/peers".into(),
             without_peers: false,
@@ -54,6 +58,7 @@ impl Settings {
                 "--rounds" => settings.rounds = number(&name, &value()?)?,
                 "--requests" => settings.requests = number(&name, &value()?)?,
                 "--quick" => settings.quick = true,
+                "--only" => settings.only = Some(value()?),
                 "--functions" => settings.functions = value()?.into(),
                 "--peers" => settings.peers = value()?.into(),
                 "--without-peers" => settings.without_peers = true,
@@ -65,6 +70,9 @@ impl Settings {
                 "--from" => settings.from = Some(value()?.into()),
                 _ => return Err(problem!("'{name}' is unknown. Known are:\n{USAGE}")),
             }
+        }
+        if settings.only.is_some() && settings.update_baseline {
+            return Err(problem!("a baseline is of all operations, and --only is one"));
         }
         if settings.quick {
             // Enough for the peak of memory, which is all that these are needed for.

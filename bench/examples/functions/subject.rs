@@ -39,7 +39,7 @@ pub(crate) fn all(settings: &Settings) -> Result<Vec<Subject>, Problem> {
     let mut peers = PEERS.iter().filter(|id| !settings.quick || **id == FLOOR);
     // The floor first, then this project, then the others.
     subjects.extend(peers.next().and_then(|id| peer(id, settings).transpose()).transpose()?);
-    for operation in Operation::OWN {
+    for operation in Operation::OWN.into_iter().filter(|it| settings.only.as_deref().is_none_or(|only| only == it.id())) {
         subjects.push(own(operation, settings)?);
     }
     for id in peers {
