@@ -100,6 +100,7 @@ fn engine_item(row: Row) -> Result<Item, Problem> {
             AttributeValue::S(text) => Ok((name, dynoxide::AttributeValue::S(text))),
             AttributeValue::N(number) => Ok((name, dynoxide::AttributeValue::N(number))),
             AttributeValue::Ss(texts) => Ok((name, dynoxide::AttributeValue::SS(texts))),
+            AttributeValue::Bool(flag) => Ok((name, dynoxide::AttributeValue::BOOL(flag))),
             other => Err(problem!("the service writes no {other:?}")),
         })
         .collect()
