@@ -57,8 +57,8 @@ VIEWS = {
     "decline": View(
         invitation(display=EXAMPLE), "Decline this invitation?", ("You cannot undo this.",), ("Decline it", "Go back"), press("Decline")),
     "accepted": View(
-        invitation("accepted", EXAMPLE), "You have accepted", ("access to Example Ltd, with the role read-only",), ("Continue",)),
-    "accepted, nowhere to go": View(invitation("accepted"), "You have accepted", ("with the role read-only", "close this page")),
+        invitation("accepted", EXAMPLE), "You have accepted", ("that you accept the role read-only",), ("Continue",)),
+    "accepted, nowhere to go": View(invitation("accepted"), "You have accepted", ("acceptance of the role read-only", "close this page")),
     "declined": View(invitation("declined", EXAMPLE), "You have declined", ("ask to be invited again",)),
     "revoked": View(invitation("revoked", EXAMPLE), "This invitation was withdrawn", ("cannot be accepted any more",)),
     "expired": View(invitation("expired", EXAMPLE), "This invitation has expired", (f"open until {UNTIL}",)),
