@@ -1,21 +1,40 @@
 //! Functions that operators invoke directly: who may do so is IAM's decision.
 //!
-//! An event is an object with an `action`; an error has the API's body, and the invocation itself never fails.
+//! An event is an object; an error has the API's body, and the invocation itself never fails.
 
 use std::{panic::AssertUnwindSafe, str::FromStr};
 
 use futures_util::FutureExt;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
-use shared::{config::ConfigError, domain::text::Malformed};
+use shared::{
+    config::{Config, ConfigError},
+    domain::text::Malformed,
+    store::Store,
+};
 
 use crate::{
+    app::{connected, variable},
     edge::describe,
     error::{ApiError, Invalid},
     json::Fields,
     log,
     output::{ErrorBody, to_json},
 };
+
+/// What a function needs that needs the table alone.
+#[derive(Debug)]
+pub struct Table(pub Store);
+
+impl Table {
+    /// From the process's environment.
+    ///
+    /// # Errors
+    /// All that is wrong with the configuration.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self(connected(&Config::read(&variable)?)))
+    }
+}
 
 /// An event that is an object, and what Lambda calls its invocation.
 pub struct Event<'a> {

@@ -4,41 +4,13 @@
 //! Answers `{"erased": n}`; once more, it is 0. No event is published: there is nothing left to look at.
 
 use serde::Serialize;
-use shared::{
-    config::{Config, ConfigError},
-    domain::{AccountId, Email},
-    store::Store,
-};
+use shared::domain::{AccountId, Email};
 
 use crate::{
-    app::{connected, variable},
-    direct::{Event, parsed},
+    direct::{Event, Table, parsed},
     error::ApiError,
     output::to_json,
 };
-
-/// What the function needs.
-#[derive(Debug)]
-pub struct Eraser {
-    store: Store,
-}
-
-impl Eraser {
-    /// Over a store that is connected.
-    #[must_use]
-    pub fn new(store: Store) -> Self {
-        Self { store }
-    }
-
-    /// From the process's environment.
-    ///
-    /// # Errors
-    /// All that is wrong with the configuration.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        let config = Config::read(&variable)?;
-        Ok(Self::new(connected(&config)))
-    }
-}
 
 #[derive(Serialize)]
 struct Erased {
@@ -49,11 +21,11 @@ struct Erased {
 ///
 /// # Errors
 /// [`ApiError`] for an event that makes no sense, and when the table fails.
-pub async fn handle(eraser: &Eraser, Event { mut fields, invocation }: Event<'_>) -> Result<String, ApiError> {
+pub async fn handle(Table(store): &Table, Event { mut fields, invocation }: Event<'_>) -> Result<String, ApiError> {
     let (account, email) = (fields.required("account")?, fields.required("email")?);
     fields.finish(&["account", "email"])?;
     let (account, email): (AccountId, Email) = (parsed("account", &account)?, parsed("email", &email)?);
-    let erased = eraser.store.erase(&account, email.normalised()).await?;
+    let erased = store.erase(&account, email.normalised()).await?;
     tracing::info!(invocation, account = account.as_str(), erased, "erased");
     Ok(to_json(&Erased { erased }))
 }

@@ -7,62 +7,34 @@
 use std::str::FromStr;
 
 use serde::Serialize;
-use shared::{
-    config::{Config, ConfigError},
-    domain::{
-        AccountId,
-        settings::{AccountSettings, Change, SettingsChange},
-        text::{Malformed, excerpt},
-    },
-    store::Store,
+use shared::domain::{
+    AccountId,
+    settings::{AccountSettings, Change, SettingsChange},
+    text::{Malformed, excerpt},
 };
 
 use crate::{
-    app::{connected, variable},
-    direct::{Event, parsed},
+    direct::{Event, Table, parsed},
     error::{ApiError, Invalid},
     json::Fields,
     output::to_json,
 };
 
-/// What the function needs.
-#[derive(Debug)]
-pub struct Settings {
-    store: Store,
-}
-
-impl Settings {
-    /// Over a store that is connected.
-    #[must_use]
-    pub fn new(store: Store) -> Self {
-        Self { store }
-    }
-
-    /// From the process's environment.
-    ///
-    /// # Errors
-    /// All that is wrong with the configuration.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        let config = Config::read(&variable)?;
-        Ok(Self::new(connected(&config)))
-    }
-}
-
 /// What the function does.
 ///
 /// # Errors
 /// [`ApiError`] for an event that makes no sense, and when the table fails.
-pub async fn handle(settings: &Settings, Event { mut fields, invocation }: Event<'_>) -> Result<String, ApiError> {
+pub async fn handle(Table(store): &Table, Event { mut fields, invocation }: Event<'_>) -> Result<String, ApiError> {
     let action = fields.required("action")?;
     let account: AccountId = parsed("account", &fields.required("account")?)?;
     let now = match action.as_str() {
         "describe" => {
             fields.finish(&["action", "account"])?;
-            settings.store.settings(&account).await?
+            store.settings(&account).await?
         }
         "set" => {
             let change = change(fields)?;
-            let now = settings.store.change_settings(&account, &change).await?;
+            let now = store.change_settings(&account, &change).await?;
             tracing::info!(invocation, account = account.as_str(), "settings changed");
             now
         }

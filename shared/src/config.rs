@@ -32,7 +32,7 @@ pub struct Config {
     pub urns: Urns,
     /// What roles may do: `ROLES`.
     pub roles: Roles,
-    /// When set, every route answers that the service is being maintained and for how long to wait:
+    /// When set, every route but the page answers that the service is being maintained and for how long to wait:
     /// `MAINTENANCE_RETRY_AFTER_SECONDS`.
     pub maintenance: Option<Duration>,
 }

@@ -137,7 +137,7 @@ fn read_by(state: &str) -> BTreeSet<String> {
         "Courier" => defaults.union(&asked(|lookup| Outgoing::read(lookup))).cloned().collect(),
         "Feedback" => retention,
         "Page" => ["TEXTS".to_owned()].into(),
-        "App" | "Eraser" | "Keys" | "Settings" => BTreeSet::new(),
+        "App" | "Keys" | "Table" => BTreeSet::new(),
         other => panic!("what does {other} read?"),
     }
 }

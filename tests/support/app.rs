@@ -19,11 +19,10 @@ use aws_sdk_dynamodb::{
 use functions::{
     accept_invitation,
     app::{App, InviteeApp, SendingApp},
-    create_invitation, decline_invitation, describe_invitation, direct,
+    create_invitation, decline_invitation, describe_invitation,
+    direct::{self, Table},
     edge::answer,
-    erase_invitee::{self, Eraser},
-    list_invitations, lookup_invitation,
-    manage_account_settings::{self, Settings},
+    erase_invitee, list_invitations, lookup_invitation, manage_account_settings,
     manage_api_keys::{self, Keys},
     modify_invitation,
     output::Reply,
@@ -61,7 +60,7 @@ pub struct TestApp {
     pub other: String,
     app: Apps,
     keys: Keys,
-    settings: Settings,
+    direct: Table,
     now: Arc<AtomicI64>,
     variables: HashMap<String, String>,
     _engine: Option<Engine>,
@@ -107,7 +106,7 @@ impl TestApp {
             other: String::new(),
             app,
             keys,
-            settings: Settings::new(store),
+            direct: Table(store),
             now,
             variables: all,
             _engine: engine,
@@ -164,14 +163,13 @@ impl TestApp {
 
     /// Invokes `manage-account-settings`.
     pub async fn manage_settings(&self, event: &Value) -> Value {
-        let answer = direct::answer(Ok(&self.settings), &event.to_string(), "invocation-1", &manage_account_settings::handle).await;
+        let answer = direct::answer(Ok(&self.direct), &event.to_string(), "invocation-1", &manage_account_settings::handle).await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 
     /// Invokes `erase-invitee`.
     pub async fn erase(&self, event: &Value) -> Value {
-        let eraser = Eraser::new(self.state().store.clone());
-        let answer = direct::answer(Ok(&eraser), &event.to_string(), "invocation-1", &erase_invitee::handle).await;
+        let answer = direct::answer(Ok(&self.direct), &event.to_string(), "invocation-1", &erase_invitee::handle).await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 

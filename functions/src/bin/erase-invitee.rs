@@ -1,9 +1,11 @@
 //! The function of [`functions::erase_invitee`].
 
-use functions::direct::run;
-use functions::erase_invitee::{Eraser, handle};
+use functions::{
+    direct::{Table, run},
+    erase_invitee::handle,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    run(Eraser::from_env(), handle).await
+    run(Table::from_env(), handle).await
 }

@@ -1,9 +1,11 @@
 //! The function of [`functions::manage_account_settings`].
 
-use functions::direct::run;
-use functions::manage_account_settings::{Settings, handle};
+use functions::{
+    direct::{Table, run},
+    manage_account_settings::handle,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    run(Settings::from_env(), handle).await
+    run(Table::from_env(), handle).await
 }
