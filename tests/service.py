@@ -81,7 +81,8 @@ class Service:
             time.sleep(0.05)
 
     def line(self, start: str) -> str | None:
-        return next((line for line in list(self.lines) if line.startswith(start)), None)
+        """The first line that has `start`, from there on. Cargo writes its lines in pieces, between which another may come."""
+        return next((line[line.index(start):] for line in list(self.lines) if start in line), None)
 
     def output(self) -> str:
         return "\n".join(f"    {line}" for line in self.lines[-40:])

@@ -53,6 +53,8 @@ impl Watch {
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
             command.env_remove(name);
         }
+        // It runs every function by cargo, which has nothing to say of what was built a moment ago.
+        command.env("CARGO_TERM_QUIET", if settings.reload { "false" } else { "true" });
         // The emulator's log. The functions' level is AWS_LAMBDA_LOG_LEVEL.
         command.env("RUST_LOG", "cargo_lambda=warn");
         let child = command.stdin(Stdio::piped()).process_group(0).spawn();
