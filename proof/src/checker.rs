@@ -61,7 +61,14 @@ fn flip(set: &mut Set, place: usize) {
 
 /// Looks for an order that explains the history from `initial` on.
 pub fn check<S: Specification>(specification: &S, initial: S::State, history: &[Span<S::Operation>]) -> Verdict {
-    let mut search = Search { specification, history, done: vec![0; history.len().div_ceil(64)], order: Vec::new(), longest: Vec::new(), dead: HashSet::new() };
+    let mut search = Search {
+        specification,
+        history,
+        done: vec![0; history.len().div_ceil(64)],
+        order: Vec::new(),
+        longest: Vec::new(),
+        dead: HashSet::new(),
+    };
     if search.explains(&initial, 0) {
         Verdict::Linearizable { visited: search.dead.len() + search.order.len() }
     } else {

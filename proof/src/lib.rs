@@ -4,6 +4,9 @@
 //! [`report`]: what it did and what it found, in figures that it has counted itself. The tests of this crate run every part in
 //! short; `make proof` runs them at length and writes `docs/proof.md`.
 
+pub mod checker;
+pub mod histories;
+pub mod model;
 pub mod report;
 
 pub use support::random;

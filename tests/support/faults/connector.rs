@@ -40,58 +40,77 @@ impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let fault = self.faults.meet(&request);
         let way = Way::to(self.inner.clone(), &self.faults);
+        let transaction = operation(&request) == "TransactWriteItems";
         HttpConnectorFuture::new(async move {
-            let mut fault = fault;
-            while let Fault::Held(gate, then) = fault {
-                gate.pass().await;
-                fault = *then;
+            let reply = pass(fault, way, request, transaction).await;
+            if transaction && reply.as_ref().is_ok_and(|reply| reply.status().is_success()) {
+                life::note(|life| life.heard += 1);
             }
-            match fault {
-                Fault::None | Fault::Held(..) => way.send(request).await,
-                Fault::Refused => Err(ConnectorError::io("connection refused".into())),
-                Fault::TimedOut => Err(ConnectorError::timeout("no reply in time".into())),
-                Fault::ReplyLost => {
-                    way.send(request).await?;
-                    Err(ConnectorError::io("connection reset".into()))
-                }
-                Fault::ErrorAfterwards => {
-                    way.send(request).await?;
-                    Ok(error(500, "InternalServerError", ""))
-                }
-                Fault::Garbled => {
-                    let (status, bytes) = read(way.send(request).await?).await?;
-                    Ok(HttpResponse::new(status, SdkBody::from(&bytes[..bytes.len() - 1])))
-                }
-                Fault::ConflictAfterwards => {
-                    way.send(request).await?;
-                    Ok(cancelled(&["TransactionConflict"]))
-                }
-                Fault::LateConflict(gate) => {
-                    way.send(request).await?;
-                    gate.pass().await;
-                    Ok(cancelled(&["TransactionConflict"]))
-                }
-                Fault::Error(status, kind) => Ok(error(status, kind, "")),
-                Fault::Cancelled(reasons) => Ok(cancelled(&reasons)),
-                Fault::Silence => std::future::pending().await,
-                Fault::Late(pause) => {
-                    tokio::time::sleep(pause).await;
-                    way.send(request).await
-                }
-                Fault::Twice(pause) => {
-                    let again = request.try_clone().expect("a body that is at hand");
-                    let reply = way.clone().send(request).await;
-                    way.send_unheard(again, pause);
-                    reply
-                }
-                Fault::Death => {
-                    way.send(request).await?;
-                    life::die().await;
-                    Err(ConnectorError::io("connection reset".into()))
-                }
-            }
+            reply
         })
     }
+}
+
+/// Lets a request meet its fault.
+async fn pass(fault: Fault, way: Way, request: HttpRequest, transaction: bool) -> Result<HttpResponse, ConnectorError> {
+    let mut fault = fault;
+    while let Fault::Held(gate, then) = fault {
+        gate.pass().await;
+        fault = *then;
+    }
+    match fault {
+        Fault::None | Fault::Held(..) => send(way, request, transaction).await,
+        Fault::Refused => Err(ConnectorError::io("connection refused".into())),
+        Fault::TimedOut => Err(ConnectorError::timeout("no reply in time".into())),
+        Fault::ReplyLost => {
+            send(way, request, transaction).await?;
+            Err(ConnectorError::io("connection reset".into()))
+        }
+        Fault::ErrorAfterwards => {
+            send(way, request, transaction).await?;
+            Ok(error(500, "InternalServerError", ""))
+        }
+        Fault::Garbled => {
+            let (status, bytes) = read(send(way, request, transaction).await?).await?;
+            Ok(HttpResponse::new(status, SdkBody::from(&bytes[..bytes.len() - 1])))
+        }
+        Fault::ConflictAfterwards => {
+            send(way, request, transaction).await?;
+            Ok(cancelled(&["TransactionConflict"]))
+        }
+        Fault::LateConflict(gate) => {
+            send(way, request, transaction).await?;
+            gate.pass().await;
+            Ok(cancelled(&["TransactionConflict"]))
+        }
+        Fault::Error(status, kind) => Ok(error(status, kind, "")),
+        Fault::Cancelled(reasons) => Ok(cancelled(&reasons)),
+        Fault::Silence => std::future::pending().await,
+        Fault::Late(pause) => {
+            tokio::time::sleep(pause).await;
+            send(way, request, transaction).await
+        }
+        Fault::Twice(pause) => {
+            let again = request.try_clone().expect("a body that is at hand");
+            let reply = send(way.clone(), request, transaction).await;
+            way.send_unheard(again, pause);
+            reply
+        }
+        Fault::Death => {
+            send(way, request, transaction).await?;
+            life::die().await;
+            Err(ConnectorError::io("connection reset".into()))
+        }
+    }
+}
+
+/// Sends a request, and notes that it was carried out.
+async fn send(way: Way, request: HttpRequest, transaction: bool) -> Result<HttpResponse, ConnectorError> {
+    let reply = way.send(request).await;
+    if transaction && reply.as_ref().is_ok_and(|reply| reply.status().is_success()) {
+        life::note(|life| life.carried_out += 1);
+    }
+    reply
 }
 
 /// The rest of the way to DynamoDB. What has been sent is carried out, whether or not anybody waits for it.
