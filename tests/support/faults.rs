@@ -52,7 +52,7 @@ pub enum Fault {
     Silence,
     /// It takes this long to reach DynamoDB.
     Late(Duration),
-    /// It reaches DynamoDB twice: the second time this long after the first was answered.
+    /// It reaches DynamoDB a second time, this long after it was carried out.
     Twice(Duration),
     /// DynamoDB carries it out, and the process that asked for it dies: see [`life`].
     Death,

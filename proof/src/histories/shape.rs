@@ -123,7 +123,7 @@ impl Shape {
             ConflictAfterwards,
             ConflictAfterwards,
             Cancelled(vec!["TransactionConflict"]),
-            Cancelled(vec!["None", "ThrottlingError"]),
+            Cancelled(vec!["ThrottlingError"]),
             Error(400, "ThrottlingException"),
             Error(400, "TransactionInProgressException"),
             Error(500, "InternalServerError"),

@@ -93,7 +93,10 @@ async fn pass(fault: Fault, way: Way, request: HttpRequest, transaction: bool) -
         Fault::Twice(pause) => {
             let again = request.try_clone().expect("a body that is at hand");
             let reply = send(way.clone(), request, transaction).await;
-            way.send_unheard(again, pause);
+            // Only what was carried out is known by its token. A copy of what was refused would be another request.
+            if reply.as_ref().is_ok_and(|reply| reply.status().is_success()) {
+                way.send_unheard(again, pause);
+            }
             reply
         }
         Fault::Death => {
