@@ -6,7 +6,10 @@
 
 pub mod checker;
 pub mod histories;
+pub mod ledger;
 pub mod model;
+pub mod mutants;
+pub mod parts;
 pub mod report;
 
 pub use support::random;
