@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use crate::{
-    histories, mutants,
+    canary, histories, mutants,
     report::{Scale, Section},
 };
 
@@ -21,4 +21,5 @@ pub struct Part {
 pub const PARTS: &[Part] = &[
     Part { name: "histories", run: |scale| Box::pin(async move { histories::run(&scale).await }) },
     Part { name: "mutants", run: |scale| Box::pin(async move { mutants::run(&scale).await }) },
+    Part { name: "canary", run: |scale| Box::pin(async move { canary::run(&scale).await }) },
 ];
