@@ -29,6 +29,8 @@ pub(super) enum What {
     BusRefusals,
     TableFaults,
     Lost,
+    /// Of those, the ones that no courier has ever seen.
+    NeverTried,
     SecondCopies,
     CopiesReplyLost,
     CopiesDied,

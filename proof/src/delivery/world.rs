@@ -202,7 +202,8 @@ impl World {
         for invitation in self.invitations().await.iter().filter(|it| it.state(now) == State::Invited) {
             let sending = (invitation.id.to_string(), invitation.link.version);
             if !mailed.contains(&sending) {
-                self.lost.insert(sending.clone());
+                let new = self.lost.insert(sending.clone());
+                self.scene.counts.add(What::NeverTried, usize::from(new && invitation.mailing.tries == 0));
                 self.say(format!("no mail of sending {sending:?}: {:?}, {:?}", invitation.mailing, invitation.delivery));
             } else if invitation.delivery.is_none() {
                 self.say(format!("nobody knows that the mail of {sending:?} was sent: {:?}", invitation.mailing));
@@ -220,7 +221,8 @@ impl World {
 
     /// Collects the evidence, and lets it be judged.
     async fn end(mut self) -> (Counts, Vec<String>) {
-        let mut evidence = Evidence::collect(&self.app, &self.inbox, &self.bus, self.scene.ledger().clone()).await;
+        let ledger = self.scene.ledger().clone();
+        let mut evidence = Evidence::collect(&self.app, &self.inbox, &self.bus, ledger).await;
         for sabotage in self.plan.sabotage {
             evidence.spoil(*sabotage, &self.accounts);
         }
