@@ -47,7 +47,7 @@ pub(super) fn is_claim(before: &Invitation, after: &Invitation) -> bool {
 fn judge_copies(sending: &Sending, copies: &[&Mail], evidence: &Evidence, counts: &Counts, found: &mut Vec<String>) {
     for place in 1..copies.len() {
         counts.add(What::SecondCopies, 1);
-        let why = evidence.ledger.why(sending, &copies[..place]);
+        let why = evidence.ledger.why(sending, &copies[..place], copies[place]);
         counts.add(
             match why {
                 Why::ReplyLost => What::CopiesReplyLost,

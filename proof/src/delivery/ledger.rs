@@ -39,6 +39,8 @@ pub(super) struct Ledger {
 struct Asked {
     invocation: u64,
     sending: Sending,
+    /// Whether another had been noted before.
+    needless: bool,
     known: Known,
 }
 
@@ -97,7 +99,8 @@ impl Scene {
 impl Ledger {
     /// A courier is about to ask SES.
     pub(super) fn ask(&mut self, invocation: u64, sending: Sending) -> Entry {
-        self.asked.push(Asked { invocation, sending, known: Known::Nothing });
+        let needless = self.asked.iter().any(|asked| asked.sending == sending && matches!(asked.known, Known::Noted { .. }));
+        self.asked.push(Asked { invocation, sending, needless, known: Known::Nothing });
         Entry(self.asked.len() - 1)
     }
 
@@ -124,15 +127,17 @@ impl Ledger {
         self.killed.insert(invocation);
     }
 
-    /// Why the last of these mails of one sending had to be, when those before were there.
-    pub(super) fn why(&self, sending: &Sending, before: &[&Mail]) -> Why {
+    /// Why a mail of a sending had to be when these, one at least, were there before.
+    pub(super) fn why(&self, sending: &Sending, before: &[&Mail], copy: &Mail) -> Why {
         let asked: Vec<&Asked> = self.asked.iter().filter(|asked| asked.sending == *sending).collect();
         let known_as = |mail: &Mail| asked.iter().find(|asked| asked.known.message() == Some(&mail.message_id)).copied();
-        if before.iter().filter_map(|mail| known_as(mail)).any(|asked| matches!(asked.known, Known::Noted { .. })) {
+        let noted = |mail: &&Mail| known_as(mail).is_some_and(|asked| matches!(asked.known, Known::Noted { .. }));
+        if asked.iter().any(|asked| asked.needless) {
             return Why::Nothing;
         }
-        let Some(last) = before.last() else { return Why::Nothing };
-        if let Some(Asked { invocation, known, .. }) = known_as(last) {
+        // One of the two was not noted. It may be the later one: what the dead have asked for can arrive after what the living have.
+        let Some(not_noted) = before.last().copied().into_iter().chain([copy]).find(|mail| !noted(mail)) else { return Why::Nothing };
+        if let Some(Asked { invocation, known, .. }) = known_as(not_noted) {
             return match known {
                 _ if self.killed.contains(invocation) => Why::Died,
                 Known::Taken { failed: 1.., .. } => Why::NoteRefused,
@@ -141,7 +146,7 @@ impl Ledger {
         }
         // Taken without its courier knowing: there must be a request without an answer for each of those.
         let silent: Vec<_> = asked.iter().filter(|asked| matches!(asked.known, Known::Nothing)).collect();
-        let unknown = before.iter().filter(|mail| known_as(mail).is_none()).count();
+        let unknown = before.iter().chain([&copy]).filter(|mail| known_as(mail).is_none()).count();
         if unknown > silent.len() {
             Why::Nothing
         } else if silent.iter().all(|asked| self.killed.contains(&asked.invocation)) {
