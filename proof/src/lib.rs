@@ -6,6 +6,7 @@
 
 pub mod canary;
 pub mod checker;
+pub mod delivery;
 pub mod histories;
 pub mod ledger;
 pub mod model;
