@@ -4,5 +4,7 @@
 //! [`report`]: what it did and what it found, in figures that it has counted itself. The tests of this crate run every part in
 //! short; `make proof` runs them at length and writes `docs/proof.md`.
 
+pub mod fuzz;
 pub mod random;
 pub mod report;
+pub mod tampering;
