@@ -24,6 +24,8 @@ use crate::{
     report::{Bound, Scale, Section},
 };
 
+pub use table::key_text;
+
 /// How many executions one seed decides.
 const BLOCK: u64 = 500;
 /// How many findings of a target are shown. All are counted.

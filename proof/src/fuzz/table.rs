@@ -51,8 +51,9 @@ pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> 
     text.parse().expect("a value of the proof's own is well-formed")
 }
 
-/// The text of an API key, its checksum right.
-pub(super) fn key_text(account: &str, id: &str, secret: &str) -> String {
+/// The text of an API key, its checksum right: that is no secret, anybody can compute it.
+#[must_use]
+pub fn key_text(account: &str, id: &str, secret: &str) -> String {
     let body = format!("ik_live_{account}_{id}_{secret}");
     let check: String = Sha256::digest(&body).iter().take(6).map(|byte| char::from(BASE62[usize::from(byte % 62)])).collect();
     format!("{body}_{check}")
