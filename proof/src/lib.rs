@@ -7,11 +7,13 @@
 pub mod canary;
 pub mod checker;
 pub mod delivery;
+pub mod fuzz;
 pub mod histories;
 pub mod ledger;
 pub mod model;
 pub mod mutants;
 pub mod parts;
 pub mod report;
+pub mod tampering;
 
 pub use support::random;
