@@ -44,16 +44,3 @@ async fn wrong_links_names_claims_and_events_are_seen() {
     assert_eq!(section.value("claims after it was revoked, answered, sent again, or sent"), 1, "{section:#?}");
     assert!(count(&section, "2001-01-01") > 0, "{section:#?}");
 }
-
-#[tokio::test]
-#[ignore = "measure"]
-async fn at_length() {
-    let start = std::time::Instant::now();
-    let seed = std::env::var("SEED").map_or(1, |seed| seed.parse().unwrap());
-    let section = run(&Scale { seed, long: true }).await;
-    for figure in &section.figures {
-        println!("{:>8} {} {:?}", figure.value, figure.what, figure.bound);
-    }
-    println!("{:?}", start.elapsed());
-    println!("{:#?}", section.broken());
-}

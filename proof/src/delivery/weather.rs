@@ -52,7 +52,7 @@ impl Weather {
         scene.set_storm(self.storm);
         if self.storm > 0 {
             let faults = vec![Fault::Refused, Fault::ReplyLost, Fault::ErrorAfterwards, Fault::Error(400, "ThrottlingException")];
-            app.faults.sometimes(random.bits(), self.storm as u64, faults);
+            app.faults.sometimes(random.bits(), u32::try_from(self.storm).expect("a small number"), faults);
         }
         let (mut seed, counts) = (random.fork(), scene.counts.clone());
         inbox.answer_with(move |_| self.mails.answer(&mut seed, &counts));
