@@ -6,3 +6,4 @@
 
 pub mod random;
 pub mod report;
+pub mod small_scope;
