@@ -1,7 +1,7 @@
 //! T15: one module makes partition keys, and every other source only asks it for them.
 //!
-//! This reads the sources, as text: who put a key together letter by letter would get past it. That the requests which the service really sends stay in their account's partitions is shown by
-//! `tests/api/wall.rs`.
+//! This reads the sources, as text: who put a key together letter by letter would get past it. That the requests which the
+//! service really sends stay in their account's partitions is shown by `tests/api/wall.rs`.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
