@@ -86,7 +86,7 @@ fn both_halves_of_the_condition_are_needed_and_accounts_are_not_its_business() {
     assert_eq!([&settings, &data, &nothing].map(|access| allows(&whole, access)), [true, false, false]);
     assert_eq!([&settings, &data, &nothing].map(|access| allows(&without("Null"), access)), [true, false, true]);
     assert_eq!([&settings, &data, &nothing].map(|access| allows(&without("ForAllValues:StringLike"), access)), [true, true, false]);
-    // Whose settings: that is for the code to keep apart, see docs/adr/0020.
+    // Whose settings: that is for the code to keep apart, see docs/adr/0021.
     assert!(allows(&whole, &access(&["SETTINGS#2"])));
 }
 

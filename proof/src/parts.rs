@@ -1,0 +1,25 @@
+//! All parts of the proof, in the order of the ledger.
+
+use std::pin::Pin;
+
+use crate::{
+    canary, histories, mutants,
+    report::{Scale, Section},
+};
+
+type Running = Pin<Box<dyn Future<Output = Section> + Send>>;
+
+/// A part of the proof.
+pub struct Part {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// Runs it.
+    pub run: fn(Scale) -> Running,
+}
+
+/// All of them.
+pub const PARTS: &[Part] = &[
+    Part { name: "histories", run: |scale| Box::pin(async move { histories::run(&scale).await }) },
+    Part { name: "mutants", run: |scale| Box::pin(async move { mutants::run(&scale).await }) },
+    Part { name: "canary", run: |scale| Box::pin(async move { canary::run(&scale).await }) },
+];
