@@ -6,6 +6,8 @@
 
 pub mod canary;
 pub mod checker;
+pub mod delivery;
+pub mod fuzz;
 pub mod histories;
 pub mod ledger;
 pub mod model;
@@ -13,5 +15,6 @@ pub mod mutants;
 pub mod parts;
 pub mod report;
 pub mod small_scope;
+pub mod tampering;
 
 pub use support::random;

@@ -3,11 +3,12 @@
 use std::pin::Pin;
 
 use crate::{
-    canary, histories, mutants,
+    canary, delivery, fuzz, histories, mutants,
     report::{Scale, Section},
+    tampering,
 };
 
-type Running = Pin<Box<dyn Future<Output = Section> + Send>>;
+type Running = Pin<Box<dyn Future<Output = Section>>>;
 
 /// A part of the proof.
 pub struct Part {
@@ -21,5 +22,8 @@ pub struct Part {
 pub const PARTS: &[Part] = &[
     Part { name: "histories", run: |scale| Box::pin(async move { histories::run(&scale).await }) },
     Part { name: "mutants", run: |scale| Box::pin(async move { mutants::run(&scale).await }) },
+    Part { name: "delivery", run: |scale| Box::pin(async move { delivery::run(&scale).await }) },
+    Part { name: "fuzz", run: |scale| Box::pin(async move { fuzz::run(&scale) }) },
+    Part { name: "tampering", run: |scale| Box::pin(async move { tampering::run(&scale).await }) },
     Part { name: "canary", run: |scale| Box::pin(async move { canary::run(&scale).await }) },
 ];

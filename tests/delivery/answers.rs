@@ -10,6 +10,7 @@ use crate::help::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, hold, invited, res
 
 #[tokio::test]
 async fn a_lookup_shows_what_the_invitee_may_see_and_changes_nothing() {
+    // T6: the token alone decides what is shown, and an answer shows it again.
     let (app, mut post) = start().await;
     let (_, token) = invited(&app, &mut post).await;
     let before = app.rows().await;

@@ -1,4 +1,4 @@
-//! API keys (T16).
+//! API keys (T16, T20).
 
 use proptest::prelude::*;
 use shared::{

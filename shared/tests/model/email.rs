@@ -1,4 +1,4 @@
-//! E-mail addresses (T11, T12).
+//! E-mail addresses (T11, T12, T21).
 
 use proptest::prelude::*;
 use shared::domain::Email;
