@@ -14,6 +14,7 @@ pub mod model;
 pub mod mutants;
 pub mod parts;
 pub mod report;
+pub mod small_scope;
 pub mod tampering;
 
 pub use support::random;
