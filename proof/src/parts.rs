@@ -5,7 +5,7 @@ use std::pin::Pin;
 use crate::{
     canary, delivery, fuzz, histories, mutants,
     report::{Scale, Section},
-    tampering,
+    small_scope, tampering,
 };
 
 type Running = Pin<Box<dyn Future<Output = Section>>>;
@@ -22,6 +22,7 @@ pub struct Part {
 pub const PARTS: &[Part] = &[
     Part { name: "histories", run: |scale| Box::pin(async move { histories::run(&scale).await }) },
     Part { name: "mutants", run: |scale| Box::pin(async move { mutants::run(&scale).await }) },
+    Part { name: "small-scope", run: |scale| Box::pin(async move { small_scope::run(&scale) }) },
     Part { name: "delivery", run: |scale| Box::pin(async move { delivery::run(&scale).await }) },
     Part { name: "fuzz", run: |scale| Box::pin(async move { fuzz::run(&scale) }) },
     Part { name: "tampering", run: |scale| Box::pin(async move { tampering::run(&scale).await }) },
