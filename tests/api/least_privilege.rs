@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, time::Duration};
 
 use serde_json::{Value, json};
-use support::{ACCOUNT, Call, TestApp, root_file};
+use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, root_file};
 
 use crate::{
     access::{Access, accesses},
@@ -58,18 +58,35 @@ async fn each_function_is_allowed_exactly_what_it_calls_in_partitions_of_the_kin
             assert!(function.allowed.is_empty() && used.is_empty(), "the page asks nobody anything");
         }
         for access in &used {
-            assert!(allows(&statements, access), "{name} calls what it may not: {access:?}");
+            assert!(allows(&statements, access, "*"), "{name} calls what it may not: {access:?}");
         }
         // A pattern that stands for an account's partition stands for that of no account, too.
         let nobodys = |access: &Access| access.leading == ["KEYS#".to_owned()].into() && name == "manage-api-keys";
         for access in conceivable().into_iter().filter(|access| !nobodys(access)) {
-            assert_eq!(allows(&statements, &access), used.contains(&access), "{name} may do what it does not call: {access:?}");
+            assert_eq!(allows(&statements, &access, "*"), used.contains(&access), "{name} may do what it does not call: {access:?}");
+        }
+    }
+}
+
+/// T15: the second wall, which the parameter `OnlyAccount` builds.
+#[tokio::test]
+async fn in_a_stack_of_one_account_each_function_may_do_what_it_does_for_it_and_nothing_for_another() {
+    let app = TestApp::start().await;
+    let done = all_that_is_done(&app).await;
+    for (name, function) in functions(&template()) {
+        let accesses: BTreeSet<Access> = done[name.as_str()].iter().flat_map(|(operation, input)| accesses(operation, input)).collect();
+        for access in accesses {
+            let of_table = |statement: &&Value| list(&statement["Action"]).any(|action| string(action).starts_with("dynamodb:"));
+            let statements: Vec<Value> = function.allowed.iter().filter(of_table).cloned().collect();
+            assert!(allows(&statements, &access, ACCOUNT), "{name} is kept from {access:?}");
+            let of_an_account = access.leading.iter().any(|partition| partition.ends_with(ACCOUNT));
+            assert_eq!(allows(&statements, &access, OTHER_ACCOUNT), !of_an_account, "{name} is let to {access:?}");
         }
     }
 }
 
 #[test]
-fn both_halves_of_the_condition_are_needed_and_accounts_are_not_its_business() {
+fn both_halves_of_the_condition_are_needed_and_one_account_is_its_business_if_it_is_named() {
     let statement = functions(&template())["manage-account-settings"].allowed[0].clone();
     let access = |leading: &[&str]| Access {
         action: "GetItem".to_owned(),
@@ -83,11 +100,12 @@ fn both_halves_of_the_condition_are_needed_and_accounts_are_not_its_business() {
     };
     let whole = [statement.clone()];
     let (settings, data, nothing) = (access(&["SETTINGS#1"]), access(&["A#1"]), access(&[]));
-    assert_eq!([&settings, &data, &nothing].map(|access| allows(&whole, access)), [true, false, false]);
-    assert_eq!([&settings, &data, &nothing].map(|access| allows(&without("Null"), access)), [true, false, true]);
-    assert_eq!([&settings, &data, &nothing].map(|access| allows(&without("ForAllValues:StringLike"), access)), [true, true, false]);
-    // Whose settings: that is for the code to keep apart, see docs/adr/0021.
-    assert!(allows(&whole, &access(&["SETTINGS#2"])));
+    assert_eq!([&settings, &data, &nothing].map(|access| allows(&whole, access, "*")), [true, false, false]);
+    assert_eq!([&settings, &data, &nothing].map(|access| allows(&without("Null"), access, "*")), [true, false, true]);
+    assert_eq!([&settings, &data, &nothing].map(|access| allows(&without("ForAllValues:StringLike"), access, "*")), [true, true, false]);
+    // Whose settings: that is for the code to keep apart, unless the stack serves one account only; see docs/adr/0021.
+    assert_eq!(["1", "2"].map(|only| allows(&whole, &settings, only)), [true, false]);
+    assert!(allows(&whole, &access(&["SETTINGS#2"]), "*"));
 }
 
 #[tokio::test]

@@ -9,27 +9,32 @@ use crate::{
     template::{list, resources, string},
 };
 
-/// Whether one of these statements, which all allow, allows it.
-pub(crate) fn allows(statements: &[Value], access: &Access) -> bool {
+/// Whether one of these statements, which all allow, allows it. `only` is the template's `OnlyAccount`.
+pub(crate) fn allows(statements: &[Value], access: &Access, only: &str) -> bool {
     statements.iter().any(|statement| {
         let action = list(&statement["Action"]).any(|action| string(action) == format!("dynamodb:{}", access.action));
-        action && resources(statement).contains(&access.resource) && holds(&statement["Condition"], &access.leading)
+        action && resources(statement).contains(&access.resource) && holds(&statement["Condition"], &access.leading, only)
     })
 }
 
 /// Whether a statement's conditions hold, all of them.
-fn holds(condition: &Value, leading: &BTreeSet<String>) -> bool {
+fn holds(condition: &Value, leading: &BTreeSet<String>, only: &str) -> bool {
     let operators = condition.as_object().into_iter().flatten();
     operators.flat_map(|(operator, keys)| keys.as_object().expect("keys").iter().map(move |(key, values)| (operator, key, values))).all(
         |(operator, key, values)| match (operator.as_str(), key.as_str()) {
             // True when there is none: hence the other one.
             ("ForAllValues:StringLike", "dynamodb:LeadingKeys") => {
-                leading.iter().all(|value| list(values).any(|pattern| like(&string(pattern), value)))
+                leading.iter().all(|value| list(values).any(|pattern| like(&filled(pattern, only), value)))
             }
             ("Null", "dynamodb:LeadingKeys") => leading.is_empty() == (string(values) == "true"),
             _ => panic!("no condition of the template's: {operator} of {key}"),
         },
     )
+}
+
+/// A text, its parameter filled in.
+fn filled(text: &Value, only: &str) -> String {
+    text["!Sub"].as_str().map_or_else(|| string(text), |text| text.replace("${OnlyAccount}", only))
 }
 
 /// `*` stands for anything.
