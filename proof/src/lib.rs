@@ -8,3 +8,4 @@ pub mod fuzz;
 pub mod random;
 pub mod report;
 pub mod tampering;
+pub mod timing;
