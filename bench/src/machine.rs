@@ -8,9 +8,19 @@ use shared::domain::Timestamp;
 
 use crate::counter::Counter;
 
-/// Facts without which no figure means anything. What cannot be found out is "unknown".
+/// Facts without which no measured figure means anything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
+    /// Where it was measured.
+    #[serde(flatten)]
+    pub place: Place,
+    /// What counted the instructions.
+    pub counter: Counter,
+}
+
+/// Facts without which no figure means anything. What cannot be found out is "unknown".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
     /// The processor's name.
     pub processor: String,
     /// How many cores there are.
@@ -23,14 +33,12 @@ pub struct Machine {
     pub revision: String,
     /// When the run began.
     pub date: String,
-    /// What counted the instructions.
-    pub counter: Counter,
 }
 
-impl Machine {
-    /// This one.
+impl Place {
+    /// This one, now.
     #[must_use]
-    pub fn this(counter: Counter) -> Self {
+    pub fn here() -> Self {
         let changed = said("git", &["status", "--porcelain", "--untracked-files=no"]).is_some_and(|files| !files.is_empty());
         let revision = said("git", &["rev-parse", "--short", "HEAD"]).map(|commit| commit + if changed { "+" } else { "" });
         let unknown = || "unknown".to_owned();
@@ -41,7 +49,6 @@ impl Machine {
             rustc: said("rustc", &["--version"]).unwrap_or_else(unknown),
             revision: revision.unwrap_or_else(unknown),
             date: Timestamp::now().to_string(),
-            counter,
         }
     }
 }

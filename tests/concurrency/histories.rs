@@ -7,22 +7,13 @@ use serde_json::Value;
 use support::{
     ACCOUNT, Call, Response, TestApp,
     faults::Fault::{Cancelled, ConflictAfterwards, Error, ErrorAfterwards, Refused, ReplyLost},
+    random::Random,
 };
 
 use crate::common::{assert_consistent, charged, describe, ids, processes, race, resend, walk};
 
-/// A small generator: the test's choices are the seed's.
-struct Choices(u64);
-
-impl Choices {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % end
-    }
-}
-
 /// One round's calls: on three addresses and on invitations that there are.
-fn calls(choices: &mut Choices, key: &str, known: &[String], round: usize) -> Vec<Call> {
+fn calls(choices: &mut Random, key: &str, known: &[String], round: usize) -> Vec<Call> {
     let one = |n: usize| {
         let mut id = || if known.is_empty() { "0".repeat(32) } else { known[choices.below(known.len().min(4))].clone() };
         let call = match n % 5 {
@@ -60,7 +51,7 @@ async fn random_histories_over_a_failing_table_keep_every_promise() {
         Cancelled(vec!["TransactionConflict"]),
         Error(500, "InternalServerError"),
     ];
-    let mut choices = Choices(20_260_101);
+    let mut choices = Random::new(20_260_101);
     let (mut met, mut successes) = (0, 0);
     for round in 0..8 {
         race(&processes, (0..4).map(|_| Call::get("/invitations").key(&app.full))).await;

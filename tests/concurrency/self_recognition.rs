@@ -241,3 +241,32 @@ async fn what_is_told_after_a_late_success_is_what_is_kept() {
     assert_eq!(app.rows_of(ACCOUNT, "K#").await.len(), 4);
     assert_consistent(&app).await;
 }
+
+/// What was kept without a change has no other trace than the kept answer.
+#[tokio::test]
+async fn an_answer_without_a_change_that_meets_the_one_it_kept_is_no_replay() {
+    let app = TestApp::start().await;
+    for (n, unknown) in UNKNOWN.into_iter().enumerate() {
+        let id = invited(&app, &format!("user-{n}@example.com")).await;
+        let call = Call::set_state(&id, "invited").key(&app.full).header("idempotency-key", &format!("key-{n}"));
+        let told = interrupted(&app, call.clone(), 1, unknown, async || {}).await.expect(200);
+        let again = app.send(call).await.expect(200);
+        assert_eq!((again.header("idempotent-replayed"), &again.text), (Some("true"), &told.text));
+    }
+    assert_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn what_was_done_before_its_expiry_and_looked_at_after_it_is_told_as_it_was_done() {
+    let app = TestApp::start().await;
+    for (n, unknown) in UNKNOWN.into_iter().enumerate() {
+        let week = async || app.advance(Duration::from_secs(7 * 86_400));
+        let call = Call::create(&format!("user-{n}@example.com"), "full-access").key(&app.full);
+        let created = interrupted(&app, call, 0, unknown, week).await.expect(201);
+        assert_eq!(created.str("state"), "invited");
+        let id = created.str("id");
+        let sent = interrupted(&app, resend(&id).key(&app.full), 1, unknown, week).await.expect(200);
+        assert_eq!(sent.str("state"), "invited");
+        assert_eq!(describe(&app, &id).await["state"], "expired");
+    }
+}

@@ -2,23 +2,27 @@
 //!
 //! Local engines never conflict, throttle or lose a reply; this does. It stands in for the SDK's HTTP connector.
 
+mod connector;
+pub mod life;
+mod weather;
+pub mod wire;
+
 use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex},
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
-use aws_sdk_dynamodb::{Client, error::ConnectorError};
-use aws_smithy_runtime_api::{
-    client::{
-        http::{HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn},
-        orchestrator::{HttpRequest, HttpResponse},
-        runtime_components::RuntimeComponents,
-    },
-    http::StatusCode,
-};
-use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use aws_sdk_dynamodb::Client;
+use aws_smithy_runtime_api::client::{http::SharedHttpClient, orchestrator::HttpRequest};
 use serde_json::Value;
 use tokio::sync::Semaphore;
+
+use weather::Weather;
+use wire::Wire;
 
 /// What happens to one request.
 #[derive(Debug, Clone)]
@@ -27,6 +31,8 @@ pub enum Fault {
     None,
     /// It never reaches DynamoDB.
     Refused,
+    /// It never reaches DynamoDB, and the SDK has waited for the reply as long as it does.
+    TimedOut,
     /// DynamoDB carries it out, and the reply is lost.
     ReplyLost,
     /// DynamoDB carries it out and answers with an internal error.
@@ -44,6 +50,12 @@ pub enum Fault {
     Garbled,
     /// No answer comes, ever.
     Silence,
+    /// It takes this long to reach DynamoDB.
+    Late(Duration),
+    /// It reaches DynamoDB a second time, this long after it was carried out.
+    Twice(Duration),
+    /// DynamoDB carries it out, and the process that asked for it dies: see [`life`].
+    Death,
     /// It waits at the gate, and then this happens to it.
     Held(Gate, Box<Fault>),
 }
@@ -88,34 +100,12 @@ struct Inner {
     transactions: VecDeque<Fault>,
     /// For all requests to come.
     always: Option<Fault>,
-    sometimes: Option<Sometimes>,
+    weather: Option<Weather>,
+    wire: Option<Arc<dyn Wire>>,
+    /// Requests that are on their way to DynamoDB or there.
+    under_way: Arc<AtomicUsize>,
     /// The operation and the JSON of each.
     requests: Vec<(String, Value)>,
-}
-
-/// A sequence that only its seed decides.
-#[derive(Debug)]
-struct Sometimes {
-    faults: Vec<Fault>,
-    one_in: u64,
-    state: u64,
-    met: usize,
-}
-
-impl Sometimes {
-    /// Only transactions are cancelled.
-    fn draw(&mut self, transaction: bool) -> Option<Fault> {
-        // Knuth's MMIX generator; its high bits are the random ones.
-        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let drawn = self.state >> 33;
-        if !drawn.is_multiple_of(self.one_in) {
-            return None;
-        }
-        let fault = self.faults[(drawn / self.one_in) as usize % self.faults.len()].clone();
-        let fits = transaction || !matches!(fault, Fault::Cancelled(_) | Fault::ConflictAfterwards | Fault::LateConflict(_));
-        self.met += usize::from(fits);
-        fits.then_some(fault)
-    }
 }
 
 impl Faults {
@@ -135,23 +125,48 @@ impl Faults {
     }
 
     /// One request in `one_in` meets one of these from now on. `seed` decides which.
-    pub fn sometimes(&self, seed: u64, one_in: u64, faults: Vec<Fault>) {
-        self.lock().sometimes = Some(Sometimes { faults, one_in, state: seed, met: 0 });
+    pub fn sometimes(&self, seed: u64, one_in: u32, faults: Vec<Fault>) {
+        let each = Weather::WHOLE / one_in / u32::try_from(faults.len()).expect("a few faults");
+        self.weather(seed, faults.into_iter().map(|fault| (fault, each)).collect());
     }
 
-    /// How many requests have met one of those that come sometimes.
+    /// From now on a request meets each of these so many times in ten thousand. `seed` decides which requests do.
+    pub fn weather(&self, seed: u64, chances: Vec<(Fault, u32)>) {
+        self.lock().weather = Some(Weather::new(seed, chances));
+    }
+
+    /// How many requests have met a fault of the weather.
     #[must_use]
     pub fn met(&self) -> usize {
-        self.lock().sometimes.as_ref().map_or(0, |sometimes| sometimes.met)
+        self.counts().values().sum()
     }
 
-    /// No more faults.
+    /// How many requests have met each fault of the weather.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<&'static str, usize> {
+        self.lock().weather.as_ref().map(|weather| weather.met.clone()).unwrap_or_default()
+    }
+
+    /// From now on requests and replies go through `wire`, which may change them.
+    pub fn wire(&self, wire: Arc<dyn Wire>) {
+        self.lock().wire = Some(wire);
+    }
+
+    /// Waits until DynamoDB has answered all that has been sent, be it to nobody.
+    pub async fn calm(&self) {
+        let under_way = Arc::clone(&self.lock().under_way);
+        while under_way.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// No more faults. What changes requests on the wire stays.
     pub fn clear(&self) {
         let mut inner = self.lock();
         inner.queue.clear();
         inner.transactions.clear();
         inner.always = None;
-        inner.sometimes = None;
+        inner.weather = None;
     }
 
     /// How many faults are still to come.
@@ -175,13 +190,7 @@ impl Faults {
 
     /// An HTTP client that meets these faults on its way to where `client` goes.
     pub(crate) fn over(&self, client: &Client) -> SharedHttpClient {
-        let inner = client.config().http_client().expect("a client has an HTTP client");
-        let faults = self.clone();
-        http_client_fn(move |settings: &HttpConnectorSettings, components: &RuntimeComponents| {
-            use aws_smithy_runtime_api::client::http::HttpClient;
-            let inner = inner.http_connector(settings, components);
-            SharedHttpConnector::new(Connector { inner, faults: faults.clone() })
-        })
+        connector::over(self, client)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -189,74 +198,12 @@ impl Faults {
     }
 
     fn meet(&self, request: &HttpRequest) -> Fault {
-        let target = request.headers().get("x-amz-target").unwrap_or_default();
-        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let input = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+        let (operation, input) = (connector::operation(request), connector::input(request));
         let transaction = operation == "TransactWriteItems";
         let mut inner = self.lock();
         inner.requests.push((operation, input));
         let next = if transaction { inner.transactions.pop_front() } else { None };
         let next = next.or_else(|| inner.queue.pop_front()).or_else(|| inner.always.clone());
-        next.or_else(|| inner.sometimes.as_mut().and_then(|sometimes| sometimes.draw(transaction))).unwrap_or(Fault::None)
+        next.or_else(|| inner.weather.as_mut().and_then(|weather| weather.draw(transaction))).unwrap_or(Fault::None)
     }
-}
-
-#[derive(Debug)]
-struct Connector {
-    inner: SharedHttpConnector,
-    faults: Faults,
-}
-
-impl HttpConnector for Connector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let fault = self.faults.meet(&request);
-        let inner = self.inner.clone();
-        HttpConnectorFuture::new(async move {
-            let mut fault = fault;
-            while let Fault::Held(gate, then) = fault {
-                gate.pass().await;
-                fault = *then;
-            }
-            match fault {
-                Fault::None | Fault::Held(..) => inner.call(request).await,
-                Fault::Refused => Err(ConnectorError::io("connection refused".into())),
-                Fault::ReplyLost => {
-                    inner.call(request).await?;
-                    Err(ConnectorError::io("connection reset".into()))
-                }
-                Fault::ErrorAfterwards => {
-                    inner.call(request).await?;
-                    Ok(error(500, "InternalServerError", ""))
-                }
-                Fault::Garbled => {
-                    let response = inner.call(request).await?;
-                    let (status, body) = (response.status(), ByteStream::new(response.into_body()));
-                    let bytes = body.collect().await.map_err(|error| ConnectorError::io(error.into()))?.into_bytes();
-                    Ok(HttpResponse::new(status, SdkBody::from(bytes.slice(..bytes.len() - 1))))
-                }
-                Fault::ConflictAfterwards => {
-                    inner.call(request).await?;
-                    Ok(cancelled(&["TransactionConflict"]))
-                }
-                Fault::LateConflict(gate) => {
-                    inner.call(request).await?;
-                    gate.pass().await;
-                    Ok(cancelled(&["TransactionConflict"]))
-                }
-                Fault::Error(status, kind) => Ok(error(status, kind, "")),
-                Fault::Cancelled(reasons) => Ok(cancelled(&reasons)),
-                Fault::Silence => std::future::pending().await,
-            }
-        })
-    }
-}
-
-fn cancelled(reasons: &[&str]) -> HttpResponse {
-    let reasons: Vec<String> = reasons.iter().map(|code| format!("{{\"Code\":\"{code}\"}}")).collect();
-    error(400, "TransactionCanceledException", &format!(",\"CancellationReasons\":[{}]", reasons.join(",")))
-}
-
-fn error(status: u16, kind: &str, more: &str) -> HttpResponse {
-    let body = format!("{{\"__type\":\"com.amazonaws.dynamodb.v20120810#{kind}\",\"message\":\"injected\"{more}}}");
-    HttpResponse::new(StatusCode::try_from(status).expect("a status code"), SdkBody::from(body))
 }

@@ -8,6 +8,7 @@ mod call;
 pub mod faults;
 mod openapi;
 pub mod post;
+pub mod random;
 
 pub use app::{ACCOUNT, OTHER_ACCOUNT, SecondApp, TestApp, root_file};
 pub use call::{Call, Response};

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bench::baseline::Baseline;
 use bench::counter::Counter;
-use bench::machine::Machine;
+use bench::machine::{Machine, Place};
 use bench::package::zip_size;
 use bench::report::{chart, json, markdown, table};
 use bench::results::{Measured, Results, Times};
@@ -68,7 +68,8 @@ fn run() -> Result<Vec<String>, Problem> {
 }
 
 fn measured(settings: &Settings) -> Result<Results, Problem> {
-    let machine = Machine::this(if settings.quick { Counter::repeatable()? } else { Counter::detect()? });
+    let counter = if settings.quick { Counter::repeatable()? } else { Counter::detect()? };
+    let machine = Machine { place: Place::here(), counter };
     // Before the first thread is started, so that none is where the functions run.
     let core = Core::reserve();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| problem!("no runtime: {error}"))?;

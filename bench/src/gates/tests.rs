@@ -4,7 +4,7 @@ use super::*;
 use crate::baseline;
 use crate::counter::Counter;
 use crate::dynamodb::Capacity;
-use crate::machine::Machine;
+use crate::machine::{Machine, Place};
 use crate::report::table;
 use crate::results::{Database, Instructions, Times};
 use crate::statistics::Spread;
@@ -48,15 +48,15 @@ fn measured(id: &str, kind: Kind, scale: f64) -> Measured {
 
 /// Hello, and describe at twice its costs.
 fn results() -> Results {
-    let machine = Machine {
+    let place = Place {
         processor: "p".to_owned(),
         cores: 2,
         kernel: "k".to_owned(),
         rustc: "r".to_owned(),
         revision: "c".to_owned(),
         date: "d".to_owned(),
-        counter: Counter::Callgrind,
     };
+    let machine = Machine { place, counter: Counter::Callgrind };
     let subjects = vec![measured(FLOOR, Kind::Peer, 1.0), measured("describe", Kind::Http, 2.0)];
     Results { machine, rounds: 5, requests: 100, throttled: true, subjects, verdicts: Vec::new() }
 }

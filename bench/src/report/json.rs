@@ -3,16 +3,16 @@
 use std::fs;
 use std::path::Path;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::results::Results;
 use crate::{Problem, problem};
 
 /// Writes the results to `file`.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write(results: &Results, file: &Path) -> Result<(), Problem> {
+pub fn write(results: &impl Serialize, file: &Path) -> Result<(), Problem> {
     let text = serde_json::to_string_pretty(results).map_err(|error| problem!("{error}"))?;
     fs::write(file, text + "\n").map_err(|error| problem!("{}: {error}", file.display()))
 }

@@ -39,10 +39,10 @@ impl Table {
 /// All tables, and what to remember of them.
 #[must_use]
 pub fn text(results: &Results) -> String {
-    let machine = &results.machine;
+    let (machine, place) = (&results.machine, &results.machine.place);
     let mut text = format!(
         "{}, {} cores, Linux {}, {}, revision {}, {}\n",
-        machine.processor, machine.cores, machine.kernel, machine.rustc, machine.revision, machine.date
+        place.processor, place.cores, place.kernel, place.rustc, place.revision, place.date
     );
     if results.subjects.iter().any(|subject| subject.times.is_some()) {
         let _ = writeln!(

@@ -47,8 +47,9 @@ impl Store {
         let key = keys::invitation_key(token.account(), token.id());
         let mut row = self.read_row(key.clone()).await?;
         let mut attempts = Attempts::start();
+        // One time for all attempts: who answered in time is not too late because his answer is tried again.
+        let now = self.now();
         loop {
-            let now = self.now();
             let before = opened(token, row.clone())?.ok_or(Rejected::NotFound)?;
             // What an earlier attempt did.
             if before.operations.contains(&operation) {

@@ -27,8 +27,9 @@ impl Store {
         keep: Option<&Keep>,
         render: impl Fn(&Invitation, Timestamp) -> Answer,
     ) -> Result<Outcome, Failure> {
-        let result = self.try_create(who, wish, policy, keep, render).await;
-        self.recalled(who, keep, result).await
+        let operation = Operation::generate();
+        let result = self.try_create(who, wish, policy, keep, &operation, render).await;
+        self.recalled(who, keep, &operation.id, result).await
     }
 
     async fn try_create(
@@ -37,23 +38,23 @@ impl Store {
         wish: &NewInvitation,
         policy: &SendPolicy,
         keep: Option<&Keep>,
+        operation: &Operation,
         render: impl Fn(&Invitation, Timestamp) -> Answer,
     ) -> Result<Outcome, Failure> {
         // One id and one operation for all attempts: that is how the operation recognises what an earlier one did.
         let id = self.ids.next(self.now());
-        let operation = Operation::generate();
         let mut attempts = Attempts::start();
         let mut now = self.now();
-        let mut invitation = lifecycle::create(who, wish, id, &operation, now, policy)?;
+        let mut invitation = lifecycle::create(who, wish, id, operation, now, policy)?;
         loop {
-            let outcome = |invitation: &Invitation| Outcome { answer: render(invitation, now), id, replayed: false };
+            let outcome = |invitation: &Invitation| Outcome { answer: render(invitation, invitation.created), id, replayed: false };
             let created = outcome(&invitation);
-            // What an earlier attempt created, whatever others have made of it since.
-            let original = |stored: &Invitation| lifecycle::create(who, wish, id, &operation, stored.created, policy);
+            // What an earlier attempt created, as it was then, whatever others have made of it since.
+            let original = |stored: &Invitation| lifecycle::create(who, wish, id, operation, stored.created, policy);
 
             let mut transaction = Transaction::default();
             if let Some(keep) = keep {
-                self.keep(&mut transaction, who, keep, &created, now);
+                self.keep(&mut transaction, who, keep, &operation.id, &created, now);
             }
             self.take_lock(&mut transaction, &invitation, now);
             let row = item::to_row(&invitation, policy.retention);
@@ -67,16 +68,16 @@ impl Store {
                     if !stored.operations.contains(&operation.id) {
                         return Err(StoreError::Defect { cause: format!("the fresh id {id} is taken") }.into());
                     }
-                    return self.own_answer(who, keep, outcome(&original(&stored)?)).await;
+                    return self.own_answer(who, keep, &operation.id, outcome(&original(&stored)?)).await;
                 }
-                Sent::Refused(Part::Kept, row) => return self.replay(keep, row),
+                Sent::Refused(Part::Kept, row) => return self.replay(keep, &operation.id, row),
                 Sent::Refused(Part::Lock, row) => return Err(already_invited(row)?.into()),
                 Sent::Refused(Part::Quota, _) => return Err(quota_window(now, policy).1.into()),
                 Sent::Busy(error) => match attempts.pause(error).await {
                     Ok(()) => {
                         now = self.now();
                         // An expiry that was far enough ahead when the request came stays so while it is tried again.
-                        invitation = lifecycle::create(who, wish, id, &operation, now, policy).unwrap_or(invitation);
+                        invitation = lifecycle::create(who, wish, id, operation, now, policy).unwrap_or(invitation);
                         continue;
                     }
                     Err(error) => error,
@@ -84,8 +85,8 @@ impl Store {
                 Sent::Unknown(error) => error,
             };
             // This attempt or an earlier one may have been carried out after all.
-            let stored = self.own_effect(who, id, &operation).await.ok_or(error)?;
-            return self.own_answer(who, keep, outcome(&original(&stored)?)).await;
+            let stored = self.own_effect(who, id, operation).await.ok_or(error)?;
+            return self.own_answer(who, keep, &operation.id, outcome(&original(&stored)?)).await;
         }
     }
 

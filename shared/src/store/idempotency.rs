@@ -12,6 +12,7 @@ use super::{
 use crate::domain::{
     InvitationId, Principal, Rejected, Timestamp,
     idempotency::{Answer, Fingerprint, KeepId},
+    invitation::OperationId,
 };
 
 /// How long an answer is kept.
@@ -39,10 +40,19 @@ pub struct Outcome {
 
 impl Store {
     /// Adds the answer to the transaction of its effect. Refused while an earlier answer is kept under the same key.
-    pub(super) fn keep(&self, transaction: &mut Transaction, who: &Principal, keep: &Keep, outcome: &Outcome, now: Timestamp) {
+    pub(super) fn keep(
+        &self,
+        transaction: &mut Transaction,
+        who: &Principal,
+        keep: &Keep,
+        own: &OperationId,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) {
         let until = now.plus(KEPT_FOR);
         let mut row = keys::key(who.account(), keys::kept(&keep.id));
         row.extend(named([
+            ("op", text(own.0.as_str())),
             ("fp", text(keep.fingerprint.as_str())),
             ("status", number(outcome.answer.status)),
             ("body", text(outcome.answer.body.as_str())),
@@ -54,12 +64,13 @@ impl Store {
         transaction.put(self, Part::Kept, row, absent_or_over);
     }
 
-    /// The answer in a kept row, if it was given to the same request.
-    pub(super) fn replay(&self, keep: Option<&Keep>, row: Option<Row>) -> Result<Outcome, Failure> {
+    /// The answer in a kept row, if it was given to the same request. It is no replay if the operation itself has kept it.
+    pub(super) fn replay(&self, keep: Option<&Keep>, own: &OperationId, row: Option<Row>) -> Result<Outcome, Failure> {
         let mut row = Attributes::of(row.unwrap_or_default());
         let fingerprint = row.text("fp")?;
+        let replayed = row.optional_text("op")?.as_ref() != Some(&own.0);
         let outcome =
-            Outcome { id: row.parsed("inv")?, answer: Answer { status: row.number("status")?, body: row.text("body")? }, replayed: true };
+            Outcome { id: row.parsed("inv")?, answer: Answer { status: row.number("status")?, body: row.text("body")? }, replayed };
         if keep.is_none_or(|keep| fingerprint != keep.fingerprint.as_str()) {
             return Err(Rejected::KeyReused.into());
         }
@@ -67,17 +78,23 @@ impl Store {
     }
 
     /// The answer kept under a key, if any, as the answer to this request.
-    pub(super) async fn recall(&self, who: &Principal, keep: &Keep) -> Result<Option<Outcome>, Failure> {
+    pub(super) async fn recall(&self, who: &Principal, keep: &Keep, own: &OperationId) -> Result<Option<Outcome>, Failure> {
         match self.read_row(keys::key(who.account(), keys::kept(&keep.id))).await? {
-            Some(row) if kept_until(&row).is_none_or(|until| until > self.now()) => self.replay(Some(keep), Some(row)).map(Some),
+            Some(row) if kept_until(&row).is_none_or(|until| until > self.now()) => self.replay(Some(keep), own, Some(row)).map(Some),
             Some(_) | None => Ok(None),
         }
     }
 
     /// The answer of an operation that has found its own effect: what was kept with it, else `made` from what it wrote.
-    pub(super) async fn own_answer(&self, who: &Principal, keep: Option<&Keep>, made: Outcome) -> Result<Outcome, Failure> {
+    pub(super) async fn own_answer(
+        &self,
+        who: &Principal,
+        keep: Option<&Keep>,
+        own: &OperationId,
+        made: Outcome,
+    ) -> Result<Outcome, Failure> {
         let Some(keep) = keep else { return Ok(made) };
-        Ok(self.recall(who, keep).await?.map_or(made, |kept| Outcome { replayed: false, ..kept }))
+        Ok(self.recall(who, keep, own).await?.unwrap_or(made))
     }
 
     /// A refusal may be the consequence of this very request's earlier success: then that is the answer. A caller who has
@@ -86,6 +103,7 @@ impl Store {
         &self,
         who: &Principal,
         keep: Option<&Keep>,
+        own: &OperationId,
         result: Result<Outcome, Failure>,
     ) -> Result<Outcome, Failure> {
         let (rejected, keep) = match (result, keep) {
@@ -95,7 +113,7 @@ impl Store {
         if matches!(rejected, Rejected::KeyReused | Rejected::RoleNotGrantable { .. }) {
             return Err(rejected.into());
         }
-        self.recall(who, keep).await?.ok_or(rejected.into())
+        self.recall(who, keep, own).await?.ok_or(rejected.into())
     }
 }
 

@@ -16,6 +16,7 @@ use super::{
 use crate::domain::{
     Invitation, InvitationId, Principal, Rejected, Timestamp,
     idempotency::Answer,
+    invitation::Status,
     lifecycle::{self, Action, Change, Operation, SendPolicy, quota_window},
 };
 
@@ -37,7 +38,7 @@ impl Store {
     ) -> Result<Outcome, Failure> {
         let modification = Modification { store: self, who, id, action, policy, keep, operation: Operation::generate() };
         let result = modification.run(render).await;
-        self.recalled(who, keep, result).await
+        self.recalled(who, keep, &modification.operation.id, result).await
     }
 }
 
@@ -72,8 +73,12 @@ impl Modification<'_> {
                 Change::Nothing => &before,
                 Change::Closed(after) | Change::Sent(after) => after,
             };
-            let outcome = |invitation: &Invitation| Outcome { answer: render(invitation, now), id: self.id, replayed: false };
-            let done = outcome(after);
+            let done = self.outcome(render(after, now));
+            // What an earlier attempt did, as it was then.
+            let own = |stored| {
+                let original = self.original(stored, &before, after);
+                self.outcome(render(&original, original.modified))
+            };
             let Some(transaction) = self.transaction(&row, &before, &change, holds_lock, &done, now)? else {
                 return Ok(done);
             };
@@ -85,12 +90,12 @@ impl Modification<'_> {
                     holds_lock = true;
                     let stored = item::from_row(row.clone())?;
                     if stored.operations.contains(&self.operation.id) {
-                        return self.store.own_answer(self.who, self.keep, outcome(&self.original(stored, &before, after))).await;
+                        return self.store.own_answer(self.who, self.keep, &self.operation.id, own(stored)).await;
                     }
                     attempts.again()?;
                     continue;
                 }
-                Sent::Refused(Part::Kept, row) => return self.store.replay(self.keep, row),
+                Sent::Refused(Part::Kept, row) => return self.store.replay(self.keep, &self.operation.id, row),
                 // An expired invitation may have lost its lock: then there is none to release.
                 Sent::Refused(Part::Lock, _) if matches!(change, Change::Closed(_)) => {
                     holds_lock = false;
@@ -108,17 +113,22 @@ impl Modification<'_> {
             // This attempt or an earlier one may have been carried out after all. An answer kept without a change leaves its only
             // trace under its key.
             if let (Change::Nothing, Some(keep)) = (&change, self.keep) {
-                return Ok(self.store.recall(self.who, keep).await?.ok_or(error)?);
+                return Ok(self.store.recall(self.who, keep, &self.operation.id).await?.ok_or(error)?);
             }
             let stored = self.store.own_effect(self.who, self.id, &self.operation).await.ok_or(error)?;
-            return self.store.own_answer(self.who, self.keep, outcome(&self.original(stored, &before, after))).await;
+            return self.store.own_answer(self.who, self.keep, &self.operation.id, own(stored)).await;
         }
+    }
+
+    fn outcome(&self, answer: Answer) -> Outcome {
+        Outcome { answer, id: self.id, replayed: false }
     }
 
     /// What this operation wrote: the stored invitation, unless others have changed it since. Then it is what was last sent, but
     /// as of the sending that is stored, if that is this operation's: an earlier attempt may have been the one carried out.
     fn original(&self, stored: Invitation, before: &Invitation, sent: &Invitation) -> Invitation {
-        if stored.revision == sent.revision {
+        let closed_for_good = sent.status != Status::Pending;
+        if stored.revision == sent.revision || closed_for_good {
             return stored;
         }
         match lifecycle::modify(self.who, before, self.action, &self.operation, stored.last_sent, self.policy) {
@@ -142,7 +152,7 @@ impl Modification<'_> {
         }
         let mut transaction = Transaction::default();
         if let Some(keep) = self.keep {
-            self.store.keep(&mut transaction, self.who, keep, done, now);
+            self.store.keep(&mut transaction, self.who, keep, &self.operation.id, done, now);
         }
         let unchanged = Condition::new("#rev = :rev", [(":rev", number(before.revision))]);
         let changed = |after| item::to_row(after, self.policy.retention);

@@ -126,6 +126,16 @@ fn a_key_makes_the_principal_of_its_record() {
 }
 
 #[test]
+fn the_principal_of_a_key_has_its_name_if_it_has_one() {
+    let key = ApiKey::generate(&parsed(ACCOUNT)).1;
+    for name in [None, Some("Jane Doe")] {
+        let named = ApiKeyRecord { name: name.map(str::to_owned), ..record(&key, "read-only") };
+        let who = named.verify(&key, Timestamp::ZERO, &roles(), &urns()).expect("the key is its own");
+        assert_eq!(who.name(), name);
+    }
+}
+
+#[test]
 fn a_key_whose_role_is_not_configured_can_do_nothing() {
     let who = principal(ACCOUNT, "removed-role");
     assert!(![Permission::Read, Permission::Create, Permission::Modify].into_iter().any(|permission| who.can(permission)));

@@ -33,6 +33,13 @@ fn refused(typed: &str, why: Why) {
 }
 
 #[test]
+fn a_mail_goes_to_the_person_as_typed_at_the_domain_in_ascii() {
+    let mailbox = |typed: &str| parsed::<Email>(typed).mailbox();
+    assert_eq!(mailbox(" Ann.Example+Tag@EXAMPLE.com "), "Ann.Example+Tag@example.com");
+    assert_eq!(mailbox("Ann@b\u{fc}cher.example"), "Ann@xn--bcher-kva.example");
+}
+
+#[test]
 fn an_address_is_accepted_with_its_normal_form_and_kept_as_typed() {
     for (typed, expected) in ACCEPTED {
         let email: Email = typed.parse().unwrap_or_else(|error| panic!("{error}"));

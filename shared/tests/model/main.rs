@@ -18,6 +18,7 @@ mod link;
 mod roles;
 mod settings;
 mod support;
+mod text;
 mod time;
 mod token;
 mod trust;

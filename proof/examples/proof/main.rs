@@ -1,0 +1,92 @@
+//! `make proof`: everything at length, and the ledger of it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
+
+use bench::{Problem, machine::Place, problem, report::json};
+use proof::{ledger::Ledger, parts::PARTS, report::Scale};
+
+const USAGE: &str = "usage: proof [--short] [--seed N] [--only PART] [--out FOLDER]";
+
+struct Settings {
+    scale: Scale,
+    only: Option<String>,
+    out: Option<PathBuf>,
+}
+
+impl Settings {
+    fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, Problem> {
+        let mut settings = Self { scale: Scale { seed: 1, long: true }, only: None, out: None };
+        let mut arguments = arguments;
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or_else(|| problem!("{argument} needs a value; {USAGE}"));
+            match argument.as_str() {
+                "--short" => settings.scale.long = false,
+                "--seed" => settings.scale.seed = value()?.parse().map_err(|_| problem!("a seed is a number; {USAGE}"))?,
+                "--only" => settings.only = Some(value()?),
+                "--out" => settings.out = Some(value()?.into()),
+                other => return Err(problem!("{other} is unknown; {USAGE}")),
+            }
+        }
+        let known = |name: &String| PARTS.iter().any(|part| part.name == name);
+        if let Some(only) = settings.only.as_ref().filter(|only| !known(only)) {
+            let names: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
+            return Err(problem!("there is no part '{only}': {}", names.join(", ")));
+        }
+        Ok(settings)
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(broken) if broken.is_empty() => ExitCode::SUCCESS,
+        Ok(broken) => {
+            eprintln!("\nBroken:\n{}", broken.join("\n"));
+            ExitCode::FAILURE
+        }
+        Err(problem) => {
+            eprintln!("make proof: {problem}.");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run() -> Result<Vec<String>, Problem> {
+    let settings = Settings::parse(std::env::args().skip(1))?;
+    let (place, engine, started) = (Place::here(), engine()?, Instant::now());
+    let mut sections = Vec::new();
+    for part in PARTS.iter().filter(|part| settings.only.as_ref().is_none_or(|only| part.name == only)) {
+        let begun = Instant::now();
+        println!("\n== {}", part.name);
+        let section = (part.run)(settings.scale).await;
+        for figure in &section.figures {
+            println!("{:>12}  {}", figure.value, figure.what);
+        }
+        println!("{:>12}  seconds", begun.elapsed().as_secs());
+        sections.push(section);
+    }
+    let ledger = Ledger { seed: settings.scale.seed, engine, place, seconds: started.elapsed().as_secs(), sections };
+    // A part is no proof.
+    if let (Some(folder), None) = (&settings.out, &settings.only) {
+        json::write(&ledger, &folder.join("proof.json"))?;
+        let file = folder.join("proof.md");
+        fs::write(&file, ledger.markdown()).map_err(|error| problem!("{}: {error}", file.display()))?;
+    }
+    Ok(ledger.broken())
+}
+
+/// The embedded engine, with the version that the lock file names.
+fn engine() -> Result<String, Problem> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
+    let lock = fs::read_to_string(&file).map_err(|error| problem!("{}: {error}", file.display()))?;
+    let version = lock.split("[[package]]").find(|package| package.contains("name = \"dynoxide-rs\"\n")).and_then(|package| {
+        let line = package.lines().find(|line| line.starts_with("version"))?;
+        line.split('"').nth(1).map(str::to_owned)
+    });
+    version.map(|version| format!("dynoxide-rs {version}, embedded")).ok_or_else(|| problem!("the engine is not in Cargo.lock"))
+}

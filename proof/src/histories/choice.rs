@@ -1,0 +1,139 @@
+//! What a caller does next.
+
+use std::sync::Arc;
+
+use support::{Call, random::Random};
+
+use crate::model::deeds::{Action, Answer, Deed, Wish};
+
+/// The n-th address.
+#[must_use]
+pub fn email(number: usize) -> Arc<str> {
+    format!("user.{number}@example.com").into()
+}
+
+/// A link's token, as its invitee has it.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// Whose invitation.
+    pub account: usize,
+    /// To whom.
+    pub email: Arc<str>,
+    /// Which.
+    pub id: Arc<str>,
+    /// What tells it from the links before and after it.
+    pub link: Arc<str>,
+    /// The token itself.
+    pub text: String,
+}
+
+/// What callers have learned.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Account, id and address.
+    ids: Vec<(usize, Arc<str>, Arc<str>)>,
+    tokens: Vec<Token>,
+}
+
+impl Known {
+    /// An id was told, or an empty text.
+    pub fn id(&mut self, account: usize, id: &str, email: &Arc<str>) {
+        if !id.is_empty() && !self.ids.iter().any(|(_, known, _)| **known == *id) {
+            self.ids.push((account, id.into(), Arc::clone(email)));
+        }
+    }
+
+    /// A mail has come.
+    pub fn token(&mut self, token: Token) {
+        if !self.tokens.iter().any(|known| known.text == token.text) {
+            self.tokens.push(token);
+        }
+    }
+}
+
+/// A deed, and who does it.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// The account whose caller does it, or whose invitation is answered.
+    pub account: usize,
+    /// The address that it is about.
+    pub email: Arc<str>,
+    /// What is done.
+    pub deed: Deed,
+    /// What an invitee shows.
+    token: Option<String>,
+}
+
+/// Prefers what is recent, because there is more to it.
+fn recent<'a, T>(random: &mut Random, from: &'a [T]) -> Option<&'a T> {
+    let back = random.below(4).min(random.below(4)) * usize::from(random.chance(7, 8)) + random.below(from.len().max(1)) / 8;
+    from.len().checked_sub(1).map(|last| &from[last.saturating_sub(back)])
+}
+
+/// The next deed of a caller of either account, or of an invitee.
+#[must_use]
+pub fn choose(random: &mut Random, emails: usize, known: &Known) -> Choice {
+    let account = random.below(2);
+    let drawn = random.below(100);
+    if (75..95).contains(&drawn)
+        && let Some(token) = recent(random, &known.tokens)
+    {
+        let answer = *random.pick(&[Answer::Lookup, Answer::Accept, Answer::Accept, Answer::Decline]);
+        let Token { account, email, id, link, text } = token.clone();
+        return Choice { account, email, deed: Deed::Hold { answer, id, link }, token: Some(text) };
+    }
+    // One in twelve is about another account's invitation.
+    let foreign = random.chance(1, 12);
+    let own: Vec<_> = known.ids.iter().filter(|(of, ..)| (*of == account) != foreign).collect();
+    let (email, deed) = match recent(random, &own) {
+        Some((_, id, email)) if drawn >= 35 => {
+            let id = Arc::clone(id);
+            let deed = match drawn {
+                35..55 => modify(random, id, Action::Resend, email),
+                55..65 => modify(random, id, Action::Revoke, email),
+                65..75 => modify(random, id, Action::Invite, email),
+                _ => Deed::Describe { id },
+            };
+            (Arc::clone(email), deed)
+        }
+        _ => {
+            let email = email(random.below(emails));
+            let key = key(random, &email);
+            (Arc::clone(&email), Deed::Wish { wish: Wish::Create { email }, key })
+        }
+    };
+    Choice { account, email, deed, token: None }
+}
+
+fn modify(random: &mut Random, id: Arc<str>, action: Action, email: &str) -> Deed {
+    Deed::Wish { wish: Wish::Modify { id, action }, key: key(random, email) }
+}
+
+/// One of few keys, so that they meet again. An address has its own, so that its history stands alone.
+fn key(random: &mut Random, email: &str) -> Option<Arc<str>> {
+    random.chance(2, 5).then(|| format!("{email}-{}", random.below(4)).into())
+}
+
+impl Choice {
+    /// The request. `keys` are the API keys of the accounts.
+    #[must_use]
+    pub fn call(&self, keys: &[String; 2]) -> Call {
+        let call = match &self.deed {
+            Deed::Wish { wish: Wish::Create { email }, .. } => Call::create(email, "full-access"),
+            Deed::Wish { wish: Wish::Modify { id, action }, .. } => match action {
+                Action::Resend => Call::post(&format!("/invitations/{id}")),
+                Action::Invite => Call::set_state(id, "invited"),
+                Action::Revoke => Call::set_state(id, "revoked"),
+            },
+            Deed::Describe { id } => Call::get(&format!("/invitations/{id}")),
+            Deed::Hold { answer, .. } => {
+                return Call::holder(answer.as_str(), self.token.as_ref().expect("who answers has a token"));
+            }
+        };
+        let call = call.key(&keys[self.account]);
+        match &self.deed {
+            Deed::Wish { key: Some(key), .. } => call.header("idempotency-key", key),
+            _ => call,
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! All parts of the proof, in the order of the ledger.
+
+use std::pin::Pin;
+
+use crate::{
+    canary, delivery, fuzz, histories, mutants,
+    report::{Scale, Section},
+    small_scope, tampering,
+};
+
+type Running = Pin<Box<dyn Future<Output = Section>>>;
+
+/// A part of the proof.
+pub struct Part {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// Runs it.
+    pub run: fn(Scale) -> Running,
+}
+
+/// All of them.
+pub const PARTS: &[Part] = &[
+    Part { name: "histories", run: |scale| Box::pin(async move { histories::run(&scale).await }) },
+    Part { name: "mutants", run: |scale| Box::pin(async move { mutants::run(&scale).await }) },
+    Part { name: "small-scope", run: |scale| Box::pin(async move { small_scope::run(&scale) }) },
+    Part { name: "delivery", run: |scale| Box::pin(async move { delivery::run(&scale).await }) },
+    Part { name: "fuzz", run: |scale| Box::pin(async move { fuzz::run(&scale) }) },
+    Part { name: "tampering", run: |scale| Box::pin(async move { tampering::run(&scale).await }) },
+    Part { name: "canary", run: |scale| Box::pin(async move { canary::run(&scale).await }) },
+];

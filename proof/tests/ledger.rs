@@ -1,0 +1,20 @@
+//! What `docs/proof.md` says is what a run has counted.
+
+use proof::{ledger::Ledger, parts::PARTS};
+use support::root_file;
+
+fn recorded() -> Ledger {
+    serde_json::from_str(&root_file("docs/proof.json")).expect("a recorded run")
+}
+
+#[test]
+fn the_document_is_that_of_the_recorded_run() {
+    assert_eq!(root_file("docs/proof.md"), recorded().markdown());
+}
+
+#[test]
+fn the_recorded_run_is_whole_and_nothing_in_it_is_broken() {
+    let ledger = recorded();
+    assert_eq!(ledger.sections.len(), PARTS.len());
+    assert_eq!(ledger.broken(), Vec::<String>::new());
+}

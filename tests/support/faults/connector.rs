@@ -1,0 +1,224 @@
+//! The HTTP connector between the SDK and the engine that the faults happen in.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use aws_sdk_dynamodb::{Client, error::ConnectorError};
+use aws_smithy_runtime_api::{
+    client::{
+        http::{HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn},
+        orchestrator::{HttpRequest, HttpResponse},
+        runtime_components::RuntimeComponents,
+    },
+    http::StatusCode,
+};
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use serde_json::Value;
+
+use super::{Fault, Faults, life, wire::Wire};
+
+/// An HTTP client that meets `faults` on its way to where `client` goes.
+pub(super) fn over(faults: &Faults, client: &Client) -> SharedHttpClient {
+    let inner = client.config().http_client().expect("a client has an HTTP client");
+    let faults = faults.clone();
+    http_client_fn(move |settings: &HttpConnectorSettings, components: &RuntimeComponents| {
+        use aws_smithy_runtime_api::client::http::HttpClient;
+        let inner = inner.http_connector(settings, components);
+        SharedHttpConnector::new(Connector { inner, faults: faults.clone() })
+    })
+}
+
+#[derive(Debug)]
+struct Connector {
+    inner: SharedHttpConnector,
+    faults: Faults,
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let fault = self.faults.meet(&request);
+        let way = Way::to(self.inner.clone(), &self.faults);
+        let transaction = operation(&request) == "TransactWriteItems";
+        HttpConnectorFuture::new(async move {
+            let reply = pass(fault, way, request, transaction).await;
+            if transaction && reply.as_ref().is_ok_and(|reply| reply.status().is_success()) {
+                life::note(|life| life.heard += 1);
+            }
+            reply
+        })
+    }
+}
+
+/// Lets a request meet its fault.
+async fn pass(fault: Fault, way: Way, request: HttpRequest, transaction: bool) -> Result<HttpResponse, ConnectorError> {
+    let mut fault = fault;
+    while let Fault::Held(gate, then) = fault {
+        gate.pass().await;
+        fault = *then;
+    }
+    match fault {
+        Fault::None | Fault::Held(..) => send(way, request, transaction).await,
+        Fault::Refused => Err(ConnectorError::io("connection refused".into())),
+        Fault::TimedOut => Err(ConnectorError::timeout("no reply in time".into())),
+        Fault::ReplyLost => {
+            send(way, request, transaction).await?;
+            Err(ConnectorError::io("connection reset".into()))
+        }
+        Fault::ErrorAfterwards => {
+            send(way, request, transaction).await?;
+            Ok(error(500, "InternalServerError", ""))
+        }
+        Fault::Garbled => {
+            let (status, bytes) = read(send(way, request, transaction).await?).await?;
+            Ok(HttpResponse::new(status, SdkBody::from(&bytes[..bytes.len() - 1])))
+        }
+        Fault::ConflictAfterwards => {
+            send(way, request, transaction).await?;
+            Ok(cancelled(&["TransactionConflict"]))
+        }
+        Fault::LateConflict(gate) => {
+            send(way, request, transaction).await?;
+            gate.pass().await;
+            Ok(cancelled(&["TransactionConflict"]))
+        }
+        Fault::Error(status, kind) => Ok(error(status, kind, "")),
+        Fault::Cancelled(reasons) => Ok(cancelled(&reasons)),
+        Fault::Silence => std::future::pending().await,
+        Fault::Late(pause) => {
+            tokio::time::sleep(pause).await;
+            send(way, request, transaction).await
+        }
+        Fault::Twice(pause) => {
+            let again = request.try_clone().expect("a body that is at hand");
+            let reply = send(way.clone(), request, transaction).await;
+            // Only what was carried out is known by its token. A copy of what was refused would be another request.
+            if reply.as_ref().is_ok_and(|reply| reply.status().is_success()) {
+                way.send_unheard(again, pause);
+            }
+            reply
+        }
+        Fault::Death => {
+            send(way, request, transaction).await?;
+            life::die().await;
+            Err(ConnectorError::io("connection reset".into()))
+        }
+    }
+}
+
+/// Sends a request, and notes that it was carried out.
+async fn send(way: Way, request: HttpRequest, transaction: bool) -> Result<HttpResponse, ConnectorError> {
+    let reply = way.send(request).await;
+    if transaction && reply.as_ref().is_ok_and(|reply| reply.status().is_success()) {
+        life::note(|life| life.carried_out += 1);
+    }
+    reply
+}
+
+/// The rest of the way to DynamoDB. What has been sent is carried out, whether or not anybody waits for it.
+#[derive(Clone)]
+struct Way {
+    inner: SharedHttpConnector,
+    wire: Option<Arc<dyn Wire>>,
+    under_way: Arc<AtomicUsize>,
+}
+
+impl Way {
+    fn to(inner: SharedHttpConnector, faults: &Faults) -> Self {
+        let known = faults.lock();
+        Self { inner, wire: known.wire.clone(), under_way: Arc::clone(&known.under_way) }
+    }
+
+    async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let passage = Passage::begin(&self.under_way);
+        let sent = tokio::spawn(async move {
+            let reply = match &self.wire {
+                None => self.inner.call(request).await,
+                Some(wire) => through(wire.as_ref(), &self.inner, request).await,
+            };
+            drop(passage);
+            reply
+        });
+        sent.await.map_err(|error| ConnectorError::other(error.into(), None))?
+    }
+
+    /// Sends it after a pause, for nobody to hear the reply.
+    fn send_unheard(self, request: HttpRequest, pause: std::time::Duration) {
+        let passage = Passage::begin(&self.under_way);
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            // Whatever comes back: nobody is there.
+            let _ = self.send(request).await;
+            drop(passage);
+        });
+    }
+}
+
+/// Counts a request for as long as it is under way.
+struct Passage(Arc<AtomicUsize>);
+
+impl Passage {
+    fn begin(under_way: &Arc<AtomicUsize>) -> Self {
+        under_way.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(under_way))
+    }
+}
+
+impl Drop for Passage {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Sends a request as the wire changes it.
+async fn through(wire: &dyn Wire, inner: &SharedHttpConnector, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    let operation = operation(&request);
+    let mut input = input(&request);
+    let also = wire.request(&operation, &mut input);
+    let second = also.map(|(other, input)| with(&request, other, &input));
+    let (status, bytes) = read(inner.call(with(&request, &operation, &input)).await?).await?;
+    if let Some(second) = second.filter(|_| status.is_success()) {
+        inner.call(second).await?;
+    }
+    let mut output: Value = serde_json::from_slice(&bytes).expect("DynamoDB speaks JSON");
+    wire.reply(&operation, &mut output);
+    Ok(HttpResponse::new(status, SdkBody::from(output.to_string())))
+}
+
+/// The same request with another operation and body.
+fn with(request: &HttpRequest, operation: &str, input: &Value) -> HttpRequest {
+    let mut changed = request.try_clone().expect("a body that is at hand");
+    let body = input.to_string();
+    changed.headers_mut().insert("x-amz-target", format!("DynamoDB_20120810.{operation}"));
+    changed.headers_mut().insert("content-length", body.len().to_string());
+    *changed.body_mut() = SdkBody::from(body);
+    changed
+}
+
+/// The name of the operation that a request is for.
+pub(super) fn operation(request: &HttpRequest) -> String {
+    let target = request.headers().get("x-amz-target").unwrap_or_default();
+    target.rsplit('.').next().unwrap_or_default().to_owned()
+}
+
+/// The body of a request.
+pub(super) fn input(request: &HttpRequest) -> Value {
+    request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default()
+}
+
+async fn read(response: HttpResponse) -> Result<(StatusCode, Vec<u8>), ConnectorError> {
+    let (status, body) = (response.status(), ByteStream::new(response.into_body()));
+    let bytes = body.collect().await.map_err(|error| ConnectorError::io(error.into()))?;
+    Ok((status, bytes.to_vec()))
+}
+
+fn cancelled(reasons: &[&str]) -> HttpResponse {
+    let reasons: Vec<String> = reasons.iter().map(|code| format!("{{\"Code\":\"{code}\"}}")).collect();
+    error(400, "TransactionCanceledException", &format!(",\"CancellationReasons\":[{}]", reasons.join(",")))
+}
+
+fn error(status: u16, kind: &str, more: &str) -> HttpResponse {
+    let body = format!("{{\"__type\":\"com.amazonaws.dynamodb.v20120810#{kind}\",\"message\":\"injected\"{more}}}");
+    HttpResponse::new(StatusCode::try_from(status).expect("a status code"), SdkBody::from(body))
+}
