@@ -16,5 +16,6 @@ pub mod parts;
 pub mod report;
 pub mod small_scope;
 pub mod tampering;
+pub mod timing;
 
 pub use support::random;

@@ -93,7 +93,7 @@ pub fn attempts(world: &World, scale: &Scale) -> Vec<Attempt> {
     }
     // A change may have made another one that was issued: that is no tampering.
     all.retain(|attempt| !world.has_issued(attempt));
-    all.retain(|_| scale.long || random.chance(1, 30));
+    all.retain(|_| scale.long || random.chance(1, 40));
     all
 }
 

@@ -43,3 +43,22 @@ impl Target for Rows {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::row;
+    use crate::fuzz::{
+        Verdict,
+        table::{Table, to_json},
+    };
+
+    /// Found here: `tries` of 0, which the service does not write, was read with the rest of an attempt, and written without it.
+    #[test]
+    fn no_tries_are_none_however_they_are_written() {
+        let mut mailed = to_json(&shared::store::item::to_row(&Table::new().invitations[1], None));
+        mailed["tries"] = json!({ "N": "0" });
+        assert_eq!(row().check(&mailed.to_string()), Verdict::Accepted);
+    }
+}
