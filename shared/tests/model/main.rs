@@ -16,6 +16,7 @@ mod lifecycle_limits;
 mod lifecycle_table;
 mod link;
 mod roles;
+mod rows;
 mod settings;
 mod support;
 mod text;
