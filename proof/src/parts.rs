@@ -5,7 +5,7 @@ use std::pin::Pin;
 use crate::{
     canary, delivery, fuzz, histories, mutants,
     report::{Scale, Section},
-    small_scope, tampering,
+    small_scope, tampering, timing,
 };
 
 type Running = Pin<Box<dyn Future<Output = Section>>>;
@@ -26,5 +26,6 @@ pub const PARTS: &[Part] = &[
     Part { name: "delivery", run: |scale| Box::pin(async move { delivery::run(&scale).await }) },
     Part { name: "fuzz", run: |scale| Box::pin(async move { fuzz::run(&scale) }) },
     Part { name: "tampering", run: |scale| Box::pin(async move { tampering::run(&scale).await }) },
+    Part { name: "timing", run: |scale| Box::pin(async move { timing::run(&scale).await }) },
     Part { name: "canary", run: |scale| Box::pin(async move { canary::run(&scale).await }) },
 ];
