@@ -8,10 +8,14 @@ use shared::{
         delivery::{Delivery, Fate, Reason},
         invitation::{Closing, OperationId},
     },
-    store::item::{from_row, to_row},
+    store::{
+        StoreError,
+        item::{from_row, to_row},
+        keys,
+    },
 };
 
-use super::support::{any_invitation, at, pending};
+use super::support::{ID, any_invitation, at, parsed, pending};
 
 fn claim() -> OperationId {
     OperationId("claim".to_owned())
@@ -66,6 +70,24 @@ fn a_status_that_is_none_or_lacks_its_time_is_not_read() {
     for (status, closed) in [("pending", Some(1)), ("accepted", None), ("expired", Some(1)), ("", None)] {
         assert!(with(status, closed).is_err(), "{status} {closed:?}");
     }
+}
+
+#[test]
+fn what_cannot_be_read_is_named_by_its_key_unless_that_is_an_address() {
+    let named = |sk: Option<&str>| {
+        let mut row = to_row(&pending(Timestamp::ZERO), None);
+        row.remove("email");
+        row.remove("sk");
+        row.extend(sk.map(|sk| ("sk".to_owned(), AttributeValue::S(sk.to_owned()))));
+        match from_row(row) {
+            Err(StoreError::Corrupt { key, .. }) => key,
+            other => panic!("it can be read: {other:?}"),
+        }
+    };
+    let key = keys::invitation(parsed(ID));
+    assert_eq!(named(Some(&key)), key);
+    assert_eq!(named(Some("P#user@example.com")), "P#…");
+    assert_eq!(named(None), "without a sort key");
 }
 
 proptest! {

@@ -35,6 +35,7 @@ fn a_binding_is_shown_as_it_is_read() {
 #[test]
 fn a_colour_has_six_digits() {
     assert_eq!(parsed::<Colour>("#0B5Fff").as_str(), "#0b5fff");
+    assert_eq!(parsed::<Colour>("#0B5Fff").to_string(), "#0b5fff");
     for text in ["", "#", "0b5fff", "#0b5ff", "#0b5fff0", "#0b5ffg", "#+b5fff", "#fff", "red", " #0b5fff", "#0b5fff;x", "#ＡＢ"] {
         assert!(refused::<Colour>(text).contains("is not a colour: # and six"), "{text}");
     }
