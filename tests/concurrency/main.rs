@@ -4,7 +4,6 @@ mod cold_start;
 mod common;
 mod corrupt_rows;
 mod defects;
-mod histories;
 mod idempotency;
 mod idempotent_modify;
 mod lost_replies;

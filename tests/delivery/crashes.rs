@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use local::ses::Answer;
 use support::{
     ACCOUNT, Call,
     faults::{Fault, Gate},
@@ -104,38 +103,4 @@ async fn a_create_that_died_right_after_its_commit_is_mailed() {
     post.deliver().await;
     assert_eq!(post.inbox.mails().len(), 1);
     hold(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
-}
-
-#[tokio::test]
-async fn under_faults_everywhere_every_mail_arrives_and_every_event_is_told() {
-    let (app, mut post) = start().await;
-    let mut turn = 0_u32;
-    post.inbox.answer_with(move |_| {
-        turn += 1;
-        match turn % 7 {
-            0 => Answer::AcceptAndDrop,
-            3 => Answer::Error { status: 429, code: "TooManyRequestsException" },
-            5 => Answer::Error { status: 500, code: "InternalFailure" },
-            _ => Answer::Accept,
-        }
-    });
-    let mut ids = BTreeSet::new();
-    for number in 0..60 {
-        ids.insert(id(&app.invite(&format!("user.{number}@example.com")).await));
-    }
-    let faults = vec![Fault::Refused, Fault::ReplyLost, Fault::ErrorAfterwards, Fault::Error(400, "ThrottlingException")];
-    app.faults.sometimes(7, 9, faults);
-    post.deliver().await;
-    for _ in 0..40 {
-        app.advance(LATER);
-        let _ = functions::background::invoke(Ok(&post.courier), "{}", &functions::reconcile_deliveries::handle).await;
-    }
-    let met = app.faults.met();
-    app.faults.clear();
-    let mails = post.inbox.mails();
-    let mailed: BTreeSet<String> = mails.iter().map(|mail| mail.tags["invitation"].clone()).collect();
-    assert_eq!(mailed, ids, "none is lost");
-    assert!(met > 20, "{met} faults");
-    let told: BTreeSet<String> = post.bus.events().iter().map(|event| event.detail["id"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(told, ids.iter().map(|id| format!("{id}-1")).collect());
 }

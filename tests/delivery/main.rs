@@ -14,4 +14,3 @@ mod reconciler;
 mod reports;
 mod ses_errors;
 mod trouble;
-mod turmoil;
