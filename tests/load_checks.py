@@ -57,9 +57,8 @@ def check_due(book: Book, left: dict[str, str], dynamodb_port: int) -> None:
     """What was not done must be due: then the reconciler finds it, whoever died."""
     for invitation, what in left.items():
         item = row(dynamodb_port, book.invitations[invitation].account, invitation)
-        due = item and item.get("due_at", {}).get("S") or item and item.get("due_at", {}).get("N")
-        moment = int(due[:13]) / 1000 if due else None
-        if moment is None or moment > time.time() + DUE:
+        due = (item or {}).get("due_at")
+        if due is None or int(due["N"]) / 1000 > time.time() + DUE:
             book.wrong(f"an invitation has {what}, and will not be looked at", item)
 
 
