@@ -85,34 +85,28 @@ class Run:
     def kill_function(self) -> None:
         """All processes of one function at once: a sandbox that dies takes one request with it, this is worse."""
         name = self.random.choice(list(FUNCTIONS))
-        self.kills.append((time.monotonic(), FUNCTIONS[name]))
-        self.signal(lambda comm: comm == name, signal.SIGKILL)
+        now = time.monotonic()
+        if self.signal((name,), signal.SIGKILL):
+            self.kills.append((now, FUNCTIONS[name]))
 
-    def signal(self, which, number: int) -> None:
-        for pid, comm in self.service.processes().items():
-            if which(comm):
-                try:
-                    os.kill(pid, number)
-                except ProcessLookupError:
-                    pass
+    def signal(self, names: tuple[str, ...], number: int) -> int:
+        """To how many processes of these names it was sent."""
+        return sum(send(pid, number) for pid, comm in self.service.processes().items() if comm in names)
 
     def kill_all(self, faults: int) -> None:
         """The whole service, while callers call, and starts it again. Its inbox dies with it: so the couriers are stopped a moment
         before, and what they have sent is fetched. What they had claimed or not yet noted stays undone."""
-        self.signal(lambda comm: comm in COURIERS, signal.SIGSTOP)
+        self.signal(COURIERS, signal.SIGSTOP)
         time.sleep(0.5)
         self.post.fetch(self.book)
         self.count_faults()
         family = self.service.processes()
         died = time.monotonic()
         # The parents first: one that is left restarts what it finds dead.
-        for pid, comm in sorted(family.items(), key=lambda one: one[1] not in ("make", "run", "cargo-lambda", "sh")):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        for pid in sorted(family, key=lambda pid: family[pid] not in ("make", "run", "cargo-lambda", "sh")):
+            send(pid, signal.SIGKILL)
         self.service.ended()
-        while left := [pid for pid, comm in process_table_of(family)]:
+        while left := [pid for pid, (_, comm) in process_table().items() if family.get(pid) == comm]:
             if time.monotonic() > died + 20:
                 raise Failed(f"These are left after SIGKILL: {left}")
             time.sleep(0.05)
@@ -134,10 +128,13 @@ class Run:
                 self.book.wrong(f"caller {worker.number} did not come to an end")
 
 
-def process_table_of(family: dict[int, str]) -> list[tuple[int, str]]:
-    """Those of the family that still live."""
-    now = process_table()
-    return [(pid, comm) for pid, comm in family.items() if pid in now and now[pid][1] == comm]
+def send(pid: int, number: int) -> bool:
+    """Whether there was still a process to send the signal to."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def percentile(values: list[float], share: float) -> int:
