@@ -104,6 +104,13 @@ ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 with-sam = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 PATH="$(CURDIR)/$(TOOLS)/cargo-lambda/bin:$$PATH" \
 	PYTHONPATH="$(CURDIR)/$(TOOLS)/sam:$(CURDIR)/$(TOOLS)/ziglang"
 
+# At length what the tests of proof/ try in short. PROOF="--seed 2" makes other choices; PROOF="--only histories" runs one part
+# and writes nothing.
+.PHONY: proof
+proof: prerequisites ## The promises under concurrency, faults and hostile input, tried at length: writes docs/proof.md
+	@cargo build --profile bench-tools -p proof --example proof
+	@"$$($(target-dir))/bench-tools/examples/proof" --out docs $(PROOF)
+
 .PHONY: load
 load: prerequisites $(cargo-lambda) ## Load and recovery at length: three minutes, and as many more until the last mail is out
 	@mkdir -p .local

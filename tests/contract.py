@@ -8,11 +8,13 @@ such file. SCHEMATHESIS names the folder into which `pip install --target` put s
 `schemathesis` is taken from PATH. A run creates some 300 invitations, so the service should have a send quota above
 that: once it is used up, creating is answered 429 and no longer tested.
 
-Exits with 0 when everything conforms, with 1 and the whole report when something does not.
+Exits with 0 when everything conforms, with 1 and the whole report when something does not, and also when no operation was
+called with what another one had answered: then the links of openapi.yaml were not tested.
 """
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -61,9 +63,18 @@ def main(options: list[str]) -> str | None:
     if run.returncode != 0:
         print(run.stdout)
         return f"the service at {url} does not keep what openapi.yaml promises"
+    if not (links := links_followed(run.stdout)):
+        print(run.stdout)
+        return "schemathesis has followed none of the links of openapi.yaml"
     counts = [line.strip() for line in run.stdout.splitlines() if line.strip().endswith("skipped") or "passed" in line]
-    print(f"openapi.yaml holds at {url}: {counts[-1] if counts else 'no failure'}")
+    print(f"openapi.yaml holds at {url}: {counts[-1] if counts else 'no failure'}, {links} links followed")
     return None
+
+
+def links_followed(report: str) -> int:
+    """How many of the links between operations were called; 0 as well when that phase has not run."""
+    phase = re.search(r"✅ +Stateful \(in .*?API Links: +(\d+) covered", report, re.DOTALL)
+    return int(phase[1]) if phase else 0
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ use shape::{CROWD, EXPIRY, QUOTA, SEQUENCE, Shape};
 use world::happen;
 
 /// How many histories happen at a time: most of their time they wait.
-const AT_A_TIME: usize = 16;
+const AT_A_TIME: usize = 48;
 
 /// What became of some histories.
 #[derive(Debug, Default)]

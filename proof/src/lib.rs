@@ -4,12 +4,18 @@
 //! [`report`]: what it did and what it found, in figures that it has counted itself. The tests of this crate run every part in
 //! short; `make proof` runs them at length and writes `docs/proof.md`.
 
+pub mod canary;
 pub mod checker;
+pub mod delivery;
+pub mod fuzz;
 pub mod histories;
 pub mod ledger;
 pub mod model;
 pub mod mutants;
 pub mod parts;
 pub mod report;
+pub mod small_scope;
+pub mod tampering;
+pub mod timing;
 
 pub use support::random;

@@ -3,11 +3,12 @@
 use std::pin::Pin;
 
 use crate::{
-    histories, mutants,
+    canary, delivery, fuzz, histories, mutants,
     report::{Scale, Section},
+    small_scope, tampering, timing,
 };
 
-type Running = Pin<Box<dyn Future<Output = Section> + Send>>;
+type Running = Pin<Box<dyn Future<Output = Section>>>;
 
 /// A part of the proof.
 pub struct Part {
@@ -21,4 +22,10 @@ pub struct Part {
 pub const PARTS: &[Part] = &[
     Part { name: "histories", run: |scale| Box::pin(async move { histories::run(&scale).await }) },
     Part { name: "mutants", run: |scale| Box::pin(async move { mutants::run(&scale).await }) },
+    Part { name: "small-scope", run: |scale| Box::pin(async move { small_scope::run(&scale) }) },
+    Part { name: "delivery", run: |scale| Box::pin(async move { delivery::run(&scale).await }) },
+    Part { name: "fuzz", run: |scale| Box::pin(async move { fuzz::run(&scale) }) },
+    Part { name: "tampering", run: |scale| Box::pin(async move { tampering::run(&scale).await }) },
+    Part { name: "timing", run: |scale| Box::pin(async move { timing::run(&scale).await }) },
+    Part { name: "canary", run: |scale| Box::pin(async move { canary::run(&scale).await }) },
 ];

@@ -1,4 +1,4 @@
-//! The page behind the link in a mail, as a browser gets it.
+//! The page behind the link in a mail, as a browser gets it (T18).
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,4 @@
-//! Events as they may arrive, and as they should not: never a dead sandbox, never a 5xx, never a word of the Host.
+//! Events as they may arrive, and as they should not: never a dead sandbox, never a 5xx, never a word of the Host (T10, T23).
 
 use serde_json::{Value, json};
 use support::{Call, Response, TestApp};

@@ -1,4 +1,4 @@
-//! Defects of ours: answered like every other error, and said to nobody but the log.
+//! Defects of ours: answered like every other error, and said to nobody but the log (T23).
 
 use functions::{
     app::App, describe_invitation::ROUTE, direct, edge::answer, event::Request, manage_api_keys::handle as manage_api_keys, output::Reply,

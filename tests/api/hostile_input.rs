@@ -1,4 +1,4 @@
-//! Bodies and queries that nobody means well with: a 4xx that says what to change, and nothing written.
+//! Bodies and queries that nobody means well with: a 4xx that says what to change, and nothing written (T8, T23).
 
 use serde_json::{Value, json};
 use support::{Call, Response, TestApp};

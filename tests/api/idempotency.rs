@@ -34,10 +34,10 @@ async fn the_same_create_again_is_answered_with_the_first_success_byte_for_byte(
     let until = app.now().plus(DAY);
     let expected = json!({
         "pk": format!("A#{ACCOUNT}"), "sk": kept["sk"], "fp": kept["fp"], "status": 201, "body": first.text, "inv": id,
-        "exp": until.as_millis(), "ttl": until.as_secs(),
+        "exp": until.as_millis(), "ttl": until.as_secs(), "op": kept["op"],
     });
     assert_eq!(kept, expected);
-    assert_eq!((text(&kept, "sk").len(), text(&kept, "fp").len()), (66, 64), "hashes");
+    assert_eq!((text(&kept, "sk").len(), text(&kept, "fp").len(), text(&kept, "op").len()), (66, 64, 12), "hashes, and an operation's id");
     for _ in 0..3 {
         app.advance(Duration::from_secs(3600));
         replays(&app.send(create(&app, "key")).await, &first);

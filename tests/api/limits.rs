@@ -1,4 +1,4 @@
-//! Cooldown, quota and the most sendings of one invitation. `Retry-After` is exact: waiting that long succeeds.
+//! Cooldown, quota and the most sendings of one invitation. `Retry-After` is exact: waiting that long succeeds (T13).
 
 use std::time::Duration;
 

@@ -1,7 +1,9 @@
 //! The API, as its callers see it.
 
 mod accept_page;
+mod access;
 mod create_invitation;
+mod deeds;
 mod describe_invitation;
 mod events;
 mod failures;
@@ -17,7 +19,9 @@ mod logs;
 mod manage_account_settings;
 mod manage_api_keys;
 mod modify_invitation;
+mod policy;
 mod roles;
 mod routes_agree;
 mod template;
 mod unauthorized;
+mod wall;

@@ -1,4 +1,4 @@
-//! `manage-api-keys`, by direct invocation, and how long a key lives on in a warm function.
+//! `manage-api-keys`, by direct invocation, and how long a key lives on in a warm function (T16).
 
 use std::{collections::BTreeSet, time::Duration};
 

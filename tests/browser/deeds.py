@@ -1,4 +1,4 @@
-"""What people do with the page, and what it does then."""
+"""What people do with the page, and what it does then: answers after a click, and with the token alone (T18)."""
 
 import time
 
@@ -203,7 +203,7 @@ def under_a_stage(browser: Browser, page: dict) -> None:
 
 
 def headers(stand_in: StandIn) -> None:
-    """After all that: nothing that was sent told where it came from, or who it was."""
+    """After all that: nothing that was sent told where it came from, or who it was (T2)."""
     check(stand_in.ever, "Something must have been asked.")
     for asked in stand_in.ever:
         check(TOKEN not in asked.path, "The token must be in no path.", asked)

@@ -1,4 +1,4 @@
-//! Defects that were found by attacking the service, each with the test that would have found it.
+//! Defects that were found by attacking the service, each with the test that would have found it (T21).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A cursor leads nowhere but on: not to another account, not into another list.
+//! A cursor leads nowhere but on: not to another account, not into another list (T4, T5).
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};

@@ -1,12 +1,16 @@
 //! What the holder of a link can do, and what he is told.
 
 use serde_json::json;
-use support::{ACCOUNT, Call};
+use support::{
+    ACCOUNT, Call,
+    faults::{Fault, Gate},
+};
 
 use crate::help::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, hold, invited, resend, revoke, start};
 
 #[tokio::test]
 async fn a_lookup_shows_what_the_invitee_may_see_and_changes_nothing() {
+    // T6: the token alone decides what is shown, and an answer shows it again.
     let (app, mut post) = start().await;
     let (_, token) = invited(&app, &mut post).await;
     let before = app.rows().await;
@@ -90,6 +94,26 @@ async fn an_expired_invitation_says_so_from_its_very_expiry_on() {
     assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["state"], "expired");
     hold(&app, "accept", &token).await.expect_error(400, "expired");
     hold(&app, "decline", &token).await.expect_error(400, "expired");
+}
+
+#[tokio::test]
+async fn who_answered_in_time_is_not_told_too_late_because_his_answer_was_tried_again() {
+    for (verb, state) in [("accept", "accepted"), ("decline", "declined")] {
+        let (app, mut post) = start().await;
+        let (id, token) = invited(&app, &mut post).await;
+        let expiry = app.now().floor_to_second().plus(LIFETIME);
+        app.advance(expiry.since(app.now()) - std::time::Duration::from_millis(1));
+        // It is carried out, and a conflict is reported when it has expired.
+        let gate = Gate::default();
+        app.faults.transactions([Fault::LateConflict(gate.clone())]);
+        let (answered, ()) = tokio::join!(hold(&app, verb, &token), async {
+            gate.arrived().await;
+            app.advance(LATER);
+            gate.open();
+        });
+        assert_eq!(answered.expect(200).json()["state"], state);
+        assert_eq!(describe(&app, &id).await["state"], state);
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod answers;
-mod canary;
 mod crashes;
 mod erasure;
 mod events;

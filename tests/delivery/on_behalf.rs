@@ -1,4 +1,4 @@
-//! The account's application accepts for whom it has signed in (T7).
+//! The account's application accepts for whom it has signed in, and for invitations of its own account (T5, T7).
 
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, Response, TestApp};

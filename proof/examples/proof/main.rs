@@ -71,7 +71,8 @@ async fn run() -> Result<Vec<String>, Problem> {
         sections.push(section);
     }
     let ledger = Ledger { seed: settings.scale.seed, engine, place, seconds: started.elapsed().as_secs(), sections };
-    if let Some(folder) = &settings.out {
+    // A part is no proof.
+    if let (Some(folder), None) = (&settings.out, &settings.only) {
         json::write(&ledger, &folder.join("proof.json"))?;
         let file = folder.join("proof.md");
         fs::write(&file, ledger.markdown()).map_err(|error| problem!("{}: {error}", file.display()))?;

@@ -114,10 +114,10 @@ impl Recorder {
     /// The parts that are judged each by itself: by account, and unless an account is judged as a whole by address.
     #[must_use]
     pub fn parts(&self, whole: bool) -> Vec<Vec<Span<Operation>>> {
-        let mut parts: BTreeMap<(usize, Option<Arc<str>>), Vec<Span<Operation>>> = BTreeMap::new();
+        let mut parts = BTreeMap::new();
         for span in &self.spans {
             let of = (span.operation.account, (!whole).then(|| Arc::clone(&span.operation.email)));
-            parts.entry(of).or_default().push(span.clone());
+            parts.entry(of).or_insert_with(Vec::new).push(span.clone());
         }
         parts.into_values().collect()
     }

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::{
     StoreError, keys,
     keys::index::{DUE_AT, DUE_SHARD},
-    row::{Attributes, Row, bytes, flag, named, number, text, time},
+    row::{Attributes, Row, bytes, bytes_in, flag, named, number, text, time},
 };
 use crate::domain::{
     AccountId, Invitation, Resource,
@@ -159,11 +159,17 @@ pub fn from_row(row: Row) -> Result<Invitation, StoreError> {
     })
 }
 
+/// SHA-256 of the secret of a row's link.
+pub(super) fn link_hash(row: &Row) -> Result<[u8; 32], StoreError> {
+    bytes_in(row, "th")
+}
+
 fn mailing(row: &mut Attributes) -> Result<Mailing, StoreError> {
-    if !row.is_set("tries") {
+    let tries = if row.is_set("tries") { row.number("tries")? } else { 0 };
+    if tries == 0 {
         return Ok(Mailing::asked_for(row.time("sent")?));
     }
-    Ok(Mailing { tries: row.number("tries")?, not_before: row.time("nb")?, claim: row.optional_text("claim")?.map(OperationId) })
+    Ok(Mailing { tries, not_before: row.time("nb")?, claim: row.optional_text("claim")?.map(OperationId) })
 }
 
 fn outbox(row: &mut Attributes) -> Result<Outbox, StoreError> {

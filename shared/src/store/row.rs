@@ -72,7 +72,7 @@ impl Attributes {
 
     /// What is wrong with the row when `attribute` is.
     pub(super) fn corrupt(&self, attribute: &str) -> StoreError {
-        StoreError::Corrupt { key: self.key.clone(), problem: format!("{attribute} is missing or does not have the form it should") }
+        corrupt(self.key.clone(), attribute)
     }
 
     pub(super) fn text(&mut self, attribute: &str) -> Result<String, StoreError> {
@@ -106,7 +106,7 @@ impl Attributes {
     }
 
     pub(super) fn bytes<const N: usize>(&mut self, attribute: &str) -> Result<[u8; N], StoreError> {
-        self.read(attribute, |text| URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok())
+        self.read(attribute, decoded)
     }
 
     pub(super) fn number<T: FromStr>(&mut self, attribute: &str) -> Result<T, StoreError> {
@@ -134,6 +134,20 @@ impl Attributes {
             _ => Err(self.corrupt(attribute)),
         }
     }
+}
+
+/// Bytes in a row that is not taken apart.
+pub(super) fn bytes_in<const N: usize>(row: &Row, attribute: &str) -> Result<[u8; N], StoreError> {
+    let text = row.get(attribute).and_then(|value| value.as_s().ok());
+    text.and_then(|text| decoded(text)).ok_or_else(|| corrupt(sort_key(row), attribute))
+}
+
+fn decoded<const N: usize>(text: &str) -> Option<[u8; N]> {
+    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+}
+
+fn corrupt(key: String, attribute: &str) -> StoreError {
+    StoreError::Corrupt { key, problem: format!("{attribute} is missing or does not have the form it should") }
 }
 
 /// The row's sort key as it may be logged: a lock's key contains an address.

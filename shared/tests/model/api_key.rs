@@ -1,4 +1,4 @@
-//! API keys (T16).
+//! API keys (T16, T20).
 
 use proptest::prelude::*;
 use shared::{
@@ -123,6 +123,16 @@ fn a_key_makes_the_principal_of_its_record() {
     assert_eq!(who.urn(), "urn:cloudone:identity:ca-1:012345678912:apikey/AbCdEfGhIjKl");
     assert_eq!(who.role_id().as_str(), "read-only");
     assert!(who.can(Permission::Read) && !who.can(Permission::Create) && !who.can(Permission::Modify));
+}
+
+#[test]
+fn the_principal_of_a_key_has_its_name_if_it_has_one() {
+    let key = ApiKey::generate(&parsed(ACCOUNT)).1;
+    for name in [None, Some("Jane Doe")] {
+        let named = ApiKeyRecord { name: name.map(str::to_owned), ..record(&key, "read-only") };
+        let who = named.verify(&key, Timestamp::ZERO, &roles(), &urns()).expect("the key is its own");
+        assert_eq!(who.name(), name);
+    }
 }
 
 #[test]

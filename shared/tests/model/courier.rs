@@ -68,6 +68,15 @@ fn a_sent_mail_leaves_the_expiry_to_wait_for_and_that_leaves_nothing() {
 }
 
 #[test]
+fn an_expiry_is_due_a_margin_after_it_until_it_is_told() {
+    let open = pending(SENT);
+    let due = open.expiry.plus(MARGIN);
+    assert!(!open.expiry_is_due(open.expiry) && !open.expiry_is_due(at(due.as_millis() - 1)));
+    assert!(open.expiry_is_due(due) && open.expiry_is_due(due.plus(MARGIN)));
+    assert!(!open.expired(due).expiry_is_due(due));
+}
+
+#[test]
 fn a_mail_that_was_never_sent_has_failed_when_the_invitation_expires() {
     let before = pending(SENT).postponed(at(1));
     let expired = before.expired(before.expiry);
@@ -93,6 +102,14 @@ fn later_news_replaces_earlier_news_whatever_the_order_it_comes_in() {
             let after = before.delivered(1, news(fate));
             assert_eq!(after.delivery.map(|it| it.fate), Some(known.max(fate)), "{known} then {fate}");
         }
+    }
+}
+
+#[test]
+fn the_same_news_again_is_none() {
+    for fate in Fate::ALL {
+        let known = Invitation { delivery: Some(news(fate)), ..pending(SENT) };
+        assert_eq!(known.delivered(1, Delivery { at: at(9), ..news(fate) }), known, "{fate}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! E-mail addresses (T11, T12).
+//! E-mail addresses (T11, T12, T21).
 
 use proptest::prelude::*;
 use shared::domain::Email;
@@ -30,6 +30,13 @@ fn refused(typed: &str, why: Why) {
     let told = if why == Why::NoAt { error.ends_with(sentence(why)) } else { error.contains(sentence(why)) };
     assert!(told, "{typed:?} is refused for another reason: {error}");
     assert!(!error.contains(char::is_control), "{error:?}");
+}
+
+#[test]
+fn a_mail_goes_to_the_person_as_typed_at_the_domain_in_ascii() {
+    let mailbox = |typed: &str| parsed::<Email>(typed).mailbox();
+    assert_eq!(mailbox(" Ann.Example+Tag@EXAMPLE.com "), "Ann.Example+Tag@example.com");
+    assert_eq!(mailbox("Ann@b\u{fc}cher.example"), "Ann@xn--bcher-kva.example");
 }
 
 #[test]

@@ -121,6 +121,39 @@ fn ranges_have_these_bounds() {
 }
 
 #[test]
+fn an_invitations_key_is_read_back_and_no_other_items_is() {
+    let (account, id): (AccountId, InvitationId) = (parsed(ACCOUNT), parsed(ID));
+    let (pk, sk) = (keys::partition(&account), keys::invitation(id));
+    assert_eq!(keys::parse_invitation_key(&pk, &sk), Some((account.clone(), id)));
+    assert_eq!(keys::parse_invitation_key(&keys::api_key_partition(&account), &sk), None);
+    assert_eq!(keys::parse_invitation_key(&pk, "P#user@example.com"), None);
+}
+
+#[test]
+fn the_last_byte_of_an_id_is_its_shard_of_four() {
+    assert_eq!(keys::DUE_SHARDS, 4);
+    for (last, shard) in [(0, "0"), (1, "1"), (3, "3"), (4, "0"), (254, "2"), (255, "3")] {
+        let mut bytes = [0xff; 16];
+        bytes[15] = last;
+        assert_eq!(keys::due_shard(InvitationId::from_bytes(bytes)), shard, "{last}");
+    }
+}
+
+#[test]
+fn a_rows_primary_key_is_both_its_keys_and_no_more() {
+    let key = keys::invitation_key(&parsed(ACCOUNT), parsed(ID));
+    let mut row = key.clone();
+    row.insert("email".to_owned(), AttributeValue::S("user@example.com".to_owned()));
+    assert_eq!(keys::primary_of(&row), key);
+}
+
+#[test]
+fn what_a_cold_start_reads_lies_in_nobodys_partition() {
+    assert_eq!(strings(&keys::nothing()), [("pk", "KEYS#"), ("sk", "nothing")]);
+    assert_eq!(keys::parse_api_key_partition("KEYS#"), None);
+}
+
+#[test]
 fn keys_of_another_form_are_not_read() {
     for sk in ["", ID, "I#", "I#3FDCA195", "P#3FDCA1955AE7EB167B25D7D90AC02B9F", "i#3FDCA1955AE7EB167B25D7D90AC02B9F", "I##"] {
         assert_eq!(keys::parse_invitation(sk), None, "{sk}");

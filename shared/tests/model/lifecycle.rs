@@ -1,4 +1,4 @@
-//! What creating, resending and revoking make.
+//! What creating, resending and revoking make, and who may (T14).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The secrets of links (T4).
+//! The secrets of links, of which the table keeps only the hash (T4, T16).
 
 use proptest::prelude::*;
 use shared::domain::link::{Link, LinkKeys, Nonce};

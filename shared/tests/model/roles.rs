@@ -1,4 +1,4 @@
-//! Roles as data.
+//! Roles as data (T14).
 
 use proptest::prelude::*;
 use shared::{

@@ -26,8 +26,16 @@ fn logo(kind: &str, magic: &[u8], length: usize) -> String {
 }
 
 #[test]
+fn a_binding_is_shown_as_it_is_read() {
+    for (binding, text) in [(Binding::Bearer, "bearer"), (Binding::Email, "email")] {
+        assert_eq!((binding.to_string().as_str(), binding.as_str(), parsed::<Binding>(text)), (text, text, binding));
+    }
+}
+
+#[test]
 fn a_colour_has_six_digits() {
     assert_eq!(parsed::<Colour>("#0B5Fff").as_str(), "#0b5fff");
+    assert_eq!(parsed::<Colour>("#0B5Fff").to_string(), "#0b5fff");
     for text in ["", "#", "0b5fff", "#0b5ff", "#0b5fff0", "#0b5ffg", "#+b5fff", "#fff", "red", " #0b5fff", "#0b5fff;x", "#ＡＢ"] {
         assert!(refused::<Colour>(text).contains("is not a colour: # and six"), "{text}");
     }

@@ -1,4 +1,4 @@
-//! The token of a link (T3, T4, T8).
+//! The token of a link (T3, T4, T8, T20).
 
 use proptest::prelude::*;
 use shared::domain::link::{Link, LinkKeys, Token};

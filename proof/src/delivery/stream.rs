@@ -1,0 +1,117 @@
+//! A stream that loses records, repeats them and mixes them up, and the event source mapping that hands on what is left.
+
+use functions::deliver_invitations::{self, BatchAnswer};
+use local::stream::{Mapping, Pump, Start, Stream};
+use serde_json::{Value, json};
+use support::{TestApp, root_file};
+
+use super::{
+    counts::{Counts, What},
+    process::Process,
+};
+use crate::random::Random;
+
+/// How often a batch is tried again, as `template.yaml` has it.
+const RETRIES: usize = 3;
+/// As many records are in a batch at most.
+const BATCH: usize = 25;
+
+/// The records that are on their way.
+pub(super) struct Bag {
+    pump: Pump,
+    waiting: Vec<Value>,
+    /// The sequence number of the latest record that was handed on.
+    latest: u128,
+    counts: Counts,
+    random: Random,
+}
+
+/// One batch and, perhaps, the whim to hand it over a second time.
+pub(super) struct Batch {
+    records: Vec<Value>,
+    twice: bool,
+}
+
+impl Bag {
+    pub(super) async fn open(app: &TestApp, counts: Counts, random: Random) -> Self {
+        let stream = Stream::open(&app.endpoint, &app.table, Start::TrimHorizon).await.expect("the table has a stream");
+        let mapping = Mapping::of(&root_file("template.yaml"), "deliver-invitations").expect("the template maps the stream");
+        Self { pump: Pump::new(stream, mapping), waiting: Vec::new(), latest: 0, counts, random }
+    }
+
+    /// Takes what the stream has by now, as the template filters it. One record in 20 is lost, one in 10 will come twice.
+    pub(super) async fn fill(&mut self) {
+        let mut read = Vec::new();
+        let keep = async |event: Value| {
+            read.extend(event["Records"].as_array().cloned().unwrap_or_default());
+            Ok(json!({ "batchItemFailures": [] }))
+        };
+        self.pump.drain(keep).await.expect("the stream can be read");
+        self.counts.add(What::Records, read.len());
+        for record in read {
+            if self.random.chance(1, 20) {
+                self.counts.add(What::RecordsLost, 1);
+                continue;
+            }
+            if self.random.chance(1, 10) {
+                self.counts.add(What::RecordsTwice, 1);
+                self.waiting.push(record.clone());
+            }
+            self.waiting.push(record);
+        }
+    }
+
+    /// Batches of what waits, in any order: of all of it, or of most.
+    pub(super) fn batches(&mut self, all: bool) -> Vec<Batch> {
+        let mut batches = Vec::new();
+        let later = if all { 0 } else { self.waiting.len() / 5 };
+        while self.waiting.len() > later {
+            let size = (1 + self.random.below(BATCH)).min(self.waiting.len() - later);
+            let records: Vec<Value> = (0..size).map(|_| self.waiting.swap_remove(self.random.below(self.waiting.len()))).collect();
+            for record in &records {
+                let number = number(record);
+                if number < self.latest {
+                    self.counts.add(What::RecordsOutOfOrder, 1);
+                }
+                self.latest = self.latest.max(number);
+            }
+            batches.push(Batch { records, twice: self.random.chance(1, 10) });
+        }
+        batches
+    }
+}
+
+fn number(record: &Value) -> u128 {
+    record["dynamodb"]["SequenceNumber"].as_str().and_then(|number| number.parse().ok()).expect("a record has a sequence number")
+}
+
+/// Hands batches to the function in one process, one after the other. What it names as failed comes again from there on, and
+/// after its death the whole batch, until the tries are used up.
+pub(super) async fn hand_over(process: &mut Process, batches: Vec<Batch>, mortal: bool, counts: &Counts) {
+    for Batch { records, mut twice } in batches {
+        let mut rest = &records[..];
+        let mut tries = 0;
+        while !rest.is_empty() && tries <= RETRIES {
+            counts.add(What::BatchesAgain, usize::from(tries > 0));
+            tries += 1;
+            let event = Stream::event(rest).to_string();
+            if let Some(Ok(answer)) = process.invoke(mortal, &event, &deliver_invitations::handle).await {
+                let handled = first_failed(&answer, rest).unwrap_or(rest.len());
+                tries = if handled > 0 { 1 } else { tries };
+                rest = &rest[handled..];
+            }
+            if rest.is_empty() && std::mem::take(&mut twice) {
+                (rest, tries) = (&records[..], 1);
+            }
+        }
+        counts.add(What::BatchesGivenUp, usize::from(!rest.is_empty()));
+    }
+}
+
+/// The place of the first record that the answer names.
+fn first_failed(answer: &BatchAnswer, records: &[Value]) -> Option<usize> {
+    let named = |record: &Value| {
+        answer.batch_item_failures.iter().any(|failed| record["dynamodb"]["SequenceNumber"] == failed.item_identifier.as_str())
+    };
+    records.iter().position(named)
+}

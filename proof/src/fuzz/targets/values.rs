@@ -1,0 +1,190 @@
+//! Values that are parsed from one text: what is accepted is read again from how it is written.
+
+use std::{fmt::Debug, str::FromStr};
+
+use shared::domain::{
+    AccountId, Email, InvitationId, RoleId, Roles, State, Timestamp,
+    api_key::ApiKeyId,
+    delivery::{Delivery, Reason},
+    idempotency::IdempotencyKey,
+    link::LinkKeys,
+    link_base::LinkBase,
+    outbox::Event,
+    page::Limit,
+    settings::{Binding, Colour, DisplayName, Locale, Logo, Redirect},
+    text::excerpt,
+};
+
+use super::changed_text;
+use crate::{
+    fuzz::{Target, Verdict},
+    random::Random,
+};
+
+type Check = fn(&str) -> Result<bool, String>;
+
+struct Texts {
+    corpus: Vec<String>,
+    checks: Vec<Check>,
+}
+
+impl Target for Texts {
+    fn make(&self, random: &mut Random) -> String {
+        changed_text(random, &self.corpus)
+    }
+
+    fn check(&self, text: &str) -> Verdict {
+        let mut accepted = false;
+        for check in &self.checks {
+            match check(text) {
+                Ok(taken) => accepted |= taken,
+                Err(why) => return Verdict::Broken(why),
+            }
+        }
+        if accepted { Verdict::Accepted } else { Verdict::Refused }
+    }
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+pub(super) fn email() -> Box<dyn Target> {
+    let label = "b".repeat(62);
+    let long = format!("{}@{label}.{label}.{label}", "a".repeat(64));
+    let corpus = owned(&[
+        "user.one@example.com",
+        " User+Tag@Example.COM ",
+        "üser@example.com",
+        "a@bücher.example",
+        "a@xn--bcher-kva.example",
+        "a@faß.example",
+        "!#$%&'*+-/=?^_`{|}~@a-b.example",
+        "a@日本語.jp",
+        "a@example。com",
+        "\"a b\"@example.com",
+        "a@[127.0.0.1]",
+        &long,
+    ]);
+    Box::new(Texts { corpus, checks: vec![address] })
+}
+
+fn address(text: &str) -> Result<bool, String> {
+    let Ok(email) = text.parse::<Email>() else { return Ok(false) };
+    let normal = email.normalised().as_str();
+    let again: Email = normal.parse().map_err(|error| format!("the normal form {normal:?} is none: {error}"))?;
+    let mailbox = email.mailbox();
+    let sent: Email = mailbox.parse().map_err(|error| format!("the mailbox {mailbox:?} is none: {error}"))?;
+    let (local, domain) = normal.rsplit_once('@').ok_or("no @ in the normal form")?;
+    let plain = mailbox.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"(),:;<>@[\\]".contains(&byte) || byte == b'@');
+    for (holds, what) in [
+        (email.typed() == text, "it is not as typed"),
+        (again.normalised() == email.normalised(), "the normal form of the normal form is another"),
+        (sent.normalised() == email.normalised(), "the mailbox is another"),
+        (normal.len() <= 254 && mailbox.len() <= 254 && (1..=64).contains(&local.len()), "it is too long"),
+        (plain && mailbox.matches('@').count() == 1, "a mail server could read it otherwise"),
+        (!normal.contains('#') || !domain.contains('#'), "the domain could end a key"),
+        (!format!("{email:?}").contains(local) || local.len() < 6, "it shows itself"),
+    ] {
+        if !holds {
+            return Err(format!("{what}: {normal:?} {mailbox:?}"));
+        }
+    }
+    Ok(true)
+}
+
+pub(super) fn others() -> Box<dyn Target> {
+    let corpus = owned(&[
+        "2030-06-21T09:01:12Z",
+        "2030-06-21t09:01:12.999+14:00",
+        "de-AT",
+        "zh-Hant-TW",
+        "sl-rozaj",
+        "#0b5fff",
+        "Acme Ltd",
+        "Müller & Söhne",
+        "J. R. \"Bob\" O'Neil",
+        "https://app.example.com/in?a=b#c",
+        "https://bücher.example:8443/%61",
+        "http://localhost:3000/",
+        "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=",
+        "full-access",
+        "invited",
+        "25",
+        "0000000000000000000000000100",
+        "012345678912",
+        "019d3a4b5c6d7e8f9a0b1c2d3e4f5061",
+        "Fuzz00000001",
+        "\"one key, with a comma\"",
+        "bounced#1900000000000#General",
+        "3#accepted#1900000000000",
+        "email",
+        "1:0123456789abcdef0123456789abcdef,2:fedcba9876543210fedcba9876543210",
+        r#"{"owner":{"can":["invitations:read"],"mayGrant":["*"]}}"#,
+    ]);
+    let checks: Vec<Check> = vec![
+        |text| again::<Timestamp>(text, ToString::to_string, |one, other| one.floor_to_second() == *other),
+        |text| again::<Locale>(text, ToString::to_string, PartialEq::eq),
+        |text| again::<Colour>(text, ToString::to_string, PartialEq::eq),
+        |text| again::<DisplayName>(text, ToString::to_string, PartialEq::eq),
+        |text| again::<Redirect>(text, ToString::to_string, PartialEq::eq),
+        |text| again::<LinkBase>(text, |it| it.as_str().to_owned(), PartialEq::eq),
+        |text| again::<Logo>(text, |it| it.as_str().to_owned(), PartialEq::eq),
+        |text| again::<RoleId>(text, ToString::to_string, PartialEq::eq),
+        |text| again::<State>(text, ToString::to_string, PartialEq::eq),
+        |text| again::<Binding>(text, ToString::to_string, PartialEq::eq),
+        |text| again::<AccountId>(text, ToString::to_string, PartialEq::eq),
+        |text| again::<InvitationId>(text, ToString::to_string, PartialEq::eq),
+        |text| again::<ApiKeyId>(text, ToString::to_string, PartialEq::eq),
+        |text| again::<Delivery>(text, ToString::to_string, PartialEq::eq),
+        |text| again::<Event>(text, ToString::to_string, PartialEq::eq),
+        |text| again::<Reason>(text, |it| it.as_str().to_owned(), PartialEq::eq),
+        |text| again::<Limit>(text, |it| it.get().to_string(), |one, other| one == other && (1..=100).contains(&one.get())),
+        key_of_ones_own,
+        |text| Ok(text.parse::<Roles>().is_ok()),
+        // The sentence must not repeat it: it is a secret.
+        |text| match text.parse::<LinkKeys>() {
+            Err(error) if text.len() > 40 && error.to_string().contains(text) => Err("the sentence repeats it".to_owned()),
+            result => Ok(result.is_ok()),
+        },
+        untrusted_name,
+        shown,
+    ];
+    Box::new(Texts { corpus, checks })
+}
+
+/// Whether it is accepted; and what is, is the same again after it was written.
+fn again<T: FromStr<Err: Debug> + Debug>(text: &str, write: fn(&T) -> String, same: fn(&T, &T) -> bool) -> Result<bool, String> {
+    let Ok(value) = text.parse::<T>() else { return Ok(false) };
+    let written = write(&value);
+    match written.parse::<T>() {
+        Ok(read) if same(&value, &read) => Ok(true),
+        read => Err(format!("{value:?} is written {written:?} and read {read:?}")),
+    }
+}
+
+/// Almost every text is one, so none counts as accepted. What is accepted is accepted in quotes, too.
+fn key_of_ones_own(text: &str) -> Result<bool, String> {
+    let Ok(key) = text.parse::<IdempotencyKey>() else { return Ok(false) };
+    let bare = text.trim_matches([' ', '\t']);
+    if bare.starts_with('"') {
+        return Ok(false);
+    }
+    let quoted = format!("\"{}\"", bare.replace('\\', "\\\\"));
+    if quoted.parse() == Ok(key) { Ok(false) } else { Err(format!("{quoted} is another key")) }
+}
+
+/// What is left of any text to be shown as a name is a name.
+fn untrusted_name(text: &str) -> Result<bool, String> {
+    let Some(name) = DisplayName::of_untrusted(text) else { return Ok(false) };
+    match name.as_str().parse::<DisplayName>() {
+        Ok(read) if read == name => Ok(false),
+        read => Err(format!("{name:?} is left of it, which is read {read:?}")),
+    }
+}
+
+/// What is shown of any text in a sentence.
+fn shown(text: &str) -> Result<bool, String> {
+    let shown = excerpt(text);
+    if shown.chars().count() <= 65 && !shown.contains(char::is_control) { Ok(false) } else { Err(format!("too much is shown: {shown:?}")) }
+}

@@ -1,0 +1,32 @@
+//! Random strings, and what is shown of hostile input.
+
+use std::collections::BTreeMap;
+
+use shared::domain::text::{excerpt, random_base62};
+
+#[test]
+fn a_random_string_has_the_length_that_was_asked_for() {
+    for length in [0, 1, 12, 31, 32, 33, 100] {
+        assert_eq!(random_base62(length).len(), length);
+    }
+}
+
+#[test]
+fn every_letter_and_digit_is_equally_likely() {
+    let mut seen: BTreeMap<char, u32> = BTreeMap::new();
+    for letter in random_base62(62 * 10_000).chars() {
+        *seen.entry(letter).or_default() += 1;
+    }
+    assert_eq!(seen.keys().collect::<String>(), "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+    // Six standard deviations. One byte more of the 256 would make a character likelier by 2,450.
+    assert!(seen.values().all(|count| (9_400..=10_600).contains(count)), "{seen:?}");
+}
+
+#[test]
+fn an_excerpt_has_64_characters_at_most_and_none_that_controls() {
+    assert_eq!(excerpt(""), "");
+    assert_eq!(excerpt("a\nb\u{1b}c"), "a\u{fffd}b\u{fffd}c");
+    let most = "é".repeat(64);
+    assert_eq!(excerpt(&most), most);
+    assert_eq!(excerpt(&format!("{most}é")), format!("{most}…"));
+}

@@ -1,0 +1,81 @@
+//! What DynamoDB asks IAM about a request: actions, resources, and the partitions that they lead to.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::template::{list, string};
+
+/// One action on one resource.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Access {
+    /// Without the service's name, such as `GetItem`.
+    pub(crate) action: String,
+    /// `table`, or `index/{name}`.
+    pub(crate) resource: String,
+    /// `dynamodb:LeadingKeys`: the partition keys that it names.
+    pub(crate) leading: BTreeSet<String>,
+}
+
+/// What a request asks for. A transaction asks for each of its parts.
+pub(crate) fn accesses(operation: &str, input: &Value) -> Vec<Access> {
+    let access = |action: &str, resource: String, leading: BTreeSet<String>| Access { action: action.to_owned(), resource, leading };
+    let on_table = |action: &str, key: &Value| access(action, "table".to_owned(), [string(&key["pk"]["S"])].into());
+    match operation {
+        "GetItem" | "UpdateItem" | "DeleteItem" => vec![on_table(operation, &input["Key"])],
+        "PutItem" => vec![on_table(operation, &input["Item"])],
+        "Query" => {
+            let (resource, attribute) = match input["IndexName"].as_str() {
+                Some("due") => ("index/due".to_owned(), "due_shard"),
+                Some(local) => (format!("index/{local}"), "pk"),
+                None => ("table".to_owned(), "pk"),
+            };
+            vec![access("Query", resource, partitions(input, attribute))]
+        }
+        "TransactWriteItems" => {
+            let parts = list(&input["TransactItems"]).flat_map(|part| part.as_object().expect("a part"));
+            let asked = parts.map(|(kind, part)| match kind.as_str() {
+                "Put" => on_table("PutItem", &part["Item"]),
+                "Update" | "Delete" => on_table(&format!("{kind}Item"), &part["Key"]),
+                "ConditionCheck" => on_table("ConditionCheckItem", &part["Key"]),
+                other => panic!("no kind of a part: {other}"),
+            });
+            asked.collect()
+        }
+        // Scan, batches and PartiQL: no wall is known for them, so nothing may use them.
+        other => panic!("the service does not make such requests: {other}"),
+    }
+}
+
+/// The partitions of a query: the value that its first condition asks for, and the one that it starts in.
+fn partitions(input: &Value, attribute: &str) -> BTreeSet<String> {
+    let condition = string(&input["KeyConditionExpression"]);
+    let (name, rest) = condition.split_once(" = ").expect("the partition comes first");
+    let value = rest.split(' ').next().expect("a value");
+    let name = input["ExpressionAttributeNames"][name].as_str().unwrap_or(name);
+    assert_eq!(name, attribute, "{condition}");
+    let start = input["ExclusiveStartKey"].as_object().map(|start: &Map<String, Value>| string(&start[attribute]["S"]));
+    start.into_iter().chain([string(&input["ExpressionAttributeValues"][value]["S"])]).collect()
+}
+
+/// Every partition key that a request holds, wherever.
+pub(crate) fn every_partition(input: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    collect(input, &mut found);
+    found
+}
+
+fn collect(input: &Value, found: &mut BTreeSet<String>) {
+    match input {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value["S"].as_str() {
+                    Some(pk) if name == "pk" || name == ":pk" => drop(found.insert(pk.to_owned())),
+                    _ => collect(value, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        _ => {}
+    }
+}
