@@ -30,8 +30,9 @@ help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-26s%s\n' "$$name" "$$text"; done
 
 # --- The service on this machine --------------------------------------------------------------------------------------
-# Settings: PORT=9000 DYNAMODB_PORT=8000 INBOX_PORT=9100 STATE_DIR=.local CONCURRENCY=1 RELOAD=yes RECONCILE_SECONDS=60, and
-# every variable of the functions, for example `make run RESEND_COOLDOWN_SECONDS=2`.
+# Settings: PORT=9000 DYNAMODB_PORT=8000 INBOX_PORT=9100 STATE_DIR=.local CONCURRENCY=1 RELOAD=yes RECONCILE_SECONDS=60
+# FAULTS=0 (of a hundred requests of the functions to DynamoDB, those that meet a fault), and every variable of the functions,
+# for example `make run RESEND_COOLDOWN_SECONDS=2`.
 
 .PHONY: run
 run: prerequisites $(cargo-lambda) ## Serve the API on http://127.0.0.1:9000 and its mails on :9100, with data that stays; Ctrl-C stops it
@@ -62,6 +63,12 @@ test-dynamodb-local: prerequisites ## The API tests against AWS's DynamoDB Local
 test-end-to-end: prerequisites $(cargo-lambda) ## `make run` with real HTTP, restart included
 	@echo "== End to end"
 	@python3 tests/end_to_end.py
+
+.PHONY: test-load
+test-load: prerequisites $(cargo-lambda) ## Load and recovery, in short: faults, functions killed, all of it killed
+	@echo "== Load and recovery"
+	@python3 tests/load_checks_test.py
+	@python3 tests/load.py --seconds 20
 
 .PHONY: test-browser
 test-browser: prerequisites chromium $(cargo-lambda) $(playwright) ## The invitee's page in a real Chromium
@@ -103,6 +110,11 @@ with-sam = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 PATH="$(CURDIR)/$(TO
 proof: prerequisites ## The promises under concurrency, faults and hostile input, tried at length: writes docs/proof.md
 	@cargo build --profile bench-tools -p proof --example proof
 	@"$$($(target-dir))/bench-tools/examples/proof" --out docs $(PROOF)
+
+.PHONY: load
+load: prerequisites $(cargo-lambda) ## Load and recovery at length: three minutes, and as many more until the last mail is out
+	@mkdir -p .local
+	@python3 tests/load.py --seconds 180 --out .local/load.json $(LOAD)
 
 # --- Speed ------------------------------------------------------------------------------------------------------------
 # `make bench RESULTS=docs/bench` records the results that the README shows. Best on a machine that does nothing else.

@@ -257,6 +257,17 @@ def pasted(service: Service, caller: Caller) -> None:
     check(list(map(lasting, shown["invitations"])) == list(map(lasting, listed["invitations"])), "The curl line shows something else.", run.stdout)
 
 
+def killed(service: Service, caller: Caller) -> None:
+    step("a function whose processes are killed is started again")
+    before = {pid for pid, name in service.processes().items() if name == "describe-invita"}
+    check(before, "There must be processes of describe-invitation.", service.processes())
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    path = f"/invitations/{caller.everything()[0]['id']}"
+    # The first may be handed to one of the dead.
+    check(any(caller.call("GET", path).status == 200 for _ in range(3)), "It must answer again.", service.output())
+
+
 def taken_port(service: Service, folder: Path) -> None:
     step("a taken port and a used state folder are one sentence each")
     for state, variables, sentence in (
@@ -320,6 +331,7 @@ def end_to_end(folder: Path) -> None:
         at_the_gate(one)
         delivered(one, Caller(service.inbox_port, None))
         pasted(service, one)
+        killed(service, one)
         taken_port(service, folder / "second")
         before = one.lasting(), other.lasting()
 

@@ -27,6 +27,12 @@ use crate::words::{Problem, complain, problem};
 /// Requests that `cargo lambda watch` has at once. The others wait here.
 const AT_ONCE: usize = 50;
 
+/// How long a function may take that is invoked directly: as long as the template lets the longest of those that run by themselves.
+/// No gateway is in the way of these on AWS.
+const LONGEST_INVOCATION: Duration = Duration::from_secs(120);
+/// A request that waits for longer was lost with a function that was killed, and is in nobody's queue.
+const LOST: Duration = Duration::from_secs(150);
+
 /// API Gateway's limits.
 const LONGEST: Duration = Duration::from_secs(30);
 const LARGEST: usize = 10 * 1024 * 1024;
@@ -59,7 +65,8 @@ async fn pass_on(State(gate): State<Gate>, request: Request) -> Response {
         return own_answer(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
     };
     // Functions without a route are invoked by path, which makes keys: not for a web page that has its own name resolve to here.
-    if parts.uri.path().starts_with("/2015-03-31/") && !is_loopback(&parts.headers) {
+    let invocation = parts.uri.path().starts_with("/2015-03-31/");
+    if invocation && !is_loopback(&parts.headers) {
         return own_answer(StatusCode::FORBIDDEN, "Forbidden");
     }
     let mut uri = parts.uri.clone().into_parts();
@@ -76,10 +83,11 @@ async fn pass_on(State(gate): State<Gate>, request: Request) -> Response {
     // A task of its own: when the caller goes away the request still waits behind, so it has to keep its slot here.
     let answer = tokio::spawn(async move {
         let _slot = gate.slots.acquire_owned().await;
-        gate.client.request(request).await
+        timeout(LOST, gate.client.request(request)).await
     });
-    match timeout(LONGEST, answer).await {
-        Ok(Ok(Ok(response))) => {
+    let longest = if invocation { LONGEST_INVOCATION } else { LONGEST };
+    match timeout(longest, answer).await {
+        Ok(Ok(Ok(Ok(response)))) => {
             let (mut parts, body) = response.into_parts();
             if parts.status == StatusCode::NOT_FOUND && !parts.headers.contains_key("x-request-id") {
                 return own_answer(StatusCode::NOT_FOUND, "Not Found");
@@ -90,7 +98,9 @@ async fn pass_on(State(gate): State<Gate>, request: Request) -> Response {
         }
         Ok(_) => own_answer(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
         Err(_) => {
-            complain!("No answer to {route} in {LONGEST:?}. If its function ended (see above), save a source file: that starts it again.");
+            complain!(
+                "No answer to {route} in {longest:?}. If its function ended by itself (see above), save a source file: that starts it again."
+            );
             own_answer(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
         }
     }

@@ -12,8 +12,10 @@ use tokio::time::{sleep, timeout};
 
 use crate::words::{Problem, problem, say};
 
-/// How long a function may take to its first answer.
-const FIRST_ANSWER: Duration = Duration::from_secs(60);
+/// How long `cargo lambda watch` may take until it listens.
+const LISTENS: Duration = Duration::from_secs(60);
+/// How long an answer may take: longer than the gate waits for any.
+const ANSWER: Duration = Duration::from_secs(125);
 
 /// Sends one request, with `key` as its API key if there is one, and reads the whole answer.
 pub(crate) async fn call(method: Method, url: &str, key: Option<&str>, body: String) -> Result<Response<String>, Problem> {
@@ -24,7 +26,7 @@ pub(crate) async fn call(method: Method, url: &str, key: Option<&str>, body: Str
     }
     let request = request.body(Body::from(body)).map_err(|e| failed(&e))?;
     let client = Client::builder(TokioExecutor::new()).build_http();
-    let response = timeout(FIRST_ANSWER, client.request(request)).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
+    let response = timeout(ANSWER, client.request(request)).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
     let (parts, body) = response.into_parts();
     let body = to_bytes(Body::new(body), usize::MAX).await.map_err(|e| failed(&e))?;
     Ok(Response::from_parts(parts, String::from_utf8_lossy(&body).into_owned()))
@@ -38,7 +40,7 @@ pub(crate) async fn wait_for_routes(url: &str, port: u16, routes: &[(String, Str
             sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(FIRST_ANSWER, listens).await.map_err(|_| problem!("`cargo lambda watch` does not listen after {FIRST_ANSWER:?}"))?;
+    timeout(LISTENS, listens).await.map_err(|_| problem!("`cargo lambda watch` does not listen after {LISTENS:?}"))?;
     for (method, path) in routes {
         let path = path.replace("{id}", &"0".repeat(32));
         let method = Method::from_bytes(method.as_bytes()).map_err(|e| problem!("template.yaml: {method}: {e}"))?;

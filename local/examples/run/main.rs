@@ -6,6 +6,7 @@
 //! ([`pages`]). Whatever ends it, all it started ends with it.
 
 mod delivery;
+mod faults;
 mod gate;
 mod http;
 mod invoke;
@@ -25,6 +26,7 @@ use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use delivery::Services;
+use faults::Faults;
 use settings::{Settings, TABLE_NAME};
 use state::{Addresses, State};
 use watch::Watch;
@@ -78,7 +80,12 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
         .await
         .map_err(|e| problem!("{e}; delete {} to start with an empty database", file.display()))?;
     let services = Services::start()?;
+    let faults = match settings.faults {
+        0 => None,
+        percent => Some(Faults::open(engine.endpoint(), percent)?),
+    };
     let addresses = Addresses {
+        functions: faults.as_ref().map_or(engine.endpoint(), |faults| faults.endpoint()).to_owned(),
         url: format!("http://127.0.0.1:{}", settings.port),
         dynamodb: engine.endpoint().to_owned(),
         inbox: pages::open(page, services.inbox.clone(), services.bus.clone())?,
@@ -98,6 +105,10 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     let keys = watch.unless_it_ends(keys::working_keys(url, state.keys())).await?;
     let file = state.write_keys(&addresses, &keys)?;
 
+    if let Some(faults) = &faults {
+        faults.begin();
+        say!("Faults: {} % of the functions' requests to the engine. What was met: {}", settings.faults, faults.endpoint());
+    }
     say!("Ready: {url} serves the invitation API. Ctrl-C stops it.");
     say!("curl -s '{url}/invitations' -H 'Authorization: ApiKey {}'", keys.full_access);
     say!("Mails: {0}, events: {0}/events", addresses.inbox);

@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
@@ -20,6 +20,7 @@ use local::events::Bus;
 use local::ses::{Inbox, Mail};
 use minijinja::Environment;
 use minijinja::value::Serde;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::gate::is_loopback;
@@ -127,8 +128,16 @@ async fn mail_html(State(pages): State<Pages>, Path(id): Path<String>) -> Respon
     }
 }
 
-async fn mails_json(State(pages): State<Pages>) -> Json<Vec<Value>> {
-    Json(pages.inbox.mails().iter().rev().map(show::mail).collect())
+/// What a script has seen already: the id of the newest mail or event that it got.
+#[derive(Deserialize)]
+struct Seen {
+    after: Option<String>,
+}
+
+async fn mails_json(State(pages): State<Pages>, Query(seen): Query<Seen>) -> Json<Vec<Value>> {
+    let mails = pages.inbox.mails();
+    let newer = mails.iter().rev().take_while(|mail| seen.after.as_ref() != Some(&mail.message_id));
+    Json(newer.map(show::mail).collect())
 }
 
 async fn events(State(pages): State<Pages>) -> Response {
@@ -140,8 +149,10 @@ async fn events(State(pages): State<Pages>) -> Response {
     pages.render("events.html", &json!({ "events": newest.collect::<Vec<_>>(), "count": events.len() }))
 }
 
-async fn events_json(State(pages): State<Pages>) -> Json<Vec<Value>> {
-    Json(pages.bus.events().iter().rev().map(show::event).collect())
+async fn events_json(State(pages): State<Pages>, Query(seen): Query<Seen>) -> Json<Vec<Value>> {
+    let events = pages.bus.events();
+    let newer = events.iter().rev().take_while(|event| seen.after.as_ref() != Some(&event.id));
+    Json(newer.map(show::event).collect())
 }
 
 fn not_found() -> Response {

@@ -1,5 +1,5 @@
 //! What can be set from outside: three ports, the state folder, how many instances of each function, whether a change restarts
-//! them, how often the reconciler runs. The functions' own variables are not read here; they inherit the environment of `make run`.
+//! them, how often the reconciler runs, what goes wrong. The functions' own variables are not read here; they inherit the environment of `make run`.
 
 use std::env;
 use std::fs;
@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) reload: bool,
     /// `RECONCILE_SECONDS`: how long after one run of the reconciler the next begins.
     pub(crate) reconcile_every: Duration,
+    /// `FAULTS`: how many of a hundred requests of the functions to DynamoDB meet a fault.
+    pub(crate) faults: u32,
     /// `CARGO_LAMBDA`: the program.
     pub(crate) cargo_lambda: PathBuf,
 }
@@ -49,6 +51,10 @@ impl Settings {
                 other => return Err(problem!("RELOAD is '{other}', but has to be yes or no")),
             },
             reconcile_every: Duration::from_secs(number("RECONCILE_SECONDS", 60)?.into()),
+            faults: match text("FAULTS", "0")?.parse() {
+                Ok(percent @ 0..=100) => percent,
+                _ => return Err(problem!("FAULTS has to be a number from 0 to 100")),
+            },
             cargo_lambda: text("CARGO_LAMBDA", ".local/tools/cargo-lambda/bin/cargo-lambda")?.into(),
         })
     }

@@ -22,6 +22,9 @@ pub(crate) struct Addresses {
     pub(crate) url: String,
     pub(crate) dynamodb: String,
     pub(crate) inbox: String,
+    /// Where the functions find DynamoDB.
+    #[serde(skip)]
+    pub(crate) functions: String,
     #[serde(skip)]
     pub(crate) ses: String,
     #[serde(skip)]
@@ -81,7 +84,7 @@ impl State {
         let (key, secret) = CREDENTIALS;
         let own = |name: &str, default: &str| env::var(name).unwrap_or_else(|_| default.into());
         let mut lines = BTreeMap::from([
-            ("AWS_ENDPOINT_URL_DYNAMODB", addresses.dynamodb.clone()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", addresses.functions.clone()),
             ("AWS_ENDPOINT_URL_EVENTBRIDGE", addresses.events.clone()),
             ("AWS_ENDPOINT_URL_SESV2", addresses.ses.clone()),
             ("AWS_ACCESS_KEY_ID", key.into()),

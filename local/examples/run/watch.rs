@@ -20,6 +20,10 @@ exec 3<&-
 wait "$child"
 "#;
 
+/// A function that was killed is started again, as Lambda starts another sandbox. `cargo lambda watch` would leave its route dead.
+/// 137 is what a shell says of SIGKILL. However else it ends, it was asked to, or would end again.
+const RUNNER: &str = r#"target."cfg(all())".runner=["sh","-c","while \"$@\"; [ $? = 137 ]; do :; done","sh"]"#;
+
 /// Builds what `cargo lambda watch` will run, in the way it does, so that it finds everything built.
 pub(crate) async fn build() -> Result<(), Problem> {
     let built = Command::new("cargo").args(["build", "--bins"]).stdin(Stdio::null()).status().await;
@@ -45,6 +49,7 @@ impl Watch {
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "sh"]).arg(&settings.cargo_lambda).args(["lambda", "watch", "--disable-cors"]);
         command.args(["--invoke-address", "127.0.0.1", "--invoke-port", &port.to_string()]);
+        command.args(["--config", RUNNER]);
         command.args(["--concurrency", &settings.concurrency.to_string()]).arg("--env-file").arg(environment);
         if !settings.reload {
             command.arg("--ignore-changes");

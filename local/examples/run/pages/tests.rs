@@ -109,6 +109,10 @@ async fn scripts_get_json() {
         (&events[0]["detail-type"], &events[0]["detail"], &events[0]["bus"]),
         (&json!(EVIL), &json!({ "evil": EVIL }), &json!("local"))
     );
+    for (path, newest) in [("/mails.json", &mail["id"]), ("/events.json", &events[0]["id"])] {
+        assert_eq!(run.get(&format!("{path}?after={}", newest.as_str().unwrap())).await.2, "[]");
+        assert_ne!(run.get(&format!("{path}?after=nothing")).await.2, "[]");
+    }
 }
 
 #[tokio::test]
