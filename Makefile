@@ -47,7 +47,7 @@ target-dir = cargo metadata --format-version 1 --no-deps | python3 -c 'import js
 # --- Proof ------------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: valgrind chromium test-rust test-end-to-end test-browser test-contract test-template test-speed ## Everything that proves the project
+test: valgrind chromium test-rust test-end-to-end test-load test-browser test-contract test-template test-speed ## Everything that proves the project
 
 .PHONY: test-rust
 test-rust: prerequisites ## Unit and API tests
@@ -104,12 +104,12 @@ ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 with-sam = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 PATH="$(CURDIR)/$(TOOLS)/cargo-lambda/bin:$$PATH" \
 	PYTHONPATH="$(CURDIR)/$(TOOLS)/sam:$(CURDIR)/$(TOOLS)/ziglang"
 
-# At length what the tests of proof/ try in short. PROOF="--seed 2" makes other choices; PROOF="--only histories" runs one part
-# and writes nothing.
+# At length what test-load and the tests of proof/ try in short. PROOF="--seed 2" makes other choices. The load comes first: it is the
+# part whose figures another load would change.
 .PHONY: proof
-proof: prerequisites ## The promises under concurrency, faults and hostile input, tried at length: writes docs/proof.md
+proof: load ## The promises under concurrency, faults and hostile input, tried at length: writes docs/proof.md
 	@cargo build --profile bench-tools -p proof --example proof
-	@"$$($(target-dir))/bench-tools/examples/proof" --out docs $(PROOF)
+	@"$$($(target-dir))/bench-tools/examples/proof" --add .local/load.json --out docs $(PROOF)
 
 .PHONY: load
 load: prerequisites $(cargo-lambda) ## Load and recovery at length: three minutes, and as many more until the last mail is out

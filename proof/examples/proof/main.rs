@@ -10,17 +10,19 @@ use std::{
 use bench::{Problem, machine::Place, problem, report::json};
 use proof::{ledger::Ledger, parts::PARTS, report::Scale};
 
-const USAGE: &str = "usage: proof [--short] [--seed N] [--only PART] [--out FOLDER]";
+const USAGE: &str = "usage: proof [--short] [--seed N] [--only PART] [--add FILE] [--out FOLDER]";
 
 struct Settings {
     scale: Scale,
     only: Option<String>,
+    /// A section that another program has written.
+    add: Option<PathBuf>,
     out: Option<PathBuf>,
 }
 
 impl Settings {
     fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, Problem> {
-        let mut settings = Self { scale: Scale { seed: 1, long: true }, only: None, out: None };
+        let mut settings = Self { scale: Scale { seed: 1, long: true }, only: None, add: None, out: None };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| problem!("{argument} needs a value; {USAGE}"));
@@ -28,6 +30,7 @@ impl Settings {
                 "--short" => settings.scale.long = false,
                 "--seed" => settings.scale.seed = value()?.parse().map_err(|_| problem!("a seed is a number; {USAGE}"))?,
                 "--only" => settings.only = Some(value()?),
+                "--add" => settings.add = Some(value()?.into()),
                 "--out" => settings.out = Some(value()?.into()),
                 other => return Err(problem!("{other} is unknown; {USAGE}")),
             }
@@ -69,6 +72,9 @@ async fn run() -> Result<Vec<String>, Problem> {
         }
         println!("{:>12}  seconds", begun.elapsed().as_secs());
         sections.push(section);
+    }
+    if let Some(file) = &settings.add {
+        sections.push(json::read(file)?);
     }
     let ledger = Ledger { seed: settings.scale.seed, engine, place, seconds: started.elapsed().as_secs(), sections };
     // A part is no proof.
