@@ -254,7 +254,7 @@ impl State {
         let mut after = self.clone();
         after.invitations.retain(|_, it| {
             let over = if it.closed.is_some() { it.modified } else { it.expiry };
-            (over + limits.retention) / 1000 > now / 1000
+            (over + limits.retention) / 1000 >= now / 1000
         });
         after.locks.retain(|_, lock| lock.until > now);
         after.kept.retain(|_, kept| kept.until > now);

@@ -14,3 +14,4 @@ mod paging_cursors;
 mod races;
 mod self_recognition;
 mod store_failures;
+mod weather;

@@ -41,17 +41,14 @@ impl Store {
         operation: &Operation,
         render: impl Fn(&Invitation, Timestamp) -> Answer,
     ) -> Result<Outcome, Failure> {
-        // One id and one operation for all attempts: that is how the operation recognises what an earlier one did.
-        let id = self.ids.next(self.now());
+        // One time, one id and one operation for all attempts: whichever is carried out, it has created the same, whatever others
+        // have made of it since.
+        let now = self.now();
+        let id = self.ids.next(now);
+        let invitation = lifecycle::create(who, wish, id, operation, now, policy)?;
+        let created = Outcome { answer: render(&invitation, now), id, replayed: false };
         let mut attempts = Attempts::start();
-        let mut now = self.now();
-        let mut invitation = lifecycle::create(who, wish, id, operation, now, policy)?;
         loop {
-            let outcome = |invitation: &Invitation| Outcome { answer: render(invitation, invitation.created), id, replayed: false };
-            let created = outcome(&invitation);
-            // What an earlier attempt created, as it was then, whatever others have made of it since.
-            let original = |stored: &Invitation| lifecycle::create(who, wish, id, operation, stored.created, policy);
-
             let mut transaction = Transaction::default();
             if let Some(keep) = keep {
                 self.keep(&mut transaction, who, keep, &operation.id, &created, now);
@@ -68,25 +65,20 @@ impl Store {
                     if !stored.operations.contains(&operation.id) {
                         return Err(StoreError::Defect { cause: format!("the fresh id {id} is taken") }.into());
                     }
-                    return self.own_answer(who, keep, &operation.id, outcome(&original(&stored)?)).await;
+                    return self.own_answer(who, keep, &operation.id, created).await;
                 }
                 Sent::Refused(Part::Kept, row) => return self.replay(keep, &operation.id, row),
                 Sent::Refused(Part::Lock, row) => return Err(already_invited(row)?.into()),
                 Sent::Refused(Part::Quota, _) => return Err(quota_window(now, policy).1.into()),
                 Sent::Busy(error) => match attempts.pause(error).await {
-                    Ok(()) => {
-                        now = self.now();
-                        // An expiry that was far enough ahead when the request came stays so while it is tried again.
-                        invitation = lifecycle::create(who, wish, id, operation, now, policy).unwrap_or(invitation);
-                        continue;
-                    }
+                    Ok(()) => continue,
                     Err(error) => error,
                 },
                 Sent::Unknown(error) => error,
             };
             // This attempt or an earlier one may have been carried out after all.
-            let stored = self.own_effect(who, id, operation).await.ok_or(error)?;
-            return self.own_answer(who, keep, &operation.id, outcome(&original(&stored)?)).await;
+            self.own_effect(who, id, operation).await.ok_or(error)?;
+            return self.own_answer(who, keep, &operation.id, created).await;
         }
     }
 

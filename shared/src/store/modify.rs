@@ -56,16 +56,26 @@ struct Modification<'a> {
 impl Modification<'_> {
     async fn run(&self, render: impl Fn(&Invitation, Timestamp) -> Answer) -> Result<Outcome, Failure> {
         let key = keys::invitation_key(self.who.account(), self.id);
-        let mut row = self.store.read_row(key).await?.ok_or(Rejected::NotFound)?;
+        let mut row = self.store.read_row(key.clone()).await?.ok_or(Rejected::NotFound)?;
         let mut holds_lock = true;
+        // One time for all attempts: whichever is carried out, this is when.
+        let now = self.store.now();
         let mut attempts = Attempts::start();
         loop {
-            let now = self.store.now();
             let before = item::from_row(row.clone())?;
             let change = match lifecycle::modify(self.who, &before, self.action, &self.operation, now, self.policy) {
                 Err(cooldown @ Rejected::Cooldown { .. }) => {
-                    let quota = self.store.quota_beyond(self.who, before.next_send, now, self.policy).await?;
-                    return Err(quota.unwrap_or(cooldown).into());
+                    let Some(quota) = self.store.quota_beyond(self.who, before.next_send, now, self.policy).await? else {
+                        return Err(cooldown.into());
+                    };
+                    // Only if it still was so when the quota was read: it may have been used up by what came after a revocation.
+                    let again = self.store.read_row(key.clone()).await?.ok_or(Rejected::NotFound)?;
+                    if again == row {
+                        return Err(quota.into());
+                    }
+                    row = again;
+                    attempts.again()?;
+                    continue;
                 }
                 decided => decided?,
             };
@@ -76,7 +86,7 @@ impl Modification<'_> {
             let done = self.outcome(render(after, now));
             // What an earlier attempt did, as it was then.
             let own = |stored| {
-                let original = self.original(stored, &before, after);
+                let original = self.original(stored, after);
                 self.outcome(render(&original, original.modified))
             };
             let Some(transaction) = self.transaction(&row, &before, &change, holds_lock, &done, now)? else {
@@ -124,17 +134,11 @@ impl Modification<'_> {
         Outcome { answer, id: self.id, replayed: false }
     }
 
-    /// What this operation wrote: the stored invitation, unless others have changed it since. Then it is what was last sent, but
-    /// as of the sending that is stored, if that is this operation's: an earlier attempt may have been the one carried out.
-    fn original(&self, stored: Invitation, before: &Invitation, sent: &Invitation) -> Invitation {
+    /// What this operation wrote: the stored invitation, unless others have changed it since. What is closed they cannot change,
+    /// and what was sent is what was last tried: the attempts differ in nothing that is told.
+    fn original(&self, stored: Invitation, sent: &Invitation) -> Invitation {
         let closed_for_good = sent.status != Status::Pending;
-        if stored.revision == sent.revision || closed_for_good {
-            return stored;
-        }
-        match lifecycle::modify(self.who, before, self.action, &self.operation, stored.last_sent, self.policy) {
-            Ok(Change::Sent(earlier)) if earlier.link == stored.link => earlier,
-            _ => sent.clone(),
-        }
+        if stored.revision == sent.revision || closed_for_good { stored } else { sent.clone() }
     }
 
     /// The writes of a change; `None` when there is nothing to write.
