@@ -117,6 +117,18 @@ async fn who_answered_in_time_is_not_told_too_late_because_his_answer_was_tried_
 }
 
 #[tokio::test]
+async fn an_answer_that_was_not_written_is_not_told_as_given() {
+    for verb in ["accept", "decline"] {
+        let (app, mut post) = start().await;
+        let (id, token) = invited(&app, &mut post).await;
+        app.faults.transactions(vec![Fault::Refused; 3]);
+        hold(&app, verb, &token).await.expect_error(503, "unavailable");
+        assert_eq!(app.faults.left(), 0);
+        assert_eq!(describe(&app, &id).await["state"], "invited");
+    }
+}
+
+#[tokio::test]
 async fn who_has_lost_the_lock_has_expired_whatever_the_clocks_say() {
     let (app, mut post) = start().await;
     let (first, token) = invited(&app, &mut post).await;
