@@ -129,6 +129,26 @@ async fn an_answer_that_was_not_written_is_not_told_as_given() {
 }
 
 #[tokio::test]
+async fn a_revocation_that_finds_itself_is_told_as_it_was_kept_whatever_was_heard_of_the_mail_since() {
+    let (app, mut post) = start().await;
+    let (id, _) = invited(&app, &mut post).await;
+    let mail = post.last_mail(EMAIL);
+    let revocation = || Call::set_state(&id, "revoked").key(&app.full).header("idempotency-key", "k");
+    // It is carried out, and a conflict is reported when the mail has been.
+    let gate = Gate::default();
+    app.faults.transactions([Fault::LateConflict(gate.clone())]);
+    let (revoked, ()) = tokio::join!(app.send(revocation()), async {
+        gate.arrived().await;
+        post.report(&mail).await;
+        gate.open();
+    });
+    let revoked = revoked.expect(200);
+    assert_eq!((revoked.header("idempotent-replayed"), revoked.json()["delivery"]["state"].as_str()), (None, Some("sent")));
+    assert_eq!(describe(&app, &id).await["delivery"]["state"], "delivered");
+    assert_eq!(app.send(revocation()).await.expect(200).text, revoked.text);
+}
+
+#[tokio::test]
 async fn who_has_lost_the_lock_has_expired_whatever_the_clocks_say() {
     let (app, mut post) = start().await;
     let (first, token) = invited(&app, &mut post).await;
