@@ -124,8 +124,9 @@ pub async fn run(scale: &Scale) -> Section {
         "Callers of two accounts, each in a process of its own, and invitees create, resend, revoke, re-invite, describe, look up, \
          accept and decline over few addresses and few idempotency keys, also with the other account's ids and with links of earlier \
          sendings. Requests to the table meet faults; processes die after a commit; clocks jump between and during calls; what is \
-         over is purged. Between rounds the whole table is compared. Each history, operations of unknown outcome included, must be \
-         explained by the sequential model: every byte of a replay, every `Retry-After`, every time.",
+         over is purged. Between rounds the table is compared: invitations, locks, kept answers, and where it is small the quota. Each \
+         history, operations of unknown outcome included, must be explained by the sequential model: every byte of a replay, every \
+         `Retry-After`, every time.",
     );
     let mut sum = Tally::default();
     for (shape, short, long) in [(CROWD, 40, 1400), (EXPIRY, 40, 900), (QUOTA, 20, 500), (SEQUENCE, 10, 200)] {

@@ -117,6 +117,38 @@ async fn who_answered_in_time_is_not_told_too_late_because_his_answer_was_tried_
 }
 
 #[tokio::test]
+async fn an_answer_that_was_not_written_is_not_told_as_given() {
+    for verb in ["accept", "decline"] {
+        let (app, mut post) = start().await;
+        let (id, token) = invited(&app, &mut post).await;
+        app.faults.transactions(vec![Fault::Refused; 3]);
+        hold(&app, verb, &token).await.expect_error(503, "unavailable");
+        assert_eq!(app.faults.left(), 0);
+        assert_eq!(describe(&app, &id).await["state"], "invited");
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_that_finds_itself_is_told_as_it_was_kept_whatever_was_heard_of_the_mail_since() {
+    let (app, mut post) = start().await;
+    let (id, _) = invited(&app, &mut post).await;
+    let mail = post.last_mail(EMAIL);
+    let revocation = || Call::set_state(&id, "revoked").key(&app.full).header("idempotency-key", "k");
+    // It is carried out, and a conflict is reported when the mail has been.
+    let gate = Gate::default();
+    app.faults.transactions([Fault::LateConflict(gate.clone())]);
+    let (revoked, ()) = tokio::join!(app.send(revocation()), async {
+        gate.arrived().await;
+        post.report(&mail).await;
+        gate.open();
+    });
+    let revoked = revoked.expect(200);
+    assert_eq!((revoked.header("idempotent-replayed"), revoked.json()["delivery"]["state"].as_str()), (None, Some("sent")));
+    assert_eq!(describe(&app, &id).await["delivery"]["state"], "delivered");
+    assert_eq!(app.send(revocation()).await.expect(200).text, revoked.text);
+}
+
+#[tokio::test]
 async fn who_has_lost_the_lock_has_expired_whatever_the_clocks_say() {
     let (app, mut post) = start().await;
     let (first, token) = invited(&app, &mut post).await;

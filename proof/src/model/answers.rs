@@ -176,6 +176,10 @@ impl State {
                     && told.field("state") == view.state
                     && ["created", "lastModified", "expiry", "lastSent"].map(|name| told.seconds(name))
                         == [view.created, view.modified, view.expiry, view.sent].map(Some)
+                    // Nothing changes after it was closed.
+                    && ["accepted", "declined", "revoked"]
+                        .into_iter()
+                        .all(|state| told.seconds(&format!("{state}At")) == (state == view.state).then_some(view.modified))
                     && kept.as_ref().is_none_or(|place| self.is_told(place, &told.text))
             }
             Expected::Held(view) => {

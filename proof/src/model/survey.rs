@@ -18,6 +18,8 @@ pub struct Survey {
     pub locks: BTreeMap<Arc<str>, (Arc<str>, Millis)>,
     /// Sendings by window.
     pub used: BTreeMap<Millis, u32>,
+    /// Kept answers that are not over, of invitations that there are: the end, the status, the invitation's id.
+    pub kept: Vec<(Millis, u16, Arc<str>)>,
 }
 
 type Row = HashMap<String, AttributeValue>;
@@ -38,10 +40,22 @@ impl Survey {
                     let used = u32::try_from(number(row, "n")).expect("a count");
                     survey.used.insert(window.parse().expect("a time"), used);
                 }
+                Some(("K", _)) if number(row, "exp") > now => {
+                    let status = u16::try_from(number(row, "status")).expect("a status");
+                    survey.kept.push((number(row, "exp"), status, text(row, "inv").into()));
+                }
                 _ => {}
             }
         }
+        survey.kept.sort();
+        survey.leave_out_what_has_gone();
         survey
+    }
+
+    /// Of what was kept about an invitation that is not here nobody can say to which part of the account it belongs.
+    fn leave_out_what_has_gone(&mut self) {
+        let Self { invitations, kept, .. } = self;
+        kept.retain(|(.., of)| invitations.iter().any(|it| it.id.as_ref() == Some(of)));
     }
 
     /// What concerns one address.
@@ -50,6 +64,7 @@ impl Survey {
         let mut part = self.clone();
         part.invitations.retain(|it| &*it.email == email);
         part.locks.retain(|of, _| &**of == email);
+        part.leave_out_what_has_gone();
         part
     }
 }
@@ -103,6 +118,13 @@ impl State {
         let locks = self.locks.iter().filter(|(_, lock)| lock.until > now);
         let locks = locks.map(|(email, lock)| Some((Arc::clone(email), (self.invitations.get(&lock.holder)?.id.clone()?, lock.until))));
         if locks.collect::<Option<BTreeMap<_, _>>>()? != survey.locks {
+            return None;
+        }
+        let kept = self.kept.values().filter(|kept| kept.until > now);
+        let kept = kept.filter_map(|kept| Some((kept.until, kept.status, self.invitations.get(&kept.view.name)?.id.clone()?)));
+        let mut kept: Vec<_> = kept.collect();
+        kept.sort();
+        if kept != survey.kept {
             return None;
         }
         let live = |used: &BTreeMap<Millis, u32>| -> BTreeMap<Millis, u32> {
