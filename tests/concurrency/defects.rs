@@ -164,3 +164,25 @@ async fn a_clock_that_is_behind_does_not_take_an_invitation_back_in_time() {
     let revoked = app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200).json();
     assert_eq!((&revoked["lastModified"], &revoked["revokedAt"]), (&created, &created));
 }
+
+#[tokio::test]
+async fn a_quota_that_was_used_up_after_a_revocation_does_not_hide_the_revocation() {
+    let app = TestApp::with(&[("SEND_QUOTA", "2")]).await;
+    let id = invited(&app, "ann@example.com").await;
+    let second = app.another(&[]);
+    second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+    warm(&app).await;
+    let gate = Gate::default();
+    // The invitation is read, and it is too soon to send it again; the read of the quota waits.
+    app.faults.next([Fault::None, Held(gate.clone(), Box::new(Fault::None))]);
+    let (answer, ()) = tokio::join!(second.send(resend(&id).key(&app.full)), async {
+        gate.arrived().await;
+        app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200);
+        invited(&app, "bob@example.com").await;
+        gate.open();
+    });
+    answer.expect_error(400, "already-revoked");
+    // And when it is so at the same time, the quota is told: it stands longer.
+    let id = app.send(Call::get("/invitations?state=invited").key(&app.full)).await.json()["invitations"][0]["id"].clone();
+    app.send(resend(id.as_str().expect("an id")).key(&app.full)).await.expect_error(429, "send-quota");
+}

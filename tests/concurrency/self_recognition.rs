@@ -270,3 +270,22 @@ async fn what_was_done_before_its_expiry_and_looked_at_after_it_is_told_as_it_wa
         assert_eq!(describe(&app, &id).await["state"], "expired");
     }
 }
+
+#[tokio::test]
+async fn a_resend_that_another_has_followed_a_minute_later_is_told_when_it_was_sent() {
+    let app = TestApp::start().await;
+    for (n, unknown) in UNKNOWN.into_iter().enumerate() {
+        let id = invited(&app, &format!("user-{n}@example.com")).await;
+        app.advance(MINUTE);
+        let mut seen = None;
+        let sent = interrupted(&app, resend(&id).key(&app.full), 1, unknown, async || {
+            seen = Some(describe(&app, &id).await);
+            app.advance(MINUTE);
+            app.send(resend(&id).key(&app.full)).await.expect(200);
+        })
+        .await
+        .expect(200);
+        assert_eq!(Some(sent.json()), seen, "as of its own sending");
+    }
+    assert_consistent(&app).await;
+}
