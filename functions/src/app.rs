@@ -123,7 +123,7 @@ impl AsRef<App> for SendingApp {
 
 /// The table that a configuration names.
 pub(crate) fn connected(config: &Config) -> Store {
-    Store::new(connect(&config.connection), config.table.clone(), system_clock())
+    Store::new(connect(&config.connection), config.table.clone(), system_clock()).only(config.only_account.clone())
 }
 
 /// A variable of the process's environment.

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use crate::{
     domain::{
-        Email, Roles, Urns,
+        AccountId, Email, Roles, Urns,
         lifecycle::{MIN_LIFETIME, SendPolicy},
         link::LinkKeys,
         link_base::LinkBase,
@@ -32,6 +32,8 @@ pub struct Config {
     pub urns: Urns,
     /// What roles may do: `ROLES`.
     pub roles: Roles,
+    /// The one account that is served, if it is one: `ONLY_ACCOUNT`.
+    pub only_account: Option<AccountId>,
     /// When set, every route but the page answers that the service is being maintained and for how long to wait:
     /// `MAINTENANCE_RETRY_AFTER_SECONDS`.
     pub maintenance: Option<Duration>,
@@ -87,6 +89,7 @@ impl Config {
             },
             urns: Urns::new(env.name("URN_NAMESPACE", "cloudone"), env.name("URN_REGION", &region)),
             roles: env.parsed("ROLES", DEFAULT_ROLES),
+            only_account: env.get("ONLY_ACCOUNT").filter(|only| only != "*").and_then(|only| env.parse("ONLY_ACCOUNT", only)),
             maintenance: Some(env.seconds("MAINTENANCE_RETRY_AFTER_SECONDS", 0, 0, 86_400)).filter(|pause| !pause.is_zero()),
         };
         env.finish(config)

@@ -198,3 +198,22 @@ async fn the_background_leads_to_the_account_of_each_invitation() {
         post.deliver().await;
     }
 }
+
+#[tokio::test]
+async fn a_stack_of_one_account_does_not_even_ask_for_what_is_anothers() {
+    let app = TestApp::start().await;
+    let mut post = Post::of(&app).await;
+    let foreign = foreign(&app, &mut post).await;
+    app.invite("user.one@example.com").await;
+    post.deliver().await;
+    let own = post.last_token("user.one@example.com");
+    let only = app.another(&[("ONLY_ACCOUNT", ACCOUNT)]);
+    let _ = app.faults.take_requests();
+    only.send(Call::get("/invitations").key(&app.other)).await.expect(401);
+    for verb in ["lookup", "accept", "decline"] {
+        only.send(Call::holder(verb, &foreign.token)).await.expect_error(404, "not-found");
+    }
+    assert_eq!(app.faults.take_requests(), []);
+    only.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+    only.send(Call::holder("accept", &own)).await.expect(200);
+}

@@ -281,7 +281,9 @@ struct Apps {
 impl Apps {
     fn new(store: &Store, variables: &HashMap<String, String>) -> Self {
         let lookup = |name: &str| variables.get(name).cloned();
-        let app = || App::new(store.clone(), config(variables));
+        let config = || config(variables);
+        let store = store.clone().only(config().only_account);
+        let app = || App::new(store.clone(), config());
         let defaults = read_default_settings(&lookup).expect("the configuration is right");
         let retention = read_retention(&lookup).expect("the configuration is right");
         let policy = read_send_policy(&lookup).expect("the configuration is right");

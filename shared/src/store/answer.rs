@@ -25,8 +25,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
     pub async fn find_by_token(&self, token: &Token) -> Result<Option<Invitation>, StoreError> {
-        let row = self.read_row(keys::invitation_key(token.account(), token.id())).await?;
-        opened(token, row)
+        opened(token, self.row_of(token).await?)
     }
 
     /// Answers the invitation that a token opens, and gives it back with the time of it. `permit` may refuse, for what it sees
@@ -45,7 +44,7 @@ impl Store {
     ) -> Result<(Invitation, Timestamp), Failure> {
         let operation = OperationId::generate();
         let key = keys::invitation_key(token.account(), token.id());
-        let mut row = self.read_row(key.clone()).await?;
+        let mut row = self.row_of(token).await?;
         let mut attempts = Attempts::start();
         // One time for all attempts: who answered in time is not too late because his answer is tried again.
         let now = self.now();
@@ -87,6 +86,11 @@ impl Store {
             let own = stored.filter(|stored| stored.operations.contains(&operation));
             return Ok((own.ok_or(error)?, now));
         }
+    }
+
+    /// The row that a token names.
+    async fn row_of(&self, token: &Token) -> Result<Option<Row>, StoreError> {
+        self.read_row_of(token.account(), keys::invitation_key(token.account(), token.id())).await
     }
 }
 

@@ -62,7 +62,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
     pub async fn find_api_key(&self, account: &AccountId, id: &ApiKeyId) -> Result<Option<ApiKeyRecord>, StoreError> {
-        self.read_row(keys::api_key(account, id)).await?.map(from_row).transpose()
+        self.read_row_of(account, keys::api_key(account, id)).await?.map(from_row).transpose()
     }
 
     /// A page of an account's keys, those after `after`.

@@ -30,7 +30,7 @@ use aws_sdk_dynamodb::Client;
 
 pub use aws_config::SdkConfig;
 
-use crate::domain::{Timestamp, id::IdGenerator};
+use crate::domain::{AccountId, Timestamp, id::IdGenerator};
 
 pub use api_keys::ApiKeyPage;
 pub use client::{connect, sdk_config, with_deadlines};
@@ -58,13 +58,21 @@ pub struct Store {
     table: String,
     clock: Clock,
     ids: Arc<IdGenerator>,
+    only: Option<AccountId>,
 }
 
 impl Store {
     /// A store over a table that exists.
     #[must_use]
     pub fn new(client: Client, table: String, clock: Clock) -> Self {
-        Self { client, table, clock, ids: Arc::default() }
+        Self { client, table, clock, ids: Arc::default(), only: None }
+    }
+
+    /// The same for one account: to callers and links of another there is nothing in the table, and it is not even asked, because
+    /// IAM would refuse. `None` for all accounts.
+    #[must_use]
+    pub fn only(self, account: Option<AccountId>) -> Self {
+        Self { only: account, ..self }
     }
 
     /// The time now, by the store's clock.

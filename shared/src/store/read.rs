@@ -10,7 +10,7 @@ use super::{
     row::{Row, text},
 };
 use crate::domain::{
-    InvitationId, Principal, Resource, Timestamp,
+    AccountId, InvitationId, Principal, Resource, Timestamp,
     page::{Cursor, Filter, Limit},
 };
 
@@ -119,6 +119,12 @@ impl Store {
             .map_err(failed)?;
         settle().await;
         Ok((output.items.unwrap_or_default(), output.last_evaluated_key.filter(|key| !key.is_empty())))
+    }
+
+    /// One row of an account that nobody has verified. None if the store serves another: see [`Store::only`].
+    pub(super) async fn read_row_of(&self, account: &AccountId, key: Key) -> Result<Option<Row>, StoreError> {
+        let served = self.only.as_ref().is_none_or(|only| only == account);
+        if served { self.read_row(key).await } else { Ok(None) }
     }
 
     /// One row, strongly consistent.

@@ -21,7 +21,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
     pub async fn settings(&self, account: &AccountId) -> Result<AccountSettings, StoreError> {
-        self.read_row(keys::settings(account)).await?.map_or_else(|| Ok(AccountSettings::default()), from_row)
+        self.read_row_of(account, keys::settings(account)).await?.map_or_else(|| Ok(AccountSettings::default()), from_row)
     }
 
     /// Changes some of an account's settings and gives all of them back. Repeating it changes nothing more.
