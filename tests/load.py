@@ -166,10 +166,10 @@ def section(run: Run, seconds: int, left: dict[str, str], mails: tuple[int, int]
         figure(f"faults met: {name}", count)
     figure("faults met", sum(run.met.values()), {"at-least": 10})
 
-    times, none = load_checks.recoveries(run.kills, book.successes)
+    times, none = load_checks.recoveries(run.kills, book.asked, book.successes)
     figure("functions killed, all their processes at once", len(run.kills), {"at-least": 1})
-    figure("kill of a function to the first success on its route, p50, ms", percentile(times, 0.5))
-    figure("kill of a function to the first success on its route, max, ms", percentile(times, 1), {"at-most": 30_000})
+    figure("killed function: its first request afterwards to the first success, p50, ms", percentile(times, 0.5))
+    figure("killed function: its first request afterwards to the first success, max, ms", percentile(times, 1), {"at-most": 30_000})
     figure("kills after which nobody asked its route any more", none)
     whole = [min((end for all_of in book.successes.values() for began, end in all_of if began > died), default=math.inf) - died for died, _ in run.deaths]
     if math.inf in whole:

@@ -38,6 +38,7 @@ class Book:
     violations: list[str] = field(default_factory=list)
     statuses: Counter = field(default_factory=Counter)
     latencies: defaultdict = field(default_factory=lambda: defaultdict(list))  # of each kind, of successes, in seconds
+    asked: defaultdict = field(default_factory=lambda: defaultdict(list))  # of each kind: when begun, whatever came of it
     successes: defaultdict = field(default_factory=lambda: defaultdict(list))  # of each kind: when begun, when answered
     failures: list[float] = field(default_factory=list)  # when a request was begun that got a 503 or nothing
     again: int = 0  # requests that were made again, after a 503 or nothing
@@ -52,6 +53,7 @@ class Book:
         now = time.monotonic()
         with self.lock:
             self.statuses[status] += 1
+            self.asked[kind].append(began)
             if status and 200 <= status < 300:
                 self.latencies[kind].append(now - began)
                 self.successes[kind].append((began, now))

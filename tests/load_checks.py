@@ -122,13 +122,15 @@ def check_events(book: Book, post: Post, left: dict[str, str]) -> int:
     return sum(map(len, post.events.values()))
 
 
-def recoveries(kills: list[tuple[float, list[str]]], successes: defaultdict) -> tuple[list[float], int]:
-    """For each kill and each kind of request that it hit: the time to the first success that was begun after it.
-    And how many of them had none, because none was asked for any more."""
+def recoveries(kills: list[tuple[float, list[str]]], asked: defaultdict, successes: defaultdict) -> tuple[list[float], int]:
+    """For each kill and each kind of request that it hit: the time from the first that was begun after it to the first success of
+    those. Before that nobody asks, and nothing starts a function. And how many of them had no success, because none was asked for any
+    more."""
     times, none = [], 0
     for moment, kinds in kills:
         for kind in kinds:
-            answered = [end - moment for began, end in successes[kind] if began > moment]
-            times += [min(answered)] if answered else []
+            first = min((began for began in asked[kind] if began > moment), default=None)
+            answered = [end for began, end in successes[kind] if began > moment]
+            times += [min(answered) - first] if answered else []
             none += not answered
     return times, none

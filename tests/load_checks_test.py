@@ -116,9 +116,10 @@ class Checks(unittest.TestCase):
                 load_checks.check_due(book, {ID: "no mail"}, 0)
             self.assertEqual(bool(book.violations), wrong, item)
 
-    def test_recovery_is_counted_from_the_kill_to_the_first_success_that_began_after_it(self):
+    def test_recovery_is_counted_from_the_first_request_after_the_kill_to_the_first_success_of_those(self):
+        asked = {"create": [0.5, 1.25, 2.0, 2.5], "list": []}
         successes = {"create": [(0.5, 1.5), (2.0, 5.0), (2.5, 3.0)], "list": []}
-        self.assertEqual(load_checks.recoveries([(1.0, ["create", "list"])], successes), ([2.0], 1))
+        self.assertEqual(load_checks.recoveries([(1.0, ["create", "list"])], asked, successes), ([1.75], 1))
 
 
 if __name__ == "__main__":
