@@ -28,7 +28,7 @@ pub use table::key_text;
 
 /// How many executions one seed decides.
 const BLOCK: u64 = 500;
-/// How many findings of a target are shown. All are counted.
+/// How many panics of a target are shown, and how many broken promises. All are counted.
 const SHOWN: usize = 3;
 
 /// Something that takes input from outside.
@@ -112,7 +112,7 @@ fn section(scale: &Scale, kinds: &[Kind], found: &[Found]) -> Section {
         section.figure(&figure("accepted"), found.accepted, Bound::AtLeast(1));
         section.figure(&figure("panics"), found.panics, Bound::Exactly(0));
         section.figure(&figure("broken promises"), found.broken, Bound::Exactly(0));
-        let shown = found.shown.iter().take(SHOWN);
+        let shown = found.first(true).chain(found.first(false));
         section.violations.extend(shown.map(|it| format!("{}, seed {}, {it}", kind.name, scale.seed)));
     }
     section
@@ -131,7 +131,8 @@ struct Found {
     accepted: u64,
     panics: u64,
     broken: u64,
-    shown: Vec<String>,
+    /// By block and case, so that no thread's haste decides which come first; whether it is a panic, and what to tell of it.
+    shown: BTreeMap<(u64, u64), (bool, String)>,
 }
 
 impl Found {
@@ -141,7 +142,11 @@ impl Found {
         self.panics += other.panics;
         self.broken += other.broken;
         self.shown.extend(other.shown);
-        self.shown.truncate(SHOWN);
+    }
+
+    /// The first panics, or the first broken promises.
+    fn first(&self, panics: bool) -> impl Iterator<Item = &String> {
+        self.shown.values().filter(move |(panic, _)| *panic == panics).map(|(_, told)| told).take(SHOWN)
     }
 }
 
@@ -160,9 +165,11 @@ impl Job {
                 Seen::Verdict(Verdict::Broken(_)) => found.broken += 1,
                 Seen::Panic(_) => found.panics += 1,
             }
-            if seen.is_finding() && found.shown.len() < SHOWN {
+            let panic = matches!(seen, Seen::Panic(_));
+            if seen.is_finding() && found.first(panic).count() < SHOWN {
                 let short = mutate::shortened(&input, |shorter| observe(target, shorter).is_like(&seen));
-                found.shown.push(format!("block {}, case {number}: {seen:?} for {short:?}", self.block));
+                let told = format!("block {}, case {number}: {seen:?} for {short:?}", self.block);
+                found.shown.insert((self.block, number), (panic, told));
             }
         }
         found
