@@ -1,19 +1,13 @@
 //! Canary tokens and canary addresses go through every flow, and are then looked for where they must not be (T2, T21).
 
-use std::{
-    io::{self, Write},
-    sync::{Arc, Mutex, PoisonError},
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 use local::{
     ses::Answer,
     stream::{Start, Stream},
 };
 use serde_json::{Value, json};
-use support::{Call, Post, Response, TestApp, faults::Fault};
-use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
+use support::{Call, Post, Response, TestApp, faults::Fault, logged::Lines};
 
 use crate::report::{Bound, Scale, Section};
 
@@ -22,35 +16,12 @@ const COOLDOWN: Duration = Duration::from_secs(60);
 const LATER: Duration = Duration::from_secs(200);
 const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
 
-/// Log lines, as they are written.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
-    }
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// All flows, again and again, and where canaries were found.
 pub async fn run(scale: &Scale) -> Section {
     let rounds = scale.of(4, 100);
     // What is logged is caught on the thread that logs it.
     let flight = thread::spawn(move || {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let _guard = functions::log::json(LevelFilter::INFO, move || writer.clone()).set_default();
+        let (lines, _guard) = Lines::as_deployed();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(fly(rounds, &lines))
     });
@@ -76,7 +47,7 @@ async fn fly(rounds: u64, lines: &Lines) -> Section {
     let post = post.expect("it was opened");
     let place = |name, text, address| Place { name, text, address };
     let places = [
-        place("log", lines.text(), false),
+        place("log", lines.take(), false),
         place("events", format!("{:?}", post.bus.events()), false),
         place("errors", errors, false),
         place("state of the functions", format!("{:?}", app.state()), false),

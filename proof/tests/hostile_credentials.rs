@@ -3,43 +3,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{self, Write},
-    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use proof::fuzz::key_text;
 use serde_json::{Value, json};
-use support::{ACCOUNT, Call, OTHER_ACCOUNT, Post, TestApp};
-use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
+use support::{ACCOUNT, Call, OTHER_ACCOUNT, Post, TestApp, logged::Lines};
 
 const ABSENT: &str = "Unauthorized: send the header 'Authorization: ApiKey <key>'";
 const FORM: &str = "Unauthorized: the header must read 'Authorization: ApiKey <key>'";
 const MISTYPED: &str = "Unauthorized: the API key is cut off or mistyped";
 /// For every key that is well-formed: which keys exist is nobody's business.
 const UNKNOWN: &str = "Unauthorized: the API key is unknown, disabled or expired";
-
-/// The lines of this thread's log.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    fn take(&self) -> String {
-        String::from_utf8(std::mem::take(&mut self.0.lock().expect("no writer panics"))).expect("lines are UTF-8")
-    }
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no writer panics").extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A credential, and what its bearer is told.
 struct Credential {
@@ -233,9 +209,7 @@ async fn t16_t17_every_route_refuses_every_hostile_credential_and_says_nothing_o
     ]);
     assert!(all.len() >= 25, "{}", all.len());
 
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let _guard = functions::log::json(LevelFilter::INFO, move || writer.clone()).set_default();
+    let (lines, _guard) = Lines::as_deployed();
     let before = rows(&app).await;
     let mut bodies: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for credential in &all {

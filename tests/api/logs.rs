@@ -1,52 +1,14 @@
 //! Logs say what happened, and nothing about people or secrets (T2, T21).
 
-use std::{
-    io::{self, Write},
-    sync::{Arc, Mutex},
-};
-
 use serde_json::{Value, json};
-use support::{ACCOUNT, Call, TestApp, faults::Fault};
-use tracing_subscriber::filter::LevelFilter;
+use support::{ACCOUNT, Call, TestApp, faults::Fault, logged::Lines};
 
 use crate::help::{COOLDOWN, resend, text};
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    fn take(&self) -> String {
-        String::from_utf8(std::mem::take(&mut self.0.lock().expect("no writer panics"))).expect("lines are UTF-8")
-    }
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no writer panics").extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Everything that is logged in this thread from now on, at the level that is deployed.
-fn capture() -> (Lines, impl Drop) {
-    use tracing_subscriber::util::SubscriberInitExt;
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    (lines, subscriber.set_default())
-}
-
 #[tokio::test]
 async fn every_line_of_json_can_be_found_by_the_id_that_the_caller_was_told_and_has_a_time_stamp() {
-    use tracing_subscriber::util::SubscriberInitExt;
     let app = TestApp::start().await;
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let _guard = functions::log::json(LevelFilter::INFO, move || writer.clone()).set_default();
+    let (lines, _guard) = Lines::as_deployed();
     app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
     app.send(Call::get("/invitations")).await.expect(401);
     app.send_event("GET /invitations", "no event").await.expect(400);
@@ -70,7 +32,7 @@ async fn every_line_of_json_can_be_found_by_the_id_that_the_caller_was_told_and_
 #[tokio::test]
 async fn no_address_key_token_or_idempotency_key_reaches_the_log() {
     let app = TestApp::start().await;
-    let (lines, _guard) = capture();
+    let (lines, _guard) = Lines::as_text();
     let key = app.new_key(ACCOUNT, "full-access").await;
     let email = "canary-person@example.com";
     let kept = |call: Call| call.key(&key).header("idempotency-key", "canary-idempotency");

@@ -6,6 +6,7 @@
 mod app;
 mod call;
 pub mod faults;
+pub mod logged;
 mod openapi;
 pub mod post;
 pub mod random;

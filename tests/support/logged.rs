@@ -1,0 +1,52 @@
+//! What is logged, caught on the thread that logs it.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
+
+/// Log lines, as they are written.
+#[derive(Clone, Default)]
+pub struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    /// All that this thread logs from now on, as text for people, as long as what comes with them lives.
+    #[must_use]
+    pub fn as_text() -> (Self, impl Drop) {
+        let lines = Self::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        (lines, subscriber.set_default())
+    }
+
+    /// The same in the form and at the level that are deployed.
+    #[must_use]
+    pub fn as_deployed() -> (Self, impl Drop) {
+        let lines = Self::default();
+        let writer = lines.clone();
+        (lines, functions::log::json(LevelFilter::INFO, move || writer.clone()).set_default())
+    }
+
+    /// What was logged since the last time.
+    ///
+    /// # Panics
+    /// When it is not UTF-8.
+    #[must_use]
+    pub fn take(&self) -> String {
+        let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        String::from_utf8(bytes).expect("lines are UTF-8")
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
