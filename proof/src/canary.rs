@@ -1,6 +1,6 @@
 //! Canary tokens and canary addresses go through every flow, and are then looked for where they must not be (T2, T21).
 
-use std::{thread, time::Duration};
+use std::{collections::BTreeSet, thread, time::Duration};
 
 use local::{
     ses::Answer,
@@ -33,8 +33,15 @@ pub async fn run(scale: &Scale) -> Section {
 struct Place {
     name: &'static str,
     text: String,
-    /// Whether an address belongs there.
-    address: bool,
+    /// What belongs there.
+    belongs: Belongs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Belongs {
+    Nothing,
+    Address,
+    AddressAndToken,
 }
 
 async fn fly(rounds: u64, lines: &Lines) -> Section {
@@ -45,43 +52,46 @@ async fn fly(rounds: u64, lines: &Lines) -> Section {
     }
     let Flock { app, post, tokens, errors } = flock;
     let post = post.expect("it was opened");
-    let place = |name, text, address| Place { name, text, address };
+    let place = |name, text, belongs| Place { name, text, belongs };
     let places = [
-        place("log", lines.take(), false),
-        place("events", format!("{:?}", post.bus.events()), false),
-        place("errors", errors, false),
-        place("state of the functions", format!("{:?}", app.state()), false),
-        place("rows", format!("{:?}", app.rows().await), true),
-        place("stream records", records(&app).await, true),
+        place("log", lines.take(), Belongs::Nothing),
+        place("events", format!("{:?}", post.bus.events()), Belongs::Nothing),
+        place("errors", errors, Belongs::Nothing),
+        place("state of the functions", format!("{:?}", app.state()), Belongs::Nothing),
+        place("rows", format!("{:?}", app.rows().await), Belongs::Address),
+        place("stream records", records(&app).await, Belongs::Address),
+        place("mails", format!("{:?}", post.inbox.mails()), Belongs::AddressAndToken),
     ];
     let mut section = Section::new(
         "Canaries",
         "Tokens and addresses that are like no others go through every flow, those that fail too: sent, refused by SES, sent again, \
          superseded, malformed, accepted, declined, revoked, expired. Then logs, events, error bodies, what the functions show of \
-         themselves, rows and stream records are searched for a token's secret, and all but the last two for an address.",
+         themselves, rows and stream records are searched for a token's secret, and all but the last two for an address. In the \
+         mails both are found by the same search.",
     );
-    let (mut secrets, mut addresses) = (0, 0);
-    for Place { name, text, address } in &places {
-        for token in &tokens {
-            let secret = token.rsplit_once('.').map_or(token.as_str(), |(_, secret)| secret);
-            if text.contains(secret) {
-                secrets += 1;
-                section.violations.push(format!("the {name}: a token's secret"));
-            }
+    let secrets: BTreeSet<&str> = tokens.iter().filter_map(|token| token.rsplit('.').next()).collect();
+    let (mut belong, mut tokens_astray, mut addresses, mut addresses_astray) = (0, 0, 0, 0);
+    for Place { name, text, belongs } in &places {
+        let found = secrets.iter().filter(|secret| text.contains(**secret)).count() as u64;
+        if *belongs == Belongs::AddressAndToken {
+            belong += found;
+        } else if found > 0 {
+            tokens_astray += found;
+            section.violations.push(format!("the {name}: {found} tokens' secrets"));
         }
-        if !address && text.to_lowercase().contains("canary") {
-            addresses += 1;
+        let found = text.to_lowercase().contains("canary");
+        if found && *belongs == Belongs::Nothing {
+            addresses_astray += 1;
             section.violations.push(format!("the {name}: an address"));
         }
+        addresses += u64::from(found && *belongs >= Belongs::Address);
     }
-    // Where they belong they are found, so that not finding them elsewhere means something.
-    let found = places.iter().filter(|place| place.address && place.text.contains("canary.of.the.mine")).count();
-    section.figure("canary tokens", tokens.len() as u64, Bound::Exactly(2 * rounds));
+    section.figure("canary tokens, all found in the mails", belong, Bound::Exactly(2 * rounds));
     section.figure("log lines", places[0].text.lines().count() as u64, Bound::AtLeast(10 * rounds));
     section.figure("bytes searched", places.iter().map(|place| place.text.len() as u64).sum(), Bound::Any);
-    section.figure("places that an address belongs in and is found in", found as u64, Bound::Exactly(2));
-    section.figure("tokens found", secrets, Bound::Exactly(0));
-    section.figure("addresses found where none belongs", addresses, Bound::Exactly(0));
+    section.figure("places that an address belongs in and is found in", addresses, Bound::Exactly(3));
+    section.figure("tokens found where none belongs", tokens_astray, Bound::Exactly(0));
+    section.figure("addresses found where none belongs", addresses_astray, Bound::Exactly(0));
     section
 }
 

@@ -14,28 +14,22 @@ use std::{
 use aws_sdk_dynamodb::{
     Client,
     config::{retry::RetryPartition, timeout::TimeoutConfig},
-    types::AttributeValue,
 };
 use functions::{
-    accept_invitation,
-    app::{App, InviteeApp, SendingApp},
-    create_invitation, decline_invitation, describe_invitation,
+    app::App,
     direct::{self, Table},
-    edge::answer,
-    erase_invitee, list_invitations, lookup_invitation, manage_account_settings,
+    erase_invitee, manage_account_settings,
     manage_api_keys::{self, Keys},
-    modify_invitation,
-    output::Reply,
 };
 use local::{client, engine::Engine, table::create_table};
 use serde_json::{Value, json};
 use shared::{
-    config::{Config, read_default_settings, read_retention, read_send_policy},
-    domain::{Timestamp, text::random_base62},
+    config::Config,
+    domain::{Roles, Timestamp, text::random_base62},
     store::{Clock, Store, with_deadlines},
 };
 
-use crate::{Call, Response, faults::Faults, openapi};
+use crate::{Call, Endpoints, Response, faults::Faults, openapi};
 
 /// The account whose keys most tests use.
 pub const ACCOUNT: &str = "012345678912";
@@ -58,7 +52,7 @@ pub struct TestApp {
     pub read_only: String,
     /// A key of [`OTHER_ACCOUNT`] with the role `full-access`.
     pub other: String,
-    app: Apps,
+    app: Endpoints,
     keys: Keys,
     direct: Table,
     now: Arc<AtomicI64>,
@@ -94,8 +88,8 @@ impl TestApp {
         let now = Arc::new(AtomicI64::new(Timestamp::now().as_millis()));
         let faults = Faults::default();
         let store = store(&client, &faults, &table, clock(&now));
-        let app = Apps::new(&store, &all);
-        let keys = Keys::new(store.clone(), config(&all).roles);
+        let app = endpoints(&store, &all);
+        let keys = Keys::new(store.clone(), roles(&all));
         let mut this = Self {
             client,
             endpoint,
@@ -122,7 +116,7 @@ impl TestApp {
     pub fn another(&self, variables: &[(&str, &str)]) -> SecondApp {
         let mut all = self.variables.clone();
         all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        SecondApp { app: Apps::new(&store(&self.client, &self.faults, &self.table, clock(&self.now)), &all) }
+        SecondApp { app: endpoints(&store(&self.client, &self.faults, &self.table, clock(&self.now)), &all) }
     }
 
     /// Like [`Self::another`], but its SDK waits for an answer as long as a machine may need that is busy with other things:
@@ -130,7 +124,7 @@ impl TestApp {
     #[must_use]
     pub fn another_patient(&self) -> SecondApp {
         let store = patient_store(&self.client, &self.faults, &self.table, clock(&self.now));
-        SecondApp { app: Apps::new(&store, &self.variables) }
+        SecondApp { app: endpoints(&store, &self.variables) }
     }
 
     /// Sends a request to the function that its route leads to. The response fits `openapi.yaml`, or the test fails.
@@ -140,7 +134,7 @@ impl TestApp {
 
     /// Sends any event to the function of a route, as it is.
     pub async fn send_event(&self, route: &str, event: &str) -> Response {
-        send_event(&self.app, route, event).await
+        self.app.answer(route, event).await.into()
     }
 
     /// What the handlers of this process share.
@@ -199,96 +193,11 @@ impl TestApp {
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.now.load(Ordering::SeqCst)).expect("a time of this century")
     }
-
-    /// All rows of the table.
-    pub async fn rows(&self) -> Vec<HashMap<String, AttributeValue>> {
-        let mut rows = Vec::new();
-        let mut start = None;
-        loop {
-            let page =
-                self.client.scan().table_name(&self.table).set_exclusive_start_key(start.take()).send().await.expect("the table is there");
-            rows.extend(page.items.unwrap_or_default());
-            start = page.last_evaluated_key.filter(|key| !key.is_empty());
-            if start.is_none() {
-                return rows;
-            }
-        }
-    }
-
-    /// The rows of an account's data whose sort key begins with `prefix`: `I#`, `P#`, `K#` or `Q#`.
-    pub async fn rows_of(&self, account: &str, prefix: &str) -> Vec<HashMap<String, AttributeValue>> {
-        let mut rows = self.rows().await;
-        rows.retain(|row| text(row, "pk") == format!("A#{account}") && text(row, "sk").starts_with(prefix));
-        rows
-    }
-
-    /// Sets an attribute of an invitation's row of [`ACCOUNT`], behind the service's back.
-    pub async fn set(&self, id: &str, attribute: &str, value: AttributeValue) {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(format!("A#{ACCOUNT}")))
-            .key("sk", AttributeValue::S(format!("I#{id}")))
-            .update_expression("SET #a = :v")
-            .expression_attribute_names("#a", attribute)
-            .expression_attribute_values(":v", value)
-            .send()
-            .await
-            .expect("the row can be changed");
-    }
-
-    /// Removes attributes of an invitation's row of [`ACCOUNT`], behind the service's back.
-    pub async fn remove(&self, id: &str, attributes: &[&str]) {
-        let names: Vec<String> = (0..attributes.len()).map(|place| format!("#a{place}")).collect();
-        let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(format!("A#{ACCOUNT}")))
-            .key("sk", AttributeValue::S(format!("I#{id}")))
-            .update_expression(format!("REMOVE {}", names.join(", ")));
-        for (name, attribute) in names.into_iter().zip(attributes) {
-            update = update.expression_attribute_names(name, *attribute);
-        }
-        update.send().await.expect("the row can be changed");
-    }
-
-    /// Closes an invitation as its invitee would, by writing the rows that accepting or declining leaves.
-    pub async fn close_as_invitee(&self, id: &str, state: &str) {
-        let now = self.now().as_millis();
-        self.set(id, "st", AttributeValue::S(state.to_owned())).await;
-        self.set(id, "closed", AttributeValue::N(now.to_string())).await;
-        self.set(id, "by_state", AttributeValue::S(format!("{state}#{now:013}#{id}"))).await;
-        let rows = self.rows_of(ACCOUNT, "P#").await;
-        for row in rows.iter().filter(|row| text(row, "inv") == id) {
-            let delete = self.client.delete_item().table_name(&self.table);
-            delete.key("pk", row["pk"].clone()).key("sk", row["sk"].clone()).send().await.expect("the lock can be deleted");
-        }
-    }
 }
 
 /// The service in another process.
 pub struct SecondApp {
-    app: Apps,
-}
-
-/// What the endpoints of one process need.
-struct Apps {
-    sending: SendingApp,
-    invitee: InviteeApp,
-}
-
-impl Apps {
-    fn new(store: &Store, variables: &HashMap<String, String>) -> Self {
-        let lookup = |name: &str| variables.get(name).cloned();
-        let config = || config(variables);
-        let store = store.clone().only(config().only_account);
-        let app = || App::new(store.clone(), config());
-        let defaults = read_default_settings(&lookup).expect("the configuration is right");
-        let retention = read_retention(&lookup).expect("the configuration is right");
-        let policy = read_send_policy(&lookup).expect("the configuration is right");
-        Self { sending: SendingApp { app: app(), policy }, invitee: InviteeApp { app: app(), defaults, retention } }
-    }
+    app: Endpoints,
 }
 
 impl SecondApp {
@@ -298,26 +207,14 @@ impl SecondApp {
     }
 }
 
-async fn send(app: &Apps, call: Call) -> Response {
-    let response = send_event(app, &call.route(), &call.event().to_string()).await;
+async fn send(app: &Endpoints, call: Call) -> Response {
+    let response = app.answer(&call.route(), &call.event().to_string()).await.into();
     openapi::check(&call, &response);
     response
 }
 
-async fn send_event(app: &Apps, route: &str, event: &str) -> Response {
-    let id = "invocation-1";
-    let Apps { sending, invitee } = app;
-    let reply: Reply = match route {
-        "POST /invitations" => answer(create_invitation::ROUTE, Ok(sending), event, id, &create_invitation::handle).await,
-        "GET /invitations" => answer(list_invitations::ROUTE, Ok(&sending.app), event, id, &list_invitations::handle).await,
-        "GET /invitations/{id}" => answer(describe_invitation::ROUTE, Ok(&sending.app), event, id, &describe_invitation::handle).await,
-        "POST /invitations/{id}" => answer(modify_invitation::ROUTE, Ok(sending), event, id, &modify_invitation::handle).await,
-        "POST /invitations/lookup" => answer(lookup_invitation::ROUTE, Ok(invitee), event, id, &lookup_invitation::handle).await,
-        "POST /invitations/accept" => answer(accept_invitation::ROUTE, Ok(invitee), event, id, &accept_invitation::handle).await,
-        "POST /invitations/decline" => answer(decline_invitation::ROUTE, Ok(invitee), event, id, &decline_invitation::handle).await,
-        other => panic!("no function answers {other}"),
-    };
-    reply.into()
+fn endpoints(store: &Store, variables: &HashMap<String, String>) -> Endpoints {
+    Endpoints::new(store, &|name| variables.get(name).cloned())
 }
 
 fn clock(now: &Arc<AtomicI64>) -> Clock {
@@ -341,12 +238,8 @@ fn patient_store(client: &Client, faults: &Faults, table: &str, clock: Clock) ->
     Store::new(Client::from_conf(config), table.to_owned(), clock)
 }
 
-fn config(variables: &HashMap<String, String>) -> Config {
-    Config::read(&|name| variables.get(name).cloned()).expect("the configuration is right")
-}
-
-fn text<'a>(row: &'a HashMap<String, AttributeValue>, attribute: &str) -> &'a str {
-    row.get(attribute).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
+fn roles(variables: &HashMap<String, String>) -> Roles {
+    Config::read(&|name| variables.get(name).cloned()).expect("the configuration is right").roles
 }
 
 /// The text of a file at the top of the project.

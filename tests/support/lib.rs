@@ -5,12 +5,15 @@
 
 mod app;
 mod call;
+mod endpoints;
 pub mod faults;
 pub mod logged;
 mod openapi;
 pub mod post;
 pub mod random;
+mod rows;
 
 pub use app::{ACCOUNT, OTHER_ACCOUNT, SecondApp, TestApp, root_file};
 pub use call::{Call, Response};
+pub use endpoints::Endpoints;
 pub use post::Post;

@@ -53,6 +53,8 @@ fn the_text_on_a_colour_is_the_one_that_is_easier_to_read() {
         ("#767676", "#000000"),
         ("#ff0000", "#000000"),
         ("#0000ff", "#ffffff"),
+        // The very dark shades of green and blue decide nothing here; taken for lighter than they are, they would.
+        ("#e40a0a", "#ffffff"),
     ] {
         assert_eq!(parsed::<Colour>(colour).text_on(), text, "{colour}");
     }

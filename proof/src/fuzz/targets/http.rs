@@ -2,32 +2,20 @@
 
 use std::sync::Arc;
 
-use functions::{
-    accept_invitation,
-    accept_page::{self, Page},
-    app::{App, InviteeApp, SendingApp},
-    create_invitation, decline_invitation, describe_invitation,
-    edge::answer,
-    list_invitations, lookup_invitation, modify_invitation,
-    output::Reply,
-    texts::Texts,
-};
+use functions::output::Reply;
 use serde_json::{Value, json};
-use shared::{
-    config::read_default_settings,
-    domain::{
-        Email, RoleId,
-        page::{Cursor, Filter},
-    },
+use shared::domain::{
+    Email, RoleId,
+    page::{Cursor, Filter},
 };
-use support::Call;
+use support::{Call, Endpoints};
 use tokio::runtime::{Builder, Runtime};
 
 use super::changed;
 use crate::{
     fuzz::{
         Target, Verdict,
-        table::{Table, config, parsed, policy, store, variable},
+        table::{Table, parsed, store, variable},
     },
     random::Random,
 };
@@ -37,15 +25,10 @@ const LONGEST_MESSAGE: usize = 2000;
 
 pub(super) fn of(route: &'static str) -> Box<dyn Target> {
     let table = Arc::new(Table::new());
-    let app = || App::new(store(&table), config());
-    let defaults = read_default_settings(&variable).expect("the configuration is right");
-    let page = Page::new(&Texts::load(None).expect("what is built in is right").languages);
     Box::new(Http {
         route,
         corpus: corpus(route, &table),
-        sending: SendingApp { app: app(), policy: policy() },
-        invitee: InviteeApp { app: app(), defaults, retention: None },
-        page,
+        endpoints: Endpoints::new(&store(&table), &variable),
         runtime: runtime(),
         secret: table.key.clone(),
     })
@@ -59,9 +42,7 @@ pub(super) fn runtime() -> Runtime {
 struct Http {
     route: &'static str,
     corpus: Vec<Value>,
-    sending: SendingApp,
-    invitee: InviteeApp,
-    page: Page,
+    endpoints: Endpoints,
     runtime: Runtime,
     secret: String,
 }
@@ -72,7 +53,7 @@ impl Target for Http {
     }
 
     fn check(&self, event: &str) -> Verdict {
-        let reply = self.runtime.block_on(self.answer(event));
+        let reply = self.runtime.block_on(self.endpoints.answer(self.route, event));
         match self.judge(&reply) {
             Ok(()) if reply.status < 300 => Verdict::Accepted,
             Ok(()) => Verdict::Refused,
@@ -82,21 +63,6 @@ impl Target for Http {
 }
 
 impl Http {
-    async fn answer(&self, event: &str) -> Reply {
-        let (id, Self { sending, invitee, page, .. }) = ("invocation-1", self);
-        match self.route {
-            "POST /invitations" => answer(create_invitation::ROUTE, Ok(sending), event, id, &create_invitation::handle).await,
-            "GET /invitations" => answer(list_invitations::ROUTE, Ok(&sending.app), event, id, &list_invitations::handle).await,
-            "GET /invitations/{id}" => answer(describe_invitation::ROUTE, Ok(&sending.app), event, id, &describe_invitation::handle).await,
-            "POST /invitations/{id}" => answer(modify_invitation::ROUTE, Ok(sending), event, id, &modify_invitation::handle).await,
-            "POST /invitations/lookup" => answer(lookup_invitation::ROUTE, Ok(invitee), event, id, &lookup_invitation::handle).await,
-            "POST /invitations/accept" => answer(accept_invitation::ROUTE, Ok(invitee), event, id, &accept_invitation::handle).await,
-            "POST /invitations/decline" => answer(decline_invitation::ROUTE, Ok(invitee), event, id, &decline_invitation::handle).await,
-            "GET /accept" => answer(accept_page::ROUTE, Ok(page), event, id, &accept_page::handle).await,
-            other => panic!("no function answers {other}"),
-        }
-    }
-
     /// What every answer promises.
     fn judge(&self, reply: &Reply) -> Result<(), &'static str> {
         let is = |holds: bool, otherwise| if holds { Ok(()) } else { Err(otherwise) };
@@ -105,7 +71,7 @@ impl Http {
         is(reply.headers.iter().all(|(_, value)| clean(value)), "a header that is none")?;
         is(!reply.body.contains(&self.secret), "the key is in the answer")?;
         if reply.status < 300 && self.route == "GET /accept" {
-            return is(reply.body == self.page.html, "another page");
+            return is(reply.body == self.endpoints.page.html, "another page");
         }
         let body: Value = serde_json::from_str(&reply.body).map_err(|_| "no JSON")?;
         let text = |field: &str| body[field].as_str();

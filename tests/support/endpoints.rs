@@ -1,0 +1,63 @@
+//! The functions behind the gateway, as one process after another would have them.
+
+use functions::{
+    accept_invitation,
+    accept_page::{self, Page},
+    app::{App, InviteeApp, SendingApp},
+    create_invitation, decline_invitation, describe_invitation,
+    edge::answer,
+    list_invitations, lookup_invitation, modify_invitation,
+    output::Reply,
+    texts::Languages,
+};
+use shared::{
+    config::{Config, read_default_settings, read_retention, read_send_policy},
+    store::Store,
+};
+
+/// What the endpoints need.
+pub struct Endpoints {
+    /// What those for a sender share.
+    pub sending: SendingApp,
+    /// What those for a holder of a link share.
+    pub invitee: InviteeApp,
+    /// The page behind a link.
+    pub page: Page,
+}
+
+impl Endpoints {
+    /// Endpoints over a store, with what `variable` says of the functions' variables.
+    ///
+    /// # Panics
+    /// When a variable is not right.
+    #[must_use]
+    pub fn new(store: &Store, variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        let config = || Config::read(&variable).expect("the configuration is right");
+        let store = store.clone().only(config().only_account);
+        let app = || App::new(store.clone(), config());
+        let defaults = read_default_settings(&variable).expect("the configuration is right");
+        let retention = read_retention(&variable).expect("the configuration is right");
+        let policy = read_send_policy(&variable).expect("the configuration is right");
+        let page = Page::new(&Languages::load(None).expect("the built-in texts are right"));
+        Self { sending: SendingApp { app: app(), policy }, invitee: InviteeApp { app: app(), defaults, retention }, page }
+    }
+
+    /// What the function of a route answers to an event.
+    ///
+    /// # Panics
+    /// When no function has the route.
+    pub async fn answer(&self, route: &str, event: &str) -> Reply {
+        let (id, Self { sending, invitee, page }) = ("invocation-1", self);
+        match route {
+            "POST /invitations" => answer(create_invitation::ROUTE, Ok(sending), event, id, &create_invitation::handle).await,
+            "GET /invitations" => answer(list_invitations::ROUTE, Ok(&sending.app), event, id, &list_invitations::handle).await,
+            "GET /invitations/{id}" => answer(describe_invitation::ROUTE, Ok(&sending.app), event, id, &describe_invitation::handle).await,
+            "POST /invitations/{id}" => answer(modify_invitation::ROUTE, Ok(sending), event, id, &modify_invitation::handle).await,
+            "POST /invitations/lookup" => answer(lookup_invitation::ROUTE, Ok(invitee), event, id, &lookup_invitation::handle).await,
+            "POST /invitations/accept" => answer(accept_invitation::ROUTE, Ok(invitee), event, id, &accept_invitation::handle).await,
+            "POST /invitations/decline" => answer(decline_invitation::ROUTE, Ok(invitee), event, id, &decline_invitation::handle).await,
+            "GET /accept" => answer(accept_page::ROUTE, Ok(page), event, id, &accept_page::handle).await,
+            other => panic!("no function answers {other}"),
+        }
+    }
+}
