@@ -77,6 +77,17 @@ async fn foreign(app: &TestApp, post: &mut Post) -> Foreign {
     Foreign { id, cursor, token: post.last_token("foreign.one@example.com") }
 }
 
+/// A service, what is another account's, and the token of a link of [`ACCOUNT`].
+async fn links() -> (TestApp, Foreign, String) {
+    let app = TestApp::start().await;
+    let mut post = Post::of(&app).await;
+    let foreign = foreign(&app, &mut post).await;
+    app.invite("user.one@example.com").await;
+    post.deliver().await;
+    let own = post.last_token("user.one@example.com");
+    (app, foreign, own)
+}
+
 /// Texts that would be partition keys, or parts of them, or end one.
 fn hostile_texts(foreign: &Foreign) -> Vec<String> {
     let other = OTHER_ACCOUNT;
@@ -126,12 +137,7 @@ async fn no_input_leads_a_caller_with_a_key_out_of_his_account() {
 
 #[tokio::test]
 async fn a_link_leads_to_its_own_account_and_a_key_beside_it_to_the_keys() {
-    let app = TestApp::start().await;
-    let mut post = Post::of(&app).await;
-    let foreign = foreign(&app, &mut post).await;
-    app.invite("user.one@example.com").await;
-    post.deliver().await;
-    let own = post.last_token("user.one@example.com");
+    let (app, foreign, own) = links().await;
     let _ = app.faults.take_requests();
     for verb in ["lookup", "decline"] {
         app.send(Call::holder(verb, &foreign.token)).await.expect(200);
@@ -201,12 +207,7 @@ async fn the_background_leads_to_the_account_of_each_invitation() {
 
 #[tokio::test]
 async fn a_stack_of_one_account_does_not_even_ask_for_what_is_anothers() {
-    let app = TestApp::start().await;
-    let mut post = Post::of(&app).await;
-    let foreign = foreign(&app, &mut post).await;
-    app.invite("user.one@example.com").await;
-    post.deliver().await;
-    let own = post.last_token("user.one@example.com");
+    let (app, foreign, own) = links().await;
     let only = app.another(&[("ONLY_ACCOUNT", ACCOUNT)]);
     let _ = app.faults.take_requests();
     only.send(Call::get("/invitations").key(&app.other)).await.expect(401);

@@ -82,11 +82,11 @@ impl Store {
         }
     }
 
-    /// The invitation as it is now, if `operation` is among those that made it. After an unknown outcome, an error says no
-    /// more than the outcome did.
-    pub(super) async fn own_effect(&self, who: &Principal, id: InvitationId, operation: &Operation) -> Option<Invitation> {
+    /// `Some` if `operation` is among those that made the invitation what it is. After an unknown outcome, an error says no more
+    /// than the outcome did.
+    pub(super) async fn own_effect(&self, who: &Principal, id: InvitationId, operation: &Operation) -> Option<()> {
         let row = self.read_row(keys::invitation_key(who.account(), id)).await.ok().flatten()?;
         let stored = item::from_row(row).ok()?;
-        stored.operations.contains(&operation.id).then_some(stored)
+        stored.operations.contains(&operation.id).then_some(())
     }
 }

@@ -16,7 +16,6 @@ use super::{
 use crate::domain::{
     Invitation, InvitationId, Principal, Rejected, Timestamp,
     idempotency::Answer,
-    invitation::Status,
     lifecycle::{self, Action, Change, Operation, SendPolicy, quota_window},
 };
 
@@ -83,12 +82,8 @@ impl Modification<'_> {
                 Change::Nothing => &before,
                 Change::Closed(after) | Change::Sent(after) => after,
             };
-            let done = self.outcome(render(after, now));
-            // What an earlier attempt did, as it was then.
-            let own = |stored| {
-                let original = self.original(stored, after);
-                self.outcome(render(&original, original.modified))
-            };
+            // What was carried out is what was last tried: an earlier attempt has been refused for good, or was the same.
+            let done = Outcome { answer: render(after, now), id: self.id, replayed: false };
             let Some(transaction) = self.transaction(&row, &before, &change, holds_lock, &done, now)? else {
                 return Ok(done);
             };
@@ -98,9 +93,8 @@ impl Modification<'_> {
                     row = stored.ok_or(Rejected::NotFound)?;
                     // Whoever changed it may have taken the lock for it.
                     holds_lock = true;
-                    let stored = item::from_row(row.clone())?;
-                    if stored.operations.contains(&self.operation.id) {
-                        return self.store.own_answer(self.who, self.keep, &self.operation.id, own(stored)).await;
+                    if item::from_row(row.clone())?.operations.contains(&self.operation.id) {
+                        return self.store.own_answer(self.who, self.keep, &self.operation.id, done).await;
                     }
                     attempts.again()?;
                     continue;
@@ -125,20 +119,9 @@ impl Modification<'_> {
             if let (Change::Nothing, Some(keep)) = (&change, self.keep) {
                 return Ok(self.store.recall(self.who, keep, &self.operation.id).await?.ok_or(error)?);
             }
-            let stored = self.store.own_effect(self.who, self.id, &self.operation).await.ok_or(error)?;
-            return self.store.own_answer(self.who, self.keep, &self.operation.id, own(stored)).await;
+            self.store.own_effect(self.who, self.id, &self.operation).await.ok_or(error)?;
+            return self.store.own_answer(self.who, self.keep, &self.operation.id, done).await;
         }
-    }
-
-    fn outcome(&self, answer: Answer) -> Outcome {
-        Outcome { answer, id: self.id, replayed: false }
-    }
-
-    /// What this operation wrote: the stored invitation, unless others have changed it since. What is closed they cannot change,
-    /// and what was sent is what was last tried: the attempts differ in nothing that is told.
-    fn original(&self, stored: Invitation, sent: &Invitation) -> Invitation {
-        let closed_for_good = sent.status != Status::Pending;
-        if stored.revision == sent.revision || closed_for_good { stored } else { sent.clone() }
     }
 
     /// The writes of a change; `None` when there is nothing to write.
