@@ -236,21 +236,26 @@ impl Attempts {
 
     /// Counts another try, at once: somebody else's change was seen and can be built upon.
     pub(super) fn again(&mut self) -> Result<(), StoreError> {
-        if self.used >= Self::MOST || Instant::now() >= self.until {
-            return Err(StoreError::Unavailable { cause: "too many others write the same rows".to_owned() });
-        }
-        self.used += 1;
-        Ok(())
+        self.again_at(Instant::now())
+            .map_err(|NoneLeft| StoreError::Unavailable { cause: "too many others write the same rows".to_owned() })
     }
 
     /// Counts another try after a random pause that grows: 0 to 50 ms, 0 to 100 ms, …; gives `error` back when none is left.
     pub(super) async fn pause(&mut self, error: StoreError) -> Result<(), StoreError> {
         let longest = 25_u64 << self.used;
         let pause = Duration::from_millis(u64::from(u16::from_be_bytes(random_bytes())) * longest / 65_536);
-        if self.again().is_err() || Instant::now() + pause > self.until {
-            return Err(error);
-        }
+        self.again_at(Instant::now() + pause).map_err(|NoneLeft| error)?;
         tokio::time::sleep(pause).await;
         Ok(())
     }
+
+    fn again_at(&mut self, begin: Instant) -> Result<(), NoneLeft> {
+        if self.used >= Self::MOST || begin >= self.until {
+            return Err(NoneLeft);
+        }
+        self.used += 1;
+        Ok(())
+    }
 }
+
+struct NoneLeft;
