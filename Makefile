@@ -1,6 +1,6 @@
 # The commands of this project. `make` lists them.
 #
-# `make run` needs Rust, Python 3 with pip, and make. The tools below are installed into .local/tools, each into a folder of
+# `make run` needs Rust with a C compiler, Python 3 with pip, and make. The tools below are installed into .local/tools, each into a folder of
 # its own, and nowhere else.
 
 CARGO_LAMBDA_VERSION := 1.9.2

@@ -155,7 +155,7 @@ def section(run: Run, seconds: int, left: dict[str, str], mails: tuple[int, int]
         figure(f"answered {status}" if status else f"without an answer within {PATIENCE} s, or refused", count)
     figure("5xx other than 503", sum(count for status, count in book.statuses.items() if status and status >= 500 and status != 503), {"exactly": 0})
     down = [failure for failure in book.failures if any(died - PATIENCE <= failure <= ready for died, ready in run.deaths)]
-    figure("of 10,000 requests, those with a 503 or no answer while the whole service was not down", 10_000 * (len(book.failures) - len(down)) // max(1, requests - len(down)))
+    figure("of 10,000 requests while the whole service was not down, those with a 503 or no answer", math.ceil(10_000 * (len(book.failures) - len(down)) / max(1, requests - len(down))))
     figure("requests with a 503 or no answer around the death of the whole service", len(down))
     figure("requests made again after that", book.again)
     for kind, values in sorted(book.latencies.items()):

@@ -18,9 +18,9 @@ use shared::{
         delivery::{Delivery, Fate},
         outbox::Happening,
     },
-    store::{item, keys::due_shard},
+    store::{Place, item, keys::due_shard},
 };
-use support::{ACCOUNT, Call, TestApp};
+use support::{ACCOUNT, Call, TestApp, faults::Fault};
 
 use crate::help::{COOLDOWN, EMAIL, LATER, describe, hold, id, invited, resend, revoke, start};
 
@@ -108,6 +108,22 @@ async fn a_row_that_could_not_be_read_is_looked_at_again_when_it_has_been_repair
     post.reconcile().await;
     assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent");
     hold(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_transaction_in_the_way_of_a_mail_is_met_again_and_a_failing_table_is_told() {
+    let (app, mut post) = start().await;
+    for (error, sent) in [("TransactionConflictException", true), ("AccessDeniedException", false)] {
+        let email = format!("{}@example.com", error.to_lowercase());
+        let place = Place { account: ACCOUNT.parse().unwrap(), id: id(&app.invite(&email).await).parse().unwrap() };
+        app.faults.next([Fault::None, Fault::Error(400, error)]);
+        let settled = post.courier.settle(&place).await;
+        assert_eq!((settled.is_ok(), app.faults.left()), (sent, 0), "{error}: {settled:?}");
+        assert_eq!(post.inbox.mails().iter().filter(|mail| mail.to == [email.as_str()]).count(), usize::from(sent), "{error}");
+        post.deliver().await;
+    }
+    // At the latest when the stream comes again.
+    assert_eq!(post.inbox.mails().len(), 2);
 }
 
 #[tokio::test]

@@ -40,7 +40,8 @@ pub(crate) fn mapping(template: &str) -> Result<Mapping, Problem> {
 /// Waits until the functions without a route answer that run by themselves. What they get here asks for nothing.
 /// Afterwards the first mail does not wait for their start, and a setting that they stumble over has been told.
 pub(crate) async fn wait_for_functions(url: &str) -> Result<(), Problem> {
-    let nobodys = json!({ "source": "aws.ses", "detail": { "eventType": "Send", "mail": { "tags": {} } } });
+    let tags = json!({ "account": ["000000000000"], "invitation": ["0".repeat(32)], "sending": ["1"] });
+    let nobodys = json!({ "source": "aws.ses", "detail": { "eventType": "Open", "mail": { "tags": tags } } });
     for (function, event) in [(DELIVERER, Stream::event(&[])), (RECONCILER, json!({})), (RECORDER, nobodys)] {
         invoke(url, function, &event).await.map_err(Problem)?;
         say!("  {function} answers.");

@@ -21,8 +21,10 @@ wait "$child"
 "#;
 
 /// A function that was killed is started again, as Lambda starts another sandbox. `cargo lambda watch` would leave its route dead.
-/// 137 is what a shell says of SIGKILL. However else it ends, it was asked to, or would end again.
-const RUNNER: &str = r#"target."cfg(all())".runner=["sh","-c","while \"$@\"; [ $? = 137 ]; do :; done","sh"]"#;
+/// 137 is what a shell says of SIGKILL. However else it ends, it was asked to, or would end again. The variable would make each
+/// function warn that it is not built for more than one event at a time.
+const RUNNER: &str =
+    r#"target."cfg(all())".runner=["sh","-c","unset AWS_LAMBDA_MAX_CONCURRENCY; while \"$@\"; [ $? = 137 ]; do :; done","sh"]"#;
 
 /// Builds what `cargo lambda watch` will run, in the way it does, so that it finds everything built.
 pub(crate) async fn build() -> Result<(), Problem> {
