@@ -102,6 +102,10 @@ async fn a_row_that_could_not_be_read_is_looked_at_again_when_it_has_been_repair
     let id = id(&app.invite(EMAIL).await);
     let hash = app.rows_of(ACCOUNT, "I#").await[0]["th"].clone();
     app.set(&id, "th", AttributeValue::S("not a hash".to_owned())).await;
+    // What could not be set aside is not taken for settled.
+    let place = Place { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
+    app.faults.next([Fault::None, Fault::Error(400, "AccessDeniedException")]);
+    assert!(post.courier.settle(&place).await.is_err());
     post.deliver().await;
     app.set(&id, "th", hash).await;
     app.advance(Duration::from_secs(3600));
