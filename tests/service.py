@@ -42,6 +42,7 @@ class Service:
         self.variables = variables
         self.lines: list[str] = []
         self.process: subprocess.Popen[str] | None = None
+        self.reader: threading.Thread | None = None
 
     @property
     def dev_json(self) -> Path:
@@ -61,11 +62,12 @@ class Service:
             cwd=ROOT, env=environment, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         )
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        self.reader = threading.Thread(target=self._read, args=(self.process, self.lines), daemon=True)
+        self.reader.start()
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
+    def _read(self, process: subprocess.Popen[str], lines: list[str]) -> None:
         for line in process.stdout:
-            self.lines.append(line.rstrip("\n"))
+            lines.append(line.rstrip("\n"))
             if re.match(r" *(Compiling|Installing|Building)", line):
                 print(f"    {line.strip()}", flush=True)
 
@@ -96,11 +98,14 @@ class Service:
         self.ended()
 
     def ended(self) -> int:
-        """Waits until `make run` has ended, and returns its exit status."""
+        """Waits until `make run` has ended and its last line has been read, and returns its exit status."""
         try:
-            return self.process.wait(STOP)
+            status = self.process.wait(STOP)
         except subprocess.TimeoutExpired:
             raise Failed(f"`make run` did not end within {STOP} s. Its output:\n{self.output()}") from None
+        # What it has started may have the same output open for a moment longer, if it was killed.
+        self.reader.join(STOP)
+        return status
 
     def processes(self) -> dict[int, str]:
         """Every living process that descends from this `make run`, with its command."""
