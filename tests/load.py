@@ -226,7 +226,7 @@ def load(folder: Path, seconds: int, faults: int, seed: int) -> dict:
         run.finish()
         print("- what is left is done, and all of it compared", flush=True)
         left = load_checks.settle(run.book, run.post, load_checks.DUE if seconds >= LONG else 10)
-        load_checks.check_due(run.book, left, service.dynamodb_port)
+        left = load_checks.check_due(run.book, run.post, left, service.dynamodb_port)
         load_checks.check_lists(run.book, run.callers)
         mails, events = load_checks.check_mails(run.book, run.post), load_checks.check_events(run.book, run.post, left)
         report = section(run, seconds, left, mails, events)

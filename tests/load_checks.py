@@ -53,13 +53,17 @@ def row(port: int, account: str, invitation: str) -> dict | None:
         connection.close()
 
 
-def check_due(book: Book, left: dict[str, str], dynamodb_port: int) -> None:
-    """What was not done must be due: then the reconciler finds it, whoever died."""
-    for invitation, what in left.items():
-        item = row(dynamodb_port, book.invitations[invitation].account, invitation)
-        due = (item or {}).get("due_at")
+def check_due(book: Book, post: Post, left: dict[str, str], dynamodb_port: int) -> dict[str, str]:
+    """What was not done must be due: then the reconciler finds it, whoever died. Returns what is still not done."""
+    items = {id: row(dynamodb_port, book.invitations[id].account, id) for id in left}
+    # The couriers go on. What a row says is done was done before: so it is found now, if not a moment ago.
+    post.fetch(book)
+    left = {id: what for id in left if (what := lacking(book.invitations[id], post))}
+    for id, what in left.items():
+        due = (items[id] or {}).get("due_at")
         if due is None or int(due["N"]) / 1000 > time.time() + DUE:
-            book.wrong(f"an invitation has {what}, and will not be looked at", item)
+            book.wrong(f"an invitation has {what}, and will not be looked at", items[id])
+    return left
 
 
 def check_lists(book: Book, callers: dict[str, Caller]) -> None:

@@ -109,12 +109,26 @@ class Checks(unittest.TestCase):
         self.world.post._event({"detail": event(2, "accepted")}, self.world.book)
         self.found("tells two things")
 
+    def due(self, item: dict | None, comes: bool) -> tuple[dict, bool]:
+        """What is left of a resend that has this row and whose mail and event come while the row is read, or not; and whether that is wrong."""
+        world = World()
+        world.one.sends, left = 3, {ID: "no mail"}
+
+        def fetch(book: Book) -> None:
+            if comes:
+                world.mail(3, 1)
+                world.post._event({"detail": event(3, "resent", 1)}, book)
+
+        with patch.object(load_checks, "row", return_value=item), patch.object(world.post, "fetch", fetch):
+            left = load_checks.check_due(world.book, world.post, left, 0)
+        return left, bool(world.book.violations)
+
     def test_what_is_not_done_and_not_due(self):
         for item, wrong in ((None, True), ({}, True), ({"due_at": {"N": "9999999999999"}}, True), ({"due_at": {"N": "1"}}, False)):
-            book = World().book
-            with patch.object(load_checks, "row", return_value=item):
-                load_checks.check_due(book, {ID: "no mail"}, 0)
-            self.assertEqual(bool(book.violations), wrong, item)
+            self.assertEqual(self.due(item, comes=False), ({ID: "no mail of sending 3"}, wrong), item)
+
+    def test_what_is_done_while_it_is_looked_at(self):
+        self.assertEqual(self.due({"due_at": {"N": "9999999999999"}}, comes=True), ({}, False))
 
     def test_recovery_is_counted_from_the_first_request_after_the_kill_to_the_first_success_of_those(self):
         asked = {"create": [0.5, 1.25, 2.0, 2.5], "list": []}
