@@ -1,5 +1,6 @@
 //! A person is forgotten when somebody asks for it (T21).
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp};
 
@@ -41,6 +42,21 @@ async fn t21_whatever_an_account_has_about_an_address_goes_and_everything_else_s
     assert_eq!(app.rows_of(ACCOUNT, "I#").await.len(), 2, "nothing brings it back");
     assert_eq!(erase(&app, ACCOUNT, EMAIL).await, json!({ "erased": 0 }));
     app.invite(EMAIL).await;
+}
+
+#[tokio::test]
+async fn what_lies_beyond_the_first_megabyte_goes_as_well() {
+    let (app, mut post) = start().await;
+    let (id, _) = invited(&app, &mut post).await;
+    let text = AttributeValue::S;
+    for number in 0..4 {
+        // A query stops after a megabyte.
+        let put = app.client.put_item().table_name(&app.table).item("pk", text(format!("A#{ACCOUNT}"))).item("inv", text(id.clone()));
+        let put = put.item("sk", text(format!("K#{}", number.to_string().repeat(64)))).item("large", text("x".repeat(350_000)));
+        put.send().await.expect("the row can be written");
+    }
+    assert_eq!(erase(&app, ACCOUNT, EMAIL).await, json!({ "erased": 1 }));
+    assert_eq!(app.rows_of(ACCOUNT, "K#").await.len(), 0);
 }
 
 #[tokio::test]
