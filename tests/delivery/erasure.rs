@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
-use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp};
+use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, faults::Fault};
 
 use crate::help::{EMAIL, LATER, hold, invited, revoke, start};
 
@@ -57,6 +57,16 @@ async fn what_lies_beyond_the_first_megabyte_goes_as_well() {
     }
     assert_eq!(erase(&app, ACCOUNT, EMAIL).await, json!({ "erased": 1 }));
     assert_eq!(app.rows_of(ACCOUNT, "K#").await.len(), 0);
+}
+
+#[tokio::test]
+async fn an_erasure_that_fails_is_told_so_and_the_next_does_the_rest() {
+    let (app, mut post) = start().await;
+    invited(&app, &mut post).await;
+    app.faults.next([Fault::None, Fault::Error(400, "AccessDeniedException")]);
+    assert_eq!(erase(&app, ACCOUNT, EMAIL).await["code"], "internal-error");
+    assert_eq!(app.faults.left(), 0);
+    assert_eq!(erase(&app, ACCOUNT, EMAIL).await, json!({ "erased": 1 }));
 }
 
 #[tokio::test]
