@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
-use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp};
+use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, faults::Fault};
 
 use crate::help::{TICK, delete, table, text, with};
 
@@ -47,6 +47,18 @@ async fn a_new_key_is_shown_once_and_only_its_hash_is_stored() {
     let listed = app.manage_keys(&json!({ "action": "list", "account": ACCOUNT })).await;
     assert!(listed["keys"].as_array().is_some_and(|keys| keys.contains(&record)), "{listed}");
     app.send(Call::get("/invitations").key(&key)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_key_is_told_if_it_is_stored_whatever_became_of_the_reply() {
+    let app = TestApp::start().await;
+    app.faults.next([Fault::ReplyLost]);
+    let created = app.manage_keys(&create()).await;
+    app.send(Call::get("/invitations").key(&text(&created, "key"))).await.expect(200);
+    let before = table(&app).await;
+    app.faults.next([Fault::Error(400, "AccessDeniedException")]);
+    assert_eq!(app.manage_keys(&create()).await["code"], "internal-error");
+    assert_eq!((table(&app).await, app.faults.left()), (before, 0));
 }
 
 #[tokio::test]
