@@ -50,7 +50,7 @@ async fn a_new_key_is_shown_once_and_only_its_hash_is_stored() {
 }
 
 #[tokio::test]
-async fn a_key_is_told_if_it_is_stored_whatever_became_of_the_reply() {
+async fn a_key_is_told_as_it_is_stored_whatever_became_of_the_reply() {
     let app = TestApp::start().await;
     app.faults.next([Fault::ReplyLost]);
     let created = app.manage_keys(&create()).await;
@@ -58,6 +58,9 @@ async fn a_key_is_told_if_it_is_stored_whatever_became_of_the_reply() {
     let before = table(&app).await;
     app.faults.next([Fault::Error(400, "AccessDeniedException")]);
     assert_eq!(app.manage_keys(&create()).await["code"], "internal-error");
+    let disable = json!({ "action": "disable", "account": ACCOUNT, "id": created["id"] });
+    app.faults.next([Fault::Error(400, "AccessDeniedException")]);
+    assert_eq!(app.manage_keys(&disable).await["code"], "internal-error");
     assert_eq!((table(&app).await, app.faults.left()), (before, 0));
 }
 
