@@ -5,7 +5,7 @@ use shared::domain::settings::DisplayName;
 
 /// Why a name is refused, or the name.
 fn name(text: &str) -> Result<String, String> {
-    text.parse::<DisplayName>().map(|name| name.as_str().to_owned()).map_err(|error| error.to_string())
+    text.parse::<DisplayName>().map(|name| name.to_string()).map_err(|error| error.to_string())
 }
 
 fn stripped(text: &str) -> Option<String> {

@@ -1,6 +1,6 @@
 //! An account's settings, but for its name.
 
-use std::fmt::Debug;
+use std::{borrow::Borrow, fmt::Debug};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
@@ -94,6 +94,8 @@ fn a_logo_has_at_most_16_kib() {
     for length in [most + 1, most + 2, most + 3, 1_000_000] {
         assert!(refused::<Logo>(&logo("png", &PNG, length)).ends_with("16 KiB at most"), "{length}");
     }
+    // In a log it would be a long line.
+    assert!(format!("{:?}", parsed::<Logo>(&logo("png", &PNG, 100))).len() < 20);
 }
 
 #[test]
@@ -101,7 +103,8 @@ fn a_locale_has_its_usual_capitals() {
     for (text, tag) in
         [("en", "en"), ("DE-at", "de-AT"), ("zh-hant-tw", "zh-Hant-TW"), ("es-419", "es-419"), ("de-1996", "de-1996"), ("fil", "fil")]
     {
-        assert_eq!(parsed::<Locale>(text).as_str(), tag);
+        let locale: Locale = parsed(text);
+        assert_eq!((locale.as_str(), locale.borrow(), &*locale.to_string()), (tag, tag, tag));
     }
     for text in [
         "",

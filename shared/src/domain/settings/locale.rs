@@ -56,9 +56,6 @@ impl FromStr for Locale {
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let malformed = || Malformed(format!("'{}' is not a language tag such as en, de-AT or zh-Hant-TW", excerpt(text)));
-        if text.len() > 35 || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-            return Err(malformed());
-        }
         let (language, script, region, variant) =
             LanguageIdentifier::try_from_utf8_with_single_variant(text.as_bytes()).map_err(|_| malformed())?;
         if language.is_unknown() {
