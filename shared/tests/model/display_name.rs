@@ -129,6 +129,8 @@ fn what_would_become_a_link_is_refused_or_taken_apart() {
         ("evil。example", "evil example"),
         ("evil｡example", "evil example"),
         ("evil․example", "evil example"),
+        ("evil-.example", "evil- example"),
+        ("evil_.example", "evil_ example"),
         ("⒈.a", "1..a"),
         ("⒈a", "1 a"),
         ("⒈．0", "1..0"),

@@ -153,7 +153,7 @@ fn a_redirect_leads_to_a_page_that_nobody_can_change_on_the_way() {
         ("http://[::1]/", "http://[::1]/"),
     ] {
         assert_eq!(parsed::<Redirect>(text).as_str(), address);
-        assert_eq!(parsed::<Redirect>(address).as_str(), address);
+        assert_eq!(parsed::<Redirect>(address).to_string(), address);
     }
     for (text, why) in [
         ("", "relative URL without a base"),
