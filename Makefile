@@ -1,7 +1,7 @@
 # The commands of this project. `make` lists them.
 #
-# `make run` needs Rust with a C compiler, Python 3 with pip, and make. The tools below are installed into .local/tools, each into a folder of
-# its own, and nowhere else.
+# `make run` needs Rust with a C compiler, Python 3 with pip, and make. The tools below are installed into .local/tools, each into
+# a folder of its own, and nowhere else.
 
 CARGO_LAMBDA_VERSION := 1.9.2
 ZIGLANG_VERSION      := 0.17.1

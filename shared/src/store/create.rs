@@ -77,16 +77,17 @@ impl Store {
                 Sent::Unknown(error) => error,
             };
             // This attempt or an earlier one may have been carried out after all.
-            self.own_effect(who, id, operation).await.ok_or(error)?;
+            if !self.was_carried_out(who, id, operation).await {
+                return Err(error.into());
+            }
             return self.own_answer(who, keep, &operation.id, created).await;
         }
     }
 
-    /// `Some` if `operation` is among those that made the invitation what it is. After an unknown outcome, an error says no more
-    /// than the outcome did.
-    pub(super) async fn own_effect(&self, who: &Principal, id: InvitationId, operation: &Operation) -> Option<()> {
-        let row = self.read_row(keys::invitation_key(who.account(), id)).await.ok().flatten()?;
-        let stored = item::from_row(row).ok()?;
-        stored.operations.contains(&operation.id).then_some(())
+    /// Whether `operation` is among those that made the invitation what it is. What cannot be read says no: it tells no more than
+    /// the unknown outcome that was to be looked into.
+    pub(super) async fn was_carried_out(&self, who: &Principal, id: InvitationId, operation: &Operation) -> bool {
+        let row = self.read_row(keys::invitation_key(who.account(), id)).await.ok().flatten();
+        row.and_then(|row| item::from_row(row).ok()).is_some_and(|stored| stored.operations.contains(&operation.id))
     }
 }

@@ -119,7 +119,9 @@ impl Modification<'_> {
             if let (Change::Nothing, Some(keep)) = (&change, self.keep) {
                 return Ok(self.store.recall(self.who, keep, &self.operation.id).await?.ok_or(error)?);
             }
-            self.store.own_effect(self.who, self.id, &self.operation).await.ok_or(error)?;
+            if !self.store.was_carried_out(self.who, self.id, &self.operation).await {
+                return Err(error.into());
+            }
             return self.store.own_answer(self.who, self.keep, &self.operation.id, done).await;
         }
     }
