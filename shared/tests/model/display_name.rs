@@ -23,10 +23,28 @@ fn hides(c: char) -> bool {
 
 /// Whether somebody who is eager to make links would find one.
 fn linkable(text: &str) -> bool {
-    let plain: Vec<char> = text.chars().map(|c| if matches!(c, '．' | '。' | '｡' | '․') { '.' } else { c }).collect();
-    let dotted = plain.windows(3).any(|it| it[1] == '.' && it[0].is_alphanumeric() && it[2].is_alphanumeric());
-    let plain: String = plain.into_iter().collect::<String>().to_lowercase();
-    dotted || ["://", "www.", "@", "＠", "：//", "\\\\"].iter().any(|part| plain.contains(part))
+    let plain: String = text.chars().map(|c| if matches!(c, '．' | '。' | '｡' | '․') { '.' } else { c }).collect();
+    let plain = plain.to_lowercase();
+    // A letter with its vowel signs is one.
+    let letter = |c: &char| c.is_numeric() || matches!(c, 'α'..='я' | 'ぁ'..='ゖ' | '一'..='鿿') || c.is_lowercase() && *c != '\u{345}';
+    let domain = |part: &str| part.chars().filter(letter).count() > 1 && !part.chars().all(char::is_numeric);
+    let dotted = plain.split(|c: char| !c.is_alphanumeric() && c != '.').any(|word| {
+        let parts: Vec<&str> = word.split('.').collect();
+        parts.windows(2).any(|it| !it[0].is_empty() && domain(it[1]))
+            || parts.windows(4).any(|it| it.iter().all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit())))
+    });
+    dotted || ["://", "www.", "@", "＠", "：//", "\\\\"].iter().any(|part| plain.contains(part)) || callable(&plain)
+}
+
+/// Whether there are seven digits with nothing but what people write between the digits of a phone number.
+fn callable(text: &str) -> bool {
+    let runs = text.split(|c: char| !(c.is_ascii_digit() || c.is_whitespace() || "()[]{}+-./~_–—‐‑−".contains(c)));
+    runs.map(|run| run.trim_matches(|c: char| !c.is_ascii_digit()))
+        .any(|run| run.chars().filter(char::is_ascii_digit).count() >= 7 && !(1899..2099).any(|year| is_season(run, year)))
+}
+
+fn is_season(run: &str, year: u32) -> bool {
+    ['-', '–', '/'].iter().any(|dash| run == format!("{year}{dash}{}", year + 1))
 }
 
 /// What holds for every name.
@@ -43,6 +61,27 @@ fn check(text: &str) -> Result<(), TestCaseError> {
 fn ordinary_names_are_kept_as_they_are() {
     for text in [
         "Example Ltd.",
+        "Acme S.A.",
+        "Solvay S.A./N.V.",
+        "Philips N.V.",
+        "Fiat S.p.A.",
+        "X s.r.o.",
+        "Y Sp. z o.o.",
+        "Z S.à r.l.",
+        "J.P. Morgan",
+        "J.R.R. Tolkien",
+        "ПАО «А.Б.В»",
+        "Jane Doe, Ph.D",
+        "Web 2.0",
+        "Web 2.0+",
+        "Web 10.15: 4.5/5",
+        "نسخة ٢.٥٠",
+        "1.2.3",
+        "Hotel:Paris",
+        "HOTEL:Paris",
+        "Hôtel:Paris",
+        "Intel:inside",
+        "tel: us",
         "Jane Doe",
         "Müller & Söhne (GmbH)",
         "株式会社サンプル",
@@ -55,6 +94,19 @@ fn ordinary_names_are_kept_as_they_are() {
         "e.",
         ". . .",
         "a..b",
+        "Studio 2024",
+        "4711",
+        "Area 51",
+        "Area 51 (2024)",
+        "ISO 9001:2015",
+        "Room 101, floor 20, 1999",
+        "24/7 Help 365",
+        "Class of 2024-2025",
+        "Season 2024/2025",
+        "Years 1999–2000",
+        "123 456",
+        "The 1,000,000 Club",
+        "Bands 10 to 20, 30 to 40",
     ] {
         assert_eq!(name(text).as_deref(), Ok(text));
         assert_eq!(stripped(text).as_deref(), Some(text));
@@ -129,21 +181,55 @@ fn what_would_become_a_link_is_refused_or_taken_apart() {
         ("evil。example", "evil example"),
         ("evil｡example", "evil example"),
         ("evil․example", "evil example"),
+        ("evil﹒example", "evil example"),
         ("evil-.example", "evil- example"),
         ("evil_.example", "evil_ example"),
-        ("⒈.a", "1..a"),
-        ("⒈a", "1 a"),
-        ("⒈．0", "1..0"),
+        ("t.co", "t co"),
+        ("a.b.co", "a.b co"),
+        ("evil.c.om", "evil.c om"),
+        ("evil.com.", "evil com."),
+        ("evil.ｃｏ", "evil co"),
+        ("evil.c\u{200b}o", "evil co"),
+        ("evil.c\u{338}o", "evil c\u{338}o"),
+        ("evil.ca℀", "evil caa/c"),
+        ("evil.c℀", "evil ca/c"),
+        ("evil.xn--p1ai", "evil xn--p1ai"),
+        ("evil.7z", "evil 7z"),
+        ("evil.中", "evil 中"),
+        ("evil.a/login", "evil a/login"),
+        ("evil.a／login", "evil a/login"),
+        ("evil.a:8080", "evil a:8080"),
+        ("evil.a\\x", "evil a\\x"),
+        ("⒈.ab", "1..ab"),
+        ("⒈ab", "1 ab"),
         ("münchen.de", "münchen de"),
         ("हिन्दी.भारत", "हिन्दी भारत"),
         ("राम्.भारत", "राम् भारत"),
         ("💩.la", "💩 la"),
-        ("127.0.0.1", "127 0 0 1"),
+        ("a.💩.la", "a.💩 la"),
+        ("127.0.0.1", "127 0.0.1"),
+        ("127。0．0.1", "127 0.0.1"),
+        ("v1.2.3.4", "v1 2.3.4"),
         ("www. example", "www example"),
         ("WWW.", "WWW"),
+        ("www.x", "www x"),
         ("https://localhost", "https //localhost"),
         ("https：／／localhost", "https //localhost"),
+        ("http:localhost", "http localhost"),
+        ("Hotel://x", "Hotel //x"),
         ("mailto:jane", "mailto jane"),
+        ("tel:1", "tel 1"),
+        ("Call TEL:1", "Call TEL 1"),
+        ("(tel:1)", "(tel 1)"),
+        ("℡:1", "TEL 1"),
+        ("ſms:1", "sms 1"),
+        ("電話tel:1", "電話tel 1"),
+        ("facetime-audio:jane", "facetime-audio jane"),
+        ("WhatsApp:jane", "WhatsApp jane"),
+        ("javascript:alert(1)", "javascript alert(1)"),
+        ("data:text/html,x", "data text/html,x"),
+        ("tg:x xmpp:x im:x geo:1 magnet:?x", "tg x xmpp x im x geo 1 magnet ?x"),
+        ("webcal:x onenote:x outlook:x bitcoin:x", "webcal x onenote x outlook x bitcoin x"),
         ("\\\\server\\share", "\\server\\share"),
         ("=?UTF-8?Q?evil=2Eexample?=", "= UTF-8?Q?evil=2Eexample?="),
         ("＝？UTF-8?B?ZXZpbA?=", "= UTF-8?B?ZXZpbA?="),
@@ -162,10 +248,55 @@ fn what_would_become_a_link_is_refused_or_taken_apart() {
     );
 }
 
+#[test]
+fn what_could_be_called_is_refused_or_left_out() {
+    for (text, rest) in [
+        ("Billing: call +1 (888) 555-0142", Some("Billing: call")),
+        ("call 888.555.0142 now", Some("call now")),
+        ("call 888 / 555 / 0142", Some("call")),
+        ("Jane (5550142)", Some("Jane")),
+        ("Jane 555–0142, Doe", Some("Jane , Doe")),
+        ("Jane ５５５－０１４２", Some("Jane")),
+        ("Jane ⑤⑤⑤ ⓪①④②", Some("Jane")),
+        ("Jane ٥٥٥-٠١٤٢", Some("Jane")),
+        ("Jane 𝟓𝟓𝟓𝟎𝟏𝟒𝟐", Some("Jane")),
+        ("Jane 5\u{332}5\u{332}5\u{332}0\u{332}1\u{332}4\u{332}2\u{332}", Some("Jane")),
+        ("Jane 5\u{200b}55\u{2060}01\u{ad}42", Some("Jane")),
+        ("Jane 555\u{a0}\u{3000}0142", Some("Jane")),
+        ("Jane 555ー0142", Some("Jane")),
+        ("Jane 555·0142", Some("Jane")),
+        // An address, and a number to call when it is taken apart.
+        ("Jane 192.168.10.1", Some("Jane")),
+        ("Jane 555@0142", Some("Jane")),
+        ("1234567tel:x", Some("tel x")),
+        ("Class of 1999-2024", Some("Class of")),
+        ("Class of 2025-2024", Some("Class of")),
+        ("Class of 2024.2025", Some("Class of")),
+        ("+45 2024-2025", None),
+        ("2024-2025。0", None),
+        ("Class of 1024-1025", Some("Class of")),
+        ("5550142", None),
+    ] {
+        assert!(name(text).is_err(), "{text}");
+        assert_eq!(stripped(text).as_deref(), rest, "{text}");
+    }
+    let told = name("call 5550142").expect_err("a number");
+    assert_eq!(
+        told,
+        "'call 5550142' cannot be a name: a phone could make a number to call of its digits; write a word between them, or fewer than 7 of \
+         them"
+    );
+    // Two years that follow one another are none, however they are cut.
+    let long = format!("{} 2024-2025", "a".repeat(71));
+    assert_eq!(stripped(&long), Some("a".repeat(71)));
+}
+
 /// Text that is often close to a link.
 fn near_link() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         4 => "[a-zA-Z0-9]{1,4}",
+        2 => "[0-9 ()+./–-]{1,9}",
+        1 => prop::sample::select(vec!["2024-2025", "1999/2000", "tel:", "sms:", "xmpp:", "a.b", "s.p.a.", "１２３", "٤٢", "①"]).prop_map(str::to_owned),
         3 => prop::sample::select(vec![".", "．", "。", "｡", "․", "…", "⒈", "@", "＠", ":", "：", "/", "／", "\\", "www", "ＷＷＷ", "mailto", "://"]).prop_map(str::to_owned),
         1 => prop::sample::select(vec![" ", "\u{a0}", "\u{200b}", "\u{ad}", "\u{338}", "\u{301}", "\u{feff}", "\u{202e}", "\n"]).prop_map(str::to_owned),
         1 => "\\PC{1,2}",
@@ -196,7 +327,7 @@ proptest! {
     }
 
     #[test]
-    fn a_name_that_was_accepted_loses_nothing_but_surplus_blanks(text in "[a-zA-Zа-яäöü .,&()-]{1,80}") {
+    fn a_name_that_was_accepted_loses_nothing_but_surplus_blanks(text in "[a-zA-Zа-яäöü0-9 .,:&()-]{1,80}") {
         if let Ok(accepted) = text.parse::<DisplayName>() {
             let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
             let rest = stripped(accepted.as_str()).expect("a name");
