@@ -13,7 +13,10 @@ use std::{collections::BTreeMap, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use shared::config::{ConfigError, read_texts};
+use shared::{
+    config::{ConfigError, read_texts},
+    domain::settings::Locale,
+};
 
 use crate::{
     app::variable,
@@ -21,7 +24,7 @@ use crate::{
     error::ApiError,
     event::Request,
     output::{Reply, to_json},
-    texts::Languages,
+    texts::{Languages, Words},
 };
 
 /// What this endpoint answers to.
@@ -61,18 +64,24 @@ pub struct Page {
 #[derive(Serialize)]
 struct Spoken<'a> {
     direction: &'static str,
+    roles: BTreeMap<&'a str, &'a str>,
     #[serde(flatten)]
     words: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Spoken<'a> {
+    fn of(locale: &Locale, words: &'a Words) -> Self {
+        let roles = words.roles.iter().map(|(id, name)| (id.as_str(), name.as_str())).collect();
+        Self { direction: locale.direction(), roles, words: &words.page }
+    }
 }
 
 impl Page {
     /// The page in all languages that there are.
     #[must_use]
     pub fn new(languages: &Languages) -> Self {
-        let spoken = |locale| (locale, languages.page(locale));
-        let all: Vec<_> = languages.locales().map(spoken).collect();
-        let words: BTreeMap<&str, Spoken<'_>> =
-            all.iter().map(|(locale, words)| (locale.as_str(), Spoken { direction: locale.direction(), words })).collect();
+        let all: Vec<_> = languages.locales().map(|locale| (locale, languages.words(locale))).collect();
+        let words: BTreeMap<&str, Spoken<'_>> = all.iter().map(|(locale, words)| (locale.as_str(), Spoken::of(locale, words))).collect();
 
         let script = format!("const WORDS = {};\n{SCRIPT}", in_script(&to_json(&words)));
         let csp = format!(
@@ -83,7 +92,7 @@ impl Page {
         );
         // A person without scripts has no way to say which language it is to be, and gets all.
         let noscript = all.iter().filter_map(|(locale, words)| {
-            let text = in_html(words.get("noscript")?);
+            let text = in_html(words.page.get("noscript")?);
             Some(format!("<p lang=\"{locale}\" dir=\"{}\">{text}</p>", locale.direction()))
         });
         let noscript: String = noscript.collect();

@@ -12,7 +12,7 @@ use functions::{
     edge::answer,
     texts::Languages,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use support::{Call, Response, root_file};
 
@@ -54,10 +54,16 @@ fn english_page() -> Page {
 
 /// The page with a folder of texts for the test `name`, each file with some of the page's words.
 fn page_with(name: &str, files: &[(&str, Value)]) -> Page {
+    let files: Vec<_> = files.iter().map(|(file, words)| (*file, json!({ "page": words }))).collect();
+    page_of(name, &files)
+}
+
+/// The page with a folder of texts for the test `name`.
+fn page_of(name: &str, files: &[(&str, Value)]) -> Page {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("accept_page").join(name);
     fs::create_dir_all(&folder).expect("a folder");
-    for (file, words) in files {
-        fs::write(folder.join(file), json!({ "page": words }).to_string()).expect("a file");
+    for (file, texts) in files {
+        fs::write(folder.join(file), texts.to_string()).expect("a file");
     }
     Page::new(&Languages::load(Some(&folder)).expect("the texts are right"))
 }
@@ -68,8 +74,15 @@ fn words(direction: &str, own: &[(&str, &str)]) -> Words {
     english().into_iter().chain(own).collect()
 }
 
-/// The words that the script has, as a browser reads them.
+/// The words that the script has, as a browser reads them; without what roles are called.
 fn words_in(page: &Page) -> BTreeMap<String, Words> {
+    let text = |(name, text): (String, Value)| Some((name, text.as_str()?.to_owned()));
+    let words = |words: Map<String, Value>| words.into_iter().filter(|(name, _)| name != "roles").map(|word| text(word).expect("a text"));
+    all_in(page).into_iter().map(|(locale, all)| (locale, words(all).collect())).collect()
+}
+
+/// All that the script has for each language.
+fn all_in(page: &Page) -> BTreeMap<String, Map<String, Value>> {
     let line = script(&page.html).lines().next().expect("a first line");
     let json = line.strip_prefix("const WORDS = ").and_then(|rest| rest.strip_suffix(';')).expect("the words");
     serde_json::from_str(json).expect("JSON")
@@ -157,8 +170,8 @@ fn the_script_uses_just_the_words_that_there_are() {
     let source = root_file("functions/src/accept_page/page.js");
     let name = |text: &str| text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>();
     let mut used: BTreeSet<String> = source.split("words.").skip(1).map(name).collect();
-    // Not a word, and the one that is for those who have no script.
-    assert!(used.remove("direction") && used.insert("noscript".to_owned()));
+    // No words, and the one that is for those who have no script.
+    assert!(used.remove("direction") && used.remove("roles") && used.insert("noscript".to_owned()));
     assert_eq!(used, english().into_keys().collect());
 }
 
@@ -177,6 +190,19 @@ fn every_language_is_in_the_page_and_what_it_does_not_say_is_english() {
     assert!(noscript.contains("<p lang=\"ar-EG\" dir=\"rtl\">"), "{noscript}");
     assert_eq!(noscript.matches("<p lang=").count(), 3);
     assert_ne!(page.csp, english_page().csp);
+}
+
+#[test]
+fn every_language_says_what_roles_are_called() {
+    let roles = |page: &Page| all_in(page).into_iter().map(|(locale, all)| (locale, all["roles"].clone())).collect::<Vec<_>>();
+    assert_eq!(roles(&english_page()), [("en".to_owned(), json!({}))]);
+    let files = [
+        ("de.json", json!({ "roles": { "read-only": "</script>Nur lesen" } })),
+        ("en.json", json!({ "roles": { "read-only": "Read only", "constructor": "Builder" } })),
+    ];
+    let page = page_of("roles", &files);
+    let german = json!({ "constructor": "Builder", "read-only": "</script>Nur lesen" });
+    assert_eq!(roles(&page), [("de".to_owned(), german), ("en".to_owned(), files[1].1["roles"].clone())]);
 }
 
 #[tokio::test]

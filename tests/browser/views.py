@@ -150,6 +150,7 @@ GERMAN = {
     "invited_by_someone_somewhere": "Sie sind in ein Konto eingeladen", "accept": "Annehmen", "decline": "Ablehnen",
     "unknown_title": "Dieser Link funktioniert nicht", "noscript": "Ohne JavaScript geht es nicht.",
 }
+ROLES = {"de": {"read-only": "Nur lesen"}}
 ARABIC = {"invited_by_someone_somewhere": "\u062a\u0645\u062a \u062f\u0639\u0648\u062a\u0643"}
 
 
@@ -157,19 +158,19 @@ def translated(browser: Browser, binary: Path) -> None:
     """With files of one's own the page speaks the account's language, and the reader's while the account is not known."""
     with tempfile.TemporaryDirectory() as folder:
         for locale, words in (("de", GERMAN), ("ar", ARABIC)):
-            (Path(folder) / f"{locale}.json").write_text(json.dumps({"page": words}))
+            (Path(folder) / f"{locale}.json").write_text(json.dumps({"page": words, "roles": ROLES.get(locale, {})}))
         page = function.answer(binary, function.get("/accept"), TEXTS=folder)
     with StandIn(page) as stand_in:
-        for of_account, of_reader, spoken, heading, offers in (
-            ("de", "en-GB", ["de", "ltr"], GERMAN["invited_by_someone_somewhere"], ("Annehmen", "Ablehnen")),
-            ("de-CH", "en-GB", ["de-CH", "ltr"], GERMAN["invited_by_someone_somewhere"], ("Annehmen", "Ablehnen")),
-            ("ar", "en-GB", ["ar", "rtl"], ARABIC["invited_by_someone_somewhere"], BUTTONS),
-            ("en", "de-AT", ["en", "ltr"], "You are invited to an account", BUTTONS),
-            (None, "de-AT", ["de-AT", "ltr"], GERMAN["unknown_title"], ()),
+        for of_account, of_reader, spoken, heading, offers, role in (
+            ("de", "en-GB", ["de", "ltr"], GERMAN["invited_by_someone_somewhere"], ("Annehmen", "Ablehnen"), "Nur lesen"),
+            ("de-CH", "en-GB", ["de-CH", "ltr"], GERMAN["invited_by_someone_somewhere"], ("Annehmen", "Ablehnen"), "Nur lesen"),
+            ("ar", "en-GB", ["ar", "rtl"], ARABIC["invited_by_someone_somewhere"], BUTTONS, "read-only"),
+            ("en", "de-AT", ["en", "ltr"], "You are invited to an account", BUTTONS, "read-only"),
+            (None, "de-AT", ["de-AT", "ltr"], GERMAN["unknown_title"], (), ""),
         ):
             stand_in.will(lookup=invitation(display={"locale": of_account}, invitedBy=None) if of_account else error(404, "not-found"))
             with visit(browser, stand_in.origin, TOKEN, locale=of_reader) as found:
-                found.open(f"{stand_in.url}#{TOKEN}").sees(heading).offers(*offers).is_sound()
+                found.open(f"{stand_in.url}#{TOKEN}").sees(heading).says(role).offers(*offers).is_sound()
                 now = found.page.evaluate("[document.documentElement.lang, document.documentElement.dir]")
                 check(now == spoken, f"{of_account} must be spoken to {of_reader} as {spoken}.", now)
         with visit(browser, stand_in.origin, TOKEN, java_script_enabled=False) as found:
