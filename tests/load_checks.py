@@ -9,8 +9,7 @@ from datetime import datetime
 from end_to_end import Caller
 from load_callers import MAX_SENDS, Book, Invitation, Post
 
-LEASE = 180  # seconds for which a mail is claimed; whoever claimed it may have died
-AGAIN = 25  # a mail whose sending came to nothing known is sent again after 30 s at the earliest
+AGAIN = 150  # a mail of which nothing is known is claimed for 180 s; SES may get it some seconds after that began
 DUE = 400  # seconds within which whatever is due is looked at again
 
 

@@ -1,6 +1,7 @@
 //! What a benchmark finds in the table: one account, a key of it, invitations.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use local::client;
@@ -137,7 +138,7 @@ impl World {
             let claimed = before.published().claimed(OperationId::generate(), now);
             claimed.delivered(1, Delivery { fate: Fate::Sent, at: now, reason: None })
         };
-        let found = self.store.evolve(&self.place(id), self.policy.retention, step).await;
+        let found = self.store.evolve(&self.place(id), self.policy.retention, Duration::from_secs(3), step).await;
         found.map_err(|error| problem!("{id} cannot be changed: {error}"))?.map(drop).ok_or_else(|| problem!("there is no invitation {id}"))
     }
 

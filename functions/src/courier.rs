@@ -42,6 +42,8 @@ use mailer::{Mailer, Outcome};
 /// How many steps one reminder takes at most: an expiry, its event, a mail, the event of its failure, and others' changes
 /// between them. What is left then is due again.
 const STEPS: u32 = 8;
+/// How long the table is asked again when it fails to note what became of a mail. Without the note there would be a second copy.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Brings mails and events on their way.
 #[derive(Debug)]
@@ -139,7 +141,7 @@ impl Courier {
         let outcome = match self.store.settings(&place.account).await {
             Ok(settings) => self.mailer.send(invitation, &settings.or(&self.defaults), self.store.now()).await,
             // Nothing is wrong with the invitation: its mail waits until the account's row can be read again.
-            Err(error) => Outcome::Later { cause: error.to_string(), until: None },
+            Err(error) => Outcome::Later { cause: error.to_string() },
         };
         let sending = invitation.link.version;
         let (account, id) = (place.account.as_str(), place.id.to_string());
@@ -154,30 +156,44 @@ impl Courier {
             }
             Outcome::Busy { until } => {
                 warn!(account, invitation = id, sending, "SES is busy, mail postponed");
-                self.postpone(place, claim, Some(until)).await
+                self.postpone(place, claim, |before, _| before.put_back(until)).await
             }
-            Outcome::Later { cause, until } => {
+            Outcome::Closed { cause, until } => {
                 error!(account, invitation = id, sending, cause, "mail postponed");
-                self.postpone(place, claim, until).await
+                self.postpone(place, claim, |before, _| before.put_back(until)).await
+            }
+            Outcome::Later { cause } => {
+                error!(account, invitation = id, sending, cause, "mail postponed");
+                self.postpone(place, claim, |before, now| before.postponed(now.plus(pause_after(before.mailing.tries)))).await
+            }
+            // Perhaps it is on its way, and SES will report it. So the claim stays, and its end is when the mail is due again.
+            Outcome::Unknown { cause } if invitation.mailing.tries > 1 => {
+                error!(account, invitation = id, sending, cause, "no answer to a mail, again");
+                Ok(())
+            }
+            Outcome::Unknown { cause } => {
+                warn!(account, invitation = id, sending, cause, "no answer to a mail");
+                Ok(())
             }
         }
     }
 
-    /// Lets a mail wait: until then, or the longer the more tries there were.
-    async fn postpone(&self, place: &Place, claim: &OperationId, until: Option<Timestamp>) -> Result<(), StoreError> {
-        let wait = |before: &Invitation, now: Timestamp| {
-            // Somebody else's business by now: sent again, or found to be sent after all.
-            if before.mailing.claim.as_ref() != Some(claim) {
-                return before.clone();
-            }
-            before.postponed(until.unwrap_or_else(|| now.plus(pause_after(before.mailing.tries))))
-        };
-        self.store.evolve(place, self.retention, wait).await.map(drop)
+    /// Lets a mail wait that `claim` has in hand.
+    async fn postpone(
+        &self,
+        place: &Place,
+        claim: &OperationId,
+        wait: impl Fn(&Invitation, Timestamp) -> Invitation,
+    ) -> Result<(), StoreError> {
+        // Else it is somebody else's business by now: sent again, or found to be sent after all.
+        let own = |before: &Invitation| before.mailing.claim.as_ref() == Some(claim);
+        let wait = |before: &Invitation, now| if own(before) { wait(before, now) } else { before.clone() };
+        self.store.evolve(place, self.retention, PATIENCE, wait).await.map(drop)
     }
 
     async fn note(&self, place: &Place, sending: u32, fate: Fate, reason: Option<&Reason>) -> Result<(), StoreError> {
         let news = |before: &Invitation, now| before.delivered(sending, Delivery { fate, at: now, reason: reason.cloned() });
-        self.store.evolve(place, self.retention, news).await.map(drop)
+        self.store.evolve(place, self.retention, PATIENCE, news).await.map(drop)
     }
 }
 

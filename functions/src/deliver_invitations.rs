@@ -20,7 +20,7 @@ use crate::{
 /// How many invitations are settled at once.
 const AT_ONCE: usize = 8;
 /// After so long none is begun: what has been begun can be finished before the function's limit.
-const BEGUN_WITHIN: Duration = Duration::from_secs(60);
+const BEGUN_WITHIN: Duration = Duration::from_secs(45);
 
 /// Which records are to come again.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]

@@ -15,7 +15,7 @@ use tracing::{error, info};
 use crate::{background::Failed, courier::Courier};
 
 /// How long a round begins with one after the other: so much less than the function's limit that the last can be finished.
-const ROUND: Duration = Duration::from_secs(45);
+const ROUND: Duration = Duration::from_secs(30);
 /// How many invitations are asked for at a time.
 const PAGE: i32 = 100;
 /// How many are settled at once.

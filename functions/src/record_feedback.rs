@@ -18,6 +18,9 @@ use crate::{
     background::{Failed, parse},
 };
 
+/// How long the table is asked again when it fails. Lambda comes again, too.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// What the function needs.
 #[derive(Debug)]
 pub struct Feedback {
@@ -117,7 +120,7 @@ pub async fn handle(feedback: &Feedback, event: &str) -> Result<Recorded, Failed
     let Some((fate, at, reason)) = detail.news() else { return Ok(Recorded::Ignored) };
     let (account, id) = (place.account.as_str(), place.id.to_string());
     info!(account, invitation = id, sending, fate = fate.as_str(), reason = reason.as_ref().map(Reason::as_str), "mail reported");
-    let found = feedback.store.evolve(&place, feedback.retention, |before, now| {
+    let found = feedback.store.evolve(&place, feedback.retention, PATIENCE, |before, now| {
         // Reports of the future would keep their event from ever being due.
         let at = at.unwrap_or(now).min(now);
         before.delivered(sending, Delivery { fate, at, reason: reason.clone() })

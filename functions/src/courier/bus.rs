@@ -27,7 +27,7 @@ use crate::output::{DeliveryBody, to_json};
 pub const SOURCE: &str = "invitations";
 /// EventBridge takes so many at once.
 const AT_ONCE: usize = 10;
-/// How long it is not asked after it has taken none of a call's events, or not answered: no mail is to wait for that again and again.
+/// How long it is not asked after it has refused a whole call, or not answered: no mail is to wait for that again and again.
 const CLOSED_FOR: Duration = Duration::from_secs(30);
 
 /// Gives events to EventBridge.
@@ -59,9 +59,6 @@ impl Bus {
                 Ok(output) if output.failed_entry_count() == 0 => continue,
                 Ok(output) => {
                     let codes: Vec<&str> = output.entries().iter().filter_map(|entry| entry.error_code()).collect();
-                    if codes.len() == events.len() {
-                        self.circuit.set(Some(now.plus(CLOSED_FOR)));
-                    }
                     codes.join(", ")
                 }
                 Err(error) => {

@@ -45,13 +45,22 @@ pub enum Outcome {
         /// For the log.
         cause: String,
     },
-    /// It may be tried again: SES is busy or cannot be reached, or something on our side has to be put right first. Perhaps it
-    /// was sent and the answer was lost.
+    /// It was not sent. Something on our side has to be put right first.
     Later {
         /// For the log.
         cause: String,
-        /// Until when to wait, where it is not for the number of tries to say.
-        until: Option<Timestamp>,
+    },
+    /// It was not sent, and for the time being no mail of ours is.
+    Closed {
+        /// For the log.
+        cause: String,
+        /// Until when to wait.
+        until: Timestamp,
+    },
+    /// SES said nothing, or nothing that says whether it has the mail.
+    Unknown {
+        /// For the log.
+        cause: String,
     },
     /// SES is busy with others of our mails.
     Busy {
@@ -96,13 +105,13 @@ impl Mailer {
     pub async fn send(&self, invitation: &Invitation, settings: &AccountSettings, now: Timestamp) -> Outcome {
         let Some(token) = self.outgoing.link_keys.token(&invitation.account, invitation.id, &invitation.link) else {
             let cause = format!("the key '{}' that made the link is not among LINK_KEYS", invitation.link.key_id);
-            return Outcome::Later { cause, until: None };
+            return Outcome::Later { cause };
         };
         let link = self.outgoing.link_base.link(&token);
         let letter = Letter::of(invitation, settings, &link);
         let rendered = match letter.render(&self.texts) {
             Ok(rendered) => rendered,
-            Err(problem) => return Outcome::Later { cause: problem.to_string(), until: None },
+            Err(problem) => return Outcome::Later { cause: problem.to_string() },
         };
         let from = letter.mailbox(&self.texts, &self.outgoing.from);
         let tags = [
@@ -158,7 +167,7 @@ impl Mailer {
             Some(SendEmailError::MessageRejected(said))
                 if said.message().is_some_and(|said| said.contains(&self.outgoing.from.mailbox())) =>
             {
-                Outcome::Later { cause: format!("the sender is not verified: {cause}"), until: None }
+                Outcome::Later { cause: format!("the sender is not verified: {cause}") }
             }
             // Of this mail. In the sandbox of SES that is every address that is not verified.
             Some(SendEmailError::MessageRejected(_)) => Outcome::Refused { reason: Reason::word("MessageRejected"), cause },
@@ -167,9 +176,9 @@ impl Mailer {
             Some(SendEmailError::AccountSuspendedException(_) | SendEmailError::SendingPausedException(_)) => {
                 self.close(format!("sending is paused: {cause}"), now)
             }
-            // The sender's domain or the configuration set is not what it should be, or SES has a bad day. All of that passes, or
-            // is put right.
-            Some(_) | None => Outcome::Later { cause, until: None },
+            // The sender's domain or the configuration set is not what it should be, or we may not send. That is put right.
+            Some(_) if error.raw_response().is_some_and(|raw| raw.status().is_client_error()) => Outcome::Later { cause },
+            Some(_) | None => Outcome::Unknown { cause },
         }
     }
 
@@ -177,7 +186,7 @@ impl Mailer {
     fn close(&self, cause: String, now: Timestamp) -> Outcome {
         let until = now.plus(CLOSED_FOR);
         self.circuit.set(Some(until));
-        Outcome::Later { cause, until: Some(until) }
+        Outcome::Closed { cause, until }
     }
 }
 

@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use local::ses::Mail;
 use serde_json::Value;
-use shared::domain::{Invitation, courier::LEASE, invitation::Status, outbox::Happening};
+use shared::domain::{
+    Invitation,
+    courier::{LEASE, pause_after},
+    invitation::Status,
+    outbox::Happening,
+};
 
 use super::{
     counts::{Counts, What},
@@ -86,8 +91,10 @@ fn judge_history(revisions: &[Invitation], mails: &BTreeMap<Sending, Vec<&Mail>>
         *claims.entry(after.link.version).or_default() += 1;
         // A claim says when it ends, and so when it began.
         let ends = after.mailing.not_before;
-        let open = before.status == Status::Pending && before.expiry.plus(LEASE) > ends && before.link == after.link;
-        let free = before.delivery.is_none() && before.mailing.not_before.plus(LEASE) <= ends;
+        let lease = pause_after(after.mailing.tries).max(LEASE);
+        let open = before.status == Status::Pending && before.expiry.plus(lease) > ends && before.link == after.link;
+        let waited = before.mailing.tries == 0 || before.mailing.not_before.plus(lease) <= ends;
+        let free = before.delivery.is_none() && waited;
         if !open || !free {
             counts.add(What::ClaimsOfNothing, 1);
             found.push(format!("{id}: revision {} claims a mail that must not be sent", after.revision));

@@ -83,13 +83,21 @@ impl Invitation {
         after.next_revision(self)
     }
 
-    /// After it has turned out that its mail has to wait. A pause that nobody's mail can shorten is no try.
+    /// After it has turned out that its mail has to wait.
     #[must_use]
     pub fn postponed(&self, until: Timestamp) -> Self {
         let mut after = self.clone();
         // At least 1: from here on the index reminds, not the stream.
         after.mailing = Mailing { tries: self.mailing.tries.max(1), not_before: until, claim: None };
         after.next_revision(self)
+    }
+
+    /// After it has turned out that nobody's mail is sent just now: that was no try, so it makes no later pause longer.
+    #[must_use]
+    pub fn put_back(&self, until: Timestamp) -> Self {
+        let mut after = self.postponed(until);
+        after.mailing.tries = after.mailing.tries.saturating_sub(u32::from(self.mailing.claim.is_some())).max(1);
+        after
     }
 
     /// After its expiry. A mail that was not sent by then never will be.
@@ -111,8 +119,11 @@ impl Invitation {
     pub fn delivered(&self, sending: u32, news: Delivery) -> Self {
         let known = self.delivery.as_ref().map(|delivery| delivery.fate);
         let last = sending == self.link.version;
-        let earlier = (self.heeded_from..self.link.version).contains(&sending);
-        let counts = last || (earlier && news.fate.blocks() && known.is_some());
+        // A mail that has arrived says more about the address than an earlier one's bounce.
+        let earlier = (self.heeded_from..self.link.version).contains(&sending)
+            && news.fate.blocks()
+            && known.is_some_and(|known| known < Fate::Delivered || news.fate == Fate::Complained);
+        let counts = last || earlier;
         if !counts || !news.fate.outranks(known) {
             return self.clone();
         }

@@ -4,12 +4,13 @@
 //! done with one of them meanwhile finds that it is gone, and stops. Backups and the stream keep their copies for as long as
 //! they keep anything.
 //!
-//! The order lets a call that failed be repeated: as long as an answer or the lock is left, so is what leads to it. And a lock
-//! goes last, when nothing can take it again for an invitation that is gone.
+//! The order lets a call that failed be repeated: answers and invitations are found by the invitations, and those by the lock. It
+//! goes last, when nothing can take it again for an invitation that is gone. Only an answer that was kept during a call that failed
+//! may stay, for its day.
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::{error::SdkError, operation::delete_item::DeleteItemError};
+use aws_sdk_dynamodb::{error::SdkError, operation::delete_item::DeleteItemError, types::ReturnValue};
 
 use super::{
     Store, StoreError,
@@ -26,19 +27,20 @@ impl Store {
     /// [`StoreError`] when the table fails. Some may have been deleted then; the rest goes with the next call.
     pub async fn erase(&self, account: &AccountId, email: &NormalisedEmail) -> Result<usize, StoreError> {
         let rows = self.all(account, keys::bounds(Range::Email(email), Timestamp::ZERO)).await?;
-        let found: BTreeSet<InvitationId> = rows.iter().filter_map(|row| keys::parse_invitation(row.get(SK)?.as_s().ok()?)).collect();
+        let found = rows.iter().filter_map(|row| keys::parse_invitation(row.get(SK)?.as_s().ok()?));
         let locks = self.all(account, keys::lock_bounds(email)).await?;
-        let ids = found.iter().copied().chain(locks.iter().filter_map(subject)).collect();
+        let ids: BTreeSet<InvitationId> = found.chain(locks.iter().filter_map(subject)).collect();
         self.forget_answers(account, &ids).await?;
+        let mut erased = 0;
         for id in &ids {
-            self.delete(keys::invitation_key(account, *id), None).await?;
+            erased += usize::from(self.delete(keys::invitation_key(account, *id), None).await?);
         }
         // Those that were kept meanwhile.
         self.forget_answers(account, &ids).await?;
         for id in &ids {
             self.delete(keys::key(account, keys::lock(email)), Some(*id)).await?;
         }
-        Ok(found.len())
+        Ok(erased)
     }
 
     /// Deletes the kept answers that show one of these invitations.
@@ -81,15 +83,17 @@ impl Store {
         }
     }
 
-    /// Deletes a row; a lock only if it is still the one of `holder`.
-    async fn delete(&self, key: Key, holder: Option<InvitationId>) -> Result<(), StoreError> {
-        let mut delete = self.client.delete_item().table_name(&self.table).set_key(Some(key));
+    /// Deletes a row; a lock only if it is still the one of `holder`. Whether there was one.
+    async fn delete(&self, key: Key, holder: Option<InvitationId>) -> Result<bool, StoreError> {
+        let mut delete = self.client.delete_item().table_name(&self.table).set_key(Some(key)).return_values(ReturnValue::AllOld);
         if let Some(holder) = holder {
             delete = delete.condition_expression("inv = :inv").expression_attribute_values(":inv", text(holder.to_string()));
         }
         match delete.send().await {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(context)) if matches!(context.err(), DeleteItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            Ok(output) => Ok(output.attributes.is_some()),
+            Err(SdkError::ServiceError(context)) if matches!(context.err(), DeleteItemError::ConditionalCheckFailedException(_)) => {
+                Ok(false)
+            }
             Err(error) => Err(failed(error)),
         }
     }

@@ -62,8 +62,8 @@ impl Store {
     }
 
     /// Changes the invitation at a place as `step` says, which gives it back unchanged when there is nothing to do. It is asked
-    /// again when somebody else has changed it meanwhile. Returns the invitation as it is then, if it still exists. Waits for a
-    /// table that fails, up to 15 seconds and a request: what is noted here has happened, and would happen again.
+    /// again when somebody else has changed it meanwhile, or the table fails: the last time no later than `within`. Returns the
+    /// invitation as it is then, if it still exists.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
@@ -71,9 +71,10 @@ impl Store {
         &self,
         place: &Place,
         retention: Option<Duration>,
+        within: Duration,
         step: impl Fn(&Invitation, Timestamp) -> Invitation,
     ) -> Result<Option<Invitation>, StoreError> {
-        let mut attempts = Attempts::patient();
+        let mut attempts = Attempts::within(within);
         loop {
             let before = match self.look(place).await {
                 Ok(Some(before)) => before,

@@ -233,9 +233,9 @@ impl Attempts {
         Self { used: 1, most: 6, until: Instant::now() + Duration::from_secs(3) }
     }
 
-    /// As many as begin within 15 seconds: nobody waits, and what has been done already is to be noted.
-    pub(super) fn patient() -> Self {
-        Self { used: 1, most: u32::MAX, until: Instant::now() + Duration::from_secs(15) }
+    /// As many as begin within this time: no caller waits.
+    pub(super) fn within(time: Duration) -> Self {
+        Self { used: 1, most: u32::MAX, until: Instant::now() + time }
     }
 
     /// Counts another try, at once: somebody else's change was seen and can be built upon.
