@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
@@ -86,7 +87,8 @@ class StandIn:
                 answer = stand_in._answer(asked)
                 time.sleep(answer.after)
                 if answer.body is not None:
-                    self.send(answer.status, {"content-type": "application/json", **answer.headers}, json.dumps(answer.body))
+                    with suppress(ConnectionError):  # Some do not wait for it.
+                        self.send(answer.status, {"content-type": "application/json", **answer.headers}, json.dumps(answer.body))
 
             do_GET = do_HEAD = do_POST = do_OPTIONS = serve
 

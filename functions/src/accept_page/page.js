@@ -1,7 +1,8 @@
 // WORDS, the words of all locales and the direction each is written in, is put in front of this.
 //
 // One way: an answer of the API makes a view, and `show` writes the view. Nothing is read back from the page. Whatever comes
-// from outside is written as text, never as markup.
+// from outside is written as text, never as markup. It runs in browsers from 2021 on (iOS 15, Chrome 90, Firefox 90): nothing
+// that is younger is called.
 
 const TIMEOUT = 35_000; // milliseconds; API Gateway gives up before
 
@@ -25,7 +26,8 @@ function speak(...wishes) {
 /** Whose words are for a tag: those of `zh-Hant-TW`, of `zh-Hant` or of `zh`, whichever there are first. */
 function served(tag) {
   const parts = tag.split("-");
-  return parts.map((_, left) => parts.slice(0, parts.length - left).join("-")).find((shorter) => Object.hasOwn(WORDS, shorter));
+  const known = (shorter) => Object.prototype.hasOwnProperty.call(WORDS, shorter);
+  return parts.map((_, left) => parts.slice(0, parts.length - left).join("-")).find(known);
 }
 
 function canonical(tag) {
@@ -115,11 +117,18 @@ function link(label, url) {
 
 /** Where the account wants people to go on, if that is a place to send a person to. */
 function redirect() {
-  const text = invitation.display.redirect;
-  if (!text || !URL.canParse(text)) return undefined;
-  const url = new URL(text);
+  const url = parsed(invitation.display.redirect);
+  if (!url) return undefined;
   const loopback = url.protocol === "http:" && ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
   return url.protocol === "https:" || loopback ? url : undefined;
+}
+
+function parsed(text) {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
 }
 
 // --- Views ---------------------------------------------------------------------------------------------------------------
@@ -219,8 +228,10 @@ async function send(action, pressed) {
   if (sent === token) take(action, response, body);
 }
 
-/** The response and its body; nothing when there is none. */
+/** The response and its body; nothing when there is none, or none in time. */
 async function post(action, body) {
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), TIMEOUT);
   try {
     // Relative, so that a stage in front of the path stays. No cookie goes along, no referrer, and nothing follows a redirect.
     const response = await fetch(`invitations/${action}`, {
@@ -231,11 +242,13 @@ async function post(action, body) {
       referrerPolicy: "no-referrer",
       redirect: "error",
       cache: "no-store",
-      signal: AbortSignal.timeout(TIMEOUT),
+      signal: patience.signal,
     });
     return [response, await response.json().catch(() => ({}))];
   } catch {
     return [];
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,0 +1,54 @@
+"""What the page does where it was not meant to be: in an old browser, with answers that it does not know, or not run at all."""
+
+from playwright.sync_api import Browser
+
+from .chromium import check
+from .deeds import arrive, invited
+from .stand_in import StandIn, invitation
+from .views import EXAMPLE
+
+# What Safari 15, Chrome 90 or Firefox 90 lacks and a page is likely to call.
+YOUNGER = """
+  for (const [owner, names] of [
+    [AbortSignal, ["any", "timeout"]],
+    [Array, ["fromAsync"]],
+    [Array.prototype, ["at", "findLast", "findLastIndex", "toReversed", "toSorted", "toSpliced", "with"]],
+    [Element.prototype, ["getHTML", "setHTML", "setHTMLUnsafe"]],
+    [Intl, ["DurationFormat", "Segmenter", "supportedValuesOf"]],
+    [Map, ["groupBy"]],
+    [Object, ["groupBy", "hasOwn"]],
+    [Promise, ["try", "withResolvers"]],
+    [Response, ["json"]],
+    [String.prototype, ["at", "isWellFormed", "toWellFormed"]],
+    [URL, ["canParse", "parse"]],
+    [window, ["Iterator", "navigation", "scheduler", "structuredClone", "trustedTypes", "URLPattern"]],
+  ]) for (const name of names) delete owner[name];
+"""
+
+
+def older_browsers(browser: Browser, stand_in: StandIn) -> None:
+    """Nothing is called that a browser of 2021 lacks: its user would have accepted, and would not be told."""
+    ways = [
+        ({"accept": invitation("accepted", EXAMPLE)}, lambda it: (it.press("Accept"), it.sees("You have accepted").offers("Continue"))),
+        ({"lookup": invitation(display=EXAMPLE, binding="email")}, lambda it: it.offers("Sign in to accept", "Decline")),
+        ({"decline": invitation("declined", EXAMPLE)},
+         lambda it: (it.press("Decline"), it.press("Decline it"), it.sees("You have declined"))),
+    ]
+    for answers, way in ways:
+        with invited(browser, stand_in, **answers) as found:
+            found.context.add_init_script(YOUNGER)
+            arrive(found, stand_in)
+            left = found.page.evaluate("[AbortSignal.timeout, Object.hasOwn, URL.canParse, [].at].filter(Boolean).length")
+            check(left == 0, "The browser must be made older.", left)
+            way(found)
+
+
+def no_answer(browser: Browser, stand_in: StandIn) -> None:
+    """After 35 s the page gives up, and says so."""
+    with invited(browser, stand_in, accept=invitation("accepted", EXAMPLE)._replace(after=2)) as found:
+        found.page.clock.install()
+        arrive(found, stand_in).press("Accept")
+        found.page.clock.fast_forward(34_000)
+        check(found.page.get_by_role("status").inner_text() == "One moment…", "It must still be waited for.", found.text())
+        found.page.clock.fast_forward(2_000)
+        found.sees("No connection").offers("Try again")
