@@ -81,13 +81,13 @@ impl Page {
             source(&script),
             source(STYLE)
         );
-        // A person without scripts has no way to say which language it is to be, and gets all.
-        let noscript = all.iter().filter_map(|(locale, words)| {
+        // Without the script nobody knows which language it is to be, and all are there.
+        let scriptless = all.iter().filter_map(|(locale, words)| {
             let text = in_html(words.get("noscript")?);
             Some(format!("<p lang=\"{locale}\" dir=\"{}\">{text}</p>", locale.direction()))
         });
-        let noscript: String = noscript.collect();
-        let html = format!(include_str!("accept_page/page.html"), style = STYLE, noscript = noscript, script = script);
+        let scriptless: String = scriptless.collect();
+        let html = format!(include_str!("accept_page/page.html"), style = STYLE, scriptless = scriptless, script = script);
         Self { html, csp }
     }
 

@@ -2,9 +2,9 @@
 
 from playwright.sync_api import Browser
 
-from .chromium import check
-from .deeds import arrive, invited
-from .stand_in import StandIn, invitation
+from .chromium import check, visit
+from .deeds import HEADING, INVITED, arrive, invited, posted
+from .stand_in import TOKEN, Answer, StandIn, invitation
 from .views import EXAMPLE
 
 # What Safari 15, Chrome 90 or Firefox 90 lacks and a page is likely to call.
@@ -52,3 +52,30 @@ def no_answer(browser: Browser, stand_in: StandIn) -> None:
         check(found.page.get_by_role("status").inner_text() == "One moment…", "It must still be waited for.", found.text())
         found.page.clock.fast_forward(2_000)
         found.sees("No connection").offers("Try again")
+
+
+def not_understood(browser: Browser, stand_in: StandIn) -> None:
+    """An answer that the page was not made for ends in words and a way to try again, whichever call it answers."""
+    strange = [invitation("postponed", EXAMPLE), invitation(display=EXAMPLE, expiry="soon"), Answer(body={"state": "invited"}), Answer(body=[])]
+    for answer in strange:
+        with invited(browser, stand_in, lookup=[answer, INVITED], accept=[answer, invitation("accepted", EXAMPLE)]) as found:
+            found.open(f"{stand_in.url}#{TOKEN}").sees("Something went wrong").offers("Try again").is_sound()
+            found.press("Try again")
+            found.sees(HEADING).press("Accept")
+            found.sees("Something went wrong").offers("Try again")
+            found.press("Try again")
+            found.sees("You have accepted")
+            posted(stand_in, "lookup", "lookup", "accept", "accept")
+
+
+def not_run(browser: Browser, stand_in: StandIn) -> None:
+    """Where scripts are on and this one is kept from running, the page says so, once it would have run."""
+    forbidden = {**stand_in.page["headers"], "content-security-policy": "script-src 'none'"}
+    with StandIn({**stand_in.page, "headers": forbidden}) as blocked:
+        for motion in ("no-preference", "reduce"):
+            with visit(browser, blocked.origin, TOKEN, quiet=False, reduced_motion=motion) as found:
+                found.open(f"{blocked.url}#{TOKEN}")
+                heading = found.page.get_by_role("heading", name="Invitation")  # what is read out
+                check(heading.count() == 0 and found.text().strip() == "", "The script must have its time.", found.text())
+                heading.wait_for(timeout=5_000)
+                found.says("This page needs JavaScript").is_sound()

@@ -197,6 +197,12 @@ function showMissing() {
   show({ title: [words.missing_title], texts: [[words.missing_text]] });
 }
 
+function showFailed(action, response, body) {
+  const reference = body?.requestId ?? response?.headers.get("x-request-id");
+  const text = reference ? fill(words.failed_text, { reference }) : [words.failed_text_plain];
+  showProblem(words.failed_title, text, action);
+}
+
 /** What may be better the next time. The button waits for as long as the service asked for. */
 function showProblem(title, text, action, wait = 0) {
   const again = button(words.try_again, (pressed) => send(action, pressed), "primary");
@@ -225,7 +231,15 @@ async function send(action, pressed) {
   const sent = token;
   const [response, body] = await post(action, { token });
   // Another link was opened meanwhile.
-  if (sent === token) take(action, response, body);
+  if (sent !== token) return;
+  const before = invitation;
+  try {
+    take(action, response, body);
+  } catch {
+    // The answer is not what this page was made for: a state that it does not know, something that is missing.
+    invitation = before;
+    showFailed(action, response, body);
+  }
 }
 
 /** The response and its body; nothing when there is none, or none in time. */
@@ -271,9 +285,7 @@ function take(action, response, body) {
     invitation = { ...invitation, state: STATES[body.code] };
     return showInvitation();
   }
-  const reference = body.requestId;
-  const text = reference ? fill(words.failed_text, { reference }) : [words.failed_text_plain];
-  showProblem(words.failed_title, text, action);
+  showFailed(action, response, body);
 }
 
 // --- Start ---------------------------------------------------------------------------------------------------------------
