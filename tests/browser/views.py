@@ -25,10 +25,11 @@ class View(NamedTuple):
     offers: tuple[str, ...] = ()
     then: Callable[[Visit], object] = lambda _: None
     token: str = f"#{TOKEN}"
+    answers: dict[str, Answer] = {}  # to what is pressed
 
 
-def press(label: str) -> Callable[[Visit], object]:
-    return lambda visit: visit.press(label)
+def press(*labels: str) -> Callable[[Visit], object]:
+    return lambda visit: [visit.press(label) for label in labels]
 
 
 UNTIL = "21 June 2030 at 09:01 UTC"
@@ -57,9 +58,21 @@ VIEWS = {
     "decline": View(
         invitation(display=EXAMPLE), "Decline this invitation?", ("You cannot undo this.",), ("Decline it", "Go back"), press("Decline")),
     "accepted": View(
-        invitation("accepted", EXAMPLE), "You have accepted", ("that you accept the role read-only",), ("Continue",)),
-    "accepted, nowhere to go": View(invitation("accepted"), "You have accepted", ("acceptance of the role read-only", "close this page")),
-    "declined": View(invitation("declined", EXAMPLE), "You have declined", ("ask to be invited again",)),
+        invitation(display=EXAMPLE), "You have accepted", ("that you accept the role read-only",), ("Continue",), press("Accept"),
+        answers={"accept": invitation("accepted", EXAMPLE)}),
+    "accepted, nowhere to go": View(
+        invitation(), "You have accepted", ("acceptance of the role read-only", "close this page"), (), press("Accept"),
+        answers={"accept": invitation("accepted")}),
+    "declined": View(
+        invitation(display=EXAMPLE), "You have declined", ("ask to be invited again",), (), press("Decline", "Decline it"),
+        answers={"decline": invitation("declined", EXAMPLE)}),
+    "accepted by somebody": View(
+        invitation("accepted", EXAMPLE), "This invitation has already been accepted", ("If that was not you, tell",), ("Continue",)),
+    "accepted by somebody, nowhere to go": View(
+        invitation("accepted"), "This invitation has already been accepted", ("If that was not you, tell",)),
+    "declined by somebody": View(
+        invitation("declined", EXAMPLE), "This invitation has already been declined",
+        ("If that was not you, tell", "ask to be invited again")),
     "revoked": View(invitation("revoked", EXAMPLE), "This invitation was withdrawn", ("cannot be accepted any more",)),
     "expired": View(invitation("expired", EXAMPLE), "This invitation has expired", (f"open until {UNTIL}",)),
     "unknown": View(error(404, "not-found"), "This link does not work", ("Open the link of the latest mail.",)),
@@ -77,7 +90,7 @@ def all_views(browser: Browser, stand_in: StandIn) -> int:
     """Shows every view on a phone in light and in dark, with all that is held of each."""
     for name, view in VIEWS.items():
         for scheme in ("light", "dark"):
-            stand_in.will(lookup=view.lookup)
+            stand_in.will(lookup=view.lookup, **view.answers)
             with visit(browser, stand_in.origin, TOKEN, color_scheme=scheme) as found:
                 found.open(stand_in.url + view.token)
                 view.then(found)
@@ -86,7 +99,8 @@ def all_views(browser: Browser, stand_in: StandIn) -> int:
                 check(spoken == ["en-GB", "ltr"], "The language must be said.", spoken)
                 check(found.page.title().startswith(view.heading), "The title must say where one is.", found.page.title())
                 check(found.page.url == stand_in.url, "The token must have left the address.", found.page.url)
-                posts = [("/invitations/lookup", {"token": TOKEN})] if view.token else []
+                routes = ["lookup", *view.answers] if view.token else []
+                posts = [(f"/invitations/{route}", {"token": TOKEN}) for route in routes]
                 check(stand_in.posts() == posts, "Looking must be one lookup and nothing else.", stand_in.posts())
     return len(VIEWS)
 

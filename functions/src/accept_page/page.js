@@ -133,9 +133,11 @@ function parsed(text) {
 
 // --- Views ---------------------------------------------------------------------------------------------------------------
 
-/** The invitation as it is, whatever state that is. */
-function showInvitation() {
-  ({ invited: showInvited, accepted: showAccepted, declined: showDeclined, revoked: showRevoked, expired: showExpired })[invitation.state]();
+/** The invitation as it is, whatever state that is. `own` when it came to that by what was pressed here. */
+function showInvitation(own = false) {
+  const accepted = own ? showAccepted : showAlreadyAccepted;
+  const declined = own ? showDeclined : showAlreadyDeclined;
+  ({ invited: showInvited, accepted, declined, revoked: showRevoked, expired: showExpired })[invitation.state]();
 }
 
 function showInvited() {
@@ -164,7 +166,7 @@ function showInvited() {
 
 function confirmDecline() {
   const yes = button(words.confirm_yes, (pressed) => send("decline", pressed), "primary");
-  const no = button(words.confirm_no, showInvitation);
+  const no = button(words.confirm_no, () => showInvitation());
   show({ title: [words.confirm_title], texts: [[words.confirm_text]], actions: [yes, no] });
 }
 
@@ -179,6 +181,16 @@ function showAccepted() {
 
 function showDeclined() {
   show({ title: [words.declined_title], texts: [[words.declined_text]] });
+}
+
+/** A link can be opened by others. Who did not accept must not read that he did. */
+function showAlreadyAccepted() {
+  const url = redirect();
+  show({ title: [words.already_accepted_title], texts: [[words.not_you]], actions: url ? [link(words.continue, url)] : [] });
+}
+
+function showAlreadyDeclined() {
+  show({ title: [words.already_declined_title], texts: [[words.not_you], [words.declined_text]] });
 }
 
 function showRevoked() {
@@ -271,7 +283,7 @@ function take(action, response, body) {
   if (response.ok && body.state) {
     invitation = body;
     speak(invitation.display.locale, ...navigator.languages);
-    return showInvitation();
+    return showInvitation(action !== "lookup");
   }
   if (response.status === 404) return showUnknown();
   const wait = Number.parseInt(response.headers.get("retry-after") ?? "0", 10) || 0;
