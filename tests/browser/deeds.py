@@ -230,6 +230,7 @@ def the_watch_works(browser: Browser, stand_in: StandIn) -> None:
         ("markup from a string", "try { document.body.innerHTML = '<p>' } catch {}", quiet),
         ("the token in a URL", f"fetch('invitations/{TOKEN}')", quiet),
         ("words that are hard to read", "document.querySelector('dd').style.color = '#888'", sound),
+        ("an edge that is hard to see", "document.querySelector('.primary').style.borderColor = '#ccc'", sound),
         ("words that are too wide", "document.querySelector('dd').style.width = '2000px'", sound),
         ("a picture without words", "document.querySelector('img').removeAttribute('alt')", sound),
     ]

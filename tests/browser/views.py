@@ -15,7 +15,7 @@ from .stand_in import GONE, TOKEN, Answer, StandIn, error, invitation
 PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 REDIRECT = "https://app.example.com/start?from=mail"
 EXAMPLE = {"name": "Example Ltd", "logo": PIXEL, "redirect": REDIRECT}
-COLOURS = ["#0b5fff", "#000000", "#ffffff", "#ffe600", "#777777", "#c8102e"]
+COLOURS = ["#0b5fff", "#000000", "#ffffff", "#ffe600", "#777777", "#c8102e", "#1a1d21", "#fefefe", "#00ffff"]
 
 
 class View(NamedTuple):
@@ -106,7 +106,7 @@ def all_views(browser: Browser, stand_in: StandIn) -> int:
 
 
 def all_colours(browser: Browser, stand_in: StandIn) -> None:
-    """An account's colour never takes the words' contrast, wherever it shows."""
+    """An account's colour never takes the contrast of words and edges, wherever it shows."""
     for colour in COLOURS:
         stand_in.will(lookup=invitation(display={**EXAMPLE, "colour": colour}))
         for scheme in ("light", "dark"):
