@@ -39,7 +39,7 @@ def the_page(browser: Browser) -> None:
         views.translated(browser, binary)
         for deed in (deeds.by_keyboard, deeds.only_once, deeds.every_ending, deeds.sign_in, deeds.bad_redirects, deeds.follow,
                      deeds.trouble, deeds.reload, mishaps.older_browsers, mishaps.no_answer,
-                     mishaps.not_understood, mishaps.not_run):
+                     mishaps.not_understood, mishaps.not_run, mishaps.stale_answers, mishaps.way_back):
             step(deed.__name__.replace("_", " "))
             deed(browser, stand_in)
         step("under a stage's prefix")

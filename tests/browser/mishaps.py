@@ -79,3 +79,29 @@ def not_run(browser: Browser, stand_in: StandIn) -> None:
                 check(heading.count() == 0 and found.text().strip() == "", "The script must have its time.", found.text())
                 heading.wait_for(timeout=5_000)
                 found.says("This page needs JavaScript").is_sound()
+
+
+def stale_answers(browser: Browser, stand_in: StandIn) -> None:
+    """An answer that comes late does not show over a younger one, nor over a page without a link."""
+    slow = invitation("accepted", EXAMPLE)._replace(after=1)
+    for fragment, heading in ((TOKEN, "This invitation was withdrawn"), ("", "Open the link in your mail")):
+        with invited(browser, stand_in, lookup=[INVITED, invitation("revoked", EXAMPLE)], accept=slow) as found:
+            arrive(found, stand_in).press("Accept")
+            if fragment:
+                found.page.evaluate(f"location.hash = '{fragment}'")
+            else:
+                found.page.evaluate("history.replaceState(null, ''); dispatchEvent(new PopStateEvent('popstate'))")
+            found.sees(heading)
+            found.page.wait_for_timeout(1_500)
+            found.sees(heading)
+
+
+def way_back(browser: Browser, stand_in: StandIn) -> None:
+    """A browser that kept the page while its reader was away asks anew."""
+    with invited(browser, stand_in, lookup=[INVITED, invitation("accepted", EXAMPLE)]) as found:
+        arrive(found, stand_in)
+        found.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: false }))")
+        posted(stand_in, "lookup")
+        found.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+        found.sees("This invitation has already been accepted").offers("Continue")
+        posted(stand_in, "lookup", "lookup")

@@ -9,6 +9,8 @@ const TIMEOUT = 35_000; // milliseconds; API Gateway gives up before
 /** What the API knows by the token: the answer of the last call. */
 let invitation;
 let token;
+/** Counts the calls, and the links that were opened. Only the answer to what was begun last is shown. */
+let begun = 0;
 let locale;
 let words;
 
@@ -240,10 +242,9 @@ async function send(action, pressed) {
   for (const each of view.querySelectorAll("button")) each.disabled = true;
   pressed?.setAttribute("aria-busy", "true");
   status.textContent = pressed ? words.sending : words.loading;
-  const sent = token;
+  const mine = ++begun;
   const [response, body] = await post(action, { token });
-  // Another link was opened meanwhile.
-  if (sent !== token) return;
+  if (mine !== begun) return;
   const before = invitation;
   try {
     take(action, response, body);
@@ -312,6 +313,7 @@ function start() {
   if (fragment) history.replaceState({ token: fragment }, "", location.pathname + location.search);
   token = history.state?.token;
   invitation = undefined;
+  begun += 1;
   speak(...navigator.languages);
   if (!token) return showMissing();
   view.replaceChildren();
@@ -321,4 +323,6 @@ function start() {
 
 // Another link that is opened in this tab, and the way back to an earlier one, come without a new document.
 addEventListener("popstate", start);
+// So does the way back from another page, and there the invitation may have been accepted.
+addEventListener("pageshow", ({ persisted }) => persisted && start());
 start();
