@@ -76,7 +76,7 @@ VIEWS = {
     "revoked": View(invitation("revoked", EXAMPLE), "This invitation was withdrawn", ("cannot be accepted any more",)),
     "expired": View(invitation("expired", EXAMPLE), "This invitation has expired", (f"open until {UNTIL}",)),
     "unknown": View(error(404, "not-found"), "This link does not work", ("Open the link of the latest mail.",)),
-    "no token": View(error(404, "not-found"), "Open the link in your mail", ("by the link in the mail",), token=""),
+    "no token": View(error(404, "not-found"), "Open the link in your mail", ("by the link in the mail", "copy the link from the mail into this one"), token=""),
     "no connection": View(GONE, "No connection", ("Check your connection",), ("Try again",)),
     "too many": View(error(429, "send-quota", Retry_After="20"), "Not available right now", ("try again in ",), ("Try again",)),
     "maintenance": View(
