@@ -82,6 +82,7 @@ VIEWS = {
     "maintenance": View(
         error(503, "maintenance", Retry_After="3600"), "Not available right now", ("try again in 60 minutes",), ("Try again",)),
     "a defect": View(error(500, "internal-error"), "Something went wrong", ("request-7",), ("Try again",)),
+    "a gateway's own 404": View(Answer(404, {"message": "Not Found"}), "Something went wrong", ("a little later",), ("Try again",)),
     "a gateway's own words": View(Answer(502, {"message": "Bad Gateway"}), "Something went wrong", ("a little later",), ("Try again",)),
 }
 

@@ -286,7 +286,8 @@ function take(action, response, body) {
     speak(invitation.display.locale, ...navigator.languages);
     return showInvitation(action !== "lookup");
   }
-  if (response.status === 404) return showUnknown();
+  // Another 404 is that of something in front of the service, and says nothing about the link.
+  if (response.status === 404 && body.code === "not-found") return showUnknown();
   const wait = Number.parseInt(response.headers.get("retry-after") ?? "0", 10) || 0;
   if (response.status === 429 || response.status === 503) return showProblem(words.busy_title, [words.busy_text], action, wait);
   if (invitation && body.code === "sign-in-required") {
