@@ -29,7 +29,7 @@ def invitation(state: str = "invited", display: dict | None = None, **fields: ob
     body = {
         "account": "012345678912", "email": "jane.roe@example.com", "roleID": "read-only", "state": state,
         "expiry": "2030-06-21T09:01:00Z", "invitedBy": "Jane Doe", "binding": "bearer",
-        "display": {"locale": "en"} | (display or {}),
+        "display": {"locales": []} | (display or {}),
     } | fields
     return Answer(body={name: value for name, value in body.items() if value is not None})
 

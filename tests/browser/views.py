@@ -145,20 +145,23 @@ def without_scripts(browser: Browser, stand_in: StandIn) -> None:
 
 def in_other_languages(browser: Browser, stand_in: StandIn) -> None:
     """A reader of a language that there are no words for gets English that says that it is English."""
-    for of_account, of_reader, lang, expiry in (
-        ("en-GB", "de-DE", "en-GB", "21 June 2030 at 05:01"),
-        ("en-GB", "en-US", "en-GB", "21 June 2030 at 05:01"),
-        ("en", "en-GB", "en-GB", "21 June 2030 at 05:01"),
-        ("en-GB-oxendict", "de-DE", "en-GB-oxendict", "21 June 2030 at 05:01"),
-        ("en", "en-US", "en-US", "June 21, 2030 at 5:01"),
-        ("tlh", "ja-JP", "en", "June 21, 2030 at 5:01"),
-        ("not a locale", "de-DE", "en", "June 21, 2030 at 5:01"),
+    for chosen, of_reader, lang, expiry in (
+        (["en-GB"], "de-DE", "en-GB", "21 June 2030 at 05:01"),
+        (["en-GB"], "en-US", "en-GB", "21 June 2030 at 05:01"),
+        (["en"], "en-GB", "en-GB", "21 June 2030 at 05:01"),
+        (["en-GB-oxendict"], "de-DE", "en-GB-oxendict", "21 June 2030 at 05:01"),
+        (["en"], "en-US", "en-US", "June 21, 2030 at 5:01"),
+        (["tlh"], "ja-JP", "en", "June 21, 2030 at 5:01"),
+        (["tlh", "en-GB"], "ja-JP", "en-GB", "21 June 2030 at 05:01"),
+        ([], "en-GB", "en-GB", "21 June 2030 at 05:01"),
+        ([], "ja-JP", "en", "June 21, 2030 at 5:01"),
+        (["not a locale"], "de-DE", "en", "June 21, 2030 at 5:01"),
     ):
-        stand_in.will(lookup=invitation(display={"locale": of_account}))
+        stand_in.will(lookup=invitation(display={"locales": chosen}))
         with visit(browser, stand_in.origin, TOKEN, locale=of_reader, timezone_id="America/New_York") as found:
             found.open(f"{stand_in.url}#{TOKEN}").sees("Jane Doe invites you to an account").says(expiry)
             spoken = found.page.evaluate("document.documentElement.lang")
-            check(spoken == lang, f"{of_account} must be spoken to {of_reader} as {lang}.", spoken)
+            check(spoken == lang, f"{chosen} must be spoken to {of_reader} as {lang}.", spoken)
 
 
 GERMAN = {
@@ -169,23 +172,29 @@ ARABIC = {"invited_by_someone_somewhere": "\u062a\u0645\u062a \u062f\u0639\u0648
 
 
 def translated(browser: Browser, binary: Path) -> None:
-    """With files of one's own the page speaks the account's language, and the reader's while the account is not known."""
+    """With files of one's own the page speaks the invitation's language, the account's, the reader's, in this order."""
     with tempfile.TemporaryDirectory() as folder:
         for locale, words in (("de", GERMAN), ("ar", ARABIC)):
             (Path(folder) / f"{locale}.json").write_text(json.dumps({"page": words}))
         page = function.answer(binary, function.get("/accept"), TEXTS=folder)
     with StandIn(page) as stand_in:
-        for of_account, of_reader, spoken, heading, offers in (
-            ("de", "en-GB", ["de", "ltr"], GERMAN["invited_by_someone_somewhere"], ("Annehmen", "Ablehnen")),
-            ("de-CH", "en-GB", ["de-CH", "ltr"], GERMAN["invited_by_someone_somewhere"], ("Annehmen", "Ablehnen")),
-            ("ar", "en-GB", ["ar", "rtl"], ARABIC["invited_by_someone_somewhere"], BUTTONS),
-            ("en", "de-AT", ["en", "ltr"], "You are invited to an account", BUTTONS),
+        german, arabic, both = GERMAN["invited_by_someone_somewhere"], ARABIC["invited_by_someone_somewhere"], ("Annehmen", "Ablehnen")
+        for chosen, of_reader, spoken, heading, offers in (
+            (["de"], "en-GB", ["de", "ltr"], german, both),
+            (["de-CH"], "en-GB", ["de-CH", "ltr"], german, both),
+            (["ar", "de"], "en-GB", ["ar", "rtl"], arabic, BUTTONS),
+            (["fr", "ar"], "de-AT", ["ar", "rtl"], arabic, BUTTONS),
+            (["fr"], "de-AT", ["de-AT", "ltr"], german, both),
+            (["en"], "de-AT", ["en", "ltr"], "You are invited to an account", BUTTONS),
+            # What nobody has chosen is the reader's, as it is before there is an answer.
+            ([], "de-AT", ["de-AT", "ltr"], german, both),
             (None, "de-AT", ["de-AT", "ltr"], GERMAN["unknown_title"], ()),
         ):
-            stand_in.will(lookup=invitation(display={"locale": of_account}, invitedBy=None) if of_account else error(404, "not-found"))
+            known = chosen is not None
+            stand_in.will(lookup=invitation(display={"locales": chosen}, invitedBy=None) if known else error(404, "not-found"))
             with visit(browser, stand_in.origin, TOKEN, locale=of_reader) as found:
                 found.open(f"{stand_in.url}#{TOKEN}").sees(heading).offers(*offers).is_sound()
                 now = found.page.evaluate("[document.documentElement.lang, document.documentElement.dir]")
-                check(now == spoken, f"{of_account} must be spoken to {of_reader} as {spoken}.", now)
+                check(now == spoken, f"{chosen} must be spoken to {of_reader} as {spoken}.", now)
         with visit(browser, stand_in.origin, TOKEN, java_script_enabled=False) as found:
             found.open(stand_in.url).says("This page needs JavaScript", GERMAN["noscript"])

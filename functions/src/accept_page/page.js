@@ -283,7 +283,7 @@ function take(action, response, body) {
   if (!response) return showProblem(words.offline_title, [words.offline_text], action);
   if (response.ok && body.state) {
     invitation = body;
-    speak(invitation.display.locale, ...navigator.languages);
+    speak(...invitation.display.locales, ...navigator.languages);
     return showInvitation(action !== "lookup");
   }
   // Another 404 is that of something in front of the service, and says nothing about the link.
