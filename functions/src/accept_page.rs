@@ -5,6 +5,8 @@
 //! the link finds words and two buttons. All that is particular to an invitation the page's script asks `POST
 //! /invitations/lookup` for, and only a person's click accepts or declines.
 //!
+//! A HEAD is answered like the GET, without the page.
+//!
 //! While the service is being maintained the page is served like always. A browser shows a 503 as bare JSON; the page has a
 //! sentence for the one that its lookup gets, and a button for trying again.
 
@@ -102,6 +104,9 @@ impl Page {
 }
 
 impl State for Page {
+    /// Mail scanners and link checkers ask so.
+    const ANSWERS_HEAD: bool = true;
+
     /// Never: see the top of this file.
     fn maintenance(&self) -> Option<Duration> {
         None

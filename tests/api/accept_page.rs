@@ -14,6 +14,7 @@ use functions::{
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use shared::config::ConfigError;
 use support::{Call, Response, root_file};
 
 use crate::help::{answers, error};
@@ -111,15 +112,31 @@ async fn the_page_is_one_document_with_all_its_headers() {
 }
 
 #[tokio::test]
+async fn a_head_is_answered_like_a_get_without_the_page() {
+    let page = english_page();
+    let get = send(&page, Call::get("/accept")).await;
+    let head = send(&page, Call::new("HEAD", "/accept")).await;
+    assert_eq!(head, Response { text: String::new(), ..get });
+
+    // Whatever the answer: a body would be taken for the beginning of the next one.
+    let broken = ConfigError(vec!["de.json: x".to_owned()]);
+    let failed = async |call: Call| -> Response {
+        answer(ROUTE, Err::<&Page, _>(&broken), &call.event().to_string(), "invocation-1", &handle).await.into()
+    };
+    let get = failed(Call::get("/accept")).await.expect_error(500, "internal-error");
+    assert_eq!(failed(Call::new("HEAD", "/accept")).await, Response { text: String::new(), ..get });
+}
+
+#[tokio::test]
 async fn every_other_method_is_a_405() {
     // T1: a GET changes nothing because there is nothing here that could; and nothing else is answered.
     let page = english_page();
-    for method in ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", ""] {
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", ""] {
         let mut event = Call::get("/accept").event();
         event["requestContext"]["http"]["method"] = method.into();
         let response = send_event(&page, &event.to_string()).await;
-        let body = error("method-not-allowed", None, "this route answers GET only");
-        answers(&response, 405, &body, &[("allow", "GET")]);
+        let body = error("method-not-allowed", None, "this route answers GET, HEAD only");
+        answers(&response, 405, &body, &[("allow", "GET, HEAD")]);
     }
 }
 

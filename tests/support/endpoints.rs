@@ -56,7 +56,7 @@ impl Endpoints {
             "POST /invitations/lookup" => answer(lookup_invitation::ROUTE, Ok(invitee), event, id, &lookup_invitation::handle).await,
             "POST /invitations/accept" => answer(accept_invitation::ROUTE, Ok(invitee), event, id, &accept_invitation::handle).await,
             "POST /invitations/decline" => answer(decline_invitation::ROUTE, Ok(invitee), event, id, &decline_invitation::handle).await,
-            "GET /accept" => answer(accept_page::ROUTE, Ok(page), event, id, &accept_page::handle).await,
+            "GET /accept" | "HEAD /accept" => answer(accept_page::ROUTE, Ok(page), event, id, &accept_page::handle).await,
             other => panic!("no function answers {other}"),
         }
     }
