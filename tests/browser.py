@@ -37,6 +37,8 @@ def the_page(browser: Browser) -> None:
         views.without_scripts(browser, stand_in)
         views.in_other_languages(browser, stand_in)
         views.translated(browser, binary)
+        step("a logo for all accounts")
+        views.with_a_logo_for_all(browser, binary)
         for deed in (deeds.by_keyboard, deeds.only_once, deeds.every_ending, deeds.sign_in, deeds.bad_redirects, deeds.follow,
                      deeds.trouble, deeds.reload, mishaps.older_browsers, mishaps.no_answer,
                      mishaps.not_understood, mishaps.not_run, mishaps.stale_answers, mishaps.way_back):

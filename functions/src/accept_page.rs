@@ -15,7 +15,10 @@ use std::{collections::BTreeMap, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use shared::config::{ConfigError, read_texts};
+use shared::{
+    config::{ConfigError, read_texts},
+    domain::settings::Logo,
+};
 
 use crate::{
     app::variable,
@@ -23,7 +26,7 @@ use crate::{
     error::ApiError,
     event::Request,
     output::{Reply, to_json},
-    texts::Languages,
+    texts::PageTexts,
 };
 
 /// What this endpoint answers to.
@@ -70,13 +73,14 @@ struct Spoken<'a> {
 impl Page {
     /// The page in all languages that there are.
     #[must_use]
-    pub fn new(languages: &Languages) -> Self {
+    pub fn new(PageTexts { languages, logo }: &PageTexts) -> Self {
         let spoken = |locale| (locale, languages.page(locale));
         let all: Vec<_> = languages.locales().map(spoken).collect();
         let words: BTreeMap<&str, Spoken<'_>> =
             all.iter().map(|(locale, words)| (locale.as_str(), Spoken { direction: locale.direction(), words })).collect();
 
-        let script = format!("const WORDS = {};\n{SCRIPT}", in_script(&to_json(&words)));
+        let logo = logo.as_ref().map(Logo::as_str);
+        let script = format!("const WORDS = {};\nconst LOGO = {};\n{SCRIPT}", in_script(&to_json(&words)), in_script(&to_json(&logo)));
         let csp = format!(
             "default-src 'none'; script-src '{}'; style-src '{}'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
              frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
@@ -98,8 +102,8 @@ impl Page {
     /// # Errors
     /// All that is wrong with the texts.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let languages = Languages::load(read_texts(&variable).as_deref()).map_err(ConfigError)?;
-        Ok(Self::new(&languages))
+        let texts = PageTexts::load(read_texts(&variable).as_deref()).map_err(ConfigError)?;
+        Ok(Self::new(&texts))
     }
 }
 

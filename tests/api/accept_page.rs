@@ -10,8 +10,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use functions::{
     accept_page::{Page, ROUTE, handle},
     edge::answer,
-    texts::Languages,
+    texts::PageTexts,
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use shared::config::ConfigError;
@@ -55,7 +56,7 @@ fn english() -> Words {
 }
 
 fn english_page() -> Page {
-    Page::new(&Languages::load(None).expect("the built-in texts are right"))
+    Page::new(&PageTexts::load(None).expect("the built-in texts are right"))
 }
 
 /// The page with a folder of texts for the test `name`, each file with some of the page's words.
@@ -65,7 +66,7 @@ fn page_with(name: &str, files: &[(&str, Value)]) -> Page {
     for (file, words) in files {
         fs::write(folder.join(file), json!({ "page": words }).to_string()).expect("a file");
     }
-    Page::new(&Languages::load(Some(&folder)).expect("the texts are right"))
+    Page::new(&PageTexts::load(Some(&folder)).expect("the texts are right"))
 }
 
 /// A language's words with the direction they are written in and what is its own.
@@ -74,11 +75,15 @@ fn words(direction: &str, own: &[(&str, &str)]) -> Words {
     english().into_iter().chain(own).collect()
 }
 
-/// The words that the script has, as a browser reads them.
+/// What the script has under a name, as a browser reads it.
+fn constant<T: DeserializeOwned>(page: &Page, name: &str) -> T {
+    let found = script(&page.html).lines().find_map(|line| line.strip_prefix(&format!("const {name} = "))?.strip_suffix(';'));
+    serde_json::from_str(found.expect("the constant")).expect("JSON")
+}
+
+/// The words that the script has.
 fn words_in(page: &Page) -> BTreeMap<String, Words> {
-    let line = script(&page.html).lines().next().expect("a first line");
-    let json = line.strip_prefix("const WORDS = ").and_then(|rest| rest.strip_suffix(';')).expect("the words");
-    serde_json::from_str(json).expect("JSON")
+    constant(page, "WORDS")
 }
 
 #[tokio::test]
@@ -199,6 +204,17 @@ fn every_language_is_in_the_page_and_what_it_does_not_say_is_english() {
     assert!(scriptless.contains("<p lang=\"ar-EG\" dir=\"rtl\">"), "{scriptless}");
     assert_eq!(scriptless.matches("<p lang=").count(), 3);
     assert_ne!(page.csp, english_page().csp);
+}
+
+#[test]
+fn a_logo_in_the_folder_is_in_the_script() {
+    assert_eq!(constant::<Option<String>>(&english_page(), "LOGO"), None);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("accept_page").join("logo");
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("logo.webp"), b"RIFF----WEBP").expect("a file");
+    let page = Page::new(&PageTexts::load(Some(&folder)).expect("the picture is right"));
+    assert_eq!(constant::<Option<String>>(&page, "LOGO").as_deref(), Some("data:image/webp;base64,UklGRi0tLS1XRUJQ"));
+    assert!(page.csp.contains(&STANDARD.encode(Sha256::digest(script(&page.html)))));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 """Every view of the page: what it says, and how it looks in all circumstances."""
 
+import base64
 import json
 import tempfile
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from .chromium import DESK, PHONE, Visit, check, visit
 from .stand_in import GONE, TOKEN, Answer, StandIn, error, invitation
 
 PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+GIF = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 REDIRECT = "https://app.example.com/start?from=mail"
 EXAMPLE = {"name": "Example Ltd", "logo": PIXEL, "redirect": REDIRECT}
 COLOURS = ["#0b5fff", "#000000", "#ffffff", "#ffe600", "#777777", "#c8102e", "#1a1d21", "#fefefe", "#00ffff"]
@@ -169,6 +171,26 @@ GERMAN = {
     "unknown_title": "Dieser Link funktioniert nicht", "noscript": "Ohne JavaScript geht es nicht.",
 }
 ARABIC = {"invited_by_someone_somewhere": "\u062a\u0645\u062a \u062f\u0639\u0648\u062a\u0643"}
+
+
+def with_a_logo_for_all(browser: Browser, binary: Path) -> None:
+    """The folder's logo is that of accounts without one, and of views that no account is known in."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "logo.gif").write_bytes(base64.b64decode(GIF))
+        page = function.answer(binary, function.get("/accept"), TEXTS=folder)
+    common = (f"data:image/gif;base64,{GIF}", "")
+    with StandIn(page) as stand_in:
+        for answer, heading, picture in (
+            (invitation(display=EXAMPLE), "Jane Doe invites you to Example Ltd", (PIXEL, "Example Ltd")),
+            (invitation(display={"name": "Example Ltd"}), "Jane Doe invites you to Example Ltd", common),
+            (error(404, "not-found"), "This link does not work", common),
+            (GONE, "No connection", common),
+        ):
+            stand_in.will(lookup=answer)
+            with visit(browser, stand_in.origin, TOKEN) as found:
+                found.open(f"{stand_in.url}#{TOKEN}").sees(heading).is_sound()
+                shown = found.page.evaluate("[...document.images].map(({ src, alt, naturalWidth }) => [src, alt, naturalWidth])")
+                check(shown == [[*picture, 1]], f"'{heading}' must have the picture.", shown)
 
 
 def translated(browser: Browser, binary: Path) -> None:

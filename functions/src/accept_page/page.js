@@ -1,4 +1,5 @@
-// WORDS, the words of all locales and the direction each is written in, is put in front of this.
+// Put in front of this are WORDS, the words of all locales and the direction each is written in, and LOGO, the picture of
+// accounts that have none, or null.
 //
 // One way: an answer of the API makes a view, and `show` writes the view. Nothing is read back from the page. Whatever comes
 // from outside is written as text, never as markup. It runs in browsers from 2021 on (iOS 15, Chrome 90, Firefox 90): nothing
@@ -73,10 +74,12 @@ const status = document.getElementById("status");
 /** Writes a view and tells it: who cannot see the page hears its heading. */
 function show({ title, texts = [], facts = [], actions = [], after = [] }) {
   const { name, logo, colour } = invitation?.display ?? {};
+  const picture = logo ?? LOGO;
   paint(colour);
   const heading = element("h1", { tabIndex: -1 }, ...title);
   view.replaceChildren(
-    ...(logo ? [element("img", { src: logo, alt: name ?? "" })] : []),
+    // That of all accounts does not stand for this one's name.
+    ...(picture ? [element("img", { src: picture, alt: (logo && name) ?? "" })] : []),
     heading,
     ...texts.map((text) => element("p", {}, ...text)),
     ...(facts.length ? [element("dl", {}, ...facts.flatMap(([term, value]) => [element("dt", {}, term), element("dd", {}, value)]))] : []),
