@@ -98,7 +98,7 @@ class Post:
     def _event(self, event: dict, book: Book) -> None:
         detail = event["detail"]
         known = self.events[detail["invitation"]["id"]].setdefault(detail["sequence"], detail)
-        if (known["type"], known["id"], known["time"]) != (detail["type"], detail["id"], detail["time"]):
+        if known != detail:
             book.wrong("one event's id tells two things", known, detail)
 
     def token(self, invitation: Invitation) -> str | None:

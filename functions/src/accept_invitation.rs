@@ -1,6 +1,6 @@
 //! `POST /invitations/accept`
 
-use shared::domain::{Invitation, Permission, Principal, Rejected, lifecycle::Answer, settings::Binding};
+use shared::domain::{Invitation, Permission, Principal, Rejected, Timestamp, invitation::State, lifecycle::Answer, settings::Binding};
 
 use crate::{
     app::InviteeApp,
@@ -34,9 +34,10 @@ pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiErr
         return Err(Rejected::NotFound.into());
     }
     let settings = app.settings(token.account()).await?;
-    let permit = |invitation: &Invitation| match (&host, &body.acceptor) {
+    let permit = |invitation: &Invitation, now: Timestamp| match (&host, &body.acceptor) {
         (Some(host), Some(acceptor)) => permit_host(host, acceptor, invitation),
-        _ if settings.binding == Binding::Email => Err(Rejected::SignInRequired),
+        // Of one that is no longer open the holder of the link is told what it is, as a lookup does.
+        _ if settings.binding == Binding::Email && invitation.state(now) == State::Invited => Err(Rejected::SignInRequired),
         _ => Ok(()),
     };
     let by = body.acceptor.as_ref().map(|acceptor| acceptor.principal.as_str());

@@ -101,6 +101,10 @@ impl Courier {
             let Some(stored) = self.store.look(place).await? else { return Ok(()) };
             let (invitation, now) = (&stored.invitation, self.store.now());
             if invitation.expiry_is_due(now) {
+                if invitation.delivery.is_none() {
+                    let (account, sending) = (place.account.as_str(), invitation.link.version);
+                    error!(account, invitation = %place.id, sending, "expired before its mail could be sent");
+                }
                 self.store.advance(&stored, &invitation.expired(now), self.retention).await?;
                 continue;
             }

@@ -22,7 +22,7 @@ pub const ROUTE: Route = Route { method: "POST", path: "/invitations/decline" };
 pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiError> {
     input::preliminaries(request, &[])?;
     let token = input::token(request)?.token.ok_or(Rejected::NotFound)?;
-    let (invitation, now) = app.app.store.answer(&token, Answer::Decline, None, app.retention, |_| Ok(())).await?;
+    let (invitation, now) = app.app.store.answer(&token, Answer::Decline, None, app.retention, |_, _| Ok(())).await?;
     remember_caller(app, request, &token, &invitation);
     let settings = app.settings(token.account()).await?;
     Ok(Reply::ok(output::invitee(&invitation, &settings, now)))

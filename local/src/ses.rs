@@ -65,6 +65,8 @@ pub enum Answer {
     },
     /// It is not taken, because SES does not know its sender as verified.
     SenderNotVerified,
+    /// It is not taken, because so many were taken in the last 24 hours.
+    QuotaUsedUp,
     /// It is taken, but the connection closes before anything is said.
     AcceptAndDrop,
     /// It is not taken, and nothing is ever said.
@@ -145,6 +147,7 @@ fn reply(desk: &mut Desk, parts: &Parts, body: &Bytes) -> Reply {
             let said = format!("Email address is not verified. The following identities failed the check in region CA-1: {}", mail.from);
             (false, Reply::error(400, "MessageRejected", &said))
         }
+        Answer::QuotaUsedUp => (false, Reply::error(429, "TooManyRequestsException", "Daily message quota exceeded.")),
         Answer::AcceptAndDrop => (true, Reply::Cut),
         Answer::Error { status, code } => (false, Reply::error(status, code, "The inbox was told to answer so.")),
         Answer::Hang => (false, Reply::Hang),

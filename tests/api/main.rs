@@ -2,6 +2,7 @@
 
 mod accept_page;
 mod access;
+mod alarms;
 mod create_invitation;
 mod deeds;
 mod describe_invitation;

@@ -78,19 +78,6 @@ async fn an_address_is_never_blocked_by_a_revoked_invitation() {
 }
 
 #[tokio::test]
-async fn an_open_invitation_is_never_marked_for_purging_before_it_expires() {
-    let app = TestApp::with(&[("RETENTION_DAYS", "1")]).await;
-    let id = invited(&app, "ann@example.com").await;
-    app.advance(Duration::from_secs(6 * 86_400));
-    for (days, kept) in [("0", None), ("2", Some(2 * 86_400))] {
-        app.another(&[("RETENTION_DAYS", days)]).send(resend(&id).key(&app.full)).await.expect(200);
-        let row = stored(&app, &id).await;
-        assert_eq!(row.contains_key("ttl").then(|| number(&row, "ttl") - number(&row, "exp") / 1000), kept);
-        app.advance(Duration::from_secs(60));
-    }
-}
-
-#[tokio::test]
 async fn a_create_whose_reply_cannot_be_read_is_told_its_success() {
     let app = TestApp::start().await;
     warm(&app).await;

@@ -76,6 +76,25 @@ async fn a_courier_that_dies_at_any_of_its_requests_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_mail_whose_reply_arrived_is_sent_once_although_the_table_is_down_for_seconds_after_it() {
+    let (app, mut post) = start().await;
+    let id = id(&app.invite(EMAIL).await);
+    post.lose_the_stream().await;
+    let place = shared::store::Place { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
+    // Look, claim, the account's settings; SES takes the mail. The SDK asks three times for each try of ours.
+    let good = (0..3).map(|_| Fault::None);
+    app.faults.next(good.chain((0..12).map(|_| Fault::Error(400, "ThrottlingException"))));
+    post.another(&app).settle(&place).await.unwrap();
+    assert_eq!(app.faults.left(), 0);
+    for _ in 0..3 {
+        app.advance(LATER);
+        post.deliver().await;
+        post.reconcile().await;
+    }
+    assert_eq!(post.inbox.mails().len(), 1);
+}
+
+#[tokio::test]
 async fn a_create_whose_reply_was_lost_is_mailed_once() {
     let (app, mut post) = start().await;
     app.faults.transactions([Fault::ReplyLost]);

@@ -2,9 +2,12 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
-use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, faults::Fault};
+use support::{
+    ACCOUNT, Call, OTHER_ACCOUNT, TestApp,
+    faults::{Fault, Gate},
+};
 
-use crate::help::{EMAIL, LATER, hold, invited, revoke, start};
+use crate::help::{COOLDOWN, EMAIL, LATER, hold, invited, resend, revoke, start};
 
 async fn erase(app: &TestApp, account: &str, email: &str) -> Value {
     app.erase(&json!({ "account": account, "email": email })).await
@@ -62,11 +65,41 @@ async fn what_lies_beyond_the_first_megabyte_goes_as_well() {
 #[tokio::test]
 async fn an_erasure_that_fails_is_told_so_and_the_next_does_the_rest() {
     let (app, mut post) = start().await;
-    invited(&app, &mut post).await;
-    app.faults.next([Fault::None, Fault::Error(400, "AccessDeniedException")]);
-    assert_eq!(erase(&app, ACCOUNT, EMAIL).await["code"], "internal-error");
-    assert_eq!(app.faults.left(), 0);
-    assert_eq!(erase(&app, ACCOUNT, EMAIL).await, json!({ "erased": 1 }));
+    // What is looked for and deleted: invitations, the lock, answers, an answer, an invitation, answers, the lock.
+    for request in 0..7 {
+        app.send(Call::create(EMAIL, "read-only").key(&app.full).header("idempotency-key", &request.to_string())).await.expect(201);
+        post.deliver().await;
+        let failing = (0..request).map(|_| Fault::None).chain([Fault::Error(400, "AccessDeniedException")]);
+        app.faults.next(failing);
+        assert_eq!(erase(&app, ACCOUNT, EMAIL).await["code"], "internal-error", "{request}");
+        assert_eq!(app.faults.left(), 0);
+        erase(&app, ACCOUNT, EMAIL).await["erased"].as_u64().expect("a number");
+        let left: Vec<_> = app.rows().await.into_iter().filter(|row| format!("{row:?}").contains("user.one")).collect();
+        assert!(left.is_empty(), "{request}: {left:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_resend_during_an_erasure_leaves_no_lock_behind() {
+    let (app, mut post) = start().await;
+    // Before each of its requests, from the first deletion on.
+    for request in 3..6 {
+        let (id, _) = invited(&app, &mut post).await;
+        app.advance(COOLDOWN);
+        let gate = Gate::default();
+        app.faults.next((0..request).map(|_| Fault::None).chain([Fault::Held(gate.clone(), Box::new(Fault::None))]));
+        let (erased, ()) = tokio::join!(erase(&app, ACCOUNT, EMAIL), async {
+            gate.arrived().await;
+            let answer = resend(&app, &id).await;
+            assert!([200, 404].contains(&answer.status), "{request}: {}", answer.text);
+            gate.open();
+        });
+        assert_eq!(erased, json!({ "erased": 1 }));
+        let left: Vec<_> = app.rows().await.into_iter().filter(|row| format!("{row:?}").contains("user.one")).collect();
+        assert!(left.is_empty(), "{request}: {left:?}");
+        app.invite(EMAIL).await;
+        erase(&app, ACCOUNT, EMAIL).await;
+    }
 }
 
 #[tokio::test]

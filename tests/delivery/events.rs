@@ -1,9 +1,13 @@
 //! The world is told what happened, so that it can act on it.
 
-use serde_json::{Value, json};
-use support::ACCOUNT;
+use std::collections::BTreeMap;
 
-use crate::help::{COOLDOWN, EMAIL, hold, invited, resend, revoke, start};
+use local::events::Answer;
+use serde_json::{Value, json};
+use shared::domain::Timestamp;
+use support::{ACCOUNT, Call};
+
+use crate::help::{COOLDOWN, EMAIL, LATER, LIFETIME, hold, invited, resend, revoke, start};
 
 #[tokio::test]
 async fn each_event_has_a_stable_id_and_the_next_number() {
@@ -48,12 +52,69 @@ async fn an_event_says_what_happened_to_which_invitation_and_shows_no_person() {
             "urn": urn,
             "roleID": "full-access",
             "created": created.to_string(),
-            "expiry": created.floor_to_second().plus(crate::help::LIFETIME).to_string(),
             "invitedBy": event.detail["invitation"]["invitedBy"],
-            "delivery": { "state": "sent", "time": created.to_string() },
         },
     });
     assert_eq!(event.detail, expected);
+}
+
+#[tokio::test]
+async fn an_event_is_as_of_when_it_happened_however_late_and_often_it_is_told() {
+    let (app, mut post) = start().await;
+    let created = app.now();
+    // Every event is taken, but nobody hears of that: so it is told again, when more has happened.
+    post.bus.answer_with(|_| Answer::AcceptAndDrop);
+    let (id, _) = invited(&app, &mut post).await;
+    let mail = post.last_mail(EMAIL);
+    let report = |kind: &str, details: Value| {
+        let tags = json!({ "account": [ACCOUNT], "invitation": [id], "sending": [mail.tags["sending"]] });
+        let mut detail = json!({ "eventType": kind, "mail": { "tags": tags } });
+        detail[kind.to_lowercase()] = details;
+        json!({ "detail": detail }).to_string()
+    };
+    post.report_event(&report("Bounce", json!({ "bounceType": "Transient", "bounceSubType": "MailboxFull" }))).await;
+    let soft = app.now();
+    app.advance(LATER);
+    post.deliver().await;
+    post.report_event(&report("Bounce", json!({ "bounceType": "Permanent", "bounceSubType": "NoEmail" }))).await;
+    let hard = app.now();
+    app.advance(LATER);
+    post.deliver().await;
+    let resent = app.now();
+    app.send(Call::post(&format!("/invitations/{id}?force=true")).key(&app.full)).await.expect(200);
+    app.advance(LATER);
+    post.deliver().await;
+    let accepted = app.now();
+    let token = post.last_token(EMAIL);
+    let acceptance = json!({ "token": token, "principal": "user-1", "email": EMAIL });
+    app.send(Call::post("/invitations/accept").json(&acceptance).key(&app.full)).await.expect(200);
+    app.advance(LATER);
+    post.deliver().await;
+    post.bus.answer_with(|_| Answer::Accept);
+    app.advance(LATER);
+    post.reconcile().await;
+
+    let mut told: BTreeMap<u64, Vec<Value>> = BTreeMap::new();
+    for event in post.bus.events() {
+        told.entry(event.detail["sequence"].as_u64().unwrap()).or_default().push(event.detail);
+    }
+    let expiry = |sent: Timestamp| sent.floor_to_second().plus(LIFETIME).to_string();
+    let changing = [
+        json!({ "expiry": expiry(created) }),
+        json!({ "delivery": { "state": "soft-bounced", "time": soft.to_string(), "reason": "MailboxFull" } }),
+        json!({ "delivery": { "state": "bounced", "time": hard.to_string(), "reason": "NoEmail" } }),
+        json!({ "expiry": expiry(resent) }),
+        json!({ "acceptedBy": "user-1" }),
+    ];
+    assert_eq!(told.len(), changing.len());
+    let times = [created, soft, hard, resent, accepted];
+    for (((sequence, copies), expected), time) in told.iter().zip(changing).zip(times) {
+        assert!(copies.len() > 1 && copies.iter().all(|copy| *copy == copies[0]), "{sequence}: {copies:?}");
+        assert_eq!(copies[0]["time"], time.to_string());
+        let mut about = copies[0]["invitation"].clone();
+        about.as_object_mut().unwrap().retain(|name, _| ["expiry", "delivery", "acceptedBy"].contains(&name.as_str()));
+        assert_eq!(about, expected, "{sequence}");
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod help;
 mod links;
 mod mails;
 mod on_behalf;
+mod purge;
 mod reconciler;
 mod reports;
 mod ses_errors;

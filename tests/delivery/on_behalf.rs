@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, Response, TestApp};
 
-use crate::help::{EMAIL, describe, hold, invited, start, start_with};
+use crate::help::{EMAIL, LIFETIME, describe, hold, invited, revoke, start, start_with};
 
 async fn accept(app: &TestApp, key: &str, token: &str, principal: &str, email: &str) -> Response {
     let body = json!({ "token": token, "principal": principal, "email": email });
@@ -52,6 +52,29 @@ async fn t7_who_may_accept_for_every_binding_and_every_address() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn whoever_may_not_accept_by_the_link_alone_is_told_what_it_is_once_it_is_no_longer_open() {
+    for (what, code) in [("revoke", "already-revoked"), ("decline", "already-declined"), ("expire", "expired")] {
+        let (app, mut post) = start().await;
+        bind(&app, "email").await;
+        let (id, token) = invited(&app, &mut post).await;
+        match what {
+            "revoke" => drop(revoke(&app, &id).await.expect(200)),
+            "decline" => drop(hold(&app, "decline", &token).await.expect(200)),
+            _ => app.advance(LIFETIME),
+        }
+        hold(&app, "accept", &token).await.expect_error(400, code);
+    }
+    let (app, mut post) = start().await;
+    bind(&app, "email").await;
+    let (_, token) = invited(&app, &mut post).await;
+    accept(&app, &app.full, &token, "user-1", EMAIL).await.expect(200);
+    let before = app.rows().await;
+    assert_eq!(hold(&app, "accept", &token).await.expect(200).json()["state"], "accepted");
+    accept(&app, &app.full, &token, "user-1", "user.two@example.com").await.expect_error(403, "wrong-invitee");
+    assert!(app.rows().await.iter().all(|row| before.contains(row)), "saying it again writes nothing");
 }
 
 #[tokio::test]

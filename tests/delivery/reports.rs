@@ -1,8 +1,10 @@
 //! What SES reports comes to show on the invitation, and decides about another mail.
 
 use functions::record_feedback::Recorded;
+use local::ses::Answer;
 use serde_json::{Value, json};
-use support::{Call, Post, TestApp};
+use shared::store::Place;
+use support::{ACCOUNT, Call, Post, TestApp};
 
 use crate::help::{COOLDOWN, describe, id, resend, start};
 
@@ -103,7 +105,21 @@ async fn reports_may_come_twice_late_and_in_any_order() {
 }
 
 #[tokio::test]
-async fn a_report_of_an_earlier_sending_is_no_news() {
+async fn a_delivery_of_an_earlier_sending_is_no_news() {
+    let (app, mut post) = start().await;
+    let email = "user@example.com";
+    let id = id(&app.invite(email).await);
+    post.deliver().await;
+    let first = post.last_mail(email);
+    app.advance(COOLDOWN);
+    resend(&app, &id).await.expect(200);
+    post.deliver().await;
+    post.report(&first).await;
+    assert_eq!(delivery(&app, &id).await.0, "sent");
+}
+
+#[tokio::test]
+async fn a_bounce_that_comes_after_a_resend_blocks_the_next_one_until_somebody_insists() {
     let (app, mut post) = start().await;
     let email = "bounce@example.com";
     let id = id(&app.invite(email).await);
@@ -113,7 +129,35 @@ async fn a_report_of_an_earlier_sending_is_no_news() {
     resend(&app, &id).await.expect(200);
     post.deliver().await;
     post.report(&first).await;
+    assert_eq!(delivery(&app, &id).await.0, "bounced");
+    app.advance(COOLDOWN);
+    resend(&app, &id).await.expect_error(400, "mail-refused");
+    app.send(Call::post(&format!("/invitations/{id}?force=true")).key(&app.full)).await.expect(200);
+    post.deliver().await;
+    // SES tells it once more.
+    post.report(&first).await;
     assert_eq!(delivery(&app, &id).await.0, "sent");
+    app.advance(COOLDOWN);
+    resend(&app, &id).await.expect(200);
+    post.deliver().await;
+    assert_eq!(post.happenings(), ["created", "resent", "bounced", "resent", "resent"]);
+}
+
+#[tokio::test]
+async fn a_mail_that_arrived_after_all_is_not_told_as_failed() {
+    let (app, mut post) = start().await;
+    let id = id(&app.invite("user@example.com").await);
+    post.deliver().await;
+    let mail = post.last_mail("user@example.com");
+    // As if SES had taken the first try and refused the second, both while nobody could note it.
+    app.remove(&id, &["mail"]).await;
+    post.inbox.answer_with(|_| Answer::Error { status: 400, code: "MessageRejected" });
+    app.advance(crate::help::LATER);
+    let place = Place { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
+    post.courier.settle(&place).await.unwrap();
+    assert_eq!(delivery(&app, &id).await.0, "failed");
+    post.report(&mail).await;
+    assert_eq!(delivery(&app, &id).await.0, "delivered");
 }
 
 #[tokio::test]

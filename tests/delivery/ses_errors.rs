@@ -56,7 +56,6 @@ async fn what_ses_will_never_take_has_failed_and_shows_it() {
 #[tokio::test]
 async fn what_passes_is_tried_again_by_the_reconciler_and_arrives() {
     for (status, code) in [
-        (400, "LimitExceededException"),
         (400, "MailFromDomainNotVerifiedException"),
         (404, "NotFoundException"),
         (403, "AccessDeniedException"),
@@ -105,7 +104,8 @@ async fn mails_go_out_as_fast_as_ses_allows_and_no_slower() {
             (second, taken) = (Instant::now(), 0);
         }
         taken += 1;
-        if taken <= 5 { Answer::Accept } else { Answer::Error { status: 429, code: "TooManyRequestsException" } }
+        let code = if taken % 2 == 0 { "TooManyRequestsException" } else { "ThrottlingException" };
+        if taken <= 5 { Answer::Accept } else { Answer::Error { status: 429, code } }
     });
     for number in 0..60 {
         app.invite(&format!("user.{number}@example.com")).await;
@@ -133,9 +133,16 @@ async fn pauses_grow_from_try_to_try() {
 
 #[tokio::test]
 async fn while_sending_is_paused_nobodys_mail_is_tried_and_then_all_are_sent() {
-    for code in ["SendingPausedException", "AccountSuspendedException"] {
+    let error = |code| Answer::Error { status: 400, code };
+    for answer in [
+        error("SendingPausedException"),
+        error("AccountSuspendedException"),
+        // So is it while the day's quota is used up, whatever that is called.
+        error("LimitExceededException"),
+        Answer::QuotaUsedUp,
+    ] {
         let (app, mut post) = start().await;
-        let asked = answer_always(&post, Answer::Error { status: 400, code });
+        let asked = answer_always(&post, answer);
         for number in 0..20 {
             app.invite(&format!("user.{number}@example.com")).await;
         }
@@ -144,11 +151,11 @@ async fn while_sending_is_paused_nobodys_mail_is_tried_and_then_all_are_sent() {
         assert!(asked.load(Ordering::SeqCst) <= 8, "{}", asked.load(Ordering::SeqCst));
         let before = asked.load(Ordering::SeqCst);
         reconcile_after(&app, &post, Duration::from_secs(60)).await;
-        assert_eq!(asked.load(Ordering::SeqCst), before, "{code}: the circuit is open");
+        assert_eq!(asked.load(Ordering::SeqCst), before, "{answer:?}: the circuit is open");
         post.inbox.answer_with(|_| Answer::Accept);
         reconcile_after(&app, &post, Duration::from_secs(300)).await;
         reconcile_after(&app, &post, Duration::from_secs(300)).await;
-        assert_eq!(post.inbox.mails().len(), 20, "{code}");
+        assert_eq!(post.inbox.mails().len(), 20, "{answer:?}");
     }
 }
 

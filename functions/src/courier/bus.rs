@@ -11,7 +11,11 @@ use aws_sdk_eventbridge::{
 };
 use serde::Serialize;
 use shared::{
-    domain::{Invitation, Timestamp, Urns, outbox::Event},
+    domain::{
+        Invitation, Timestamp, Urns,
+        invitation::expiry,
+        outbox::{Event, Happening},
+    },
     store::SdkConfig,
 };
 use tracing::error;
@@ -23,7 +27,7 @@ use crate::output::{DeliveryBody, to_json};
 pub const SOURCE: &str = "invitations";
 /// EventBridge takes so many at once.
 const AT_ONCE: usize = 10;
-/// How long it is not asked after it has refused a whole call, or not answered: no mail is to wait for that again and again.
+/// How long it is not asked after it has taken none of a call's events, or not answered: no mail is to wait for that again and again.
 const CLOSED_FOR: Duration = Duration::from_secs(30);
 
 /// Gives events to EventBridge.
@@ -44,7 +48,7 @@ impl Bus {
         Self { client: Client::from_conf(config.build()), name, urns, circuit: Circuit::default() }
     }
 
-    /// Publishes all that waits in an invitation's outbox; whether that is done. Once more does no harm: an event keeps its id.
+    /// Publishes all that waits in an invitation's outbox; whether that is done. Once more does no harm: the same event comes again.
     pub async fn publish(&self, invitation: &Invitation, now: Timestamp) -> bool {
         if self.circuit.open_until(now).is_some() {
             return false;
@@ -55,6 +59,9 @@ impl Bus {
                 Ok(output) if output.failed_entry_count() == 0 => continue,
                 Ok(output) => {
                     let codes: Vec<&str> = output.entries().iter().filter_map(|entry| entry.error_code()).collect();
+                    if codes.len() == events.len() {
+                        self.circuit.set(Some(now.plus(CLOSED_FOR)));
+                    }
                     codes.join(", ")
                 }
                 Err(error) => {
@@ -71,11 +78,24 @@ impl Bus {
 
     fn entry(&self, invitation: &Invitation, event: &Event) -> PutEventsRequestEntry {
         let urn = self.urns.invitation(&invitation.account, invitation.id);
-        let name = event.happening.as_str();
+        let (kind, delivery) = (event.happening.kind(), event.delivery());
+        let expiry = match event.happening {
+            Happening::Created | Happening::Resent => Some(expiry(event.at, invitation.lifetime)),
+            Happening::Expired => Some(event.at),
+            Happening::Delivered
+            | Happening::SoftBounced
+            | Happening::Bounced
+            | Happening::Complained
+            | Happening::Failed
+            | Happening::Accepted
+            | Happening::Declined
+            | Happening::Revoked => None,
+        };
+        let accepted_by = invitation.accepted_by.as_deref().filter(|_| event.happening == Happening::Accepted);
         let detail = Detail {
             id: event.id(invitation.id),
             sequence: event.sequence,
-            kind: name,
+            kind,
             time: event.at.to_string(),
             account: invitation.account.as_str(),
             invitation: InvitationDetail {
@@ -83,16 +103,16 @@ impl Bus {
                 urn: &urn,
                 role_id: invitation.role.as_str(),
                 created: invitation.created.to_string(),
-                expiry: invitation.expiry.to_string(),
                 invited_by: &invitation.invited_by,
-                accepted_by: invitation.accepted_by.as_deref(),
-                delivery: invitation.delivery.as_ref().map(DeliveryBody::from),
+                expiry: expiry.map(|expiry| expiry.to_string()),
+                accepted_by,
+                delivery: delivery.as_ref().map(DeliveryBody::from),
             },
         };
         PutEventsRequestEntry::builder()
             .event_bus_name(&self.name)
             .source(SOURCE)
-            .detail_type(format!("Invitation {}{}", name[..1].to_ascii_uppercase(), &name[1..]))
+            .detail_type(format!("Invitation {}{}", kind[..1].to_ascii_uppercase(), &kind[1..]))
             .time(DateTime::from_millis(event.at.as_millis()))
             .resources(&urn)
             .detail(to_json(&detail))
@@ -111,7 +131,7 @@ struct Detail<'a> {
     invitation: InvitationDetail<'a>,
 }
 
-/// As it was when the event was published.
+/// What never changes of it, and what the event is about.
 #[derive(Serialize)]
 struct InvitationDetail<'a> {
     id: String,
@@ -119,9 +139,10 @@ struct InvitationDetail<'a> {
     #[serde(rename = "roleID")]
     role_id: &'a str,
     created: String,
-    expiry: String,
     #[serde(rename = "invitedBy")]
     invited_by: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiry: Option<String>,
     #[serde(rename = "acceptedBy", skip_serializing_if = "Option::is_none")]
     accepted_by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

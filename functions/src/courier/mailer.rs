@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use aws_sdk_sesv2::{
     Client,
     config::{Builder, http::HttpResponse, retry::RetryConfig, timeout::TimeoutConfig},
-    error::SdkError,
+    error::{ProvideErrorMetadata, SdkError},
     operation::send_email::{SendEmailError, SendEmailOutput, builders::SendEmailFluentBuilder},
     types::{Body, Content, Destination, EmailContent, Message, MessageTag},
 };
@@ -124,7 +124,6 @@ impl Mailer {
                 self.circuit.set(None);
                 Outcome::Taken { message: output.message_id.unwrap_or_default() }
             }
-            Err(error) if too_fast(&error) => Outcome::Busy { until: now.plus(BUSY_FOR) },
             Err(error) => self.judge(&error, now),
         }
     }
@@ -149,6 +148,11 @@ impl Mailer {
     /// What an error says about this mail, and about all.
     fn judge(&self, error: &SdkError<SendEmailError, HttpResponse>, now: Timestamp) -> Outcome {
         let cause = describe(error);
+        match limit(error) {
+            Some(Limit::Rate) => return Outcome::Busy { until: now.plus(BUSY_FOR) },
+            Some(Limit::Quota) => return self.close(format!("the day's quota is used up: {cause}"), now),
+            None => {}
+        }
         match error.as_service_error() {
             // Of our sender, in so many words, when it is not verified, or no longer. That is put right.
             Some(SendEmailError::MessageRejected(said))
@@ -161,14 +165,19 @@ impl Mailer {
             Some(SendEmailError::BadRequestException(_)) => Outcome::Refused { reason: Reason::word("BadRequest"), cause },
             // Of all our mails.
             Some(SendEmailError::AccountSuspendedException(_) | SendEmailError::SendingPausedException(_)) => {
-                let until = now.plus(CLOSED_FOR);
-                self.circuit.set(Some(until));
-                Outcome::Later { cause: format!("sending is paused: {cause}"), until: Some(until) }
+                self.close(format!("sending is paused: {cause}"), now)
             }
-            // The day's quota is used up; the sender's domain or the configuration set is not what it should be; or
-            // SES has a bad day. All of that passes, or is put right.
+            // The sender's domain or the configuration set is not what it should be, or SES has a bad day. All of that passes, or
+            // is put right.
             Some(_) | None => Outcome::Later { cause, until: None },
         }
+    }
+
+    /// Nobody's mail is tried for a while.
+    fn close(&self, cause: String, now: Timestamp) -> Outcome {
+        let until = now.plus(CLOSED_FOR);
+        self.circuit.set(Some(until));
+        Outcome::Later { cause, until: Some(until) }
     }
 }
 
@@ -178,9 +187,33 @@ impl fmt::Debug for Mailer {
     }
 }
 
+/// A limit of SES's that our mails have reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    /// Of mails a second.
+    Rate,
+    /// Of mails in 24 hours.
+    Quota,
+}
+
+/// Which limit an error speaks of. SES has one kind of error for both and tells them apart in words only; its guide and its API
+/// do not call it the same.
+/// <https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html>
+fn limit(error: &SdkError<SendEmailError, HttpResponse>) -> Option<Limit> {
+    let said = error.as_service_error()?;
+    match said.code()? {
+        "LimitExceededException" => Some(Limit::Quota),
+        "TooManyRequestsException" | "ThrottlingException" | "Throttling" => {
+            let of_the_day = said.message().is_some_and(|words| words.to_ascii_lowercase().contains("quota"));
+            Some(if of_the_day { Limit::Quota } else { Limit::Rate })
+        }
+        _ => None,
+    }
+}
+
 /// Whether SES has only said that others were sent too fast.
 fn too_fast(error: &SdkError<SendEmailError, HttpResponse>) -> bool {
-    error.as_service_error().is_some_and(SendEmailError::is_too_many_requests_exception)
+    limit(error) == Some(Limit::Rate)
 }
 
 /// The parts of the mail. SES encodes the subject and makes the headers: there is no header here to inject anything into.

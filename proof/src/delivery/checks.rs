@@ -157,7 +157,8 @@ fn judge_events(evidence: &Evidence, counts: &Counts, found: &mut Vec<String>) {
     }
     for (id, revisions) in &evidence.history {
         let last = &revisions[revisions.len() - 1];
-        let written: BTreeMap<u64, _> = revisions.iter().flat_map(|it| &it.outbox.events).map(|event| (event.sequence, *event)).collect();
+        let written: BTreeMap<u64, _> =
+            revisions.iter().flat_map(|it| &it.outbox.events).map(|event| (event.sequence, event.clone())).collect();
         if !written.keys().copied().eq(1..=last.outbox.count) {
             found.push(format!("{id}: of {} events these were written: {written:?}", last.outbox.count));
         }
@@ -181,16 +182,20 @@ fn judge_events(evidence: &Evidence, counts: &Counts, found: &mut Vec<String>) {
                 found.push(format!("{id}: nobody was told {event}"));
             }
             counts.add(What::EventsTwice, copies.len().saturating_sub(1));
+            if copies.windows(2).any(|pair| pair[0] != pair[1]) {
+                found.push(format!("{id}: {event} was told in several ways: {copies:?}"));
+            }
             for detail in copies {
                 let about = &detail["invitation"];
                 let right = detail["sequence"] == event.sequence
-                    && detail["type"] == event.happening.as_str()
+                    && detail["type"] == event.happening.kind()
                     && detail["time"] == event.at.to_string()
                     && detail["account"] == last.account.as_str()
                     && about["id"] == id.to_string()
                     && about["roleID"] == last.role.as_str()
                     && about["created"] == last.created.to_string()
-                    && about["invitedBy"] == last.invited_by.as_str();
+                    && about["invitedBy"] == last.invited_by.as_str()
+                    && about["delivery"]["state"].as_str() == event.delivery().map(|told| told.fate.as_str());
                 if !right {
                     found.push(format!("{id}: told of {event}: {detail}"));
                 }

@@ -6,7 +6,10 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use shared::{domain::link::LinkKeys, store::item};
+use shared::{
+    domain::{Timestamp, lifecycle::purge_after, link::LinkKeys},
+    store::item,
+};
 use support::{
     ACCOUNT, OTHER_ACCOUNT, Response, SecondApp, TestApp,
     faults::{Faults, life::mortal, wire::Wire},
@@ -137,7 +140,8 @@ impl World {
         self.advance(random);
         let mut purged = 0;
         if random.chance(1, 2) {
-            purged = sweep(&self.app).await;
+            let retention = Duration::from_millis(self.shape.limits.retention.unsigned_abs());
+            purged = sweep(&self.app, retention).await;
             for account in 0..ACCOUNTS.len() {
                 for email in self.parts() {
                     self.recorder().at_once(account, email, Event::Purge);
@@ -172,18 +176,22 @@ impl World {
     }
 }
 
-/// Deletes what TTL would delete, on the condition on which it would.
-async fn sweep(app: &TestApp) -> usize {
-    use aws_sdk_dynamodb::types::AttributeValue;
-    let now = app.now().as_secs().to_string();
+/// Deletes what TTL would delete, on the condition on which it would. No courier is at work here, so an invitation is taken for
+/// marked as soon as it is over: the world has been told of it at once.
+async fn sweep(app: &TestApp, retention: Duration) -> usize {
+    let now = app.now().as_secs();
     let mut deleted = 0;
     for row in app.rows().await {
-        if !row.contains_key("ttl") {
+        let marked = row.get("ttl").map(|ttl| ttl.as_n().expect("a number").parse().expect("seconds"));
+        let over = || purge_after(&item::from_row(row.clone()).ok()?, Some(retention)).map(Timestamp::as_secs);
+        if marked.or_else(over).is_none_or(|end| end >= now) {
             continue;
         }
+        // What has been written since is another row. Those without a revision carry their end.
+        let witness = if row.contains_key("rev") { "rev" } else { "ttl" };
         let delete = app.client.delete_item().table_name(&app.table).key("pk", row["pk"].clone()).key("sk", row["sk"].clone());
-        let delete = delete.condition_expression("#ttl < :now").expression_attribute_names("#ttl", "ttl");
-        let done = delete.expression_attribute_values(":now", AttributeValue::N(now.clone())).send().await;
+        let delete = delete.condition_expression("#seen = :seen").expression_attribute_names("#seen", witness);
+        let done = delete.expression_attribute_values(":seen", row[witness].clone()).send().await;
         deleted += usize::from(done.is_ok());
     }
     deleted

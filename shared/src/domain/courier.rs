@@ -18,7 +18,7 @@ pub const GRACE: Duration = Duration::from_secs(120);
 /// How long after its expiry an invitation is told to have expired: clocks differ a little, and it may be accepted on the last
 /// moment of one that is behind.
 pub const MARGIN: Duration = Duration::from_secs(10);
-/// How long a mail is in the hands of the one who claimed it: longer than a function lives.
+/// How long a mail is at least in the hands of the one who claimed it: longer than a function lives.
 pub const LEASE: Duration = Duration::from_secs(180);
 
 /// The pause after so many tries: 30 seconds, doubled each time, an hour at most.
@@ -37,7 +37,8 @@ impl Invitation {
     /// Whether somebody may send that mail now.
     #[must_use]
     pub fn mail_is_due(&self, now: Timestamp) -> bool {
-        self.wants_mail(now) && self.mailing.not_before <= now
+        // The first try has nothing to wait for: the clock of who asked for the mail may be ahead.
+        self.wants_mail(now) && (self.mailing.tries == 0 || self.mailing.not_before <= now)
     }
 
     /// Whether it has expired and nobody has been told.
@@ -58,7 +59,8 @@ impl Invitation {
     pub fn due(&self) -> Option<Timestamp> {
         let events = self.outbox.events.first().map(|event| event.at.plus(GRACE));
         let waiting = self.status == Status::Pending && !self.expiry_told;
-        let mail = (waiting && self.delivery.is_none()).then(|| self.mailing.not_before.max(self.last_sent.plus(GRACE)));
+        let next = if self.mailing.tries == 0 { self.last_sent.plus(GRACE) } else { self.mailing.not_before };
+        let mail = (waiting && self.delivery.is_none()).then_some(next);
         let expiry = waiting.then(|| self.expiry.plus(MARGIN));
         [events, mail, expiry].into_iter().flatten().min()
     }
@@ -71,11 +73,13 @@ impl Invitation {
         after.next_revision(self)
     }
 
-    /// After somebody has taken its mail in hand.
+    /// After somebody has taken its mail in hand. Should nobody hear of it again, the next try waits the longer the more there
+    /// were: each may have been a mail.
     #[must_use]
     pub fn claimed(&self, claim: OperationId, now: Timestamp) -> Self {
         let mut after = self.clone();
-        after.mailing = Mailing { tries: self.mailing.tries + 1, not_before: now.plus(LEASE), claim: Some(claim) };
+        let tries = self.mailing.tries + 1;
+        after.mailing = Mailing { tries, not_before: now.plus(pause_after(tries).max(LEASE)), claim: Some(claim) };
         after.next_revision(self)
     }
 
@@ -100,17 +104,20 @@ impl Invitation {
         after.next_revision(self)
     }
 
-    /// After news of a sending's mail; the same invitation when it is none: older, or of a sending before the last.
+    /// After news of a sending's mail; the same invitation when it is none: older, or of a sending before the last. That the address
+    /// refuses our mail is news whichever sending met it, unless a later one was forced; but it does not take the place of a
+    /// mail that has yet to be sent.
     #[must_use]
     pub fn delivered(&self, sending: u32, news: Delivery) -> Self {
         let known = self.delivery.as_ref().map(|delivery| delivery.fate);
-        if sending != self.link.version || !news.fate.outranks(known) {
+        let last = sending == self.link.version;
+        let earlier = (self.heeded_from..self.link.version).contains(&sending);
+        let counts = last || (earlier && news.fate.blocks() && known.is_some());
+        if !counts || !news.fate.outranks(known) {
             return self.clone();
         }
         let mut after = self.clone();
-        if let Some(happening) = told_of(news.fate) {
-            after.outbox.put(happening, news.at);
-        }
+        after.outbox.put_news(&news);
         after.delivery = Some(news);
         after.mailing.claim = None;
         after.next_revision(self)
@@ -119,16 +126,5 @@ impl Invitation {
     fn next_revision(mut self, before: &Self) -> Self {
         self.revision = before.revision + 1;
         self
-    }
-}
-
-/// What the world is told of a mail's fate.
-fn told_of(fate: Fate) -> Option<Happening> {
-    match fate {
-        Fate::Sent | Fate::Delayed => None,
-        Fate::Delivered => Some(Happening::Delivered),
-        Fate::SoftBounced | Fate::Bounced => Some(Happening::Bounced),
-        Fate::Failed => Some(Happening::Failed),
-        Fate::Complained => Some(Happening::Complained),
     }
 }

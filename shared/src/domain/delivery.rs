@@ -14,12 +14,12 @@ pub enum Fate {
     Sent,
     /// The receiving server lets SES wait.
     Delayed,
+    /// SES refused it, or found something in it that it does not send; or it was not sent in time, as far as we knew.
+    Failed,
     /// The receiving server would not take it this time: a full mailbox, say.
     SoftBounced,
     /// The receiving server has taken it. An answer that nobody is in, which SES calls a transient bounce, comes after that.
     Delivered,
-    /// SES refused it, or found something in it that it does not send.
-    Failed,
     /// The address does not exist, or takes no mail of ours.
     Bounced,
     /// The invitee called it spam.
@@ -29,7 +29,7 @@ pub enum Fate {
 impl Fate {
     /// All of them, in the order in which they replace each other.
     pub const ALL: [Self; 7] =
-        [Self::Sent, Self::Delayed, Self::SoftBounced, Self::Delivered, Self::Failed, Self::Bounced, Self::Complained];
+        [Self::Sent, Self::Delayed, Self::Failed, Self::SoftBounced, Self::Delivered, Self::Bounced, Self::Complained];
 
     /// The name in responses and rows.
     #[must_use]
@@ -112,7 +112,7 @@ impl FromStr for Delivery {
 
 /// A word of SES's for why: letters, digits, spaces and `-_./`, at most 100. Never a server's own text, which repeats
 /// addresses.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reason(String);
 
 impl Reason {

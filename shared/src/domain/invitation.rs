@@ -210,6 +210,8 @@ pub struct Invitation {
     pub mailing: Mailing,
     /// What became of the last sending's mail; `None` until it has been sent.
     pub delivery: Option<Delivery>,
+    /// The sending from which on a refusal of its mail counts: the last that was forced, else the first.
+    pub heeded_from: u32,
     /// What the world is still to be told.
     pub outbox: Outbox,
     /// Whether the present expiry has come and been told.
@@ -235,6 +237,12 @@ impl Mailing {
     pub fn asked_for(now: Timestamp) -> Self {
         Self { tries: 0, not_before: now, claim: None }
     }
+}
+
+/// When an invitation expires that was sent at this time and lasts so long.
+#[must_use]
+pub fn expiry(sent: Timestamp, lifetime: Duration) -> Timestamp {
+    sent.floor_to_second().plus(lifetime)
 }
 
 impl Invitation {
@@ -278,7 +286,7 @@ impl Invitation {
     pub fn resent(&self, now: Timestamp, operation: OperationId, link: Link, cooldown: Duration, sender: Option<&str>) -> Self {
         let now = self.not_before_last_change(now);
         let mut after = self.touched(now, operation);
-        after.expiry = now.floor_to_second().plus(self.lifetime);
+        after.expiry = expiry(now, self.lifetime);
         after.last_sent = now;
         after.next_send = now.plus(cooldown);
         after.sends += 1;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{
     email::Email,
     id::InvitationId,
-    invitation::{Closing, Invitation, Mailing, OperationId, State, Status},
+    invitation::{Closing, Invitation, Mailing, OperationId, State, Status, expiry},
     link::{LinkKeys, Nonce},
     outbox::{Happening, Outbox},
     principal::Principal,
@@ -96,7 +96,7 @@ pub fn create(
         status: Status::Pending,
         created: now,
         modified: now,
-        expiry: now.floor_to_second().plus(lifetime),
+        expiry: expiry(now, lifetime),
         lifetime,
         last_sent: now,
         next_send: now.plus(policy.cooldown),
@@ -109,6 +109,7 @@ pub fn create(
         locale: wish.locale.clone(),
         mailing: Mailing::asked_for(now),
         delivery: None,
+        heeded_from: 1,
         outbox,
         expiry_told: false,
         accepted_by: None,
@@ -222,7 +223,7 @@ pub fn modify(
             if before.sends >= policy.max_sends {
                 return Err(Rejected::MaxSends { max: policy.max_sends });
             }
-            // Only the last sending counts: a forced one starts anew.
+            // A forced sending starts anew.
             if let Some(delivery) = before.delivery.as_ref().filter(|it| it.fate.blocks() && action != Action::ForcedResend) {
                 return Err(Rejected::Refused(delivery.fate));
             }
@@ -230,7 +231,11 @@ pub fn modify(
                 return Err(Rejected::Cooldown { retry_after: before.next_send.seconds_from(now) });
             }
             let link = policy.link_keys.link(&before.account, before.id, before.link.version + 1, operation.nonce);
-            Ok(Change::Sent(before.resent(now, operation.id.clone(), link, policy.cooldown, who.name())))
+            let mut after = before.resent(now, operation.id.clone(), link, policy.cooldown, who.name());
+            if action == Action::ForcedResend {
+                after.heeded_from = after.link.version;
+            }
+            Ok(Change::Sent(after))
         }
     }
 }

@@ -6,6 +6,7 @@
 use std::{fmt, str::FromStr};
 
 use super::{
+    delivery::{Delivery, Fate, Reason},
     id::InvitationId,
     text::{Malformed, excerpt},
     time::Timestamp,
@@ -20,7 +21,9 @@ pub enum Happening {
     Resent,
     /// The mail has arrived.
     Delivered,
-    /// The mail did not arrive.
+    /// The mail did not arrive this time.
+    SoftBounced,
+    /// The mail did not arrive, and no other would.
     Bounced,
     /// The invitee called the mail spam.
     Complained,
@@ -38,10 +41,11 @@ pub enum Happening {
 
 impl Happening {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Created,
         Self::Resent,
         Self::Delivered,
+        Self::SoftBounced,
         Self::Bounced,
         Self::Complained,
         Self::Failed,
@@ -51,13 +55,33 @@ impl Happening {
         Self::Expired,
     ];
 
-    /// The name in rows and events.
+    /// What is told of a mail's fate, if anybody could act on it.
+    #[must_use]
+    pub fn of_mail(fate: Fate) -> Option<Self> {
+        match fate {
+            Fate::Sent | Fate::Delayed => None,
+            Fate::Delivered => Some(Self::Delivered),
+            Fate::SoftBounced => Some(Self::SoftBounced),
+            Fate::Bounced => Some(Self::Bounced),
+            Fate::Failed => Some(Self::Failed),
+            Fate::Complained => Some(Self::Complained),
+        }
+    }
+
+    /// The type of its events: both kinds of bounces are bounces.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        if self == Self::SoftBounced { Self::Bounced.as_str() } else { self.as_str() }
+    }
+
+    /// The name in rows.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
             Self::Resent => "resent",
             Self::Delivered => "delivered",
+            Self::SoftBounced => "soft-bounced",
             Self::Bounced => "bounced",
             Self::Complained => "complained",
             Self::Failed => "failed",
@@ -75,8 +99,9 @@ impl fmt::Display for Happening {
     }
 }
 
-/// One thing to tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// One thing to tell. Together with what never changes of its invitation it is all that is told: so an event that is told again,
+/// or late, is the same to the letter.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Event {
     /// 1 for the first of an invitation; each following one is greater by one.
     pub sequence: u64,
@@ -84,9 +109,18 @@ pub struct Event {
     pub happening: Happening,
     /// When.
     pub at: Timestamp,
+    /// Why, where SES gives a reason for a mail's fate.
+    pub reason: Option<Reason>,
 }
 
 impl Event {
+    /// What became of the mail, if that is what happened.
+    #[must_use]
+    pub fn delivery(&self) -> Option<Delivery> {
+        let fate = Fate::ALL.into_iter().find(|fate| Happening::of_mail(*fate) == Some(self.happening))?;
+        Some(Delivery { fate, at: self.at, reason: self.reason.clone() })
+    }
+
     /// What tells it from every other event; the same however often it is published.
     #[must_use]
     pub fn id(&self, invitation: InvitationId) -> String {
@@ -94,10 +128,11 @@ impl Event {
     }
 }
 
-/// `{sequence}#{happening}#{milliseconds}`
+/// `{sequence}#{happening}#{milliseconds}`, and `#{reason}` if there is one.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}#{}", self.sequence, self.happening, self.at.as_millis())
+        write!(f, "{}#{}#{}", self.sequence, self.happening, self.at.as_millis())?;
+        self.reason.as_ref().map_or(Ok(()), |reason| write!(f, "#{}", reason.as_str()))
     }
 }
 
@@ -106,10 +141,13 @@ impl FromStr for Event {
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let event = || {
-            let (sequence, rest) = text.split_once('#')?;
-            let (happening, at) = rest.split_once('#')?;
+            let mut parts = text.splitn(4, '#');
+            let sequence = parts.next()?.parse().ok()?;
+            let happening = parts.next()?;
             let happening = Happening::ALL.into_iter().find(|it| it.as_str() == happening)?;
-            Some(Self { sequence: sequence.parse().ok()?, happening, at: Timestamp::from_millis(at.parse().ok()?)? })
+            let at = Timestamp::from_millis(parts.next()?.parse().ok()?)?;
+            let reason = parts.next().map(|reason| reason.parse().ok()).map_or(Some(None), |reason| reason.map(Some))?;
+            Some(Self { sequence, happening, at, reason })
         };
         event().ok_or_else(|| Malformed(format!("'{}' is not an event", excerpt(text))))
     }
@@ -127,7 +165,18 @@ pub struct Outbox {
 impl Outbox {
     /// Adds one.
     pub fn put(&mut self, happening: Happening, at: Timestamp) {
+        self.push(happening, at, None);
+    }
+
+    /// Adds what became of a mail, if anybody could act on it.
+    pub fn put_news(&mut self, news: &Delivery) {
+        if let Some(happening) = Happening::of_mail(news.fate) {
+            self.push(happening, news.at, news.reason.clone());
+        }
+    }
+
+    fn push(&mut self, happening: Happening, at: Timestamp, reason: Option<Reason>) {
         self.count += 1;
-        self.events.push(Event { sequence: self.count, happening, at });
+        self.events.push(Event { sequence: self.count, happening, at, reason });
     }
 }

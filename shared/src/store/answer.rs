@@ -29,7 +29,7 @@ impl Store {
     }
 
     /// Answers the invitation that a token opens, and gives it back with the time of it. `permit` may refuse, for what it sees
-    /// in the invitation; `by` is who accepts, where the host application says so.
+    /// in the invitation at that time; `by` is who accepts, where the host application says so.
     ///
     /// # Errors
     /// [`Rejected::NotFound`], [`Rejected::Closed`], [`Rejected::Expired`], those of `permit`; [`StoreError`] when the table
@@ -40,7 +40,7 @@ impl Store {
         answer: Answer,
         by: Option<&str>,
         retention: Option<Duration>,
-        permit: impl Fn(&Invitation) -> Result<(), Rejected>,
+        permit: impl Fn(&Invitation, Timestamp) -> Result<(), Rejected>,
     ) -> Result<(Invitation, Timestamp), Failure> {
         let operation = OperationId::generate();
         let key = keys::invitation_key(token.account(), token.id());
@@ -54,7 +54,7 @@ impl Store {
             if before.operations.contains(&operation) {
                 return Ok((before, now));
             }
-            permit(&before)?;
+            permit(&before, now)?;
             let Change::Closed(after) = lifecycle::answer(&before, answer, by, &operation, now)? else {
                 return Ok((before, now));
             };

@@ -17,6 +17,9 @@ use crate::config::Connection;
 
 /// How long a cold start waits for the connection to be opened.
 const OPENING: Duration = Duration::from_secs(1);
+/// How long a connection to another service is kept for the next request. A function stands still between its events, and the
+/// other side may hang up unnoticed meanwhile. Requests to the table are tried again then; a mail is not.
+const KEPT: Duration = Duration::from_secs(5);
 
 /// A client with the credentials of the environment, which is where Lambda puts them. The rest of the usual chain (profiles,
 /// metadata services, other roles) cannot apply there, and would be a tenth of the binary: see docs/adr/0013.
@@ -30,14 +33,16 @@ pub fn connect(connection: &Connection) -> Client {
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
         // It watches long bodies. These are short, and an attempt's deadline covers them.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .http_client(http_client(&connection.trust));
+        .http_client(http_client(&connection.trust, None));
     config.set_endpoint_url(connection.endpoint.clone());
     Client::from_conf(config.build())
 }
 
-fn http_client(trust: &TrustStore) -> SharedHttpClient {
+fn http_client(trust: &TrustStore, kept: Option<Duration>) -> SharedHttpClient {
     let tls = tls::TlsContext::builder().with_trust_store(trust.as_tls().clone()).build();
-    aws_smithy_http_client::Builder::new()
+    let mut builder = aws_smithy_http_client::Builder::new();
+    builder.set_pool_idle_timeout(kept.map(Some));
+    builder
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
         .tls_context(tls.expect("a trust store is all it is made of"))
         .build_https()
@@ -53,7 +58,7 @@ pub fn sdk_config(connection: &Connection, endpoint: Option<&str>) -> SdkConfig 
         .use_dual_stack(connection.dual_stack)
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .http_client(http_client(&connection.trust));
+        .http_client(http_client(&connection.trust, Some(KEPT)));
     config.set_endpoint_url(endpoint.or(connection.any_endpoint.as_deref()).map(str::to_owned));
     config.build()
 }

@@ -1,8 +1,11 @@
 //! Forgetting a person: every row of an account that holds an address.
 //!
-//! Invitations are deleted, open ones with the lock that they hold, and so are kept answers that show them. Whatever is being
+//! Invitations are deleted, and so are the lock that one of them holds and kept answers that show them. Whatever is being
 //! done with one of them meanwhile finds that it is gone, and stops. Backups and the stream keep their copies for as long as
 //! they keep anything.
+//!
+//! The order lets a call that failed be repeated: as long as an answer or the lock is left, so is what leads to it. And a lock
+//! goes last, when nothing can take it again for an invitation that is gone.
 
 use std::collections::BTreeSet;
 
@@ -23,20 +26,29 @@ impl Store {
     /// [`StoreError`] when the table fails. Some may have been deleted then; the rest goes with the next call.
     pub async fn erase(&self, account: &AccountId, email: &NormalisedEmail) -> Result<usize, StoreError> {
         let rows = self.all(account, keys::bounds(Range::Email(email), Timestamp::ZERO)).await?;
-        let found = rows.iter().filter_map(|row| keys::parse_invitation(row.get(SK)?.as_s().ok()?));
-        let ids: BTreeSet<InvitationId> = found.collect();
+        let found: BTreeSet<InvitationId> = rows.iter().filter_map(|row| keys::parse_invitation(row.get(SK)?.as_s().ok()?)).collect();
+        let locks = self.all(account, keys::lock_bounds(email)).await?;
+        let ids = found.iter().copied().chain(locks.iter().filter_map(subject)).collect();
+        self.forget_answers(account, &ids).await?;
         for id in &ids {
-            let held = keys::key(account, keys::lock(email));
-            self.delete(held, Some(*id)).await?;
             self.delete(keys::invitation_key(account, *id), None).await?;
         }
+        // Those that were kept meanwhile.
+        self.forget_answers(account, &ids).await?;
+        for id in &ids {
+            self.delete(keys::key(account, keys::lock(email)), Some(*id)).await?;
+        }
+        Ok(found.len())
+    }
+
+    /// Deletes the kept answers that show one of these invitations.
+    async fn forget_answers(&self, account: &AccountId, ids: &BTreeSet<InvitationId>) -> Result<(), StoreError> {
         for row in self.all(account, keys::kept_bounds()).await? {
-            let about = row.get("inv").and_then(|id| id.as_s().ok()?.parse().ok());
-            if about.is_some_and(|id| ids.contains(&id)) {
+            if subject(&row).is_some_and(|id| ids.contains(&id)) {
                 self.delete(keys::primary_of(&row), None).await?;
             }
         }
-        Ok(ids.len())
+        Ok(())
     }
 
     /// Every row of a range: its keys, and whose it is.
@@ -81,4 +93,9 @@ impl Store {
             Err(error) => Err(failed(error)),
         }
     }
+}
+
+/// The invitation that a lock or a kept answer is about.
+fn subject(row: &Row) -> Option<InvitationId> {
+    row.get("inv")?.as_s().ok()?.parse().ok()
 }

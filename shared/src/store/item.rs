@@ -18,8 +18,8 @@ use crate::domain::{
 };
 
 /// The attributes of an invitation that come and go.
-pub(super) const OPTIONAL: [&str; 14] =
-    ["closed", "ttl", "sender", "loc", "mail", "tries", "nb", "claim", "out", "told", "accepter", RING, DUE_SHARD, DUE_AT];
+pub(super) const OPTIONAL: [&str; 15] =
+    ["closed", "ttl", "sender", "loc", "mail", "heed", "tries", "nb", "claim", "out", "told", "accepter", RING, DUE_SHARD, DUE_AT];
 
 /// The row of an invitation, which is purged `retention` after its end.
 ///
@@ -66,11 +66,14 @@ pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
     let due = invitation.due();
     let sometimes = [
         ("closed", closed.map(time)),
-        ("ttl", purge_after(invitation, retention).map(|at| number(at.as_secs()))),
+        // Not while somebody is to be told or mailed: then it would be lost with the row.
+        ("ttl", purge_after(invitation, retention).filter(|_| due.is_none()).map(|at| number(at.as_secs()))),
         ("sender", optional(invitation.sender.as_deref())),
         ("loc", invitation.locale.as_ref().map(|locale| text(locale.as_str()))),
         // What became of the last sending's mail.
         ("mail", invitation.delivery.as_ref().map(|delivery| text(delivery.to_string()))),
+        // From which sending on the address's refusals count.
+        ("heed", (invitation.heeded_from > 1).then(|| number(invitation.heeded_from))),
         // The attempts to send it: how many, not before when is the next, and who is at it.
         ("tries", tried.then(|| number(mailing.tries))),
         ("nb", tried.then(|| time(mailing.not_before))),
@@ -153,6 +156,7 @@ pub fn from_row(row: Row) -> Result<Invitation, StoreError> {
         locale: row.optional("loc")?,
         mailing: mailing(&mut row)?,
         delivery: row.optional("mail")?,
+        heeded_from: if row.is_set("heed") { row.number("heed")? } else { 1 },
         outbox: outbox(&mut row)?,
         expiry_told: row.is_set("told"),
         accepted_by: row.optional_text("accepter")?,

@@ -120,6 +120,12 @@ pub fn kept_bounds() -> Bounds {
     Bounds { index: None, attribute: SK, from: "K#".to_owned(), to: "K#~".to_owned(), ascending: true }
 }
 
+/// The lock of an address.
+#[must_use]
+pub fn lock_bounds(email: &NormalisedEmail) -> Bounds {
+    Bounds { index: None, attribute: SK, from: lock(email), to: lock(email), ascending: true }
+}
+
 /// The sort key of a quota window's counter.
 #[must_use]
 pub fn quota(window: Timestamp) -> String {

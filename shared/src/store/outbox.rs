@@ -62,7 +62,8 @@ impl Store {
     }
 
     /// Changes the invitation at a place as `step` says, which gives it back unchanged when there is nothing to do. It is asked
-    /// again when somebody else has changed it meanwhile. Returns the invitation as it is then, if it still exists.
+    /// again when somebody else has changed it meanwhile. Returns the invitation as it is then, if it still exists. Waits for a
+    /// table that fails, up to 15 seconds and a request: what is noted here has happened, and would happen again.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
@@ -72,9 +73,17 @@ impl Store {
         retention: Option<Duration>,
         step: impl Fn(&Invitation, Timestamp) -> Invitation,
     ) -> Result<Option<Invitation>, StoreError> {
-        let mut attempts = Attempts::start();
+        let mut attempts = Attempts::patient();
         loop {
-            let Some(before) = self.look(place).await? else { return Ok(None) };
+            let before = match self.look(place).await {
+                Ok(Some(before)) => before,
+                Ok(None) => return Ok(None),
+                Err(error @ StoreError::Unavailable { .. }) => {
+                    attempts.pause(error).await?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let after = step(&before.invitation, self.now());
             if after == before.invitation {
                 return Ok(Some(after));

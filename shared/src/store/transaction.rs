@@ -220,18 +220,22 @@ fn judge(parts: &[Part], reasons: &[CancellationReason]) -> Result<Sent, StoreEr
     }
 }
 
-/// The tries that one operation has: at most six within three seconds.
+/// The tries that one operation has. The first begins with it.
 pub(super) struct Attempts {
     used: u32,
+    most: u32,
     until: Instant,
 }
 
 impl Attempts {
-    const MOST: u32 = 6;
-
-    /// The first try begins now.
+    /// At most six within three seconds: a caller waits.
     pub(super) fn start() -> Self {
-        Self { used: 1, until: Instant::now() + Duration::from_secs(3) }
+        Self { used: 1, most: 6, until: Instant::now() + Duration::from_secs(3) }
+    }
+
+    /// As many as begin within 15 seconds: nobody waits, and what has been done already is to be noted.
+    pub(super) fn patient() -> Self {
+        Self { used: 1, most: u32::MAX, until: Instant::now() + Duration::from_secs(15) }
     }
 
     /// Counts another try, at once: somebody else's change was seen and can be built upon.
@@ -240,9 +244,10 @@ impl Attempts {
             .map_err(|NoneLeft| StoreError::Unavailable { cause: "too many others write the same rows".to_owned() })
     }
 
-    /// Counts another try after a random pause that grows: 0 to 50 ms, 0 to 100 ms, …; gives `error` back when none is left.
+    /// Counts another try after a random pause that grows: 0 to 50 ms, 0 to 100 ms, … 0 to 1.6 s; gives `error` back when none is
+    /// left.
     pub(super) async fn pause(&mut self, error: StoreError) -> Result<(), StoreError> {
-        let longest = 25_u64 << self.used;
+        let longest = 25_u64 << self.used.min(6);
         let pause = Duration::from_millis(u64::from(u16::from_be_bytes(random_bytes())) * longest / 65_536);
         self.again_at(Instant::now() + pause).map_err(|NoneLeft| error)?;
         tokio::time::sleep(pause).await;
@@ -250,7 +255,7 @@ impl Attempts {
     }
 
     fn again_at(&mut self, begin: Instant) -> Result<(), NoneLeft> {
-        if self.used >= Self::MOST || begin >= self.until {
+        if self.used >= self.most || begin >= self.until {
             return Err(NoneLeft);
         }
         self.used += 1;

@@ -114,10 +114,45 @@ fn the_same_news_again_is_none() {
 }
 
 #[test]
-fn news_of_an_earlier_sending_is_none() {
-    let before = pending(SENT);
-    assert_eq!(before.delivered(2, news(Fate::Bounced)), before);
-    assert_eq!(before.delivered(0, news(Fate::Bounced)), before);
+fn of_an_earlier_sending_only_a_refusal_of_the_address_is_news() {
+    let mut third = pending(SENT);
+    third.link.version = 3;
+    third.delivery = Some(news(Fate::Sent));
+    for fate in Fate::ALL {
+        let after = third.delivered(1, news(fate));
+        assert_eq!(after != third, fate.blocks(), "{fate}");
+    }
+    assert_eq!(third.delivered(2, news(Fate::Bounced)).delivery, Some(news(Fate::Bounced)));
+    for sending in [0, 4] {
+        assert_eq!(third.delivered(sending, news(Fate::Bounced)), third, "there is no such sending");
+    }
+    let forced = Invitation { heeded_from: 3, ..third.clone() };
+    assert_eq!(forced.delivered(2, news(Fate::Bounced)), forced);
+    assert_ne!(forced.delivered(3, news(Fate::Bounced)), forced);
+    let unsent = Invitation { delivery: None, ..third };
+    assert_eq!(unsent.delivered(2, news(Fate::Bounced)), unsent, "its mail is still to go out");
+}
+
+#[test]
+fn a_mail_is_due_at_once_whatever_the_clock_of_who_asked_for_it_says() {
+    let asked = pending(at(10_000));
+    assert!(asked.mail_is_due(at(asked.last_sent.as_millis() - 2000)));
+    let tried = asked.postponed(asked.last_sent.plus(MARGIN));
+    assert!(!tried.mail_is_due(asked.last_sent));
+    assert_eq!(tried.due(), Some(asked.last_sent.plus(MARGIN)), "the pause is over then, and not later");
+}
+
+#[test]
+fn claims_of_which_nobody_heard_again_come_ever_more_rarely() {
+    let (mut invitation, mut now) = (pending(SENT), SENT);
+    let pauses = (0..12).map(|_| {
+        let before = now;
+        invitation = invitation.claimed(claim(), now);
+        now = invitation.due().expect("it is due again");
+        Duration::from_millis(u64::try_from(now.as_millis() - before.as_millis()).expect("later"))
+    });
+    let pauses: Vec<Duration> = pauses.collect();
+    assert!(pauses.is_sorted() && pauses[0] == LEASE && pauses[11] == Duration::from_secs(3600), "{pauses:?}");
 }
 
 #[test]
@@ -126,10 +161,22 @@ fn the_world_is_told_of_what_it_can_act_on() {
     assert_eq!(told(Fate::Sent), []);
     assert_eq!(told(Fate::Delayed), []);
     assert_eq!(told(Fate::Delivered), [Happening::Delivered]);
-    assert_eq!(told(Fate::SoftBounced), [Happening::Bounced]);
+    assert_eq!(told(Fate::SoftBounced), [Happening::SoftBounced]);
     assert_eq!(told(Fate::Bounced), [Happening::Bounced]);
     assert_eq!(told(Fate::Complained), [Happening::Complained]);
     assert_eq!(told(Fate::Failed), [Happening::Failed]);
+    assert_eq!(Happening::SoftBounced.kind(), "bounced");
+}
+
+#[test]
+fn what_is_told_of_a_mail_is_what_was_known_then() {
+    for fate in Fate::ALL {
+        let news = Delivery { reason: Reason::of("MailboxFull"), ..news(fate) };
+        let told = pending(SENT).delivered(1, news.clone()).outbox.events;
+        assert!(told.iter().all(|event| event.delivery() == Some(news.clone())), "{fate}");
+    }
+    let closed = pending(SENT).closed(Closing::Accepted, at(1), claim());
+    assert_eq!(closed.outbox.events[0].delivery(), None);
 }
 
 #[test]
@@ -156,12 +203,16 @@ fn what_became_of_a_mail_survives_being_written() {
 #[test]
 fn an_event_survives_being_written_and_has_an_id_of_its_own() {
     for (place, happening) in Happening::ALL.into_iter().enumerate() {
-        let event = Event { sequence: place as u64 + 1, happening, at: at(1_592_730_072_999) };
-        assert_eq!(event.to_string().parse(), Ok(event));
+        for reason in [None, Reason::of("Bad content")] {
+            let event = Event { sequence: place as u64 + 1, happening, at: at(1_592_730_072_999), reason };
+            assert_eq!(event.to_string().parse(), Ok(event));
+        }
     }
     let invitation = pending(SENT).closed(Closing::Revoked, at(1), claim());
     assert_eq!(invitation.outbox.events[0].id(invitation.id), format!("{}-1", invitation.id));
-    for text in ["", "#", "1#created", "x#created#1", "1#made#1", "1#created#-1", "1#created#99999999999999"] {
+    for text in
+        ["", "#", "1#created", "x#created#1", "1#made#1", "1#created#-1", "1#created#99999999999999", "1#failed#1#", "1#failed#1#<b>"]
+    {
         assert!(text.parse::<Event>().is_err(), "{text}");
     }
 }

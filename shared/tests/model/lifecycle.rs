@@ -40,7 +40,7 @@ pub(crate) fn resend(who: &Principal, before: &Invitation, now: Timestamp, polic
 }
 
 fn event(sequence: u64, happening: Happening, at: Timestamp) -> Event {
-    Event { sequence, happening, at }
+    Event { sequence, happening, at, reason: None }
 }
 
 /// Times far enough from the latest for every policy to have room.
@@ -75,6 +75,7 @@ fn a_created_invitation_has_exactly_these_fields() {
         delivery: None,
         outbox: Outbox { count: 1, events: vec![event(1, Happening::Created, at(NOW))] },
         expiry_told: false,
+        heeded_from: 1,
         accepted_by: None,
     };
     assert_eq!(invitation, Ok(expected));

@@ -105,6 +105,7 @@ pub(crate) fn pending(created: Timestamp) -> Invitation {
         delivery: None,
         outbox: Outbox::default(),
         expiry_told: false,
+        heeded_from: 1,
         accepted_by: None,
     }
 }

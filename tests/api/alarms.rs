@@ -1,0 +1,60 @@
+//! The template's alarms, as far as CloudWatch's own rules and the code say how they have to be.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use serde_json::Value;
+use shared::domain::courier::pause_after;
+use support::root_file;
+
+use crate::template::{functions, list, template};
+
+fn alarms(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let resources = template["Resources"].as_object().expect("resources");
+    let alarms = resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
+    alarms.map(|(name, alarm)| (name, &alarm["Properties"]))
+}
+
+/// How many metrics an alarm reads: its own, or those of its expression.
+fn metrics(alarm: &Value) -> usize {
+    list(&alarm["Metrics"]).filter(|part| part.get("MetricStat").is_some()).count().max(1)
+}
+
+#[test]
+fn no_alarm_reads_more_metrics_than_cloudwatch_lets_it() {
+    // Beyond that CloudWatch refuses the alarm, and with it the whole stack; no linter knows.
+    for (name, alarm) in alarms(&template()) {
+        assert!(metrics(alarm) <= 10, "{name} reads {} metrics", metrics(alarm));
+    }
+}
+
+#[test]
+fn every_function_has_an_alarm_for_its_errors() {
+    let template = template();
+    let watched: BTreeSet<&str> = alarms(&template)
+        .filter(|(_, alarm)| alarm["MetricName"] == "Errors")
+        .map(|(_, alarm)| alarm["Dimensions"][0]["Value"]["!Ref"].as_str().expect("a function"))
+        .collect();
+    for function in functions(&template).values() {
+        assert!(watched.contains(function.resource.as_str()), "{}", function.resource);
+    }
+}
+
+#[test]
+fn the_alarm_for_trouble_does_not_say_ok_between_two_tries() {
+    let template = template();
+    let (_, alarm) = alarms(&template).find(|(name, _)| *name == "DeliveryTroubleAlarm").expect("there is one");
+    let number = |name: &str| alarm[name].as_u64().expect("a number");
+    let window = Duration::from_secs(number("Period") * number("EvaluationPeriods"));
+    // So many tries are always within the window, the reconciler's minute and the period in which the window begins left out.
+    let apart = pause_after(u32::MAX) + Duration::from_secs(60 + number("Period"));
+    assert!(window >= apart * u32::try_from(number("DatapointsToAlarm")).expect("a small number"));
+}
+
+#[test]
+fn the_readme_counts_the_alarms_and_what_they_cost() {
+    let template = template();
+    let (count, metrics) = (alarms(&template).count(), alarms(&template).map(|(_, alarm)| metrics(alarm)).sum::<usize>());
+    let words = root_file("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    let sentence = format!("the template has {count} alarms on {metrics} metrics");
+    assert!(words.contains(&sentence), "{sentence}");
+}
