@@ -33,7 +33,7 @@ use crate::{
 pub const ROUTE: Route = Route { method: "GET", path: "/accept" };
 
 const STYLE: &str = include_str!("accept_page/page.css");
-const SCRIPT: &str = include_str!("accept_page/page.js");
+const SCRIPT: &str = concat!(include_str!("accept_page/words.js"), include_str!("accept_page/page.js"));
 
 /// Headers that are the same whatever the page's words are.
 const HEADERS: [(&str, &str); 8] = [

@@ -65,7 +65,7 @@ def by_keyboard(browser: Browser, stand_in: StandIn) -> None:
 
 def only_once(browser: Browser, stand_in: StandIn) -> None:
     """However often and however fast a button is pressed; and it shows that it works."""
-    slow = invitation("accepted", EXAMPLE)._replace(after=0.5)
+    slow = invitation("accepted", EXAMPLE)._replace(after=1)
     with invited(browser, stand_in, accept=slow) as found:
         arrive(found, stand_in)
         found.page.evaluate("""() => {
@@ -75,6 +75,11 @@ def only_once(browser: Browser, stand_in: StandIn) -> None:
         buttons = [(it.inner_text(), it.is_disabled(), it.get_attribute("aria-busy")) for it in found.page.locator("button").all()]
         check(buttons == [("Accept", True, "true"), ("Decline", True, None)], "Both must be out of use, one at work.", buttons)
         check(found.page.get_by_role("status").inner_text() == "One moment…", "It must be said that something goes on.")
+        turning = []
+        for motion in ("no-preference", "reduce"):
+            found.page.emulate_media(reduced_motion=motion)
+            turning.append(found.page.evaluate("getComputedStyle(document.querySelector('[aria-busy]'), '::after').animationName"))
+        check(turning == ["turn", "none"], "It must be seen, and stand still for those who want it so.", turning)
         found.sees("You have accepted")
         check(found.page.get_by_role("status").inner_text() == "", "It must be said no longer.")
         posted(stand_in, "lookup", "accept")

@@ -1,5 +1,4 @@
-// Put in front of this are WORDS, the words of all locales and the direction each is written in, and LOGO, the picture of
-// accounts that have none, or null.
+// Put in front of this are the script of the words, and LOGO, the picture of accounts that have none, or null.
 //
 // One way: an answer of the API makes a view, and `show` writes the view. Nothing is read back from the page. Whatever comes
 // from outside is written as text, never as markup. It runs in browsers from 2021 on (iOS 15, Chrome 90, Firefox 90): nothing
@@ -12,53 +11,6 @@ let invitation;
 let token;
 /** Counts the calls, and the links that were opened. Only the answer to what was begun last is shown. */
 let begun = 0;
-let locale;
-let words;
-
-// --- Words ---------------------------------------------------------------------------------------------------------------
-
-/** Takes the first of the locales that there are words for, else English; of a language without a region, the reader's own. */
-function speak(...wishes) {
-  const regional = (wish) => navigator.languages.find((own) => own.startsWith(`${wish}-`)) ?? wish;
-  locale = wishes.map(regional).flatMap(canonical).find(served) ?? "en";
-  words = WORDS[served(locale)];
-  document.documentElement.lang = locale;
-  document.documentElement.dir = words.direction;
-}
-
-/** Whose words are for a tag: those of `zh-Hant-TW`, of `zh-Hant` or of `zh`, whichever there are first. */
-function served(tag) {
-  const parts = tag.split("-");
-  const known = (shorter) => Object.prototype.hasOwnProperty.call(WORDS, shorter);
-  return parts.map((_, left) => parts.slice(0, parts.length - left).join("-")).find(known);
-}
-
-function canonical(tag) {
-  try {
-    return Intl.getCanonicalLocales(tag);
-  } catch {
-    return [];
-  }
-}
-
-/** A sentence as nodes. Each value stands in an element of its own, so that its direction stays in there. */
-function fill(sentence, values = {}) {
-  return sentence.split(/\{(\w+)\}/).map((part, index) => {
-    if (index % 2 === 0) return part;
-    return element("bdi", {}, values[part] ?? "");
-  });
-}
-
-function date(iso) {
-  const shown = { year: "numeric", month: "long", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short" };
-  return element("time", { dateTime: iso }, new Intl.DateTimeFormat(locale, shown).format(new Date(iso)));
-}
-
-/** "in 5 seconds", "in 3 minutes" */
-function inTime(seconds) {
-  const relative = new Intl.RelativeTimeFormat(locale);
-  return seconds > 90 ? relative.format(Math.ceil(seconds / 60), "minute") : relative.format(seconds, "second");
-}
 
 // --- The document --------------------------------------------------------------------------------------------------------
 
