@@ -17,7 +17,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use shared::{
     config::{ConfigError, read_texts},
-    domain::settings::Logo,
+    domain::settings::{Locale, Logo},
 };
 
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     error::ApiError,
     event::Request,
     output::{Reply, to_json},
-    texts::PageTexts,
+    texts::{PageTexts, Words},
 };
 
 /// What this endpoint answers to.
@@ -66,18 +66,24 @@ pub struct Page {
 #[derive(Serialize)]
 struct Spoken<'a> {
     direction: &'static str,
+    roles: BTreeMap<&'a str, &'a str>,
     #[serde(flatten)]
     words: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Spoken<'a> {
+    fn of(locale: &Locale, words: &'a Words) -> Self {
+        let roles = words.roles.iter().map(|(id, name)| (id.as_str(), name.as_str())).collect();
+        Self { direction: locale.direction(), roles, words: &words.page }
+    }
 }
 
 impl Page {
     /// The page in all languages that there are.
     #[must_use]
     pub fn new(PageTexts { languages, logo }: &PageTexts) -> Self {
-        let spoken = |locale| (locale, languages.page(locale));
-        let all: Vec<_> = languages.locales().map(spoken).collect();
-        let words: BTreeMap<&str, Spoken<'_>> =
-            all.iter().map(|(locale, words)| (locale.as_str(), Spoken { direction: locale.direction(), words })).collect();
+        let all: Vec<_> = languages.locales().map(|locale| (locale, languages.words(locale))).collect();
+        let words: BTreeMap<&str, Spoken<'_>> = all.iter().map(|(locale, words)| (locale.as_str(), Spoken::of(locale, words))).collect();
 
         let logo = logo.as_ref().map(Logo::as_str);
         let script = format!("const WORDS = {};\nconst LOGO = {};\n{SCRIPT}", in_script(&to_json(&words)), in_script(&to_json(&logo)));
@@ -89,7 +95,7 @@ impl Page {
         );
         // Without the script nobody knows which language it is to be, and all are there.
         let scriptless = all.iter().filter_map(|(locale, words)| {
-            let text = in_html(words.get("noscript")?);
+            let text = in_html(words.page.get("noscript")?);
             Some(format!("<p lang=\"{locale}\" dir=\"{}\">{text}</p>", locale.direction()))
         });
         let scriptless: String = scriptless.collect();

@@ -1,7 +1,7 @@
 //! The mail of an invitation: what it says, as a subject, a text and an HTML part.
 //!
-//! It holds one link, and nothing else that a mail client would make one of: names are [`DisplayName`]s, and the invitee's
-//! address is not in it. The names are those that its account chose; the words around them are ours.
+//! It holds one link, and nothing else that a mail client would make one of: names are [`DisplayName`]s, ids of roles are shown
+//! as such, and the invitee's address is not in it. The names are those that its account chose; the words around them are ours.
 
 pub mod mailbox;
 #[cfg(test)]
@@ -16,7 +16,7 @@ use shared::domain::{
     settings::{AccountSettings, Colour, DisplayName, Locale},
 };
 
-use crate::texts::{MailWords, Sheet, Texts, fill};
+use crate::texts::{MailWords, Sheet, Texts, Words, fill};
 
 /// The button's colour when nobody chose one.
 const COLOUR: &str = "#0b5fff";
@@ -87,9 +87,9 @@ impl<'a> Letter<'a> {
 
     fn sheet(&self, texts: &Texts) -> Sheet {
         let (locale, words) = texts.languages.best(&self.locales);
-        let words = &words.mail;
         let colour = self.colour.cloned().unwrap_or_else(|| COLOUR.parse().expect("a colour"));
         let (subject, intro) = self.opening(words);
+        let words = &words.mail;
         Sheet {
             lang: locale.to_string(),
             dir: locale.direction(),
@@ -108,7 +108,7 @@ impl<'a> Letter<'a> {
     }
 
     /// The subject and the sentence that says who invites to what, as far as that is known.
-    fn opening(&self, words: &MailWords) -> (String, String) {
+    fn opening(&self, Words { mail: words, roles, .. }: &Words) -> (String, String) {
         let (account, inviter) = (self.account_name.map(DisplayName::as_str), self.inviter.as_ref().map(DisplayName::as_str));
         let (subject, intro) = match (account, inviter) {
             (None, None) => (&words.subject, &words.intro),
@@ -116,7 +116,10 @@ impl<'a> Letter<'a> {
             (Some(_), None) => (&words.subject_account, &words.intro_account),
             (Some(_), Some(_)) => (&words.subject_account, &words.intro_inviter_account),
         };
-        let values = [("account", account.unwrap_or_default()), ("inviter", inviter.unwrap_or_default()), ("role", self.role.as_str())];
+        // An id may look like a number to call.
+        let id = DisplayName::of_untrusted(self.role.as_str());
+        let role = roles.get(self.role).map(String::as_str).or(id.as_ref().map(DisplayName::as_str)).unwrap_or("…");
+        let values = [("account", account.unwrap_or_default()), ("inviter", inviter.unwrap_or_default()), ("role", role)];
         (fill(subject, &values), fill(intro, &values))
     }
 }

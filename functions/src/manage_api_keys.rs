@@ -11,6 +11,7 @@ use shared::{
     domain::{
         AccountId, Roles, Timestamp,
         api_key::{ApiKey, ApiKeyId, ApiKeyRecord},
+        settings::DisplayName,
         text::excerpt,
     },
     store::Store,
@@ -71,16 +72,15 @@ async fn create(keys: &Keys, account: AccountId, mut fields: Fields, invocation:
         let known: Vec<String> = keys.roles.names().map(ToString::to_string).collect();
         return Err(Invalid::field("invalid-field", "role", format!("'{role}' is not configured; known are {}", known.join(", "))).into());
     }
-    if name.as_ref().is_some_and(|name| name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control)) {
-        return Err(Invalid::field("invalid-field", "name", "must have 1 to 100 characters, none of them control characters").into());
-    }
+    // Invitees read it.
+    let name: Option<DisplayName> = name.map(|text| parsed("name", &text)).transpose()?;
     let now = keys.store.now();
     let expiry: Option<Timestamp> = expiry.map(|text| parsed("expiry", &text)).transpose()?;
     if expiry.is_some_and(|expiry| expiry <= now) {
         return Err(Invalid::field("invalid-field", "expiry", "must be in the future").into());
     }
     let (key, generated) = ApiKey::generate(&account);
-    let record = ApiKeyRecord::new(&generated, role, name, now, expiry);
+    let record = ApiKeyRecord::new(&generated, role, name.map(|name| name.to_string()), now, expiry);
     keys.store.add_api_key(&record).await?;
     tracing::info!(invocation, account = account.as_str(), id = record.id.as_str(), role = record.role.as_str(), "key created");
     Ok(to_json(&KeyBody { key: Some(&key), ..body(&record) }))

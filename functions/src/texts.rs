@@ -1,8 +1,9 @@
 //! The words of mails and page, and the templates of mails.
 //!
-//! English is built in. A folder adds languages or replaces texts: `{locale}.json` is `{"mail": …, "page": …}` with the texts of
-//! `texts/en.json` and `accept_page/en.json`, and English for whatever it leaves out; `mail.html` and `mail.txt` take the place
-//! of the templates that are built in. A `logo.png`, or one of another kind, is the page's for those who have not set any.
+//! English is built in. A folder adds languages or replaces texts: `{locale}.json` is `{"mail": …, "page": …, "roles": …}` with
+//! the texts of `texts/en.json` and `accept_page/en.json`, English for whatever it leaves out, and what roles are called by their
+//! ids; `mail.html` and `mail.txt` take the place of the templates that are built in. A `logo.png`, or one of another kind, is the
+//! page's for those who have not set any.
 
 mod files;
 mod fill;

@@ -13,7 +13,7 @@ use functions::{
     texts::PageTexts,
 };
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use shared::config::ConfigError;
 use support::{Call, Response, root_file};
@@ -61,10 +61,16 @@ fn english_page() -> Page {
 
 /// The page with a folder of texts for the test `name`, each file with some of the page's words.
 fn page_with(name: &str, files: &[(&str, Value)]) -> Page {
+    let files: Vec<_> = files.iter().map(|(file, words)| (*file, json!({ "page": words }))).collect();
+    page_of(name, &files)
+}
+
+/// The page with a folder of texts for the test `name`.
+fn page_of(name: &str, files: &[(&str, Value)]) -> Page {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("accept_page").join(name);
     fs::create_dir_all(&folder).expect("a folder");
-    for (file, words) in files {
-        fs::write(folder.join(file), json!({ "page": words }).to_string()).expect("a file");
+    for (file, texts) in files {
+        fs::write(folder.join(file), texts.to_string()).expect("a file");
     }
     Page::new(&PageTexts::load(Some(&folder)).expect("the texts are right"))
 }
@@ -81,8 +87,15 @@ fn constant<T: DeserializeOwned>(page: &Page, name: &str) -> T {
     serde_json::from_str(found.expect("the constant")).expect("JSON")
 }
 
-/// The words that the script has.
+/// The words that the script has; without what roles are called.
 fn words_in(page: &Page) -> BTreeMap<String, Words> {
+    let text = |(name, text): (String, Value)| Some((name, text.as_str()?.to_owned()));
+    let words = |words: Map<String, Value>| words.into_iter().filter(|(name, _)| name != "roles").map(|word| text(word).expect("a text"));
+    all_in(page).into_iter().map(|(locale, all)| (locale, words(all).collect())).collect()
+}
+
+/// All that the script has for each language.
+fn all_in(page: &Page) -> BTreeMap<String, Map<String, Value>> {
     constant(page, "WORDS")
 }
 
@@ -184,8 +197,8 @@ fn the_script_uses_just_the_words_that_there_are() {
     let source = ["words.js", "page.js"].map(|name| root_file(&format!("functions/src/accept_page/{name}"))).concat();
     let name = |text: &str| text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>();
     let mut used: BTreeSet<String> = source.split("words.").skip(1).map(name).collect();
-    // Not a word, and the one that is for those who have no script.
-    assert!(used.remove("direction") && used.insert("noscript".to_owned()));
+    // No words, and the one that is for those who have no script.
+    assert!(used.remove("direction") && used.remove("roles") && used.insert("noscript".to_owned()));
     assert_eq!(used, english().into_keys().collect());
 }
 
@@ -215,6 +228,19 @@ fn a_logo_in_the_folder_is_in_the_script() {
     let page = Page::new(&PageTexts::load(Some(&folder)).expect("the picture is right"));
     assert_eq!(constant::<Option<String>>(&page, "LOGO").as_deref(), Some("data:image/webp;base64,UklGRi0tLS1XRUJQ"));
     assert!(page.csp.contains(&STANDARD.encode(Sha256::digest(script(&page.html)))));
+}
+
+#[test]
+fn every_language_says_what_roles_are_called() {
+    let roles = |page: &Page| all_in(page).into_iter().map(|(locale, all)| (locale, all["roles"].clone())).collect::<Vec<_>>();
+    assert_eq!(roles(&english_page()), [("en".to_owned(), json!({}))]);
+    let files = [
+        ("de.json", json!({ "roles": { "read-only": "</script>Nur lesen" } })),
+        ("en.json", json!({ "roles": { "read-only": "Read only", "constructor": "Builder" } })),
+    ];
+    let page = page_of("roles", &files);
+    let german = json!({ "constructor": "Builder", "read-only": "</script>Nur lesen" });
+    assert_eq!(roles(&page), [("de".to_owned(), german), ("en".to_owned(), files[1].1["roles"].clone())]);
 }
 
 #[tokio::test]

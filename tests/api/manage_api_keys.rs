@@ -50,6 +50,15 @@ async fn a_new_key_is_shown_once_and_only_its_hash_is_stored() {
 }
 
 #[tokio::test]
+async fn a_key_has_a_name_that_invitees_can_read() {
+    let app = TestApp::start().await;
+    let created = app.manage_keys(&with(&create(), json!({ "name": " Zoe\u{308} Doe, Fiat S.p.A.\n" }))).await;
+    assert_eq!(created["name"], "Zoë Doe, Fiat S.p.A.");
+    let row = table(&app).await.remove(&(format!("KEYS#{ACCOUNT}"), text(&created, "id"))).expect("a row");
+    assert_eq!(row["name"], created["name"]);
+}
+
+#[tokio::test]
 async fn a_key_is_told_as_it_is_stored_whatever_became_of_the_reply() {
     let app = TestApp::start().await;
     app.faults.next([Fault::ReplyLost]);
@@ -132,7 +141,8 @@ async fn an_event_that_makes_no_sense_is_told_why_and_changes_nothing() {
     let unknown = |field: &str, accepted: &str| {
         refusal("unknown-field", Some(field), &format!("{field}: is not a field of this request; accepted: {accepted}"))
     };
-    let name = "must have 1 to 100 characters, none of them control characters";
+    let no_name = |name: &str, why: &str| invalid("name", &format!("'{name}' cannot be a name: {why}"));
+    let link = "a mail client could make a link or an address of it; write a blank in place of or after";
     let account = "is not an account id: it has exactly 12 decimal digits";
     let list = json!({ "action": "list", "account": ACCOUNT });
     let disable = json!({ "action": "disable", "account": ACCOUNT, "id": "000000000000" });
@@ -147,9 +157,10 @@ async fn an_event_that_makes_no_sense_is_told_why_and_changes_nothing() {
         (with(&create(), json!({ "role": null })), missing("role")),
         (with(&create(), json!({ "role": "Admin" })), invalid("role", "'Admin' is not a role id: 1 to 64 of a-z, 0-9 and -")),
         (with(&create(), json!({ "role": "admin" })), invalid("role", "'admin' is not configured; known are full-access, read-only")),
-        (with(&create(), json!({ "name": "" })), invalid("name", name)),
-        (with(&create(), json!({ "name": "n".repeat(101) })), invalid("name", name)),
-        (with(&create(), json!({ "name": "a\nb" })), invalid("name", name)),
+        (with(&create(), json!({ "name": "" })), no_name("", "it must have 1 to 80 characters")),
+        (with(&create(), json!({ "name": "n".repeat(81) })), no_name(&format!("{}…", "n".repeat(64)), "it must have 1 to 80 characters")),
+        (with(&create(), json!({ "name": "a\u{202e}b" })), no_name("a\u{202e}b", "it contains a character that cannot be seen")),
+        (with(&create(), json!({ "name": "evil.example" })), no_name("evil.example", &format!("{link} '.'"))),
         (with(&create(), json!({ "expiry": now })), invalid("expiry", "must be in the future")),
         (with(&create(), json!({ "expiry": "soon" })), invalid("expiry", "'soon' is not an RFC 3339 time such as 2030-06-21T09:01:12Z")),
         (with(&create(), json!({ "roleID": "x" })), unknown("roleID", "action, account, role, name, expiry")),

@@ -170,6 +170,7 @@ GERMAN = {
     "invited_by_someone_somewhere": "Sie sind in ein Konto eingeladen", "accept": "Annehmen", "decline": "Ablehnen",
     "unknown_title": "Dieser Link funktioniert nicht", "noscript": "Ohne JavaScript geht es nicht.",
 }
+ROLES = {"de": {"read-only": "Nur lesen"}}
 ARABIC = {"invited_by_someone_somewhere": "\u062a\u0645\u062a \u062f\u0639\u0648\u062a\u0643"}
 
 
@@ -197,25 +198,25 @@ def translated(browser: Browser, binary: Path) -> None:
     """With files of one's own the page speaks the invitation's language, the account's, the reader's, in this order."""
     with tempfile.TemporaryDirectory() as folder:
         for locale, words in (("de", GERMAN), ("ar", ARABIC)):
-            (Path(folder) / f"{locale}.json").write_text(json.dumps({"page": words}))
+            (Path(folder) / f"{locale}.json").write_text(json.dumps({"page": words, "roles": ROLES.get(locale, {})}))
         page = function.answer(binary, function.get("/accept"), TEXTS=folder)
     with StandIn(page) as stand_in:
         german, arabic, both = GERMAN["invited_by_someone_somewhere"], ARABIC["invited_by_someone_somewhere"], ("Annehmen", "Ablehnen")
-        for chosen, of_reader, spoken, heading, offers in (
-            (["de"], "en-GB", ["de", "ltr"], german, both),
-            (["de-CH"], "en-GB", ["de-CH", "ltr"], german, both),
-            (["ar", "de"], "en-GB", ["ar", "rtl"], arabic, BUTTONS),
-            (["fr", "ar"], "de-AT", ["ar", "rtl"], arabic, BUTTONS),
-            (["fr"], "de-AT", ["de-AT", "ltr"], german, both),
-            (["en"], "de-AT", ["en", "ltr"], "You are invited to an account", BUTTONS),
+        for chosen, of_reader, spoken, heading, offers, role in (
+            (["de"], "en-GB", ["de", "ltr"], german, both, "Nur lesen"),
+            (["de-CH"], "en-GB", ["de-CH", "ltr"], german, both, "Nur lesen"),
+            (["ar", "de"], "en-GB", ["ar", "rtl"], arabic, BUTTONS, "read-only"),
+            (["fr", "ar"], "de-AT", ["ar", "rtl"], arabic, BUTTONS, "read-only"),
+            (["fr"], "de-AT", ["de-AT", "ltr"], german, both, "Nur lesen"),
+            (["en"], "de-AT", ["en", "ltr"], "You are invited to an account", BUTTONS, "read-only"),
             # What nobody has chosen is the reader's, as it is before there is an answer.
-            ([], "de-AT", ["de-AT", "ltr"], german, both),
-            (None, "de-AT", ["de-AT", "ltr"], GERMAN["unknown_title"], ()),
+            ([], "de-AT", ["de-AT", "ltr"], german, both, "Nur lesen"),
+            (None, "de-AT", ["de-AT", "ltr"], GERMAN["unknown_title"], (), ""),
         ):
             known = chosen is not None
             stand_in.will(lookup=invitation(display={"locales": chosen}, invitedBy=None) if known else error(404, "not-found"))
             with visit(browser, stand_in.origin, TOKEN, locale=of_reader) as found:
-                found.open(f"{stand_in.url}#{TOKEN}").sees(heading).offers(*offers).is_sound()
+                found.open(f"{stand_in.url}#{TOKEN}").sees(heading).says(role).offers(*offers).is_sound()
                 now = found.page.evaluate("[document.documentElement.lang, document.documentElement.dir]")
                 check(now == spoken, f"{chosen} must be spoken to {of_reader} as {spoken}.", now)
         with visit(browser, stand_in.origin, TOKEN, java_script_enabled=False) as found:

@@ -1,7 +1,8 @@
 //! A committed sending leads to its mail, once, with a link that works.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
-use support::{ACCOUNT, Call, Post, post::token};
+use support::{ACCOUNT, Call, Post, TestApp, post::token, root_file};
 
 use crate::help::{COOLDOWN, EMAIL, LATER, describe, hold, id, invited, resend, revoke, start, start_with};
 
@@ -159,8 +160,10 @@ async fn t9_a_name_that_would_be_a_link_is_none_when_it_is_shown() {
             .iter()
             .enumerate()
     {
-        let created = json!({ "action": "create", "account": ACCOUNT, "role": "full-access", "name": name });
-        let key = app.manage_keys(&created).await["key"].as_str().unwrap().to_owned();
+        // A key's name was not always looked at.
+        let created = app.manage_keys(&json!({ "action": "create", "account": ACCOUNT, "role": "full-access" })).await;
+        name_row(&app, &format!("KEYS#{ACCOUNT}"), created["id"].as_str().unwrap(), name).await;
+        let key = created["key"].as_str().unwrap().to_owned();
         let email = format!("user.{number}@example.com");
         app.send(Call::create(&email, "read-only").key(&key)).await.expect(201);
         post.deliver().await;
@@ -173,6 +176,37 @@ async fn t9_a_name_that_would_be_a_link_is_none_when_it_is_shown() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn t9_what_an_account_was_called_before_the_rules_were_as_they_are_holds_nothing_up() {
+    let (app, mut post) = start().await;
+    let describe = json!({ "action": "describe", "account": ACCOUNT });
+    for (number, (stored, shown)) in
+        [("evil.example", Some("evil example")), ("call 555-0142", Some("call")), ("555-0142", None), ("\u{202e}", None)].iter().enumerate()
+    {
+        name_row(&app, &format!("SETTINGS#{ACCOUNT}"), "settings", stored).await;
+        assert_eq!(app.manage_settings(&describe).await["name"].as_str(), *shown);
+        for verb in ["accept", "decline"] {
+            let email = format!("{verb}.{number}@example.com");
+            app.invite(&email).await;
+            post.deliver().await;
+            let mail = post.last_mail(&email);
+            assert_eq!(mail.subject, shown.map_or("You are invited".to_owned(), |name| format!("You are invited to {name}")));
+            let token = token(&mail);
+            assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["display"]["name"].as_str(), *shown);
+            hold(&app, verb, &token).await.expect(200);
+        }
+    }
+}
+
+#[test]
+fn t2_ses_does_not_count_the_clicks_on_a_link() {
+    let template: serde_yaml_ng::Value = serde_yaml_ng::from_str(&root_file("template.yaml")).unwrap();
+    let resources = &template["Resources"];
+    assert_eq!(resources["ConfigurationSet"]["Properties"]["VdmOptions"]["DashboardOptions"]["EngagementMetrics"], "DISABLED");
+    let reported = resources["ConfigurationSetEvents"]["Properties"]["EventDestination"]["MatchingEventTypes"].as_sequence().unwrap();
+    assert!(reported.iter().any(|kind| kind == "SEND") && !reported.iter().any(|kind| kind == "CLICK" || kind == "OPEN"), "{reported:?}");
 }
 
 #[tokio::test]
@@ -194,6 +228,14 @@ async fn the_language_is_the_invitations_else_the_accounts_and_english_when_ther
         assert_eq!(post.last_mail(email).html.unwrap().contains("Einladung ansehen"), german, "{locale:?}");
     }
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Writes a name into a row past all that looks at names.
+async fn name_row(app: &TestApp, pk: &str, sk: &str, name: &str) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let update = app.client.update_item().table_name(&app.table).key("pk", text(pk)).key("sk", text(sk));
+    let update = update.update_expression("SET #name = :name").expression_attribute_names("#name", "name");
+    update.expression_attribute_values(":name", text(name)).send().await.unwrap();
 }
 
 fn place(id: &str) -> shared::store::Place {

@@ -72,6 +72,12 @@ function link(label, url) {
   return element("a", { className: "primary", href: url.href, rel: "noreferrer noopener" }, label);
 }
 
+/** What the role is called, else its id. */
+function roleName() {
+  const id = invitation.roleID;
+  return has(words.roles, id) ? words.roles[id] : id;
+}
+
 /** Where the account wants people to go on, if that is a place to send a person to. */
 function redirect() {
   const url = parsed(invitation.display.redirect);
@@ -104,7 +110,7 @@ function showInvited() {
   const title = fill(inviter ? (account ? words.invited : words.invited_somewhere) : someone, { inviter, account });
   const facts = [
     ...(account ? [] : [[words.account, invitation.account]]),
-    [words.role, element("bdi", {}, invitation.roleID)],
+    [words.role, element("bdi", {}, roleName())],
     [words.email, element("bdi", {}, invitation.email)],
     [words.expiry, date(invitation.expiry)],
   ];
@@ -129,7 +135,7 @@ function confirmDecline() {
 
 function showAccepted() {
   const account = invitation.display.name;
-  const role = invitation.roleID;
+  const role = roleName();
   const text = fill(account ? words.accepted_text : words.accepted_text_somewhere, { account, role });
   const url = redirect();
   if (url) show({ title: [words.accepted_title], texts: [text], actions: [link(words.continue, url)] });

@@ -16,8 +16,12 @@ function speak(...wishes) {
 /** Whose words are for a tag: those of `zh-Hant-TW`, of `zh-Hant` or of `zh`, whichever there are first. */
 function served(tag) {
   const parts = tag.split("-");
-  const known = (shorter) => Object.prototype.hasOwnProperty.call(WORDS, shorter);
-  return parts.map((_, left) => parts.slice(0, parts.length - left).join("-")).find(known);
+  return parts.map((_, left) => parts.slice(0, parts.length - left).join("-")).find((shorter) => has(WORDS, shorter));
+}
+
+/** Whether an object has this of its own. `Object.hasOwn` is too young. */
+function has(object, name) {
+  return Object.prototype.hasOwnProperty.call(object, name);
 }
 
 function canonical(tag) {

@@ -71,14 +71,18 @@ fn sender() -> Email {
     parsed("Invitations@Example.com")
 }
 
+/// What keeps a list of mails from showing more than the preview: a blank that cannot be broken, and nothing that could be joined.
+const BLANKS: &str = "&#847;&zwnj;&nbsp;";
+
 /// A document's tags, in order and as they are written.
 fn tags(html: &str) -> Vec<&str> {
     html.split('<').skip(1).map(|rest| rest.split_once('>').map_or(rest, |(tag, _)| tag)).collect()
 }
 
-/// What is shown of an HTML document, without its styles.
+/// What is shown of an HTML document, without its styles and the blanks after its preview.
 fn shown(html: &str) -> String {
     let (_, body) = html.split_once("<body").expect("a body");
+    let body = body.replace(BLANKS, "");
     let text: String = body.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text).collect();
     ["&lt;<", "&gt;>", "&quot;\"", "&#x27;'", "&#x2f;/", "&amp;&"].iter().fold(text, |text, pair| {
         let (entity, character) = pair.split_at(pair.len() - 1);
@@ -144,11 +148,47 @@ fn a_mail_loads_nothing_and_reports_nothing() {
 }
 
 #[test]
+fn a_list_of_mails_shows_the_preview_and_nothing_of_what_follows() {
+    let html = Content::new(Some("Acme"), Some("Jane")).rendered(&english()).html;
+    let (_, preview) = html.split_once("<div ").and_then(|(_, rest)| rest.split_once('>')).expect("a preview");
+    let (preview, _) = preview.split_once("</div>").expect("its end");
+    assert_eq!(preview, format!("Jane has invited you to Acme with the role read-only.{}", BLANKS.repeat(120)));
+}
+
+#[test]
+fn the_language_is_said_wherever_a_mail_client_leaves_off_what_is_around() {
+    let html = Content::new(None, None).rendered(&english()).html;
+    let said: Vec<&str> = tags(&html).into_iter().filter(|tag| tag.contains("lang=\"en\" dir=\"ltr\"")).collect();
+    let [document, preview, article] = said[..] else { panic!("{said:?}") };
+    assert_eq!((document, preview.split(' ').next()), ("html lang=\"en\" dir=\"ltr\"", Some("div")));
+    assert!(article.starts_with("div role=\"article\" "), "{article}");
+    // A direction of its own has the link alone.
+    assert_eq!(html.matches(" dir=").count(), 4);
+}
+
+#[test]
+fn ses_does_not_put_the_link_into_a_url_of_its_own() {
+    // The token would get into the logs of whoever counts the clicks (T2).
+    let content = Content::new(Some("Acme"), None);
+    let html = content.rendered(&english()).html;
+    let anchors: Vec<&str> = tags(&html).into_iter().filter(|tag| tag.starts_with("a ")).collect();
+    let [anchor] = anchors[..] else { panic!("{anchors:?}") };
+    assert!(anchor.starts_with(&format!("a ses:no-track href=\"{}\" ", content.link.as_str())), "{anchor}");
+}
+
+#[test]
+fn the_card_has_its_padding_where_outlook_looks_for_it() {
+    let html = Content::new(None, None).rendered(&english()).html;
+    let card: Vec<&str> = tags(&html).into_iter().filter(|tag| tag.contains("class=\"card\"")).collect();
+    assert!(matches!(card[..], [cell] if cell.starts_with("td class=\"card\" style=\"padding: ")), "{card:?}");
+}
+
+#[test]
 fn the_button_has_the_accounts_colour_and_a_text_that_can_be_read_on_it() {
     for (colour, text) in [("#ffcc00", "#000000"), ("#0b5fff", "#ffffff")] {
         let content = Content { colour: Some(parsed(colour)), ..Content::new(None, None) };
         let html = content.rendered(&english()).html;
-        let button = tags(&html).into_iter().find(|tag| tag.starts_with("a href")).expect("a button");
+        let button = tags(&html).into_iter().find(|tag| tag.starts_with("a ")).expect("a button");
         assert!(button.contains(&format!("; color: {text};")), "{button}");
         assert!(html.contains(&format!("bgcolor=\"{colour}\" style=\"border-radius: 8px; background-color: {colour};")), "{html}");
     }

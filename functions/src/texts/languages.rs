@@ -1,6 +1,6 @@
 //! The words of all languages.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, mem, path::PathBuf};
 
 use shared::domain::settings::Locale;
 
@@ -39,6 +39,11 @@ impl Languages {
             let all = own.over(&english, &shown.to_string(), note);
             words.extend(all.complete(&shown.to_string(), note).map(|words| (locale, words)));
         }
+        // There are no names of roles in the English that is built in, but in a file there may be.
+        let english = words.get(ENGLISH).map(|words| words.roles.clone()).unwrap_or_default();
+        for Words { roles, .. } in words.values_mut() {
+            *roles = english.clone().into_iter().chain(mem::take(roles)).collect();
+        }
         Self(words)
     }
 
@@ -56,10 +61,10 @@ impl Languages {
         self.0.keys()
     }
 
-    /// The page's words in a language: all of them, in English where they are not translated.
+    /// The words in a language: all of them, in English where they are not translated.
     #[must_use]
-    pub fn page(&self, locale: &Locale) -> &BTreeMap<String, String> {
-        &self.best(&[Some(locale)]).1.page
+    pub fn words(&self, locale: &Locale) -> &Words {
+        self.best(&[Some(locale)]).1
     }
 }
 

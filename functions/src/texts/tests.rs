@@ -87,6 +87,8 @@ fn every_problem_is_a_sentence_that_names_the_file() {
         ("fr.json", r#"{ "mail": { "from": 1 } }"#),
         ("it.json", "{"),
         ("nl.json", r#"{ "mail": { "months": "januari, februari" } }"#),
+        ("no.json", r#"{ "roles": { "owner": " ", "guest": "a\nb", "read-only": "{role}", "full-access": "Alt" } }"#),
+        ("pl.json", r#"{ "roles": { "Read only": "x" } }"#),
         ("pt.json", r#"{ "mail": { "from": "a\nb" }, "page": { "none": "x" } }"#),
         ("mail.html", "{{ link"),
         ("mail.txt", "{{ address }}"),
@@ -98,10 +100,14 @@ fn every_problem_is_a_sentence_that_names_the_file() {
         "de.json: mail.from has {account}, which is not filled in there",
         "de.json: there is no text 'mail.greeting' in English",
         "english.language.json: 'english.language' is not a language tag such as",
-        "es.json: unknown field `mial`, expected `mail` or `page`",
+        "es.json: unknown field `mial`, expected one of `mail`, `page`, `roles`",
         "fr.json: invalid type: integer `1`, expected a string",
         "it.json: EOF while parsing",
         "nl.json: mail.months must be twelve names with commas between them",
+        "no.json: roles.guest contains a line break or another control character",
+        "no.json: roles.owner is empty",
+        "no.json: roles.read-only has {role}, which is not filled in there",
+        "pl.json: 'Read only' is not a role id: 1 to 64 of a-z, 0-9 and -",
         "pt.json: mail.from contains a line break or another control character",
         "pt.json: there is no text 'page.none' in English",
         "mail.html: syntax error",
@@ -167,10 +173,27 @@ fn the_page_has_all_words_in_every_language() {
 
     let folder = folder(&[("de.json", r#"{ "page": { "accept": "Annehmen" } }"#)]);
     let texts = Texts::load(Some(folder.path())).expect("the file is right");
-    let [german, english, french] = ["de-AT", "en", "fr"].map(|tag| texts.languages.page(&locale(tag)));
+    let [german, english, french] = ["de-AT", "en", "fr"].map(|tag| &texts.languages.words(&locale(tag)).page);
     assert_eq!((german["accept"].as_str(), english["accept"].as_str()), ("Annehmen", "Accept"));
     assert_eq!((german.len(), german["decline"].as_str()), (english.len(), "Decline"));
     assert_eq!(french, english);
+}
+
+#[test]
+fn a_role_is_called_as_its_language_says_else_as_english_does() {
+    let folder = folder(&[
+        ("de.json", r#"{ "roles": { "read-only": "Nur lesen" } }"#),
+        ("en.json", r#"{ "roles": { "read-only": "Read only", "owner": "Owner" } }"#),
+    ]);
+    let texts = Texts::load(Some(folder.path())).expect("the files are right");
+    let called = |tag: &str| {
+        let roles = texts.languages.words(&locale(tag)).roles.iter();
+        roles.map(|(id, name)| format!("{id}: {name}")).collect::<Vec<_>>()
+    };
+    assert_eq!(called("de-AT"), ["owner: Owner", "read-only: Nur lesen"]);
+    assert_eq!((called("en"), called("fr")), (vec!["owner: Owner".to_owned(), "read-only: Read only".to_owned()], called("en")));
+    let built_in = Texts::load(None).expect("what is built in is right");
+    assert!(built_in.languages.words(&locale("en")).roles.is_empty());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde::{
     Deserialize,
     de::value::{Error, MapDeserializer},
 };
+use shared::domain::RoleId;
 
 use super::fill::places;
 
@@ -24,6 +25,9 @@ pub(super) struct Sections {
     pub(super) mail: Section,
     #[serde(default)]
     pub(super) page: Section,
+    /// In English there are none: which roles there are, a stack's configuration says.
+    #[serde(default)]
+    pub(super) roles: BTreeMap<RoleId, String>,
 }
 
 /// All words of one language.
@@ -33,6 +37,8 @@ pub struct Words {
     pub mail: MailWords,
     /// Those of the page, by their names.
     pub page: BTreeMap<String, String>,
+    /// What roles are called. Those that have no name here are shown as their ids.
+    pub roles: BTreeMap<RoleId, String>,
 }
 
 /// The words of mails. `{…}` in them is filled in.
@@ -83,7 +89,7 @@ impl Sections {
     /// What is built in.
     pub(super) fn english() -> Self {
         let section = |json| serde_json::from_str(json).expect("the built-in file is an object of strings; a test reads it");
-        Self { mail: section(MAIL), page: section(PAGE) }
+        Self { mail: section(MAIL), page: section(PAGE), roles: BTreeMap::new() }
     }
 
     /// From a file's text.
@@ -94,7 +100,8 @@ impl Sections {
     /// The words, when nothing is wrong with them.
     pub(super) fn complete(self, file: &str, note: &mut impl FnMut(String)) -> Option<Words> {
         let mail = MailWords::deserialize(MapDeserializer::<_, Error>::new(self.mail.into_iter()));
-        mail.map(|mail| Words { mail, page: self.page }).map_err(|error| note(format!("{file}: {error}"))).ok()
+        let mail = mail.map_err(|error| note(format!("{file}: {error}"))).ok();
+        Some(Words { mail: mail?, page: self.page, roles: self.roles })
     }
 
     /// What this says, and what `english` says where this says nothing. This can only say what English says, too, and fill in
@@ -113,7 +120,12 @@ impl Sections {
             }
             all
         };
-        Self { mail: over("mail", self.mail, &english.mail), page: over("page", self.page, &english.page) }
+        let (mail, page) = (over("mail", self.mail, &english.mail), over("page", self.page, &english.page));
+        for (role, name) in &self.roles {
+            let empty = name.trim().is_empty().then(|| "is empty".to_owned());
+            problems(name, "").chain(empty).for_each(|problem| note(format!("{file}: roles.{role} {problem}")));
+        }
+        Self { mail, page, roles: self.roles }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::domain::{
     AccountId,
-    settings::{AccountSettings, Change, SettingsChange},
+    settings::{AccountSettings, Change, DisplayName, SettingsChange},
 };
 
 impl Store {
@@ -101,7 +101,8 @@ impl Update {
 fn from_row(row: Row) -> Result<AccountSettings, StoreError> {
     let mut row = Attributes::of(row);
     Ok(AccountSettings {
-        name: row.optional("name")?,
+        // What may be in a name may change: one that was stored before is shown as far as it can be.
+        name: row.optional_text("name")?.as_deref().and_then(DisplayName::of_untrusted),
         logo: row.optional("logo")?,
         colour: row.optional("colour")?,
         locale: row.optional("locale")?,

@@ -15,6 +15,7 @@ mod lifecycle;
 mod lifecycle_limits;
 mod lifecycle_table;
 mod link;
+mod name_links;
 mod roles;
 mod rows;
 mod settings;

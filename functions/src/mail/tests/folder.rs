@@ -43,6 +43,24 @@ fn a_folder_has_languages_and_templates_of_its_own() {
 }
 
 #[test]
+fn a_role_has_the_name_that_the_folder_gives_it() {
+    let german = r#"{ "mail": { "intro": "Ihre Rolle: {role}." }, "roles": { "read-only": "Nur lesen <&>" } }"#;
+    let folder = folder(&[("de.json", german), ("en.json", r#"{ "roles": { "ws-admin-eu-2": "Administrator" } }"#)]);
+    let texts = Texts::load(Some(folder.path())).expect("the files are right");
+    for (role, locale, shown) in [
+        ("read-only", "de-AT", "Ihre Rolle: Nur lesen <&>."),
+        ("ws-admin-eu-2", "de-AT", "Ihre Rolle: Administrator."),
+        ("ws-admin-eu-2", "fr", "You have been invited to an account with the role Administrator."),
+        ("read-only", "en", "You have been invited to an account with the role read-only."),
+    ] {
+        let content = Content { role: parsed(role), locale: Some(parsed(locale)), ..Content::new(None, None) };
+        let mail = content.rendered(&texts);
+        assert_eq!(mail.text.lines().next(), Some(shown), "{role} in {locale}");
+        assert!(super::shown(&mail.html).contains(shown), "{}", mail.html);
+    }
+}
+
+#[test]
 fn a_language_that_is_written_from_right_to_left_is_shown_so_and_marks_nothing_in_a_header() {
     let hebrew = r#"{ "mail": { "subject": "\u200fהוזמנת\u202e", "from": "\u2067הזמנות\u2069" } }"#;
     let folder = folder(&[("he.json", hebrew)]);

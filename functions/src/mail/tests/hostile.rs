@@ -9,10 +9,32 @@ use crate::mail::mailbox::mailbox;
 
 /// Whether somebody who is eager to make links would find one.
 fn linkable(text: &str) -> bool {
-    let characters: Vec<char> = text.chars().collect();
-    let dotted =
-        characters.windows(3).any(|it| matches!(it[1], '.' | '．' | '。' | '｡') && it[0].is_alphanumeric() && it[2].is_alphanumeric());
-    dotted || ["://", "www.", "@", "＠", "mailto:x"].iter().any(|part| text.to_lowercase().contains(part))
+    let dot = |c: char| matches!(c, '.' | '．' | '。' | '｡');
+    let domain = |part: &str| part.chars().filter(char::is_ascii_alphanumeric).count() > 1 && !part.chars().all(char::is_numeric);
+    let dotted = text.split(|c: char| !c.is_alphanumeric() && !dot(c)).any(|word| {
+        let parts: Vec<&str> = word.split(dot).collect();
+        parts.windows(2).any(|it| !it[0].is_empty() && domain(it[1]))
+    });
+    dotted || text.lines().any(callable) || ["://", "www.", "@", "＠", "mailto:x"].iter().any(|part| text.to_lowercase().contains(part))
+}
+
+/// Whether there are seven digits with nothing but what people write between the digits of a phone number.
+fn callable(text: &str) -> bool {
+    let runs = text.split(|c: char| !(c.is_ascii_digit() || c.is_whitespace() || "()[]{}+-./~_–—".contains(c)));
+    let seasons = ["2024-2025", "1999/2000"];
+    runs.map(str::trim)
+        .any(|run| run.chars().filter(char::is_ascii_digit).count() >= 7 && !seasons.iter().any(|season| run.contains(season)))
+}
+
+#[test]
+fn a_role_that_looks_like_a_number_to_call_is_not_shown_as_one() {
+    for (role, shown) in
+        [("1-888-555-0142", "…"), ("call-1-888-555-0142", "call"), ("ws-admin-eu-2", "ws-admin-eu-2"), ("team-123456", "team-123456")]
+    {
+        let content = Content { role: parsed(role), ..Content::new(None, None) };
+        let intro = format!("You have been invited to an account with the role {shown}.");
+        assert_eq!(content.rendered(&english()).text.lines().next(), Some(intro.as_str()), "{role}");
+    }
 }
 
 #[test]
@@ -88,6 +110,7 @@ fn any_name() -> impl Strategy<Value = Option<DisplayName>> {
     let part = prop_oneof![
         3 => "[a-zA-Z]{1,5}",
         2 => "[<>&\"'{}%#/=;:.@\\\\`$|!?-]{1,4}",
+        2 => "[0-9 ()+./-]{1,9}",
         1 => prop::sample::select(vec![" ", "www.", "https://", "．", "。", "\u{338}", "\u{202e}", "\u{200b}", "\n", "</p>", "{{link}}", "{account}", "-->"]).prop_map(str::to_owned),
         1 => "\\PC{1,3}",
     ];
