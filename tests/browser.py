@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from browser import chromium, deeds, function, views, walk
+from browser import chromium, deeds, function, mishaps, views, walk
 from browser.stand_in import StandIn
 from service import Failed, Service
 
@@ -37,8 +37,11 @@ def the_page(browser: Browser) -> None:
         views.without_scripts(browser, stand_in)
         views.in_other_languages(browser, stand_in)
         views.translated(browser, binary)
+        step("a logo for all accounts")
+        views.with_a_logo_for_all(browser, binary)
         for deed in (deeds.by_keyboard, deeds.only_once, deeds.every_ending, deeds.sign_in, deeds.bad_redirects, deeds.follow,
-                     deeds.trouble, deeds.reload):
+                     deeds.trouble, deeds.reload, mishaps.older_browsers, mishaps.no_answer,
+                     mishaps.not_understood, mishaps.not_run, mishaps.stale_answers, mishaps.way_back):
             step(deed.__name__.replace("_", " "))
             deed(browser, stand_in)
         step("under a stage's prefix")

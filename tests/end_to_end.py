@@ -235,6 +235,8 @@ def delivered(caller: Caller, inbox: Caller) -> None:
     check(mail["tags"] == {"account": "012345678912", "invitation": created["id"], "sending": "1"}, "The tags name the sending.", mail["tags"])
     invitee = Caller(caller.port, None)
     check(invitee.call("GET", "/accept").status == 200, "The page behind the link must be there.")
+    head = invitee.call("HEAD", "/accept")
+    check((head.status, head.text) == (200, ""), "A HEAD must be answered, too.", head)
     accepted = invitee.call("POST", "/invitations/accept", {"token": link[1]})
     check(accepted.status == 200 and accepted.json["state"] == "accepted", "The link must accept.", accepted)
 

@@ -5,6 +5,8 @@
 //! the link finds words and two buttons. All that is particular to an invitation the page's script asks `POST
 //! /invitations/lookup` for, and only a person's click accepts or declines.
 //!
+//! A HEAD is answered like the GET, without the page.
+//!
 //! While the service is being maintained the page is served like always. A browser shows a 503 as bare JSON; the page has a
 //! sentence for the one that its lookup gets, and a button for trying again.
 
@@ -15,7 +17,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use shared::{
     config::{ConfigError, read_texts},
-    domain::settings::Locale,
+    domain::settings::{Locale, Logo},
 };
 
 use crate::{
@@ -24,14 +26,14 @@ use crate::{
     error::ApiError,
     event::Request,
     output::{Reply, to_json},
-    texts::{Languages, Words},
+    texts::{PageTexts, Words},
 };
 
 /// What this endpoint answers to.
 pub const ROUTE: Route = Route { method: "GET", path: "/accept" };
 
 const STYLE: &str = include_str!("accept_page/page.css");
-const SCRIPT: &str = include_str!("accept_page/page.js");
+const SCRIPT: &str = concat!(include_str!("accept_page/words.js"), include_str!("accept_page/page.js"));
 
 /// Headers that are the same whatever the page's words are.
 const HEADERS: [(&str, &str); 8] = [
@@ -44,7 +46,7 @@ const HEADERS: [(&str, &str); 8] = [
     ("strict-transport-security", "max-age=63072000"),
     (
         "permissions-policy",
-        "accelerometer=(), autoplay=(), browsing-topics=(), camera=(), clipboard-read=(), clipboard-write=(), display-capture=(), \
+        "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), clipboard-write=(), display-capture=(), \
          encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), hid=(), idle-detection=(), magnetometer=(), microphone=(), \
          midi=(), payment=(), picture-in-picture=(), publickey-credentials-create=(), publickey-credentials-get=(), \
          screen-wake-lock=(), serial=(), usb=(), xr-spatial-tracking=()",
@@ -79,24 +81,25 @@ impl<'a> Spoken<'a> {
 impl Page {
     /// The page in all languages that there are.
     #[must_use]
-    pub fn new(languages: &Languages) -> Self {
+    pub fn new(PageTexts { languages, logo }: &PageTexts) -> Self {
         let all: Vec<_> = languages.locales().map(|locale| (locale, languages.words(locale))).collect();
         let words: BTreeMap<&str, Spoken<'_>> = all.iter().map(|(locale, words)| (locale.as_str(), Spoken::of(locale, words))).collect();
 
-        let script = format!("const WORDS = {};\n{SCRIPT}", in_script(&to_json(&words)));
+        let logo = logo.as_ref().map(Logo::as_str);
+        let script = format!("const WORDS = {};\nconst LOGO = {};\n{SCRIPT}", in_script(&to_json(&words)), in_script(&to_json(&logo)));
         let csp = format!(
             "default-src 'none'; script-src '{}'; style-src '{}'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
              frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
             source(&script),
             source(STYLE)
         );
-        // A person without scripts has no way to say which language it is to be, and gets all.
-        let noscript = all.iter().filter_map(|(locale, words)| {
+        // Without the script nobody knows which language it is to be, and all are there.
+        let scriptless = all.iter().filter_map(|(locale, words)| {
             let text = in_html(words.page.get("noscript")?);
             Some(format!("<p lang=\"{locale}\" dir=\"{}\">{text}</p>", locale.direction()))
         });
-        let noscript: String = noscript.collect();
-        let html = format!(include_str!("accept_page/page.html"), style = STYLE, noscript = noscript, script = script);
+        let scriptless: String = scriptless.collect();
+        let html = format!(include_str!("accept_page/page.html"), style = STYLE, scriptless = scriptless, script = script);
         Self { html, csp }
     }
 
@@ -105,12 +108,15 @@ impl Page {
     /// # Errors
     /// All that is wrong with the texts.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let languages = Languages::load(read_texts(&variable).as_deref()).map_err(ConfigError)?;
-        Ok(Self::new(&languages))
+        let texts = PageTexts::load(read_texts(&variable).as_deref()).map_err(ConfigError)?;
+        Ok(Self::new(&texts))
     }
 }
 
 impl State for Page {
+    /// Mail scanners and link checkers ask so.
+    const ANSWERS_HEAD: bool = true;
+
     /// Never: see the top of this file.
     fn maintenance(&self) -> Option<Duration> {
         None

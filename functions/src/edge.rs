@@ -34,6 +34,9 @@ use crate::{
 /// without an answer.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
+/// The method that asks for a GET's headers alone (RFC 9110, 9.3.2).
+const HEAD: &str = "HEAD";
+
 /// What an endpoint answers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
@@ -51,6 +54,9 @@ impl fmt::Display for Route {
 
 /// What an endpoint is made of, as far as the edge asks.
 pub trait State {
+    /// Whether a HEAD is answered, too: as the GET that the route is, without the body. It needs a route at the gateway.
+    const ANSWERS_HEAD: bool = false;
+
     /// For how long everyone is turned away, while the service is being maintained.
     fn maintenance(&self) -> Option<Duration>;
 }
@@ -97,6 +103,7 @@ pub async fn answer<S: State>(
         Err(error) => (None, Err(error)),
     };
     let id = request.as_ref().and_then(|request| request.id.as_deref()).unwrap_or(invocation);
+    let bare = S::ANSWERS_HEAD && request.as_ref().is_some_and(|request| request.method == HEAD);
     let error = result.as_ref().err();
     let cause = error.and_then(ApiError::cause);
     log::Answered {
@@ -110,7 +117,9 @@ pub async fn answer<S: State>(
         took: started.elapsed(),
     }
     .log();
-    result.unwrap_or_else(|error| refuse(&error, id)).with("x-request-id", id.to_owned()).with("cache-control", "no-store".to_owned())
+    let reply = result.unwrap_or_else(|error| refuse(&error, id));
+    let reply = if bare { Reply { body: String::new(), ..reply } } else { reply };
+    reply.with("x-request-id", id.to_owned()).with("cache-control", "no-store".to_owned())
 }
 
 /// What the endpoint says to a request; in time, and also when it panics.
@@ -126,8 +135,8 @@ async fn serve<S: State>(
         if let Some(retry_after) = state.maintenance() {
             return Err(ApiError::Maintenance { retry_after });
         }
-        if request.method != route.method {
-            return Err(ApiError::MethodNotAllowed { allow: route.method });
+        if request.method != route.method && !(S::ANSWERS_HEAD && request.method == HEAD) {
+            return Err(ApiError::MethodNotAllowed { allow: if S::ANSWERS_HEAD { "GET, HEAD" } else { route.method } });
         }
         let late = |_| ApiError::from(StoreError::Unavailable { cause: format!("not done within {DEADLINE:?}") });
         tokio::time::timeout(DEADLINE, handle(state, request)).await.map_err(late)?

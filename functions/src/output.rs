@@ -115,7 +115,8 @@ struct DisplayBody<'a> {
     logo: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     colour: Option<&'a str>,
-    locale: &'a str,
+    /// Those that were chosen, the first before the second.
+    locales: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     redirect: Option<&'a str>,
 }
@@ -179,7 +180,7 @@ fn body<'a>(invitation: &'a Resource, now: Timestamp, urns: &Urns) -> Invitation
 pub fn invitee(invitation: &Invitation, settings: &AccountSettings, now: Timestamp) -> String {
     // A name that was stored before there were rules for names is shown as far as they allow.
     let sender = invitation.sender.as_deref().and_then(DisplayName::of_untrusted);
-    let locale = invitation.locale.as_ref().or(settings.locale.as_ref());
+    let locales = [&invitation.locale, &settings.locale].into_iter().flatten().map(Locale::as_str);
     to_json(&InviteeBody {
         account: invitation.account.as_str(),
         email: invitation.email.typed(),
@@ -192,7 +193,7 @@ pub fn invitee(invitation: &Invitation, settings: &AccountSettings, now: Timesta
             name: settings.name.as_ref().map(DisplayName::as_str),
             logo: settings.logo.as_ref().map(Logo::as_str),
             colour: settings.colour.as_ref().map(Colour::as_str),
-            locale: locale.map_or("en", Locale::as_str),
+            locales: locales.collect(),
             redirect: settings.redirect.as_ref().map(Redirect::as_str),
         },
     })

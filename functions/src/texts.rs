@@ -2,11 +2,13 @@
 //!
 //! English is built in. A folder adds languages or replaces texts: `{locale}.json` is `{"mail": …, "page": …, "roles": …}` with
 //! the texts of `texts/en.json` and `accept_page/en.json`, English for whatever it leaves out, and what roles are called by their
-//! ids; `mail.html` and `mail.txt` take the place of the templates that are built in.
+//! ids; `mail.html` and `mail.txt` take the place of the templates that are built in. A `logo.png`, or one of another kind, is the
+//! page's for those who have not set any.
 
 mod files;
 mod fill;
 mod languages;
+mod page;
 mod templates;
 #[cfg(test)]
 mod tests;
@@ -16,12 +18,13 @@ use std::path::Path;
 
 pub(crate) use fill::fill;
 pub use languages::Languages;
+pub use page::PageTexts;
 pub(crate) use templates::{Sheet, Templates};
 pub use words::{MailWords, Words};
 
 /// All words and templates. Cheap to share, not to make: one per process.
 ///
-/// The page takes [`Languages`] alone, so that its function links no template engine.
+/// The page takes [`PageTexts`] instead, so that its function links no template engine.
 #[derive(Debug)]
 pub struct Texts {
     /// The words.

@@ -10,10 +10,12 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use functions::{
     accept_page::{Page, ROUTE, handle},
     edge::answer,
-    texts::Languages,
+    texts::PageTexts,
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use shared::config::ConfigError;
 use support::{Call, Response, root_file};
 
 use crate::help::{answers, error};
@@ -41,6 +43,11 @@ fn script(html: &str) -> &str {
     between(html, "<script type=\"module\">", "</script>")
 }
 
+/// What is there for those whose browser does not run the script.
+fn scriptless(html: &str) -> &str {
+    between(html, "<div class=\"scriptless\">", "</div></div>")
+}
+
 /// The words of one language.
 type Words = BTreeMap<String, String>;
 
@@ -49,7 +56,7 @@ fn english() -> Words {
 }
 
 fn english_page() -> Page {
-    Page::new(&Languages::load(None).expect("the built-in texts are right"))
+    Page::new(&PageTexts::load(None).expect("the built-in texts are right"))
 }
 
 /// The page with a folder of texts for the test `name`, each file with some of the page's words.
@@ -65,7 +72,7 @@ fn page_of(name: &str, files: &[(&str, Value)]) -> Page {
     for (file, texts) in files {
         fs::write(folder.join(file), texts.to_string()).expect("a file");
     }
-    Page::new(&Languages::load(Some(&folder)).expect("the texts are right"))
+    Page::new(&PageTexts::load(Some(&folder)).expect("the texts are right"))
 }
 
 /// A language's words with the direction they are written in and what is its own.
@@ -74,7 +81,13 @@ fn words(direction: &str, own: &[(&str, &str)]) -> Words {
     english().into_iter().chain(own).collect()
 }
 
-/// The words that the script has, as a browser reads them; without what roles are called.
+/// What the script has under a name, as a browser reads it.
+fn constant<T: DeserializeOwned>(page: &Page, name: &str) -> T {
+    let found = script(&page.html).lines().find_map(|line| line.strip_prefix(&format!("const {name} = "))?.strip_suffix(';'));
+    serde_json::from_str(found.expect("the constant")).expect("JSON")
+}
+
+/// The words that the script has; without what roles are called.
 fn words_in(page: &Page) -> BTreeMap<String, Words> {
     let text = |(name, text): (String, Value)| Some((name, text.as_str()?.to_owned()));
     let words = |words: Map<String, Value>| words.into_iter().filter(|(name, _)| name != "roles").map(|word| text(word).expect("a text"));
@@ -83,9 +96,7 @@ fn words_in(page: &Page) -> BTreeMap<String, Words> {
 
 /// All that the script has for each language.
 fn all_in(page: &Page) -> BTreeMap<String, Map<String, Value>> {
-    let line = script(&page.html).lines().next().expect("a first line");
-    let json = line.strip_prefix("const WORDS = ").and_then(|rest| rest.strip_suffix(';')).expect("the words");
-    serde_json::from_str(json).expect("JSON")
+    constant(page, "WORDS")
 }
 
 #[tokio::test]
@@ -119,15 +130,31 @@ async fn the_page_is_one_document_with_all_its_headers() {
 }
 
 #[tokio::test]
+async fn a_head_is_answered_like_a_get_without_the_page() {
+    let page = english_page();
+    let get = send(&page, Call::get("/accept")).await;
+    let head = send(&page, Call::new("HEAD", "/accept")).await;
+    assert_eq!(head, Response { text: String::new(), ..get });
+
+    // Whatever the answer: a body would be taken for the beginning of the next one.
+    let broken = ConfigError(vec!["de.json: x".to_owned()]);
+    let failed = async |call: Call| -> Response {
+        answer(ROUTE, Err::<&Page, _>(&broken), &call.event().to_string(), "invocation-1", &handle).await.into()
+    };
+    let get = failed(Call::get("/accept")).await.expect_error(500, "internal-error");
+    assert_eq!(failed(Call::new("HEAD", "/accept")).await, Response { text: String::new(), ..get });
+}
+
+#[tokio::test]
 async fn every_other_method_is_a_405() {
     // T1: a GET changes nothing because there is nothing here that could; and nothing else is answered.
     let page = english_page();
-    for method in ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", ""] {
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", ""] {
         let mut event = Call::get("/accept").event();
         event["requestContext"]["http"]["method"] = method.into();
         let response = send_event(&page, &event.to_string()).await;
-        let body = error("method-not-allowed", None, "this route answers GET only");
-        answers(&response, 405, &body, &[("allow", "GET")]);
+        let body = error("method-not-allowed", None, "this route answers GET, HEAD only");
+        answers(&response, 405, &body, &[("allow", "GET, HEAD")]);
     }
 }
 
@@ -167,7 +194,7 @@ fn the_page_names_no_place_that_anything_could_be_loaded_from() {
 
 #[test]
 fn the_script_uses_just_the_words_that_there_are() {
-    let source = root_file("functions/src/accept_page/page.js");
+    let source = ["words.js", "page.js"].map(|name| root_file(&format!("functions/src/accept_page/{name}"))).concat();
     let name = |text: &str| text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>();
     let mut used: BTreeSet<String> = source.split("words.").skip(1).map(name).collect();
     // No words, and the one that is for those who have no script.
@@ -185,11 +212,22 @@ fn every_language_is_in_the_page_and_what_it_does_not_say_is_english() {
     let expected = [("ar-EG", words("rtl", &[])), ("de", words("ltr", &german)), ("en", words("ltr", &[("accept", "Join")]))];
     // What a language does not say is said in the English that is built in.
     assert_eq!(words_in(&page), expected.map(|(locale, words)| (locale.to_owned(), words)).into());
-    let noscript = between(&page.html, "<noscript>", "</noscript>");
-    assert!(noscript.contains("<p lang=\"de\" dir=\"ltr\">Ohne JavaScript &amp; Co. geht es nicht.</p>"), "{noscript}");
-    assert!(noscript.contains("<p lang=\"ar-EG\" dir=\"rtl\">"), "{noscript}");
-    assert_eq!(noscript.matches("<p lang=").count(), 3);
+    let scriptless = scriptless(&page.html);
+    assert!(scriptless.contains("<p lang=\"de\" dir=\"ltr\">Ohne JavaScript &amp; Co. geht es nicht.</p>"), "{scriptless}");
+    assert!(scriptless.contains("<p lang=\"ar-EG\" dir=\"rtl\">"), "{scriptless}");
+    assert_eq!(scriptless.matches("<p lang=").count(), 3);
     assert_ne!(page.csp, english_page().csp);
+}
+
+#[test]
+fn a_logo_in_the_folder_is_in_the_script() {
+    assert_eq!(constant::<Option<String>>(&english_page(), "LOGO"), None);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("accept_page").join("logo");
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("logo.webp"), b"RIFF----WEBP").expect("a file");
+    let page = Page::new(&PageTexts::load(Some(&folder)).expect("the picture is right"));
+    assert_eq!(constant::<Option<String>>(&page, "LOGO").as_deref(), Some("data:image/webp;base64,UklGRi0tLS1XRUJQ"));
+    assert!(page.csp.contains(&STANDARD.encode(Sha256::digest(script(&page.html)))));
 }
 
 #[test]
@@ -207,15 +245,15 @@ fn every_language_says_what_roles_are_called() {
 
 #[tokio::test]
 async fn words_can_neither_leave_the_script_nor_become_markup() {
-    let evil = "</script><script>alert(1)</script><!--<script> \u{2028}\u{2029} \"'`$\\ </noscript> &lt; <p lang=\"xx\">";
+    let evil = "</script><script>alert(1)</script><!--<script> \u{2028}\u{2029} \"'`$\\ </div> &lt; <p lang=\"xx\">";
     let page = page_with("evil", &[("de.json", json!({ "accept": evil, "noscript": evil }))]);
     // There is one script, and it holds the words as they are.
     assert_eq!(words_in(&page)["de"], words("ltr", &[("accept", evil), ("noscript", evil)]));
     let script = script(&page.html);
     assert!(!script.contains("<!--") && !script.contains(['\u{2028}', '\u{2029}']));
     assert!(page.csp.contains(&STANDARD.encode(Sha256::digest(script))));
-    let noscript = between(&page.html, "<noscript>", "</noscript>");
-    let markup: Vec<&str> = noscript.split('<').skip(1).map(|rest| rest.split(['>', ' ']).next().unwrap_or_default()).collect();
+    let markup: Vec<&str> =
+        scriptless(&page.html).split('<').skip(1).map(|rest| rest.split(['>', ' ']).next().unwrap_or_default()).collect();
     assert_eq!(markup, ["h1", "/h1", "p", "/p", "p", "/p"]);
     assert_eq!(send(&page, Call::get("/accept")).await.expect(200).header("content-security-policy"), Some(page.csp.as_str()));
 }

@@ -21,7 +21,8 @@ DESK = {"width": 1280, "height": 800}
 # What Chromium itself says of an answer that is an error, or of none. The page is meant to get such answers.
 OWN_WORDS = "Failed to load resource: "
 
-# WCAG's contrast of every piece of text with what is behind it, unless it is of a button that cannot be pressed.
+# WCAG's contrasts, but for buttons that cannot be pressed: of every piece of text with what is behind it, and of the edge of
+# every button and link with what is around it.
 CONTRASTS = """() => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
   const rgba = (colour) => {
@@ -42,15 +43,21 @@ CONTRASTS = """() => {
     }
     throw new Error("nothing behind");
   };
-  const found = [];
+  const contrast = (front, back) => {
+    const [one, other] = [luminance(front), luminance(back)].sort((a, b) => b - a);
+    return (one + 0.05) / (other + 0.05);
+  };
+  const texts = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const parent = walker.currentNode.parentElement;
     if (!walker.currentNode.data.trim() || !parent.checkVisibility() || parent.closest(":disabled, script, noscript")) continue;
-    const [one, other] = [luminance(rgba(getComputedStyle(parent).color)), luminance(behind(parent))].sort((a, b) => b - a);
-    found.push([(one + 0.05) / (other + 0.05), walker.currentNode.data]);
+    texts.push([contrast(rgba(getComputedStyle(parent).color), behind(parent)), walker.currentNode.data]);
   }
-  return found;
+  const edges = [...document.querySelectorAll("button:enabled, a")].map((element) => {
+    return [contrast(rgba(getComputedStyle(element).borderTopColor), behind(element.parentElement)), element.textContent];
+  });
+  return { texts, edges };
 }"""
 
 
@@ -126,8 +133,10 @@ class Visit:
     def is_sound(self) -> "Visit":
         """It can be read, it fits, and it has no defect that axe finds."""
         contrasts = self.page.evaluate(CONTRASTS)
-        check(contrasts, "There must be text.", self.text())
-        check(min(contrasts)[0] >= 4.5, "All text must have a contrast of 4.5.", sorted(contrasts)[:3])
+        for what, least in (("texts", 4.5), ("edges", 3)):
+            found = sorted(contrasts[what])
+            check(all(contrast >= least for contrast, _ in found), f"All {what} must have a contrast of {least}.", found[:3])
+        check(contrasts["texts"], "There must be text.", self.text())
         wide = self.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         check(wide[0] <= wide[1], "Nothing may scroll sideways.", wide, self.text())
         found = self.axe()

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ def invitation(state: str = "invited", display: dict | None = None, **fields: ob
     body = {
         "account": "012345678912", "email": "jane.roe@example.com", "roleID": "read-only", "state": state,
         "expiry": "2030-06-21T09:01:00Z", "invitedBy": "Jane Doe", "binding": "bearer",
-        "display": {"locale": "en"} | (display or {}),
+        "display": {"locales": []} | (display or {}),
     } | fields
     return Answer(body={name: value for name, value in body.items() if value is not None})
 
@@ -86,7 +87,8 @@ class StandIn:
                 answer = stand_in._answer(asked)
                 time.sleep(answer.after)
                 if answer.body is not None:
-                    self.send(answer.status, {"content-type": "application/json", **answer.headers}, json.dumps(answer.body))
+                    with suppress(ConnectionError):  # Some do not wait for it.
+                        self.send(answer.status, {"content-type": "application/json", **answer.headers}, json.dumps(answer.body))
 
             do_GET = do_HEAD = do_POST = do_OPTIONS = serve
 

@@ -1,5 +1,6 @@
 """Every view of the page: what it says, and how it looks in all circumstances."""
 
+import base64
 import json
 import tempfile
 from collections.abc import Callable
@@ -13,9 +14,10 @@ from .chromium import DESK, PHONE, Visit, check, visit
 from .stand_in import GONE, TOKEN, Answer, StandIn, error, invitation
 
 PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+GIF = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 REDIRECT = "https://app.example.com/start?from=mail"
 EXAMPLE = {"name": "Example Ltd", "logo": PIXEL, "redirect": REDIRECT}
-COLOURS = ["#0b5fff", "#000000", "#ffffff", "#ffe600", "#777777", "#c8102e"]
+COLOURS = ["#0b5fff", "#000000", "#ffffff", "#ffe600", "#777777", "#c8102e", "#1a1d21", "#fefefe", "#00ffff"]
 
 
 class View(NamedTuple):
@@ -25,10 +27,11 @@ class View(NamedTuple):
     offers: tuple[str, ...] = ()
     then: Callable[[Visit], object] = lambda _: None
     token: str = f"#{TOKEN}"
+    answers: dict[str, Answer] = {}  # to what is pressed
 
 
-def press(label: str) -> Callable[[Visit], object]:
-    return lambda visit: visit.press(label)
+def press(*labels: str) -> Callable[[Visit], object]:
+    return lambda visit: [visit.press(label) for label in labels]
 
 
 UNTIL = "21 June 2030 at 09:01 UTC"
@@ -57,18 +60,31 @@ VIEWS = {
     "decline": View(
         invitation(display=EXAMPLE), "Decline this invitation?", ("You cannot undo this.",), ("Decline it", "Go back"), press("Decline")),
     "accepted": View(
-        invitation("accepted", EXAMPLE), "You have accepted", ("that you accept the role read-only",), ("Continue",)),
-    "accepted, nowhere to go": View(invitation("accepted"), "You have accepted", ("acceptance of the role read-only", "close this page")),
-    "declined": View(invitation("declined", EXAMPLE), "You have declined", ("ask to be invited again",)),
+        invitation(display=EXAMPLE), "You have accepted", ("that you accept the role read-only",), ("Continue",), press("Accept"),
+        answers={"accept": invitation("accepted", EXAMPLE)}),
+    "accepted, nowhere to go": View(
+        invitation(), "You have accepted", ("acceptance of the role read-only", "close this page"), (), press("Accept"),
+        answers={"accept": invitation("accepted")}),
+    "declined": View(
+        invitation(display=EXAMPLE), "You have declined", ("ask to be invited again",), (), press("Decline", "Decline it"),
+        answers={"decline": invitation("declined", EXAMPLE)}),
+    "accepted by somebody": View(
+        invitation("accepted", EXAMPLE), "This invitation has already been accepted", ("If that was not you, tell",), ("Continue",)),
+    "accepted by somebody, nowhere to go": View(
+        invitation("accepted"), "This invitation has already been accepted", ("If that was not you, tell",)),
+    "declined by somebody": View(
+        invitation("declined", EXAMPLE), "This invitation has already been declined",
+        ("If that was not you, tell", "ask to be invited again")),
     "revoked": View(invitation("revoked", EXAMPLE), "This invitation was withdrawn", ("cannot be accepted any more",)),
     "expired": View(invitation("expired", EXAMPLE), "This invitation has expired", (f"open until {UNTIL}",)),
     "unknown": View(error(404, "not-found"), "This link does not work", ("Open the link of the latest mail.",)),
-    "no token": View(error(404, "not-found"), "Open the link in your mail", ("by the link in the mail",), token=""),
+    "no token": View(error(404, "not-found"), "Open the link in your mail", ("by the link in the mail", "copy the link from the mail into this one"), token=""),
     "no connection": View(GONE, "No connection", ("Check your connection",), ("Try again",)),
     "too many": View(error(429, "send-quota", Retry_After="20"), "Not available right now", ("try again in ",), ("Try again",)),
     "maintenance": View(
         error(503, "maintenance", Retry_After="3600"), "Not available right now", ("try again in 60 minutes",), ("Try again",)),
     "a defect": View(error(500, "internal-error"), "Something went wrong", ("request-7",), ("Try again",)),
+    "a gateway's own 404": View(Answer(404, {"message": "Not Found"}), "Something went wrong", ("a little later",), ("Try again",)),
     "a gateway's own words": View(Answer(502, {"message": "Bad Gateway"}), "Something went wrong", ("a little later",), ("Try again",)),
 }
 
@@ -77,7 +93,7 @@ def all_views(browser: Browser, stand_in: StandIn) -> int:
     """Shows every view on a phone in light and in dark, with all that is held of each."""
     for name, view in VIEWS.items():
         for scheme in ("light", "dark"):
-            stand_in.will(lookup=view.lookup)
+            stand_in.will(lookup=view.lookup, **view.answers)
             with visit(browser, stand_in.origin, TOKEN, color_scheme=scheme) as found:
                 found.open(stand_in.url + view.token)
                 view.then(found)
@@ -86,13 +102,14 @@ def all_views(browser: Browser, stand_in: StandIn) -> int:
                 check(spoken == ["en-GB", "ltr"], "The language must be said.", spoken)
                 check(found.page.title().startswith(view.heading), "The title must say where one is.", found.page.title())
                 check(found.page.url == stand_in.url, "The token must have left the address.", found.page.url)
-                posts = [("/invitations/lookup", {"token": TOKEN})] if view.token else []
+                routes = ["lookup", *view.answers] if view.token else []
+                posts = [(f"/invitations/{route}", {"token": TOKEN}) for route in routes]
                 check(stand_in.posts() == posts, "Looking must be one lookup and nothing else.", stand_in.posts())
     return len(VIEWS)
 
 
 def all_colours(browser: Browser, stand_in: StandIn) -> None:
-    """An account's colour never takes the words' contrast, wherever it shows."""
+    """An account's colour never takes the contrast of words and edges, wherever it shows."""
     for colour in COLOURS:
         stand_in.will(lookup=invitation(display={**EXAMPLE, "colour": colour}))
         for scheme in ("light", "dark"):
@@ -130,20 +147,23 @@ def without_scripts(browser: Browser, stand_in: StandIn) -> None:
 
 def in_other_languages(browser: Browser, stand_in: StandIn) -> None:
     """A reader of a language that there are no words for gets English that says that it is English."""
-    for of_account, of_reader, lang, expiry in (
-        ("en-GB", "de-DE", "en-GB", "21 June 2030 at 05:01"),
-        ("en-GB", "en-US", "en-GB", "21 June 2030 at 05:01"),
-        ("en", "en-GB", "en-GB", "21 June 2030 at 05:01"),
-        ("en-GB-oxendict", "de-DE", "en-GB-oxendict", "21 June 2030 at 05:01"),
-        ("en", "en-US", "en-US", "June 21, 2030 at 5:01"),
-        ("tlh", "ja-JP", "en", "June 21, 2030 at 5:01"),
-        ("not a locale", "de-DE", "en", "June 21, 2030 at 5:01"),
+    for chosen, of_reader, lang, expiry in (
+        (["en-GB"], "de-DE", "en-GB", "21 June 2030 at 05:01"),
+        (["en-GB"], "en-US", "en-GB", "21 June 2030 at 05:01"),
+        (["en"], "en-GB", "en-GB", "21 June 2030 at 05:01"),
+        (["en-GB-oxendict"], "de-DE", "en-GB-oxendict", "21 June 2030 at 05:01"),
+        (["en"], "en-US", "en-US", "June 21, 2030 at 5:01"),
+        (["tlh"], "ja-JP", "en", "June 21, 2030 at 5:01"),
+        (["tlh", "en-GB"], "ja-JP", "en-GB", "21 June 2030 at 05:01"),
+        ([], "en-GB", "en-GB", "21 June 2030 at 05:01"),
+        ([], "ja-JP", "en", "June 21, 2030 at 5:01"),
+        (["not a locale"], "de-DE", "en", "June 21, 2030 at 5:01"),
     ):
-        stand_in.will(lookup=invitation(display={"locale": of_account}))
+        stand_in.will(lookup=invitation(display={"locales": chosen}))
         with visit(browser, stand_in.origin, TOKEN, locale=of_reader, timezone_id="America/New_York") as found:
             found.open(f"{stand_in.url}#{TOKEN}").sees("Jane Doe invites you to an account").says(expiry)
             spoken = found.page.evaluate("document.documentElement.lang")
-            check(spoken == lang, f"{of_account} must be spoken to {of_reader} as {lang}.", spoken)
+            check(spoken == lang, f"{chosen} must be spoken to {of_reader} as {lang}.", spoken)
 
 
 GERMAN = {
@@ -154,24 +174,50 @@ ROLES = {"de": {"read-only": "Nur lesen"}}
 ARABIC = {"invited_by_someone_somewhere": "\u062a\u0645\u062a \u062f\u0639\u0648\u062a\u0643"}
 
 
+def with_a_logo_for_all(browser: Browser, binary: Path) -> None:
+    """The folder's logo is that of accounts without one, and of views that no account is known in."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "logo.gif").write_bytes(base64.b64decode(GIF))
+        page = function.answer(binary, function.get("/accept"), TEXTS=folder)
+    common = (f"data:image/gif;base64,{GIF}", "")
+    with StandIn(page) as stand_in:
+        for answer, heading, picture in (
+            (invitation(display=EXAMPLE), "Jane Doe invites you to Example Ltd", (PIXEL, "Example Ltd")),
+            (invitation(display={"name": "Example Ltd"}), "Jane Doe invites you to Example Ltd", common),
+            (error(404, "not-found"), "This link does not work", common),
+            (GONE, "No connection", common),
+        ):
+            stand_in.will(lookup=answer)
+            with visit(browser, stand_in.origin, TOKEN) as found:
+                found.open(f"{stand_in.url}#{TOKEN}").sees(heading).is_sound()
+                shown = found.page.evaluate("[...document.images].map(({ src, alt, naturalWidth }) => [src, alt, naturalWidth])")
+                check(shown == [[*picture, 1]], f"'{heading}' must have the picture.", shown)
+
+
 def translated(browser: Browser, binary: Path) -> None:
-    """With files of one's own the page speaks the account's language, and the reader's while the account is not known."""
+    """With files of one's own the page speaks the invitation's language, the account's, the reader's, in this order."""
     with tempfile.TemporaryDirectory() as folder:
         for locale, words in (("de", GERMAN), ("ar", ARABIC)):
             (Path(folder) / f"{locale}.json").write_text(json.dumps({"page": words, "roles": ROLES.get(locale, {})}))
         page = function.answer(binary, function.get("/accept"), TEXTS=folder)
     with StandIn(page) as stand_in:
-        for of_account, of_reader, spoken, heading, offers, role in (
-            ("de", "en-GB", ["de", "ltr"], GERMAN["invited_by_someone_somewhere"], ("Annehmen", "Ablehnen"), "Nur lesen"),
-            ("de-CH", "en-GB", ["de-CH", "ltr"], GERMAN["invited_by_someone_somewhere"], ("Annehmen", "Ablehnen"), "Nur lesen"),
-            ("ar", "en-GB", ["ar", "rtl"], ARABIC["invited_by_someone_somewhere"], BUTTONS, "read-only"),
-            ("en", "de-AT", ["en", "ltr"], "You are invited to an account", BUTTONS, "read-only"),
+        german, arabic, both = GERMAN["invited_by_someone_somewhere"], ARABIC["invited_by_someone_somewhere"], ("Annehmen", "Ablehnen")
+        for chosen, of_reader, spoken, heading, offers, role in (
+            (["de"], "en-GB", ["de", "ltr"], german, both, "Nur lesen"),
+            (["de-CH"], "en-GB", ["de-CH", "ltr"], german, both, "Nur lesen"),
+            (["ar", "de"], "en-GB", ["ar", "rtl"], arabic, BUTTONS, "read-only"),
+            (["fr", "ar"], "de-AT", ["ar", "rtl"], arabic, BUTTONS, "read-only"),
+            (["fr"], "de-AT", ["de-AT", "ltr"], german, both, "Nur lesen"),
+            (["en"], "de-AT", ["en", "ltr"], "You are invited to an account", BUTTONS, "read-only"),
+            # What nobody has chosen is the reader's, as it is before there is an answer.
+            ([], "de-AT", ["de-AT", "ltr"], german, both, "Nur lesen"),
             (None, "de-AT", ["de-AT", "ltr"], GERMAN["unknown_title"], (), ""),
         ):
-            stand_in.will(lookup=invitation(display={"locale": of_account}, invitedBy=None) if of_account else error(404, "not-found"))
+            known = chosen is not None
+            stand_in.will(lookup=invitation(display={"locales": chosen}, invitedBy=None) if known else error(404, "not-found"))
             with visit(browser, stand_in.origin, TOKEN, locale=of_reader) as found:
                 found.open(f"{stand_in.url}#{TOKEN}").sees(heading).says(role).offers(*offers).is_sound()
                 now = found.page.evaluate("[document.documentElement.lang, document.documentElement.dir]")
-                check(now == spoken, f"{of_account} must be spoken to {of_reader} as {spoken}.", now)
+                check(now == spoken, f"{chosen} must be spoken to {of_reader} as {spoken}.", now)
         with visit(browser, stand_in.origin, TOKEN, java_script_enabled=False) as found:
             found.open(stand_in.url).says("This page needs JavaScript", GERMAN["noscript"])

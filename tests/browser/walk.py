@@ -145,7 +145,7 @@ def accept(world: World, screenshots: Path | None) -> None:
         found.sees("You have accepted")
         check(world.state(sent.id) == "accepted", "The API must say that it is accepted.")
         found.page.reload()
-        found.sees("You have accepted")
+        found.sees("This invitation has already been accepted")
 
 
 def endings(world: World) -> None:

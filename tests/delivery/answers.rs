@@ -23,7 +23,7 @@ async fn a_lookup_shows_what_the_invitee_may_see_and_changes_nothing() {
         "state": "invited",
         "expiry": expiry,
         "binding": "bearer",
-        "display": { "locale": "en" },
+        "display": { "locales": [] },
     });
     assert_eq!(seen.json(), expected);
     assert_eq!((seen.header("cache-control"), seen.header("content-type")), (Some("no-store"), Some("application/json")));
@@ -38,7 +38,14 @@ async fn the_account_presents_itself_as_it_has_set() {
     app.manage_settings(&set).await;
     let (_, token) = invited(&app, &mut post).await;
     let display = hold(&app, "lookup", &token).await.expect(200).json()["display"].clone();
-    assert_eq!(display, json!({ "name": "Example Ltd", "colour": "#0b5fff", "locale": "de", "redirect": "https://app.example.com/in" }));
+    assert_eq!(display, json!({ "name": "Example Ltd", "colour": "#0b5fff", "locales": ["de"], "redirect": "https://app.example.com/in" }));
+
+    // The invitation's own language goes before the account's.
+    let body = json!({ "email": "user.two@example.com", "roleID": "read-only", "locale": "fr-CA" });
+    app.send(Call::post("/invitations").json(&body).key(&app.full)).await.expect(201);
+    post.deliver().await;
+    let token = post.last_token("user.two@example.com");
+    assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["display"]["locales"], json!(["fr-CA", "de"]));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use functions::{
     edge::answer,
     list_invitations, lookup_invitation, modify_invitation,
     output::Reply,
-    texts::Languages,
+    texts::PageTexts,
 };
 use shared::{
     config::{Config, read_default_settings, read_retention, read_send_policy},
@@ -38,7 +38,7 @@ impl Endpoints {
         let defaults = read_default_settings(&variable).expect("the configuration is right");
         let retention = read_retention(&variable).expect("the configuration is right");
         let policy = read_send_policy(&variable).expect("the configuration is right");
-        let page = Page::new(&Languages::load(None).expect("the built-in texts are right"));
+        let page = Page::new(&PageTexts::load(None).expect("the built-in texts are right"));
         Self { sending: SendingApp { app: app(), policy }, invitee: InviteeApp { app: app(), defaults, retention }, page }
     }
 
@@ -56,7 +56,7 @@ impl Endpoints {
             "POST /invitations/lookup" => answer(lookup_invitation::ROUTE, Ok(invitee), event, id, &lookup_invitation::handle).await,
             "POST /invitations/accept" => answer(accept_invitation::ROUTE, Ok(invitee), event, id, &accept_invitation::handle).await,
             "POST /invitations/decline" => answer(decline_invitation::ROUTE, Ok(invitee), event, id, &decline_invitation::handle).await,
-            "GET /accept" => answer(accept_page::ROUTE, Ok(page), event, id, &accept_page::handle).await,
+            "GET /accept" | "HEAD /accept" => answer(accept_page::ROUTE, Ok(page), event, id, &accept_page::handle).await,
             other => panic!("no function answers {other}"),
         }
     }

@@ -1,59 +1,16 @@
-// WORDS, the words of all locales and the direction each is written in, is put in front of this.
+// Put in front of this are the script of the words, and LOGO, the picture of accounts that have none, or null.
 //
 // One way: an answer of the API makes a view, and `show` writes the view. Nothing is read back from the page. Whatever comes
-// from outside is written as text, never as markup.
+// from outside is written as text, never as markup. It runs in browsers from 2021 on (iOS 15, Chrome 90, Firefox 90): nothing
+// that is younger is called.
 
 const TIMEOUT = 35_000; // milliseconds; API Gateway gives up before
 
 /** What the API knows by the token: the answer of the last call. */
 let invitation;
 let token;
-let locale;
-let words;
-
-// --- Words ---------------------------------------------------------------------------------------------------------------
-
-/** Takes the first of the locales that there are words for, else English; of a language without a region, the reader's own. */
-function speak(...wishes) {
-  const regional = (wish) => navigator.languages.find((own) => own.startsWith(`${wish}-`)) ?? wish;
-  locale = wishes.map(regional).flatMap(canonical).find(served) ?? "en";
-  words = WORDS[served(locale)];
-  document.documentElement.lang = locale;
-  document.documentElement.dir = words.direction;
-}
-
-/** Whose words are for a tag: those of `zh-Hant-TW`, of `zh-Hant` or of `zh`, whichever there are first. */
-function served(tag) {
-  const parts = tag.split("-");
-  return parts.map((_, left) => parts.slice(0, parts.length - left).join("-")).find((shorter) => Object.hasOwn(WORDS, shorter));
-}
-
-function canonical(tag) {
-  try {
-    return Intl.getCanonicalLocales(tag);
-  } catch {
-    return [];
-  }
-}
-
-/** A sentence as nodes. Each value stands in an element of its own, so that its direction stays in there. */
-function fill(sentence, values = {}) {
-  return sentence.split(/\{(\w+)\}/).map((part, index) => {
-    if (index % 2 === 0) return part;
-    return element("bdi", {}, values[part] ?? "");
-  });
-}
-
-function date(iso) {
-  const shown = { year: "numeric", month: "long", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short" };
-  return element("time", { dateTime: iso }, new Intl.DateTimeFormat(locale, shown).format(new Date(iso)));
-}
-
-/** "in 5 seconds", "in 3 minutes" */
-function inTime(seconds) {
-  const relative = new Intl.RelativeTimeFormat(locale);
-  return seconds > 90 ? relative.format(Math.ceil(seconds / 60), "minute") : relative.format(seconds, "second");
-}
+/** Counts the calls, and the links that were opened. Only the answer to what was begun last is shown. */
+let begun = 0;
 
 // --- The document --------------------------------------------------------------------------------------------------------
 
@@ -69,10 +26,12 @@ const status = document.getElementById("status");
 /** Writes a view and tells it: who cannot see the page hears its heading. */
 function show({ title, texts = [], facts = [], actions = [], after = [] }) {
   const { name, logo, colour } = invitation?.display ?? {};
+  const picture = logo ?? LOGO;
   paint(colour);
   const heading = element("h1", { tabIndex: -1 }, ...title);
   view.replaceChildren(
-    ...(logo ? [element("img", { src: logo, alt: name ?? "" })] : []),
+    // That of all accounts does not stand for this one's name.
+    ...(picture ? [element("img", { src: picture, alt: (logo && name) ?? "" })] : []),
     heading,
     ...texts.map((text) => element("p", {}, ...text)),
     ...(facts.length ? [element("dl", {}, ...facts.flatMap(([term, value]) => [element("dt", {}, term), element("dd", {}, value)]))] : []),
@@ -116,23 +75,32 @@ function link(label, url) {
 /** What the role is called, else its id. */
 function roleName() {
   const id = invitation.roleID;
-  return Object.hasOwn(words.roles, id) ? words.roles[id] : id;
+  return has(words.roles, id) ? words.roles[id] : id;
 }
 
 /** Where the account wants people to go on, if that is a place to send a person to. */
 function redirect() {
-  const text = invitation.display.redirect;
-  if (!text || !URL.canParse(text)) return undefined;
-  const url = new URL(text);
+  const url = parsed(invitation.display.redirect);
+  if (!url) return undefined;
   const loopback = url.protocol === "http:" && ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
   return url.protocol === "https:" || loopback ? url : undefined;
 }
 
+function parsed(text) {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
+}
+
 // --- Views ---------------------------------------------------------------------------------------------------------------
 
-/** The invitation as it is, whatever state that is. */
-function showInvitation() {
-  ({ invited: showInvited, accepted: showAccepted, declined: showDeclined, revoked: showRevoked, expired: showExpired })[invitation.state]();
+/** The invitation as it is, whatever state that is. `own` when it came to that by what was pressed here. */
+function showInvitation(own = false) {
+  const accepted = own ? showAccepted : showAlreadyAccepted;
+  const declined = own ? showDeclined : showAlreadyDeclined;
+  ({ invited: showInvited, accepted, declined, revoked: showRevoked, expired: showExpired })[invitation.state]();
 }
 
 function showInvited() {
@@ -161,7 +129,7 @@ function showInvited() {
 
 function confirmDecline() {
   const yes = button(words.confirm_yes, (pressed) => send("decline", pressed), "primary");
-  const no = button(words.confirm_no, showInvitation);
+  const no = button(words.confirm_no, () => showInvitation());
   show({ title: [words.confirm_title], texts: [[words.confirm_text]], actions: [yes, no] });
 }
 
@@ -178,6 +146,16 @@ function showDeclined() {
   show({ title: [words.declined_title], texts: [[words.declined_text]] });
 }
 
+/** A link can be opened by others. Who did not accept must not read that he did. */
+function showAlreadyAccepted() {
+  const url = redirect();
+  show({ title: [words.already_accepted_title], texts: [[words.not_you]], actions: url ? [link(words.continue, url)] : [] });
+}
+
+function showAlreadyDeclined() {
+  show({ title: [words.already_declined_title], texts: [[words.not_you], [words.declined_text]] });
+}
+
 function showRevoked() {
   show({ title: [words.revoked_title], texts: [[words.revoked_text]] });
 }
@@ -192,6 +170,12 @@ function showUnknown() {
 
 function showMissing() {
   show({ title: [words.missing_title], texts: [[words.missing_text]] });
+}
+
+function showFailed(action, response, body) {
+  const reference = body?.requestId ?? response?.headers.get("x-request-id");
+  const text = reference ? fill(words.failed_text, { reference }) : [words.failed_text_plain];
+  showProblem(words.failed_title, text, action);
 }
 
 /** What may be better the next time. The button waits for as long as the service asked for. */
@@ -219,14 +203,23 @@ async function send(action, pressed) {
   for (const each of view.querySelectorAll("button")) each.disabled = true;
   pressed?.setAttribute("aria-busy", "true");
   status.textContent = pressed ? words.sending : words.loading;
-  const sent = token;
+  const mine = ++begun;
   const [response, body] = await post(action, { token });
-  // Another link was opened meanwhile.
-  if (sent === token) take(action, response, body);
+  if (mine !== begun) return;
+  const before = invitation;
+  try {
+    take(action, response, body);
+  } catch {
+    // The answer is not what this page was made for: a state that it does not know, something that is missing.
+    invitation = before;
+    showFailed(action, response, body);
+  }
 }
 
-/** The response and its body; nothing when there is none. */
+/** The response and its body; nothing when there is none, or none in time. */
 async function post(action, body) {
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), TIMEOUT);
   try {
     // Relative, so that a stage in front of the path stays. No cookie goes along, no referrer, and nothing follows a redirect.
     const response = await fetch(`invitations/${action}`, {
@@ -237,11 +230,13 @@ async function post(action, body) {
       referrerPolicy: "no-referrer",
       redirect: "error",
       cache: "no-store",
-      signal: AbortSignal.timeout(TIMEOUT),
+      signal: patience.signal,
     });
     return [response, await response.json().catch(() => ({}))];
   } catch {
     return [];
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -249,10 +244,11 @@ function take(action, response, body) {
   if (!response) return showProblem(words.offline_title, [words.offline_text], action);
   if (response.ok && body.state) {
     invitation = body;
-    speak(invitation.display.locale, ...navigator.languages);
-    return showInvitation();
+    speak(...invitation.display.locales, ...navigator.languages);
+    return showInvitation(action !== "lookup");
   }
-  if (response.status === 404) return showUnknown();
+  // Another 404 is that of something in front of the service, and says nothing about the link.
+  if (response.status === 404 && body.code === "not-found") return showUnknown();
   const wait = Number.parseInt(response.headers.get("retry-after") ?? "0", 10) || 0;
   if (response.status === 429 || response.status === 503) return showProblem(words.busy_title, [words.busy_text], action, wait);
   if (invitation && body.code === "sign-in-required") {
@@ -264,9 +260,7 @@ function take(action, response, body) {
     invitation = { ...invitation, state: STATES[body.code] };
     return showInvitation();
   }
-  const reference = body.requestId;
-  const text = reference ? fill(words.failed_text, { reference }) : [words.failed_text_plain];
-  showProblem(words.failed_title, text, action);
+  showFailed(action, response, body);
 }
 
 // --- Start ---------------------------------------------------------------------------------------------------------------
@@ -281,6 +275,7 @@ function start() {
   if (fragment) history.replaceState({ token: fragment }, "", location.pathname + location.search);
   token = history.state?.token;
   invitation = undefined;
+  begun += 1;
   speak(...navigator.languages);
   if (!token) return showMissing();
   view.replaceChildren();
@@ -290,4 +285,6 @@ function start() {
 
 // Another link that is opened in this tab, and the way back to an earlier one, come without a new document.
 addEventListener("popstate", start);
+// So does the way back from another page, and there the invitation may have been accepted.
+addEventListener("pageshow", ({ persisted }) => persisted && start());
 start();

@@ -18,6 +18,11 @@ pub(super) fn all(folder: Option<&Path>, note: &mut impl FnMut(String)) -> Vec<P
     files
 }
 
+/// What is in a file that is no text.
+pub(super) fn bytes(file: &Path, note: &mut impl FnMut(String)) -> Option<Vec<u8>> {
+    fs::read(file).map_err(|error| note(format!("{}: {error}", file.display()))).ok()
+}
+
 /// What is in a file.
 pub(super) fn read(file: &Path, note: &mut impl FnMut(String)) -> Option<String> {
     fs::read_to_string(file).map_err(|error| note(format!("{}: {error}", file.display()))).ok()

@@ -1,10 +1,6 @@
 //! The words of all languages.
 
-use std::{
-    collections::BTreeMap,
-    mem,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, mem, path::PathBuf};
 
 use shared::domain::settings::Locale;
 
@@ -21,18 +17,6 @@ const ENGLISH: &str = "en";
 pub struct Languages(BTreeMap<Locale, Words>);
 
 impl Languages {
-    /// What is built in, and what a folder has instead or besides.
-    ///
-    /// # Errors
-    /// A sentence for each problem, naming the file.
-    pub fn load(folder: Option<&Path>) -> Result<Self, Vec<String>> {
-        let mut problems = Vec::new();
-        let mut note = |problem: String| problems.push(problem);
-        let files = files::all(folder, &mut note);
-        let languages = Self::of(&files, &mut note);
-        if problems.is_empty() { Ok(languages) } else { Err(problems) }
-    }
-
     /// What is built in, and what these files have instead or besides.
     pub(super) fn of(files: &[PathBuf], note: &mut impl FnMut(String)) -> Self {
         let english = Sections::english();

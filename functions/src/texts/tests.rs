@@ -5,7 +5,7 @@ use std::fs;
 use shared::domain::settings::Locale;
 use tempfile::TempDir;
 
-use super::{Texts, fill, words::Sections};
+use super::{PageTexts, Texts, fill, words::Sections};
 
 /// A folder with these files.
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -123,6 +123,41 @@ fn every_problem_is_a_sentence_that_names_the_file() {
     let missing = tempfile::tempdir().expect("a temporary folder").path().join("missing");
     let problems = Texts::load(Some(&missing)).expect_err("there is no such folder");
     assert!(problems.len() == 1 && problems[0].starts_with(&format!("{}: ", missing.display())), "{problems:?}");
+}
+
+#[test]
+fn a_folder_may_have_one_logo_which_is_the_pages_alone() {
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n and so on";
+    let loaded = |files: &[(&str, &[u8])]| {
+        let folder = folder(&[]);
+        files.iter().for_each(|(name, data)| fs::write(folder.path().join(name), data).expect("a file can be written"));
+        // The mails have none, and do not wait until it is put right.
+        Texts::load(Some(folder.path())).expect("nothing is wrong with the texts");
+        let logo = PageTexts::load(Some(folder.path())).map(|texts| texts.logo.map(|logo| logo.as_str().to_owned()));
+        logo.map_err(|problems| problems.join("\n").replace(&format!("{}/", folder.path().display()), ""))
+    };
+    for (name, data, start) in [
+        ("logo.png", PNG, "data:image/png;base64,iVBORw0KGgog"),
+        ("logo.jpg", b"\xff\xd8\xff", "data:image/jpeg;base64,/9j/"),
+        ("logo.gif", b"GIF89a", "data:image/gif;base64,R0lGODlh"),
+        ("logo.webp", b"RIFF----WEBP", "data:image/webp;base64,UklGRi0tLS1XRUJQ"),
+    ] {
+        let logo = loaded(&[(name, data)]).expect("the picture is right").expect("there is one");
+        assert!(logo.starts_with(start), "{logo}");
+    }
+    let full = [PNG, &[0; 16 * 1024 - PNG.len()]].concat();
+    assert!(loaded(&[("logo.png", &full)]).is_ok_and(|logo| logo.is_some()));
+    for files in [&[][..], &[("Logo.png", PNG)], &[("logo.svg", b"<svg/>")], &[("de-logo.png", PNG)]] {
+        assert_eq!(loaded(files), Ok(None), "{files:?}");
+    }
+    for (files, problem) in [
+        (&[("logo.jpg", PNG)][..], "logo.jpg: is not a logo: its data are no jpeg picture"),
+        (&[("logo.png", b"")], "logo.png: is not a logo: its data are no png picture"),
+        (&[("logo.png", &[&full[..], b"x"].concat())], "logo.png: is not a logo: the picture may have 16 KiB at most"),
+        (&[("logo.png", PNG), ("logo.gif", b"GIF89a")], "logo.png: is a second logo beside logo.gif"),
+    ] {
+        assert_eq!(loaded(files), Err(problem.to_owned()));
+    }
 }
 
 #[test]

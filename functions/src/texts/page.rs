@@ -1,0 +1,46 @@
+//! What the page takes: words and a logo, and no template engine.
+
+use std::path::{Path, PathBuf};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use shared::domain::settings::Logo;
+
+use super::{Languages, files};
+
+/// The files that a logo may be, and which kind of picture each is.
+const LOGOS: [(&str, &str); 4] = [("logo.png", "png"), ("logo.jpg", "jpeg"), ("logo.gif", "gif"), ("logo.webp", "webp")];
+
+/// What the page is made of.
+#[derive(Debug)]
+pub struct PageTexts {
+    /// The words of all languages.
+    pub languages: Languages,
+    /// The logo of whoever has not set one.
+    pub logo: Option<Logo>,
+}
+
+impl PageTexts {
+    /// What is built in, and what a folder has instead or besides.
+    ///
+    /// # Errors
+    /// A sentence for each problem, naming the file.
+    pub fn load(folder: Option<&Path>) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut note = |problem: String| problems.push(problem);
+        let files = files::all(folder, &mut note);
+        let languages = Languages::of(&files, &mut note);
+        let logo = logo(&files, &mut note);
+        if problems.is_empty() { Ok(Self { languages, logo }) } else { Err(problems) }
+    }
+}
+
+/// The one logo that there is, if any.
+fn logo(files: &[PathBuf], note: &mut impl FnMut(String)) -> Option<Logo> {
+    let mut found = files.iter().filter_map(|file| Some((file, LOGOS.iter().find(|(name, _)| file.ends_with(name))?.1)));
+    let (file, kind) = found.next()?;
+    for (other, _) in found {
+        note(format!("{}: is a second logo beside {}", other.display(), file.display()));
+    }
+    let url = format!("data:image/{kind};base64,{}", STANDARD.encode(files::bytes(file, note)?));
+    url.parse().map_err(|problem| note(format!("{}: {problem}", file.display()))).ok()
+}
