@@ -288,6 +288,20 @@ def taken_port(service: Service, folder: Path) -> None:
             check("panicked" not in output and "backtrace" not in output, "A panic is no sentence.", output)
 
 
+def broken_page(folder: Path) -> None:
+    step("a file that the page stumbles over is told, and nothing is served")
+    texts = folder / "texts"
+    texts.mkdir(parents=True)
+    (texts / "logo.png").write_bytes(b"no picture")
+    with Service(folder / "state") as second:
+        second.launch(TEXTS=str(texts))
+        status = second.ended()
+        output = second.output()
+        check(status != 0, "It must exit with an error.", output)
+        check(second.line("make run: GET /accept answers 500; the log above says why"), "It must say what does not serve.", output)
+        check(any("logo.png: is not a logo" in line for line in second.lines), "The log must name the file.", output)
+
+
 def gone(service: Service, processes: dict[int, str], how: str) -> None:
     """Everything that was started has ended, and nothing listens any more."""
     left = {pid: name for pid, name in processes.items() if process_table().get(pid, (0, ""))[1] == name}
@@ -335,6 +349,7 @@ def end_to_end(folder: Path) -> None:
         pasted(service, one)
         killed(service, one)
         taken_port(service, folder / "second")
+        broken_page(folder / "third")
         before = one.lasting(), other.lasting()
 
         step("Ctrl-C ends all of it")

@@ -152,7 +152,7 @@ fn a_list_of_mails_shows_the_preview_and_nothing_of_what_follows() {
     let html = Content::new(Some("Acme"), Some("Jane")).rendered(&english()).html;
     let (_, preview) = html.split_once("<div ").and_then(|(_, rest)| rest.split_once('>')).expect("a preview");
     let (preview, _) = preview.split_once("</div>").expect("its end");
-    assert_eq!(preview, format!("Jane has invited you to Acme with the role read-only.{}", BLANKS.repeat(120)));
+    assert_eq!(preview, format!("Jane has invited you to Acme with the role read-only.{}", BLANKS.repeat(60)));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::http::{Method, Request, Response};
+use axum::http::{Method, Request, Response, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpStream;
@@ -33,14 +33,16 @@ pub(crate) async fn call(method: Method, url: &str, key: Option<&str>, body: Str
 }
 
 /// Waits until `cargo lambda watch` listens on `port` and a function answers on each route.
-/// A function's answers, errors included, carry `x-request-id`; the emulator's own do not.
-pub(crate) async fn wait_for_routes(url: &str, port: u16, routes: &[(String, String)]) -> Result<(), Problem> {
+/// A function's answers, errors included, carry `x-request-id`; the emulator's own do not. Returns the routes that cannot serve: a
+/// setting that a function stumbles over is a 500 of each request.
+pub(crate) async fn wait_for_routes(url: &str, port: u16, routes: &[(String, String)]) -> Result<Vec<String>, Problem> {
     let listens = async {
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
             sleep(Duration::from_millis(50)).await;
         }
     };
     timeout(LISTENS, listens).await.map_err(|_| problem!("`cargo lambda watch` does not listen after {LISTENS:?}"))?;
+    let mut broken = Vec::new();
     for (method, path) in routes {
         let path = path.replace("{id}", &"0".repeat(32));
         let method = Method::from_bytes(method.as_bytes()).map_err(|e| problem!("template.yaml: {method}: {e}"))?;
@@ -48,7 +50,11 @@ pub(crate) async fn wait_for_routes(url: &str, port: u16, routes: &[(String, Str
         if !answer.headers().contains_key("x-request-id") {
             return Err(problem!("no function answers {method} {path}, but {}: {}", answer.status(), answer.body()));
         }
-        say!("  {method} {path} answers.");
+        if answer.status() == StatusCode::INTERNAL_SERVER_ERROR {
+            broken.push(format!("{method} {path}"));
+        } else {
+            say!("  {method} {path} answers.");
+        }
     }
-    Ok(())
+    Ok(broken)
 }

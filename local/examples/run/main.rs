@@ -100,8 +100,12 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
 
     say!("Starting the functions.");
     let url = &addresses.url;
-    watch.unless_it_ends(http::wait_for_routes(url, watch.port(), &settings::routes(&template)?)).await?;
+    let broken = watch.unless_it_ends(http::wait_for_routes(url, watch.port(), &settings::routes(&template)?)).await?;
+    // They say in words what is wrong with what they share with the routes.
     watch.unless_it_ends(delivery::wait_for_functions(url)).await?;
+    if let Some(route) = broken.first() {
+        return Err(problem!("{route} answers 500; the log above says why"));
+    }
     let keys = watch.unless_it_ends(keys::working_keys(url, state.keys())).await?;
     let file = state.write_keys(&addresses, &keys)?;
 
