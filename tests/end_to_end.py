@@ -295,7 +295,7 @@ def broken_page(folder: Path) -> None:
     (texts / "logo.png").write_bytes(b"no picture")
     with Service(folder / "state") as second:
         second.launch(TEXTS=str(texts))
-        status = second.ended()
+        status = second.ended(120)
         output = second.output()
         check(status != 0, "It must exit with an error.", output)
         check(second.line("make run: GET /accept answers 500; the log above says why"), "It must say what does not serve.", output)

@@ -97,12 +97,12 @@ class Service:
             os.killpg(self.process.pid, number)
         self.ended()
 
-    def ended(self) -> int:
+    def ended(self, patience: float = STOP) -> int:
         """Waits until `make run` has ended and its last line has been read, and returns its exit status."""
         try:
-            status = self.process.wait(STOP)
+            status = self.process.wait(patience)
         except subprocess.TimeoutExpired:
-            raise Failed(f"`make run` did not end within {STOP} s. Its output:\n{self.output()}") from None
+            raise Failed(f"`make run` did not end within {patience} s. Its output:\n{self.output()}") from None
         # What it has started may have the same output open for a moment longer, if it was killed.
         self.reader.join(STOP)
         return status
