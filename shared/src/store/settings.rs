@@ -102,7 +102,7 @@ fn from_row(row: Row) -> Result<AccountSettings, StoreError> {
     let mut row = Attributes::of(row);
     Ok(AccountSettings {
         // What may be in a name may change: one that was stored before is shown as far as it can be.
-        name: row.optional_text("name")?.as_deref().and_then(DisplayName::of_untrusted),
+        name: row.optional_text("name")?.and_then(|name| name.parse().ok().or_else(|| DisplayName::of_untrusted(&name))),
         logo: row.optional("logo")?,
         colour: row.optional("colour")?,
         locale: row.optional("locale")?,
