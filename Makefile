@@ -44,7 +44,7 @@ run: prerequisites $(cargo-lambda) ## Serve the API on http://127.0.0.1:9000 and
 
 target-dir = cargo metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])'
 
-# --- Proof ------------------------------------------------------------------------------------------------------------
+# --- Tests ------------------------------------------------------------------------------------------------------------
 
 .PHONY: test
 test: valgrind chromium test-rust test-end-to-end test-load test-browser test-contract test-template test-speed ## Everything that proves the project
@@ -104,12 +104,12 @@ ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 with-sam = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 PATH="$(CURDIR)/$(TOOLS)/cargo-lambda/bin:$$PATH" \
 	PYTHONPATH="$(CURDIR)/$(TOOLS)/sam:$(CURDIR)/$(TOOLS)/ziglang"
 
-# At length what test-load and the tests of proof/ try in short. PROOF="--seed 2" makes other choices. The load comes first: it is the
+# At length what test-load and the tests of verification/ try in short. VERIFY="--seed 2" makes other choices. The load comes first: it is the
 # part whose figures another load would change.
-.PHONY: proof
-proof: load ## The promises under concurrency, faults and hostile input, tried at length: writes docs/proof.md
-	@cargo build --profile bench-tools -p proof --example proof
-	@"$$($(target-dir))/bench-tools/examples/proof" --add .local/load.json --out docs $(PROOF)
+.PHONY: verify
+verify: load ## The promises under concurrency, faults and hostile input, tried at length: writes docs/verification.md
+	@cargo build --profile bench-tools -p verification --example verify
+	@"$$($(target-dir))/bench-tools/examples/verify" --add .local/load.json --out docs $(VERIFY)
 
 .PHONY: load
 load: prerequisites $(cargo-lambda) ## Load and recovery at length: three minutes, and as many more until the last mail is out

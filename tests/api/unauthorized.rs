@@ -1,4 +1,4 @@
-//! Who may ask, and for whose data (T5, T16). Credentials that are none are in `proof/tests/hostile_credentials.rs`.
+//! Who may ask, and for whose data (T5, T16). Credentials that are none are in `verification/tests/hostile_credentials.rs`.
 
 use std::time::Duration;
 

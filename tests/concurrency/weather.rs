@@ -1,4 +1,4 @@
-//! The faults do what they are called: what the proof rests on.
+//! The faults do what they are called: what the verification relies on.
 
 use std::time::Duration;
 

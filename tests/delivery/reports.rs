@@ -1,7 +1,7 @@
 //! What SES reports comes to show on the invitation, and decides about another mail.
 
 use functions::record_feedback::Recorded;
-use local::ses::Answer;
+use local::ses::{Answer, Mail};
 use serde_json::{Value, json};
 use shared::store::Place;
 use support::{ACCOUNT, Call, Post, TestApp};
@@ -104,31 +104,29 @@ async fn reports_may_come_twice_late_and_in_any_order() {
     assert_eq!(post.happenings(), ["created", "complained"], "a delivery that is told after the complaint is no news");
 }
 
-#[tokio::test]
-async fn a_delivery_of_an_earlier_sending_is_no_news() {
-    let (app, mut post) = start().await;
-    let email = "user@example.com";
+/// Invites, resends, and only then lets SES report of the first mail. The id, and that mail.
+async fn reported_late(app: &TestApp, post: &mut Post, email: &str) -> (String, Mail) {
     let id = id(&app.invite(email).await);
     post.deliver().await;
     let first = post.last_mail(email);
     app.advance(COOLDOWN);
-    resend(&app, &id).await.expect(200);
+    resend(app, &id).await.expect(200);
     post.deliver().await;
     post.report(&first).await;
+    (id, first)
+}
+
+#[tokio::test]
+async fn a_delivery_of_an_earlier_sending_is_no_news() {
+    let (app, mut post) = start().await;
+    let (id, _) = reported_late(&app, &mut post, "user@example.com").await;
     assert_eq!(delivery(&app, &id).await.0, "sent");
 }
 
 #[tokio::test]
 async fn a_bounce_that_comes_after_a_resend_blocks_the_next_one_until_somebody_insists() {
     let (app, mut post) = start().await;
-    let email = "bounce@example.com";
-    let id = id(&app.invite(email).await);
-    post.deliver().await;
-    let first = post.last_mail(email);
-    app.advance(COOLDOWN);
-    resend(&app, &id).await.expect(200);
-    post.deliver().await;
-    post.report(&first).await;
+    let (id, first) = reported_late(&app, &mut post, "bounce@example.com").await;
     assert_eq!(delivery(&app, &id).await.0, "bounced");
     app.advance(COOLDOWN);
     resend(&app, &id).await.expect_error(400, "mail-refused");

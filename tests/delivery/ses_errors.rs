@@ -10,7 +10,7 @@ use std::{
 
 use local::ses::Answer;
 use serde_json::json;
-use shared::domain::courier::MARGIN;
+use shared::domain::courier::{LEASE, MARGIN};
 use support::{Post, TestApp, post::token};
 
 use crate::help::{EMAIL, LATER, describe, hold, id, resend, start};
@@ -119,16 +119,18 @@ async fn mails_go_out_as_fast_as_ses_allows_and_no_slower() {
 
 #[tokio::test]
 async fn pauses_grow_from_try_to_try() {
-    let (app, mut post) = start().await;
-    let asked = answer_always(&post, Answer::Error { status: 503, code: "ServiceUnavailable" });
-    app.invite(EMAIL).await;
-    post.deliver().await;
-    // Once a minute for six hours: seven pauses of an hour in all, then one of an hour each.
-    for _ in 0..6 * 60 {
-        reconcile_after(&app, &post, Duration::from_secs(60)).await;
+    for (status, code) in [(503, "ServiceUnavailable"), (404, "NotFoundException")] {
+        let (app, mut post) = start().await;
+        let asked = answer_always(&post, Answer::Error { status, code });
+        app.invite(EMAIL).await;
+        post.deliver().await;
+        // Once a minute for six hours: seven pauses of little more than an hour in all, then one of an hour each.
+        for _ in 0..6 * 60 {
+            reconcile_after(&app, &post, Duration::from_secs(60)).await;
+        }
+        let tries = asked.load(Ordering::SeqCst);
+        assert!((12..=14).contains(&tries), "{code}: {tries} tries");
     }
-    let tries = asked.load(Ordering::SeqCst);
-    assert!((12..=14).contains(&tries), "{tries} tries");
 }
 
 #[tokio::test]
@@ -167,7 +169,9 @@ async fn when_ses_took_the_mail_and_its_answer_was_lost_a_second_copy_has_the_sa
     app.invite(EMAIL).await;
     post.deliver().await;
     assert_eq!(post.inbox.mails().len(), 1);
-    reconcile_after(&app, &post, LATER).await;
+    reconcile_after(&app, &post, LEASE - Duration::from_secs(1)).await;
+    assert_eq!(post.inbox.mails().len(), 1, "SES has until then to report of the first");
+    reconcile_after(&app, &post, Duration::from_secs(1)).await;
     let tokens: Vec<String> = post.inbox.mails().iter().map(token).collect();
     assert_eq!(tokens.len(), 2);
     assert_eq!(tokens[0], tokens[1]);

@@ -103,7 +103,7 @@ impl FromStr for Delivery {
             let mut parts = text.splitn(3, '#');
             let fate = parts.next()?.parse().ok()?;
             let at = Timestamp::from_millis(parts.next()?.parse().ok()?)?;
-            let reason = parts.next().map(|reason| reason.parse().ok()).map_or(Some(None), |reason| reason.map(Some))?;
+            let reason = parts.next().map(str::parse).transpose().ok()?;
             Some(Self { fate, at, reason })
         };
         delivery().ok_or_else(|| Malformed(format!("'{}' does not say what became of a mail", excerpt(text))))

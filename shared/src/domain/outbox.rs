@@ -146,7 +146,7 @@ impl FromStr for Event {
             let happening = parts.next()?;
             let happening = Happening::ALL.into_iter().find(|it| it.as_str() == happening)?;
             let at = Timestamp::from_millis(parts.next()?.parse().ok()?)?;
-            let reason = parts.next().map(|reason| reason.parse().ok()).map_or(Some(None), |reason| reason.map(Some))?;
+            let reason = parts.next().map(str::parse).transpose().ok()?;
             Some(Self { sequence, happening, at, reason })
         };
         event().ok_or_else(|| Malformed(format!("'{}' is not an event", excerpt(text))))

@@ -129,6 +129,9 @@ fn of_an_earlier_sending_only_a_refusal_of_the_address_is_news() {
     let forced = Invitation { heeded_from: 3, ..third.clone() };
     assert_eq!(forced.delivered(2, news(Fate::Bounced)), forced);
     assert_ne!(forced.delivered(3, news(Fate::Bounced)), forced);
+    let arrived = Invitation { delivery: Some(news(Fate::Delivered)), ..third.clone() };
+    assert_eq!(arrived.delivered(2, news(Fate::Bounced)), arrived, "the address takes mail by now");
+    assert_ne!(arrived.delivered(2, news(Fate::Complained)), arrived);
     let unsent = Invitation { delivery: None, ..third };
     assert_eq!(unsent.delivered(2, news(Fate::Bounced)), unsent, "its mail is still to go out");
 }
@@ -140,6 +143,20 @@ fn a_mail_is_due_at_once_whatever_the_clock_of_who_asked_for_it_says() {
     let tried = asked.postponed(asked.last_sent.plus(MARGIN));
     assert!(!tried.mail_is_due(asked.last_sent));
     assert_eq!(tried.due(), Some(asked.last_sent.plus(MARGIN)), "the pause is over then, and not later");
+}
+
+#[test]
+fn a_mail_that_ses_did_not_take_up_has_not_been_tried() {
+    let mut busy = pending(SENT);
+    for _ in 0..20 {
+        busy = busy.claimed(claim(), at(1000)).put_back(at(2000));
+        assert_eq!((busy.mailing.tries, busy.mailing.claim.as_ref(), busy.due()), (1, None, Some(at(2000))));
+        assert!(!busy.rings());
+    }
+    let failing = pending(SENT).claimed(claim(), at(0)).postponed(at(1)).claimed(claim(), at(1)).postponed(at(2));
+    assert_eq!(failing.mailing.tries, 2);
+    assert_eq!(failing.claimed(claim(), at(2)).put_back(at(3)).mailing.tries, 2);
+    assert_eq!(failing.put_back(at(3)).mailing.tries, 2, "nobody had it in hand");
 }
 
 #[test]

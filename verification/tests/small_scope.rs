@@ -1,6 +1,6 @@
 //! The store's protocol in a small scope: no way that it can take breaks a promise, and what is left out of it is missed.
 
-use proof::{
+use verification::{
     report::Scale,
     small_scope::{Defect, counterexample, run},
 };

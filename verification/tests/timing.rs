@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proof::{
+use verification::{
     report::Scale,
     timing::{Looked, compared, run},
 };

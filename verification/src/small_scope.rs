@@ -5,7 +5,7 @@
 //! any two steps, and the lock of what has expired is purged or not yet. The checker visits every state that this can lead to.
 //!
 //! It is a model: what it shows holds for the code as far as the code does these steps. That it does is what the tests of
-//! `tests/concurrency` and the other parts of this proof show, which run the code itself. What is left out: clocks that are
+//! `tests/concurrency` and the other parts of the verification show, which run the code itself. What is left out: clocks that are
 //! ahead of the true time, the end of kept answers after a day, purged and erased invitations, and the background's changes.
 
 mod client;

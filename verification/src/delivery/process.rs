@@ -104,7 +104,7 @@ fn way(endpoint: &str, over: SharedHttpClient) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new("ca-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(key, secret, None, None, "proof")))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(key, secret, None, None, "verification")))
         .http_client(over)
         .endpoint_url(endpoint)
         .build()

@@ -1,4 +1,4 @@
-//! All parts of the proof, in the order of the ledger.
+//! All parts of the verification, in the order of the report.
 
 use std::pin::Pin;
 
@@ -10,7 +10,7 @@ use crate::{
 
 type Running = Pin<Box<dyn Future<Output = Section>>>;
 
-/// A part of the proof.
+/// A part of the verification.
 pub struct Part {
     /// What it is called on the command line.
     pub name: &'static str,

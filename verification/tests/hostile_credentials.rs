@@ -7,7 +7,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use proof::fuzz::key_text;
+use verification::fuzz::key_text;
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, OTHER_ACCOUNT, Post, TestApp, logged::Lines};
 

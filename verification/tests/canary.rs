@@ -1,6 +1,6 @@
 //! Secrets and addresses stay where they belong.
 
-use proof::{canary, report::Scale};
+use verification::{canary, report::Scale};
 
 #[tokio::test]
 async fn t2_t21_the_token_is_found_nowhere_and_the_address_only_where_the_account_or_the_invitee_sees_it() {

@@ -48,7 +48,7 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 
 /// Parses what is known to be well-formed.
 pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
-    text.parse().expect("a value of the proof's own is well-formed")
+    text.parse().expect("a value of the verification's own is well-formed")
 }
 
 /// The text of an API key, its checksum right: that is no secret, anybody can compute it.
@@ -156,7 +156,7 @@ pub(super) fn sdk_config(table: &Arc<Table>) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("ca-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "proof")))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "verification")))
         .http_client(answering(table))
         .endpoint_url("http://127.0.0.1:1")
         .build()

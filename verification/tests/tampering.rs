@@ -1,6 +1,6 @@
 //! Nothing that was changed is taken for what was issued (T3, T4, T5, T19).
 
-use proof::{
+use verification::{
     report::Scale,
     tampering::{Attempt, To, World, present, run},
 };

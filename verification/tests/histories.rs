@@ -1,6 +1,6 @@
 //! Concurrent histories under faults can be explained one call after the other.
 
-use proof::{histories, report::Scale};
+use verification::{histories, report::Scale};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_under_concurrency_and_faults_is_that_of_calls_one_after_the_other() {

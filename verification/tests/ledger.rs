@@ -1,15 +1,15 @@
-//! What `docs/proof.md` says is what a run has counted.
+//! What `docs/verification.md` says is what a run has counted.
 
-use proof::{ledger::Ledger, parts::PARTS};
+use verification::{ledger::Ledger, parts::PARTS};
 use support::root_file;
 
 fn recorded() -> Ledger {
-    serde_json::from_str(&root_file("docs/proof.json")).expect("a recorded run")
+    serde_json::from_str(&root_file("docs/verification.json")).expect("a recorded run")
 }
 
 #[test]
 fn the_document_is_that_of_the_recorded_run() {
-    assert_eq!(root_file("docs/proof.md"), recorded().markdown());
+    assert_eq!(root_file("docs/verification.md"), recorded().markdown());
 }
 
 #[test]

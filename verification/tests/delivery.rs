@@ -1,6 +1,6 @@
-//! Delivery under everything that AWS may do, in short, and proof that the checks can fail.
+//! Delivery under everything that AWS may do, in short, and evidence that the checks can fail.
 
-use proof::{
+use verification::{
     delivery::{Sabotage, run, run_broken},
     report::{Scale, Section},
 };

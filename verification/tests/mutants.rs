@@ -1,6 +1,6 @@
 //! What the histories are worth: a service that breaks one rule is caught.
 
-use proof::mutants::{Mutant, caught_after};
+use verification::mutants::{Mutant, caught_after};
 
 async fn is_caught(mutant: Mutant) {
     let after = caught_after(mutant, 1, 160).await;

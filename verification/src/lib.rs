@@ -2,7 +2,7 @@
 //!
 //! Each part runs the real handlers through the real SDK over a real engine, and gives a [`Section`](report::Section) of
 //! [`report`]: what it did and what it found, in figures that it has counted itself. The tests of this crate run every part in
-//! short; `make proof` runs them at length and writes `docs/proof.md`.
+//! short; `make verify` runs them at length and writes `docs/verification.md`.
 
 pub mod canary;
 pub mod checker;

@@ -1,5 +1,5 @@
 //! The service, broken on purpose: each rule of its writes is taken away on the wire, one at a time, and the histories must
-//! show it. If they do not, the proof has become blind.
+//! show it. If they do not, the verification has become blind.
 
 use std::sync::Arc;
 

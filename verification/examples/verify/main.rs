@@ -1,4 +1,4 @@
-//! `make proof`: everything at length, and the ledger of it.
+//! `make verify`: everything at length, and the ledger of it.
 
 use std::{
     fs,
@@ -8,9 +8,9 @@ use std::{
 };
 
 use bench::{Problem, machine::Place, problem, report::json};
-use proof::{ledger::Ledger, parts::PARTS, report::Scale};
+use verification::{ledger::Ledger, parts::PARTS, report::Scale};
 
-const USAGE: &str = "usage: proof [--short] [--seed N] [--only PART] [--add FILE] [--out FOLDER]";
+const USAGE: &str = "usage: verify [--short] [--seed N] [--only PART] [--add FILE] [--out FOLDER]";
 
 struct Settings {
     scale: Scale,
@@ -53,7 +53,7 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         Err(problem) => {
-            eprintln!("make proof: {problem}.");
+            eprintln!("make verify: {problem}.");
             ExitCode::from(2)
         }
     }
@@ -77,10 +77,10 @@ async fn run() -> Result<Vec<String>, Problem> {
         sections.push(json::read(file)?);
     }
     let ledger = Ledger { seed: settings.scale.seed, engine, place, seconds: started.elapsed().as_secs(), sections };
-    // A part is no proof.
+    // A single part is no verification.
     if let (Some(folder), None) = (&settings.out, &settings.only) {
-        json::write(&ledger, &folder.join("proof.json"))?;
-        let file = folder.join("proof.md");
+        json::write(&ledger, &folder.join("verification.json"))?;
+        let file = folder.join("verification.md");
         fs::write(&file, ledger.markdown()).map_err(|error| problem!("{}: {error}", file.display()))?;
     }
     Ok(ledger.broken())

@@ -1,4 +1,4 @@
-//! The ledger: all sections of one run, where and from what they came, and `docs/proof.md`, which shows them.
+//! The ledger: all sections of one run, where and from what they came, and `docs/verification.md`, which shows them.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::{Bound, Section};
 
-/// One run of the proof.
+/// One verification run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     /// What decided the choices.
@@ -53,7 +53,7 @@ impl Ledger {
     pub fn markdown(&self) -> String {
         let Place { processor, cores, kernel, rustc, revision, date } = &self.place;
         let mut text = format!(
-            "# Proof\n\nWritten by `make proof`; every figure was counted by that run. A run fails if a figure is not what it must be.\n\n\
+            "# Verification\n\nWritten by `make verify`; every figure was counted by that run. A run fails if a figure is not what it must be.\n\n\
              {date}, revision {revision}, seed {seed}, {minutes} minutes. {engine}; {processor}, {cores} cores, Linux {kernel}, {rustc}.\n",
             seed = self.seed,
             minutes = self.seconds.div_ceil(60),

@@ -1,6 +1,6 @@
 //! The checker of histories finds what cannot be explained, and only that. Its object here is a register.
 
-use proof::checker::{Span, Specification, Verdict, check};
+use verification::checker::{Span, Specification, Verdict, check};
 
 #[derive(Debug, Clone, Copy)]
 enum Register {
