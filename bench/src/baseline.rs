@@ -1,15 +1,16 @@
 //! What earlier runs measured and later ones are held to: `bench/baseline.json`, which is committed.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
+use std::{collections::BTreeMap, fs, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::counter::Counter;
-use crate::dynamodb::Capacity;
-use crate::results::{Kind, Results};
-use crate::{Problem, problem};
+use crate::{
+    Problem,
+    counter::Counter,
+    dynamodb::Capacity,
+    problem,
+    results::{Kind, Results},
+};
 
 /// The committed figures of this project's operations, by their ids.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

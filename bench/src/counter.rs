@@ -1,8 +1,10 @@
 //! Counts the instructions that a process executes in user mode: the figure that hardly depends on what else a machine does.
 
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use serde::{Deserialize, Serialize};
 

@@ -3,10 +3,7 @@
 //! aws-lc makes the first TLS handshake of a small function half a second slower; a second TLS or HTTP stack makes it larger;
 //! and the embedded engine belongs to tests and to the local run.
 
-use std::collections::BTreeSet;
-use std::env;
-use std::path::Path;
-use std::process::Command;
+use std::{collections::BTreeSet, env, path::Path, process::Command};
 
 use crate::{Problem, problem};
 

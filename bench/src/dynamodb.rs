@@ -4,12 +4,12 @@ mod counts;
 mod front;
 mod tls;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use local::client;
-use local::engine::Engine;
-use local::table::create_table;
+use local::{client, engine::Engine, table::create_table};
 use tempfile::TempDir;
 
 pub use counts::{Capacity, Counts};

@@ -7,9 +7,11 @@ mod rules;
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::Baseline;
-use crate::counter::Counter;
-use crate::results::{FLOOR, Kind, Measured, Results};
+use crate::{
+    baseline::Baseline,
+    counter::Counter,
+    results::{FLOOR, Kind, Measured, Results},
+};
 use rules::{Bar, RULES, Rule, Who};
 
 /// What a rule says about a subject.

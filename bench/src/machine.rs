@@ -1,7 +1,6 @@
 //! Where and of what the figures were taken.
 
-use std::fs;
-use std::process::Command;
+use std::{fs, process::Command};
 
 use serde::{Deserialize, Serialize};
 use shared::domain::Timestamp;

@@ -1,11 +1,12 @@
 //! What a deployment package weighs.
 
-use std::fs;
-use std::io::{Cursor, Write};
-use std::path::Path;
+use std::{
+    fs,
+    io::{Cursor, Write},
+    path::Path,
+};
 
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{Problem, problem};
 

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dynamodb::Capacity;
-use crate::gates::Verdict;
-use crate::machine::Machine;
-use crate::statistics::Spread;
+use crate::{dynamodb::Capacity, gates::Verdict, machine::Machine, statistics::Spread};
 
 /// The id of the floor: what the runtime alone costs.
 pub const FLOOR: &str = "hello";

@@ -1,17 +1,25 @@
 //! Lambda's runtime API for one sandbox: what a function asks for its next event and gives its answer to.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::{Method, Request, Response, StatusCode};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
-use crate::server::{Server, connection};
-use crate::{Problem, problem};
+use crate::{
+    Problem, problem,
+    server::{Server, connection},
+};
 
 const PREFIX: &str = "/2018-06-01/runtime/";
 /// What a function may be told about its own name.

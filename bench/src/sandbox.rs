@@ -4,20 +4,26 @@ mod cgroup;
 mod core;
 mod process;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::Stdio,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process::{Child, Command},
+    time::timeout,
+};
 
 pub use self::core::Core;
-use crate::runtime_api::{Invocation, RuntimeApi};
-use crate::{Problem, problem};
+use crate::{
+    Problem, problem,
+    runtime_api::{Invocation, RuntimeApi},
+};
 use cgroup::Cgroup;
 
 /// How long a process that was asked to end may take.

@@ -1,21 +1,24 @@
 //! What a benchmark finds in the table: one account, a key of it, invitations.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::Client;
 use local::client;
 use serde_json::Value;
-use shared::config::{DEFAULT_ROLES, read_send_policy};
-use shared::domain::api_key::{ApiKey, ApiKeyRecord};
-use shared::domain::delivery::{Delivery, Fate};
-use shared::domain::idempotency::Answer;
-use shared::domain::invitation::OperationId;
-use shared::domain::lifecycle::{NewInvitation, SendPolicy};
-use shared::domain::link::Token;
-use shared::domain::settings::{Change, SettingsChange};
-use shared::domain::{Invitation, InvitationId, Principal, Rejected, Roles, Timestamp, Urns};
-use shared::store::{Failure, Place, Store};
+use shared::{
+    config::{DEFAULT_ROLES, read_send_policy},
+    domain::{
+        Invitation, InvitationId, Principal, Rejected, Roles, Timestamp, Urns,
+        api_key::{ApiKey, ApiKeyRecord},
+        delivery::{Delivery, Fate},
+        idempotency::Answer,
+        invitation::OperationId,
+        lifecycle::{NewInvitation, SendPolicy},
+        link::Token,
+        settings::{Change, SettingsChange},
+    },
+    store::{Failure, Place, Store},
+};
 
 use crate::{Problem, gateway, problem};
 

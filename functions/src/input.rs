@@ -1,15 +1,17 @@
 //! Raw request to typed values. Whatever gets past here is well-formed.
 
 use percent_encoding::percent_decode_str;
-use shared::domain::{
-    Email, InvitationId, Principal, State,
-    idempotency::{Fingerprint, IdempotencyKey, KeepId},
-    lifecycle::{Action, NewInvitation},
-    link::Token,
-    page::{Cursor, Filter, Limit},
-    text::{Malformed, excerpt},
+use shared::{
+    domain::{
+        Email, InvitationId, Principal, State,
+        idempotency::{Fingerprint, IdempotencyKey, KeepId},
+        lifecycle::{Action, NewInvitation},
+        link::Token,
+        page::{Cursor, Filter, Limit},
+        text::{Malformed, excerpt},
+    },
+    store::Keep,
 };
-use shared::store::Keep;
 
 use crate::{edge::Route, error::Invalid, event::Request, json::Fields};
 

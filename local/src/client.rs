@@ -2,9 +2,11 @@
 
 use std::iter::successors;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Config, Credentials, Region},
+    error::ProvideErrorMetadata,
+};
 
 /// Region of every local table. Local engines do not care, but a signature has to name one.
 pub const REGION: &str = "us-east-1";

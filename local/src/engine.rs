@@ -1,14 +1,14 @@
 //! The embedded DynamoDB engine: one HTTP endpoint on loopback for each [`Engine`].
 
-use std::fmt;
-use std::io;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::{
+    fmt, io,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use dynoxide::{Database, server};
-use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::{sync::oneshot, time::timeout};
 
 use crate::server::{Server, free_port};
 

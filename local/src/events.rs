@@ -2,18 +2,20 @@
 
 mod request;
 
-use std::fmt;
-use std::io;
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::{
+    fmt, io,
+    net::TcpListener,
+    sync::{Arc, Mutex},
+    time::SystemTime,
+};
 
-use axum::body::Bytes;
-use axum::http::request::Parts;
+use axum::{body::Bytes, http::request::Parts};
 use serde_json::{Value, json};
 
-use crate::server::{Server, free_port};
-use crate::stand_in::{self, Reply, lock};
+use crate::{
+    server::{Server, free_port},
+    stand_in::{self, Reply, lock},
+};
 
 /// The one call that is served, as the header `x-amz-target` names it.
 const TARGET: &str = "AWSEvents.PutEvents";

@@ -1,12 +1,13 @@
 //! An HTTP server on a thread and a runtime of its own. So it answers whatever its caller's runtime is busy with, and a process
 //! can hold as many as it likes.
 
-use std::io;
-use std::net::{Ipv4Addr, TcpListener};
-use std::thread::{self, JoinHandle};
+use std::{
+    io,
+    net::{Ipv4Addr, TcpListener},
+    thread::{self, JoinHandle},
+};
 
-use tokio::runtime;
-use tokio::sync::oneshot;
+use tokio::{runtime, sync::oneshot};
 
 /// A running server. Dropping it stops it.
 #[derive(Debug)]

@@ -5,21 +5,25 @@
 pub mod feedback;
 mod request;
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::io;
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    net::TcpListener,
+    sync::{Arc, Mutex},
+    time::SystemTime,
+};
 
-use axum::body::Bytes;
-use axum::http::Method;
-use axum::http::request::Parts;
+use axum::{
+    body::Bytes,
+    http::{Method, request::Parts},
+};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::server::{Server, free_port};
-use crate::stand_in::{self, Reply, lock};
+use crate::{
+    server::{Server, free_port},
+    stand_in::{self, Reply, lock},
+};
 
 /// The one path of the API that is served.
 const PATH: &str = "/v2/email/outbound-emails";

@@ -1,23 +1,22 @@
 //! What the stand-ins for AWS services share: they read a request as a whole and decide on one [`Reply`], of which some are
 //! failures that a web framework does not offer.
 
-use std::future::pending;
-use std::io;
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    future::pending,
+    io,
+    net::TcpListener,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use axum::body::{Body, Bytes, to_bytes};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::request::Parts;
-use axum::http::{HeaderName, Request, Response, StatusCode};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    http::{HeaderName, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts},
+};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::{net::TcpStream, time::sleep};
 
 use crate::server::Server;
 

@@ -8,9 +8,7 @@ mod record;
 use std::fmt;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodbstreams::Client;
-use aws_sdk_dynamodbstreams::operation::get_records::GetRecordsOutput;
-use aws_sdk_dynamodbstreams::types::ShardIteratorType;
+use aws_sdk_dynamodbstreams::{Client, operation::get_records::GetRecordsOutput, types::ShardIteratorType};
 use serde_json::{Value, json};
 
 use crate::client::{self, reason};

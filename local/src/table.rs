@@ -2,15 +2,15 @@
 
 mod template;
 
-use std::collections::BTreeSet;
-use std::fmt;
-use std::time::Duration;
+use std::{collections::BTreeSet, fmt, time::Duration};
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata};
-use aws_sdk_dynamodb::types::{
-    CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex, GlobalSecondaryIndexUpdate, IndexStatus, KeySchemaElement, Projection,
-    TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+use aws_sdk_dynamodb::{
+    Client,
+    error::{BuildError, ProvideErrorMetadata},
+    types::{
+        CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex, GlobalSecondaryIndexUpdate, IndexStatus, KeySchemaElement, Projection,
+        TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+    },
 };
 use tokio::time::sleep;
 

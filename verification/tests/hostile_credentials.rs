@@ -7,9 +7,9 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use verification::fuzz::key_text;
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, OTHER_ACCOUNT, Post, TestApp, logged::Lines};
+use verification::fuzz::key_text;
 
 const ABSENT: &str = "Unauthorized: send the header 'Authorization: ApiKey <key>'";
 const FORM: &str = "Unauthorized: the header must read 'Authorization: ApiKey <key>'";

@@ -1,7 +1,7 @@
 //! What `docs/verification.md` says is what a run has counted.
 
-use verification::{ledger::Ledger, parts::PARTS};
 use support::root_file;
+use verification::{ledger::Ledger, parts::PARTS};
 
 fn recorded() -> Ledger {
     serde_json::from_str(&root_file("docs/verification.json")).expect("a recorded run")

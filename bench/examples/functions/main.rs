@@ -8,18 +8,21 @@ mod settings;
 mod stage;
 mod subject;
 
-use std::process::ExitCode;
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
-use bench::baseline::Baseline;
-use bench::counter::Counter;
-use bench::machine::{Machine, Place};
-use bench::package::zip_size;
-use bench::report::{chart, json, markdown, table};
-use bench::results::{Measured, Results, Times};
-use bench::sandbox::Core;
-use bench::statistics::Spread;
-use bench::{Problem, dependencies, gates, problem};
+use bench::{
+    Problem,
+    baseline::Baseline,
+    counter::Counter,
+    dependencies, gates,
+    machine::{Machine, Place},
+    package::zip_size,
+    problem,
+    report::{chart, json, markdown, table},
+    results::{Measured, Results, Times},
+    sandbox::Core,
+    statistics::Spread,
+};
 
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -1,17 +1,17 @@
 //! The four ways to run a subject: for its times, throttled, for its instructions, for what it asks of DynamoDB.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use bench::counter::Counter;
-use bench::dynamodb::{Capacity, Counts};
-use bench::results::{Database, Instructions};
-use bench::statistics::{Spread, percentile};
-use bench::{Problem, problem};
+use bench::{
+    Problem,
+    counter::Counter,
+    dynamodb::{Capacity, Counts},
+    problem,
+    results::{Database, Instructions},
+    statistics::{Spread, percentile},
+};
 
-use crate::operation::Operation;
-use crate::stage::Stage;
-use crate::subject::Subject;
+use crate::{operation::Operation, stage::Stage, subject::Subject};
 
 /// Warm requests of a run that counts requests. They are all alike, so few suffice; more than one, to see that they are.
 const COUNTED: u32 = 10;

@@ -2,16 +2,19 @@
 
 use std::time::SystemTime;
 
-use bench::gateway;
-use bench::results::Kind;
-use bench::world::{ACCOUNT, World};
-use bench::{Problem, problem};
+use bench::{
+    Problem, gateway, problem,
+    results::Kind,
+    world::{ACCOUNT, World},
+};
 use local::ses::{Mail, feedback};
 use serde_json::{Value, json};
 use shared::domain::InvitationId;
 
-use crate::request::{Expected, PAGE, Request};
-use crate::stage::Stage;
+use crate::{
+    request::{Expected, PAGE, Request},
+    stage::Stage,
+};
 
 /// Whose invitation all look at who change nothing.
 const INVITEE: &str = "invitee@example.com";

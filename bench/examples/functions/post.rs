@@ -1,9 +1,11 @@
 //! Where mails and events go: stand-ins of SES and EventBridge behind TLS, as the functions meet both on AWS.
 
-use bench::dynamodb::{DynamoDb, Front};
-use bench::{Problem, problem};
-use local::events::Bus;
-use local::ses::Inbox;
+use bench::{
+    Problem,
+    dynamodb::{DynamoDb, Front},
+    problem,
+};
+use local::{events::Bus, ses::Inbox};
 
 pub(crate) struct Post {
     inbox: Inbox,

@@ -2,8 +2,10 @@
 
 use std::cell::OnceCell;
 
-use bench::world::{ACCOUNT, ACCOUNT_NAME};
-use bench::{Problem, problem};
+use bench::{
+    Problem, problem,
+    world::{ACCOUNT, ACCOUNT_NAME},
+};
 use serde_json::{Value, json};
 
 use crate::post::Post;

@@ -1,22 +1,24 @@
 //! Where subjects run: the table, and sandboxes over it.
 
-use std::cell::{Cell, OnceCell};
-use std::fs;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::{
+    cell::{Cell, OnceCell},
+    fs,
+    path::PathBuf,
+    time::Duration,
+};
 
-use bench::dynamodb::DynamoDb;
-use bench::sandbox::{Core, Launch, Sandbox};
-use bench::world::{REGION, World};
-use bench::{Problem, problem};
+use bench::{
+    Problem,
+    dynamodb::DynamoDb,
+    problem,
+    sandbox::{Core, Launch, Sandbox},
+    world::{REGION, World},
+};
 use local::stream::{Mapping, Pump, Start, Stream};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::operation::Operation;
-use crate::post::Post;
-use crate::request::Request;
-use crate::subject::Subject;
+use crate::{operation::Operation, post::Post, request::Request, subject::Subject};
 
 /// How long a process may take to start, and for an event.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,16 +1,19 @@
 //! What is measured: this project's operations and their peers.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
-use bench::results::{FLOOR, Kind};
-use bench::world::{mail_settings, send_settings};
-use bench::{Problem, problem};
+use bench::{
+    Problem, problem,
+    results::{FLOOR, Kind},
+    world::{mail_settings, send_settings},
+};
 use serde::Deserialize;
 
-use crate::operation::Operation;
-use crate::settings::Settings;
+use crate::{operation::Operation, settings::Settings};
 
 /// The peers, in the order of the report.
 const PEERS: [&str; 4] = [FLOOR, "rust-defaults", "node", "python"];

@@ -3,8 +3,10 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use bench::{Problem, problem, world::World};
 use local::{client, engine::Engine, table::create_table};
-use shared::domain::{Email, Timestamp, lifecycle::SendPolicy};
-use shared::store::{item, keys};
+use shared::{
+    domain::{Email, Timestamp, lifecycle::SendPolicy},
+    store::{item, keys},
+};
 
 use crate::{load::rows, population::Population};
 

@@ -1,15 +1,15 @@
 //! Fills a database file by the engine's bulk import, in the form that the service's own code gives its rows.
 
-use std::path::Path;
-use std::sync::mpsc::sync_channel;
-use std::thread;
+use std::{path::Path, sync::mpsc::sync_channel, thread};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use bench::{Problem, problem};
 use dynoxide::{Database, ImportOptions, Item, types::item_size};
 use serde::Serialize;
-use shared::domain::{Invitation, Timestamp, lifecycle::SendPolicy};
-use shared::store::{Row, item, keys};
+use shared::{
+    domain::{Invitation, Timestamp, lifecycle::SendPolicy},
+    store::{Row, item, keys},
+};
 
 use crate::population::Population;
 

@@ -17,10 +17,7 @@ mod steps;
 mod stock;
 mod table;
 
-use std::fs;
-use std::path::Path;
-use std::process::ExitCode;
-use std::time::Instant;
+use std::{fs, path::Path, process::ExitCode, time::Instant};
 
 use bench::{Problem, problem};
 use serde_json::json;

@@ -6,13 +6,15 @@ use bench::{
     Problem, problem,
     world::{LINK_KEYS, REGION},
 };
-use shared::config::{DEFAULT_ROLES, read_send_policy};
-use shared::domain::{
-    AccountId, Email, Invitation, InvitationId, Principal, RoleId, Roles, State, Timestamp, Urns,
-    api_key::{ApiKey, ApiKeyRecord},
-    delivery::{Delivery, Fate},
-    invitation::{Closing, OperationId},
-    lifecycle::{self, NewInvitation, Operation, SendPolicy},
+use shared::{
+    config::{DEFAULT_ROLES, read_send_policy},
+    domain::{
+        AccountId, Email, Invitation, InvitationId, Principal, RoleId, Roles, State, Timestamp, Urns,
+        api_key::{ApiKey, ApiKeyRecord},
+        delivery::{Delivery, Fate},
+        invitation::{Closing, OperationId},
+        lifecycle::{self, NewInvitation, Operation, SendPolicy},
+    },
 };
 
 use crate::dice::Dice;

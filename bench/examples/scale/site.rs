@@ -1,9 +1,6 @@
 //! One table in a file, with the real functions in front of it.
 
-use std::collections::BTreeMap;
-use std::net::TcpListener;
-use std::path::Path;
-use std::time::Duration;
+use std::{collections::BTreeMap, net::TcpListener, path::Path, time::Duration};
 
 use bench::{
     Problem,

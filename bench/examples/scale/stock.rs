@@ -1,8 +1,10 @@
 //! The tables: one file, loaded step by step and copied at each size, so that every larger account contains the smaller.
 
-use std::fs;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
 
 use bench::{Problem, problem, world::World};
 use local::{

@@ -1,7 +1,6 @@
 //! What DynamoDB was asked, and what it charges for.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

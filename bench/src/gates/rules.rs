@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use crate::baseline::Baseline;
-use crate::counter::Counter;
-use crate::results::Measured;
+use crate::{baseline::Baseline, counter::Counter, results::Measured};
 
 use shared::store::DUE_SHARDS;
 

@@ -1,13 +1,15 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::baseline;
-use crate::counter::Counter;
-use crate::dynamodb::Capacity;
-use crate::machine::{Machine, Place};
-use crate::report::table;
-use crate::results::{Database, Instructions, Times};
-use crate::statistics::Spread;
+use crate::{
+    baseline,
+    counter::Counter,
+    dynamodb::Capacity,
+    machine::{Machine, Place},
+    report::table,
+    results::{Database, Instructions, Times},
+    statistics::Spread,
+};
 
 fn spread(value: f64) -> Spread {
     Spread { median: value, min: value, max: value }

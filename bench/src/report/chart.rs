@@ -5,8 +5,10 @@
 use std::fmt::Write;
 
 use super::format::number;
-use crate::results::{FLOOR, Kind, Measured, Results};
-use crate::{Problem, problem};
+use crate::{
+    Problem, problem,
+    results::{FLOOR, Kind, Measured, Results},
+};
 
 const WIDTH: f64 = 760.0;
 /// From one bar to the next.

@@ -1,10 +1,8 @@
 //! The results as a file, with every figure.
 
-use std::fs;
-use std::path::Path;
+use std::{fs, path::Path};
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Problem, problem};
 

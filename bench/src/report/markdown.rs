@@ -61,8 +61,7 @@ fn cell((_, figure, with_ratio): (&str, Figure, bool), subject: &Measured, floor
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
+    use std::{fs, path::Path};
 
     use super::*;
     use crate::report::{chart, json};

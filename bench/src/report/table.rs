@@ -1,12 +1,13 @@
 //! The report on a terminal.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 use super::format::{exact, factor, none, number, ratio};
-use crate::gates::{Outcome, Verdict};
-use crate::results::{FLOOR, Kind, Measured, Results};
-use crate::statistics::Spread;
+use crate::{
+    gates::{Outcome, Verdict},
+    results::{FLOOR, Kind, Measured, Results},
+    statistics::Spread,
+};
 
 /// Lines of cells: the first column to the left, all others to the right.
 #[derive(Debug, Default)]

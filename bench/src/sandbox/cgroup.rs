@@ -1,9 +1,10 @@
 //! The share of a processor that a small Lambda has, by a control group.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use rustix::process::Pid;
 

@@ -1,8 +1,6 @@
 //! What the kernel tells about a process.
 
-use std::fs;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::{fs, path::PathBuf, time::Duration};
 
 use rustix::process::Pid;
 

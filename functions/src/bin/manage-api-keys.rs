@@ -1,7 +1,9 @@
 //! The function of [`functions::manage_api_keys`].
 
-use functions::direct::run;
-use functions::manage_api_keys::{Keys, handle};
+use functions::{
+    direct::run,
+    manage_api_keys::{Keys, handle},
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -1,21 +1,29 @@
 //! What AWS does between the functions: Lambda reads the table's stream, EventBridge keeps the schedule and brings the reports of
 //! SES.
 
-use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use local::events::Bus;
-use local::ses::{Answer, Inbox, Mail, feedback};
-use local::stream::{Mapping, Pump, Start, Stream};
+use local::{
+    events::Bus,
+    ses::{Answer, Inbox, Mail, feedback},
+    stream::{Mapping, Pump, Start, Stream},
+};
 use serde_json::json;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    time::{MissedTickBehavior, interval, sleep},
+};
 
-use crate::invoke::invoke;
-use crate::settings::{Settings, TABLE_NAME};
-use crate::state::{Addresses, State};
-use crate::words::{Problem, complain, problem, say};
+use crate::{
+    invoke::invoke,
+    settings::{Settings, TABLE_NAME},
+    state::{Addresses, State},
+    words::{Problem, complain, problem, say},
+};
 
 /// The function that the stream rings for.
 const DELIVERER: &str = "deliver-invitations";

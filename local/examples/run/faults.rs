@@ -1,21 +1,28 @@
 //! What can go wrong between a function and DynamoDB, which the embedded engine never does by itself. It stands between the two
 //! when `FAULTS` says so. Nothing is ever changed on the way: whatever happens here can happen on AWS.
 
-use std::net::{Ipv4Addr, TcpListener};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use axum::body::{Body, Bytes, to_bytes};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::uri::{Authority, PathAndQuery, Scheme};
-use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    http::{
+        HeaderValue, Method, Request, Response, StatusCode, Uri,
+        header::CONTENT_TYPE,
+        uri::{Authority, PathAndQuery, Scheme},
+    },
+};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo},
+};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 

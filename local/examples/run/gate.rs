@@ -5,22 +5,24 @@
 //! header that is not UTF-8. The gate keeps all that from it, so that the API on this machine can be called as roughly as the
 //! one on AWS. What no route takes it answers as API Gateway does.
 
-use std::net::TcpListener;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{net::TcpListener, sync::Arc, time::Duration};
 
-use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::header::{CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE};
-use axum::http::uri::{Authority, Scheme};
-use axum::http::{StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    extract::{Request, State},
+    http::{
+        StatusCode, Uri,
+        header::{CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE},
+        uri::{Authority, Scheme},
+    },
+    response::{IntoResponse, Response},
+};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use tokio::{sync::Semaphore, time::timeout};
 
 use crate::words::{Problem, complain, problem};
 

@@ -1,14 +1,16 @@
 //! Calls to the service that is being started.
 
-use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
-use axum::body::{Body, to_bytes};
-use axum::http::{Method, Request, Response, StatusCode};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
-use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use axum::{
+    body::{Body, to_bytes},
+    http::{Method, Request, Response, StatusCode},
+};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 
 use crate::words::{Problem, problem, say};
 

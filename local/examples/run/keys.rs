@@ -4,9 +4,11 @@ use axum::http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::http::call;
-use crate::invoke::invoke;
-use crate::words::{Problem, problem};
+use crate::{
+    http::call,
+    invoke::invoke,
+    words::{Problem, problem},
+};
 
 const ACCOUNT: &str = "012345678912";
 const OTHER_ACCOUNT: &str = "210987654321";

@@ -20,10 +20,15 @@ mod words;
 
 use std::process::ExitCode;
 
-use local::engine::{Engine, Storage};
-use local::{client, table};
-use tokio::runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use local::{
+    client,
+    engine::{Engine, Storage},
+    table,
+};
+use tokio::{
+    runtime,
+    signal::unix::{Signal, SignalKind, signal},
+};
 
 use delivery::Services;
 use faults::Faults;

@@ -6,25 +6,31 @@
 
 mod show;
 
-use std::net::TcpListener;
-use std::sync::Arc;
+use std::{net::TcpListener, sync::Arc};
 
-use axum::Router;
-use axum::extract::{Path, Query, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn};
-use axum::response::{Html, IntoResponse, Json, Response};
-use axum::routing::get;
-use local::events::Bus;
-use local::ses::{Inbox, Mail};
-use minijinja::Environment;
-use minijinja::value::Serde;
+use axum::{
+    Router,
+    extract::{Path, Query, Request, State},
+    http::{
+        HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
+    },
+    middleware::{Next, from_fn},
+    response::{Html, IntoResponse, Json, Response},
+    routing::get,
+};
+use local::{
+    events::Bus,
+    ses::{Inbox, Mail},
+};
+use minijinja::{Environment, value::Serde};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::gate::is_loopback;
-use crate::words::{Problem, problem};
+use crate::{
+    gate::is_loopback,
+    words::{Problem, problem},
+};
 
 /// What a page may load: its style, and the HTML part of a mail in a frame.
 const POLICY: HeaderValue = HeaderValue::from_static(

@@ -1,8 +1,10 @@
 //! Ends every process that `make run` started, and those that they started: `cargo lambda watch` gives each function a
 //! process group of its own, so that one signal to one group does not reach them all.
 
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use tokio::time::{sleep, timeout};

@@ -1,12 +1,13 @@
 //! What can be set from outside: three ports, the state folder, how many instances of each function, whether a change restarts
 //! them, how often the reconciler runs, what goes wrong. The functions' own variables are not read here; they inherit the environment of `make run`.
 
-use std::env;
-use std::fs;
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
-use std::time::Duration;
+use std::{
+    env, fs,
+    io::ErrorKind,
+    net::{Ipv4Addr, TcpListener},
+    path::PathBuf,
+    time::Duration,
+};
 
 use serde_yaml_ng::Value;
 

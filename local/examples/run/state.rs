@@ -1,20 +1,24 @@
 //! The files of the state folder. Those that hold secrets can be read by their owner alone, and none is ever half-written.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::env;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
 
 use local::client::{CREDENTIALS, REGION};
 use serde::Serialize;
 use serde_json::Value;
 use shared::config::{Config, Outgoing, read_default_settings, read_send_policy};
 
-use crate::keys::Keys;
-use crate::settings::TABLE_NAME;
-use crate::words::{Problem, problem};
+use crate::{
+    keys::Keys,
+    settings::TABLE_NAME,
+    words::{Problem, problem},
+};
 
 /// Where everything answers.
 #[derive(Serialize)]

@@ -1,14 +1,18 @@
 //! Building the functions, and running them under `cargo lambda watch`.
 
-use std::env;
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
-use std::process::Stdio;
+use std::{
+    env,
+    net::{Ipv4Addr, TcpListener},
+    path::Path,
+    process::Stdio,
+};
 
 use tokio::process::{Child, ChildStdin, Command};
 
-use crate::settings::Settings;
-use crate::words::{Problem, problem};
+use crate::{
+    settings::Settings,
+    words::{Problem, problem},
+};
 
 /// Runs its arguments, and ends them when its own standard input ends: that is when this process is gone, even by SIGKILL.
 const KEEPER: &str = r#"

@@ -33,4 +33,6 @@ macro_rules! complain {
     }};
 }
 
-pub(crate) use {complain, problem, say};
+pub(crate) use complain;
+pub(crate) use problem;
+pub(crate) use say;

@@ -1,5 +1,4 @@
-use std::net::TcpListener;
-use std::{env, fs};
+use std::{env, fs, net::TcpListener};
 
 use super::{Engine, EngineError, Storage};
 use crate::{client, table::create_table};

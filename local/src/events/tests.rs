@@ -1,13 +1,13 @@
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_eventbridge::Client;
-use aws_sdk_eventbridge::config::retry::RetryConfig;
-use aws_sdk_eventbridge::config::{BehaviorVersion, Config, Credentials, Region};
-use aws_sdk_eventbridge::error::ProvideErrorMetadata;
-use aws_sdk_eventbridge::operation::put_events::PutEventsOutput;
-use aws_sdk_eventbridge::primitives::DateTime;
-use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use aws_sdk_eventbridge::types::builders::PutEventsRequestEntryBuilder;
+use aws_sdk_eventbridge::{
+    Client,
+    config::{BehaviorVersion, Config, Credentials, Region, retry::RetryConfig},
+    error::ProvideErrorMetadata,
+    operation::put_events::PutEventsOutput,
+    primitives::DateTime,
+    types::{PutEventsRequestEntry, builders::PutEventsRequestEntryBuilder},
+};
 use serde_json::json;
 use tokio::time::timeout;
 

@@ -1,7 +1,6 @@
 //! The body of `SendEmail`, and what SES asks of it.
 
-use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use serde::Deserialize;
 

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
-use aws_sdk_sesv2::Client;
-use aws_sdk_sesv2::config::retry::RetryConfig;
-use aws_sdk_sesv2::config::{BehaviorVersion, Config, Credentials, Region};
-use aws_sdk_sesv2::error::ProvideErrorMetadata;
-use aws_sdk_sesv2::operation::send_email::builders::SendEmailFluentBuilder;
-use aws_sdk_sesv2::operation::send_email::{SendEmailError, SendEmailOutput};
-use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag, Template};
+use aws_sdk_sesv2::{
+    Client,
+    config::{BehaviorVersion, Config, Credentials, Region, retry::RetryConfig},
+    error::ProvideErrorMetadata,
+    operation::send_email::{SendEmailError, SendEmailOutput, builders::SendEmailFluentBuilder},
+    types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag, Template},
+};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 

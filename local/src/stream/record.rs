@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodbstreams::primitives::Blob;
-use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, StreamRecord};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use aws_sdk_dynamodbstreams::{
+    primitives::Blob,
+    types::{AttributeValue, Record, StreamRecord},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
 pub(super) fn json(record: &Record, stream_arn: &str) -> Value {

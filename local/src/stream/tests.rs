@@ -1,14 +1,16 @@
-use std::cell::{Cell, RefCell};
-use std::time::{Duration, SystemTime};
+use std::{
+    cell::{Cell, RefCell},
+    time::{Duration, SystemTime},
+};
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{Client, primitives::Blob, types::AttributeValue};
 use serde_json::{Value, json};
 
 use super::{Mapping, Pump, Start, Stream, sequence_number};
-use crate::client;
-use crate::table::{create_table, tests::engine};
+use crate::{
+    client,
+    table::{create_table, tests::engine},
+};
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 

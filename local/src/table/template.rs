@@ -1,8 +1,8 @@
 //! The table as `template.yaml` describes it.
 
-use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, GlobalSecondaryIndex, KeySchemaElement, LocalSecondaryIndex, Projection, StreamSpecification,
+use aws_sdk_dynamodb::{
+    error::BuildError,
+    types::{AttributeDefinition, GlobalSecondaryIndex, KeySchemaElement, LocalSecondaryIndex, Projection, StreamSpecification},
 };
 use serde::Deserialize;
 use serde_yaml_ng::Value;

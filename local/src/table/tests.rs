@@ -1,11 +1,12 @@
 use std::env;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, StreamViewType};
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, BillingMode, StreamViewType},
+};
 
 use super::{TableError, create_table};
-use crate::client;
-use crate::engine::Engine;
+use crate::{client, engine::Engine};
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 

@@ -2,11 +2,9 @@
 
 use std::time::SystemTime;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, SecondsFormat, Utc};
-use local::events::Event;
-use local::ses::Mail;
+use local::{events::Event, ses::Mail};
 use serde::Serialize;
 use serde_json::{Value, json};
 

@@ -1,16 +1,20 @@
-use std::net::{Ipv4Addr, TcpListener};
-use std::sync::Arc;
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    sync::Arc,
+};
 
-use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Request, StatusCode};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
-use local::events::Bus;
-use local::ses::Inbox;
+use axum::{
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request, StatusCode},
+};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use local::{events::Bus, ses::Inbox};
 use serde_json::{Value, json};
 
-use super::open;
-use super::show::{in_new_tabs, links, readable};
+use super::{
+    open,
+    show::{in_new_tabs, links, readable},
+};
 
 /// An inbox with one mail, a bus with one event, and the URL of their pages. All of it says things that must not be run.
 struct Run {
