@@ -59,7 +59,7 @@ impl Verdict {
 
 /// What the rules say about a run.
 #[must_use]
-pub fn judge(results: &Results, baseline: &Baseline) -> Vec<Verdict> {
+pub fn classify(results: &Results, baseline: &Baseline) -> Vec<Verdict> {
     let own = results.subjects.iter().filter(|subject| subject.kind != Kind::Peer);
     own.flat_map(|subject| RULES.iter().filter(|rule| applies(rule.who, subject)).map(|rule| verdict(rule, subject, results, baseline)))
         .collect()
@@ -77,7 +77,7 @@ fn verdict(rule: &Rule, subject: &Measured, results: &Results, baseline: &Baseli
     let value = (rule.value)(subject);
     let of_floor = || results.subject(FLOOR).and_then(rule.value);
     let of_baseline = |figure: rules::Expected| figure(baseline, results.machine.counter, &subject.id);
-    // Without a peer there is no floor, and another machine's counter has no baseline: then there is nothing to judge by.
+    // Without a peer there is no floor, and another machine's counter has no baseline: then there is nothing to classify by.
     let (bar, stretch, exact, excused) = match rule.bar {
         Bar::Floor(bar, stretch) => {
             (of_floor().map(|floor| floor * bar), of_floor().map(|floor| floor * stretch), false, results.subject(FLOOR).is_none())

@@ -2,13 +2,14 @@
 //!
 //! A [`sandbox`] runs one function as Lambda would: one process, its environment, one event after the other from a
 //! [`runtime_api`], those of HTTP as [`gateway`] makes them. The function's table is a [`world`] in a [`dynamodb`] that counts
-//! what it is asked. A [`counter`] tells its instructions. What was measured becomes [`results`], which [`gates`] judge and a
+//! what it is asked. A [`counter`] tells its instructions. What was measured becomes [`results`], which [`gates`] classify and a
 //! [`report`] shows.
 
 pub mod baseline;
 pub mod counter;
 pub mod dependencies;
 pub mod dynamodb;
+pub mod fixture;
 pub mod gates;
 pub mod gateway;
 pub mod machine;
@@ -20,6 +21,5 @@ pub mod runtime_api;
 pub mod sandbox;
 mod server;
 pub mod statistics;
-pub mod world;
 
 pub use problem::Problem;

@@ -12,14 +12,14 @@ use crate::counter::Counter;
 pub struct Machine {
     /// Where it was measured.
     #[serde(flatten)]
-    pub place: Place,
+    pub environment: Environment,
     /// What counted the instructions.
     pub counter: Counter,
 }
 
 /// Facts without which no figure means anything. What cannot be found out is "unknown".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct Environment {
     /// The processor's name.
     pub processor: String,
     /// How many cores there are.
@@ -34,7 +34,7 @@ pub struct Place {
     pub date: String,
 }
 
-impl Place {
+impl Environment {
     /// This one, now.
     #[must_use]
     pub fn here() -> Self {

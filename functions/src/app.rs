@@ -8,7 +8,7 @@ use shared::{
     store::{Store, StoreError, connect, system_clock},
 };
 
-use crate::auth::Authenticator;
+use crate::http::auth::Authenticator;
 
 /// What every endpoint needs.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl SendingApp {
     /// # Errors
     /// All that is wrong with the configuration.
     pub async fn from_env() -> Result<Self, ConfigError> {
-        let (app, policy) = both(App::from_env().await, read_send_policy(&variable))?;
+        let (app, policy) = combine(App::from_env().await, read_send_policy(&variable))?;
         Ok(Self { app, policy })
     }
 }
@@ -80,8 +80,8 @@ impl InviteeApp {
     /// # Errors
     /// All that is wrong with the configuration.
     pub async fn from_env() -> Result<Self, ConfigError> {
-        let rest = both(read_default_settings(&variable), read_retention(&variable));
-        let (app, (defaults, retention)) = both(App::from_env().await, rest)?;
+        let rest = combine(read_default_settings(&variable), read_retention(&variable));
+        let (app, (defaults, retention)) = combine(App::from_env().await, rest)?;
         Ok(Self { app, defaults, retention })
     }
 
@@ -95,7 +95,7 @@ impl InviteeApp {
 }
 
 /// Both, or all that is wrong with either.
-pub(crate) fn both<A, B>(one: Result<A, ConfigError>, other: Result<B, ConfigError>) -> Result<(A, B), ConfigError> {
+pub(crate) fn combine<A, B>(one: Result<A, ConfigError>, other: Result<B, ConfigError>) -> Result<(A, B), ConfigError> {
     match (one, other) {
         (Ok(one), Ok(other)) => Ok((one, other)),
         (Err(one), Err(other)) => Err(ConfigError([one.0, other.0].concat())),

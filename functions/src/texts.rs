@@ -1,8 +1,8 @@
 //! The words of mails and page, and the templates of mails.
 //!
-//! English is built in. A folder adds languages or replaces texts: `{locale}.json` is `{"mail": …, "page": …, "roles": …}` with
+//! English is built in. A folder adds languages or replaces texts: `{locale}.json` is `{"email": …, "page": …, "roles": …}` with
 //! the texts of `texts/en.json` and `accept_page/en.json`, English for whatever it leaves out, and what roles are called by their
-//! ids; `mail.html` and `mail.txt` take the place of the templates that are built in. A `logo.png`, or one of another kind, is the
+//! ids; `email.html` and `email.txt` take the place of the templates that are built in. A `logo.png`, or one of another kind, is the
 //! page's for those who have not set any.
 
 mod files;
@@ -19,8 +19,8 @@ use std::path::Path;
 pub(crate) use fill::fill;
 pub use languages::Languages;
 pub use page::PageTexts;
-pub(crate) use templates::{Sheet, Templates};
-pub use words::{MailWords, Words};
+pub(crate) use templates::{EmailVariables, Templates};
+pub use words::{EmailWords, Words};
 
 /// All words and templates. Cheap to share, not to make: one per process.
 ///
@@ -42,7 +42,7 @@ impl Texts {
         let mut note = |problem: String| problems.push(problem);
         let files = files::all(folder, &mut note);
         let languages = Languages::of(&files, &mut note);
-        let [html, text] = ["mail.html", "mail.txt"].map(|name| {
+        let [html, text] = ["email.html", "email.txt"].map(|name| {
             let file = files.iter().find(|file| file.ends_with(name))?;
             Some((file.clone(), files::read(file, &mut note)?))
         });

@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 
 use crate::{
     server::{Server, free_port},
-    stand_in::{self, Reply, lock},
+    stand_in::{
+        Reply, lock, {self},
+    },
 };
 
 /// The one call that is served, as the header `x-amz-target` names it.
@@ -41,7 +43,7 @@ pub struct Event {
 
 /// What becomes of a call that nothing is wrong with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum Behaviour {
     /// Its events are taken.
     Accept,
     /// Those at these places of the call, counted from 0, are not taken, for this reason, such as `ThrottlingException`. The others are.
@@ -65,16 +67,16 @@ pub enum Answer {
 }
 
 /// Decides on one call.
-type Decide = Box<dyn FnMut(&[Event]) -> Answer + Send>;
+type Decide = Box<dyn FnMut(&[Event]) -> Behaviour + Send>;
 
 /// A running stand-in. Dropping it stops it.
 pub struct Bus {
     server: Server,
-    desk: Arc<Mutex<Desk>>,
+    inner: Arc<Mutex<Inner>>,
 }
 
 /// The events, and who decides on the next call.
-struct Desk {
+struct Inner {
     events: Vec<Event>,
     answer: Decide,
 }
@@ -85,10 +87,10 @@ impl Bus {
     /// # Errors
     /// When the listener cannot be served.
     pub fn start(listener: TcpListener) -> io::Result<Self> {
-        let desk = Arc::new(Mutex::new(Desk { events: Vec::new(), answer: Box::new(|_| Answer::Accept) }));
-        let shared = Arc::clone(&desk);
+        let inner = Arc::new(Mutex::new(Inner { events: Vec::new(), answer: Box::new(|_| Behaviour::Accept) }));
+        let shared = Arc::clone(&inner);
         let server = stand_in::start("bus", listener, move |parts, body| reply(&mut lock(&shared), parts, body))?;
-        Ok(Self { server, desk })
+        Ok(Self { server, inner })
     }
 
     /// Starts a bus on a free port of loopback.
@@ -108,12 +110,12 @@ impl Bus {
     /// The events that were taken, oldest first.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
-        lock(&self.desk).events.clone()
+        lock(&self.inner).events.clone()
     }
 
     /// From now on `answer` decides on each call. It sees those of its events that nothing is wrong with, before they are taken.
-    pub fn answer_with(&self, answer: impl FnMut(&[Event]) -> Answer + Send + 'static) {
-        lock(&self.desk).answer = Box::new(answer);
+    pub fn answer_with(&self, answer: impl FnMut(&[Event]) -> Behaviour + Send + 'static) {
+        lock(&self.inner).answer = Box::new(answer);
     }
 }
 
@@ -123,7 +125,7 @@ impl fmt::Debug for Bus {
     }
 }
 
-fn reply(desk: &mut Desk, parts: &Parts, body: &Bytes) -> Reply {
+fn reply(inner: &mut Inner, parts: &Parts, body: &Bytes) -> Reply {
     if parts.headers.get("x-amz-target").is_none_or(|target| target != TARGET) {
         return Reply::error(400, "UnknownOperationException", "This bus only knows PutEvents.");
     }
@@ -132,15 +134,15 @@ fn reply(desk: &mut Desk, parts: &Parts, body: &Bytes) -> Reply {
         Err(reason) => return Reply::error(400, "ValidationException", &reason),
     };
     let events: Vec<_> = entries.iter().filter_map(|entry| entry.as_ref().ok().cloned()).collect();
-    let failing = match (desk.answer)(&events) {
-        Answer::Accept => None,
-        Answer::Fail { entries, code } => Some((entries, code)),
-        Answer::Error { status, code } => return Reply::error(status, code, "The bus was told to answer so."),
-        Answer::AcceptAndDrop => {
-            desk.events.extend(events);
+    let failing = match (inner.answer)(&events) {
+        Behaviour::Accept => None,
+        Behaviour::Fail { entries, code } => Some((entries, code)),
+        Behaviour::Error { status, code } => return Reply::error(status, code, "The bus was told to answer so."),
+        Behaviour::AcceptAndDrop => {
+            inner.events.extend(events);
             return Reply::Cut;
         }
-        Answer::Hang => return Reply::Hang,
+        Behaviour::Hang => return Reply::Hang,
     };
     let mut failed = 0;
     let results: Vec<Value> = entries
@@ -155,7 +157,7 @@ fn reply(desk: &mut Desk, parts: &Parts, body: &Bytes) -> Reply {
             match entry {
                 Ok(event) => {
                     let id = event.id.clone();
-                    desk.events.push(event);
+                    inner.events.push(event);
                     json!({ "EventId": id })
                 }
                 Err((code, message)) => {

@@ -4,7 +4,9 @@
 use std::{
     io,
     net::{Ipv4Addr, TcpListener},
-    thread::{self, JoinHandle},
+    thread::{
+        JoinHandle, {self},
+    },
 };
 
 use tokio::{runtime, sync::oneshot};

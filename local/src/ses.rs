@@ -22,7 +22,9 @@ use uuid::Uuid;
 
 use crate::{
     server::{Server, free_port},
-    stand_in::{self, Reply, lock},
+    stand_in::{
+        Reply, lock, {self},
+    },
 };
 
 /// The one path of the API that is served.
@@ -57,7 +59,7 @@ pub struct Mail {
 
 /// What becomes of a mail that nothing is wrong with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum Behaviour {
     /// It is taken.
     Accept,
     /// It is not taken, and this is said, such as 429 and `TooManyRequestsException`.
@@ -78,16 +80,16 @@ pub enum Answer {
 }
 
 /// Decides on one mail.
-type Decide = Box<dyn FnMut(&Mail) -> Answer + Send>;
+type Decide = Box<dyn FnMut(&Mail) -> Behaviour + Send>;
 
 /// A running stand-in. Dropping it stops it.
 pub struct Inbox {
     server: Server,
-    desk: Arc<Mutex<Desk>>,
+    inner: Arc<Mutex<Inner>>,
 }
 
 /// The mails, and who decides on the next one.
-struct Desk {
+struct Inner {
     mails: Vec<Mail>,
     answer: Decide,
 }
@@ -98,10 +100,10 @@ impl Inbox {
     /// # Errors
     /// When the listener cannot be served.
     pub fn start(listener: TcpListener) -> io::Result<Self> {
-        let desk = Arc::new(Mutex::new(Desk { mails: Vec::new(), answer: Box::new(|_| Answer::Accept) }));
-        let shared = Arc::clone(&desk);
+        let inner = Arc::new(Mutex::new(Inner { mails: Vec::new(), answer: Box::new(|_| Behaviour::Accept) }));
+        let shared = Arc::clone(&inner);
         let server = stand_in::start("inbox", listener, move |parts, body| reply(&mut lock(&shared), parts, body))?;
-        Ok(Self { server, desk })
+        Ok(Self { server, inner })
     }
 
     /// Starts an inbox on a free port of loopback.
@@ -121,12 +123,12 @@ impl Inbox {
     /// The mails that were taken, oldest first.
     #[must_use]
     pub fn mails(&self) -> Vec<Mail> {
-        lock(&self.desk).mails.clone()
+        lock(&self.inner).mails.clone()
     }
 
     /// From now on `answer` decides on each mail. It sees the mail before it is taken.
-    pub fn answer_with(&self, answer: impl FnMut(&Mail) -> Answer + Send + 'static) {
-        lock(&self.desk).answer = Box::new(answer);
+    pub fn answer_with(&self, answer: impl FnMut(&Mail) -> Behaviour + Send + 'static) {
+        lock(&self.inner).answer = Box::new(answer);
     }
 }
 
@@ -136,7 +138,7 @@ impl fmt::Debug for Inbox {
     }
 }
 
-fn reply(desk: &mut Desk, parts: &Parts, body: &Bytes) -> Reply {
+fn reply(inner: &mut Inner, parts: &Parts, body: &Bytes) -> Reply {
     if parts.method != Method::POST || parts.uri.path() != PATH {
         return Reply::error(404, "UnknownOperationException", "This inbox only knows SendEmail.");
     }
@@ -145,19 +147,19 @@ fn reply(desk: &mut Desk, parts: &Parts, body: &Bytes) -> Reply {
         Ok(mail) => mail,
         Err(reason) => return Reply::error(400, "BadRequestException", &reason),
     };
-    let (taken, reply) = match (desk.answer)(&mail) {
-        Answer::Accept => (true, Reply::Json(200, json!({ "MessageId": mail.message_id }), None)),
-        Answer::SenderNotVerified => {
+    let (taken, reply) = match (inner.answer)(&mail) {
+        Behaviour::Accept => (true, Reply::Json(200, json!({ "MessageId": mail.message_id }), None)),
+        Behaviour::SenderNotVerified => {
             let said = format!("Email address is not verified. The following identities failed the check in region CA-1: {}", mail.from);
             (false, Reply::error(400, "MessageRejected", &said))
         }
-        Answer::QuotaUsedUp => (false, Reply::error(429, "TooManyRequestsException", "Daily message quota exceeded.")),
-        Answer::AcceptAndDrop => (true, Reply::Cut),
-        Answer::Error { status, code } => (false, Reply::error(status, code, "The inbox was told to answer so.")),
-        Answer::Hang => (false, Reply::Hang),
+        Behaviour::QuotaUsedUp => (false, Reply::error(429, "TooManyRequestsException", "Daily message quota exceeded.")),
+        Behaviour::AcceptAndDrop => (true, Reply::Cut),
+        Behaviour::Error { status, code } => (false, Reply::error(status, code, "The inbox was told to answer so.")),
+        Behaviour::Hang => (false, Reply::Hang),
     };
     if taken {
-        desk.mails.push(mail);
+        inner.mails.push(mail);
     }
     reply
 }

@@ -11,7 +11,9 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodbstreams::{Client, operation::get_records::GetRecordsOutput, types::ShardIteratorType};
 use serde_json::{Value, json};
 
-use crate::client::{self, reason};
+use crate::client::{
+    reason, {self},
+};
 
 pub use mapping::Mapping;
 pub use pump::Pump;

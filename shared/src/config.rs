@@ -133,7 +133,7 @@ pub fn read_retention(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<
 
 /// What the functions need besides that send mails and events.
 #[derive(Debug)]
-pub struct Outgoing {
+pub struct DeliveryConfig {
     /// The address that mails come from: `MAIL_FROM`.
     pub from: Email,
     /// The configuration set that SES reports through: `MAIL_CONFIGURATION_SET`.
@@ -154,7 +154,7 @@ pub struct Outgoing {
     pub events_endpoint: Option<String>,
 }
 
-impl Outgoing {
+impl DeliveryConfig {
     /// From variables, as `lookup` finds them.
     ///
     /// # Errors

@@ -8,8 +8,8 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use functions::{
-    accept_page::{Page, ROUTE, handle},
-    edge::answer,
+    http::edge::answer,
+    invitee::accept_page::{Page, ROUTE, handle},
     texts::PageTexts,
 };
 use serde::de::DeserializeOwned;
@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use shared::config::ConfigError;
 use support::{Call, Response, root_file};
 
-use crate::help::{answers, error};
+use crate::helpers::{answers, error};
 
 async fn send_event(page: &Page, event: &str) -> Response {
     answer(ROUTE, Ok(page), event, "invocation-1", &handle).await.into()
@@ -52,7 +52,7 @@ fn scriptless(html: &str) -> &str {
 type Words = BTreeMap<String, String>;
 
 fn english() -> Words {
-    serde_json::from_str(&root_file("functions/src/accept_page/en.json")).expect("a flat object of strings")
+    serde_json::from_str(&root_file("functions/src/invitee/accept_page/en.json")).expect("a flat object of strings")
 }
 
 fn english_page() -> Page {
@@ -194,7 +194,7 @@ fn the_page_names_no_place_that_anything_could_be_loaded_from() {
 
 #[test]
 fn the_script_uses_just_the_words_that_there_are() {
-    let source = ["words.js", "page.js"].map(|name| root_file(&format!("functions/src/accept_page/{name}"))).concat();
+    let source = ["words.js", "page.js"].map(|name| root_file(&format!("functions/src/invitee/accept_page/{name}"))).concat();
     let name = |text: &str| text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>();
     let mut used: BTreeSet<String> = source.split("words.").skip(1).map(name).collect();
     // No words, and the one that is for those who have no script.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use support::{ACCOUNT, Call, TestApp};
 
-use crate::help::{
+use crate::helpers::{
     LIFETIME, advance_to_expiry, answers, charged, describe, differences, invitation_row, number, refuses, resend, row, table, text,
 };
 
@@ -88,7 +88,7 @@ async fn a_create_stores_the_invitation_its_lock_and_its_cost_and_nothing_else()
         // What is still to be told and sent, and when somebody is to look after it.
         "events": 1,
         "out": [format!("1#created#{now}")],
-        "ring": "1",
+        "stream_pending": "1",
         "due_shard": invitation["due_shard"],
         "due_at": now + 120_000,
     });
@@ -216,7 +216,7 @@ async fn an_address_is_still_taken_one_millisecond_before_the_expiry() {
     app.advance(Duration::from_millis(u64::try_from(left).expect("time is left")));
     let response = app.send(Call::create("user.one@example.com", "full-access").key(&app.full)).await;
     response.expect_error(400, "already-invited");
-    app.advance(crate::help::TICK);
+    app.advance(crate::helpers::TICK);
     app.invite("user.one@example.com").await;
 }
 

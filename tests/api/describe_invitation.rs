@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 use support::{Call, TestApp};
 
-use crate::help::{NOT_FOUND, TICK, advance_to_expiry, answers, invitation_row, number, refuses, table, text, with};
+use crate::helpers::{NOT_FOUND, TICK, advance_to_expiry, answers, invitation_row, number, refuses, table, text, with};
 
 fn get(id: &str) -> Call {
     Call::get(&format!("/invitations/{id}"))
@@ -119,7 +119,7 @@ async fn maintenance_answers_503_with_its_own_retry_after() {
                    Retry-After header for an indication of when you might be able to try again.";
     let path = format!("/invitations/{id}");
     for call in [Call::get("/invitations"), Call::get(&path), Call::post(&path), Call::create("a@example.com", "read-only")] {
-        crate::help::defers(&maintained.send(call.key(&app.full)).await, 503, "maintenance", 120, message);
+        crate::helpers::defers(&maintained.send(call.key(&app.full)).await, 503, "maintenance", 120, message);
     }
     assert_eq!(table(&app).await, before);
 }

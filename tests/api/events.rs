@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use support::{Call, Response, TestApp};
 
-use crate::help::{COOLDOWN, answers, error, refuses, resend, table, text, with};
+use crate::helpers::{COOLDOWN, answers, error, refuses, resend, table, text, with};
 
 const ROUTES: [&str; 4] = ["POST /invitations", "GET /invitations", "GET /invitations/{id}", "POST /invitations/{id}"];
 const NO_EVENT: &str = "this is not an HTTP request in API Gateway's payload format 2.0";

@@ -1,7 +1,10 @@
 //! Defects of ours: answered like every other error, and said to nobody but the log (T23).
 
 use functions::{
-    app::App, describe_invitation::ROUTE, direct, edge::answer, event::Request, manage_api_keys::handle as manage_api_keys, output::Reply,
+    account::describe_invitation::ROUTE,
+    app::App,
+    http::{edge::answer, event::Request, output::Reply},
+    operator::{invocation, manage_api_keys::handle as manage_api_keys},
 };
 use serde_json::{Value, json};
 use shared::config::ConfigError;
@@ -33,7 +36,7 @@ async fn a_configuration_that_cannot_be_read_is_answered_with_the_constant_500()
     let response = Response::from(answer(ROUTE, Err(&problem), &event(), "invocation-1", &handle).await);
     assert_eq!((response.status, response.json()), (500, internal_error("request-1")));
     let event = r#"{"action":"list","account":"012345678912"}"#;
-    let keys = direct::answer(Err(&problem), event, "invocation-1", &manage_api_keys).await;
+    let keys = invocation::answer(Err(&problem), event, "invocation-1", &manage_api_keys).await;
     assert_eq!(serde_json::from_str::<Value>(&keys).unwrap(), internal_error("invocation-1"));
 }
 

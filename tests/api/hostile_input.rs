@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use support::{Call, Response, TestApp};
 
-use crate::help::{COOLDOWN, error, refuses, table, text};
+use crate::helpers::{COOLDOWN, error, refuses, table, text};
 
 const LIMIT: usize = 64 * 1024;
 
@@ -246,7 +246,7 @@ async fn a_query_is_read_strictly_on_every_route() {
         ];
         for (query, expected) in cases {
             let call = Call::new(method, &format!("{path}?{query}")).key(&app.full);
-            crate::help::answers(&app.send(call).await, 400, &expected, &[]);
+            crate::helpers::answers(&app.send(call).await, 400, &expected, &[]);
         }
     }
     for query in ["limit=1&limit=1", "limit=1&%6Cimit=2", "limit=1&x=1&limit=2"] {

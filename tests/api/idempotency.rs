@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use support::{ACCOUNT, Call, Response, TestApp};
 
-use crate::help::{COOLDOWN, LIFETIME, TICK, answers, charged, refuses, resend, table, text};
+use crate::helpers::{COOLDOWN, LIFETIME, TICK, answers, charged, refuses, resend, table, text};
 
 const REUSED: &str = "this Idempotency-Key was used with another request in the last 24 hours; use a new key for a new request";
 const DAY: Duration = Duration::from_secs(86_400);

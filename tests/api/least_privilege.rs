@@ -7,8 +7,8 @@ use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, root_file};
 
 use crate::{
     access::{Access, accesses},
-    deeds::all_that_is_done,
-    help::{COOLDOWN, resend, text},
+    helpers::{COOLDOWN, resend, text},
+    operations::all_that_is_done,
     policy::allows,
     template::{functions, list, resources, string, template},
 };

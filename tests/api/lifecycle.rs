@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, Response, TestApp};
 
-use crate::help::{
+use crate::helpers::{
     CLOSED, COOLDOWN, LIFETIME, advance_to_expiry, answers, charged, delete, differences, invitation_row, number, refuses, resend, row,
     table, text, with,
 };
@@ -79,12 +79,12 @@ async fn a_resend_of_an_open_invitation_makes_a_new_link_and_starts_the_lifetime
 
 #[tokio::test]
 async fn a_resend_of_an_expired_invitation_opens_it_again() {
-    for asked_for in [None, Some("invited")] {
+    for requested_at in [None, Some("invited")] {
         let app = TestApp::start().await;
         let created = invitation_that_is(&app, "expired").await;
         let id = text(&created, "id");
         let before = invitation_row(&app, &id).await;
-        let call = asked_for.map_or_else(|| resend(&id), |state| Call::set_state(&id, state));
+        let call = requested_at.map_or_else(|| resend(&id), |state| Call::set_state(&id, state));
         let response = app.send(call.key(&app.full)).await;
         assert_sent_again(&app, &created, &before, &response).await;
     }
@@ -172,7 +172,7 @@ async fn an_expired_invitation_cannot_be_sent_again_while_its_address_has_anothe
 async fn a_repeated_revocation_is_a_200_that_changes_nothing() {
     let app = TestApp::start().await;
     let id = text(&invitation_that_is(&app, "revoked").await, "id");
-    let revoked = crate::help::describe(&app, &id).await;
+    let revoked = crate::helpers::describe(&app, &id).await;
     assert_eq!(text(&revoked, "state"), "revoked");
     let before = table(&app).await;
     app.advance(COOLDOWN);

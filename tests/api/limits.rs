@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use support::{Call, TestApp};
 
-use crate::help::{
+use crate::helpers::{
     COOLDOWN, LIFETIME, TICK, advance_to_expiry, charged, defers, invitation_row, number, refuses, resend, row, table, text,
 };
 

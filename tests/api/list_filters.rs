@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::{Call, TestApp};
 
-use crate::help::{COOLDOWN, LIFETIME, TICK, answers, refuses, resend, text, with};
+use crate::helpers::{COOLDOWN, LIFETIME, TICK, answers, refuses, resend, text, with};
 
 /// All pages of a list, a page at a time of `limit`.
 async fn walk(app: &TestApp, query: &str, limit: usize) -> Vec<Value> {
@@ -123,7 +123,7 @@ async fn the_list_of_the_expired_shows_the_latest_first_and_begins_at_the_very_m
     for name in ["a", "b", "c"] {
         all.push(invite(&app, &format!("{name}@example.com"), "full-access").await);
     }
-    let last = crate::help::number(&crate::help::invitation_row(&app, &text(&all[2], "id")).await, "exp");
+    let last = crate::helpers::number(&crate::helpers::invitation_row(&app, &text(&all[2], "id")).await, "exp");
     app.advance(Duration::from_millis(u64::try_from(last - app.now().as_millis() - 1).expect("time is left")));
     let expired: Vec<Value> = all.iter().rev().map(|it| with(it, json!({ "state": "expired" }))).collect();
     shows(&app, "state=expired", &expired[1..]).await;

@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, Response, TestApp};
 
-use crate::help::{advance_to_expiry, answers, delete, refuses, table, text, with};
+use crate::helpers::{advance_to_expiry, answers, delete, refuses, table, text, with};
 
 const WRONG_CURSOR: &str = "cursor: this is not a 'next' of a list with these filters; start again without it";
 

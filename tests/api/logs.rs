@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, TestApp, faults::Fault, logged::Lines};
 
-use crate::help::{COOLDOWN, resend, text};
+use crate::helpers::{COOLDOWN, resend, text};
 
 #[tokio::test]
 async fn every_line_of_json_can_be_found_by_the_id_that_the_caller_was_told_and_has_a_time_stamp() {

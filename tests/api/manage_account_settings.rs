@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use support::{ACCOUNT, OTHER_ACCOUNT, TestApp};
 
-use crate::help::{table, with};
+use crate::helpers::{table, with};
 
 /// A picture of one byte, as far as its first bytes say.
 const LOGO: &str = "data:image/gif;base64,R0lGODlhAA==";

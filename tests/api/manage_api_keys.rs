@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, faults::Fault};
 
-use crate::help::{TICK, delete, table, text, with};
+use crate::helpers::{TICK, delete, table, text, with};
 
 fn refusal(code: &str, field: Option<&str>, message: &str) -> Value {
     let body = json!({ "code": code, "message": message, "requestId": "invocation-1" });

@@ -2,7 +2,7 @@
 
 use support::{Call, TestApp};
 
-use crate::help::{COOLDOWN, NOT_FOUND, refuses, resend, table, text};
+use crate::helpers::{COOLDOWN, NOT_FOUND, refuses, resend, table, text};
 
 #[tokio::test]
 async fn no_body_an_empty_one_and_white_space_are_all_a_resend() {
@@ -14,7 +14,7 @@ async fn no_body_an_empty_one_and_white_space_are_all_a_resend() {
         app.advance(COOLDOWN);
         let response = app.send(call.key(&app.full)).await.expect(200);
         assert_eq!(response.str("lastSent"), app.now().to_string());
-        assert_eq!(crate::help::number(&crate::help::invitation_row(&app, &id).await, "sends"), 2 + i64::try_from(n).expect("small"));
+        assert_eq!(crate::helpers::number(&crate::helpers::invitation_row(&app, &id).await, "sends"), 2 + i64::try_from(n).expect("small"));
     }
     // Of a body that is not there it does not matter what type it has.
     app.advance(COOLDOWN);
@@ -85,5 +85,5 @@ async fn an_invitation_that_another_version_of_the_service_annotated_keeps_what_
     app.advance(COOLDOWN);
     app.send(resend(&id).key(&app.full)).await.expect(200);
     app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200);
-    assert_eq!(text(&crate::help::invitation_row(&app, &id).await, "unknown_here"), "kept");
+    assert_eq!(text(&crate::helpers::invitation_row(&app, &id).await, "unknown_here"), "kept");
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use support::{ACCOUNT, Call, TestApp};
 
-use crate::help::{COOLDOWN, LIFETIME, refuses, resend, table, text};
+use crate::helpers::{COOLDOWN, LIFETIME, refuses, resend, table, text};
 
 const ROLES: &str = r#"{
   "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify"], "mayGrant": ["*"] },
@@ -101,7 +101,7 @@ async fn who_may_not_grant_the_role_may_not_send_the_invitation_again_but_may_re
         app.advance(COOLDOWN);
     }
     // Open already: nothing is renewed.
-    crate::help::answers(&app.send(Call::set_state(&id, "invited").key(&key)).await, 200, &created, &[]);
+    crate::helpers::answers(&app.send(Call::set_state(&id, "invited").key(&key)).await, 200, &created, &[]);
     app.advance(LIFETIME);
     for call in [resend(&id), Call::set_state(&id, "invited")] {
         refuses(&app.send(call.key(&key)).await, 403, "role-not-grantable", Some("roleID"), &message);

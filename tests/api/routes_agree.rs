@@ -8,11 +8,11 @@ use std::{
 };
 
 use functions::{
-    accept_invitation, accept_page, create_invitation, decline_invitation, describe_invitation, list_invitations, lookup_invitation,
-    modify_invitation,
+    account::{create_invitation, describe_invitation, list_invitations, modify_invitation},
+    invitee::{accept_invitation, accept_page, decline_invitation, lookup_invitation},
 };
 use serde_json::Value;
-use shared::config::{Config, Outgoing, read_default_settings, read_retention, read_send_policy};
+use shared::config::{Config, DeliveryConfig, read_default_settings, read_retention, read_send_policy};
 use support::root_file;
 
 use crate::template::{functions, list, string, template};
@@ -140,7 +140,7 @@ fn read_by(state: &str) -> BTreeSet<String> {
     match state {
         "SendingApp" => asked(|lookup| read_send_policy(lookup)),
         "InviteeApp" => defaults.union(&retention).cloned().collect(),
-        "Courier" => defaults.union(&asked(|lookup| Outgoing::read(lookup))).cloned().collect(),
+        "Courier" => defaults.union(&asked(|lookup| DeliveryConfig::read(lookup))).cloned().collect(),
         "Feedback" => retention,
         "Page" => ["TEXTS".to_owned()].into(),
         "App" | "Keys" | "Table" => BTreeSet::new(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use support::{ACCOUNT, Call, TestApp};
 
-use crate::help::{COOLDOWN, LIFETIME, NOT_FOUND, TICK, answers, refuses, resend, table, text};
+use crate::helpers::{COOLDOWN, LIFETIME, NOT_FOUND, TICK, answers, refuses, resend, table, text};
 
 const ABSENT: &str = "Unauthorized: send the header 'Authorization: ApiKey <key>'";
 const UNKNOWN: &str = "Unauthorized: the API key is unknown, disabled or expired";

@@ -104,7 +104,7 @@ class World:
         def rest() -> list[str] | None:
             before = self.rows()
             time.sleep(1)
-            return before if self.rows() == before and not any('"ring"' in row for row in before) else None
+            return before if self.rows() == before and not any('"stream_pending"' in row for row in before) else None
         return wait(rest, "a table at rest")
 
     def expire(self, id: str) -> None:

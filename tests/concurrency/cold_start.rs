@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use support::{
     Call, TestApp,
-    faults::Fault::{self, Error, Garbled, Refused, ReplyLost, Silence},
+    faults::Fault::{
+        Error, Garbled, Refused, ReplyLost, Silence, {self},
+    },
 };
 
 #[tokio::test]

@@ -6,7 +6,9 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use support::{
     ACCOUNT, Call, Response, TestApp,
-    faults::Fault::{self, Error, ErrorAfterwards, Refused, ReplyLost},
+    faults::Fault::{
+        Error, ErrorAfterwards, Refused, ReplyLost, {self},
+    },
 };
 
 use crate::{

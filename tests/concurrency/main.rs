@@ -3,7 +3,7 @@
 mod cold_start;
 mod common;
 mod corrupt_rows;
-mod defects;
+mod fault_schedule;
 mod idempotency;
 mod idempotent_modify;
 mod lost_replies;
@@ -12,6 +12,6 @@ mod paging_churn;
 mod paging_combined;
 mod paging_cursors;
 mod races;
+mod regressions;
 mod self_recognition;
 mod store_failures;
-mod weather;

@@ -8,8 +8,10 @@ use serde_json::json;
 use support::{
     ACCOUNT, Call, Response, TestApp,
     faults::{
-        Fault::{self, Held, LateConflict, ReplyLost},
-        Gate,
+        Barrier,
+        Fault::{
+            Held, LateConflict, ReplyLost, {self},
+        },
     },
 };
 
@@ -39,7 +41,7 @@ const UNKNOWN: [Unknown; 2] = [Unknown::Conflict, Unknown::NoReply];
 
 /// Sends `call`, whose first transaction stays `unknown` after `reads` reads, and lets `meanwhile` happen before it looks again.
 async fn interrupted(app: &TestApp, call: Call, reads: usize, unknown: Unknown, meanwhile: impl AsyncFnOnce()) -> Response {
-    let gate = Gate::default();
+    let gate = Barrier::default();
     let second = app.another(&[]);
     second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
     let faults = match unknown {

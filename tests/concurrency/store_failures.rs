@@ -6,7 +6,9 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use support::{
     Call, Response, TestApp,
-    faults::Fault::{self, Cancelled, Error, Refused, Silence},
+    faults::Fault::{
+        Cancelled, Error, Refused, Silence, {self},
+    },
 };
 
 use crate::common::{assert_consistent, charged, counts, describe, error, processes, resend};

@@ -3,10 +3,10 @@
 use serde_json::json;
 use support::{
     ACCOUNT, Call,
-    faults::{Fault, Gate},
+    faults::{Barrier, Fault},
 };
 
-use crate::help::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, hold, invited, resend, revoke, start};
+use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, hold, invited, resend, revoke, start};
 
 #[tokio::test]
 async fn a_lookup_shows_what_the_invitee_may_see_and_changes_nothing() {
@@ -111,7 +111,7 @@ async fn who_answered_in_time_is_not_told_too_late_because_his_answer_was_tried_
         let expiry = app.now().floor_to_second().plus(LIFETIME);
         app.advance(expiry.since(app.now()) - std::time::Duration::from_millis(1));
         // It is carried out, and a conflict is reported when it has expired.
-        let gate = Gate::default();
+        let gate = Barrier::default();
         app.faults.transactions([Fault::LateConflict(gate.clone())]);
         let (answered, ()) = tokio::join!(hold(&app, verb, &token), async {
             gate.arrived().await;
@@ -142,7 +142,7 @@ async fn a_revocation_that_finds_itself_is_told_as_it_was_kept_whatever_was_hear
     let mail = post.last_mail(EMAIL);
     let revocation = || Call::set_state(&id, "revoked").key(&app.full).header("idempotency-key", "k");
     // It is carried out, and a conflict is reported when the mail has been.
-    let gate = Gate::default();
+    let gate = Barrier::default();
     app.faults.transactions([Fault::LateConflict(gate.clone())]);
     let (revoked, ()) = tokio::join!(app.send(revocation()), async {
         gate.arrived().await;
@@ -160,7 +160,7 @@ async fn who_has_lost_the_lock_has_expired_whatever_the_clocks_say() {
     let (app, mut post) = start().await;
     let (first, token) = invited(&app, &mut post).await;
     app.advance(LIFETIME);
-    let second = crate::help::id(&app.invite(EMAIL).await);
+    let second = crate::helpers::id(&app.invite(EMAIL).await);
     // A process whose clock is behind still takes the first one for open.
     app.set_back(LATER);
     hold(&app, "accept", &token).await.expect_error(400, "expired");

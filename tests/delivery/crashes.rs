@@ -4,28 +4,28 @@ use std::collections::BTreeSet;
 
 use support::{
     ACCOUNT, Call,
-    faults::{Fault, Gate},
+    faults::{Barrier, Fault},
     post::token,
 };
 
-use crate::help::{EMAIL, LATER, hold, id, start};
+use crate::helpers::{EMAIL, LATER, hold, id, start};
 
 /// Where a courier dies: before its request to the table, counted from 1, or after the table has carried it out.
 #[derive(Debug, Clone, Copy)]
-struct Death {
+struct Crash {
     request: usize,
     after: bool,
 }
 
 /// Kills a courier there, lets another go on, and says how many mails that made; `None` when it was done before.
-async fn die(death: Death) -> Option<usize> {
+async fn die(crash: Crash) -> Option<usize> {
     let (app, mut post) = start().await;
     let id = id(&app.invite(EMAIL).await);
     post.lose_the_stream().await;
-    let place = shared::store::Place { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
-    let gate = Gate::default();
-    let mut faults = vec![Fault::None; death.request - 1];
-    if death.after {
+    let key = shared::store::InvitationKey { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
+    let gate = Barrier::default();
+    let mut faults = vec![Fault::None; crash.request - 1];
+    if crash.after {
         faults.push(Fault::ReplyLost);
     }
     faults.push(Fault::Held(gate.clone(), Box::new(Fault::Refused)));
@@ -33,7 +33,7 @@ async fn die(death: Death) -> Option<usize> {
     let courier = post.another(&app);
     let died = tokio::select! {
         () = gate.arrived() => true,
-        settled = courier.settle(&place) => { settled.unwrap(); false }
+        settled = courier.process_due(&key) => { settled.unwrap(); false }
     };
     drop(courier);
     app.faults.clear();
@@ -46,10 +46,10 @@ async fn die(death: Death) -> Option<usize> {
         post.reconcile().await;
     }
     let tokens: BTreeSet<String> = post.inbox.mails().iter().map(token).collect();
-    assert_eq!(tokens.len(), 1, "{death:?}: all copies have the same link");
+    assert_eq!(tokens.len(), 1, "{crash:?}: all copies have the same link");
     hold(&app, "lookup", tokens.first().unwrap()).await.expect(200);
     let events: BTreeSet<String> = post.bus.events().iter().map(|event| event.detail["id"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(events, [format!("{id}-1")].into(), "{death:?}");
+    assert_eq!(events, [format!("{id}-1")].into(), "{crash:?}");
     Some(post.inbox.mails().len())
 }
 
@@ -60,7 +60,7 @@ async fn a_courier_that_dies_at_any_of_its_requests_loses_nothing() {
         let mut request = 0;
         loop {
             request += 1;
-            match die(Death { request, after }).await {
+            match die(Crash { request, after }).await {
                 Some(mails) => copies.push((after, request, mails)),
                 None => break,
             }
@@ -72,7 +72,7 @@ async fn a_courier_that_dies_at_any_of_its_requests_loses_nothing() {
         let before_ses = *request <= if *after { 2 } else { 3 };
         assert!(*mails == 1 || (*mails == 2 && !before_ses), "{copies:?}");
     }
-    assert!(copies.iter().any(|(_, _, mails)| *mails == 2), "one death must fall between SES's answer and the note: {copies:?}");
+    assert!(copies.iter().any(|(_, _, mails)| *mails == 2), "one crash must fall between SES's answer and the note: {copies:?}");
 }
 
 #[tokio::test]
@@ -80,11 +80,11 @@ async fn a_mail_whose_reply_arrived_is_sent_once_although_the_table_is_down_for_
     let (app, mut post) = start().await;
     let id = id(&app.invite(EMAIL).await);
     post.lose_the_stream().await;
-    let place = shared::store::Place { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
+    let key = shared::store::InvitationKey { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
     // Look, claim, the account's settings; SES takes the mail. The SDK asks three times for each try of ours.
     let good = (0..3).map(|_| Fault::None);
     app.faults.next(good.chain((0..12).map(|_| Fault::Error(400, "ThrottlingException"))));
-    post.another(&app).settle(&place).await.unwrap();
+    post.another(&app).process_due(&key).await.unwrap();
     assert_eq!(app.faults.left(), 0);
     for _ in 0..3 {
         app.advance(LATER);
@@ -103,13 +103,13 @@ async fn a_create_whose_reply_was_lost_is_mailed_once() {
     app.advance(LATER);
     post.reconcile().await;
     assert_eq!(post.inbox.mails().len(), 1);
-    assert_eq!(post.happenings(), ["created"]);
+    assert_eq!(post.event_types(), ["created"]);
 }
 
 #[tokio::test]
 async fn a_create_that_died_right_after_its_commit_is_mailed() {
     let (app, mut post) = start().await;
-    let gate = Gate::default();
+    let gate = Barrier::default();
     // The table carries it out, the reply is lost, and the function is killed before it can ask again.
     app.faults.transactions([Fault::ReplyLost, Fault::Held(gate.clone(), Box::new(Fault::Refused))]);
     let process = app.another(&[]);

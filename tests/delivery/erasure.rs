@@ -4,10 +4,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use support::{
     ACCOUNT, Call, OTHER_ACCOUNT, TestApp,
-    faults::{Fault, Gate},
+    faults::{Barrier, Fault},
 };
 
-use crate::help::{COOLDOWN, EMAIL, LATER, hold, invited, resend, revoke, start};
+use crate::helpers::{COOLDOWN, EMAIL, LATER, hold, invited, resend, revoke, start};
 
 async fn erase(app: &TestApp, account: &str, email: &str) -> Value {
     app.erase(&json!({ "account": account, "email": email })).await
@@ -87,7 +87,7 @@ async fn a_resend_during_an_erasure_leaves_no_lock_behind() {
     for request in 3..6 {
         let (id, _) = invited(&app, &mut post).await;
         app.advance(COOLDOWN);
-        let gate = Gate::default();
+        let gate = Barrier::default();
         app.faults.next((0..request).map(|_| Fault::None).chain([Fault::Held(gate.clone(), Box::new(Fault::None))]));
         let (erased, ()) = tokio::join!(erase(&app, ACCOUNT, EMAIL), async {
             gate.arrived().await;

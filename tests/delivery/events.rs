@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use local::events::Answer;
+use local::events::Behaviour;
 use serde_json::{Value, json};
 use shared::domain::Timestamp;
 use support::{ACCOUNT, Call};
 
-use crate::help::{COOLDOWN, EMAIL, LATER, LIFETIME, hold, invited, resend, revoke, start};
+use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, hold, invited, resend, revoke, start};
 
 #[tokio::test]
 async fn each_event_has_a_stable_id_and_the_next_number() {
@@ -20,11 +20,11 @@ async fn each_event_has_a_stable_id_and_the_next_number() {
     post.deliver().await;
     hold(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
     post.deliver().await;
-    assert_eq!(post.happenings(), ["created", "delivered", "resent", "accepted"]);
+    assert_eq!(post.event_types(), ["created", "delivered", "resent", "accepted"]);
     let events = post.bus.events();
-    for (place, event) in events.iter().enumerate() {
-        assert_eq!(event.detail["sequence"], place + 1);
-        assert_eq!(event.detail["id"], format!("{id}-{}", place + 1));
+    for (key, event) in events.iter().enumerate() {
+        assert_eq!(event.detail["sequence"], key + 1);
+        assert_eq!(event.detail["id"], format!("{id}-{}", key + 1));
         assert_eq!((event.bus.as_str(), event.source.as_str()), ("events", "invitations"));
     }
 }
@@ -63,12 +63,12 @@ async fn an_event_is_as_of_when_it_happened_however_late_and_often_it_is_told() 
     let (app, mut post) = start().await;
     let created = app.now();
     // Every event is taken, but nobody hears of that: so it is told again, when more has happened.
-    post.bus.answer_with(|_| Answer::AcceptAndDrop);
+    post.bus.answer_with(|_| Behaviour::AcceptAndDrop);
     let (id, _) = invited(&app, &mut post).await;
     let mail = post.last_mail(EMAIL);
     let report = |kind: &str, details: Value| {
         let tags = json!({ "account": [ACCOUNT], "invitation": [id], "sending": [mail.tags["sending"]] });
-        let mut detail = json!({ "eventType": kind, "mail": { "tags": tags } });
+        let mut detail = json!({ "eventType": kind, "delivery": { "tags": tags } });
         detail[kind.to_lowercase()] = details;
         json!({ "detail": detail }).to_string()
     };
@@ -90,7 +90,7 @@ async fn an_event_is_as_of_when_it_happened_however_late_and_often_it_is_told() 
     app.send(Call::post("/invitations/accept").json(&acceptance).key(&app.full)).await.expect(200);
     app.advance(LATER);
     post.deliver().await;
-    post.bus.answer_with(|_| Answer::Accept);
+    post.bus.answer_with(|_| Behaviour::Accept);
     app.advance(LATER);
     post.reconcile().await;
 
@@ -121,7 +121,7 @@ async fn an_event_is_as_of_when_it_happened_however_late_and_often_it_is_told() 
 async fn every_happening_has_its_name() {
     let (app, mut post) = start().await;
     for (email, verb) in [("bounce@example.com", ""), ("user.1@example.com", "decline"), ("user.2@example.com", "revoke")] {
-        let id = crate::help::id(&app.invite(email).await);
+        let id = crate::helpers::id(&app.invite(email).await);
         post.deliver().await;
         post.report(&post.last_mail(email)).await;
         match verb {
@@ -142,12 +142,12 @@ async fn no_write_that_changes_nothing_tells_anything() {
     let (id, token) = invited(&app, &mut post).await;
     revoke(&app, &id).await.expect(200);
     post.deliver().await;
-    let told = post.happenings();
+    let told = post.event_types();
     for _ in 0..3 {
         revoke(&app, &id).await.expect(200);
         hold(&app, "accept", &token).await.expect_error(400, "already-revoked");
         hold(&app, "lookup", &token).await.expect(200);
         post.deliver().await;
     }
-    assert_eq!(post.happenings(), told);
+    assert_eq!(post.event_types(), told);
 }

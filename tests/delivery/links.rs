@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use support::{ACCOUNT, Call, Response};
 
-use crate::help::{COOLDOWN, EMAIL, LIFETIME, describe, hold, invited, resend, revoke, start};
+use crate::helpers::{COOLDOWN, EMAIL, LIFETIME, describe, hold, invited, resend, revoke, start};
 
 #[tokio::test]
 async fn t3_after_each_resend_every_earlier_link_is_a_404() {
@@ -49,7 +49,7 @@ async fn race(left: &str, right: &str) -> Vec<((u16, String), (u16, String), Str
     let mut seen = Vec::new();
     for round in 0..12 {
         let email = format!("user.{round}@example.com");
-        let id = crate::help::id(&app.invite(&email).await);
+        let id = crate::helpers::id(&app.invite(&email).await);
         post.deliver().await;
         app.advance(COOLDOWN);
         let token = post.last_token(&email);
@@ -114,7 +114,7 @@ async fn of_many_who_accept_at_once_all_are_told_that_it_is_accepted_and_it_was_
     let answers = join_all((0..25).map(|_| process.send(Call::holder("accept", &token)))).await;
     assert!(answers.iter().all(|answer| told(answer) == self::answer(200, "accepted")), "{answers:?}");
     post.deliver().await;
-    assert_eq!(post.happenings(), ["created", "accepted"]);
+    assert_eq!(post.event_types(), ["created", "accepted"]);
 }
 
 #[tokio::test]

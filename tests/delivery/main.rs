@@ -4,14 +4,14 @@
 
 mod answers;
 mod crashes;
+mod emails;
 mod erasure;
 mod events;
-mod help;
+mod failures;
+mod helpers;
 mod links;
-mod mails;
 mod on_behalf;
 mod purge;
 mod reconciler;
 mod reports;
 mod ses_errors;
-mod trouble;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, Response, TestApp};
 
-use crate::help::{EMAIL, LIFETIME, describe, hold, invited, revoke, start, start_with};
+use crate::helpers::{EMAIL, LIFETIME, describe, hold, invited, revoke, start, start_with};
 
 async fn accept(app: &TestApp, key: &str, token: &str, principal: &str, email: &str) -> Response {
     let body = json!({ "token": token, "principal": principal, "email": email });

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::events::Answer;
+use local::events::Behaviour;
 use support::{ACCOUNT, TestApp};
 
-use crate::help::{COOLDOWN, EMAIL, LATER, LIFETIME, id, invited, resend, revoke, start_with};
+use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, id, invited, resend, revoke, start_with};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -21,20 +21,20 @@ async fn an_invitation_is_not_marked_before_the_world_has_been_told_how_it_ended
     let (app, mut post) = start_with(&[("RETENTION_DAYS", "1")]).await;
     let (id, _) = invited(&app, &mut post).await;
     assert_eq!(marked(&app).await, None);
-    post.bus.answer_with(|_| Answer::Error { status: 500, code: "InternalException" });
+    post.bus.answer_with(|_| Behaviour::Error { status: 500, code: "InternalException" });
     let closed = app.now();
     revoke(&app, &id).await.expect(200);
     post.deliver().await;
     app.advance(3 * DAY);
     post.reconcile().await;
     assert_eq!(marked(&app).await, None, "the bus has been down for longer than it is kept");
-    post.bus.answer_with(|_| Answer::Accept);
+    post.bus.answer_with(|_| Behaviour::Accept);
     app.advance(LATER);
     post.reconcile().await;
-    assert_eq!(post.happenings(), ["created", "revoked"]);
+    assert_eq!(post.event_types(), ["created", "revoked"]);
     assert_eq!(marked(&app).await, Some(closed.plus(DAY).as_secs()));
     // Whoever reports of it late brings it back to mind.
-    post.bus.answer_with(|_| Answer::Error { status: 500, code: "InternalException" });
+    post.bus.answer_with(|_| Behaviour::Error { status: 500, code: "InternalException" });
     app.advance(LATER);
     post.report(&post.last_mail(EMAIL)).await;
     assert_eq!(marked(&app).await, None);
@@ -55,7 +55,7 @@ async fn an_open_invitation_is_never_marked_and_an_expired_one_when_that_was_tol
         assert_eq!(marked(&app).await, None, "it has expired, and nobody knows");
         app.advance(LATER);
         post.reconcile().await;
-        assert_eq!(post.happenings(), ["created", "resent", "expired"]);
+        assert_eq!(post.event_types(), ["created", "resent", "expired"]);
         assert_eq!(marked(&app).await, kept.map(|kept| expiry.plus(kept).as_secs()));
     }
 }

@@ -1,11 +1,11 @@
 //! What the stream loses, the reconciler finds: a sending, an event, an expiry.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::events::Answer;
+use local::events::Behaviour;
 use shared::domain::courier::MARGIN;
 use support::{ACCOUNT, faults::Fault};
 
-use crate::help::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, hold, id, invited, resend, revoke, start};
+use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, hold, id, invited, resend, revoke, start};
 
 #[tokio::test]
 async fn a_sending_that_the_stream_has_lost_is_mailed_all_the_same() {
@@ -20,7 +20,7 @@ async fn a_sending_that_the_stream_has_lost_is_mailed_all_the_same() {
     app.advance(LATER);
     assert_eq!(post.reconcile().await.settled, 40);
     assert_eq!(post.inbox.mails().len(), 40);
-    assert_eq!(post.happenings().len(), 40);
+    assert_eq!(post.event_types().len(), 40);
     assert_eq!(post.reconcile().await.settled, 0, "nothing is due any more");
 }
 
@@ -34,7 +34,7 @@ async fn events_that_the_stream_has_lost_are_published_in_their_order() {
     post.lose_the_stream().await;
     app.advance(LATER);
     post.reconcile().await;
-    assert_eq!(post.happenings(), ["created", "resent", "revoked"]);
+    assert_eq!(post.event_types(), ["created", "resent", "revoked"]);
     assert_eq!(post.inbox.mails().len(), 0);
 }
 
@@ -44,21 +44,21 @@ async fn an_expiry_is_told_once_when_it_has_come_and_again_after_a_resend() {
     let (id, _) = invited(&app, &mut post).await;
     app.advance(LIFETIME - COOLDOWN);
     post.reconcile().await;
-    assert_eq!(post.happenings(), ["created"]);
+    assert_eq!(post.event_types(), ["created"]);
     app.advance(COOLDOWN);
     post.reconcile().await;
-    assert_eq!(post.happenings(), ["created"], "another clock may be a little behind");
+    assert_eq!(post.event_types(), ["created"], "another clock may be a little behind");
     app.advance(MARGIN);
     for _ in 0..3 {
         post.reconcile().await;
         post.deliver().await;
     }
-    assert_eq!(post.happenings(), ["created", "expired"]);
+    assert_eq!(post.event_types(), ["created", "expired"]);
     resend(&app, &id).await.expect(200);
     post.deliver().await;
     app.advance(LIFETIME + MARGIN);
     post.reconcile().await;
-    assert_eq!(post.happenings(), ["created", "expired", "resent", "expired"]);
+    assert_eq!(post.event_types(), ["created", "expired", "resent", "expired"]);
     let row = &app.rows_of(ACCOUNT, "I#").await[0];
     assert!(!row.contains_key("due_at") && !row.contains_key("due_shard"), "there is nothing left to wait for");
 }
@@ -75,21 +75,21 @@ async fn what_was_answered_in_time_does_not_expire() {
     post.deliver().await;
     app.advance(LIFETIME * 2);
     assert_eq!(post.reconcile().await.settled, 0);
-    assert!(!post.happenings().contains(&"expired".to_owned()));
+    assert!(!post.event_types().contains(&"expired".to_owned()));
 }
 
 #[tokio::test]
 async fn while_eventbridge_is_down_mails_go_out_and_events_follow() {
     let (app, mut post) = start().await;
-    post.bus.answer_with(|_| Answer::Error { status: 400, code: "ThrottlingException" });
+    post.bus.answer_with(|_| Behaviour::Error { status: 400, code: "ThrottlingException" });
     let (id, token) = invited(&app, &mut post).await;
-    assert_eq!(post.happenings(), [""; 0]);
+    assert_eq!(post.event_types(), [""; 0]);
     hold(&app, "accept", &token).await.expect(200);
     post.deliver().await;
-    post.bus.answer_with(|_| Answer::Accept);
+    post.bus.answer_with(|_| Behaviour::Accept);
     app.advance(LATER);
     post.reconcile().await;
-    assert_eq!(post.happenings(), ["created", "accepted"]);
+    assert_eq!(post.event_types(), ["created", "accepted"]);
     assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent");
 }
 
@@ -98,9 +98,9 @@ async fn events_of_which_some_failed_come_again_under_their_own_ids() {
     let (app, mut post) = start().await;
     let id = id(&app.invite(EMAIL).await);
     revoke(&app, &id).await.expect(200);
-    post.bus.answer_with(|_| Answer::Fail { entries: vec![1], code: "ThrottlingException" });
+    post.bus.answer_with(|_| Behaviour::Fail { entries: vec![1], code: "ThrottlingException" });
     post.deliver().await;
-    post.bus.answer_with(|_| Answer::Accept);
+    post.bus.answer_with(|_| Behaviour::Accept);
     app.advance(LATER);
     post.reconcile().await;
     let ids: Vec<String> = post.bus.events().iter().map(|event| event.detail["id"].as_str().unwrap().to_owned()).collect();
@@ -119,7 +119,7 @@ async fn t24_a_row_that_cannot_be_read_is_set_aside_and_holds_up_nobody() {
     assert_eq!(post.reconcile().await.settled, 0);
     let rows = app.rows_of(ACCOUNT, "I#").await;
     let row = rows.iter().find(|row| row["sk"].as_s() == Ok(&format!("I#{broken}"))).unwrap();
-    assert!(!row.contains_key("ring"), "the stream says no more of it");
+    assert!(!row.contains_key("stream_pending"), "the stream says no more of it");
     let due: i64 = row["due_at"].as_n().unwrap().parse().unwrap();
     assert!(due > app.now().as_millis(), "and it is left alone for a while");
 }

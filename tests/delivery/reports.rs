@@ -1,14 +1,14 @@
 //! What SES reports comes to show on the invitation, and decides about another mail.
 
-use functions::record_feedback::Recorded;
-use local::ses::{Answer, Mail};
+use functions::delivery::record_feedback::Recorded;
+use local::ses::{Behaviour, Mail};
 use serde_json::{Value, json};
-use shared::store::Place;
+use shared::store::InvitationKey;
 use support::{ACCOUNT, Call, Post, TestApp};
 
-use crate::help::{COOLDOWN, describe, id, resend, start};
+use crate::helpers::{COOLDOWN, describe, id, resend, start};
 
-/// Invites an address whose mail meets a certain fate, lets it, and gives the invitation's id.
+/// Invites an address whose mail meets a certain status, lets it, and gives the invitation's id.
 async fn invite(app: &TestApp, post: &mut Post, email: &str) -> String {
     let id = id(&app.invite(email).await);
     post.deliver().await;
@@ -26,7 +26,7 @@ async fn delivery(app: &TestApp, id: &str) -> (String, Value) {
 #[tokio::test]
 async fn what_became_of_the_mail_shows_on_the_invitation() {
     let (app, mut post) = start().await;
-    for (email, state, happening) in [
+    for (email, state, event_type) in [
         ("user@example.com", "delivered", Some("delivered")),
         ("bounce@example.com", "bounced", Some("bounced")),
         ("soft@example.com", "soft-bounced", Some("bounced")),
@@ -46,7 +46,7 @@ async fn what_became_of_the_mail_shows_on_the_invitation() {
             .filter(|event| event.detail["invitation"]["id"] == id)
             .map(|event| event.detail["type"].clone())
             .collect();
-        assert_eq!(told.last().and_then(Value::as_str), happening.or(Some("created")), "{email}: {told:?}");
+        assert_eq!(told.last().and_then(Value::as_str), event_type.or(Some("created")), "{email}: {told:?}");
     }
 }
 
@@ -71,7 +71,7 @@ async fn a_hard_bounce_or_a_complaint_blocks_a_resend_unless_it_is_forced() {
         }
         post.deliver().await;
         assert_eq!(post.inbox.mails().len(), sent + 1, "{email}");
-        // The new sending's mail has a fate of its own.
+        // The new sending's mail has a status of its own.
         assert_eq!(delivery(&app, &id).await.0, "sent");
     }
 }
@@ -101,7 +101,7 @@ async fn reports_may_come_twice_late_and_in_any_order() {
     }
     assert_eq!(delivery(&app, &id).await.0, "complained");
     post.deliver().await;
-    assert_eq!(post.happenings(), ["created", "complained"], "a delivery that is told after the complaint is no news");
+    assert_eq!(post.event_types(), ["created", "complained"], "a delivery that is told after the complaint is no news");
 }
 
 /// Invites, resends, and only then lets SES report of the first mail. The id, and that mail.
@@ -138,7 +138,7 @@ async fn a_bounce_that_comes_after_a_resend_blocks_the_next_one_until_somebody_i
     app.advance(COOLDOWN);
     resend(&app, &id).await.expect(200);
     post.deliver().await;
-    assert_eq!(post.happenings(), ["created", "resent", "bounced", "resent", "resent"]);
+    assert_eq!(post.event_types(), ["created", "resent", "bounced", "resent", "resent"]);
 }
 
 #[tokio::test]
@@ -148,11 +148,11 @@ async fn a_mail_that_arrived_after_all_is_not_told_as_failed() {
     post.deliver().await;
     let mail = post.last_mail("user@example.com");
     // As if SES had taken the first try and refused the second, both while nobody could note it.
-    app.remove(&id, &["mail"]).await;
-    post.inbox.answer_with(|_| Answer::Error { status: 400, code: "MessageRejected" });
-    app.advance(crate::help::LATER);
-    let place = Place { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
-    post.courier.settle(&place).await.unwrap();
+    app.remove(&id, &["delivery"]).await;
+    post.inbox.answer_with(|_| Behaviour::Error { status: 400, code: "MessageRejected" });
+    app.advance(crate::helpers::LATER);
+    let key = InvitationKey { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
+    post.courier.process_due(&key).await.unwrap();
     assert_eq!(delivery(&app, &id).await.0, "failed");
     post.report(&mail).await;
     assert_eq!(delivery(&app, &id).await.0, "delivered");
@@ -165,10 +165,10 @@ async fn a_report_that_comes_before_our_own_note_is_kept() {
     post.deliver().await;
     let mail = post.last_mail("user@example.com");
     // As if the courier had died between SES's answer and its note: the row is as it was when the mail was claimed.
-    app.remove(&id, &["mail"]).await;
+    app.remove(&id, &["delivery"]).await;
     post.report(&mail).await;
     assert_eq!(delivery(&app, &id).await.0, "delivered");
-    app.advance(crate::help::LATER);
+    app.advance(crate::helpers::LATER);
     post.reconcile().await;
     assert_eq!(post.inbox.mails().len(), 1, "SES has said that it was sent");
 }
@@ -219,7 +219,7 @@ async fn what_is_wrong_with_a_report_is_told_without_its_words() {
     let (app, mut post) = start().await;
     invite(&app, &mut post, "user@example.com").await;
     let mut event = local::ses::feedback::events(&post.last_mail("user@example.com"))[0].clone();
-    event["detail"]["mail"]["tags"]["account"] = "user@example.com".into();
+    event["detail"]["delivery"]["tags"]["account"] = "user@example.com".into();
     let failed = post.fail_to_report(&event.to_string()).await;
     assert!(failed.0.starts_with("not a report of SES: Data error in line 1,"), "{failed}");
     assert!(!failed.0.contains("user"), "{failed}");

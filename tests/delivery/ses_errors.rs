@@ -8,15 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use local::ses::Answer;
+use local::ses::Behaviour;
 use serde_json::json;
 use shared::domain::courier::{LEASE, MARGIN};
 use support::{Post, TestApp, post::token};
 
-use crate::help::{EMAIL, LATER, describe, hold, id, resend, start};
+use crate::helpers::{EMAIL, LATER, describe, hold, id, resend, start};
 
 /// How often SES was asked.
-fn answer_always(post: &Post, answer: Answer) -> Arc<AtomicUsize> {
+fn answer_always(post: &Post, answer: Behaviour) -> Arc<AtomicUsize> {
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
     post.inbox.answer_with(move |_| {
@@ -35,7 +35,7 @@ async fn reconcile_after(app: &TestApp, post: &Post, wait: Duration) {
 async fn what_ses_will_never_take_has_failed_and_shows_it() {
     for code in ["MessageRejected", "BadRequestException"] {
         let (app, mut post) = start().await;
-        let asked = answer_always(&post, Answer::Error { status: 400, code });
+        let asked = answer_always(&post, Behaviour::Error { status: 400, code });
         let id = id(&app.invite(EMAIL).await);
         post.deliver().await;
         let delivery = describe(&app, &id).await["delivery"].clone();
@@ -44,9 +44,9 @@ async fn what_ses_will_never_take_has_failed_and_shows_it() {
         reconcile_after(&app, &post, Duration::from_secs(86_400)).await;
         assert_eq!(asked.load(Ordering::SeqCst), 1, "{code}");
         post.deliver().await;
-        assert_eq!(post.happenings(), ["created", "failed"]);
+        assert_eq!(post.event_types(), ["created", "failed"]);
         // The account may try again, by resending.
-        post.inbox.answer_with(|_| Answer::Accept);
+        post.inbox.answer_with(|_| Behaviour::Accept);
         resend(&app, &id).await.expect(200);
         post.deliver().await;
         assert_eq!(post.inbox.mails().len(), 1);
@@ -64,7 +64,7 @@ async fn what_passes_is_tried_again_by_the_reconciler_and_arrives() {
         (400, "SomethingNew"),
     ] {
         let (app, mut post) = start().await;
-        let asked = answer_always(&post, Answer::Error { status, code });
+        let asked = answer_always(&post, Behaviour::Error { status, code });
         let id = id(&app.invite(EMAIL).await);
         post.deliver().await;
         post.deliver().await;
@@ -73,7 +73,7 @@ async fn what_passes_is_tried_again_by_the_reconciler_and_arrives() {
         assert_eq!(describe(&app, &id).await.get("delivery"), None);
         reconcile_after(&app, &post, LATER).await;
         assert_eq!(asked.load(Ordering::SeqCst), 2, "{code}");
-        post.inbox.answer_with(|_| Answer::Accept);
+        post.inbox.answer_with(|_| Behaviour::Accept);
         reconcile_after(&app, &post, LATER).await;
         assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent", "{code}");
         hold(&app, "lookup", &post.last_token(EMAIL)).await.expect(200);
@@ -84,13 +84,13 @@ async fn what_passes_is_tried_again_by_the_reconciler_and_arrives() {
 async fn while_the_sender_is_not_verified_mails_wait() {
     let (app, mut post) = start().await;
     app.manage_settings(&json!({ "action": "set", "account": support::ACCOUNT, "name": "Example" })).await;
-    let asked = answer_always(&post, Answer::SenderNotVerified);
+    let asked = answer_always(&post, Behaviour::SenderNotVerified);
     let id = id(&app.invite(EMAIL).await);
     post.deliver().await;
     reconcile_after(&app, &post, LATER).await;
     assert_eq!(asked.load(Ordering::SeqCst), 2);
     assert_eq!(describe(&app, &id).await.get("delivery"), None);
-    post.inbox.answer_with(|_| Answer::Accept);
+    post.inbox.answer_with(|_| Behaviour::Accept);
     reconcile_after(&app, &post, LATER).await;
     assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent");
 }
@@ -105,7 +105,7 @@ async fn mails_go_out_as_fast_as_ses_allows_and_no_slower() {
         }
         taken += 1;
         let code = if taken % 2 == 0 { "TooManyRequestsException" } else { "ThrottlingException" };
-        if taken <= 5 { Answer::Accept } else { Answer::Error { status: 429, code } }
+        if taken <= 5 { Behaviour::Accept } else { Behaviour::Error { status: 429, code } }
     });
     for number in 0..60 {
         app.invite(&format!("user.{number}@example.com")).await;
@@ -121,7 +121,7 @@ async fn mails_go_out_as_fast_as_ses_allows_and_no_slower() {
 async fn pauses_grow_from_try_to_try() {
     for (status, code) in [(503, "ServiceUnavailable"), (404, "NotFoundException")] {
         let (app, mut post) = start().await;
-        let asked = answer_always(&post, Answer::Error { status, code });
+        let asked = answer_always(&post, Behaviour::Error { status, code });
         app.invite(EMAIL).await;
         post.deliver().await;
         // Once a minute for six hours: seven pauses of little more than an hour in all, then one of an hour each.
@@ -135,13 +135,13 @@ async fn pauses_grow_from_try_to_try() {
 
 #[tokio::test]
 async fn while_sending_is_paused_nobodys_mail_is_tried_and_then_all_are_sent() {
-    let error = |code| Answer::Error { status: 400, code };
+    let error = |code| Behaviour::Error { status: 400, code };
     for answer in [
         error("SendingPausedException"),
         error("AccountSuspendedException"),
         // So is it while the day's quota is used up, whatever that is called.
         error("LimitExceededException"),
-        Answer::QuotaUsedUp,
+        Behaviour::QuotaUsedUp,
     ] {
         let (app, mut post) = start().await;
         let asked = answer_always(&post, answer);
@@ -154,7 +154,7 @@ async fn while_sending_is_paused_nobodys_mail_is_tried_and_then_all_are_sent() {
         let before = asked.load(Ordering::SeqCst);
         reconcile_after(&app, &post, Duration::from_secs(60)).await;
         assert_eq!(asked.load(Ordering::SeqCst), before, "{answer:?}: the circuit is open");
-        post.inbox.answer_with(|_| Answer::Accept);
+        post.inbox.answer_with(|_| Behaviour::Accept);
         reconcile_after(&app, &post, Duration::from_secs(300)).await;
         reconcile_after(&app, &post, Duration::from_secs(300)).await;
         assert_eq!(post.inbox.mails().len(), 20, "{answer:?}");
@@ -165,7 +165,7 @@ async fn while_sending_is_paused_nobodys_mail_is_tried_and_then_all_are_sent() {
 async fn when_ses_took_the_mail_and_its_answer_was_lost_a_second_copy_has_the_same_working_link() {
     let (app, mut post) = start().await;
     let mut first = true;
-    post.inbox.answer_with(move |_| if std::mem::take(&mut first) { Answer::AcceptAndDrop } else { Answer::Accept });
+    post.inbox.answer_with(move |_| if std::mem::take(&mut first) { Behaviour::AcceptAndDrop } else { Behaviour::Accept });
     app.invite(EMAIL).await;
     post.deliver().await;
     assert_eq!(post.inbox.mails().len(), 1);
@@ -183,11 +183,11 @@ async fn when_ses_took_the_mail_and_its_answer_was_lost_a_second_copy_has_the_sa
 #[tokio::test]
 async fn a_mail_that_cannot_be_sent_before_its_invitation_expires_has_failed() {
     let (app, mut post) = start().await;
-    let asked = answer_always(&post, Answer::Error { status: 503, code: "ServiceUnavailable" });
+    let asked = answer_always(&post, Behaviour::Error { status: 503, code: "ServiceUnavailable" });
     let id = id(&app.invite(EMAIL).await);
     post.deliver().await;
-    reconcile_after(&app, &post, crate::help::LIFETIME + MARGIN).await;
+    reconcile_after(&app, &post, crate::helpers::LIFETIME + MARGIN).await;
     assert_eq!(asked.load(Ordering::SeqCst), 1);
     assert_eq!(describe(&app, &id).await["delivery"]["state"], "failed");
-    assert_eq!(post.happenings(), ["created", "expired"]);
+    assert_eq!(post.event_types(), ["created", "expired"]);
 }

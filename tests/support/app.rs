@@ -17,9 +17,16 @@ use aws_sdk_dynamodb::{
 };
 use functions::{
     app::App,
-    direct::{self, Table},
-    erase_invitee, manage_account_settings,
-    manage_api_keys::{self, Keys},
+    operator::{
+        erase_invitee,
+        invocation::{
+            Table, {self},
+        },
+        manage_account_settings,
+        manage_api_keys::{
+            Keys, {self},
+        },
+    },
 };
 use local::{client, engine::Engine, table::create_table};
 use serde_json::{Value, json};
@@ -151,19 +158,19 @@ impl TestApp {
 
     /// Invokes `manage-api-keys`.
     pub async fn manage_keys(&self, event: &Value) -> Value {
-        let answer = direct::answer(Ok(&self.keys), &event.to_string(), "invocation-1", &manage_api_keys::handle).await;
+        let answer = invocation::answer(Ok(&self.keys), &event.to_string(), "invocation-1", &manage_api_keys::handle).await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 
     /// Invokes `manage-account-settings`.
     pub async fn manage_settings(&self, event: &Value) -> Value {
-        let answer = direct::answer(Ok(&self.direct), &event.to_string(), "invocation-1", &manage_account_settings::handle).await;
+        let answer = invocation::answer(Ok(&self.direct), &event.to_string(), "invocation-1", &manage_account_settings::handle).await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 
     /// Invokes `erase-invitee`.
     pub async fn erase(&self, event: &Value) -> Value {
-        let answer = direct::answer(Ok(&self.direct), &event.to_string(), "invocation-1", &erase_invitee::handle).await;
+        let answer = invocation::answer(Ok(&self.direct), &event.to_string(), "invocation-1", &erase_invitee::handle).await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 

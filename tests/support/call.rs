@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use functions::output::Reply;
+use functions::http::output::Reply;
 use serde_json::{Map, Value, json};
 
 /// The paths below `/invitations` that are no invitation's.

@@ -1,13 +1,16 @@
 //! The functions behind the gateway, as one process after another would have them.
 
 use functions::{
-    accept_invitation,
-    accept_page::{self, Page},
+    account::{create_invitation, describe_invitation, list_invitations, modify_invitation},
     app::{App, InviteeApp, SendingApp},
-    create_invitation, decline_invitation, describe_invitation,
-    edge::answer,
-    list_invitations, lookup_invitation, modify_invitation,
-    output::Reply,
+    http::{edge::answer, output::Reply},
+    invitee::{
+        accept_invitation,
+        accept_page::{
+            Page, {self},
+        },
+        decline_invitation, lookup_invitation,
+    },
     texts::PageTexts,
 };
 use shared::{

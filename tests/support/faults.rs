@@ -3,8 +3,8 @@
 //! Local engines never conflict, throttle or lose a reply; this does. It stands in for the SDK's HTTP connector.
 
 mod connector;
-pub mod life;
-mod weather;
+pub mod process;
+mod schedule;
 pub mod wire;
 
 use std::{
@@ -21,7 +21,7 @@ use aws_smithy_runtime_api::client::{http::SharedHttpClient, orchestrator::HttpR
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use weather::Weather;
+use schedule::FaultSchedule;
 use wire::Wire;
 
 /// What happens to one request.
@@ -45,7 +45,7 @@ pub enum Fault {
     /// was carried out late.
     ConflictAfterwards,
     /// The same, and the report of the conflict waits at the gate.
-    LateConflict(Gate),
+    LateConflict(Barrier),
     /// DynamoDB carries it out, and the last byte of its reply is missing.
     Garbled,
     /// No answer comes, ever.
@@ -54,26 +54,26 @@ pub enum Fault {
     Late(Duration),
     /// It reaches DynamoDB a second time, this long after it was carried out.
     Twice(Duration),
-    /// DynamoDB carries it out, and the process that asked for it dies: see [`life`].
-    Death,
+    /// DynamoDB carries it out, and the process that asked for it dies: see [`process`].
+    Crash,
     /// It waits at the gate, and then this happens to it.
-    Held(Gate, Box<Fault>),
+    Held(Barrier, Box<Fault>),
 }
 
 /// Where a request waits until the test lets it go on.
 #[derive(Debug, Clone)]
-pub struct Gate {
+pub struct Barrier {
     arrived: Arc<Semaphore>,
     opened: Arc<Semaphore>,
 }
 
-impl Default for Gate {
+impl Default for Barrier {
     fn default() -> Self {
         Self { arrived: Arc::new(Semaphore::new(0)), opened: Arc::new(Semaphore::new(0)) }
     }
 }
 
-impl Gate {
+impl Barrier {
     /// Waits until a request has come here.
     pub async fn arrived(&self) {
         self.arrived.acquire().await.expect("a gate is never torn down").forget();
@@ -100,7 +100,7 @@ struct Inner {
     transactions: VecDeque<Fault>,
     /// For all requests to come.
     always: Option<Fault>,
-    weather: Option<Weather>,
+    schedule: Option<FaultSchedule>,
     wire: Option<Arc<dyn Wire>>,
     /// Requests that are on their way to DynamoDB or there.
     under_way: Arc<AtomicUsize>,
@@ -126,25 +126,25 @@ impl Faults {
 
     /// One request in `one_in` meets one of these from now on. `seed` decides which.
     pub fn sometimes(&self, seed: u64, one_in: u32, faults: Vec<Fault>) {
-        let each = Weather::WHOLE / one_in / u32::try_from(faults.len()).expect("a few faults");
-        self.weather(seed, faults.into_iter().map(|fault| (fault, each)).collect());
+        let each = FaultSchedule::WHOLE / one_in / u32::try_from(faults.len()).expect("a few faults");
+        self.schedule(seed, faults.into_iter().map(|fault| (fault, each)).collect());
     }
 
     /// From now on a request meets each of these so many times in ten thousand. `seed` decides which requests do.
-    pub fn weather(&self, seed: u64, chances: Vec<(Fault, u32)>) {
-        self.lock().weather = Some(Weather::new(seed, chances));
+    pub fn schedule(&self, seed: u64, chances: Vec<(Fault, u32)>) {
+        self.lock().schedule = Some(FaultSchedule::new(seed, chances));
     }
 
-    /// How many requests have met a fault of the weather.
+    /// How many requests have met a fault of the schedule.
     #[must_use]
     pub fn met(&self) -> usize {
         self.counts().values().sum()
     }
 
-    /// How many requests have met each fault of the weather.
+    /// How many requests have met each fault of the schedule.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<&'static str, usize> {
-        self.lock().weather.as_ref().map(|weather| weather.met.clone()).unwrap_or_default()
+        self.lock().schedule.as_ref().map(|schedule| schedule.met.clone()).unwrap_or_default()
     }
 
     /// From now on requests and replies go through `wire`, which may change them.
@@ -166,7 +166,7 @@ impl Faults {
         inner.queue.clear();
         inner.transactions.clear();
         inner.always = None;
-        inner.weather = None;
+        inner.schedule = None;
     }
 
     /// How many faults are still to come.
@@ -204,6 +204,6 @@ impl Faults {
         inner.requests.push((operation, input));
         let next = if transaction { inner.transactions.pop_front() } else { None };
         let next = next.or_else(|| inner.queue.pop_front()).or_else(|| inner.always.clone());
-        next.or_else(|| inner.weather.as_mut().and_then(|weather| weather.draw(transaction))).unwrap_or(Fault::None)
+        next.or_else(|| inner.schedule.as_mut().and_then(|schedule| schedule.draw(transaction))).unwrap_or(Fault::None)
     }
 }

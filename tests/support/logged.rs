@@ -1,7 +1,9 @@
 //! What is logged, caught on the thread that logs it.
 
 use std::{
-    io::{self, Write},
+    io::{
+        Write, {self},
+    },
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -26,7 +28,7 @@ impl Lines {
     pub fn as_deployed() -> (Self, impl Drop) {
         let lines = Self::default();
         let writer = lines.clone();
-        (lines, functions::log::json(LevelFilter::INFO, move || writer.clone()).set_default())
+        (lines, functions::http::log::json(LevelFilter::INFO, move || writer.clone()).set_default())
     }
 
     /// What was logged since the last time.

@@ -2,10 +2,14 @@
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use functions::{
-    background::{Failed, invoke},
-    courier::{Courier, bus::Bus as EventBus, mailer::Mailer},
-    deliver_invitations, reconcile_deliveries,
-    record_feedback::{self, Feedback, Recorded},
+    delivery::{
+        courier::{Courier, bus::Bus as EventBus, mailer::Mailer},
+        deliver_invitations, reconcile_deliveries,
+        record_feedback::{
+            Feedback, Recorded, {self},
+        },
+        worker::{Failed, invoke},
+    },
     texts::Texts,
 };
 use local::{
@@ -16,7 +20,7 @@ use local::{
 };
 use serde_json::Value;
 use shared::{
-    config::{Outgoing, read_default_settings},
+    config::{DeliveryConfig, read_default_settings},
     store::SdkConfig,
 };
 
@@ -104,7 +108,7 @@ impl Post {
 
     /// The names of the events so far, in the order in which they came.
     #[must_use]
-    pub fn happenings(&self) -> Vec<String> {
+    pub fn event_types(&self) -> Vec<String> {
         self.bus.events().iter().map(|event: &Event| event.detail["type"].as_str().unwrap_or_default().to_owned()).collect()
     }
 }
@@ -126,8 +130,8 @@ fn courier(app: &TestApp, inbox: &Inbox, bus: &Bus) -> Courier {
     Courier::new(app.state().store.clone(), Mailer::new(&sdk_config(inbox.endpoint()), outgoing, texts), events, defaults, retention)
 }
 
-fn outgoing(app: &TestApp) -> Outgoing {
-    Outgoing::read(&|name| app.variable(name)).expect("the configuration is right")
+fn outgoing(app: &TestApp) -> DeliveryConfig {
+    DeliveryConfig::read(&|name| app.variable(name)).expect("the configuration is right")
 }
 
 /// The way to a stand-in.

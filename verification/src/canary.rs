@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, thread, time::Duration};
 
 use local::{
-    ses::Answer,
+    ses::Behaviour,
     stream::{Start, Stream},
 };
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ pub async fn run(scale: &Scale) -> Section {
 }
 
 /// What was written or told, and of what a canary may be part.
-struct Place {
+struct Location {
     name: &'static str,
     text: String,
     /// What belongs there.
@@ -52,7 +52,7 @@ async fn fly(rounds: u64, lines: &Lines) -> Section {
     }
     let Flock { app, post, tokens, errors } = flock;
     let post = post.expect("it was opened");
-    let place = |name, text, belongs| Place { name, text, belongs };
+    let place = |name, text, belongs| Location { name, text, belongs };
     let places = [
         place("log", lines.take(), Belongs::Nothing),
         place("events", format!("{:?}", post.bus.events()), Belongs::Nothing),
@@ -71,7 +71,7 @@ async fn fly(rounds: u64, lines: &Lines) -> Section {
     );
     let secrets: BTreeSet<&str> = tokens.iter().filter_map(|token| token.rsplit('.').next()).collect();
     let (mut belong, mut tokens_astray, mut addresses, mut addresses_astray) = (0, 0, 0, 0);
-    for Place { name, text, belongs } in &places {
+    for Location { name, text, belongs } in &places {
         let found = secrets.iter().filter(|secret| text.contains(**secret)).count() as u64;
         if *belongs == Belongs::AddressAndToken {
             belong += found;
@@ -125,9 +125,9 @@ impl Flock {
         let app = &self.app;
         let email = format!("canary.of.the.mine{round}@example.com");
         let id = app.invite(&email).await["id"].as_str().expect("an id").to_owned();
-        post.inbox.answer_with(|_| Answer::Error { status: 400, code: "MailFromDomainNotVerifiedException" });
+        post.inbox.answer_with(|_| Behaviour::Error { status: 400, code: "MailFromDomainNotVerifiedException" });
         post.deliver().await;
-        post.inbox.answer_with(|_| Answer::Accept);
+        post.inbox.answer_with(|_| Behaviour::Accept);
         app.advance(LATER);
         post.reconcile().await;
         let first = post.last_token(&email);
@@ -165,7 +165,7 @@ impl Flock {
         post.deliver().await;
         app.advance(LATER);
         post.reconcile().await;
-        post.inbox.answer_with(|_| Answer::Error { status: 400, code: "MessageRejected" });
+        post.inbox.answer_with(|_| Behaviour::Error { status: 400, code: "MessageRejected" });
         app.invite(&email).await;
         post.deliver().await;
         self.errors.extend(errors.into_iter().map(|response| response.text));

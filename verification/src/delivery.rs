@@ -1,27 +1,27 @@
 //! Delivery: what becomes of mails and events while everything around them fails.
 //!
 //! Many small worlds, each with a table, three accounts, callers, couriers, and stand-ins for SES and EventBridge. The stream is
-//! unreliable, couriers die at any request, and the clock jumps. Then the weather turns calm, and all that was promised must be
+//! unreliable, couriers die at any request, and the clock jumps. Then the schedule turns calm, and all that was promised must be
 //! there. A world leaves evidence: the mails, the events, every revision of every invitation, and what each courier knew of
 //! each mail. From that it is judged.
 
-mod acts;
 mod checks;
 mod counts;
 mod evidence;
+mod fault_schedule;
 mod history;
-mod ledger;
 mod process;
+mod send_log;
+mod simulation;
 mod stream;
-mod weather;
 mod wire;
-mod world;
+mod workload;
 
 use futures_util::{StreamExt, stream as each};
 
 use self::{
     counts::{Counts, What},
-    world::Plan,
+    simulation::Plan,
 };
 use crate::report::{
     Bound::{Any, AtLeast, Exactly},
@@ -35,7 +35,7 @@ const TOLD: usize = 30;
 
 /// A way to break the service, or what it left, so that the checks have something to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sabotage {
+pub enum Mutation {
     /// The table acknowledges writes that it does not carry out.
     TableForgets,
     /// SES acknowledges mails that never arrive.
@@ -59,7 +59,7 @@ are under way. One stream record in 20 is lost, one in 10 comes twice, and they 
 invocation in three is killed, before or after one of its requests to the table, to SES or to EventBridge is carried out, and \
 whatever else it had under way ends with it. SES throttles, fails, pauses sending, and takes mails without a reply. EventBridge refuses \
 calls and entries. The table refuses requests and loses replies. The clock jumps by seconds to days.\n\n\
-After every few rounds the weather turns calm for an hour, and every invitation that is open then must have its mail. At the end \
+After every few rounds the schedule turns calm for an hour, and every invitation that is open then must have its mail. At the end \
 each mail is held against every revision that its invitation ever had, as the stream tells it without loss, and against what its \
 courier knew; every link is opened; every event is held against the revision that wrote it.\n\n\
 The same worlds without the reconciler show that records are really lost.";
@@ -71,13 +71,13 @@ pub async fn run(scale: &Scale) -> Section {
 }
 
 /// One world with something broken.
-pub async fn run_broken(scale: &Scale, sabotage: &'static [Sabotage]) -> Section {
-    section(scale, 1, 0, sabotage).await
+pub async fn run_broken(scale: &Scale, mutations: &'static [Mutation]) -> Section {
+    section(scale, 1, 0, mutations).await
 }
 
-async fn section(scale: &Scale, worlds: u64, without: u64, sabotage: &'static [Sabotage]) -> Section {
+async fn section(scale: &Scale, worlds: u64, without: u64, mutations: &'static [Mutation]) -> Section {
     let (phases, rounds) = if scale.long { (3, 4) } else { (2, 3) };
-    let plan = |number| Plan { seed: scale.seed * 1_000_000 + number, reconciler: number < worlds, sabotage, phases, rounds };
+    let plan = |number| Plan { seed: scale.seed * 1_000_000 + number, reconciler: number < worlds, mutations, phases, rounds };
     let (with_reconciler, without_reconciler) = (Counts::default(), Counts::default());
     let mut section = Section::new("Delivery", HOW);
     let mut ends =
@@ -105,7 +105,7 @@ async fn section(scale: &Scale, worlds: u64, without: u64, sabotage: &'static [S
 async fn live(plan: Plan) -> Result<(Counts, Vec<String>), tokio::task::JoinError> {
     tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be had");
-        runtime.block_on(world::run(plan))
+        runtime.block_on(simulation::run(plan))
     })
     .await
 }

@@ -11,7 +11,9 @@ use std::{
     any::Any,
     cell::RefCell,
     collections::BTreeMap,
-    panic::{self, AssertUnwindSafe, catch_unwind},
+    panic::{
+        AssertUnwindSafe, catch_unwind, {self},
+    },
     sync::{
         Mutex, Once,
         atomic::{AtomicUsize, Ordering},

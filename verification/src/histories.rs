@@ -1,13 +1,15 @@
 //! Concurrent histories under faults, each judged against the [`model`](crate::model) by the [`checker`](crate::checker).
 
 pub mod choice;
+pub mod fixture;
 pub mod record;
 pub mod shape;
-pub mod world;
 
 use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{
+    StreamExt, {self},
+};
 use support::faults::wire::Wire;
 
 use crate::{
@@ -16,9 +18,9 @@ use crate::{
     random::Random,
     report::{Bound, Scale, Section},
 };
-use record::{Event, Operation, Service};
+use fixture::happen;
+use record::{Entry, Event, Service};
 use shape::{CROWD, EXPIRY, QUOTA, SEQUENCE, Shape};
-use world::happen;
 
 /// How many histories happen at a time: most of their time they wait.
 const AT_A_TIME: usize = 48;
@@ -47,7 +49,7 @@ pub struct Tally {
 }
 
 /// Lets histories of a shape happen, and judges them. `wire` may break the service.
-pub async fn judge(shape: Shape, seed: u64, count: u64, wire: Option<Arc<dyn Wire>>) -> Tally {
+pub async fn run_shape(shape: Shape, seed: u64, count: u64, wire: Option<Arc<dyn Wire>>) -> Tally {
     let mut random = Random::new(seed);
     let seeds: Vec<u64> = (0..count).map(|_| random.bits()).collect();
     let run = |seed| {
@@ -59,7 +61,7 @@ pub async fn judge(shape: Shape, seed: u64, count: u64, wire: Option<Arc<dyn Wir
                 *tally.faults.entry(name).or_default() += *count as u64;
             }
             for part in history.recorder.parts(shape.whole) {
-                tally.judge(shape, seed, &part);
+                tally.check(shape, seed, &part);
             }
             tally
         })
@@ -73,15 +75,15 @@ pub async fn judge(shape: Shape, seed: u64, count: u64, wire: Option<Arc<dyn Wir
 }
 
 impl Tally {
-    fn judge(&mut self, shape: Shape, seed: u64, part: &[Span<Operation>]) {
+    fn check(&mut self, shape: Shape, seed: u64, part: &[Span<Entry>]) {
         for span in part {
             match span.operation.event {
-                Event::Deed(_) => {
+                Event::Operation(_) => {
                     self.operations += 1;
                     self.unknown += u64::from(!span.answered);
                     self.rescued += u64::from(span.operation.rescued);
                 }
-                Event::Survey(_) => self.surveys += 1,
+                Event::Snapshot(_) => self.surveys += 1,
                 Event::Purge => {}
             }
         }
@@ -107,10 +109,10 @@ impl Tally {
 }
 
 /// A history that cannot be explained, for a person.
-fn tell(shape: Shape, seed: u64, part: &[Span<Operation>], explained: &[usize]) -> String {
+fn tell(shape: Shape, seed: u64, part: &[Span<Entry>], explained: &[usize]) -> String {
     let mut text = format!("history '{}' of seed {seed} cannot be explained; explained in this order: {explained:?}\n", shape.name);
     for (place, span) in part.iter().enumerate() {
-        let Operation { account, event, told, times, .. } = &span.operation;
+        let Entry { account, event, told, times, .. } = &span.operation;
         let told = told.as_ref().map_or("nothing".to_owned(), |told| format!("{} {}", told.status, told.text));
         let _ = writeln!(text, "{place}: {}..{} account {account} at {times:?} {event:?} -> {told}", span.called, span.over);
     }
@@ -130,7 +132,7 @@ pub async fn run(scale: &Scale) -> Section {
     );
     let mut sum = Tally::default();
     for (shape, short, long) in [(CROWD, 40, 1400), (EXPIRY, 40, 900), (QUOTA, 20, 500), (SEQUENCE, 10, 200)] {
-        sum.add(judge(shape, scale.seed, scale.of(short, long), None).await);
+        sum.add(run_shape(shape, scale.seed, scale.of(short, long), None).await);
     }
     let faults = sum.faults.values().sum();
     section.figure("histories", sum.histories, Bound::AtLeast(scale.of(100, 2000)));

@@ -9,12 +9,12 @@ pub mod checker;
 pub mod delivery;
 pub mod fuzz;
 pub mod histories;
-pub mod ledger;
 pub mod model;
+pub mod model_check;
 pub mod mutants;
 pub mod parts;
+pub mod recorded_run;
 pub mod report;
-pub mod small_scope;
 pub mod tampering;
 pub mod timing;
 

@@ -5,13 +5,13 @@
 //! Names, such as an id that nobody was told, are found out as the history goes on: see [`answers`].
 
 pub mod answers;
-pub mod deeds;
-pub mod survey;
+pub mod operations;
+pub mod snapshot;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use answers::{Expected, Refusal, View};
-use deeds::{Action, Answer, Closing, Deed, Wish};
+use operations::{Action, Answer, Closing, Operation, Request};
 
 /// Milliseconds since 1970.
 pub type Millis = i64;
@@ -74,7 +74,7 @@ pub struct Lock {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Kept {
     /// To what.
-    pub wish: Wish,
+    pub request: Request,
     /// What it showed.
     pub view: View,
     /// Its status.
@@ -99,40 +99,40 @@ pub struct State {
 }
 
 impl State {
-    /// What `deed` makes of the state at `now`, and what its caller is to be told. `name` is what an invitation is called that
+    /// What `operation` makes of the state at `now`, and what its caller is to be told. `name` is what an invitation is called that
     /// it makes.
     #[must_use]
-    pub fn step(&self, deed: &Deed, name: Name, now: Millis, limits: &Limits) -> (Self, Expected) {
+    pub fn step(&self, operation: &Operation, name: Name, now: Millis, limits: &Limits) -> (Self, Expected) {
         let mut after = self.clone();
-        let expected = match deed {
-            Deed::Wish { wish, key } => after.wish(wish, key.as_ref(), name, now, limits),
-            Deed::Describe { id } => match self.by_id(id) {
+        let expected = match operation {
+            Operation::Request { request, key } => after.request(request, key.as_ref(), name, now, limits),
+            Operation::Describe { id } => match self.by_id(id) {
                 Some(name) => Expected::shown(200, self.view(name, now)),
                 None => Refusal::NotFound.into(),
             },
-            Deed::Hold { answer, id, link } => after.hold(*answer, id, link, now),
+            Operation::Hold { answer, id, link } => after.hold(*answer, id, link, now),
         };
         (after, expected)
     }
 
     /// A request that may carry an idempotency key: what was kept comes before all else.
-    fn wish(&mut self, wish: &Wish, key: Option<&Arc<str>>, name: Name, now: Millis, limits: &Limits) -> Expected {
-        let place = key.map(|key| (wish.route(), Arc::clone(key)));
+    fn request(&mut self, request: &Request, key: Option<&Arc<str>>, name: Name, now: Millis, limits: &Limits) -> Expected {
+        let place = key.map(|key| (request.route(), Arc::clone(key)));
         if let Some(place) = &place
             && let Some(kept) = self.kept.get(place).filter(|kept| kept.until > now)
         {
-            return if kept.wish == *wish { Expected::replay(kept, place.clone()) } else { Refusal::KeyReused.into() };
+            return if kept.request == *request { Expected::replay(kept, place.clone()) } else { Refusal::KeyReused.into() };
         }
-        let done = match wish {
-            Wish::Create { email } => self.create(email, name, now, limits),
-            Wish::Modify { id, action } => self.modify(id, *action, now, limits),
+        let done = match request {
+            Request::Create { email } => self.create(email, name, now, limits),
+            Request::Modify { id, action } => self.modify(id, *action, now, limits),
         };
         match done {
             Err(refusal) => refusal.into(),
             Ok((status, name)) => {
                 let view = self.view(name, now);
                 if let Some(place) = &place {
-                    let kept = Kept { wish: wish.clone(), view: view.clone(), status, text: None, until: now + limits.kept };
+                    let kept = Kept { request: request.clone(), view: view.clone(), status, text: None, until: now + limits.kept };
                     self.kept.insert(place.clone(), kept);
                 }
                 Expected::Shown { status, view, replayed: false, kept: place }
@@ -142,7 +142,7 @@ impl State {
 
     fn create(&mut self, email: &Arc<str>, name: Name, now: Millis, limits: &Limits) -> Result<(u16, Name), Refusal> {
         self.free(email, None, now)?;
-        self.charge(now, limits)?;
+        self.consume_quota(now, limits)?;
         let expiry = now / 1000 * 1000 + limits.lifetime;
         let invitation = Invitation {
             id: None,
@@ -188,7 +188,7 @@ impl State {
             return Err(if longer { Refusal::Quota(start + limits.window - now) } else { Refusal::Cooldown(ready - now) });
         }
         self.free(&invitation.email, Some(name), now)?;
-        self.charge(now, limits)?;
+        self.consume_quota(now, limits)?;
         let at = now.max(invitation.modified);
         let expiry = at / 1000 * 1000 + limits.lifetime;
         let sent = Invitation { modified: at, expiry, sent: at, sends: invitation.sends + 1, link: None, ..invitation.clone() };
@@ -238,7 +238,7 @@ impl State {
         (start, self.used.get(&start).copied().unwrap_or(0))
     }
 
-    fn charge(&mut self, now: Millis, limits: &Limits) -> Result<(), Refusal> {
+    fn consume_quota(&mut self, now: Millis, limits: &Limits) -> Result<(), Refusal> {
         let Some(quota) = limits.quota else { return Ok(()) };
         let (start, used) = self.window(now, limits);
         if used >= quota {

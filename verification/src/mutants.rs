@@ -8,7 +8,7 @@ use support::faults::wire::Wire;
 
 use crate::{
     histories::{
-        judge,
+        run_shape,
         shape::{CROWD, EXPIRY, QUOTA, Shape},
     },
     report::{Bound, Scale, Section},
@@ -138,7 +138,7 @@ fn unconditioned(write: &mut Value) {
 pub async fn caught_after(mutant: Mutant, seed: u64, most: u64) -> Option<u64> {
     const BATCH: u64 = 8;
     for batch in 0..most.div_ceil(BATCH) {
-        let tally = judge(mutant.shape(), seed + batch, BATCH, Some(Arc::new(mutant))).await;
+        let tally = run_shape(mutant.shape(), seed + batch, BATCH, Some(Arc::new(mutant))).await;
         if !tally.violations.is_empty() {
             return Some((batch + 1) * BATCH);
         }

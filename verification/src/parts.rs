@@ -3,9 +3,9 @@
 use std::pin::Pin;
 
 use crate::{
-    canary, delivery, fuzz, histories, mutants,
+    canary, delivery, fuzz, histories, model_check, mutants,
     report::{Scale, Section},
-    small_scope, tampering, timing,
+    tampering, timing,
 };
 
 type Running = Pin<Box<dyn Future<Output = Section>>>;
@@ -22,7 +22,7 @@ pub struct Part {
 pub const PARTS: &[Part] = &[
     Part { name: "histories", run: |scale| Box::pin(async move { histories::run(&scale).await }) },
     Part { name: "mutants", run: |scale| Box::pin(async move { mutants::run(&scale).await }) },
-    Part { name: "small-scope", run: |scale| Box::pin(async move { small_scope::run(&scale) }) },
+    Part { name: "small-scope", run: |scale| Box::pin(async move { model_check::run(&scale) }) },
     Part { name: "delivery", run: |scale| Box::pin(async move { delivery::run(&scale).await }) },
     Part { name: "fuzz", run: |scale| Box::pin(async move { fuzz::run(&scale) }) },
     Part { name: "tampering", run: |scale| Box::pin(async move { tampering::run(&scale).await }) },

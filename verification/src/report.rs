@@ -1,4 +1,4 @@
-//! What a part of the verification found, and the ledger of all of them.
+//! What a part of the verification found, and the report of all of them.
 
 use serde::{Deserialize, Serialize};
 

@@ -5,7 +5,7 @@
 //! a token with one 404. Three accounts have invitations in every state.
 
 mod changes;
-mod world;
+mod fixture;
 
 use futures_util::{StreamExt, stream};
 use support::{Call, Response};
@@ -15,7 +15,7 @@ use crate::{
     report::{Bound, Scale, Section},
 };
 
-pub use world::World;
+pub use fixture::Fixture;
 
 /// What the holder of a link does.
 const VERBS: [&str; 3] = ["lookup", "accept", "decline"];
@@ -43,11 +43,11 @@ pub enum To {
 }
 
 impl Attempt {
-    fn call(&self, world: &World) -> Call {
+    fn call(&self, fixture: &Fixture) -> Call {
         match &self.to {
             To::List(account, query) => {
                 let text: String = self.text.bytes().map(in_query).collect();
-                Call::get(&format!("/invitations?{query}&cursor={text}")).key(&world.accounts[*account].key)
+                Call::get(&format!("/invitations?{query}&cursor={text}")).key(&fixture.accounts[*account].key)
             }
             To::Holder(verb) => Call::holder(verb, &self.text),
         }
@@ -61,26 +61,26 @@ fn in_query(byte: u8) -> String {
 
 /// Tampers with everything that was issued.
 pub async fn run(scale: &Scale) -> Section {
-    let world = World::start(scale).await;
-    let attempts = attempts(&world, scale);
-    present(&world, scale, &attempts).await
+    let fixture = Fixture::start(scale).await;
+    let attempts = attempts(&fixture, scale);
+    present(&fixture, scale, &attempts).await
 }
 
 /// All that is tried; in short some of it.
 #[must_use]
-pub fn attempts(world: &World, scale: &Scale) -> Vec<Attempt> {
+pub fn attempts(fixture: &Fixture, scale: &Scale) -> Vec<Attempt> {
     let mut random = Random::new(scale.seed);
     let mut all = Vec::new();
-    let cursors: Vec<String> = world.cursors.iter().map(|issued| issued.token.clone()).collect();
-    for issued in &world.cursors {
+    let cursors: Vec<String> = fixture.cursors.iter().map(|issued| issued.token.clone()).collect();
+    for issued in &fixture.cursors {
         let at_home = To::List(issued.account, issued.query.clone());
         let changed = changes::of_cursor(&issued.token, &cursors, &mut random);
         all.extend(changed.into_iter().map(|(what, text)| Attempt { what, to: at_home.clone(), text }));
         // As it is, where it does not belong.
-        let elsewhere = world.lists().filter(|to| *to != at_home);
+        let elsewhere = fixture.lists().filter(|to| *to != at_home);
         all.extend(elsewhere.map(|to| Attempt { what: "a cursor of another list or account", to, text: issued.token.clone() }));
     }
-    let tokens: Vec<String> = world.tokens.iter().chain(&world.superseded).cloned().collect();
+    let tokens: Vec<String> = fixture.tokens.iter().chain(&fixture.superseded).cloned().collect();
     for token in &tokens {
         let changed = changes::of_token(token, &tokens, &mut random);
         for verb in VERBS {
@@ -88,25 +88,25 @@ pub fn attempts(world: &World, scale: &Scale) -> Vec<Attempt> {
         }
     }
     for verb in VERBS {
-        let dead = world.superseded.iter();
+        let dead = fixture.superseded.iter();
         all.extend(dead.map(|token| Attempt { what: "a token of an earlier sending", to: To::Holder(verb), text: token.clone() }));
     }
     // A change may have made another one that was issued: that is no tampering.
-    all.retain(|attempt| !world.has_issued(attempt));
+    all.retain(|attempt| !fixture.has_issued(attempt));
     all.retain(|_| scale.long || random.chance(1, 40));
     all
 }
 
 /// Presents what is to be refused, and counts what was not.
-pub async fn present(world: &World, scale: &Scale, attempts: &[Attempt]) -> Section {
+pub async fn present(fixture: &Fixture, scale: &Scale, attempts: &[Attempt]) -> Section {
     let how = "Every bit of issued cursors and tokens is flipped, every end cut off, parts are exchanged between accounts, lists and \
                sendings, and they are spelt in other ways. Each is presented to the handlers. A cursor must be refused with the one 400 \
                and without a read of the table, a token with the 404 of an unknown one, byte for byte.";
     let mut section = Section::new("Tampering", how);
-    let before = world.rows().await;
-    let refused_list = world.send(&Attempt { what: "", to: To::List(0, "limit=1".to_owned()), text: "none".to_owned() }).await;
-    let unknown = format!("i1.{}.{}.{}", world.accounts[0].id, "0".repeat(32), "A".repeat(43));
-    let refused_holder = world.send(&Attempt { what: "", to: To::Holder("lookup"), text: unknown }).await;
+    let before = fixture.rows().await;
+    let refused_list = fixture.send(&Attempt { what: "", to: To::List(0, "limit=1".to_owned()), text: "none".to_owned() }).await;
+    let unknown = format!("i1.{}.{}.{}", fixture.accounts[0].id, "0".repeat(32), "A".repeat(43));
+    let refused_holder = fixture.send(&Attempt { what: "", to: To::Holder("lookup"), text: unknown }).await;
     for (response, status, code) in [(&refused_list, 400, "invalid-cursor"), (&refused_holder, 404, "not-found")] {
         if (response.status, response.json()["code"].as_str()) != (status, Some(code)) {
             section.violations.push(format!("what refuses is not a {status} {code} but {response:?}"));
@@ -114,17 +114,17 @@ pub async fn present(world: &World, scale: &Scale, attempts: &[Attempt]) -> Sect
     }
 
     let (cursors, tokens): (Vec<&Attempt>, Vec<&Attempt>) = attempts.iter().partition(|it| matches!(it.to, To::List(..)));
-    world.forget_requests();
-    let accepted_cursors = refusals(world, scale, &cursors, &refused_list, &mut section).await;
-    let reads = world.forget_requests();
-    let accepted_tokens = refusals(world, scale, &tokens, &refused_holder, &mut section).await;
+    fixture.forget_requests();
+    let accepted_cursors = refusals(fixture, scale, &cursors, &refused_list, &mut section).await;
+    let reads = fixture.forget_requests();
+    let accepted_tokens = refusals(fixture, scale, &tokens, &refused_holder, &mut section).await;
 
-    let same = spellings_of_the_same(world).await;
-    let after = world.rows().await;
-    let open = world.still_open().await;
+    let same = spellings_of_the_same(fixture).await;
+    let after = fixture.rows().await;
+    let open = fixture.still_open().await;
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    section.figure("accounts", count(world.accounts.len()), Bound::AtLeast(3));
-    section.figure("lists with cursors", count(world.lists_with_cursors()), Bound::AtLeast(27));
+    section.figure("accounts", count(fixture.accounts.len()), Bound::AtLeast(3));
+    section.figure("lists with cursors", count(fixture.lists_with_cursors()), Bound::AtLeast(27));
     section.figure("tamperings", count(attempts.len()), Bound::AtLeast(scale.of(1, 100_000)));
     section.figure("tampered cursors", count(cursors.len()), Bound::Any);
     section.figure("tampered cursors accepted", accepted_cursors, Bound::Exactly(0));
@@ -133,13 +133,13 @@ pub async fn present(world: &World, scale: &Scale, attempts: &[Attempt]) -> Sect
     section.figure("tampered tokens accepted", accepted_tokens, Bound::Exactly(0));
     section.figure("cursors percent-encoded in the query, which are the same", same, Bound::AtLeast(1));
     section.figure("rows changed", count(after.symmetric_difference(&before).count()), Bound::Exactly(0));
-    section.figure("links that no longer open", count(world.tokens.len() - open), Bound::Exactly(0));
+    section.figure("links that no longer open", count(fixture.tokens.len() - open), Bound::Exactly(0));
     section
 }
 
 /// How many were answered otherwise than by `refused`.
-async fn refusals(world: &World, scale: &Scale, attempts: &[&Attempt], refused: &Response, section: &mut Section) -> u64 {
-    let answers = stream::iter(attempts.iter().copied()).map(async |attempt| (attempt, world.send(attempt).await));
+async fn refusals(fixture: &Fixture, scale: &Scale, attempts: &[&Attempt], refused: &Response, section: &mut Section) -> u64 {
+    let answers = stream::iter(attempts.iter().copied()).map(async |attempt| (attempt, fixture.send(attempt).await));
     let mut answers = answers.buffer_unordered(AT_ONCE);
     let mut accepted = 0;
     while let Some((attempt, response)) = answers.next().await {
@@ -154,12 +154,13 @@ async fn refusals(world: &World, scale: &Scale, attempts: &[&Attempt], refused: 
 }
 
 /// Percent-encoding is the query's business: the cursor is the same, and so is the page.
-async fn spellings_of_the_same(world: &World) -> u64 {
+async fn spellings_of_the_same(fixture: &Fixture) -> u64 {
     let mut same = 0;
-    for issued in &world.cursors {
+    for issued in &fixture.cursors {
         let encoded: String = issued.token.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        let ask = |text: &str| Call::get(&format!("/invitations?{}&cursor={text}", issued.query)).key(&world.accounts[issued.account].key);
-        let (plain, spelt) = (world.app.send(ask(&issued.token)).await, world.app.send(ask(&encoded)).await);
+        let ask =
+            |text: &str| Call::get(&format!("/invitations?{}&cursor={text}", issued.query)).key(&fixture.accounts[issued.account].key);
+        let (plain, spelt) = (fixture.app.send(ask(&issued.token)).await, fixture.app.send(ask(&encoded)).await);
         same += u64::from(plain.status == 200 && plain == spelt);
     }
     same

@@ -2,7 +2,7 @@
 
 use verification::{
     report::Scale,
-    tampering::{Attempt, To, World, present, run},
+    tampering::{Attempt, Fixture, To, present, run},
 };
 
 #[tokio::test]
@@ -14,7 +14,7 @@ async fn t4_no_cursor_and_no_token_is_accepted_with_anything_changed() {
 
 #[tokio::test]
 async fn what_would_be_accepted_is_counted() {
-    let (scale, world) = (Scale::short(), World::start(&Scale::short()).await);
+    let (scale, world) = (Scale::short(), Fixture::start(&Scale::short()).await);
     // As they were issued, and so not tampered with at all.
     let issued = &world.cursors[0];
     let cursor = Attempt { what: "nothing", to: To::List(issued.account, issued.query.clone()), text: issued.token.clone() };

@@ -15,7 +15,7 @@ use bench::{
     baseline::Baseline,
     counter::Counter,
     dependencies, gates,
-    machine::{Machine, Place},
+    machine::{Environment, Machine},
     package::zip_size,
     problem,
     report::{chart, json, markdown, table},
@@ -58,7 +58,7 @@ fn run() -> Result<Vec<String>, Problem> {
         baseline.update(&results);
         baseline.write(&settings.baseline)?;
     }
-    results.verdicts = gates::judge(&results, &baseline);
+    results.verdicts = gates::classify(&results, &baseline);
     println!("{}", if settings.markdown { markdown::text(&results) } else { table::text(&results) });
     if let Some(file) = &settings.json {
         json::write(&results, file)?;
@@ -72,7 +72,7 @@ fn run() -> Result<Vec<String>, Problem> {
 
 fn measured(settings: &Settings) -> Result<Results, Problem> {
     let counter = if settings.quick { Counter::repeatable()? } else { Counter::detect()? };
-    let machine = Machine { place: Place::here(), counter };
+    let machine = Machine { environment: Environment::here(), counter };
     // Before the first thread is started, so that none is where the functions run.
     let core = Core::reserve();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| problem!("no runtime: {error}"))?;

@@ -3,9 +3,10 @@
 use std::time::SystemTime;
 
 use bench::{
-    Problem, gateway, problem,
+    Problem,
+    fixture::{ACCOUNT, Fixture},
+    gateway, problem,
     results::Kind,
-    world::{ACCOUNT, World},
 };
 use local::ses::{Mail, feedback};
 use serde_json::{Value, json};
@@ -121,70 +122,70 @@ impl Operation {
     }
 
     /// Puts into the table what `count` requests need, and makes the requests.
-    pub(crate) async fn prepare(self, stage: &Stage, world: &World, count: usize) -> Result<Vec<Request>, Problem> {
+    pub(crate) async fn prepare(self, stage: &Stage, fixture: &Fixture, count: usize) -> Result<Vec<Request>, Problem> {
         let alike = |event, expected| vec![Request { event, expected }; count];
         let mut requests = Vec::with_capacity(count);
         match self {
             Self::Hello | Self::Describe => {
                 // An earlier run left one in this table.
-                let id = opened_and_sent(world).await?.to_string();
-                let event = world.event("GET", &format!("/invitations/{id}"), None);
+                let id = opened_and_sent(fixture).await?.to_string();
+                let event = fixture.event("GET", &format!("/invitations/{id}"), None);
                 return Ok(alike(event, if self == Self::Hello { Expected::Success } else { Expected::Invitation(id) }));
             }
             Self::List => {
                 for number in 0..LISTED {
-                    invited_and_sent(world, number).await?;
+                    invited_and_sent(fixture, number).await?;
                 }
-                return Ok(alike(world.event("GET", &format!("/invitations?limit={PAGE}"), None), Expected::Page));
+                return Ok(alike(fixture.event("GET", &format!("/invitations?limit={PAGE}"), None), Expected::Page));
             }
             Self::Create => {
                 let body = |number| json!({ "email": address(number), "roleID": "full-access" });
                 let request = |number| Request {
-                    event: world.event("POST", "/invitations", Some(&body(number))),
+                    event: fixture.event("POST", "/invitations", Some(&body(number))),
                     expected: Expected::Created(address(number)),
                 };
                 requests.extend((0..count).map(request));
             }
             Self::Revoke | Self::Resend => {
                 for number in 0..count {
-                    let id = invited_and_sent(world, number).await?.to_string();
+                    let id = invited_and_sent(fixture, number).await?.to_string();
                     let path = format!("/invitations/{id}");
                     let revoke = (self == Self::Revoke).then(|| json!({ "state": "revoked" }));
-                    let event = world.event("POST", &path, revoke.as_ref());
+                    let event = fixture.event("POST", &path, revoke.as_ref());
                     let state = if revoke.is_some() { "revoked" } else { "invited" };
                     requests.push(Request { event, expected: Expected::State(id, state) });
                 }
             }
             Self::Lookup => {
-                world.introduce().await?;
-                let id = opened_and_sent(world).await?;
-                return Ok(alike(held(world, id, "lookup").await?, Expected::Held(INVITEE.to_owned(), "invited")));
+                fixture.introduce().await?;
+                let id = opened_and_sent(fixture).await?;
+                return Ok(alike(held(fixture, id, "lookup").await?, Expected::Held(INVITEE.to_owned(), "invited")));
             }
             Self::Accept | Self::Decline => {
-                world.introduce().await?;
+                fixture.introduce().await?;
                 let (verb, state) = if self == Self::Accept { ("accept", "accepted") } else { ("decline", "declined") };
                 for number in 0..count {
-                    let event = held(world, invited_and_sent(world, number).await?, verb).await?;
+                    let event = held(fixture, invited_and_sent(fixture, number).await?, verb).await?;
                     requests.push(Request { event, expected: Expected::Held(address(number), state) });
                 }
             }
             Self::Page => return Ok(alike(gateway::event("GET", "/accept", None, None), Expected::Html)),
             Self::ApiKeys => return Ok(alike(json!({ "action": "list", "account": ACCOUNT }).to_string(), Expected::Keys)),
             Self::Settings => {
-                world.introduce().await?;
+                fixture.introduce().await?;
                 return Ok(alike(json!({ "action": "describe", "account": ACCOUNT }).to_string(), Expected::Settings));
             }
             Self::Deliver => {
-                world.introduce().await?;
+                fixture.introduce().await?;
                 for number in 0..count {
-                    world.invite(&address(number)).await?;
+                    fixture.invite(&address(number)).await?;
                 }
-                requests.extend(stage.bells(world).await?.iter().enumerate().map(|(number, record)| delivery(number, record)));
+                requests.extend(stage.stream_records(fixture).await?.iter().enumerate().map(|(number, record)| delivery(number, record)));
             }
             Self::Reconcile => return Ok(alike(json!({}).to_string(), Expected::Nothing)),
             Self::Feedback => {
                 for number in 0..count {
-                    let event = report(number, invited_and_sent(world, number).await?)?;
+                    let event = report(number, invited_and_sent(fixture, number).await?)?;
                     requests.push(Request { event, expected: Expected::Recorded });
                 }
             }
@@ -199,23 +200,23 @@ fn address(number: usize) -> String {
 }
 
 /// The invitation that all look at who change nothing.
-async fn opened_and_sent(world: &World) -> Result<InvitationId, Problem> {
-    let id = world.open_invitation(INVITEE).await?;
-    world.pretend_sent(id).await?;
+async fn opened_and_sent(fixture: &Fixture) -> Result<InvitationId, Problem> {
+    let id = fixture.open_invitation(INVITEE).await?;
+    fixture.pretend_sent(id).await?;
     Ok(id)
 }
 
 /// Invitations are seldom without a mail that has been sent, and a change of one then costs less than it does in life: while an
 /// event waits to be published, it is that which is due.
-async fn invited_and_sent(world: &World, number: usize) -> Result<InvitationId, Problem> {
-    let id = world.invite(&address(number)).await?;
-    world.pretend_sent(id).await?;
+async fn invited_and_sent(fixture: &Fixture, number: usize) -> Result<InvitationId, Problem> {
+    let id = fixture.invite(&address(number)).await?;
+    fixture.pretend_sent(id).await?;
     Ok(id)
 }
 
 /// What the holder of an invitation's link sends.
-async fn held(world: &World, id: InvitationId, verb: &str) -> Result<String, Problem> {
-    let body = json!({ "token": world.token(id).await?.reveal() });
+async fn held(fixture: &Fixture, id: InvitationId, verb: &str) -> Result<String, Problem> {
+    let body = json!({ "token": fixture.token(id).await?.reveal() });
     Ok(gateway::event("POST", &format!("/invitations/{verb}"), None, Some(&body)))
 }
 

@@ -3,8 +3,9 @@
 use std::cell::OnceCell;
 
 use bench::{
-    Problem, problem,
-    world::{ACCOUNT, ACCOUNT_NAME},
+    Problem,
+    fixture::{ACCOUNT, ACCOUNT_NAME},
+    problem,
 };
 use serde_json::{Value, json};
 

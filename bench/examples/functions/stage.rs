@@ -10,9 +10,9 @@ use std::{
 use bench::{
     Problem,
     dynamodb::DynamoDb,
+    fixture::{Fixture, REGION},
     problem,
     sandbox::{Core, Launch, Sandbox},
-    world::{REGION, World},
 };
 use local::stream::{Mapping, Pump, Start, Stream};
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ pub(crate) struct Stage {
     pub(crate) directory: TempDir,
     template: String,
     /// The table of all who only read one invitation.
-    shared: World,
+    shared: Fixture,
     tables: Cell<u32>,
     described: OnceCell<Value>,
     ca_and_system: PathBuf,
@@ -57,21 +57,21 @@ impl Stage {
         let files = SYSTEM_AUTHORITIES.iter().map(fs::read).find_map(Result::ok).into_iter().chain(fs::read(database.ca_file()));
         fs::write(&ca_and_system, files.collect::<Vec<_>>().concat()).map_err(|error| problem!("{}: {error}", ca_and_system.display()))?;
         database.create_table("invitations", &template).await?;
-        let shared = World::new(database.endpoint_plain(), "invitations").await?;
+        let shared = Fixture::new(database.endpoint_plain(), "invitations").await?;
         let post = Post::open(&database).await?;
         Ok(Self { database, core, post, directory, template, shared, tables: Cell::new(0), described: OnceCell::new(), ca_and_system })
     }
 
     /// Starts a subject in a new process, with `count` requests prepared.
     pub(crate) async fn start(&self, subject: &Subject, count: usize, instrument: Vec<String>) -> Result<Run, Problem> {
-        let world = if subject.operation.only_reads_one() { self.shared.clone() } else { self.new_world().await? };
-        let requests = subject.operation.prepare(self, &world, count).await?;
+        let fixture = if subject.operation.only_reads_one() { self.shared.clone() } else { self.new_world().await? };
+        let requests = subject.operation.prepare(self, &fixture, count).await?;
         let patience = if instrument.is_empty() { PATIENCE } else { PATIENCE_WITH_INSTRUMENT };
         let launch = Launch {
             command: subject.command.clone(),
             instrument,
             directory: subject.directory.clone(),
-            environment: self.environment(subject, &world.table),
+            environment: self.environment(subject, &fixture.table),
             core: self.core,
             patience,
         };
@@ -79,17 +79,17 @@ impl Stage {
         Ok(Run { sandbox, requests: requests.into_iter() })
     }
 
-    async fn new_world(&self) -> Result<World, Problem> {
+    async fn new_world(&self) -> Result<Fixture, Problem> {
         self.tables.set(self.tables.get() + 1);
         let table = format!("invitations-{:05}", self.tables.get());
         self.database.create_table(&table, &self.template).await?;
-        World::new(self.database.endpoint_plain(), &table).await
+        Fixture::new(self.database.endpoint_plain(), &table).await
     }
 
     /// The records of a table's stream that the template lets pass to `deliver-invitations`, in order.
-    pub(crate) async fn bells(&self, world: &World) -> Result<Vec<Value>, Problem> {
-        let broken = |error| problem!("the stream of {}: {error}", world.table);
-        let stream = Stream::open(self.database.endpoint_plain(), &world.table, Start::TrimHorizon).await.map_err(broken)?;
+    pub(crate) async fn stream_records(&self, fixture: &Fixture) -> Result<Vec<Value>, Problem> {
+        let broken = |error| problem!("the stream of {}: {error}", fixture.table);
+        let stream = Stream::open(self.database.endpoint_plain(), &fixture.table, Start::TrimHorizon).await.map_err(broken)?;
         let mut records = Vec::new();
         let keep = async |event: Value| {
             records.extend(event["Records"].as_array().into_iter().flatten().cloned());
@@ -123,7 +123,7 @@ impl Stage {
         ];
         let tunables = self.template.lines().find_map(|line| line.trim().strip_prefix("GLIBC_TUNABLES: "));
         let tunables = tunables.filter(|_| subject.operation == Operation::List).map(|value| ("GLIBC_TUNABLES", value.to_owned()));
-        let fill = |value: &String| places.iter().fold(value.clone(), |value, (name, place)| value.replace(name, place));
+        let fill = |value: &String| places.iter().fold(value.clone(), |value, (name, environment)| value.replace(name, environment));
         let own = subject.environment.iter().map(|(name, value)| (name.as_str(), fill(value)));
         lambda.into_iter().chain(tunables).chain(own).map(|(name, value)| (name.to_owned(), value)).collect()
     }

@@ -7,9 +7,10 @@ use std::{
 };
 
 use bench::{
-    Problem, problem,
+    Problem,
+    fixture::{mail_settings, send_settings},
+    problem,
     results::{FLOOR, Kind},
-    world::{mail_settings, send_settings},
 };
 use serde::Deserialize;
 
@@ -97,12 +98,13 @@ fn peer(id: &str, settings: &Settings) -> Result<Option<Subject>, Problem> {
     let text = fs::read_to_string(&file).map_err(|error| problem!("the peer {id} is not built: {}: {error}", file.display()))?;
     let peer: Peer = serde_json::from_str(&text).map_err(|error| problem!("{}: {error}", file.display()))?;
     let directory = absolute(&directory)?;
-    let place = |text: &str| text.replace("{dir}", &directory.display().to_string());
-    let mut command: Vec<String> = peer.command.iter().map(|word| place(word)).collect();
+    let environment = |text: &str| text.replace("{dir}", &directory.display().to_string());
+    let mut command: Vec<String> = peer.command.iter().map(|word| environment(word)).collect();
     if let Some(program) = command.first_mut().filter(|program| program.starts_with("./")) {
         *program = directory.join(&program[2..]).display().to_string();
     }
-    let mut environment: BTreeMap<String, String> = peer.environment.iter().map(|(name, value)| (name.clone(), place(value))).collect();
+    let mut environment: BTreeMap<String, String> =
+        peer.environment.iter().map(|(name, value)| (name.clone(), environment(value))).collect();
     if peer.binary.is_none() {
         let inherited = ["PATH", "HOME"].into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
         environment.extend(inherited);

@@ -3,18 +3,18 @@
 //! Three tables, in each one account of 1,000, 100,000 and 1,000,000 invitations beside 10,000 small ones. The release
 //! functions answer the same requests over each, by turns. Time and consumed capacity must stay flat; see `docs/scale.md`.
 
-mod census;
-mod dice;
-mod form;
+mod accounts;
+mod deployment;
 mod load;
 mod measure;
 mod plot;
 mod population;
 mod result;
+mod rng;
+mod schema_check;
 mod settings;
-mod site;
+mod snapshots;
 mod steps;
-mod stock;
 mod table;
 
 use std::{fs, path::Path, process::ExitCode, time::Instant};
@@ -22,7 +22,7 @@ use std::{fs, path::Path, process::ExitCode, time::Instant};
 use bench::{Problem, problem};
 use serde_json::json;
 
-use crate::{result::Row, settings::Settings, site::Site, steps::STEPS};
+use crate::{deployment::Deployment, result::Row, settings::Settings, steps::STEPS};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -40,25 +40,27 @@ async fn main() -> ExitCode {
 async fn run() -> Result<bool, Problem> {
     let settings = Settings::read(std::env::args().skip(1))?;
     let started = Instant::now();
-    let stock = stock::make(&settings).await?;
+    let snapshots = snapshots::make(&settings).await?;
     let loaded = started.elapsed();
-    println!("Loaded in {} s; the largest table takes {:.1} GB.", loaded.as_secs(), stock.largest as f64 / 1e9);
+    println!("Loaded in {} s; the largest table takes {:.1} GB.", loaded.as_secs(), snapshots.largest as f64 / 1e9);
 
-    let mut sites = Vec::new();
-    for (file, size) in &stock.files {
-        sites.push(Site::open(file, &settings.functions, stock.world.clone(), stock.census(*size)).await?);
+    let mut deployments = Vec::new();
+    for (file, size) in &snapshots.files {
+        deployments.push(Deployment::open(file, &settings.functions, snapshots.fixture.clone(), snapshots.accounts(*size)).await?);
     }
-    if let Some(few) = sites.iter().map(|site| site.census.open()).min().filter(|open| *open < measure::turns(settings.rounds)) {
+    if let Some(few) =
+        deployments.iter().map(|fixture| fixture.accounts.open()).min().filter(|open| *open < measure::turns(settings.rounds))
+    {
         return Err(problem!("{few} open invitations are too few to revoke one in each turn"));
     }
     let mut rows = Vec::new();
     let load_before = load_average();
     for step in &STEPS {
-        rows.push(measure::measure(&mut sites, step, settings.rounds).await?);
+        rows.push(measure::measure(&mut deployments, step, settings.rounds).await?);
         eprintln!("{} of {}: {}", rows.len(), STEPS.len(), step.name);
     }
-    for site in sites {
-        site.close().await?;
+    for fixture in deployments {
+        fixture.close().await?;
     }
     let passed = rows.iter().all(Row::passes);
     let table = table::table(&rows);
@@ -66,16 +68,16 @@ async fn run() -> Result<bool, Problem> {
     println!("{} in {} s.", if passed { "Flat" } else { "NOT flat" }, started.elapsed().as_secs());
 
     let report = json!({
-        "measured": stock.now.to_string(),
+        "measured": snapshots.now.to_string(),
         "rounds": settings.rounds,
-        "sizes": stock.files.iter().map(|(_, size)| size).collect::<Vec<_>>(),
+        "sizes": snapshots.files.iter().map(|(_, size)| size).collect::<Vec<_>>(),
         "loadSeconds": loaded.as_secs(),
         "runSeconds": started.elapsed().as_secs(),
-        "largestTableBytes": stock.largest,
+        "largestTableBytes": snapshots.largest,
         "peakMemoryBytes": peak_memory(),
         "cores": std::thread::available_parallelism().map_or(1, usize::from),
         "loadAverage": [load_before, load_average()],
-        "bytes": stock.footprint,
+        "bytes": snapshots.footprint,
         "bar": result::BAR,
         "passed": passed,
         "steps": rows,

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use bench::{Problem, problem};
 
 use crate::{
-    dice::Dice,
+    deployment::Deployment,
     result::{Cell, Consumed, Row},
-    site::Site,
+    rng::Rng,
     steps::Step,
 };
 
@@ -24,31 +24,31 @@ pub(crate) fn turns(rounds: u64) -> u64 {
 }
 
 /// Times a step and counts what it consumes.
-pub(crate) async fn measure(sites: &mut [Site], step: &Step, rounds: u64) -> Result<Row, Problem> {
-    let mut samples: Vec<Vec<_>> = sites.iter().map(|_| Vec::new()).collect();
+pub(crate) async fn measure(deployments: &mut [Deployment], step: &Step, rounds: u64) -> Result<Row, Problem> {
+    let mut samples: Vec<Vec<_>> = deployments.iter().map(|_| Vec::new()).collect();
     for turn in 0..WARM_UP + rounds {
-        for which in shuffled(sites.len(), turn) {
-            let sample = sites[which].sample(step, turn).await?;
+        for which in shuffled(deployments.len(), turn) {
+            let sample = deployments[which].sample(step, turn).await?;
             if turn >= WARM_UP {
                 samples[which].push(sample);
             }
         }
     }
     let mut cells = Vec::new();
-    for (site, samples) in sites.iter_mut().zip(samples) {
+    for (fixture, samples) in deployments.iter_mut().zip(samples) {
         let mut seen = Vec::new();
         for turn in WARM_UP + rounds..turns(rounds) {
-            seen.push(site.consumed(step, turn).await?);
+            seen.push(fixture.consumed(step, turn).await?);
         }
-        cells.push(Cell::new(site.census.size(), &samples, usual(&seen)?));
+        cells.push(Cell::new(fixture.accounts.size(), &samples, usual(&seen)?));
     }
     Ok(Row::new(step.name, step.timed, cells))
 }
 
 /// The numbers below `count`, in an order that differs from turn to turn.
 fn shuffled(count: usize, turn: u64) -> Vec<usize> {
-    let mut dice = Dice::of(turn);
-    let mut keyed: Vec<(u64, usize)> = (0..count).map(|number| (dice.next(), number)).collect();
+    let mut rng = Rng::of(turn);
+    let mut keyed: Vec<(u64, usize)> = (0..count).map(|number| (rng.next(), number)).collect();
     keyed.sort_unstable();
     keyed.into_iter().map(|(_, number)| number).collect()
 }

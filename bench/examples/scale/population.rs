@@ -3,21 +3,24 @@
 //! Their times are spread over a year without regard to their numbers. So what is added lies between what was there.
 
 use bench::{
-    Problem, problem,
-    world::{LINK_KEYS, REGION},
+    Problem,
+    fixture::{LINK_KEYS, REGION},
+    problem,
 };
 use shared::{
     config::{DEFAULT_ROLES, read_send_policy},
     domain::{
         AccountId, Email, Invitation, InvitationId, Principal, RoleId, Roles, State, Timestamp, Urns,
         api_key::{ApiKey, ApiKeyRecord},
-        delivery::{Delivery, Fate},
+        delivery::{Delivery, DeliveryStatus},
         invitation::{Closing, OperationId},
-        lifecycle::{self, NewInvitation, Operation, SendPolicy},
+        lifecycle::{
+            NewInvitation, Operation, SendPolicy, {self},
+        },
     },
 };
 
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 const DAY: u64 = 86_400_000;
 /// How far back creations go.
@@ -87,37 +90,37 @@ impl Population {
 
     /// The `number`th invitation, in outline.
     pub(crate) fn sketch(&self, number: u64) -> Sketch {
-        let mut dice = Dice::of(number);
-        let state = share(&STATES, &mut dice);
-        let role = share(&ROLES, &mut dice);
+        let mut rng = Rng::of(number);
+        let state = share(&STATES, &mut rng);
+        let role = share(&ROLES, &mut rng);
         // What is open or was closed may be young; what has expired is older than its lifetime.
         let youngest = if state == State::Expired { WEEK + DAY } else { DAY };
-        let created = self.now - youngest - dice.below(YEAR - youngest);
+        let created = self.now - youngest - rng.below(YEAR - youngest);
         let expiry = match state {
-            State::Invited => self.now + DAY + dice.below(60 * DAY),
+            State::Invited => self.now + DAY + rng.below(60 * DAY),
             _ => created + WEEK,
         } / 1000
             * 1000;
-        let closed = created + 60_000 + dice.below(DAY - 60_000);
+        let closed = created + 60_000 + rng.below(DAY - 60_000);
         let mut random = [0; 16];
-        random[..8].copy_from_slice(&dice.next().to_be_bytes());
-        random[8..].copy_from_slice(&dice.next().to_be_bytes());
+        random[..8].copy_from_slice(&rng.next().to_be_bytes());
+        random[8..].copy_from_slice(&rng.next().to_be_bytes());
         let mut nonce = [0; 16];
-        nonce[..8].copy_from_slice(&dice.next().to_be_bytes());
-        nonce[8..].copy_from_slice(&dice.next().to_be_bytes());
-        let email = address(number, &mut dice);
+        nonce[..8].copy_from_slice(&rng.next().to_be_bytes());
+        nonce[8..].copy_from_slice(&rng.next().to_be_bytes());
+        let email = address(number, &mut rng);
         Sketch { id: id(created, random), email, role, state, created, expiry, closed, nonce }
     }
 
     /// The invitation of a sketch, as the service would have made it.
     pub(crate) fn invitation(&self, sketch: &Sketch, policy: &SendPolicy) -> Result<Invitation, Problem> {
         let email: Email = sketch.email.parse().map_err(problem_of)?;
-        let wish = NewInvitation { email, role: role(sketch.role)?, expiry: Some(time(sketch.expiry)?), locale: None };
+        let request = NewInvitation { email, role: role(sketch.role)?, expiry: Some(time(sketch.expiry)?), locale: None };
         let operation = Operation { id: OperationId::generate(), nonce: sketch.nonce };
-        let created = lifecycle::create(&self.who, &wish, sketch.id, &operation, time(sketch.created)?, policy)
+        let created = lifecycle::create(&self.who, &request, sketch.id, &operation, time(sketch.created)?, policy)
             .map_err(|error| problem!("an invitation is refused: {error:?}"))?;
         // As they lie there when everything has been sent and told.
-        let delivered = Delivery { fate: Fate::Delivered, at: time(sketch.created)?, reason: None };
+        let delivered = Delivery { status: DeliveryStatus::Delivered, at: time(sketch.created)?, reason: None };
         let settled = created.delivered(1, delivered).published();
         let closing = match sketch.state {
             State::Invited => return Ok(settled),
@@ -131,13 +134,13 @@ impl Population {
 }
 
 /// An address that no other number has, as long for a small number as for a large one.
-pub(crate) fn address(number: u64, dice: &mut Dice) -> String {
+pub(crate) fn address(number: u64, rng: &mut Rng) -> String {
     let code: String = (0..5).map(|place| char::from(b'a' + (number / 26_u64.pow(place) % 26) as u8)).collect();
-    format!("{}.{}.{code}@{}", dice.pick(&FIRST), dice.pick(&LAST), dice.pick(&DOMAIN))
+    format!("{}.{}.{code}@{}", rng.pick(&FIRST), rng.pick(&LAST), rng.pick(&DOMAIN))
 }
 
-fn share<T: Copy>(shares: &[(T, u64)], dice: &mut Dice) -> T {
-    let mut left = dice.below(100);
+fn share<T: Copy>(shares: &[(T, u64)], rng: &mut Rng) -> T {
+    let mut left = rng.below(100);
     for (value, percent) in shares {
         if left < *percent {
             return *value;

@@ -1,13 +1,13 @@
 //! What is measured: requests as a client sends them, and what their answers must be.
 
-use bench::world::World;
+use bench::fixture::Fixture;
 use serde_json::{Value, json};
 use shared::domain::{InvitationId, Timestamp};
 
 use crate::{
-    census::{Census, PAGE},
-    dice::Dice,
+    accounts::{Accounts, PAGE},
     population::address,
+    rng::Rng,
 };
 
 /// The functions that are measured, by the names of their binaries.
@@ -23,7 +23,7 @@ pub(crate) struct Step {
     /// Whether the gate looks at its time.
     pub(crate) timed: bool,
     /// The request of a turn.
-    pub(crate) call: fn(&Census, turn: u64) -> Call,
+    pub(crate) call: fn(&Accounts, turn: u64) -> Call,
 }
 
 /// A request, and what is expected of its answer.
@@ -42,7 +42,7 @@ pub(crate) struct Call {
 /// All steps, in their order: what reads first, while the account has its exact size; what closes invitations last.
 pub(crate) const STEPS: [Step; 13] = [
     Step { name: "describe", timed: true, call: describe },
-    Step { name: "list, first page", timed: true, call: |census, _| list("", in_order(census.first_page())) },
+    Step { name: "list, first page", timed: true, call: |accounts, _| list("", in_order(accounts.first_page())) },
     Step { name: "list, page 10,000", timed: true, call: deep_page },
     Step { name: "state=invited", timed: true, call: |_, _| list("state=invited", all_have("state", "invited")) },
     Step { name: "state=invited, page 10,000", timed: true, call: deep_invited_page },
@@ -56,55 +56,55 @@ pub(crate) const STEPS: [Step; 13] = [
     Step { name: "revoke", timed: false, call: revoke },
 ];
 
-fn describe(census: &Census, turn: u64) -> Call {
-    let sketch = census.any(turn);
+fn describe(accounts: &Accounts, turn: u64) -> Call {
+    let sketch = accounts.any(turn);
     let expected = json!({ "id": sketch.id.to_string(), "email": sketch.email, "roleID": sketch.role, "state": sketch.state.as_str() });
     let right = move |body: &Value| expected.as_object().is_some_and(|fields| fields.iter().all(|(name, value)| body[name] == *value));
     Call { function: "describe-invitation", method: "GET", path: one(sketch.id), ..list("", right) }
 }
 
-fn deep_page(census: &Census, _: u64) -> Call {
-    let (cursor, page) = census.deep_page();
+fn deep_page(accounts: &Accounts, _: u64) -> Call {
+    let (cursor, page) = accounts.deep_page();
     list(&format!("cursor={cursor}"), in_order(page))
 }
 
-fn deep_invited_page(census: &Census, _: u64) -> Call {
-    let (cursor, page) = census.deep_invited_page(Timestamp::now());
+fn deep_invited_page(accounts: &Accounts, _: u64) -> Call {
+    let (cursor, page) = accounts.deep_invited_page(Timestamp::now());
     list(&format!("state=invited&cursor={cursor}"), in_order(&page))
 }
 
-fn by_email(census: &Census, turn: u64) -> Call {
-    let sketch = census.any(turn);
+fn by_email(accounts: &Accounts, turn: u64) -> Call {
+    let sketch = accounts.any(turn);
     let right = move |body: &Value| ids(body) == [sketch.id.to_string()];
     // The only characters of these addresses that a query must not hold as they are.
     let email = sketch.email.replace('@', "%40").replace('\'', "%27");
     list(&format!("email={email}"), right)
 }
 
-fn combined(_: &Census, _: u64) -> Call {
+fn combined(_: &Accounts, _: u64) -> Call {
     let (state, role) = (all_have("state", "invited"), all_have("roleID", "full-access"));
     list("state=invited&roleID=full-access", move |body| state(body) && role(body))
 }
 
-fn create(_: &Census, turn: u64) -> Call {
+fn create(_: &Accounts, turn: u64) -> Call {
     let number = STRANGERS + turn;
-    let email = address(number, &mut Dice::of(number));
-    let wish = json!({ "email": email, "roleID": "auditor" });
+    let email = address(number, &mut Rng::of(number));
+    let request = json!({ "email": email, "roleID": "auditor" });
     let right = move |body: &Value| body["email"] == email.as_str() && body["state"] == "invited";
-    Call { function: "create-invitation", method: "POST", body: Some(wish), status: 201, ..list("", right) }
+    Call { function: "create-invitation", method: "POST", body: Some(request), status: 201, ..list("", right) }
 }
 
-fn resend(census: &Census, turn: u64) -> Call {
-    let id = census.any_open(turn).id;
+fn resend(accounts: &Accounts, turn: u64) -> Call {
+    let id = accounts.any_open(turn).id;
     let right = move |body: &Value| body["id"] == id.to_string() && body["state"] == "invited";
     Call { function: "modify-invitation", method: "POST", path: one(id), ..list("", right) }
 }
 
-fn revoke(census: &Census, turn: u64) -> Call {
-    let id = census.any_open(turn).id;
+fn revoke(accounts: &Accounts, turn: u64) -> Call {
+    let id = accounts.any_open(turn).id;
     let right = move |body: &Value| body["id"] == id.to_string() && body["state"] == "revoked";
-    let wish = Some(json!({ "state": "revoked" }));
-    Call { function: "modify-invitation", method: "POST", path: one(id), body: wish, ..list("", right) }
+    let request = Some(json!({ "state": "revoked" }));
+    Call { function: "modify-invitation", method: "POST", path: one(id), body: request, ..list("", right) }
 }
 
 fn list(query: &str, right: impl Fn(&Value) -> bool + 'static) -> Call {
@@ -138,7 +138,7 @@ fn all_have(field: &'static str, value: &'static str) -> impl Fn(&Value) -> bool
 
 impl Call {
     /// The event that API Gateway would make of it.
-    pub(crate) fn event(&self, world: &World) -> String {
-        world.event(self.method, &self.path, self.body.as_ref())
+    pub(crate) fn event(&self, fixture: &Fixture) -> String {
+        fixture.event(self.method, &self.path, self.body.as_ref())
     }
 }

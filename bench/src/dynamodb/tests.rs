@@ -3,7 +3,9 @@ use std::sync::Arc;
 use http_body_util::{BodyExt, Full};
 use hyper::{
     body::Bytes,
-    client::conn::http1::{self, SendRequest},
+    client::conn::http1::{
+        SendRequest, {self},
+    },
 };
 use hyper_util::rt::TokioIo;
 use serde_json::Value;

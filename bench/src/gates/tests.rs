@@ -5,7 +5,7 @@ use crate::{
     baseline,
     counter::Counter,
     dynamodb::Capacity,
-    machine::{Machine, Place},
+    machine::{Environment, Machine},
     report::table,
     results::{Database, Instructions, Times},
     statistics::Spread,
@@ -50,7 +50,7 @@ fn measured(id: &str, kind: Kind, scale: f64) -> Measured {
 
 /// Hello, and describe at twice its costs.
 fn results() -> Results {
-    let place = Place {
+    let environment = Environment {
         processor: "p".to_owned(),
         cores: 2,
         kernel: "k".to_owned(),
@@ -58,7 +58,7 @@ fn results() -> Results {
         revision: "c".to_owned(),
         date: "d".to_owned(),
     };
-    let machine = Machine { place, counter: Counter::Callgrind };
+    let machine = Machine { environment, counter: Counter::Callgrind };
     let subjects = vec![measured(FLOOR, Kind::Peer, 1.0), measured("describe", Kind::Http, 2.0)];
     Results { machine, rounds: 5, requests: 100, throttled: true, subjects, verdicts: Vec::new() }
 }
@@ -74,7 +74,7 @@ fn failing(change: impl FnOnce(&mut Results, &mut Baseline)) -> Vec<String> {
     let mut results = results();
     let mut baseline = baseline_of(&results);
     change(&mut results, &mut baseline);
-    judge(&results, &baseline).into_iter().filter(Verdict::fails).map(|verdict| verdict.figure).collect()
+    classify(&results, &baseline).into_iter().filter(Verdict::fails).map(|verdict| verdict.figure).collect()
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn times_are_told_and_break_nothing() {
     if let Some(times) = &mut results.subjects[1].times {
         times.first_at_128_mb_own_ms = Some(spread(4.7));
     }
-    let verdicts = judge(&results, &baseline);
+    let verdicts = classify(&results, &baseline);
     let verdict = verdicts.iter().find(|verdict| verdict.figure.contains("128 MB")).unwrap();
     assert_eq!((verdict.outcome, verdict.fails()), (Outcome::Broken, false));
 }
@@ -171,7 +171,7 @@ fn a_broken_gate_names_function_figure_value_and_bar() {
     let mut results = results();
     let baseline = baseline_of(&results);
     results.subjects[1].zip = Some(3_000_001);
-    results.verdicts = judge(&results, &baseline);
+    results.verdicts = classify(&results, &baseline);
     assert_eq!(table::broken(&results.verdicts), ["describe: zip, bytes is 3,000,001; the bar is 3,000,000 (at most)"]);
     assert!(table::text(&results).contains("BROKEN"));
 }

@@ -74,13 +74,13 @@ pub fn svg(results: &Results) -> Result<String, Problem> {
     let memory = small(WIDTH - 366.0, "Peak memory", "megabytes", " MB", &|it| Some(it.peak_memory?.median / 1e6));
 
     let height = cpu.bottom().max(memory.bottom()) + 34.0;
-    let place = &results.machine.place;
+    let environment = &results.machine.environment;
     let foot = format!(
         "Medians of {} rounds on one machine with an emulated Lambda and DynamoDB: {}, {} cores, {}.",
         results.rounds,
-        place.processor,
-        place.cores,
-        place.date.split('T').next().unwrap_or_default()
+        environment.processor,
+        environment.cores,
+        environment.date.split('T').next().unwrap_or_default()
     );
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\">\n\

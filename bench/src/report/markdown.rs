@@ -22,7 +22,7 @@ const COLUMNS: &[(&str, Figure, bool)] = &[
 /// The table, with what operators invoke left out, and where it was measured.
 #[must_use]
 pub fn text(results: &Results) -> String {
-    let (machine, place) = (&results.machine, &results.machine.place);
+    let (machine, environment) = (&results.machine, &results.machine.environment);
     let headings: String = COLUMNS.iter().map(|(heading, ..)| format!(" {heading} |")).collect();
     let mut text = format!("{}| |{headings}\n|---|{}\n", headline(results), "--:|".repeat(COLUMNS.len()));
     let floor = results.subject(FLOOR);
@@ -31,13 +31,13 @@ pub fn text(results: &Results) -> String {
         text += &format!("| {} |{cells}\n", subject.name);
     }
     let (rounds, requests) = (results.rounds, results.requests);
-    let (processor, cores, kernel, rustc) = (&place.processor, place.cores, &place.kernel, &place.rustc);
+    let (processor, cores, kernel, rustc) = (&environment.processor, environment.cores, &environment.kernel, &environment.rustc);
     text += &format!(
         "\n{processor}, {cores} cores, Linux {kernel}, {rustc}, {}, revision {}. Medians of {rounds} rounds, each in new \
          processes with {requests} warm requests (writes: 200). Instructions by {}: the least of five runs, of interpreters one. In \
          brackets: times hello.",
-        place.date,
-        place.revision,
+        environment.date,
+        environment.revision,
         machine.counter.name()
     );
     text

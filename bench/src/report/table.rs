@@ -40,10 +40,10 @@ impl Table {
 /// All tables, and what to remember of them.
 #[must_use]
 pub fn text(results: &Results) -> String {
-    let (machine, place) = (&results.machine, &results.machine.place);
+    let (machine, environment) = (&results.machine, &results.machine.environment);
     let mut text = format!(
         "{}, {} cores, Linux {}, {}, revision {}, {}\n",
-        place.processor, place.cores, place.kernel, place.rustc, place.revision, place.date
+        environment.processor, environment.cores, environment.kernel, environment.rustc, environment.revision, environment.date
     );
     if results.subjects.iter().any(|subject| subject.times.is_some()) {
         let _ = writeln!(

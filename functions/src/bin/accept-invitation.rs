@@ -1,6 +1,6 @@
-//! The function of [`functions::accept_invitation`].
+//! The function of [`functions::invitee::accept_invitation`].
 
-use functions::{accept_invitation, app::InviteeApp, edge};
+use functions::{app::InviteeApp, http::edge, invitee::accept_invitation};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

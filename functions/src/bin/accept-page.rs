@@ -1,8 +1,10 @@
-//! The function of [`functions::accept_page`].
+//! The function of [`functions::invitee::accept_page`].
 
 use functions::{
-    accept_page::{self, Page},
-    edge,
+    http::edge,
+    invitee::accept_page::{
+        Page, {self},
+    },
 };
 
 #[tokio::main(flavor = "current_thread")]

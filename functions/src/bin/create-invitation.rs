@@ -1,6 +1,6 @@
-//! The function of [`functions::create_invitation`].
+//! The function of [`functions::account::create_invitation`].
 
-use functions::{app::SendingApp, create_invitation, edge};
+use functions::{account::create_invitation, app::SendingApp, http::edge};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

@@ -1,6 +1,6 @@
-//! The function of [`functions::decline_invitation`].
+//! The function of [`functions::invitee::decline_invitation`].
 
-use functions::{app::InviteeApp, decline_invitation, edge};
+use functions::{app::InviteeApp, http::edge, invitee::decline_invitation};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

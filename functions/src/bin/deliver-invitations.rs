@@ -1,8 +1,8 @@
-//! The function of [`functions::deliver_invitations`].
+//! The function of [`functions::delivery::deliver_invitations`].
 
-use functions::{background, courier::Courier, deliver_invitations};
+use functions::delivery::{courier::Courier, deliver_invitations, worker};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    background::run(async { Courier::from_env() }, deliver_invitations::handle).await
+    worker::run(async { Courier::from_env() }, deliver_invitations::handle).await
 }

@@ -1,6 +1,6 @@
-//! The function of [`functions::describe_invitation`].
+//! The function of [`functions::account::describe_invitation`].
 
-use functions::{app::App, describe_invitation, edge};
+use functions::{account::describe_invitation, app::App, http::edge};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

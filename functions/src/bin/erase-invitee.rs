@@ -1,8 +1,8 @@
-//! The function of [`functions::erase_invitee`].
+//! The function of [`functions::operator::erase_invitee`].
 
-use functions::{
-    direct::{Table, run},
+use functions::operator::{
     erase_invitee::handle,
+    invocation::{Table, run},
 };
 
 #[tokio::main(flavor = "current_thread")]

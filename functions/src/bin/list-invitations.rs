@@ -1,6 +1,6 @@
-//! The function of [`functions::list_invitations`].
+//! The function of [`functions::account::list_invitations`].
 
-use functions::{app::App, edge, list_invitations};
+use functions::{account::list_invitations, app::App, http::edge};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

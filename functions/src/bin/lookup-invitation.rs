@@ -1,6 +1,6 @@
-//! The function of [`functions::lookup_invitation`].
+//! The function of [`functions::invitee::lookup_invitation`].
 
-use functions::{app::InviteeApp, edge, lookup_invitation};
+use functions::{app::InviteeApp, http::edge, invitee::lookup_invitation};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

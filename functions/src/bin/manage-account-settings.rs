@@ -1,7 +1,7 @@
-//! The function of [`functions::manage_account_settings`].
+//! The function of [`functions::operator::manage_account_settings`].
 
-use functions::{
-    direct::{Table, run},
+use functions::operator::{
+    invocation::{Table, run},
     manage_account_settings::handle,
 };
 

@@ -1,7 +1,7 @@
-//! The function of [`functions::manage_api_keys`].
+//! The function of [`functions::operator::manage_api_keys`].
 
-use functions::{
-    direct::run,
+use functions::operator::{
+    invocation::run,
     manage_api_keys::{Keys, handle},
 };
 

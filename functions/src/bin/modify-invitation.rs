@@ -1,6 +1,6 @@
-//! The function of [`functions::modify_invitation`].
+//! The function of [`functions::account::modify_invitation`].
 
-use functions::{app::SendingApp, edge, modify_invitation};
+use functions::{account::modify_invitation, app::SendingApp, http::edge};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

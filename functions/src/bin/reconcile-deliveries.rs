@@ -1,8 +1,8 @@
-//! The function of [`functions::reconcile_deliveries`].
+//! The function of [`functions::delivery::reconcile_deliveries`].
 
-use functions::{background, courier::Courier, reconcile_deliveries};
+use functions::delivery::{courier::Courier, reconcile_deliveries, worker};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    background::run(async { Courier::from_env() }, reconcile_deliveries::handle).await
+    worker::run(async { Courier::from_env() }, reconcile_deliveries::handle).await
 }

@@ -1,11 +1,11 @@
-//! The function of [`functions::record_feedback`].
+//! The function of [`functions::delivery::record_feedback`].
 
-use functions::{
-    background,
+use functions::delivery::{
     record_feedback::{Feedback, handle},
+    worker,
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    background::run(async { Feedback::from_env() }, handle).await
+    worker::run(async { Feedback::from_env() }, handle).await
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// What a template may show. All of it is plain text; in HTML the template engine escapes it.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Sheet {
+pub(crate) struct EmailVariables {
     /// The language's tag.
     pub(crate) lang: String,
     /// `ltr` or `rtl`.
@@ -65,25 +65,28 @@ impl Templates {
             }
             template
         };
-        Self { html: template("mail.html", html, include_str!("mail.html")), text: template("mail.txt", text, include_str!("mail.txt")) }
+        Self {
+            html: template("email.html", html, include_str!("email.html")),
+            text: template("email.txt", text, include_str!("email.txt")),
+        }
     }
 
     /// The HTML part.
-    pub(crate) fn html(&self, sheet: &Sheet) -> Result<String, Error> {
-        self.html.render(sheet)
+    pub(crate) fn html(&self, variables: &EmailVariables) -> Result<String, Error> {
+        self.html.render(variables)
     }
 
     /// The text part.
-    pub(crate) fn text(&self, sheet: &Sheet) -> Result<String, Error> {
-        self.text.render(sheet)
+    pub(crate) fn text(&self, variables: &EmailVariables) -> Result<String, Error> {
+        self.text.render(variables)
     }
 }
 
 impl Template {
-    fn render(&self, sheet: &Sheet) -> Result<String, Error> {
+    fn render(&self, variables: &EmailVariables) -> Result<String, Error> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.render_named_str(self.name, &self.source, Serde(sheet))
+        environment.render_named_str(self.name, &self.source, Serde(variables))
     }
 }
 
@@ -91,9 +94,9 @@ impl Template {
 const SAMPLE_LINK: &str = "https://example.com/#sample";
 
 /// Something to try a template with.
-fn sample() -> Sheet {
+fn sample() -> EmailVariables {
     let text = || "x".to_owned();
-    Sheet {
+    EmailVariables {
         lang: "en".to_owned(),
         dir: "ltr",
         subject: text(),

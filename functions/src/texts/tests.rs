@@ -33,15 +33,15 @@ fn english_is_built_in() {
     let texts = Texts::load(None).expect("what is built in is right");
     assert_eq!(texts.languages.locales().map(Locale::as_str).collect::<Vec<_>>(), ["en"]);
     let (chosen, words) = texts.languages.best(&[]);
-    assert_eq!((chosen.as_str(), words.mail.from.as_str()), ("en", "Invitations"));
-    assert_eq!((1..=12).map(|month| words.mail.months.name(month).len()).min(), Some(3));
-    assert_eq!((words.mail.months.name(1), words.mail.months.name(12)), ("January", "December"));
-    assert_eq!((words.mail.months.name(0), words.mail.months.name(13)), ("", ""));
+    assert_eq!((chosen.as_str(), words.eemail.from.as_str()), ("en", "Invitations"));
+    assert_eq!((1..=12).map(|month| words.eemail.months.name(month).len()).min(), Some(3));
+    assert_eq!((words.eemail.months.name(1), words.eemail.months.name(12)), ("January", "December"));
+    assert_eq!((words.eemail.months.name(0), words.eemail.months.name(13)), ("", ""));
 }
 
 #[test]
 fn the_first_wish_is_granted_that_can_be() {
-    let file = |from: &str| format!(r#"{{ "mail": {{ "from": "{from}" }} }}"#);
+    let file = |from: &str| format!(r#"{{ "email": {{ "from": "{from}" }} }}"#);
     let (german, austrian, chinese) = (file("Einladungen"), file("Einladungen aus Wien"), file("邀請"));
     let folder = folder(&[("de.json", &german), ("de-at.json", &austrian), ("zh-Hant.json", &chinese), ("README", "not a language")]);
     let texts = Texts::load(Some(folder.path())).expect("the files are right");
@@ -49,7 +49,7 @@ fn the_first_wish_is_granted_that_can_be() {
     let chosen = |wished: &[&str]| {
         let wished: Vec<Locale> = wished.iter().map(|tag| locale(tag)).collect();
         let (chosen, words) = texts.languages.best(&wished.iter().map(Some).collect::<Vec<_>>());
-        (chosen.to_string(), words.mail.from.clone())
+        (chosen.to_string(), words.eemail.from.clone())
     };
     for (wished, tag, from) in [
         (&["de"][..], "de", "Einladungen"),
@@ -66,59 +66,59 @@ fn the_first_wish_is_granted_that_can_be() {
     }
     assert_eq!(texts.languages.best(&[None, Some(&locale("de"))]).0.as_str(), "de");
     // What the file leaves out is there in English.
-    assert_eq!(texts.languages.best(&[Some(&locale("de"))]).1.mail.button, "See the invitation");
+    assert_eq!(texts.languages.best(&[Some(&locale("de"))]).1.eemail.button, "See the invitation");
 }
 
 #[test]
 fn a_file_may_replace_the_english_words() {
-    let folder = folder(&[("en.json", r#"{ "mail": { "from": "Welcome" } }"#)]);
+    let folder = folder(&[("en.json", r#"{ "email": { "from": "Welcome" } }"#)]);
     let texts = Texts::load(Some(folder.path())).expect("the file is right");
-    assert_eq!((texts.languages.best(&[]).1.mail.from.as_str(), texts.languages.locales().count()), ("Welcome", 1));
+    assert_eq!((texts.languages.best(&[]).1.eemail.from.as_str(), texts.languages.locales().count()), ("Welcome", 1));
 }
 
 #[test]
 fn every_problem_is_a_sentence_that_names_the_file() {
     let files = [
-        ("de.json", r#"{ "mail": { "from": "{account}", "date": "{day}. {moon}", "greeting": "Hallo" } }"#),
+        ("de.json", r#"{ "email": { "from": "{account}", "date": "{day}. {moon}", "greeting": "Hallo" } }"#),
         ("de-at.json", "{}"),
         ("DE-AT.json", "{}"),
         ("english.language.json", "{}"),
         ("es.json", r#"{ "mial": {} }"#),
-        ("fr.json", r#"{ "mail": { "from": 1 } }"#),
+        ("fr.json", r#"{ "email": { "from": 1 } }"#),
         ("it.json", "{"),
-        ("nl.json", r#"{ "mail": { "months": "januari, februari" } }"#),
+        ("nl.json", r#"{ "email": { "months": "januari, februari" } }"#),
         ("no.json", r#"{ "roles": { "owner": " ", "guest": "a\nb", "read-only": "{role}", "full-access": "Alt" } }"#),
         ("pl.json", r#"{ "roles": { "Read only": "x" } }"#),
-        ("pt.json", r#"{ "mail": { "from": "a\nb" }, "page": { "none": "x" } }"#),
-        ("mail.html", "{{ link"),
-        ("mail.txt", "{{ address }}"),
+        ("pt.json", r#"{ "email": { "from": "a\nb" }, "page": { "none": "x" } }"#),
+        ("eemail.html", "{{ link"),
+        ("email.txt", "{{ address }}"),
     ];
     let problems = problems_of(&files);
     let expected = [
         "de-at.json: has the same language as DE-AT.json",
-        "de.json: mail.date has {moon}, which is not filled in there",
-        "de.json: mail.from has {account}, which is not filled in there",
+        "de.json: email.date has {moon}, which is not filled in there",
+        "de.json: email.from has {account}, which is not filled in there",
         "de.json: there is no text 'mail.greeting' in English",
         "english.language.json: 'english.language' is not a language tag such as",
         "es.json: unknown field `mial`, expected one of `mail`, `page`, `roles`",
         "fr.json: invalid type: integer `1`, expected a string",
         "it.json: EOF while parsing",
-        "nl.json: mail.months must be twelve names with commas between them",
+        "nl.json: email.months must be twelve names with commas between them",
         "no.json: roles.guest contains a line break or another control character",
         "no.json: roles.owner is empty",
         "no.json: roles.read-only has {role}, which is not filled in there",
         "pl.json: 'Read only' is not a role id: 1 to 64 of a-z, 0-9 and -",
-        "pt.json: mail.from contains a line break or another control character",
+        "pt.json: email.from contains a line break or another control character",
         "pt.json: there is no text 'page.none' in English",
-        "mail.html: syntax error",
-        "mail.txt: undefined value",
+        "email.html: syntax error",
+        "email.txt: undefined value",
     ];
     for expected in expected {
         assert!(problems.iter().any(|problem| problem.contains(expected)), "{expected}: {problems:#?}");
     }
     assert_eq!(problems.len(), expected.len(), "{problems:#?}");
 
-    assert_eq!(problems_of(&[("mail.txt", "{{ intro }}"), ("mail.html", "{{ link }}")]), ["mail.txt: the link is not in it"]);
+    assert_eq!(problems_of(&[("email.txt", "{{ intro }}"), ("eemail.html", "{{ link }}")]), ["email.txt: the link is not in it"]);
 
     let missing = tempfile::tempdir().expect("a temporary folder").path().join("missing");
     let problems = Texts::load(Some(&missing)).expect_err("there is no such folder");

@@ -11,8 +11,8 @@ use shared::domain::RoleId;
 use super::fill::places;
 
 /// The texts in English, which say what texts there are and what can be filled in. Those of the page lie beside its script.
-const MAIL: &str = include_str!("en.json");
-const PAGE: &str = include_str!("../accept_page/en.json");
+const EMAIL: &str = include_str!("en.json");
+const PAGE: &str = include_str!("../invitee/accept_page/en.json");
 
 /// Texts by their names.
 type Section = BTreeMap<String, String>;
@@ -22,7 +22,7 @@ type Section = BTreeMap<String, String>;
 #[serde(deny_unknown_fields)]
 pub(super) struct Sections {
     #[serde(default)]
-    pub(super) mail: Section,
+    pub(super) email: Section,
     #[serde(default)]
     pub(super) page: Section,
     /// In English there are none: which roles there are, a stack's configuration says.
@@ -34,7 +34,7 @@ pub(super) struct Sections {
 #[derive(Debug, Clone)]
 pub struct Words {
     /// Those of mails.
-    pub mail: MailWords,
+    pub email: EmailWords,
     /// Those of the page, by their names.
     pub page: BTreeMap<String, String>,
     /// What roles are called. Those that have no name here are shown as their ids.
@@ -44,7 +44,7 @@ pub struct Words {
 /// The words of mails. `{…}` in them is filled in.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MailWords {
+pub struct EmailWords {
     pub(crate) subject: String,
     pub(crate) subject_account: String,
     pub(crate) intro: String,
@@ -81,7 +81,7 @@ impl TryFrom<String> for Months {
 
     fn try_from(text: String) -> Result<Self, String> {
         let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
-        names.try_into().map(Self).map_err(|_| "mail.months must be twelve names with commas between them".to_owned())
+        names.try_into().map(Self).map_err(|_| "email.months must be twelve names with commas between them".to_owned())
     }
 }
 
@@ -89,7 +89,7 @@ impl Sections {
     /// What is built in.
     pub(super) fn english() -> Self {
         let section = |json| serde_json::from_str(json).expect("the built-in file is an object of strings; a test reads it");
-        Self { mail: section(MAIL), page: section(PAGE), roles: BTreeMap::new() }
+        Self { email: section(EMAIL), page: section(PAGE), roles: BTreeMap::new() }
     }
 
     /// From a file's text.
@@ -99,9 +99,9 @@ impl Sections {
 
     /// The words, when nothing is wrong with them.
     pub(super) fn complete(self, file: &str, note: &mut impl FnMut(String)) -> Option<Words> {
-        let mail = MailWords::deserialize(MapDeserializer::<_, Error>::new(self.mail.into_iter()));
-        let mail = mail.map_err(|error| note(format!("{file}: {error}"))).ok();
-        Some(Words { mail: mail?, page: self.page, roles: self.roles })
+        let email = EmailWords::deserialize(MapDeserializer::<_, Error>::new(self.email.into_iter()));
+        let email = email.map_err(|error| note(format!("{file}: {error}"))).ok();
+        Some(Words { email: email?, page: self.page, roles: self.roles })
     }
 
     /// What this says, and what `english` says where this says nothing. This can only say what English says, too, and fill in
@@ -120,12 +120,12 @@ impl Sections {
             }
             all
         };
-        let (mail, page) = (over("mail", self.mail, &english.mail), over("page", self.page, &english.page));
+        let (email, page) = (over("email", self.email, &english.email), over("page", self.page, &english.page));
         for (role, name) in &self.roles {
             let empty = name.trim().is_empty().then(|| "is empty".to_owned());
             problems(name, "").chain(empty).for_each(|problem| note(format!("{file}: roles.{role} {problem}")));
         }
-        Self { mail, page, roles: self.roles }
+        Self { email, page, roles: self.roles }
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use local::{
     events::Bus,
-    ses::{Answer, Inbox, Mail, feedback},
+    ses::{Behaviour, Inbox, Mail, feedback},
     stream::{Mapping, Pump, Start, Stream},
 };
 use serde_json::json;
@@ -74,7 +74,7 @@ impl Services {
         inbox.answer_with(move |mail| {
             // Nobody receives any more when everything is being stopped.
             let _ = sender.send(mail.clone());
-            Answer::Accept
+            Behaviour::Accept
         });
         Ok(Self { inbox: Arc::new(inbox), bus: Arc::new(bus), travelling })
     }

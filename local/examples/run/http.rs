@@ -16,7 +16,7 @@ use crate::words::{Problem, problem, say};
 
 /// How long `cargo lambda watch` may take until it listens.
 const LISTENS: Duration = Duration::from_secs(60);
-/// How long an answer may take: longer than the gate waits for any.
+/// How long an answer may take: longer than the gateway waits for any.
 const ANSWER: Duration = Duration::from_secs(125);
 
 /// Sends one request, with `key` as its API key if there is one, and reads the whole answer.

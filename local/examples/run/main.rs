@@ -1,13 +1,13 @@
 //! `make run`: the whole service on this machine.
 //!
 //! It starts the embedded engine and stand-ins for SES and EventBridge, makes the table, builds the functions, runs them under
-//! `cargo lambda watch` behind a [`gate`], waits until every route answers, and sees to it that three development keys work.
+//! `cargo lambda watch` behind a [`gateway`], waits until every route answers, and sees to it that three development keys work.
 //! Then it reads the table's stream and does what else AWS does between the functions ([`delivery`]), and shows what they send
 //! ([`pages`]). Whatever ends it, all it started ends with it.
 
 mod delivery;
 mod faults;
-mod gate;
+mod gateway;
 mod http;
 mod invoke;
 mod keys;
@@ -101,7 +101,7 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     say!("Building the functions. The first time takes a few minutes.");
     watch::build().await?;
     let mut watch = Watch::start(settings, &state.write_environment(&addresses)?)?;
-    gate::open(front, watch.port())?;
+    gateway::open(front, watch.port())?;
 
     say!("Starting the functions.");
     let url = &addresses.url;

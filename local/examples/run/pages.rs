@@ -28,7 +28,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    gate::is_loopback,
+    gateway::is_loopback,
     words::{Problem, problem},
 };
 

@@ -3,7 +3,9 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
-    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    fs::{
+        DirBuilder, File, OpenOptions, Permissions, TryLockError, {self},
+    },
     io::Write,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -12,7 +14,7 @@ use std::{
 use local::client::{CREDENTIALS, REGION};
 use serde::Serialize;
 use serde_json::Value;
-use shared::config::{Config, Outgoing, read_default_settings, read_send_policy};
+use shared::config::{Config, DeliveryConfig, read_default_settings, read_send_policy};
 
 use crate::{
     keys::Keys,
@@ -162,7 +164,7 @@ impl State {
 
 /// A setting that the functions would stumble over is one sentence here, and not a 500 later.
 fn check_configuration(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(), Problem> {
-    let sending = [read_send_policy(lookup).err(), Outgoing::read(lookup).err(), read_default_settings(lookup).err()];
+    let sending = [read_send_policy(lookup).err(), DeliveryConfig::read(lookup).err(), read_default_settings(lookup).err()];
     // Several functions read some of the variables.
     let problems: BTreeSet<_> = sending.into_iter().chain([Config::read(lookup).err()]).flatten().flat_map(|e| e.0).collect();
     if problems.is_empty() { Ok(()) } else { Err(problem!("{}", problems.into_iter().collect::<Vec<_>>().join("; "))) }

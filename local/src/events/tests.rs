@@ -11,7 +11,7 @@ use aws_sdk_eventbridge::{
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::{Answer, Bus};
+use super::{Behaviour, Bus};
 
 /// A bus, and a client for it that tries once.
 fn bus() -> (Bus, Client) {
@@ -64,7 +64,7 @@ async fn events_are_taken_whole() {
 #[tokio::test]
 async fn some_of_a_call_can_fail() {
     let (bus, client) = bus();
-    bus.answer_with(|_| Answer::Fail { entries: vec![1], code: "ThrottlingException" });
+    bus.answer_with(|_| Behaviour::Fail { entries: vec![1], code: "ThrottlingException" });
     let answer = put(&client, vec![event("A"), event("B"), event("C")]).await;
     assert_eq!((answer.failed_entry_count(), codes(&answer)), (1, vec![None, Some("ThrottlingException"), None]));
     assert_eq!(kinds(&bus), ["A", "C"]);
@@ -86,16 +86,16 @@ async fn what_eventbridge_refuses_is_refused_entry_by_entry() {
 async fn a_call_can_fail_as_a_whole() {
     let (bus, client) = bus();
     let call = || client.put_events().entries(event("A").build());
-    bus.answer_with(|_| Answer::Error { status: 500, code: "InternalException" });
+    bus.answer_with(|_| Behaviour::Error { status: 500, code: "InternalException" });
     assert!(call().send().await.expect_err("it fails").into_service_error().is_internal_exception());
     let eleven = Some(vec![event("A").build(); 11]);
     let refused = client.put_events().set_entries(eleven).send().await.expect_err("these are too many").into_service_error();
     assert_eq!(refused.code(), Some("ValidationException"));
-    bus.answer_with(|_| Answer::Hang);
+    bus.answer_with(|_| Behaviour::Hang);
     timeout(Duration::from_millis(200), call().send()).await.expect_err("nothing is ever said");
     assert_eq!(bus.events(), []);
 
-    bus.answer_with(|_| Answer::AcceptAndDrop);
+    bus.answer_with(|_| Behaviour::AcceptAndDrop);
     let lost = call().send().await.expect_err("nothing is said");
     assert!(lost.as_service_error().is_none(), "{lost:?}");
     assert_eq!(kinds(&bus), ["A"]);

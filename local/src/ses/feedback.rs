@@ -16,7 +16,7 @@ const ACCOUNT: &str = "000000000000";
 
 /// What happened to a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum DeliveryStatus {
     Delivered,
     Bounced,
     BouncedForNow,
@@ -32,26 +32,30 @@ pub fn events(mail: &Mail) -> Vec<Value> {
     let recipient = mail.to.first().map(String::as_str).unwrap_or_default();
     // "Name <local@domain>" or the address alone.
     let address = recipient.rsplit_once('<').map_or(recipient, |(_, rest)| rest.trim_end_matches('>'));
-    let fates: &[Fate] = match address {
-        a if a.starts_with("bounce") => &[Fate::Bounced],
-        a if a.starts_with("soft") => &[Fate::BouncedForNow],
-        a if a.starts_with("complaint") => &[Fate::Delivered, Fate::Complained],
-        a if a.starts_with("reject") => &[Fate::Rejected],
-        a if a.starts_with("delay") => &[Fate::Delayed],
-        _ => &[Fate::Delivered],
+    let statuses: &[DeliveryStatus] = match address {
+        a if a.starts_with("bounce") => &[DeliveryStatus::Bounced],
+        a if a.starts_with("soft") => &[DeliveryStatus::BouncedForNow],
+        a if a.starts_with("complaint") => &[DeliveryStatus::Delivered, DeliveryStatus::Complained],
+        a if a.starts_with("reject") => &[DeliveryStatus::Rejected],
+        a if a.starts_with("delay") => &[DeliveryStatus::Delayed],
+        _ => &[DeliveryStatus::Delivered],
     };
-    fates.iter().map(|fate| event(*fate, mail, address, &timestamp(SystemTime::now()))).collect()
+    statuses.iter().map(|status| event(*status, mail, address, &timestamp(SystemTime::now()))).collect()
 }
 
-fn event(fate: Fate, mail: &Mail, address: &str, now: &str) -> Value {
+fn event(status: DeliveryStatus, mail: &Mail, address: &str, now: &str) -> Value {
     let id = Uuid::now_v7().to_string();
-    let (detail_type, event_type, field, about) = match fate {
-        Fate::Delivered => ("Email Delivered", "Delivery", "delivery", delivery(address, now)),
-        Fate::Bounced => ("Email Bounced", "Bounce", "bounce", bounce("Permanent", "5.1.1", "550 5.1.1 user unknown", address, now)),
-        Fate::BouncedForNow => ("Email Bounced", "Bounce", "bounce", bounce("Transient", "4.2.2", "452 4.2.2 mailbox full", address, now)),
-        Fate::Complained => ("Email Complaint Received", "Complaint", "complaint", complaint(address, now)),
-        Fate::Rejected => ("Email Rejected", "Reject", "reject", json!({ "reason": "Bad content" })),
-        Fate::Delayed => ("Email Delivery Delayed", "DeliveryDelay", "deliveryDelay", delay(address, now)),
+    let (detail_type, event_type, field, about) = match status {
+        DeliveryStatus::Delivered => ("Email Delivered", "Delivery", "delivery", delivery(address, now)),
+        DeliveryStatus::Bounced => {
+            ("Email Bounced", "Bounce", "bounce", bounce("Permanent", "5.1.1", "550 5.1.1 user unknown", address, now))
+        }
+        DeliveryStatus::BouncedForNow => {
+            ("Email Bounced", "Bounce", "bounce", bounce("Transient", "4.2.2", "452 4.2.2 mailbox full", address, now))
+        }
+        DeliveryStatus::Complained => ("Email Complaint Received", "Complaint", "complaint", complaint(address, now)),
+        DeliveryStatus::Rejected => ("Email Rejected", "Reject", "reject", json!({ "reason": "Bad content" })),
+        DeliveryStatus::Delayed => ("Email Delivery Delayed", "DeliveryDelay", "deliveryDelay", delay(address, now)),
     };
     let set = mail.configuration_set.as_deref().unwrap_or_default();
     json!({

@@ -10,7 +10,7 @@ use aws_sdk_sesv2::{
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{Answer, Inbox, feedback};
+use super::{Behaviour, Inbox, feedback};
 
 /// An inbox, and a client for it that tries once.
 fn inbox() -> (Inbox, Client) {
@@ -73,13 +73,13 @@ async fn a_mail_is_taken_whole() {
 #[tokio::test]
 async fn errors_reach_the_client_as_those_of_ses() {
     let (inbox, client) = inbox();
-    inbox.answer_with(|_| Answer::Error { status: 429, code: "TooManyRequestsException" });
+    inbox.answer_with(|_| Behaviour::Error { status: 429, code: "TooManyRequestsException" });
     assert!(error(mail(&client, "a@b.example")).await.is_too_many_requests_exception());
-    inbox.answer_with(|_| Answer::Error { status: 400, code: "MessageRejected" });
+    inbox.answer_with(|_| Behaviour::Error { status: 400, code: "MessageRejected" });
     let refused = error(mail(&client, "a@b.example")).await;
     assert!(refused.is_message_rejected());
     assert_eq!(refused.message(), Some("The inbox was told to answer so."));
-    inbox.answer_with(|_| Answer::Error { status: 500, code: "InternalFailure" });
+    inbox.answer_with(|_| Behaviour::Error { status: 500, code: "InternalFailure" });
     assert_eq!(error(mail(&client, "a@b.example")).await.code(), Some("InternalFailure"));
     assert_eq!(inbox.mails(), []);
 }
@@ -91,9 +91,9 @@ async fn the_answer_can_depend_on_the_mail_and_change() {
     inbox.answer_with(move |mail| {
         if mail.to == ["slow@b.example"] && left > 0 {
             left -= 1;
-            return Answer::Error { status: 429, code: "TooManyRequestsException" };
+            return Behaviour::Error { status: 429, code: "TooManyRequestsException" };
         }
-        Answer::Accept
+        Behaviour::Accept
     });
     mail(&client, "quick@b.example").send().await.expect("it is taken");
     mail(&client, "slow@b.example").send().await.expect_err("it is refused");
@@ -105,18 +105,18 @@ async fn the_answer_can_depend_on_the_mail_and_change() {
 #[tokio::test]
 async fn a_mail_can_be_taken_without_a_reply() {
     let (inbox, client) = inbox();
-    inbox.answer_with(|_| Answer::AcceptAndDrop);
+    inbox.answer_with(|_| Behaviour::AcceptAndDrop);
     let lost = mail(&client, "a@b.example").send().await.expect_err("nothing is said");
     assert!(lost.as_service_error().is_none(), "{lost:?}");
     assert_eq!(inbox.mails().len(), 1);
-    inbox.answer_with(|_| Answer::Accept);
+    inbox.answer_with(|_| Behaviour::Accept);
     mail(&client, "a@b.example").send().await.expect("the inbox serves on");
 }
 
 #[tokio::test]
 async fn a_reply_can_stay_away() {
     let (inbox, client) = inbox();
-    inbox.answer_with(|_| Answer::Hang);
+    inbox.answer_with(|_| Behaviour::Hang);
     let waited = timeout(Duration::from_millis(200), mail(&client, "a@b.example").send()).await;
     waited.expect_err("nothing is ever said");
     assert_eq!(inbox.mails(), []);

@@ -36,8 +36,8 @@ fn template(properties: &str) -> String {
     )
 }
 
-const RING: &str = r#"            FilterCriteria:
-              Filters: [{ Pattern: '{"dynamodb":{"NewImage":{"ring":{"S":["1"]}}}}' }]
+const STREAM_PENDING: &str = r#"            FilterCriteria:
+              Filters: [{ Pattern: '{"dynamodb":{"NewImage":{"stream_pending":{"S":["1"]}}}}' }]
 "#;
 
 /// A table of its own in an engine, and the engine's endpoint.
@@ -58,7 +58,7 @@ impl Table {
 
     async fn put(&self, key: &str, ring: bool) {
         let put = self.client.put_item().table_name(&self.name).item("pk", text(key)).item("sk", text("x"));
-        let put = if ring { put.item("ring", text("1")) } else { put };
+        let put = if ring { put.item("stream_pending", text("1")) } else { put };
         put.send().await.expect("the row is written");
     }
 
@@ -109,7 +109,7 @@ async fn records_have_the_shape_of_lambdas_events() {
         "pk": { "S": "a" }, "sk": { "S": "x" }, "n": { "N": "7" }, "b": { "B": "aGk=" },
         "l": { "L": [{ "BOOL": true }, { "NULL": true }] }, "m": { "M": { "s": { "SS": ["t"] } } },
     });
-    let second = json!({ "pk": { "S": "a" }, "sk": { "S": "x" }, "ring": { "S": "1" } });
+    let second = json!({ "pk": { "S": "a" }, "sk": { "S": "x" }, "stream_pending": { "S": "1" } });
     for (record, name, old, new) in
         [(insert, "INSERT", None, Some(&first)), (modify, "MODIFY", Some(&first), Some(&second)), (remove, "REMOVE", Some(&second), None)]
     {
@@ -166,7 +166,7 @@ async fn the_pump_hands_on_what_the_filter_lets_pass_in_batches() {
     for (key, ring) in [("a", true), ("b", false), ("c", true), ("d", true), ("e", false)] {
         table.put(key, ring).await;
     }
-    let mut pump = table.pump(&format!("{RING}            BatchSize: 3\n")).await;
+    let mut pump = table.pump(&format!("{STREAM_PENDING}            BatchSize: 3\n")).await;
     assert_eq!(pump.handled(), None);
     let batches = RefCell::new(Vec::new());
     let invoke = async |event: Value| {
@@ -247,10 +247,10 @@ fn the_template_says_what_the_deliverer_gets() {
     let mapping = Mapping::of(TEMPLATE, "deliver-invitations").expect("it is a mapping");
     assert!(mapping.reports_failures && mapping.retries.is_some(), "{mapping:?}");
     let record = |image: Value| json!({ "eventName": "MODIFY", "dynamodb": { "NewImage": image } });
-    assert!(mapping.lets_pass(&record(json!({ "ring": { "S": "1" } }))));
-    assert!(!mapping.lets_pass(&record(json!({ "ring": { "S": "0" } }))));
+    assert!(mapping.lets_pass(&record(json!({ "stream_pending": { "S": "1" } }))));
+    assert!(!mapping.lets_pass(&record(json!({ "stream_pending": { "S": "0" } }))));
     assert!(!mapping.lets_pass(&record(json!({ "rung": { "S": "1" } }))));
-    assert!(!mapping.lets_pass(&json!({ "eventName": "REMOVE", "dynamodb": { "OldImage": { "ring": { "S": "1" } } } })));
+    assert!(!mapping.lets_pass(&json!({ "eventName": "REMOVE", "dynamodb": { "OldImage": { "stream_pending": { "S": "1" } } } })));
 }
 
 #[test]

@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use super::{
-    delivery::{Delivery, Fate, Reason},
-    invitation::{Invitation, Mailing, OperationId, State, Status},
-    outbox::Happening,
+    delivery::{Delivery, DeliveryStatus, Reason},
+    invitation::{Invitation, OperationId, SendAttempts, State, Status},
+    outbox::EventType,
     time::Timestamp,
 };
 
@@ -38,19 +38,19 @@ impl Invitation {
     #[must_use]
     pub fn mail_is_due(&self, now: Timestamp) -> bool {
         // The first try has nothing to wait for: the clock of who asked for the mail may be ahead.
-        self.wants_mail(now) && (self.mailing.tries == 0 || self.mailing.not_before <= now)
+        self.wants_mail(now) && (self.send_attempts.tries == 0 || self.send_attempts.not_before <= now)
     }
 
     /// Whether it has expired and nobody has been told.
     #[must_use]
     pub fn expiry_is_due(&self, now: Timestamp) -> bool {
-        self.status == Status::Pending && self.expiry.plus(MARGIN) <= now && !self.expiry_told
+        self.status == Status::Pending && self.expiry.plus(MARGIN) <= now && !self.expiry_published
     }
 
     /// Whether the stream has something to remind of. What has been tried is left to the index.
     #[must_use]
-    pub fn rings(&self) -> bool {
-        let fresh = self.status == Status::Pending && self.delivery.is_none() && self.mailing.tries == 0;
+    pub fn needs_stream(&self) -> bool {
+        let fresh = self.status == Status::Pending && self.delivery.is_none() && self.send_attempts.tries == 0;
         fresh || !self.outbox.events.is_empty()
     }
 
@@ -58,8 +58,8 @@ impl Invitation {
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {
         let events = self.outbox.events.first().map(|event| event.at.plus(GRACE));
-        let waiting = self.status == Status::Pending && !self.expiry_told;
-        let next = if self.mailing.tries == 0 { self.last_sent.plus(GRACE) } else { self.mailing.not_before };
+        let waiting = self.status == Status::Pending && !self.expiry_published;
+        let next = if self.send_attempts.tries == 0 { self.last_sent.plus(GRACE) } else { self.send_attempts.not_before };
         let mail = (waiting && self.delivery.is_none()).then_some(next);
         let expiry = waiting.then(|| self.expiry.plus(MARGIN));
         [events, mail, expiry].into_iter().flatten().min()
@@ -78,8 +78,8 @@ impl Invitation {
     #[must_use]
     pub fn claimed(&self, claim: OperationId, now: Timestamp) -> Self {
         let mut after = self.clone();
-        let tries = self.mailing.tries + 1;
-        after.mailing = Mailing { tries, not_before: now.plus(pause_after(tries).max(LEASE)), claim: Some(claim) };
+        let tries = self.send_attempts.tries + 1;
+        after.send_attempts = SendAttempts { tries, not_before: now.plus(pause_after(tries).max(LEASE)), claim: Some(claim) };
         after.next_revision(self)
     }
 
@@ -88,7 +88,7 @@ impl Invitation {
     pub fn postponed(&self, until: Timestamp) -> Self {
         let mut after = self.clone();
         // At least 1: from here on the index reminds, not the stream.
-        after.mailing = Mailing { tries: self.mailing.tries.max(1), not_before: until, claim: None };
+        after.send_attempts = SendAttempts { tries: self.send_attempts.tries.max(1), not_before: until, claim: None };
         after.next_revision(self)
     }
 
@@ -96,7 +96,7 @@ impl Invitation {
     #[must_use]
     pub fn put_back(&self, until: Timestamp) -> Self {
         let mut after = self.postponed(until);
-        after.mailing.tries = after.mailing.tries.saturating_sub(u32::from(self.mailing.claim.is_some())).max(1);
+        after.send_attempts.tries = after.send_attempts.tries.saturating_sub(u32::from(self.send_attempts.claim.is_some())).max(1);
         after
     }
 
@@ -104,10 +104,11 @@ impl Invitation {
     #[must_use]
     pub fn expired(&self, now: Timestamp) -> Self {
         let mut after = self.clone();
-        after.expiry_told = true;
-        after.outbox.put(Happening::Expired, self.expiry);
+        after.expiry_published = true;
+        after.outbox.put(EventType::Expired, self.expiry);
         if after.delivery.is_none() {
-            after.delivery = Some(Delivery { fate: Fate::Failed, at: now, reason: Some(Reason::word("ExpiredBeforeItCouldBeSent")) });
+            after.delivery =
+                Some(Delivery { status: DeliveryStatus::Failed, at: now, reason: Some(Reason::word("ExpiredBeforeItCouldBeSent")) });
         }
         after.next_revision(self)
     }
@@ -117,20 +118,20 @@ impl Invitation {
     /// mail that has yet to be sent.
     #[must_use]
     pub fn delivered(&self, sending: u32, news: Delivery) -> Self {
-        let known = self.delivery.as_ref().map(|delivery| delivery.fate);
+        let known = self.delivery.as_ref().map(|delivery| delivery.status);
         let last = sending == self.link.version;
         // A mail that has arrived says more about the address than an earlier one's bounce.
-        let earlier = (self.heeded_from..self.link.version).contains(&sending)
-            && news.fate.blocks()
-            && known.is_some_and(|known| known < Fate::Delivered || news.fate == Fate::Complained);
+        let earlier = (self.feedback_since..self.link.version).contains(&sending)
+            && news.status.blocks()
+            && known.is_some_and(|known| known < DeliveryStatus::Delivered || news.status == DeliveryStatus::Complained);
         let counts = last || earlier;
-        if !counts || !news.fate.outranks(known) {
+        if !counts || !news.status.outranks(known) {
             return self.clone();
         }
         let mut after = self.clone();
         after.outbox.put_news(&news);
         after.delivery = Some(news);
-        after.mailing.claim = None;
+        after.send_attempts.claim = None;
         after.next_revision(self)
     }
 

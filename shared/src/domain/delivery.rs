@@ -7,9 +7,9 @@ use super::{
     time::Timestamp,
 };
 
-/// How far a mail has come. Later news replaces earlier news, never the other way round: see [`Fate::outranks`].
+/// How far a mail has come. Later news replaces earlier news, never the other way round: see [`DeliveryStatus::outranks`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fate {
+pub enum DeliveryStatus {
     /// SES has taken it.
     Sent,
     /// The receiving server lets SES wait.
@@ -26,7 +26,7 @@ pub enum Fate {
     Complained,
 }
 
-impl Fate {
+impl DeliveryStatus {
     /// All of them, in the order in which they replace each other.
     pub const ALL: [Self; 7] =
         [Self::Sent, Self::Delayed, Self::Failed, Self::SoftBounced, Self::Delivered, Self::Bounced, Self::Complained];
@@ -61,18 +61,18 @@ impl Fate {
     }
 }
 
-impl fmt::Display for Fate {
+impl fmt::Display for DeliveryStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl FromStr for Fate {
+impl FromStr for DeliveryStatus {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let known = Self::ALL.into_iter().find(|fate| fate.as_str() == text);
-        known.ok_or_else(|| Malformed(format!("'{}' is not the fate of a mail", excerpt(text))))
+        let known = Self::ALL.into_iter().find(|status| status.as_str() == text);
+        known.ok_or_else(|| Malformed(format!("'{}' is not the status of a mail", excerpt(text))))
     }
 }
 
@@ -80,17 +80,17 @@ impl FromStr for Fate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// How far it has come.
-    pub fate: Fate,
+    pub status: DeliveryStatus,
     /// When that was.
     pub at: Timestamp,
     /// Why, where SES gives a reason.
     pub reason: Option<Reason>,
 }
 
-/// `{fate}#{milliseconds}`, and `#{reason}` if there is one: one attribute, because lists read it of every row.
+/// `{status}#{milliseconds}`, and `#{reason}` if there is one: one attribute, because lists read it of every row.
 impl fmt::Display for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}", self.fate, self.at.as_millis())?;
+        write!(f, "{}#{}", self.status, self.at.as_millis())?;
         self.reason.as_ref().map_or(Ok(()), |reason| write!(f, "#{}", reason.as_str()))
     }
 }
@@ -101,10 +101,10 @@ impl FromStr for Delivery {
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let delivery = || {
             let mut parts = text.splitn(3, '#');
-            let fate = parts.next()?.parse().ok()?;
+            let status = parts.next()?.parse().ok()?;
             let at = Timestamp::from_millis(parts.next()?.parse().ok()?)?;
             let reason = parts.next().map(str::parse).transpose().ok()?;
-            Some(Self { fate, at, reason })
+            Some(Self { status, at, reason })
         };
         delivery().ok_or_else(|| Malformed(format!("'{}' does not say what became of a mail", excerpt(text))))
     }

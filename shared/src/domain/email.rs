@@ -1,4 +1,4 @@
-//! E-mail addresses: kept as typed for display, compared in one normal form.
+//! E-mail addresses: kept as entered for display, compared in one normal form.
 //!
 //! The normal form is trimmed, lower-cased, and its domain is IDNA ASCII (UTS 46, non-transitional, STD3). No provider's
 //! private rules are applied: `a.b@gmail.com` and `ab@gmail.com` are two addresses.
@@ -15,7 +15,7 @@ use super::text::{Malformed, excerpt};
 /// A mailbox that mail could be delivered to.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email {
-    typed: String,
+    as_entered: String,
     normalised: NormalisedEmail,
 }
 
@@ -26,15 +26,15 @@ pub struct NormalisedEmail(String);
 impl Email {
     /// As the caller wrote it.
     #[must_use]
-    pub fn typed(&self) -> &str {
-        &self.typed
+    pub fn as_entered(&self) -> &str {
+        &self.as_entered
     }
 
-    /// The form to deliver to: the part before the @ as it was typed, since the receiving server may care, and the domain in
+    /// The form to deliver to: the part before the @ as it was entered, since the receiving server may care, and the domain in
     /// ASCII, since SES does.
     #[must_use]
     pub fn mailbox(&self) -> String {
-        let local = self.typed.trim().rsplit_once('@').map_or("", |(local, _)| local);
+        let local = self.as_entered.trim().rsplit_once('@').map_or("", |(local, _)| local);
         let domain = self.normalised.0.rsplit_once('@').map_or("", |(_, domain)| domain);
         format!("{local}@{domain}")
     }
@@ -71,15 +71,15 @@ impl fmt::Debug for NormalisedEmail {
 impl FromStr for Email {
     type Err = Malformed;
 
-    fn from_str(typed: &str) -> Result<Self, Malformed> {
-        let wrong = |why: &str| Malformed(format!("'{}' is not an e-mail address{why}", excerpt(typed)));
-        if !(3..=254).contains(&typed.chars().count()) {
+    fn from_str(as_entered: &str) -> Result<Self, Malformed> {
+        let wrong = |why: &str| Malformed(format!("'{}' is not an e-mail address{why}", excerpt(as_entered)));
+        if !(3..=254).contains(&as_entered.chars().count()) {
             return Err(wrong(": it must have 3 to 254 characters"));
         }
-        if typed.chars().any(char::is_control) {
+        if as_entered.chars().any(char::is_control) {
             return Err(wrong(": it contains a control character"));
         }
-        let Some((local, domain)) = typed.trim().rsplit_once('@') else {
+        let Some((local, domain)) = as_entered.trim().rsplit_once('@') else {
             return Err(wrong(""));
         };
         if !is_dot_atom(local) {
@@ -90,7 +90,7 @@ impl FromStr for Email {
         if normalised.len() > 254 {
             return Err(wrong(": it must have 3 to 254 characters, its domain in ASCII form"));
         }
-        Ok(Self { typed: typed.to_owned(), normalised: NormalisedEmail(normalised) })
+        Ok(Self { as_entered: as_entered.to_owned(), normalised: NormalisedEmail(normalised) })
     }
 }
 

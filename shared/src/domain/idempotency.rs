@@ -50,9 +50,9 @@ fn unquote(quoted: &str) -> Result<String, Malformed> {
 
 /// What tells one kept answer from all others: who asked, by which route, with which key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeepId(String);
+pub struct RecordId(String);
 
-impl KeepId {
+impl RecordId {
     /// Hashed, so that neither the key nor the caller can be read back.
     #[must_use]
     pub fn new(who: &Principal, route: &str, key: &IdempotencyKey) -> Self {
@@ -86,7 +86,7 @@ impl Fingerprint {
 
 /// An answer as it is kept and replayed: what the caller was told, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct StoredResponse {
     /// The status code of the first success.
     pub status: u16,
     /// Its body.

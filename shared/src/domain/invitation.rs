@@ -8,7 +8,7 @@ use super::{
     email::Email,
     id::InvitationId,
     link::Link,
-    outbox::{Happening, Outbox},
+    outbox::{EventType, Outbox},
     role::RoleId,
     settings::Locale,
     text::{Malformed, excerpt, random_base62},
@@ -88,11 +88,11 @@ impl Closing {
 
     /// What is told of it.
     #[must_use]
-    pub fn happening(self) -> Happening {
+    pub fn event_type(self) -> EventType {
         match self {
-            Self::Accepted => Happening::Accepted,
-            Self::Declined => Happening::Declined,
-            Self::Revoked => Happening::Revoked,
+            Self::Accepted => EventType::Accepted,
+            Self::Declined => EventType::Declined,
+            Self::Revoked => EventType::Revoked,
         }
     }
 }
@@ -207,22 +207,22 @@ pub struct Invitation {
     /// The language of its mails and its page, if the creator named one.
     pub locale: Option<Locale>,
     /// The attempts to send the last sending's mail.
-    pub mailing: Mailing,
+    pub send_attempts: SendAttempts,
     /// What became of the last sending's mail; `None` until it has been sent.
     pub delivery: Option<Delivery>,
     /// The sending from which on a refusal of its mail counts: the last that was forced, else the first.
-    pub heeded_from: u32,
+    pub feedback_since: u32,
     /// What the world is still to be told.
     pub outbox: Outbox,
     /// Whether the present expiry has come and been told.
-    pub expiry_told: bool,
+    pub expiry_published: bool,
     /// Who accepted, in the words of the host application, if that did it on the invitee's behalf.
     pub accepted_by: Option<String>,
 }
 
 /// The attempts to send a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mailing {
+pub struct SendAttempts {
     /// How many there were.
     pub tries: u32,
     /// There is none before this time: until then somebody is at it, or there is a reason to wait.
@@ -231,10 +231,10 @@ pub struct Mailing {
     pub claim: Option<OperationId>,
 }
 
-impl Mailing {
+impl SendAttempts {
     /// Of a mail that was asked for at `now`.
     #[must_use]
-    pub fn asked_for(now: Timestamp) -> Self {
+    pub fn requested_at(now: Timestamp) -> Self {
         Self { tries: 0, not_before: now, claim: None }
     }
 }
@@ -277,7 +277,7 @@ impl Invitation {
         let now = self.not_before_last_change(now);
         let mut after = self.touched(now, operation);
         after.status = Status::Closed(closing, now);
-        after.outbox.put(closing.happening(), now);
+        after.outbox.put(closing.event_type(), now);
         after
     }
 
@@ -292,10 +292,10 @@ impl Invitation {
         after.sends += 1;
         after.link = link;
         after.sender = sender.map(str::to_owned);
-        after.mailing = Mailing::asked_for(now);
+        after.send_attempts = SendAttempts::requested_at(now);
         after.delivery = None;
-        after.expiry_told = false;
-        after.outbox.put(Happening::Resent, now);
+        after.expiry_published = false;
+        after.outbox.put(EventType::Resent, now);
         after
     }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::{
     email::Email,
     id::InvitationId,
-    invitation::{Closing, Invitation, Mailing, OperationId, State, Status, expiry},
+    invitation::{Closing, Invitation, OperationId, SendAttempts, State, Status, expiry},
     link::{LinkKeys, Nonce},
-    outbox::{Happening, Outbox},
+    outbox::{EventType, Outbox},
     principal::Principal,
     rejected::Rejected,
     role::RoleId,
@@ -42,7 +42,7 @@ pub struct SendPolicy {
     pub link_keys: LinkKeys,
 }
 
-/// A validated wish to invite.
+/// A validated request to invite.
 #[derive(Debug, Clone)]
 pub struct NewInvitation {
     /// Whom.
@@ -72,27 +72,27 @@ impl Operation {
     }
 }
 
-/// The invitation that `wish` creates at `now`.
+/// The invitation that `request` creates at `now`.
 ///
 /// # Errors
 /// [`Rejected::RoleNotGrantable`], [`Rejected::Expiry`].
 pub fn create(
     who: &Principal,
-    wish: &NewInvitation,
+    request: &NewInvitation,
     id: InvitationId,
     operation: &Operation,
     now: Timestamp,
     policy: &SendPolicy,
 ) -> Result<Invitation, Rejected> {
-    grantable(who, &wish.role)?;
-    let lifetime = lifetime(wish.expiry, now, policy)?;
+    grantable(who, &request.role)?;
+    let lifetime = lifetime(request.expiry, now, policy)?;
     let mut outbox = Outbox::default();
-    outbox.put(Happening::Created, now);
+    outbox.put(EventType::Created, now);
     Ok(Invitation {
         id,
         account: who.account().clone(),
-        email: wish.email.clone(),
-        role: wish.role.clone(),
+        email: request.email.clone(),
+        role: request.role.clone(),
         status: Status::Pending,
         created: now,
         modified: now,
@@ -106,12 +106,12 @@ pub fn create(
         operations: [operation.id.clone()].into(),
         invited_by: who.urn().to_owned(),
         sender: who.name().map(str::to_owned),
-        locale: wish.locale.clone(),
-        mailing: Mailing::asked_for(now),
+        locale: request.locale.clone(),
+        send_attempts: SendAttempts::requested_at(now),
         delivery: None,
-        heeded_from: 1,
+        feedback_since: 1,
         outbox,
-        expiry_told: false,
+        expiry_published: false,
         accepted_by: None,
     })
 }
@@ -224,8 +224,8 @@ pub fn modify(
                 return Err(Rejected::MaxSends { max: policy.max_sends });
             }
             // A forced sending starts anew.
-            if let Some(delivery) = before.delivery.as_ref().filter(|it| it.fate.blocks() && action != Action::ForcedResend) {
-                return Err(Rejected::Refused(delivery.fate));
+            if let Some(delivery) = before.delivery.as_ref().filter(|it| it.status.blocks() && action != Action::ForcedResend) {
+                return Err(Rejected::Refused(delivery.status));
             }
             if now < before.next_send {
                 return Err(Rejected::Cooldown { retry_after: before.next_send.seconds_from(now) });
@@ -233,7 +233,7 @@ pub fn modify(
             let link = policy.link_keys.link(&before.account, before.id, before.link.version + 1, operation.nonce);
             let mut after = before.resent(now, operation.id.clone(), link, policy.cooldown, who.name());
             if action == Action::ForcedResend {
-                after.heeded_from = after.link.version;
+                after.feedback_since = after.link.version;
             }
             Ok(Change::Sent(after))
         }
@@ -242,14 +242,14 @@ pub fn modify(
 
 /// What an invitee answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum InviteeDecision {
     /// Yes.
     Accept,
     /// No.
     Decline,
 }
 
-impl Answer {
+impl InviteeDecision {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Accept, Self::Decline];
 
@@ -268,7 +268,13 @@ impl Answer {
 ///
 /// # Errors
 /// [`Rejected::Closed`], [`Rejected::Expired`].
-pub fn answer(before: &Invitation, answer: Answer, by: Option<&str>, operation: &OperationId, now: Timestamp) -> Result<Change, Rejected> {
+pub fn answer(
+    before: &Invitation,
+    answer: InviteeDecision,
+    by: Option<&str>,
+    operation: &OperationId,
+    now: Timestamp,
+) -> Result<Change, Rejected> {
     match before.status {
         Status::Closed(closing, _) => {
             let somebody_else = by.is_some() && by != before.accepted_by.as_deref();

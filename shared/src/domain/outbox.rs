@@ -6,7 +6,7 @@
 use std::{fmt, str::FromStr};
 
 use super::{
-    delivery::{Delivery, Fate, Reason},
+    delivery::{Delivery, DeliveryStatus, Reason},
     id::InvitationId,
     text::{Malformed, excerpt},
     time::Timestamp,
@@ -14,7 +14,7 @@ use super::{
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Happening {
+pub enum EventType {
     /// It was made, and its first mail asked for.
     Created,
     /// Another mail was asked for; the link of the one before is dead.
@@ -39,7 +39,7 @@ pub enum Happening {
     Expired,
 }
 
-impl Happening {
+impl EventType {
     /// All of them.
     pub const ALL: [Self; 11] = [
         Self::Created,
@@ -55,16 +55,16 @@ impl Happening {
         Self::Expired,
     ];
 
-    /// What is told of a mail's fate, if anybody could act on it.
+    /// What is told of a mail's status, if anybody could act on it.
     #[must_use]
-    pub fn of_mail(fate: Fate) -> Option<Self> {
-        match fate {
-            Fate::Sent | Fate::Delayed => None,
-            Fate::Delivered => Some(Self::Delivered),
-            Fate::SoftBounced => Some(Self::SoftBounced),
-            Fate::Bounced => Some(Self::Bounced),
-            Fate::Failed => Some(Self::Failed),
-            Fate::Complained => Some(Self::Complained),
+    pub fn of_mail(status: DeliveryStatus) -> Option<Self> {
+        match status {
+            DeliveryStatus::Sent | DeliveryStatus::Delayed => None,
+            DeliveryStatus::Delivered => Some(Self::Delivered),
+            DeliveryStatus::SoftBounced => Some(Self::SoftBounced),
+            DeliveryStatus::Bounced => Some(Self::Bounced),
+            DeliveryStatus::Failed => Some(Self::Failed),
+            DeliveryStatus::Complained => Some(Self::Complained),
         }
     }
 
@@ -93,7 +93,7 @@ impl Happening {
     }
 }
 
-impl fmt::Display for Happening {
+impl fmt::Display for EventType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -106,10 +106,10 @@ pub struct Event {
     /// 1 for the first of an invitation; each following one is greater by one.
     pub sequence: u64,
     /// What happened.
-    pub happening: Happening,
+    pub event_type: EventType,
     /// When.
     pub at: Timestamp,
-    /// Why, where SES gives a reason for a mail's fate.
+    /// Why, where SES gives a reason for a mail's status.
     pub reason: Option<Reason>,
 }
 
@@ -117,8 +117,8 @@ impl Event {
     /// What became of the mail, if that is what happened.
     #[must_use]
     pub fn delivery(&self) -> Option<Delivery> {
-        let fate = Fate::ALL.into_iter().find(|fate| Happening::of_mail(*fate) == Some(self.happening))?;
-        Some(Delivery { fate, at: self.at, reason: self.reason.clone() })
+        let status = DeliveryStatus::ALL.into_iter().find(|status| EventType::of_mail(*status) == Some(self.event_type))?;
+        Some(Delivery { status, at: self.at, reason: self.reason.clone() })
     }
 
     /// What tells it from every other event; the same however often it is published.
@@ -128,10 +128,10 @@ impl Event {
     }
 }
 
-/// `{sequence}#{happening}#{milliseconds}`, and `#{reason}` if there is one.
+/// `{sequence}#{event_type}#{milliseconds}`, and `#{reason}` if there is one.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}#{}", self.sequence, self.happening, self.at.as_millis())?;
+        write!(f, "{}#{}#{}", self.sequence, self.event_type, self.at.as_millis())?;
         self.reason.as_ref().map_or(Ok(()), |reason| write!(f, "#{}", reason.as_str()))
     }
 }
@@ -143,11 +143,11 @@ impl FromStr for Event {
         let event = || {
             let mut parts = text.splitn(4, '#');
             let sequence = parts.next()?.parse().ok()?;
-            let happening = parts.next()?;
-            let happening = Happening::ALL.into_iter().find(|it| it.as_str() == happening)?;
+            let event_type = parts.next()?;
+            let event_type = EventType::ALL.into_iter().find(|it| it.as_str() == event_type)?;
             let at = Timestamp::from_millis(parts.next()?.parse().ok()?)?;
             let reason = parts.next().map(str::parse).transpose().ok()?;
-            Some(Self { sequence, happening, at, reason })
+            Some(Self { sequence, event_type, at, reason })
         };
         event().ok_or_else(|| Malformed(format!("'{}' is not an event", excerpt(text))))
     }
@@ -164,19 +164,19 @@ pub struct Outbox {
 
 impl Outbox {
     /// Adds one.
-    pub fn put(&mut self, happening: Happening, at: Timestamp) {
-        self.push(happening, at, None);
+    pub fn put(&mut self, event_type: EventType, at: Timestamp) {
+        self.push(event_type, at, None);
     }
 
     /// Adds what became of a mail, if anybody could act on it.
     pub fn put_news(&mut self, news: &Delivery) {
-        if let Some(happening) = Happening::of_mail(news.fate) {
-            self.push(happening, news.at, news.reason.clone());
+        if let Some(event_type) = EventType::of_mail(news.status) {
+            self.push(event_type, news.at, news.reason.clone());
         }
     }
 
-    fn push(&mut self, happening: Happening, at: Timestamp, reason: Option<Reason>) {
+    fn push(&mut self, event_type: EventType, at: Timestamp, reason: Option<Reason>) {
         self.count += 1;
-        self.events.push(Event { sequence: self.count, happening, at, reason });
+        self.events.push(Event { sequence: self.count, event_type, at, reason });
     }
 }

@@ -25,7 +25,7 @@ pub struct Limit(u8);
 impl Limit {
     /// When the caller does not say.
     pub const DEFAULT: Self = Self(25);
-    /// A greater wish is served as this.
+    /// A greater request is served as this.
     pub const MAX: Self = Self(100);
 
     /// The limit as a count.

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{delivery::Fate, id::InvitationId, invitation::Closing, role::RoleId, text::excerpt, time::Timestamp};
+use super::{delivery::DeliveryStatus, id::InvitationId, invitation::Closing, role::RoleId, text::excerpt, time::Timestamp};
 
 /// The model's refusals. Each is final for the present state: the same request may succeed later, or never.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Rejected {
     /// The invitation has expired.
     Expired,
     /// The last mail came back, or was called spam.
-    Refused(Fate),
+    Refused(DeliveryStatus),
     /// The verified address is not the invited one.
     WrongInvitee,
     /// The account wants its host application to accept for the invitee, whom it has signed in.
@@ -74,12 +74,12 @@ impl fmt::Display for Rejected {
                 write!(f, "the invitation is {} for good; create a new one to invite again", closing.state())
             }
             Self::Expired => write!(f, "the invitation has expired; ask for a new one"),
-            Self::Refused(fate) => {
+            Self::Refused(status) => {
                 write!(
                     f,
                     "the last mail to this address {}; send again with ?force=true if that is no longer so",
-                    match fate {
-                        Fate::Complained => "was reported as spam",
+                    match status {
+                        DeliveryStatus::Complained => "was reported as spam",
                         _ => "was refused for good",
                     }
                 )

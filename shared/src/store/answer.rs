@@ -8,12 +8,14 @@
 use super::{
     Failure, Store, StoreError, item, keys,
     row::{Row, bytes, number},
-    transaction::{Attempts, Condition, Part, Sent, Transaction},
+    transaction::{Attempts, CommitOutcome, Condition, Transaction, WriteTarget},
 };
 use crate::domain::{
     Invitation, Rejected, Timestamp,
     invitation::OperationId,
-    lifecycle::{self, Answer, Change},
+    lifecycle::{
+        Change, InviteeDecision, {self},
+    },
     link::Token,
 };
 use std::time::Duration;
@@ -37,7 +39,7 @@ impl Store {
     pub async fn answer(
         &self,
         token: &Token,
-        answer: Answer,
+        answer: InviteeDecision,
         by: Option<&str>,
         retention: Option<Duration>,
         permit: impl Fn(&Invitation, Timestamp) -> Result<(), Rejected>,
@@ -61,25 +63,25 @@ impl Store {
             let mut transaction = Transaction::default();
             let unchanged = Condition::new("#rev = :rev AND #th = :th", [(":rev", number(before.revision)), (":th", bytes(&token.hash()))]);
             let stored = row.take().unwrap_or_default();
-            transaction.change(self, Part::Invitation, &stored, item::to_row(&after, retention), unchanged);
+            transaction.change(self, WriteTarget::Invitation, &stored, item::to_row(&after, retention), unchanged);
             self.release_lock(&mut transaction, &after);
             let error = match self.send(transaction).await? {
-                Sent::Committed => return Ok((after, now)),
-                Sent::Refused(Part::Invitation, stored) => {
+                CommitOutcome::Committed => return Ok((after, now)),
+                CommitOutcome::Refused(WriteTarget::Invitation, stored) => {
                     row = stored;
                     attempts.again()?;
                     continue;
                 }
                 // Whoever has lost the lock has expired, whatever the clocks say.
-                Sent::Refused(..) => return Err(Rejected::Expired.into()),
-                Sent::Busy(error) => match attempts.pause(error).await {
+                CommitOutcome::Refused(..) => return Err(Rejected::Expired.into()),
+                CommitOutcome::Busy(error) => match attempts.pause(error).await {
                     Ok(()) => {
                         row = Some(stored);
                         continue;
                     }
                     Err(error) => error,
                 },
-                Sent::Unknown(error) => error,
+                CommitOutcome::Unknown(error) => error,
             };
             // This attempt or an earlier one may have been carried out after all.
             let stored = self.read_row(key).await.ok().flatten().and_then(|row| item::from_row(row).ok());

@@ -6,8 +6,10 @@ use aws_config::{SdkConfig, environment::EnvironmentVariableCredentialsProvider}
 use aws_sdk_dynamodb::{
     Client,
     config::{
-        self, BehaviorVersion, Region, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig, retry::RetryConfig,
+        BehaviorVersion, Region, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
+        retry::RetryConfig,
         timeout::TimeoutConfig,
+        {self},
     },
 };
 use aws_smithy_http_client::tls;
@@ -84,6 +86,6 @@ impl Store {
     pub async fn open(&self) {
         let read = self.client.get_item().table_name(&self.table).set_key(Some(super::keys::nothing()));
         let _ = tokio::time::timeout(OPENING, read.send()).await;
-        super::read::settle().await;
+        super::read::yield_to_pool().await;
     }
 }

@@ -15,7 +15,9 @@ use aws_sdk_dynamodb::{error::SdkError, operation::delete_item::DeleteItemError,
 use super::{
     Store, StoreError,
     error::failed,
-    keys::{self, Bounds, Key, PK, SK},
+    keys::{
+        Bounds, Key, PK, SK, {self},
+    },
     row::{Row, text},
 };
 use crate::domain::{AccountId, InvitationId, Timestamp, email::NormalisedEmail, page::Range};
@@ -45,7 +47,7 @@ impl Store {
 
     /// Deletes the kept answers that show one of these invitations.
     async fn forget_answers(&self, account: &AccountId, ids: &BTreeSet<InvitationId>) -> Result<(), StoreError> {
-        for row in self.all(account, keys::kept_bounds()).await? {
+        for row in self.all(account, keys::stored_response_bounds()).await? {
             if subject(&row).is_some_and(|id| ids.contains(&id)) {
                 self.delete(keys::primary_of(&row), None).await?;
             }

@@ -11,15 +11,30 @@ use super::{
 };
 use crate::domain::{
     AccountId, Invitation, Resource,
-    invitation::{Closing, Mailing, OperationId, Status},
+    invitation::{Closing, OperationId, SendAttempts, Status},
     lifecycle::purge_after,
     link::Link,
     outbox::Outbox,
 };
 
 /// The attributes of an invitation that come and go.
-pub(super) const OPTIONAL: [&str; 15] =
-    ["closed", "ttl", "sender", "loc", "mail", "heed", "tries", "nb", "claim", "out", "told", "accepter", RING, DUE_SHARD, DUE_AT];
+pub(super) const OPTIONAL: [&str; 15] = [
+    "closed",
+    "ttl",
+    "sender",
+    "loc",
+    "delivery",
+    "fb_since",
+    "tries",
+    "nb",
+    "claim",
+    "out",
+    "exp_published",
+    "accepted_by",
+    STREAM_PENDING,
+    DUE_SHARD,
+    DUE_AT,
+];
 
 /// The row of an invitation, which is purged `retention` after its end.
 ///
@@ -36,7 +51,7 @@ pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
         (keys::index::BY_STATE, text(keys::by_state(invitation))),
         (keys::index::BY_EMAIL, text(keys::by_email(invitation.email.normalised(), invitation.id))),
         (keys::index::BY_ROLE, text(keys::by_role(&invitation.role, invitation.id))),
-        ("email", text(invitation.email.typed())),
+        ("email", text(invitation.email.as_entered())),
         ("role", text(invitation.role.as_str())),
         // `pending`, or how it was closed.
         ("st", text(st)),
@@ -61,8 +76,8 @@ pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
         ("events", number(invitation.outbox.count)),
     ];
     let optional = |value: Option<&str>| value.map(text);
-    let (mailing, events) = (&invitation.mailing, &invitation.outbox.events);
-    let tried = mailing.tries > 0;
+    let (send_attempts, events) = (&invitation.send_attempts, &invitation.outbox.events);
+    let tried = send_attempts.tries > 0;
     let due = invitation.due();
     let sometimes = [
         ("closed", closed.map(time)),
@@ -71,18 +86,18 @@ pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
         ("sender", optional(invitation.sender.as_deref())),
         ("loc", invitation.locale.as_ref().map(|locale| text(locale.as_str()))),
         // What became of the last sending's mail.
-        ("mail", invitation.delivery.as_ref().map(|delivery| text(delivery.to_string()))),
+        ("delivery", invitation.delivery.as_ref().map(|delivery| text(delivery.to_string()))),
         // From which sending on the address's refusals count.
-        ("heed", (invitation.heeded_from > 1).then(|| number(invitation.heeded_from))),
+        ("fb_since", (invitation.feedback_since > 1).then(|| number(invitation.feedback_since))),
         // The attempts to send it: how many, not before when is the next, and who is at it.
-        ("tries", tried.then(|| number(mailing.tries))),
-        ("nb", tried.then(|| time(mailing.not_before))),
-        ("claim", mailing.claim.as_ref().map(|claim| text(claim.0.as_str()))),
+        ("tries", tried.then(|| number(send_attempts.tries))),
+        ("nb", tried.then(|| time(send_attempts.not_before))),
+        ("claim", send_attempts.claim.as_ref().map(|claim| text(claim.0.as_str()))),
         // The events that wait to be published.
         ("out", (!events.is_empty()).then(|| AttributeValue::Ss(events.iter().map(ToString::to_string).collect()))),
-        ("told", invitation.expiry_told.then(|| flag(true))),
-        ("accepter", optional(invitation.accepted_by.as_deref())),
-        (RING, invitation.rings().then(|| text("1"))),
+        ("exp_published", invitation.expiry_published.then(|| flag(true))),
+        ("accepted_by", optional(invitation.accepted_by.as_deref())),
+        (STREAM_PENDING, invitation.needs_stream().then(|| text("1"))),
         (DUE_SHARD, due.map(|_| text(keys::due_shard(invitation.id)))),
         (DUE_AT, due.map(time)),
     ];
@@ -91,11 +106,11 @@ pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
 }
 
 /// Set on what the stream's consumer is to look at; its event source is filtered by it.
-pub const RING: &str = "ring";
+pub const STREAM_PENDING: &str = "stream_pending";
 
 /// The attributes that [`resource`] reads.
 pub(super) const SHOWN: [&str; 12] =
-    [keys::SK, "email", "role", "st", "closed", "created", "modified", "exp", "sent", "by", "mail", "accepter"];
+    [keys::SK, "email", "role", "st", "closed", "created", "modified", "exp", "sent", "by", "delivery", "accepted_by"];
 
 /// What the caller may see of one of their rows.
 pub(super) fn resource(account: &AccountId, row: Row) -> Result<Resource, StoreError> {
@@ -111,8 +126,8 @@ pub(super) fn resource(account: &AccountId, row: Row) -> Result<Resource, StoreE
         expiry: row.time("exp")?,
         last_sent: row.time("sent")?,
         invited_by: row.text("by")?,
-        delivery: row.optional("mail")?,
-        accepted_by: row.optional_text("accepter")?,
+        delivery: row.optional("delivery")?,
+        accepted_by: row.optional_text("accepted_by")?,
     })
 }
 
@@ -154,12 +169,12 @@ pub fn from_row(row: Row) -> Result<Invitation, StoreError> {
         invited_by: row.text("by")?,
         sender: row.optional_text("sender")?,
         locale: row.optional("loc")?,
-        mailing: mailing(&mut row)?,
-        delivery: row.optional("mail")?,
-        heeded_from: if row.is_set("heed") { row.number("heed")? } else { 1 },
+        send_attempts: send_attempts(&mut row)?,
+        delivery: row.optional("delivery")?,
+        feedback_since: if row.is_set("fb_since") { row.number("fb_since")? } else { 1 },
         outbox: outbox(&mut row)?,
-        expiry_told: row.is_set("told"),
-        accepted_by: row.optional_text("accepter")?,
+        expiry_published: row.is_set("exp_published"),
+        accepted_by: row.optional_text("accepted_by")?,
     })
 }
 
@@ -168,12 +183,12 @@ pub(super) fn link_hash(row: &Row) -> Result<[u8; 32], StoreError> {
     bytes_in(row, "th")
 }
 
-fn mailing(row: &mut Attributes) -> Result<Mailing, StoreError> {
+fn send_attempts(row: &mut Attributes) -> Result<SendAttempts, StoreError> {
     let tries = if row.is_set("tries") { row.number("tries")? } else { 0 };
     if tries == 0 {
-        return Ok(Mailing::asked_for(row.time("sent")?));
+        return Ok(SendAttempts::requested_at(row.time("sent")?));
     }
-    Ok(Mailing { tries, not_before: row.time("nb")?, claim: row.optional_text("claim")?.map(OperationId) })
+    Ok(SendAttempts { tries, not_before: row.time("nb")?, claim: row.optional_text("claim")?.map(OperationId) })
 }
 
 fn outbox(row: &mut Attributes) -> Result<Outbox, StoreError> {

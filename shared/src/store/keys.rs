@@ -19,7 +19,7 @@ use crate::domain::{
     AccountId, InvitationId, Principal, RoleId, State, Timestamp,
     api_key::ApiKeyId,
     email::NormalisedEmail,
-    idempotency::KeepId,
+    idempotency::RecordId,
     invitation::{Closing, Invitation, Status},
     page::{Cursor, Range, index_time},
 };
@@ -110,13 +110,13 @@ pub fn lock(email: &NormalisedEmail) -> String {
 
 /// The sort key of a kept answer.
 #[must_use]
-pub fn kept(id: &KeepId) -> String {
+pub fn stored_response(id: &RecordId) -> String {
     format!("K#{}", id.as_str())
 }
 
 /// All kept answers.
 #[must_use]
-pub fn kept_bounds() -> Bounds {
+pub fn stored_response_bounds() -> Bounds {
     Bounds { index: None, attribute: SK, from: "K#".to_owned(), to: "K#~".to_owned(), ascending: true }
 }
 

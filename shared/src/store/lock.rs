@@ -5,9 +5,11 @@
 
 use super::{
     Store, StoreError,
-    keys::{self, Key},
+    keys::{
+        Key, {self},
+    },
     row::{Row, named, number, text, time},
-    transaction::{Condition, Part, Transaction},
+    transaction::{Condition, Transaction, WriteTarget},
 };
 use crate::domain::{Invitation, InvitationId, Rejected, Timestamp};
 
@@ -18,14 +20,14 @@ impl Store {
         let mut row: Row = lock_key(invitation);
         row.extend(named([("inv", id.clone()), ("exp", time(invitation.expiry)), ("ttl", number(invitation.expiry.as_secs()))]));
         let free = Condition::new("attribute_not_exists(#pk) OR #inv = :inv OR #exp <= :now", [(":inv", id), (":now", time(now))]);
-        transaction.put(self, Part::Lock, row, free);
+        transaction.put(self, WriteTarget::Lock, row, free);
     }
 
     /// Gives the lock up. Refused when the invitation does not hold it.
     pub(super) fn release_lock(&self, transaction: &mut Transaction, invitation: &Invitation) {
         let id = text(invitation.id.to_string());
         let mine = Condition::new("#inv = :inv", [(":inv", id)]);
-        transaction.delete(self, Part::Lock, lock_key(invitation), mine);
+        transaction.delete(self, WriteTarget::Lock, lock_key(invitation), mine);
     }
 }
 

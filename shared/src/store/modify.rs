@@ -8,15 +8,17 @@
 //! holds when the transaction commits; when the condition fails, the row that refused is decided upon again.
 
 use super::{
-    Failure, Keep, Outcome, Store, StoreError, item, keys,
+    Failure, IdempotencyRequest, Outcome, Store, StoreError, item, keys,
     lock::already_invited,
     row::{Row, number},
-    transaction::{Attempts, Condition, Part, Sent, Transaction},
+    transaction::{Attempts, CommitOutcome, Condition, Transaction, WriteTarget},
 };
 use crate::domain::{
     Invitation, InvitationId, Principal, Rejected, Timestamp,
-    idempotency::Answer,
-    lifecycle::{self, Action, Change, Operation, SendPolicy, quota_window},
+    idempotency::StoredResponse,
+    lifecycle::{
+        Action, Change, Operation, SendPolicy, quota_window, {self},
+    },
 };
 
 impl Store {
@@ -32,12 +34,12 @@ impl Store {
         id: InvitationId,
         action: Action,
         policy: &SendPolicy,
-        keep: Option<&Keep>,
-        render: impl Fn(&Invitation, Timestamp) -> Answer,
+        idempotency: Option<&IdempotencyRequest>,
+        render: impl Fn(&Invitation, Timestamp) -> StoredResponse,
     ) -> Result<Outcome, Failure> {
-        let modification = Modification { store: self, who, id, action, policy, keep, operation: Operation::generate() };
+        let modification = Modification { store: self, who, id, action, policy, idempotency, operation: Operation::generate() };
         let result = modification.run(render).await;
-        self.recalled(who, keep, &modification.operation.id, result).await
+        self.replay_on_rejection(who, idempotency, &modification.operation.id, result).await
     }
 }
 
@@ -48,12 +50,12 @@ struct Modification<'a> {
     id: InvitationId,
     action: Action,
     policy: &'a SendPolicy,
-    keep: Option<&'a Keep>,
+    idempotency: Option<&'a IdempotencyRequest>,
     operation: Operation,
 }
 
 impl Modification<'_> {
-    async fn run(&self, render: impl Fn(&Invitation, Timestamp) -> Answer) -> Result<Outcome, Failure> {
+    async fn run(&self, render: impl Fn(&Invitation, Timestamp) -> StoredResponse) -> Result<Outcome, Failure> {
         let key = keys::invitation_key(self.who.account(), self.id);
         let mut row = self.store.read_row(key.clone()).await?.ok_or(Rejected::NotFound)?;
         let mut holds_lock = true;
@@ -88,41 +90,43 @@ impl Modification<'_> {
                 return Ok(done);
             };
             let error = match self.store.send(transaction).await? {
-                Sent::Committed => return Ok(done),
-                Sent::Refused(Part::Invitation, stored) => {
+                CommitOutcome::Committed => return Ok(done),
+                CommitOutcome::Refused(WriteTarget::Invitation, stored) => {
                     row = stored.ok_or(Rejected::NotFound)?;
                     // Whoever changed it may have taken the lock for it.
                     holds_lock = true;
                     if item::from_row(row.clone())?.operations.contains(&self.operation.id) {
-                        return self.store.own_answer(self.who, self.keep, &self.operation.id, done).await;
+                        return self.store.stored_or(self.who, self.idempotency, &self.operation.id, done).await;
                     }
                     attempts.again()?;
                     continue;
                 }
-                Sent::Refused(Part::Kept, row) => return self.store.replay(self.keep, &self.operation.id, row),
+                CommitOutcome::Refused(WriteTarget::StoredResponse, row) => {
+                    return self.store.replay(self.idempotency, &self.operation.id, row);
+                }
                 // An expired invitation may have lost its lock: then there is none to release.
-                Sent::Refused(Part::Lock, _) if matches!(change, Change::Closed(_)) => {
+                CommitOutcome::Refused(WriteTarget::Lock, _) if matches!(change, Change::Closed(_)) => {
                     holds_lock = false;
                     attempts.again()?;
                     continue;
                 }
-                Sent::Refused(Part::Lock, row) => return Err(already_invited(row)?.into()),
-                Sent::Refused(Part::Quota, _) => return Err(quota_window(now, self.policy).1.into()),
-                Sent::Busy(error) => match attempts.pause(error).await {
+                CommitOutcome::Refused(WriteTarget::Lock, row) => return Err(already_invited(row)?.into()),
+                CommitOutcome::Refused(WriteTarget::Quota, _) => return Err(quota_window(now, self.policy).1.into()),
+                CommitOutcome::Busy(error) => match attempts.pause(error).await {
                     Ok(()) => continue,
                     Err(error) => error,
                 },
-                Sent::Unknown(error) => error,
+                CommitOutcome::Unknown(error) => error,
             };
             // This attempt or an earlier one may have been carried out after all. An answer kept without a change leaves its only
             // trace under its key.
-            if let (Change::Nothing, Some(keep)) = (&change, self.keep) {
-                return Ok(self.store.recall(self.who, keep, &self.operation.id).await?.ok_or(error)?);
+            if let (Change::Nothing, Some(idempotency)) = (&change, self.idempotency) {
+                return Ok(self.store.find_stored(self.who, idempotency, &self.operation.id).await?.ok_or(error)?);
             }
             if !self.store.was_carried_out(self.who, self.id, &self.operation).await {
                 return Err(error.into());
             }
-            return self.store.own_answer(self.who, self.keep, &self.operation.id, done).await;
+            return self.store.stored_or(self.who, self.idempotency, &self.operation.id, done).await;
         }
     }
 
@@ -136,30 +140,30 @@ impl Modification<'_> {
         done: &Outcome,
         now: Timestamp,
     ) -> Result<Option<Transaction>, StoreError> {
-        if *change == Change::Nothing && self.keep.is_none() {
+        if *change == Change::Nothing && self.idempotency.is_none() {
             return Ok(None);
         }
         let mut transaction = Transaction::default();
-        if let Some(keep) = self.keep {
-            self.store.keep(&mut transaction, self.who, keep, &self.operation.id, done, now);
+        if let Some(idempotency) = self.idempotency {
+            self.store.put_stored_response(&mut transaction, self.who, idempotency, &self.operation.id, done, now);
         }
         let unchanged = Condition::new("#rev = :rev", [(":rev", number(before.revision))]);
         let changed = |after| item::to_row(after, self.policy.retention);
         match change {
             Change::Nothing => {
                 let key = keys::invitation_key(self.who.account(), self.id);
-                transaction.check(self.store, Part::Invitation, key, unchanged);
+                transaction.check(self.store, WriteTarget::Invitation, key, unchanged);
             }
             Change::Closed(after) => {
-                transaction.change(self.store, Part::Invitation, row, changed(after), unchanged);
+                transaction.change(self.store, WriteTarget::Invitation, row, changed(after), unchanged);
                 if holds_lock {
                     self.store.release_lock(&mut transaction, after);
                 }
             }
             Change::Sent(after) => {
-                transaction.change(self.store, Part::Invitation, row, changed(after), unchanged);
+                transaction.change(self.store, WriteTarget::Invitation, row, changed(after), unchanged);
                 self.store.take_lock(&mut transaction, after, now);
-                self.store.charge(&mut transaction, self.who, now, self.policy);
+                self.store.consume_quota(&mut transaction, self.who, now, self.policy);
             }
         }
         Ok(Some(transaction))

@@ -15,8 +15,9 @@ use super::{
     error::failed,
     item,
     keys::{
-        self, Key, PK, SK,
+        Key, PK, SK,
         index::{DUE, DUE_AT, DUE_SHARD},
+        {self},
     },
     row::{Row, number, text, time},
     transaction::{Attempts, changes, names},
@@ -24,18 +25,18 @@ use super::{
 use crate::domain::{AccountId, Invitation, InvitationId, Timestamp};
 
 /// How long a row that cannot be read is left alone.
-const SET_ASIDE: Duration = Duration::from_secs(3600);
+const QUARANTINED_FOR: Duration = Duration::from_secs(3600);
 
 /// Where an invitation lies.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct InvitationKey {
     /// The account that invites.
     pub account: AccountId,
     /// The invitation's id.
     pub id: InvitationId,
 }
 
-impl Place {
+impl InvitationKey {
     /// From a primary key; `None` when it is another item's.
     #[must_use]
     pub fn parse(pk: &str, sk: &str) -> Option<Self> {
@@ -53,30 +54,30 @@ pub struct Stored {
 }
 
 impl Store {
-    /// The invitation at a place, if there is one.
+    /// The invitation at a key, if there is one.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
-    pub async fn look(&self, place: &Place) -> Result<Option<Stored>, StoreError> {
-        self.read_row(keys::invitation_key(&place.account, place.id)).await?.map(stored).transpose()
+    pub async fn load(&self, key: &InvitationKey) -> Result<Option<Stored>, StoreError> {
+        self.read_row(keys::invitation_key(&key.account, key.id)).await?.map(stored).transpose()
     }
 
-    /// Changes the invitation at a place as `step` says, which gives it back unchanged when there is nothing to do. It is asked
+    /// Changes the invitation at a key as `step` says, which gives it back unchanged when there is nothing to do. It is asked
     /// again when somebody else has changed it meanwhile, or the table fails: the last time no later than `within`. Returns the
     /// invitation as it is then, if it still exists.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
-    pub async fn evolve(
+    pub async fn update_with_retry(
         &self,
-        place: &Place,
+        key: &InvitationKey,
         retention: Option<Duration>,
         within: Duration,
         step: impl Fn(&Invitation, Timestamp) -> Invitation,
     ) -> Result<Option<Invitation>, StoreError> {
         let mut attempts = Attempts::within(within);
         loop {
-            let before = match self.look(place).await {
+            let before = match self.load(key).await {
                 Ok(Some(before)) => before,
                 Ok(None) => return Ok(None),
                 Err(error @ StoreError::Unavailable { .. }) => {
@@ -89,7 +90,7 @@ impl Store {
             if after == before.invitation {
                 return Ok(Some(after));
             }
-            match self.advance(&before, &after, retention).await {
+            match self.compare_and_set(&before, &after, retention).await {
                 Ok(true) => return Ok(Some(after)),
                 Ok(false) => attempts.pause(StoreError::Unavailable { cause: "others keep changing the invitation".to_owned() }).await?,
                 // Whether it was written shows when it is read again.
@@ -103,7 +104,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the table fails. It may have been written then.
-    pub async fn advance(&self, before: &Stored, after: &Invitation, retention: Option<Duration>) -> Result<bool, StoreError> {
+    pub async fn compare_and_set(&self, before: &Stored, after: &Invitation, retention: Option<Duration>) -> Result<bool, StoreError> {
         let key = keys::invitation_key(&after.account, after.id);
         let mut values = Row::from([(":rev".to_owned(), number(before.invitation.revision))]);
         let expression = changes(&before.row, item::to_row(after, retention), &mut values);
@@ -142,7 +143,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the table fails.
-    pub async fn due(&self, shard: u8, now: Timestamp, limit: i32, start: Option<Key>) -> Result<(Vec<Place>, Option<Key>), StoreError> {
+    pub async fn due(
+        &self,
+        shard: u8,
+        now: Timestamp,
+        limit: i32,
+        start: Option<Key>,
+    ) -> Result<(Vec<InvitationKey>, Option<Key>), StoreError> {
         let output = self
             .client
             .query()
@@ -158,28 +165,28 @@ impl Store {
             .send()
             .await
             .map_err(failed)?;
-        let place = |row: &Row| Place::parse(row.get(PK)?.as_s().ok()?, row.get(SK)?.as_s().ok()?);
-        let places = output.items().iter().filter_map(place).collect();
-        Ok((places, output.last_evaluated_key.filter(|key| !key.is_empty())))
+        let key = |row: &Row| InvitationKey::parse(row.get(PK)?.as_s().ok()?, row.get(SK)?.as_s().ok()?);
+        let keys = output.items().iter().filter_map(key).collect();
+        Ok((keys, output.last_evaluated_key.filter(|key| !key.is_empty())))
     }
 
     /// Puts a row that cannot be read off for an hour: nothing can be done for it before somebody repairs it, and then all of it.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails.
-    pub async fn set_aside(&self, place: &Place) -> Result<(), StoreError> {
+    pub async fn quarantine(&self, key: &InvitationKey) -> Result<(), StoreError> {
         let update = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(keys::invitation_key(&place.account, place.id)))
-            .update_expression("SET #shard = :shard, #at = :later REMOVE #ring")
+            .set_key(Some(keys::invitation_key(&key.account, key.id)))
+            .update_expression("SET #shard = :shard, #at = :later REMOVE #stream_pending")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#shard", DUE_SHARD)
             .expression_attribute_names("#at", DUE_AT)
-            .expression_attribute_names("#ring", item::RING)
-            .expression_attribute_values(":shard", text(keys::due_shard(place.id)))
-            .expression_attribute_values(":later", time(self.now().plus(SET_ASIDE)));
+            .expression_attribute_names("#stream_pending", item::STREAM_PENDING)
+            .expression_attribute_values(":shard", text(keys::due_shard(key.id)))
+            .expression_attribute_values(":later", time(self.now().plus(QUARANTINED_FOR)));
         match update.send().await {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(context)) if matches!(context.err(), UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),

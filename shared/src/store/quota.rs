@@ -3,7 +3,7 @@
 use super::{
     Store, StoreError, keys,
     row::number,
-    transaction::{Condition, Part, Transaction},
+    transaction::{Condition, Transaction, WriteTarget},
 };
 use crate::domain::{
     Principal, Rejected, Timestamp,
@@ -12,14 +12,14 @@ use crate::domain::{
 
 impl Store {
     /// Counts one sending. Refused when the window is used up.
-    pub(super) fn charge(&self, transaction: &mut Transaction, who: &Principal, now: Timestamp, policy: &SendPolicy) {
+    pub(super) fn consume_quota(&self, transaction: &mut Transaction, who: &Principal, now: Timestamp, policy: &SendPolicy) {
         let (window, _) = quota_window(now, policy);
         let purge = window.plus(policy.quota_window).as_secs();
         let room = Condition::new(
             "attribute_not_exists(#n) OR #n < :limit",
             [(":limit", number(policy.quota)), (":one", number(1)), (":ttl", number(purge))],
         );
-        transaction.update(self, Part::Quota, keys::key(who.account(), keys::quota(window)), "ADD #n :one SET #ttl = :ttl", room);
+        transaction.update(self, WriteTarget::Quota, keys::key(who.account(), keys::quota(window)), "ADD #n :one SET #ttl = :ttl", room);
     }
 
     /// The quota's refusal, if it stands longer than a cooldown that ends at `cooled`: who waits as long as he is told must

@@ -6,7 +6,9 @@ use super::{
     Store, StoreError,
     error::failed,
     item,
-    keys::{self, Key},
+    keys::{
+        Key, {self},
+    },
     row::{Row, text},
 };
 use crate::domain::{
@@ -42,7 +44,7 @@ impl Store {
         let request = self.client.get_item().table_name(&self.table).set_key(Some(keys::invitation_key(who.account(), id)));
         let request = request.projection_expression(projection).set_expression_attribute_names(Some(names)).consistent_read(true);
         let row = request.send().await.map_err(failed)?.item;
-        settle().await;
+        yield_to_pool().await;
         row.map(|row| item::resource(who.account(), row)).transpose()
     }
 
@@ -117,7 +119,7 @@ impl Store {
             .send()
             .await
             .map_err(failed)?;
-        settle().await;
+        yield_to_pool().await;
         Ok((output.items.unwrap_or_default(), output.last_evaluated_key.filter(|key| !key.is_empty())))
     }
 
@@ -131,7 +133,7 @@ impl Store {
     pub(super) async fn read_row(&self, key: Key) -> Result<Option<Row>, StoreError> {
         let request = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true);
         let row = request.send().await.map_err(failed)?.item;
-        settle().await;
+        yield_to_pool().await;
         Ok(row)
     }
 }
@@ -145,6 +147,6 @@ fn shown() -> (String, HashMap<String, String>) {
 
 /// Lets the connection go back to the pool, which a task of its own does. A request that followed at once would not find it
 /// there and open a second one.
-pub(super) async fn settle() {
+pub(super) async fn yield_to_pool() {
     tokio::task::yield_now().await;
 }

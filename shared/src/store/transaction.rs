@@ -1,4 +1,4 @@
-//! One transaction: its parts, its conditions, and what became of it.
+//! One transaction: its targets, its conditions, and what became of it.
 //!
 //! A reply is never taken for the fact. A refusal carries the rows that refused, so that the operation can look for its
 //! own effect in them; an unknown outcome says so.
@@ -18,18 +18,20 @@ use super::{
     Store, StoreError,
     error::{Verdict, describe, verdict},
     item,
-    keys::{self, Key},
+    keys::{
+        Key, {self},
+    },
     row::Row,
 };
 use crate::domain::text::{random_base62, random_bytes};
 
-/// What a part of a transaction is about, in the order in which refusals are read. A transaction has each at most once.
+/// What a target of a transaction is about, in the order in which refusals are read. A transaction has each at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Part {
+pub(super) enum WriteTarget {
     /// The invitation: its row shows whether this operation has been here before.
     Invitation,
-    /// The kept answer of an idempotency key: the request has been answered.
-    Kept,
+    /// The stored response of an idempotency key: the request has been answered.
+    StoredResponse,
     /// The lock that an address's open invitation holds.
     Lock,
     /// The account's send quota.
@@ -52,13 +54,13 @@ impl Condition {
 /// The writes that happen together or not at all.
 #[derive(Default)]
 pub(super) struct Transaction {
-    parts: Vec<Part>,
+    targets: Vec<WriteTarget>,
     items: Vec<TransactWriteItem>,
 }
 
 impl Transaction {
     /// Writes a whole row.
-    pub(super) fn put(&mut self, store: &Store, part: Part, row: Row, condition: Condition) {
+    pub(super) fn put(&mut self, store: &Store, target: WriteTarget, row: Row, condition: Condition) {
         let put = Put::builder()
             .table_name(&store.table)
             .set_item(Some(row))
@@ -67,11 +69,11 @@ impl Transaction {
             .set_expression_attribute_values(some(condition.values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
-        self.push(part, put.map(|put| TransactWriteItem::builder().put(put).build()));
+        self.push(target, put.map(|put| TransactWriteItem::builder().put(put).build()));
     }
 
     /// Removes a row.
-    pub(super) fn delete(&mut self, store: &Store, part: Part, key: Key, condition: Condition) {
+    pub(super) fn delete(&mut self, store: &Store, target: WriteTarget, key: Key, condition: Condition) {
         let delete = Delete::builder()
             .table_name(&store.table)
             .set_key(Some(key))
@@ -80,11 +82,11 @@ impl Transaction {
             .set_expression_attribute_values(some(condition.values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
-        self.push(part, delete.map(|delete| TransactWriteItem::builder().delete(delete).build()));
+        self.push(target, delete.map(|delete| TransactWriteItem::builder().delete(delete).build()));
     }
 
     /// Only checks a row.
-    pub(super) fn check(&mut self, store: &Store, part: Part, key: Key, condition: Condition) {
+    pub(super) fn check(&mut self, store: &Store, target: WriteTarget, key: Key, condition: Condition) {
         let check = ConditionCheck::builder()
             .table_name(&store.table)
             .set_key(Some(key))
@@ -93,11 +95,11 @@ impl Transaction {
             .set_expression_attribute_values(some(condition.values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
-        self.push(part, check.map(|check| TransactWriteItem::builder().condition_check(check).build()));
+        self.push(target, check.map(|check| TransactWriteItem::builder().condition_check(check).build()));
     }
 
     /// Changes a row by an update expression, whose placeholders are among the condition's values.
-    pub(super) fn update(&mut self, store: &Store, part: Part, key: Key, expression: &str, condition: Condition) {
+    pub(super) fn update(&mut self, store: &Store, target: WriteTarget, key: Key, expression: &str, condition: Condition) {
         let update = Update::builder()
             .table_name(&store.table)
             .set_key(Some(key))
@@ -107,20 +109,20 @@ impl Transaction {
             .set_expression_attribute_values(some(condition.values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
-        self.push(part, update.map(|update| TransactWriteItem::builder().update(update).build()));
+        self.push(target, update.map(|update| TransactWriteItem::builder().update(update).build()));
     }
 
     /// Turns an invitation's row, as it is stored, into another version: see [`changes`].
-    pub(super) fn change(&mut self, store: &Store, part: Part, stored: &Row, after: Row, mut condition: Condition) {
+    pub(super) fn change(&mut self, store: &Store, target: WriteTarget, stored: &Row, after: Row, mut condition: Condition) {
         let key = keys::primary_of(&after);
         let expression = changes(stored, after, &mut condition.values);
-        self.update(store, part, key, &expression, condition);
+        self.update(store, target, key, &expression, condition);
     }
 
-    fn push(&mut self, part: Part, item: Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError>) {
+    fn push(&mut self, target: WriteTarget, item: Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError>) {
         // The builders only fail when a required member was not set; the methods above set them all.
         self.items.push(item.expect("every required member is set"));
-        self.parts.push(part);
+        self.targets.push(target);
     }
 }
 
@@ -166,11 +168,11 @@ fn some(values: Row) -> Option<Row> {
 }
 
 /// What became of a transaction.
-pub(super) enum Sent {
+pub(super) enum CommitOutcome {
     /// All of it was written.
     Committed,
-    /// Nothing was written: this part's condition failed, perhaps others' after it. With the row as it was, if there was one.
-    Refused(Part, Option<Row>),
+    /// Nothing was written: this target's condition failed, perhaps others' after it. With the row as it was, if there was one.
+    Refused(WriteTarget, Option<Row>),
     /// Nothing was written: a conflict, or not enough capacity. Worth another try.
     Busy(StoreError),
     /// It may have been written, or may still be.
@@ -179,43 +181,43 @@ pub(super) enum Sent {
 
 impl Store {
     /// Sends a transaction. The SDK sends the same bytes with the same token again as long as its deadline allows.
-    pub(super) async fn send(&self, transaction: Transaction) -> Result<Sent, StoreError> {
+    pub(super) async fn send(&self, transaction: Transaction) -> Result<CommitOutcome, StoreError> {
         let request =
             self.client.transact_write_items().set_transact_items(Some(transaction.items)).client_request_token(random_base62(32));
         let Err(error) = request.send().await else {
-            return Ok(Sent::Committed);
+            return Ok(CommitOutcome::Committed);
         };
         if let SdkError::ServiceError(context) = &error
             && let TransactWriteItemsError::TransactionCanceledException(cancelled) = context.err()
         {
-            return judge(&transaction.parts, cancelled.cancellation_reasons());
+            return classify(&transaction.targets, cancelled.cancellation_reasons());
         }
         let cause = describe(&error);
         match verdict(&error) {
-            Verdict::NotDone => Ok(Sent::Busy(StoreError::Unavailable { cause })),
-            Verdict::Unknown => Ok(Sent::Unknown(StoreError::Unavailable { cause })),
+            Verdict::NotDone => Ok(CommitOutcome::Busy(StoreError::Unavailable { cause })),
+            Verdict::Unknown => Ok(CommitOutcome::Unknown(StoreError::Unavailable { cause })),
             Verdict::Never => Err(StoreError::Defect { cause }),
         }
     }
 }
 
 /// Reads the reasons of a cancellation: a conflict anywhere says nothing about the conditions, so it comes first.
-fn judge(parts: &[Part], reasons: &[CancellationReason]) -> Result<Sent, StoreError> {
+fn classify(targets: &[WriteTarget], reasons: &[CancellationReason]) -> Result<CommitOutcome, StoreError> {
     let mut refused = Vec::new();
     let mut busy = None;
-    for (part, reason) in parts.iter().zip(reasons) {
+    for (target, reason) in targets.iter().zip(reasons) {
         match reason.code() {
             None | Some("None") => {}
-            Some("ConditionalCheckFailed") => refused.push((*part, reason)),
+            Some("ConditionalCheckFailed") => refused.push((*target, reason)),
             Some(code @ ("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")) => busy = Some(code),
-            Some(code) => return Err(StoreError::Defect { cause: format!("transaction cancelled: {code} of {part:?}") }),
+            Some(code) => return Err(StoreError::Defect { cause: format!("transaction cancelled: {code} of {target:?}") }),
         }
     }
     if let Some(code) = busy {
-        return Ok(Sent::Busy(StoreError::Unavailable { cause: format!("transaction cancelled: {code}") }));
+        return Ok(CommitOutcome::Busy(StoreError::Unavailable { cause: format!("transaction cancelled: {code}") }));
     }
-    match refused.into_iter().min_by_key(|(part, _)| *part) {
-        Some((part, reason)) => Ok(Sent::Refused(part, reason.item.clone())),
+    match refused.into_iter().min_by_key(|(target, _)| *target) {
+        Some((target, reason)) => Ok(CommitOutcome::Refused(target, reason.item.clone())),
         None => Err(StoreError::Defect { cause: "transaction cancelled without a reason".to_owned() }),
     }
 }

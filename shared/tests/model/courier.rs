@@ -1,4 +1,4 @@
-//! What is due for an invitation, and what a mail's fate makes of it.
+//! What is due for an invitation, and what a mail's status makes of it.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use shared::domain::{
     Invitation, State, Timestamp,
     courier::{GRACE, LEASE, MARGIN, pause_after},
-    delivery::{Delivery, Fate, Reason},
+    delivery::{Delivery, DeliveryStatus, Reason},
     invitation::{Closing, OperationId, Status},
-    outbox::{Event, Happening},
+    outbox::{Event, EventType},
 };
 
 use super::support::{any_invitation, at, near_time, pending};
@@ -19,18 +19,18 @@ fn claim() -> OperationId {
     OperationId("claim".to_owned())
 }
 
-fn news(fate: Fate) -> Delivery {
-    Delivery { fate, at: at(5), reason: Reason::of("NoEmail") }
+fn news(status: DeliveryStatus) -> Delivery {
+    Delivery { status, at: at(5), reason: Reason::of("NoEmail") }
 }
 
-fn happenings(invitation: &Invitation) -> Vec<Happening> {
-    invitation.outbox.events.iter().map(|event| event.happening).collect()
+fn event_types(invitation: &Invitation) -> Vec<EventType> {
+    invitation.outbox.events.iter().map(|event| event.event_type).collect()
 }
 
 #[test]
 fn a_fresh_mail_is_due_at_once_by_the_stream_and_after_the_grace_by_the_index() {
     let fresh = pending(SENT);
-    assert!(fresh.rings() && fresh.mail_is_due(SENT));
+    assert!(fresh.needs_stream() && fresh.mail_is_due(SENT));
     assert_eq!(fresh.due(), Some(SENT.plus(GRACE)));
 }
 
@@ -38,17 +38,17 @@ fn a_fresh_mail_is_due_at_once_by_the_stream_and_after_the_grace_by_the_index() 
 fn a_claimed_mail_is_nobody_elses_until_the_lease_ends() {
     let claimed = pending(SENT).claimed(claim(), at(1000));
     let end = at(1000).plus(LEASE);
-    assert!(!claimed.rings() && !claimed.mail_is_due(at(1000)));
-    assert_eq!((claimed.due(), claimed.mailing.tries), (Some(end), 1));
+    assert!(!claimed.needs_stream() && !claimed.mail_is_due(at(1000)));
+    assert_eq!((claimed.due(), claimed.send_attempts.tries), (Some(end), 1));
     assert!(claimed.mail_is_due(end), "whoever had it is gone");
 }
 
 #[test]
 fn a_postponed_mail_is_due_when_its_pause_is_over_and_keeps_its_count() {
     let claimed = pending(SENT).claimed(claim(), at(0)).postponed(at(900_000));
-    assert_eq!((claimed.due(), claimed.mailing.tries, claimed.rings()), (Some(at(900_000)), 1, false));
+    assert_eq!((claimed.due(), claimed.send_attempts.tries, claimed.needs_stream()), (Some(at(900_000)), 1, false));
     let never_tried = pending(SENT).postponed(at(900_000));
-    assert!(!never_tried.rings(), "the stream would come back with it at once");
+    assert!(!never_tried.needs_stream(), "the stream would come back with it at once");
 }
 
 #[test]
@@ -59,11 +59,11 @@ fn pauses_double_from_half_a_minute_to_an_hour() {
 
 #[test]
 fn a_sent_mail_leaves_the_expiry_to_wait_for_and_that_leaves_nothing() {
-    let sent = pending(SENT).delivered(1, Delivery { fate: Fate::Sent, at: at(1), reason: None });
-    assert_eq!((sent.due(), sent.rings()), (Some(sent.expiry.plus(MARGIN)), false));
+    let sent = pending(SENT).delivered(1, Delivery { status: DeliveryStatus::Sent, at: at(1), reason: None });
+    assert_eq!((sent.due(), sent.needs_stream()), (Some(sent.expiry.plus(MARGIN)), false));
     let expired = sent.expired(sent.expiry);
-    assert_eq!(happenings(&expired), [Happening::Expired]);
-    assert!(expired.rings() && !expired.expiry_is_due(expired.expiry.plus(MARGIN)));
+    assert_eq!(event_types(&expired), [EventType::Expired]);
+    assert!(expired.needs_stream() && !expired.expiry_is_due(expired.expiry.plus(MARGIN)));
     assert_eq!(expired.published().due(), None);
 }
 
@@ -80,7 +80,7 @@ fn an_expiry_is_due_a_margin_after_it_until_it_is_told() {
 fn a_mail_that_was_never_sent_has_failed_when_the_invitation_expires() {
     let before = pending(SENT).postponed(at(1));
     let expired = before.expired(before.expiry);
-    assert_eq!(expired.delivery.as_ref().map(|it| it.fate), Some(Fate::Failed));
+    assert_eq!(expired.delivery.as_ref().map(|it| it.status), Some(DeliveryStatus::Failed));
     assert!(!expired.wants_mail(before.expiry));
     assert_eq!(expired.published().due(), None);
 }
@@ -96,20 +96,20 @@ fn closed_invitations_want_no_mail_and_do_not_expire() {
 
 #[test]
 fn later_news_replaces_earlier_news_whatever_the_order_it_comes_in() {
-    for known in Fate::ALL {
-        for fate in Fate::ALL {
+    for known in DeliveryStatus::ALL {
+        for status in DeliveryStatus::ALL {
             let before = Invitation { delivery: Some(news(known)), ..pending(SENT) };
-            let after = before.delivered(1, news(fate));
-            assert_eq!(after.delivery.map(|it| it.fate), Some(known.max(fate)), "{known} then {fate}");
+            let after = before.delivered(1, news(status));
+            assert_eq!(after.delivery.map(|it| it.status), Some(known.max(status)), "{known} then {status}");
         }
     }
 }
 
 #[test]
 fn the_same_news_again_is_none() {
-    for fate in Fate::ALL {
-        let known = Invitation { delivery: Some(news(fate)), ..pending(SENT) };
-        assert_eq!(known.delivered(1, Delivery { at: at(9), ..news(fate) }), known, "{fate}");
+    for status in DeliveryStatus::ALL {
+        let known = Invitation { delivery: Some(news(status)), ..pending(SENT) };
+        assert_eq!(known.delivered(1, Delivery { at: at(9), ..news(status) }), known, "{status}");
     }
 }
 
@@ -117,23 +117,23 @@ fn the_same_news_again_is_none() {
 fn of_an_earlier_sending_only_a_refusal_of_the_address_is_news() {
     let mut third = pending(SENT);
     third.link.version = 3;
-    third.delivery = Some(news(Fate::Sent));
-    for fate in Fate::ALL {
-        let after = third.delivered(1, news(fate));
-        assert_eq!(after != third, fate.blocks(), "{fate}");
+    third.delivery = Some(news(DeliveryStatus::Sent));
+    for status in DeliveryStatus::ALL {
+        let after = third.delivered(1, news(status));
+        assert_eq!(after != third, status.blocks(), "{status}");
     }
-    assert_eq!(third.delivered(2, news(Fate::Bounced)).delivery, Some(news(Fate::Bounced)));
+    assert_eq!(third.delivered(2, news(DeliveryStatus::Bounced)).delivery, Some(news(DeliveryStatus::Bounced)));
     for sending in [0, 4] {
-        assert_eq!(third.delivered(sending, news(Fate::Bounced)), third, "there is no such sending");
+        assert_eq!(third.delivered(sending, news(DeliveryStatus::Bounced)), third, "there is no such sending");
     }
-    let forced = Invitation { heeded_from: 3, ..third.clone() };
-    assert_eq!(forced.delivered(2, news(Fate::Bounced)), forced);
-    assert_ne!(forced.delivered(3, news(Fate::Bounced)), forced);
-    let arrived = Invitation { delivery: Some(news(Fate::Delivered)), ..third.clone() };
-    assert_eq!(arrived.delivered(2, news(Fate::Bounced)), arrived, "the address takes mail by now");
-    assert_ne!(arrived.delivered(2, news(Fate::Complained)), arrived);
+    let forced = Invitation { feedback_since: 3, ..third.clone() };
+    assert_eq!(forced.delivered(2, news(DeliveryStatus::Bounced)), forced);
+    assert_ne!(forced.delivered(3, news(DeliveryStatus::Bounced)), forced);
+    let arrived = Invitation { delivery: Some(news(DeliveryStatus::Delivered)), ..third.clone() };
+    assert_eq!(arrived.delivered(2, news(DeliveryStatus::Bounced)), arrived, "the address takes mail by now");
+    assert_ne!(arrived.delivered(2, news(DeliveryStatus::Complained)), arrived);
     let unsent = Invitation { delivery: None, ..third };
-    assert_eq!(unsent.delivered(2, news(Fate::Bounced)), unsent, "its mail is still to go out");
+    assert_eq!(unsent.delivered(2, news(DeliveryStatus::Bounced)), unsent, "its mail is still to go out");
 }
 
 #[test]
@@ -150,13 +150,13 @@ fn a_mail_that_ses_did_not_take_up_has_not_been_tried() {
     let mut busy = pending(SENT);
     for _ in 0..20 {
         busy = busy.claimed(claim(), at(1000)).put_back(at(2000));
-        assert_eq!((busy.mailing.tries, busy.mailing.claim.as_ref(), busy.due()), (1, None, Some(at(2000))));
-        assert!(!busy.rings());
+        assert_eq!((busy.send_attempts.tries, busy.send_attempts.claim.as_ref(), busy.due()), (1, None, Some(at(2000))));
+        assert!(!busy.needs_stream());
     }
     let failing = pending(SENT).claimed(claim(), at(0)).postponed(at(1)).claimed(claim(), at(1)).postponed(at(2));
-    assert_eq!(failing.mailing.tries, 2);
-    assert_eq!(failing.claimed(claim(), at(2)).put_back(at(3)).mailing.tries, 2);
-    assert_eq!(failing.put_back(at(3)).mailing.tries, 2, "nobody had it in hand");
+    assert_eq!(failing.send_attempts.tries, 2);
+    assert_eq!(failing.claimed(claim(), at(2)).put_back(at(3)).send_attempts.tries, 2);
+    assert_eq!(failing.put_back(at(3)).send_attempts.tries, 2, "nobody had it in hand");
 }
 
 #[test]
@@ -174,23 +174,23 @@ fn claims_of_which_nobody_heard_again_come_ever_more_rarely() {
 
 #[test]
 fn the_world_is_told_of_what_it_can_act_on() {
-    let told = |fate| happenings(&pending(SENT).delivered(1, news(fate)));
-    assert_eq!(told(Fate::Sent), []);
-    assert_eq!(told(Fate::Delayed), []);
-    assert_eq!(told(Fate::Delivered), [Happening::Delivered]);
-    assert_eq!(told(Fate::SoftBounced), [Happening::SoftBounced]);
-    assert_eq!(told(Fate::Bounced), [Happening::Bounced]);
-    assert_eq!(told(Fate::Complained), [Happening::Complained]);
-    assert_eq!(told(Fate::Failed), [Happening::Failed]);
-    assert_eq!(Happening::SoftBounced.kind(), "bounced");
+    let told = |status| event_types(&pending(SENT).delivered(1, news(status)));
+    assert_eq!(told(DeliveryStatus::Sent), []);
+    assert_eq!(told(DeliveryStatus::Delayed), []);
+    assert_eq!(told(DeliveryStatus::Delivered), [EventType::Delivered]);
+    assert_eq!(told(DeliveryStatus::SoftBounced), [EventType::SoftBounced]);
+    assert_eq!(told(DeliveryStatus::Bounced), [EventType::Bounced]);
+    assert_eq!(told(DeliveryStatus::Complained), [EventType::Complained]);
+    assert_eq!(told(DeliveryStatus::Failed), [EventType::Failed]);
+    assert_eq!(EventType::SoftBounced.kind(), "bounced");
 }
 
 #[test]
 fn what_is_told_of_a_mail_is_what_was_known_then() {
-    for fate in Fate::ALL {
-        let news = Delivery { reason: Reason::of("MailboxFull"), ..news(fate) };
+    for status in DeliveryStatus::ALL {
+        let news = Delivery { reason: Reason::of("MailboxFull"), ..news(status) };
         let told = pending(SENT).delivered(1, news.clone()).outbox.events;
-        assert!(told.iter().all(|event| event.delivery() == Some(news.clone())), "{fate}");
+        assert!(told.iter().all(|event| event.delivery() == Some(news.clone())), "{status}");
     }
     let closed = pending(SENT).closed(Closing::Accepted, at(1), claim());
     assert_eq!(closed.outbox.events[0].delivery(), None);
@@ -206,9 +206,9 @@ fn a_reason_is_a_word_and_never_a_servers_own_text() {
 
 #[test]
 fn what_became_of_a_mail_survives_being_written() {
-    for fate in Fate::ALL {
+    for status in DeliveryStatus::ALL {
         for reason in [None, Reason::of("NoEmail"), Reason::of("Bad content")] {
-            let delivery = Delivery { fate, at: at(1_592_730_072_999), reason };
+            let delivery = Delivery { status, at: at(1_592_730_072_999), reason };
             assert_eq!(delivery.to_string().parse(), Ok(delivery));
         }
     }
@@ -219,9 +219,9 @@ fn what_became_of_a_mail_survives_being_written() {
 
 #[test]
 fn an_event_survives_being_written_and_has_an_id_of_its_own() {
-    for (place, happening) in Happening::ALL.into_iter().enumerate() {
+    for (place, event_type) in EventType::ALL.into_iter().enumerate() {
         for reason in [None, Reason::of("Bad content")] {
-            let event = Event { sequence: place as u64 + 1, happening, at: at(1_592_730_072_999), reason };
+            let event = Event { sequence: place as u64 + 1, event_type, at: at(1_592_730_072_999), reason };
             assert_eq!(event.to_string().parse(), Ok(event));
         }
     }
@@ -244,7 +244,7 @@ proptest! {
             prop_assert!(invitation.due() <= Some(now));
         }
         if invitation.mail_is_due(now) {
-            let latest = invitation.mailing.not_before.max(invitation.last_sent.plus(GRACE));
+            let latest = invitation.send_attempts.not_before.max(invitation.last_sent.plus(GRACE));
             prop_assert!(invitation.due() <= Some(latest));
         }
     }
@@ -264,6 +264,6 @@ proptest! {
             prop_assert_eq!(invitation.state(now), State::Invited);
             prop_assert_eq!(invitation.status, Status::Pending);
         }
-        prop_assert!(pause_after(invitation.mailing.tries) <= Duration::from_secs(3600));
+        prop_assert!(pause_after(invitation.send_attempts.tries) <= Duration::from_secs(3600));
     }
 }

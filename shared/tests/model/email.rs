@@ -44,7 +44,7 @@ fn an_address_is_accepted_with_its_normal_form_and_kept_as_typed() {
     for (typed, expected) in ACCEPTED {
         let email: Email = typed.parse().unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(email.normalised().as_str(), *expected, "{typed:?}");
-        assert_eq!(email.typed(), *typed);
+        assert_eq!(email.as_entered(), *typed);
         assert_eq!(normal(expected).as_deref(), Ok(*expected), "the normal form is its own");
     }
 }
@@ -143,7 +143,7 @@ fn domain() -> impl Strategy<Value = String> {
 fn check_normal_form(typed: &str) -> Result<(), TestCaseError> {
     let Ok(email) = typed.parse::<Email>() else { return Ok(()) };
     let normal = email.normalised().as_str();
-    prop_assert_eq!(email.typed(), typed);
+    prop_assert_eq!(email.as_entered(), typed);
     prop_assert!((5..=254).contains(&normal.len()), "{}", normal);
     prop_assert!(normal.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase()), "{:?}", normal);
     let (_, domain) = normal.split_once('@').expect("an accepted address has an @");
@@ -168,7 +168,7 @@ proptest! {
 
     #[test]
     fn the_normal_form_of_a_normal_form_is_itself(email in any_email()) {
-        check_normal_form(email.typed())?;
+        check_normal_form(email.as_entered())?;
     }
 
     #[test]
@@ -178,7 +178,7 @@ proptest! {
 
     #[test]
     fn neither_case_nor_surrounding_blanks_make_another_address(email in any_email(), before in "[ \u{a0}\u{3000}]{0,3}", after in " {0,3}") {
-        let typed = format!("{before}{}{after}", email.typed().to_ascii_uppercase());
+        let typed = format!("{before}{}{after}", email.as_entered().to_ascii_uppercase());
         prop_assert_eq!(normal(&typed), Ok(email.normalised().as_str().to_owned()));
     }
 }

@@ -5,7 +5,7 @@ use shared::{
     config::DEFAULT_ROLES,
     domain::{
         api_key::ApiKey,
-        idempotency::{Fingerprint, IdempotencyKey, KeepId},
+        idempotency::{Fingerprint, IdempotencyKey, RecordId},
     },
 };
 
@@ -80,7 +80,7 @@ fn more_than_one_key_and_broken_quotes_are_refused() {
 fn hashes_are_the_same_for_ever() {
     // Computed apart from the code: what was kept before a deployment is replayed after it.
     let who = principal_of(&parsed::<ApiKey>(KEY), "full-access", &parsed(DEFAULT_ROLES));
-    assert_eq!(KeepId::new(&who, ROUTE, &parsed("key-1")).as_str(), "c4b2c1b8c83442ee5b12a8a8ef44c7283d499f95833f95d52e3e005ba4dbb649");
+    assert_eq!(RecordId::new(&who, ROUTE, &parsed("key-1")).as_str(), "c4b2c1b8c83442ee5b12a8a8ef44c7283d499f95833f95d52e3e005ba4dbb649");
     assert_eq!(
         Fingerprint::new(&[ROUTE, "user@example.com", "full-access", ""]).as_str(),
         "0f3bb671d09397fb794038e94e4b361f3ee2379edbeede8a3488879a9658e98d"
@@ -90,18 +90,18 @@ fn hashes_are_the_same_for_ever() {
 #[test]
 fn another_principal_route_or_key_keeps_another_answer() {
     let (who, key) = (principal(ACCOUNT, "full-access"), parsed("key-1"));
-    let id = KeepId::new(&who, ROUTE, &key);
-    assert_eq!(KeepId::new(&who, ROUTE, &parsed("\"key-1\"")), id);
-    assert_ne!(KeepId::new(&who, ROUTE, &parsed("key-2")), id);
-    assert_ne!(KeepId::new(&who, "POST /invitations/{id}", &key), id);
-    assert_ne!(KeepId::new(&principal(OTHER_ACCOUNT, "full-access"), ROUTE, &key), id);
-    assert_ne!(KeepId::new(&principal(ACCOUNT, "full-access"), ROUTE, &key), id, "another credential of the same account");
+    let id = RecordId::new(&who, ROUTE, &key);
+    assert_eq!(RecordId::new(&who, ROUTE, &parsed("\"key-1\"")), id);
+    assert_ne!(RecordId::new(&who, ROUTE, &parsed("key-2")), id);
+    assert_ne!(RecordId::new(&who, "POST /invitations/{id}", &key), id);
+    assert_ne!(RecordId::new(&principal(OTHER_ACCOUNT, "full-access"), ROUTE, &key), id);
+    assert_ne!(RecordId::new(&principal(ACCOUNT, "full-access"), ROUTE, &key), id, "another credential of the same account");
 }
 
 #[test]
 fn what_is_kept_shows_neither_key_nor_caller() {
     let who = principal(ACCOUNT, "full-access");
-    let id = KeepId::new(&who, ROUTE, &parsed("my-key"));
+    let id = RecordId::new(&who, ROUTE, &parsed("my-key"));
     assert!(!format!("{id:?}").contains("my-key") && !id.as_str().contains(ACCOUNT));
     assert!(id.as_str().len() == 64 && id.as_str().bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
 }
@@ -117,7 +117,7 @@ fn no_part_runs_into_the_next() {
     assert_ne!(print(&["a\0b"]), print(&["a", "b"]));
 
     let who = principal(ACCOUNT, "full-access");
-    assert_ne!(KeepId::new(&who, "routek", &parsed("ey")), KeepId::new(&who, "route", &parsed("key")));
+    assert_ne!(RecordId::new(&who, "routek", &parsed("ey")), RecordId::new(&who, "route", &parsed("key")));
 }
 
 proptest! {

@@ -7,11 +7,13 @@ use shared::{
         AccountId, InvitationId, Principal, State, Timestamp,
         api_key::{ApiKey, ApiKeyId},
         email::Email,
-        idempotency::KeepId,
+        idempotency::RecordId,
         invitation::{Closing, Invitation, Status},
         page::{Cursor, Filter, Range},
     },
-    store::keys::{self, Bounds, Key},
+    store::keys::{
+        Bounds, Key, {self},
+    },
 };
 
 use super::support::{
@@ -59,8 +61,8 @@ fn the_items_of_an_account_have_these_keys() {
 
 #[test]
 fn a_kept_answer_has_this_key() {
-    let id = KeepId::new(&caller(), "POST /invitations", &parsed("key"));
-    assert_eq!(keys::kept(&id), format!("K#{}", id.as_str()));
+    let id = RecordId::new(&caller(), "POST /invitations", &parsed("key"));
+    assert_eq!(keys::stored_response(&id), format!("K#{}", id.as_str()));
     assert!(id.as_str().len() == 64 && id.as_str().bytes().all(|b| b.is_ascii_hexdigit()));
 }
 
@@ -293,7 +295,7 @@ proptest! {
     fn only_invitations_lie_in_the_range_of_all(time in any_time(), key in "[0-9A-Za-z]{1,20}") {
         let bounds = keys::bounds(Range::All, time);
         prop_assert!(!within(&bounds, &keys::quota(time)));
-        prop_assert!(!within(&bounds, &keys::kept(&KeepId::new(&caller(), "route", &parsed(&key)))));
+        prop_assert!(!within(&bounds, &keys::stored_response(&RecordId::new(&caller(), "route", &parsed(&key)))));
     }
 
     #[test]

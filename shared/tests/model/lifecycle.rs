@@ -5,13 +5,14 @@ use std::time::Duration;
 use proptest::prelude::*;
 use shared::domain::{
     Invitation, Principal, Rejected, State, Timestamp,
-    delivery::{Delivery, Fate},
-    invitation::{Closing, Mailing, OperationId, Status},
+    delivery::{Delivery, DeliveryStatus},
+    invitation::{Closing, OperationId, SendAttempts, Status},
     lifecycle::{
-        Action, Answer, Change, MIN_LIFETIME, NewInvitation, Operation, SendPolicy, answer, create, modify, purge_after, quota_window,
+        Action, Change, InviteeDecision, MIN_LIFETIME, NewInvitation, Operation, SendPolicy, answer, create, modify, purge_after,
+        quota_window,
     },
     link::Link,
-    outbox::{Event, Happening, Outbox},
+    outbox::{Event, EventType, Outbox},
 };
 
 use super::support::{
@@ -27,20 +28,20 @@ pub(crate) fn caller() -> Principal {
     principal(ACCOUNT, "full-access")
 }
 
-fn wish(expiry: Option<i64>) -> NewInvitation {
+fn request(expiry: Option<i64>) -> NewInvitation {
     NewInvitation { email: parsed("User.One@example.com"), role: parsed("full-access"), expiry: expiry.map(at), locale: None }
 }
 
 fn created(expiry: Option<i64>) -> Result<Invitation, Rejected> {
-    create(&caller(), &wish(expiry), parsed(ID), &operation("op"), at(NOW), &policy())
+    create(&caller(), &request(expiry), parsed(ID), &operation("op"), at(NOW), &policy())
 }
 
 pub(crate) fn resend(who: &Principal, before: &Invitation, now: Timestamp, policy: &SendPolicy) -> Result<Change, Rejected> {
     modify(who, before, Action::Resend, &operation("resend"), now, policy)
 }
 
-fn event(sequence: u64, happening: Happening, at: Timestamp) -> Event {
-    Event { sequence, happening, at, reason: None }
+fn event(sequence: u64, event_type: EventType, at: Timestamp) -> Event {
+    Event { sequence, event_type, at, reason: None }
 }
 
 /// Times far enough from the latest for every policy to have room.
@@ -51,7 +52,7 @@ pub(crate) fn any_now() -> impl Strategy<Value = Timestamp> {
 #[test]
 fn a_created_invitation_has_exactly_these_fields() {
     let who = caller();
-    let invitation = create(&who, &wish(None), parsed(ID), &operation("op"), at(NOW), &policy());
+    let invitation = create(&who, &request(None), parsed(ID), &operation("op"), at(NOW), &policy());
     let expected = Invitation {
         id: parsed(ID),
         account: parsed(ACCOUNT),
@@ -71,11 +72,11 @@ fn a_created_invitation_has_exactly_these_fields() {
         invited_by: who.urn().to_owned(),
         sender: None,
         locale: None,
-        mailing: Mailing { tries: 0, not_before: at(NOW), claim: None },
+        send_attempts: SendAttempts { tries: 0, not_before: at(NOW), claim: None },
         delivery: None,
-        outbox: Outbox { count: 1, events: vec![event(1, Happening::Created, at(NOW))] },
-        expiry_told: false,
-        heeded_from: 1,
+        outbox: Outbox { count: 1, events: vec![event(1, EventType::Created, at(NOW))] },
+        expiry_published: false,
+        feedback_since: 1,
         accepted_by: None,
     };
     assert_eq!(invitation, Ok(expected));
@@ -110,9 +111,9 @@ fn a_refused_expiry_is_told_with_the_range() {
 #[test]
 fn nobody_creates_with_a_role_that_his_own_may_not_grant() {
     let refused = |own: &str, role: &str, expiry| {
-        let wish = NewInvitation { role: parsed(role), ..wish(expiry) };
+        let request = NewInvitation { role: parsed(role), ..request(expiry) };
         let refusal = Rejected::RoleNotGrantable { role: parsed(role), own: parsed(own) };
-        assert_eq!(create(&principal(ACCOUNT, own), &wish, parsed(ID), &operation("op"), at(NOW), &policy()), Err(refusal));
+        assert_eq!(create(&principal(ACCOUNT, own), &request, parsed(ID), &operation("op"), at(NOW), &policy()), Err(refusal));
     };
     refused("read-only", "read-only", None);
     refused("read-only", "full-access", None);
@@ -130,7 +131,7 @@ fn a_revocation_changes_status_modified_revision_operations_and_outbox_and_nothi
         modified: at(5000),
         revision: 2,
         operations: [OperationId("created".to_owned()), OperationId("op".to_owned())].into(),
-        outbox: Outbox { count: 1, events: vec![event(1, Happening::Revoked, at(5000))] },
+        outbox: Outbox { count: 1, events: vec![event(1, EventType::Revoked, at(5000))] },
         ..before
     };
     assert_eq!(after, expected);
@@ -140,9 +141,9 @@ fn a_revocation_changes_status_modified_revision_operations_and_outbox_and_nothi
 fn a_resend_starts_the_sending_anew_and_changes_nothing_else() {
     let before = Invitation {
         lifetime: Duration::from_secs(7200),
-        mailing: Mailing { tries: 3, not_before: at(2000), claim: Some(OperationId("claim".to_owned())) },
-        delivery: Some(Delivery { fate: Fate::Delivered, at: at(3000), reason: None }),
-        expiry_told: true,
+        send_attempts: SendAttempts { tries: 3, not_before: at(2000), claim: Some(OperationId("claim".to_owned())) },
+        delivery: Some(Delivery { status: DeliveryStatus::Delivered, at: at(3000), reason: None }),
+        expiry_published: true,
         ..pending(at(1000))
     };
     let link = Link { key_id: "2".to_owned(), version: 2, nonce: [3; 16], hash: [4; 32] };
@@ -157,10 +158,10 @@ fn a_resend_starts_the_sending_anew_and_changes_nothing_else() {
         revision: 2,
         operations: [OperationId("created".to_owned()), OperationId("op".to_owned())].into(),
         sender: Some("Jane".to_owned()),
-        mailing: Mailing { tries: 0, not_before: at(100_999), claim: None },
+        send_attempts: SendAttempts { tries: 0, not_before: at(100_999), claim: None },
         delivery: None,
-        expiry_told: false,
-        outbox: Outbox { count: 1, events: vec![event(1, Happening::Resent, at(100_999))] },
+        expiry_published: false,
+        outbox: Outbox { count: 1, events: vec![event(1, EventType::Resent, at(100_999))] },
         ..before
     };
     assert_eq!(after, expected);
@@ -196,13 +197,13 @@ fn nobody_renews_a_role_that_his_own_may_not_grant_but_he_may_take_it_back() {
 
 #[test]
 fn an_address_that_refused_the_last_mail_gets_no_other_unless_somebody_insists() {
-    for fate in Fate::ALL {
-        let before = Invitation { delivery: Some(Delivery { fate, at: at(1), reason: None }), ..pending(at(0)) };
+    for status in DeliveryStatus::ALL {
+        let before = Invitation { delivery: Some(Delivery { status, at: at(1), reason: None }), ..pending(at(0)) };
         let resent = |action| modify(&caller(), &before, action, &operation("op"), at(60_000), &policy());
-        let blocks = matches!(fate, Fate::Bounced | Fate::Complained);
-        assert_eq!(resent(Action::Resend) == Err(Rejected::Refused(fate)), blocks, "{fate}");
-        assert!(matches!(resent(Action::ForcedResend), Ok(Change::Sent(after)) if after.delivery.is_none()), "{fate}");
-        assert!(matches!(resent(Action::Revoke), Ok(Change::Closed(_))), "{fate}");
+        let blocks = matches!(status, DeliveryStatus::Bounced | DeliveryStatus::Complained);
+        assert_eq!(resent(Action::Resend) == Err(Rejected::Refused(status)), blocks, "{status}");
+        assert!(matches!(resent(Action::ForcedResend), Ok(Change::Sent(after)) if after.delivery.is_none()), "{status}");
+        assert!(matches!(resent(Action::Revoke), Ok(Change::Closed(_))), "{status}");
     }
 }
 
@@ -210,17 +211,17 @@ fn an_address_that_refused_the_last_mail_gets_no_other_unless_somebody_insists()
 fn an_invitee_answers_what_is_open_and_may_say_it_again() {
     let open = pending(at(0));
     let id = OperationId("op".to_owned());
-    for given in Answer::ALL {
+    for given in InviteeDecision::ALL {
         let Ok(Change::Closed(closed)) = answer(&open, given, None, &id, at(1)) else { panic!("it is open") };
         assert_eq!(closed, open.closed(given.closing(), at(1), id.clone()));
-        for again in Answer::ALL {
+        for again in InviteeDecision::ALL {
             let expected = if again == given { Ok(Change::Nothing) } else { Err(Rejected::Closed(given.closing())) };
             assert_eq!(answer(&closed, again, None, &id, at(2)), expected);
         }
     }
     let expired = Invitation { expiry: at(10), ..open.clone() };
     let revoked = open.closed(Closing::Revoked, at(1), id.clone());
-    for given in Answer::ALL {
+    for given in InviteeDecision::ALL {
         assert_eq!(answer(&expired, given, None, &id, at(10)), Err(Rejected::Expired));
         assert_eq!(answer(&revoked, given, None, &id, at(2)), Err(Rejected::Closed(Closing::Revoked)));
     }
@@ -229,10 +230,12 @@ fn an_invitee_answers_what_is_open_and_may_say_it_again() {
 #[test]
 fn t7_once_somebody_has_accepted_nobody_else_has() {
     let id = OperationId("op".to_owned());
-    let Ok(Change::Closed(closed)) = answer(&pending(at(0)), Answer::Accept, Some("user-1"), &id, at(1)) else { panic!("it is open") };
+    let Ok(Change::Closed(closed)) = answer(&pending(at(0)), InviteeDecision::Accept, Some("user-1"), &id, at(1)) else {
+        panic!("it is open")
+    };
     assert_eq!(closed.accepted_by.as_deref(), Some("user-1"));
-    assert_eq!(answer(&closed, Answer::Accept, Some("user-1"), &id, at(2)), Ok(Change::Nothing));
-    assert_eq!(answer(&closed, Answer::Accept, Some("user-2"), &id, at(2)), Err(Rejected::Closed(Closing::Accepted)));
+    assert_eq!(answer(&closed, InviteeDecision::Accept, Some("user-1"), &id, at(2)), Ok(Change::Nothing));
+    assert_eq!(answer(&closed, InviteeDecision::Accept, Some("user-2"), &id, at(2)), Err(Rejected::Closed(Closing::Accepted)));
 }
 
 #[test]
@@ -274,8 +277,8 @@ proptest! {
 
     #[test]
     fn a_created_invitation_is_open_and_lasts_as_long_as_it_may(now in any_now(), id in any_id(), ahead in prop::option::of(0i64..40 * DAY)) {
-        let wish = wish(ahead.map(|ahead| now.as_millis() + ahead));
-        match create(&caller(), &wish, id, &operation("op"), now, &policy()) {
+        let request = request(ahead.map(|ahead| now.as_millis() + ahead));
+        match create(&caller(), &request, id, &operation("op"), now, &policy()) {
             Ok(invitation) => {
                 prop_assert_eq!(invitation.state(now), State::Invited);
                 prop_assert_eq!(invitation.expiry, invitation.expiry.floor_to_second());
@@ -286,8 +289,8 @@ proptest! {
                 prop_assert!(wanted < earliest || latest < wanted);
                 // The range that is told is one that succeeds.
                 for expiry in [earliest, latest] {
-                    let wish = NewInvitation { expiry: Some(expiry), ..wish.clone() };
-                    prop_assert!(create(&caller(), &wish, id, &operation("op"), now, &policy()).is_ok());
+                    let request = NewInvitation { expiry: Some(expiry), ..request.clone() };
+                    prop_assert!(create(&caller(), &request, id, &operation("op"), now, &policy()).is_ok());
                 }
             }
             Err(other) => prop_assert!(false, "{}", other),
@@ -318,8 +321,8 @@ proptest! {
         for action in Action::ALL {
             let _: Result<Change, Rejected> = modify(&caller(), &before, action, &operation("op"), now, &policy());
         }
-        let wish = NewInvitation { expiry, ..wish(None) };
-        let _: Result<Invitation, Rejected> = create(&caller(), &wish, before.id, &operation("op"), now, &policy());
+        let request = NewInvitation { expiry, ..request(None) };
+        let _: Result<Invitation, Rejected> = create(&caller(), &request, before.id, &operation("op"), now, &policy());
         let _: (Timestamp, Rejected) = quota_window(now, &policy());
         let _: Option<Timestamp> = purge_after(&before, policy().retention);
     }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use shared::{
     domain::{
         Invitation, Timestamp,
-        delivery::{Delivery, Fate, Reason},
+        delivery::{Delivery, DeliveryStatus, Reason},
         invitation::{Closing, OperationId},
     },
     store::{
@@ -24,7 +24,7 @@ fn claim() -> OperationId {
 /// An invitation in every stage of its life.
 fn stages() -> Vec<Invitation> {
     let fresh = pending(Timestamp::ZERO);
-    let sent = Delivery { fate: Fate::Sent, at: at(1), reason: Reason::of("Why") };
+    let sent = Delivery { status: DeliveryStatus::Sent, at: at(1), reason: Reason::of("Why") };
     vec![
         fresh.published(),
         fresh.claimed(claim(), at(1)),

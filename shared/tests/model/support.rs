@@ -8,7 +8,7 @@ use shared::{
     domain::{
         AccountId, Email, Invitation, InvitationId, Principal, RoleId, Roles, Timestamp, Urns,
         api_key::{ApiKey, ApiKeyRecord},
-        invitation::{Closing, Mailing, OperationId, Status},
+        invitation::{Closing, OperationId, SendAttempts, Status},
         lifecycle::{Operation, SendPolicy},
         link::Link,
         outbox::Outbox,
@@ -101,11 +101,11 @@ pub(crate) fn pending(created: Timestamp) -> Invitation {
         invited_by: "urn:cloudone:identity:ca-1:012345678912:apikey/AbCdEfGhIjKl".to_owned(),
         sender: None,
         locale: None,
-        mailing: Mailing::asked_for(created),
+        send_attempts: SendAttempts::requested_at(created),
         delivery: None,
         outbox: Outbox::default(),
-        expiry_told: false,
-        heeded_from: 1,
+        expiry_published: false,
+        feedback_since: 1,
         accepted_by: None,
     }
 }

@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use serde_json::Value;
 
-use super::{Fault, Faults, life, wire::Wire};
+use super::{Fault, Faults, process, wire::Wire};
 
 /// An HTTP client that meets `faults` on its way to where `client` goes.
 pub(super) fn over(faults: &Faults, client: &Client) -> SharedHttpClient {
@@ -44,7 +44,7 @@ impl HttpConnector for Connector {
         HttpConnectorFuture::new(async move {
             let reply = pass(fault, way, request, transaction).await;
             if transaction && reply.as_ref().is_ok_and(|reply| reply.status().is_success()) {
-                life::note(|life| life.heard += 1);
+                process::note(|process| process.heard += 1);
             }
             reply
         })
@@ -99,9 +99,9 @@ async fn pass(fault: Fault, way: Way, request: HttpRequest, transaction: bool) -
             }
             reply
         }
-        Fault::Death => {
+        Fault::Crash => {
             send(way, request, transaction).await?;
-            life::die().await;
+            process::die().await;
             Err(ConnectorError::io("connection reset".into()))
         }
     }
@@ -111,7 +111,7 @@ async fn pass(fault: Fault, way: Way, request: HttpRequest, transaction: bool) -
 async fn send(way: Way, request: HttpRequest, transaction: bool) -> Result<HttpResponse, ConnectorError> {
     let reply = way.send(request).await;
     if transaction && reply.as_ref().is_ok_and(|reply| reply.status().is_success()) {
-        life::note(|life| life.carried_out += 1);
+        process::note(|process| process.carried_out += 1);
     }
     reply
 }

@@ -1,4 +1,4 @@
-//! `make verify`: everything at length, and the ledger of it.
+//! `make verify`: everything at length, and the report of it.
 
 use std::{
     fs,
@@ -7,8 +7,8 @@ use std::{
     time::Instant,
 };
 
-use bench::{Problem, machine::Place, problem, report::json};
-use verification::{ledger::Ledger, parts::PARTS, report::Scale};
+use bench::{Problem, machine::Environment, problem, report::json};
+use verification::{parts::PARTS, recorded_run::RecordedRun, report::Scale};
 
 const USAGE: &str = "usage: verify [--short] [--seed N] [--only PART] [--add FILE] [--out FOLDER]";
 
@@ -61,7 +61,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<Vec<String>, Problem> {
     let settings = Settings::parse(std::env::args().skip(1))?;
-    let (place, engine, started) = (Place::here(), engine()?, Instant::now());
+    let (environment, engine, started) = (Environment::here(), engine()?, Instant::now());
     let mut sections = Vec::new();
     for part in PARTS.iter().filter(|part| settings.only.as_ref().is_none_or(|only| part.name == only)) {
         let begun = Instant::now();
@@ -76,14 +76,14 @@ async fn run() -> Result<Vec<String>, Problem> {
     if let Some(file) = &settings.add {
         sections.push(json::read(file)?);
     }
-    let ledger = Ledger { seed: settings.scale.seed, engine, place, seconds: started.elapsed().as_secs(), sections };
+    let run = RecordedRun { seed: settings.scale.seed, engine, environment, seconds: started.elapsed().as_secs(), sections };
     // A single part is no verification.
     if let (Some(folder), None) = (&settings.out, &settings.only) {
-        json::write(&ledger, &folder.join("verification.json"))?;
+        json::write(&run, &folder.join("verification.json"))?;
         let file = folder.join("verification.md");
-        fs::write(&file, ledger.markdown()).map_err(|error| problem!("{}: {error}", file.display()))?;
+        fs::write(&file, run.markdown()).map_err(|error| problem!("{}: {error}", file.display()))?;
     }
-    Ok(ledger.broken())
+    Ok(run.broken())
 }
 
 /// The embedded engine, with the version that the lock file names.

@@ -8,18 +8,18 @@ use shared::domain::{
     Invitation,
     courier::{LEASE, pause_after},
     invitation::Status,
-    outbox::Happening,
+    outbox::EventType,
 };
 
 use super::{
     counts::{Counts, What},
     evidence::{Evidence, token},
-    ledger::{Sending, Why, sending},
-    world::Account,
+    send_log::{Sending, Why, sending},
+    simulation::Account,
 };
 
 /// Counts what there is, and says what should not be.
-pub(super) fn judge(evidence: &Evidence, accounts: &[Account], counts: &Counts) -> Vec<String> {
+pub(super) fn check(evidence: &Evidence, accounts: &[Account], counts: &Counts) -> Vec<String> {
     let mut found = Vec::new();
     counts.add(What::Invitations, evidence.history.len());
     counts.add(What::Mails, evidence.mails.len());
@@ -45,14 +45,14 @@ pub(super) fn judge(evidence: &Evidence, accounts: &[Account], counts: &Counts) 
 
 /// Whether the second of two revisions is the claim of a mail.
 pub(super) fn is_claim(before: &Invitation, after: &Invitation) -> bool {
-    after.mailing.claim.is_some() && after.mailing.claim != before.mailing.claim
+    after.send_attempts.claim.is_some() && after.send_attempts.claim != before.send_attempts.claim
 }
 
 /// Second copies are there only where SES may have taken the first without its courier living to note it.
 fn judge_copies(sending: &Sending, copies: &[&Mail], evidence: &Evidence, counts: &Counts, found: &mut Vec<String>) {
     for place in 1..copies.len() {
         counts.add(What::SecondCopies, 1);
-        let why = evidence.ledger.why(sending, &copies[..place], copies[place]);
+        let why = evidence.send_log.why(sending, &copies[..place], copies[place]);
         counts.add(
             match why {
                 Why::ReplyLost => What::CopiesReplyLost,
@@ -90,10 +90,10 @@ fn judge_history(revisions: &[Invitation], mails: &BTreeMap<Sending, Vec<&Mail>>
         counts.add(What::Claims, 1);
         *claims.entry(after.link.version).or_default() += 1;
         // A claim says when it ends, and so when it began.
-        let ends = after.mailing.not_before;
-        let lease = pause_after(after.mailing.tries).max(LEASE);
+        let ends = after.send_attempts.not_before;
+        let lease = pause_after(after.send_attempts.tries).max(LEASE);
         let open = before.status == Status::Pending && before.expiry.plus(lease) > ends && before.link == after.link;
-        let waited = before.mailing.tries == 0 || before.mailing.not_before.plus(lease) <= ends;
+        let waited = before.send_attempts.tries == 0 || before.send_attempts.not_before.plus(lease) <= ends;
         let free = before.delivery.is_none() && waited;
         if !open || !free {
             counts.add(What::ClaimsOfNothing, 1);
@@ -146,7 +146,7 @@ fn judge_mail(mail: &Mail, evidence: &Evidence, accounts: &[Account], counts: &C
     let right = if version == last.link.version {
         let seen: Value = serde_json::from_str(&opened.text).unwrap_or_default();
         let state = last.state(evidence.now);
-        opened.status == 200 && seen["email"] == last.email.typed() && seen["state"] == state.as_str() && seen["account"] == account
+        opened.status == 200 && seen["email"] == last.email.as_entered() && seen["state"] == state.as_str() && seen["account"] == account
     } else {
         opened.status == 404
     };
@@ -169,19 +169,19 @@ fn judge_events(evidence: &Evidence, counts: &Counts, found: &mut Vec<String>) {
         if !written.keys().copied().eq(1..=last.outbox.count) {
             found.push(format!("{id}: of {} events these were written: {written:?}", last.outbox.count));
         }
-        let happened = |happening| written.values().filter(|event| event.happening == happening).count();
-        let closings = [Happening::Accepted, Happening::Declined, Happening::Revoked];
+        let happened = |event_type| written.values().filter(|event| event.event_type == event_type).count();
+        let closings = [EventType::Accepted, EventType::Declined, EventType::Revoked];
         let closed = match last.status {
             Status::Pending => None,
-            Status::Closed(closing, _) => Some(closing.happening()),
+            Status::Closed(closing, _) => Some(closing.event_type()),
         };
-        let right = happened(Happening::Created) == 1
-            && happened(Happening::Resent) == last.sends as usize - 1
+        let right = happened(EventType::Created) == 1
+            && happened(EventType::Resent) == last.sends as usize - 1
             && closings.into_iter().all(|closing| happened(closing) == usize::from(closed == Some(closing)));
         if !right {
             found.push(format!("{id}: sent {} times, {:?}, but the events are {written:?}", last.sends, last.status));
         }
-        counts.add(What::Expired, happened(Happening::Expired));
+        counts.add(What::Expired, happened(EventType::Expired));
         for event in written.values() {
             let copies = told.remove(&event.id(*id)).unwrap_or_default();
             if copies.is_empty() {
@@ -195,14 +195,14 @@ fn judge_events(evidence: &Evidence, counts: &Counts, found: &mut Vec<String>) {
             for detail in copies {
                 let about = &detail["invitation"];
                 let right = detail["sequence"] == event.sequence
-                    && detail["type"] == event.happening.kind()
+                    && detail["type"] == event.event_type.kind()
                     && detail["time"] == event.at.to_string()
                     && detail["account"] == last.account.as_str()
                     && about["id"] == id.to_string()
                     && about["roleID"] == last.role.as_str()
                     && about["created"] == last.created.to_string()
                     && about["invitedBy"] == last.invited_by.as_str()
-                    && about["delivery"]["state"].as_str() == event.delivery().map(|told| told.fate.as_str());
+                    && about["delivery"]["state"].as_str() == event.delivery().map(|told| told.status.as_str());
                 if !right {
                     found.push(format!("{id}: told of {event}: {detail}"));
                 }

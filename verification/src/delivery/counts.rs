@@ -11,7 +11,7 @@ pub(super) enum What {
     Invitations,
     Sendings,
     NeverMailed,
-    /// Sendings that were open in calm weather, so that their mail is owed.
+    /// Sendings that were open in calm schedule, so that their mail is owed.
     Owed,
     Mails,
     LinksOpened,

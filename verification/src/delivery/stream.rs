@@ -1,6 +1,8 @@
 //! A stream that loses records, repeats them and mixes them up, and the event source mapping that hands on what is left.
 
-use functions::deliver_invitations::{self, BatchAnswer};
+use functions::delivery::deliver_invitations::{
+    BatchAnswer, {self},
+};
 use local::stream::{Mapping, Pump, Start, Stream};
 use serde_json::{Value, json};
 use support::{TestApp, root_file};
@@ -17,7 +19,7 @@ const RETRIES: usize = 3;
 const BATCH: usize = 25;
 
 /// The records that are on their way.
-pub(super) struct Bag {
+pub(super) struct Buffer {
     pump: Pump,
     waiting: Vec<Value>,
     /// The sequence number of the latest record that was handed on.
@@ -32,7 +34,7 @@ pub(super) struct Batch {
     twice: bool,
 }
 
-impl Bag {
+impl Buffer {
     pub(super) async fn open(app: &TestApp, counts: Counts, random: Random) -> Self {
         let stream = Stream::open(&app.endpoint, &app.table, Start::TrimHorizon).await.expect("the table has a stream");
         let mapping = Mapping::of(&root_file("template.yaml"), "deliver-invitations").expect("the template maps the stream");
@@ -86,8 +88,8 @@ fn number(record: &Value) -> u128 {
 }
 
 /// Hands batches to the function in one process, one after the other. What it names as failed comes again from there on, and
-/// after its death the whole batch, until the tries are used up.
-pub(super) async fn hand_over(process: &mut Process, batches: Vec<Batch>, mortal: bool, counts: &Counts) {
+/// after its crash the whole batch, until the tries are used up.
+pub(super) async fn hand_over(process: &mut Process, batches: Vec<Batch>, killable: bool, counts: &Counts) {
     for Batch { records, mut twice } in batches {
         let mut rest = &records[..];
         let mut tries = 0;
@@ -95,7 +97,7 @@ pub(super) async fn hand_over(process: &mut Process, batches: Vec<Batch>, mortal
             counts.add(What::BatchesAgain, usize::from(tries > 0));
             tries += 1;
             let event = Stream::event(rest).to_string();
-            if let Some(Ok(answer)) = process.invoke(mortal, &event, &deliver_invitations::handle).await {
+            if let Some(Ok(answer)) = process.invoke(killable, &event, &deliver_invitations::handle).await {
                 let handled = first_failed(&answer, rest).unwrap_or(rest.len());
                 tries = if handled > 0 { 1 } else { tries };
                 rest = &rest[handled..];

@@ -20,9 +20,9 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::{
-    Sabotage,
+    Mutation,
     counts::What,
-    ledger::{Entry, Scene, sending_of},
+    send_log::{Context, Entry, sending_of},
 };
 use crate::random::Random;
 
@@ -36,23 +36,23 @@ pub(super) enum Service {
 
 /// Where a process dies: at its so-many-th request, or the so-many-th to one service; before that is carried out, or after.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Death {
+pub(super) struct Crash {
     left: usize,
     among: Option<Service>,
     after: bool,
 }
 
-impl Death {
+impl Crash {
     pub(super) fn draw(random: &mut Random) -> Self {
         let (among, most) = *random.pick(&[(None, 30), (Some(Service::Table), 30), (Some(Service::Mails), 5), (Some(Service::Events), 5)]);
         Self { left: 1 + random.below(most), among, after: random.chance(1, 2) }
     }
 }
 
-/// The life of one process.
+/// The liveness of one process.
 #[derive(Debug)]
-pub(super) struct Life {
-    scene: Arc<Scene>,
+pub(super) struct Liveness {
+    context: Arc<Context>,
     died: Notify,
     state: Mutex<State>,
 }
@@ -60,7 +60,7 @@ pub(super) struct Life {
 #[derive(Debug)]
 struct State {
     invocation: u64,
-    death: Option<Death>,
+    crash: Option<Crash>,
     random: Random,
 }
 
@@ -72,11 +72,11 @@ enum Mishap {
     ReplyLost,
     ErrorAfterwards,
     Throttled,
-    /// It is acknowledged and not carried out. No service does that: see [`Sabotage`].
+    /// It is acknowledged and not carried out. No service does that: see [`Mutation`].
     Forgotten,
 }
 
-/// What a request is about, as far as the ledger is concerned.
+/// What a request is about, as far as the send_log is concerned.
 enum About {
     Mail(Entry),
     Write(String),
@@ -84,16 +84,16 @@ enum About {
     Nothing,
 }
 
-impl Life {
-    pub(super) fn new(scene: Arc<Scene>, random: Random) -> Self {
-        Self { scene, died: Notify::new(), state: Mutex::new(State { invocation: 0, death: None, random }) }
+impl Liveness {
+    pub(super) fn new(context: Arc<Context>, random: Random) -> Self {
+        Self { context, died: Notify::new(), state: Mutex::new(State { invocation: 0, crash: None, random }) }
     }
 
     /// Another invocation begins, which perhaps is the last.
-    pub(super) fn invoked(&self, death: Option<Death>) {
+    pub(super) fn invoked(&self, crash: Option<Crash>) {
         let mut state = self.state();
-        state.invocation = self.scene.next_invocation();
-        state.death = death;
+        state.invocation = self.context.next_invocation();
+        state.crash = crash;
     }
 
     /// When it is over.
@@ -103,16 +103,16 @@ impl Life {
 
     /// The way from this process to a service.
     pub(super) fn wire(self: &Arc<Self>, service: Service, over: &SharedHttpClient) -> SharedHttpClient {
-        let (inner, life) = (over.clone(), Arc::clone(self));
+        let (inner, liveness) = (over.clone(), Arc::clone(self));
         http_client_fn(move |settings: &HttpConnectorSettings, components: &RuntimeComponents| {
             let inner = inner.http_connector(settings, components);
-            SharedHttpConnector::new(Wire { inner, service, life: Arc::clone(&life) })
+            SharedHttpConnector::new(Wire { inner, service, liveness: Arc::clone(&liveness) })
         })
     }
 
     async fn die(&self) -> Infallible {
         let invocation = self.state().invocation;
-        self.scene.ledger().killed(invocation);
+        self.context.send_log().killed(invocation);
         self.died.notify_one();
         pending().await
     }
@@ -122,14 +122,14 @@ impl Life {
     }
 
     /// Counts a request: in which invocation it is, whether the process dies now, and what happens to it.
-    fn next(&self, service: Service, operation: &str) -> (u64, Option<Death>, Mishap) {
+    fn next(&self, service: Service, operation: &str) -> (u64, Option<Crash>, Mishap) {
         let mut state = self.state();
         let mut dies = None;
-        if let Some(death) = state.death.as_mut().filter(|death| death.among.is_none_or(|among| among == service)) {
-            death.left = death.left.saturating_sub(1);
-            dies = (death.left == 0).then_some(*death);
+        if let Some(crash) = state.crash.as_mut().filter(|crash| crash.among.is_none_or(|among| among == service)) {
+            crash.left = crash.left.saturating_sub(1);
+            dies = (crash.left == 0).then_some(*crash);
         }
-        let mishap = Mishap::draw(service, operation, &self.scene, &mut state.random);
+        let mishap = Mishap::draw(service, operation, &self.context, &mut state.random);
         let what = match (service, mishap) {
             (_, Mishap::None) => None,
             (Service::Table, _) => Some(What::TableFaults),
@@ -137,27 +137,27 @@ impl Life {
             (Service::Events, _) => Some(What::BusRefusals),
         };
         if let Some(what) = what {
-            self.scene.counts.add(what, 1);
+            self.context.counts.add(what, 1);
         }
         (state.invocation, dies, mishap)
     }
 }
 
 impl Mishap {
-    fn draw(service: Service, operation: &str, scene: &Scene, random: &mut Random) -> Self {
-        let sabotage = match service {
-            Service::Table => Sabotage::TableForgets,
-            Service::Mails => Sabotage::MailsVanish,
-            Service::Events => Sabotage::EventsVanish,
+    fn draw(service: Service, operation: &str, context: &Context, random: &mut Random) -> Self {
+        let mutations = match service {
+            Service::Table => Mutation::TableForgets,
+            Service::Mails => Mutation::MailsVanish,
+            Service::Events => Mutation::EventsVanish,
         };
-        let forgets = scene.sabotage.contains(&sabotage) && (service != Service::Table || operation == "UpdateItem");
+        let forgets = context.mutations.contains(&mutations) && (service != Service::Table || operation == "UpdateItem");
         if forgets && random.chance(1, 8) {
             return Self::Forgotten;
         }
         let (one_in, kinds): (_, &[Self]) = match service {
-            Service::Table => (scene.storm(), &[Self::Refused, Self::ReplyLost, Self::ErrorAfterwards, Self::Throttled]),
-            Service::Mails => (scene.storm() * 3, &[Self::ReplyLost]),
-            Service::Events => (scene.storm() * 3, &[Self::Refused, Self::ReplyLost]),
+            Service::Table => (context.storm(), &[Self::Refused, Self::ReplyLost, Self::ErrorAfterwards, Self::Throttled]),
+            Service::Mails => (context.storm() * 3, &[Self::ReplyLost]),
+            Service::Events => (context.storm() * 3, &[Self::Refused, Self::ReplyLost]),
         };
         if one_in > 0 && random.chance(1, one_in) { *random.pick(kinds) } else { Self::None }
     }
@@ -167,12 +167,12 @@ impl Mishap {
 struct Wire {
     inner: SharedHttpConnector,
     service: Service,
-    life: Arc<Life>,
+    liveness: Arc<Liveness>,
 }
 
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let wire = Self { inner: self.inner.clone(), service: self.service, life: Arc::clone(&self.life) };
+        let wire = Self { inner: self.inner.clone(), service: self.service, liveness: Arc::clone(&self.liveness) };
         HttpConnectorFuture::new(async move { wire.carry(request).await })
     }
 }
@@ -181,14 +181,14 @@ impl Wire {
     async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let (invocation, dies, mishap) = self.life.next(self.service, &operation);
-        if dies.is_some_and(|death| !death.after) {
-            match self.life.die().await {}
+        let (invocation, dies, mishap) = self.liveness.next(self.service, &operation);
+        if dies.is_some_and(|crash| !crash.after) {
+            match self.liveness.die().await {}
         }
         let about = self.about(invocation, &operation, &request);
         let reply = self.meet(mishap, request).await;
         if dies.is_some() {
-            match self.life.die().await {}
+            match self.liveness.die().await {}
         }
         self.observe(invocation, about, reply).await
     }
@@ -196,7 +196,9 @@ impl Wire {
     fn about(&self, invocation: u64, operation: &str, request: &HttpRequest) -> About {
         let body: Value = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
         match self.service {
-            Service::Mails => sending_of(&body).map_or(About::Nothing, |it| About::Mail(self.life.scene.ledger().ask(invocation, it))),
+            Service::Mails => {
+                sending_of(&body).map_or(About::Nothing, |it| About::Mail(self.liveness.context.send_log().ask(invocation, it)))
+            }
             Service::Table => match body["Key"]["sk"]["S"].as_str().and_then(|key| key.strip_prefix("I#")) {
                 Some(id) if operation == "UpdateItem" => About::Write(id.to_owned()),
                 Some(id) => About::Other(id.to_owned()),
@@ -230,14 +232,14 @@ impl Wire {
         }
     }
 
-    /// Enters into the ledger what the courier is about to learn.
+    /// Enters into the send_log what the courier is about to learn.
     async fn observe(
         &self,
         invocation: u64,
         about: About,
         reply: Result<HttpResponse, ConnectorError>,
     ) -> Result<HttpResponse, ConnectorError> {
-        let ledger = || self.life.scene.ledger();
+        let send_log = || self.liveness.context.send_log();
         let good = reply.as_ref().is_ok_and(|response| response.status().is_success());
         match about {
             About::Mail(entry) => {
@@ -246,11 +248,11 @@ impl Wire {
                 let body = ByteStream::new(response.into_body()).collect().await.map_err(|error| ConnectorError::io(error.into()))?;
                 let body = body.into_bytes();
                 let said: Value = serde_json::from_slice(&body).unwrap_or_default();
-                ledger().answered(entry, said["MessageId"].as_str().filter(|_| good).map(str::to_owned));
+                send_log().answered(entry, said["MessageId"].as_str().filter(|_| good).map(str::to_owned));
                 return Ok(HttpResponse::new(status, SdkBody::from(body)));
             }
-            About::Write(id) => ledger().table_said(invocation, &id, good),
-            About::Other(id) if !good => ledger().table_said(invocation, &id, false),
+            About::Write(id) => send_log().table_said(invocation, &id, good),
+            About::Other(id) if !good => send_log().table_said(invocation, &id, false),
             About::Other(_) | About::Nothing => {}
         }
         reply

@@ -23,11 +23,11 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use shared::{
-    config::{Config, Outgoing, read_send_policy},
+    config::{Config, DeliveryConfig, read_send_policy},
     domain::{
         AccountId, Invitation, InvitationId, Principal, Timestamp,
         api_key::{ApiKey, ApiKeyRecord, SecretHash},
-        delivery::{Delivery, Fate},
+        delivery::{Delivery, DeliveryStatus},
         invitation::{Closing, OperationId},
         lifecycle::{NewInvitation, Operation, SendPolicy, create},
         link::LinkKeys,
@@ -170,8 +170,8 @@ pub(super) fn policy() -> SendPolicy {
     read_send_policy(&variable).expect("the configuration is right")
 }
 
-pub(super) fn outgoing() -> Outgoing {
-    Outgoing::read(&variable).expect("the configuration is right")
+pub(super) fn outgoing() -> DeliveryConfig {
+    DeliveryConfig::read(&variable).expect("the configuration is right")
 }
 
 pub(super) fn now() -> Timestamp {
@@ -188,18 +188,18 @@ fn settings() -> Value {
 
 fn some_invitations(who: &Principal, policy: &SendPolicy) -> Vec<Invitation> {
     let of = |number: u8, email: &str| {
-        let wish = NewInvitation { email: parsed(email), role: parsed("read-only"), expiry: None, locale: Some(parsed("de")) };
+        let request = NewInvitation { email: parsed(email), role: parsed("read-only"), expiry: None, locale: Some(parsed("de")) };
         let operation = Operation { id: OperationId(format!("operation{number:03}")), nonce: [number; 16] };
         let made = now().as_millis() - 86_400_000;
         let made = Timestamp::from_millis(made).expect("a day earlier");
         let mut id = [number; 16];
         id[..6].copy_from_slice(&made.as_millis().to_be_bytes()[2..]);
-        create(who, &wish, InvitationId::from_bytes(id), &operation, made, policy).expect("the caller may")
+        create(who, &request, InvitationId::from_bytes(id), &operation, made, policy).expect("the caller may")
     };
     let operation = |name: &str| OperationId(name.to_owned());
     let mailed = |it: &Invitation| {
         let claimed = it.claimed(operation("claim0000001"), now());
-        claimed.published().delivered(1, Delivery { fate: Fate::Sent, at: now(), reason: None })
+        claimed.published().delivered(1, Delivery { status: DeliveryStatus::Sent, at: now(), reason: None })
     };
     vec![
         of(1, "user.one@example.com"),

@@ -1,12 +1,12 @@
 //! What is tried, and what each promises.
 
-mod background;
-mod direct;
+mod emails;
 mod http;
-mod mails;
+mod operators;
 mod rows;
 mod secrets;
 mod values;
+mod workers;
 
 use serde_json::Value;
 
@@ -25,18 +25,18 @@ pub(super) fn all() -> Vec<Kind> {
         Kind { name: "accept-invitation", short: 500, long: 150_000, build: || http::of("POST /invitations/accept") },
         Kind { name: "decline-invitation", short: 500, long: 150_000, build: || http::of("POST /invitations/decline") },
         Kind { name: "accept-page", short: 1000, long: 400_000, build: || http::of("GET /accept") },
-        Kind { name: "manage-api-keys", short: 1500, long: 500_000, build: direct::keys },
-        Kind { name: "manage-account-settings", short: 1500, long: 500_000, build: direct::settings },
-        Kind { name: "erase-invitee", short: 500, long: 100_000, build: direct::erasure },
-        Kind { name: "deliver-invitations", short: 200, long: 40_000, build: background::deliver },
-        Kind { name: "record-feedback", short: 500, long: 200_000, build: background::feedback },
+        Kind { name: "manage-api-keys", short: 1500, long: 500_000, build: operators::keys },
+        Kind { name: "manage-account-settings", short: 1500, long: 500_000, build: operators::settings },
+        Kind { name: "erase-invitee", short: 500, long: 100_000, build: operators::erasure },
+        Kind { name: "deliver-invitations", short: 200, long: 40_000, build: workers::deliver },
+        Kind { name: "record-feedback", short: 500, long: 200_000, build: workers::feedback },
         Kind { name: "cursor", short: 6000, long: 1_500_000, build: secrets::cursor },
         Kind { name: "link token", short: 25_000, long: 2_000_000, build: secrets::token },
         Kind { name: "API key", short: 25_000, long: 2_000_000, build: secrets::key },
         Kind { name: "e-mail address", short: 25_000, long: 2_000_000, build: values::email },
         Kind { name: "other values", short: 8000, long: 1_000_000, build: values::others },
         Kind { name: "row", short: 3000, long: 600_000, build: rows::row },
-        Kind { name: "mail", short: 500, long: 200_000, build: mails::mail },
+        Kind { name: "email", short: 500, long: 200_000, build: emails::email },
     ]
 }
 

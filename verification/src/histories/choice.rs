@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use support::{Call, random::Random};
 
-use crate::model::deeds::{Action, Answer, Deed, Wish};
+use crate::model::operations::{Action, Answer, Operation, Request};
 
 /// The n-th address.
 #[must_use]
@@ -51,7 +51,7 @@ impl Known {
     }
 }
 
-/// A deed, and who does it.
+/// A operation, and who does it.
 #[derive(Debug, Clone)]
 pub struct Choice {
     /// The account whose caller does it, or whose invitation is answered.
@@ -59,7 +59,7 @@ pub struct Choice {
     /// The address that it is about.
     pub email: Arc<str>,
     /// What is done.
-    pub deed: Deed,
+    pub operation: Operation,
     /// What an invitee shows.
     token: Option<String>,
 }
@@ -70,7 +70,7 @@ fn recent<'a, T>(random: &mut Random, from: &'a [T]) -> Option<&'a T> {
     from.len().checked_sub(1).map(|last| &from[last.saturating_sub(back)])
 }
 
-/// The next deed of a caller of either account, or of an invitee.
+/// The next operation of a caller of either account, or of an invitee.
 #[must_use]
 pub fn choose(random: &mut Random, emails: usize, known: &Known) -> Choice {
     let account = random.below(2);
@@ -80,33 +80,33 @@ pub fn choose(random: &mut Random, emails: usize, known: &Known) -> Choice {
     {
         let answer = *random.pick(&[Answer::Lookup, Answer::Accept, Answer::Accept, Answer::Decline]);
         let Token { account, email, id, link, text } = token.clone();
-        return Choice { account, email, deed: Deed::Hold { answer, id, link }, token: Some(text) };
+        return Choice { account, email, operation: Operation::Hold { answer, id, link }, token: Some(text) };
     }
     // One in twelve is about another account's invitation.
     let foreign = random.chance(1, 12);
     let own: Vec<_> = known.ids.iter().filter(|(of, ..)| (*of == account) != foreign).collect();
-    let (email, deed) = match recent(random, &own) {
+    let (email, operation) = match recent(random, &own) {
         Some((_, id, email)) if drawn >= 35 => {
             let id = Arc::clone(id);
-            let deed = match drawn {
+            let operation = match drawn {
                 35..55 => modify(random, id, Action::Resend, email),
                 55..65 => modify(random, id, Action::Revoke, email),
                 65..75 => modify(random, id, Action::Invite, email),
-                _ => Deed::Describe { id },
+                _ => Operation::Describe { id },
             };
-            (Arc::clone(email), deed)
+            (Arc::clone(email), operation)
         }
         _ => {
             let email = email(random.below(emails));
             let key = key(random, &email);
-            (Arc::clone(&email), Deed::Wish { wish: Wish::Create { email }, key })
+            (Arc::clone(&email), Operation::Request { request: Request::Create { email }, key })
         }
     };
-    Choice { account, email, deed, token: None }
+    Choice { account, email, operation, token: None }
 }
 
-fn modify(random: &mut Random, id: Arc<str>, action: Action, email: &str) -> Deed {
-    Deed::Wish { wish: Wish::Modify { id, action }, key: key(random, email) }
+fn modify(random: &mut Random, id: Arc<str>, action: Action, email: &str) -> Operation {
+    Operation::Request { request: Request::Modify { id, action }, key: key(random, email) }
 }
 
 /// One of few keys, so that they meet again. An address has its own, so that its history stands alone.
@@ -118,21 +118,21 @@ impl Choice {
     /// The request. `keys` are the API keys of the accounts.
     #[must_use]
     pub fn call(&self, keys: &[String; 2]) -> Call {
-        let call = match &self.deed {
-            Deed::Wish { wish: Wish::Create { email }, .. } => Call::create(email, "full-access"),
-            Deed::Wish { wish: Wish::Modify { id, action }, .. } => match action {
+        let call = match &self.operation {
+            Operation::Request { request: Request::Create { email }, .. } => Call::create(email, "full-access"),
+            Operation::Request { request: Request::Modify { id, action }, .. } => match action {
                 Action::Resend => Call::post(&format!("/invitations/{id}")),
                 Action::Invite => Call::set_state(id, "invited"),
                 Action::Revoke => Call::set_state(id, "revoked"),
             },
-            Deed::Describe { id } => Call::get(&format!("/invitations/{id}")),
-            Deed::Hold { answer, .. } => {
+            Operation::Describe { id } => Call::get(&format!("/invitations/{id}")),
+            Operation::Hold { answer, .. } => {
                 return Call::holder(answer.as_str(), self.token.as_ref().expect("who answers has a token"));
             }
         };
         let call = call.key(&keys[self.account]);
-        match &self.deed {
-            Deed::Wish { key: Some(key), .. } => call.header("idempotency-key", key),
+        match &self.operation {
+            Operation::Request { key: Some(key), .. } => call.header("idempotency-key", key),
             _ => call,
         }
     }

@@ -4,23 +4,23 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     checker::{Span, Specification},
-    model::{Limits, Millis, Name, State, answers::Told, deeds::Deed, survey::Survey},
+    model::{Limits, Millis, Name, State, answers::Told, operations::Operation, snapshot::Snapshot},
 };
 
 /// Something that happens to an account.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// A request.
-    Deed(Deed),
+    Operation(Operation),
     /// What is over was purged.
     Purge,
     /// The table was looked at.
-    Survey(Survey),
+    Snapshot(Snapshot),
 }
 
-/// An event, and what a specification needs to judge it.
+/// An event, and what a specification needs to check it.
 #[derive(Debug, Clone)]
-pub struct Operation {
+pub struct Entry {
     /// Whose.
     pub account: usize,
     /// The address that it is about.
@@ -43,7 +43,7 @@ pub struct Recorder {
     tick: u64,
     /// What the clock shows from a tick on.
     clock: Vec<(u64, Millis)>,
-    spans: Vec<Span<Operation>>,
+    spans: Vec<Span<Entry>>,
     /// The first that may not be over.
     open: usize,
 }
@@ -75,7 +75,7 @@ impl Recorder {
     pub fn answer(&mut self, called: u64, account: usize, email: Arc<str>, event: Event, told: Option<Told>, rescued: bool) {
         let over = self.tick();
         let answered = told.is_some();
-        let operation = Operation { account, email, event, told, times: Vec::new(), name: self.spans.len(), rescued };
+        let operation = Entry { account, email, event, told, times: Vec::new(), name: self.spans.len(), rescued };
         self.spans.push(Span { operation, called, over, answered });
     }
 
@@ -107,13 +107,13 @@ impl Recorder {
 
     /// All of it.
     #[must_use]
-    pub fn spans(&self) -> &[Span<Operation>] {
+    pub fn spans(&self) -> &[Span<Entry>] {
         &self.spans
     }
 
     /// The parts that are judged each by itself: by account, and unless an account is judged as a whole by address.
     #[must_use]
-    pub fn parts(&self, whole: bool) -> Vec<Vec<Span<Operation>>> {
+    pub fn parts(&self, whole: bool) -> Vec<Vec<Span<Entry>>> {
         let mut parts = BTreeMap::new();
         for span in &self.spans {
             let of = (span.operation.account, (!whole).then(|| Arc::clone(&span.operation.email)));
@@ -129,20 +129,20 @@ pub struct Service(pub Limits);
 
 impl Specification for Service {
     type State = State;
-    type Operation = Operation;
+    type Operation = Entry;
 
-    fn after(&self, state: &State, operation: &Operation) -> Vec<State> {
-        let after = |now: &Millis| match &operation.event {
-            Event::Deed(deed) => {
-                let (after, expected) = state.step(deed, operation.name, *now, &self.0);
-                match &operation.told {
+    fn after(&self, state: &State, entry: &Entry) -> Vec<State> {
+        let after = |now: &Millis| match &entry.event {
+            Event::Operation(operation) => {
+                let (after, expected) = state.step(operation, entry.name, *now, &self.0);
+                match &entry.told {
                     None => Some(after),
                     Some(told) => after.told(&expected, told),
                 }
             }
             Event::Purge => Some(state.purged(*now, &self.0)),
-            Event::Survey(survey) => state.clone().surveyed(survey, *now, &self.0),
+            Event::Snapshot(snapshot) => state.clone().snapshots(snapshot, *now, &self.0),
         };
-        operation.times.iter().filter_map(after).collect()
+        entry.times.iter().filter_map(after).collect()
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use support::{
     faults::Fault::{
-        self, Cancelled, ConflictAfterwards, Death, Error, ErrorAfterwards, Garbled, Late, Refused, ReplyLost, TimedOut, Twice,
+        Cancelled, ConflictAfterwards, Crash, Error, ErrorAfterwards, Garbled, Late, Refused, ReplyLost, TimedOut, Twice, {self},
     },
     random::Random,
 };
@@ -33,7 +33,7 @@ pub struct Shape {
     /// How many calls each makes then, one after the other.
     pub calls: usize,
     /// Whether anything goes wrong.
-    pub weather: bool,
+    pub schedule: bool,
     /// Whether the clock jumps while they are at it; else only between the rounds.
     pub sudden: bool,
     /// By how much it jumps.
@@ -54,7 +54,7 @@ pub const CROWD: Shape = Shape {
     clients: 4,
     rounds: 3,
     calls: 3,
-    weather: true,
+    schedule: true,
     sudden: false,
     jumps: &[0, SECOND, 30 * SECOND, 61 * SECOND, 61 * SECOND, DAY + SECOND, 7 * DAY],
     whole: false,
@@ -69,7 +69,7 @@ pub const EXPIRY: Shape = Shape {
     clients: 4,
     rounds: 4,
     calls: 2,
-    weather: true,
+    schedule: true,
     sudden: true,
     jumps: &[61 * SECOND, HOUR, HOUR, HOUR],
     whole: false,
@@ -84,7 +84,7 @@ pub const QUOTA: Shape = Shape {
     clients: 3,
     rounds: 3,
     calls: 3,
-    weather: true,
+    schedule: true,
     sudden: false,
     jumps: &[0, 61 * SECOND, 30 * 60 * SECOND, HOUR, 7 * DAY],
     whole: true,
@@ -99,7 +99,7 @@ pub const SEQUENCE: Shape = Shape {
     clients: 1,
     rounds: 10,
     calls: 6,
-    weather: false,
+    schedule: false,
     sudden: true,
     jumps: &[0, SECOND, 30 * SECOND, 61 * SECOND, 20 * 60 * SECOND, HOUR, DAY, 3 * DAY, 7 * DAY],
     whole: true,
@@ -109,7 +109,7 @@ impl Shape {
     /// The faults of one history: each kind comes more or less often, or not at all.
     #[must_use]
     pub fn chances(&self, random: &mut Random) -> Vec<(Fault, u32)> {
-        if !self.weather {
+        if !self.schedule {
             return Vec::new();
         }
         let pause = |random: &mut Random| Duration::from_millis(1 + random.bits() % 12);
@@ -130,7 +130,7 @@ impl Shape {
             Late(late),
             Late(late),
             Twice(twice),
-            Death,
+            Crash,
         ];
         kinds.into_iter().map(|kind| (kind, u32::try_from(random.below(400)).expect("a small number"))).collect()
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use shared::domain::Timestamp;
 use support::Response;
 
-use super::{Kept, Millis, Name, State, deeds::Closing};
+use super::{Kept, Millis, Name, State, operations::Closing};
 
 /// What is seen of an invitation. Times in seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -78,7 +78,7 @@ impl Refusal {
 }
 
 /// Where an answer is kept.
-pub type Place = (&'static str, Arc<str>);
+pub type RecordKey = (&'static str, Arc<str>);
 
 /// What a caller is to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +92,7 @@ pub enum Expected {
         /// Whether it was said before.
         replayed: bool,
         /// Where it is kept.
-        kept: Option<Place>,
+        kept: Option<RecordKey>,
     },
     /// An invitation, as its invitee sees it.
     Held(View),
@@ -109,7 +109,7 @@ impl Expected {
 
     /// What was said before.
     #[must_use]
-    pub fn replay(kept: &Kept, place: Place) -> Self {
+    pub fn replay(kept: &Kept, place: RecordKey) -> Self {
         Self::Shown { status: kept.status, view: kept.view.clone(), replayed: true, kept: Some(place) }
     }
 }
@@ -215,7 +215,7 @@ impl State {
         }
     }
 
-    fn is_told(&mut self, place: &Place, text: &Arc<str>) -> bool {
+    fn is_told(&mut self, place: &RecordKey, text: &Arc<str>) -> bool {
         let Some(kept) = self.kept.get_mut(place) else { return false };
         *kept.text.get_or_insert_with(|| Arc::clone(text)) == *text
     }

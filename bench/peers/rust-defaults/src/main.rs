@@ -1,4 +1,4 @@
-//! The function of `functions::describe_invitation` over a client and a runtime as the SDK's getting-started page makes them.
+//! The function of `functions::account::describe_invitation` over a client and a runtime as the SDK's getting-started page makes them.
 
 use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::Client;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use functions::output::Reply;
+use functions::http::output::Reply;
 use serde_json::{Value, json};
 use shared::domain::{
     Email, RoleId,
@@ -54,7 +54,7 @@ impl Target for Http {
 
     fn check(&self, event: &str) -> Verdict {
         let reply = self.runtime.block_on(self.endpoints.answer(self.route, event));
-        match self.judge(&reply) {
+        match self.check(&reply) {
             Ok(()) if reply.status < 300 => Verdict::Accepted,
             Ok(()) => Verdict::Refused,
             Err(why) => Verdict::Broken(format!("{why}: {} {:?} {}", reply.status, reply.headers, reply.body)),
@@ -64,7 +64,7 @@ impl Target for Http {
 
 impl Http {
     /// What every answer promises.
-    fn judge(&self, reply: &Reply) -> Result<(), &'static str> {
+    fn check(&self, reply: &Reply) -> Result<(), &'static str> {
         let is = |holds: bool, otherwise| if holds { Ok(()) } else { Err(otherwise) };
         is((200..300).contains(&reply.status) || (400..500).contains(&reply.status), "neither a success nor the caller's fault")?;
         let clean = |value: &str| value.bytes().all(|byte| (b' '..=b'~').contains(&byte));

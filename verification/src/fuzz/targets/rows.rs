@@ -1,6 +1,6 @@
 //! Rows of the table, as a restored backup, another version or a repairing hand may leave them.
 
-use functions::output;
+use functions::http::output;
 use serde_json::Value;
 use shared::{domain::Urns, store::item};
 
@@ -32,7 +32,7 @@ impl Target for Rows {
         let row = serde_json::from_str(row).ok().as_ref().and_then(from_json);
         let Some(Ok(invitation)) = row.map(item::from_row) else { return Verdict::Refused };
         // What the background asks of it, and what is shown of it.
-        let asked = (invitation.due(), invitation.rings(), invitation.mail_is_due(now()), invitation.expiry_is_due(now()));
+        let asked = (invitation.due(), invitation.needs_stream(), invitation.mail_is_due(now()), invitation.expiry_is_due(now()));
         let shown = output::invitation(&invitation.resource(), now(), &self.urns);
         if serde_json::from_str::<Value>(&shown).is_err() {
             return Verdict::Broken(format!("{asked:?}, but what is shown is no JSON: {shown}"));

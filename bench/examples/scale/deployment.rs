@@ -1,0 +1,116 @@
+//! One table in a file, with the real functions in front of it.
+
+use std::{collections::BTreeMap, net::TcpListener, path::Path, time::Duration};
+
+use bench::{
+    Problem,
+    dynamodb::{Counts, DynamoDb},
+    fixture::{Fixture, REGION, send_settings},
+    problem,
+    sandbox::{Launch, Sandbox},
+};
+use local::{
+    client::CREDENTIALS,
+    engine::{Engine, Storage},
+};
+use serde_json::Value;
+
+use crate::{
+    accounts::Accounts,
+    result::{Consumed, Sample},
+    steps::{FUNCTIONS, Step},
+};
+
+/// How long a function may take to start, and for an event.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A table of one size, and the functions.
+pub(crate) struct Deployment {
+    pub(crate) accounts: Accounts,
+    dynamodb: DynamoDb,
+    fixture: Fixture,
+    functions: BTreeMap<&'static str, Sandbox>,
+}
+
+impl Deployment {
+    /// Serves the table in `file` and starts a process for each function, from `binaries`.
+    pub(crate) async fn open(file: &Path, binaries: &Path, fixture: Fixture, accounts: Accounts) -> Result<Self, Problem> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|error| problem!("no port: {error}"))?;
+        let engine = Engine::start(listener, Storage::File(file)).map_err(|error| problem!("{error}"))?;
+        let dynamodb = DynamoDb::over(engine).await?;
+        let mut functions = BTreeMap::new();
+        for name in FUNCTIONS {
+            let launch = Launch {
+                command: vec![binaries.join(name).join("bootstrap").display().to_string()],
+                instrument: Vec::new(),
+                directory: binaries.to_owned(),
+                environment: environment(&dynamodb, &fixture),
+                core: None,
+                patience: PATIENCE,
+            };
+            functions.insert(name, Sandbox::start(&launch).await?);
+        }
+        Ok(Self { accounts, dynamodb, fixture, functions })
+    }
+
+    /// Invokes a function once and looks at its answer.
+    pub(crate) async fn sample(&mut self, step: &Step, turn: u64) -> Result<Sample, Problem> {
+        let (took, counts) = self.ask(step, turn).await?;
+        Ok(Sample { total: took, engine: counts.engine })
+    }
+
+    /// The same, not for the time but for what it consumes.
+    pub(crate) async fn consumed(&mut self, step: &Step, turn: u64) -> Result<Consumed, Problem> {
+        self.dynamodb.count_capacity(true);
+        let asked = self.ask(step, turn).await;
+        self.dynamodb.count_capacity(false);
+        let (_, counts) = asked?;
+        Ok(Consumed { requests: counts.total(), read: counts.capacity.read, write: counts.capacity.write })
+    }
+
+    async fn ask(&mut self, step: &Step, turn: u64) -> Result<(Duration, Counts), Problem> {
+        let call = (step.call)(&self.accounts, turn);
+        let event = call.event(&self.fixture);
+        let function = self.functions.get_mut(call.function).ok_or_else(|| problem!("{} does not run", call.function))?;
+        function.idle().await?;
+        self.dynamodb.reset_counts();
+        let invocation = function.invoke(&event).await?;
+        let counts = self.dynamodb.counts();
+
+        let wrong = || problem!("'{}' at {} was answered: {}", step.name, self.accounts.size(), invocation.response);
+        let response: Value = serde_json::from_str(&invocation.response).map_err(|_| wrong())?;
+        let body: Value = response["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).ok_or_else(wrong)?;
+        if response["statusCode"] == call.status && (call.right)(&body) { Ok((invocation.took, counts)) } else { Err(wrong()) }
+    }
+
+    /// Ends the functions.
+    pub(crate) async fn close(self) -> Result<(), Problem> {
+        for function in self.functions.into_values() {
+            function.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+fn environment(dynamodb: &DynamoDb, fixture: &Fixture) -> BTreeMap<String, String> {
+    let (key, secret) = CREDENTIALS;
+    let ca = dynamodb.ca_file().display().to_string();
+    let trusted = format!("amazon,{ca}");
+    let endpoint = dynamodb.endpoint_tls();
+    let table = [
+        ("TABLE_NAME", fixture.table.as_str()),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", key),
+        ("AWS_SECRET_ACCESS_KEY", secret),
+        ("AWS_ENDPOINT_URL_DYNAMODB", &endpoint),
+        ("TRUST_STORE", &trusted),
+        ("SSL_CERT_FILE", &ca),
+        ("AWS_LAMBDA_FUNCTION_NAME", "scale"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+        ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+        ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
+    ];
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    table.into_iter().map(owned).chain(send_settings().map(owned)).collect()
+}

@@ -1,0 +1,179 @@
+//! What a benchmark finds in the table: one account, a key of it, invitations.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_sdk_dynamodb::Client;
+use local::client;
+use serde_json::Value;
+use shared::{
+    config::{DEFAULT_ROLES, read_send_policy},
+    domain::{
+        Invitation, InvitationId, Principal, Rejected, Roles, Timestamp, Urns,
+        api_key::{ApiKey, ApiKeyRecord},
+        delivery::{Delivery, DeliveryStatus},
+        idempotency::StoredResponse,
+        invitation::OperationId,
+        lifecycle::{NewInvitation, SendPolicy},
+        link::Token,
+        settings::{Change, SettingsChange},
+    },
+    store::{Failure, InvitationKey, Store},
+};
+
+use crate::{Problem, gateway, problem};
+
+/// The account that everything belongs to.
+pub const ACCOUNT: &str = "012345678912";
+/// The region in every URN.
+pub const REGION: &str = local::client::REGION;
+/// `LINK_KEYS` of whatever sends.
+pub const LINK_KEYS: &str = "1:0123456789abcdef0123456789abcdef";
+/// What invitees see as the account's name.
+pub const ACCOUNT_NAME: &str = "Example Ltd";
+/// The role of the key and of every invitation.
+const ROLE: &str = "full-access";
+
+/// One account in one table that exists.
+#[derive(Debug, Clone)]
+pub struct Fixture {
+    /// The table.
+    pub table: String,
+    /// An API key of [`ACCOUNT`] with every permission.
+    pub key: String,
+    /// The caller that the key stands for.
+    pub who: Principal,
+    /// Straight to the table, with a clock that is an hour slow.
+    pub store: Store,
+    policy: SendPolicy,
+}
+
+impl Fixture {
+    /// Stores a new key in the table at `endpoint`.
+    ///
+    /// # Errors
+    /// When the table is not there.
+    pub async fn new(endpoint: &str, table: &str) -> Result<Self, Problem> {
+        Self::with_client(client::for_endpoint(endpoint), table).await
+    }
+
+    /// The same, by a client of the caller's.
+    ///
+    /// # Errors
+    /// When the table is not there.
+    pub async fn with_client(client: Client, table: &str) -> Result<Self, Problem> {
+        let store = Store::new(client, table.to_owned(), Arc::new(an_hour_ago));
+        let (roles, urns) = (DEFAULT_ROLES.parse::<Roles>().map_err(problem_of)?, Urns::new("cloudone".to_owned(), REGION.to_owned()));
+        let (text, key) = ApiKey::generate(&ACCOUNT.parse().map_err(problem_of)?);
+        let record = ApiKeyRecord::new(&key, ROLE.parse().map_err(problem_of)?, Some("benchmark".to_owned()), Timestamp::now(), None);
+        store.add_api_key(&record).await.map_err(|error| problem!("no API key: {error:?}"))?;
+        let who = record.verify(&key, Timestamp::now(), &roles, &urns).ok_or_else(|| problem!("the new API key does not work"))?;
+        let policy = read_send_policy(&|name| send_settings().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned()));
+        Ok(Self { table: table.to_owned(), key: text, who, store, policy: policy.map_err(problem_of)? })
+    }
+
+    /// Invites an address.
+    ///
+    /// # Errors
+    /// When it is invited already, or the table fails.
+    pub async fn invite(&self, email: &str) -> Result<InvitationId, Problem> {
+        self.try_invite(email).await?.map_err(|failure| cannot_invite(email, &failure))
+    }
+
+    /// The open invitation of an address; a new one when there is none.
+    ///
+    /// # Errors
+    /// When the table fails.
+    pub async fn open_invitation(&self, email: &str) -> Result<InvitationId, Problem> {
+        match self.try_invite(email).await? {
+            Err(Failure::Rejected(Rejected::AlreadyInvited { open })) => Ok(open),
+            other => other.map_err(|failure| cannot_invite(email, &failure)),
+        }
+    }
+
+    async fn try_invite(&self, email: &str) -> Result<Result<InvitationId, Failure>, Problem> {
+        let (email, role) = (email.parse().map_err(problem_of)?, ROLE.parse().map_err(problem_of)?);
+        let request = NewInvitation { email, role, expiry: None, locale: None };
+        let render = |_: &_, _| StoredResponse { status: 201, body: String::new() };
+        Ok(self.store.create(&self.who, &request, &self.policy, None, render).await.map(|outcome| outcome.id))
+    }
+
+    /// The token in the last mail of an invitation.
+    ///
+    /// # Errors
+    /// When there is no such invitation, or the table fails.
+    pub async fn token(&self, id: InvitationId) -> Result<Token, Problem> {
+        let key = self.key(id);
+        let found = self.store.load(&key).await.map_err(|error| problem!("no token: {error}"))?;
+        let found = found.ok_or_else(|| problem!("there is no invitation {id}"))?;
+        let token = self.policy.link_keys.token(&key.account, id, &found.invitation.link);
+        token.ok_or_else(|| problem!("the link of {id} was made with another key"))
+    }
+
+    /// Where an invitation lies.
+    #[must_use]
+    pub fn key(&self, id: InvitationId) -> InvitationKey {
+        InvitationKey { account: self.who.account().clone(), id }
+    }
+
+    /// Gives the account what invitees see of it. Without it there would be no row to read.
+    ///
+    /// # Errors
+    /// When the table fails.
+    pub async fn introduce(&self) -> Result<(), Problem> {
+        let change = SettingsChange {
+            name: Change::Set(ACCOUNT_NAME.parse().map_err(problem_of)?),
+            colour: Change::Set("#0b5fff".parse().map_err(problem_of)?),
+            redirect: Change::Set("https://app.example.com/welcome".parse().map_err(problem_of)?),
+            ..SettingsChange::default()
+        };
+        self.store.change_settings(self.who.account(), &change).await.map(drop).map_err(|error| problem!("no settings: {error}"))
+    }
+
+    /// Leaves an invitation as it is when its mail has been sent and its event published. One that has a mail stays as it is.
+    ///
+    /// # Errors
+    /// When there is no such invitation, or the table fails.
+    pub async fn pretend_sent(&self, id: InvitationId) -> Result<(), Problem> {
+        let step = |before: &Invitation, now| {
+            if before.delivery.is_some() {
+                return before.clone();
+            }
+            let claimed = before.published().claimed(OperationId::generate(), now);
+            claimed.delivered(1, Delivery { status: DeliveryStatus::Sent, at: now, reason: None })
+        };
+        let found = self.store.update_with_retry(&self.key(id), self.policy.retention, Duration::from_secs(3), step).await;
+        found.map_err(|error| problem!("{id} cannot be changed: {error}"))?.map(drop).ok_or_else(|| problem!("there is no invitation {id}"))
+    }
+
+    /// The event of a request with this world's key.
+    #[must_use]
+    pub fn event(&self, method: &str, path: &str, body: Option<&Value>) -> String {
+        gateway::event(method, path, Some(&self.key), body)
+    }
+}
+
+/// The variables of whatever sends: no pause between sendings, and no quota that a benchmark could use up.
+pub fn send_settings() -> impl Iterator<Item = (&'static str, &'static str)> {
+    [("LINK_KEYS", LINK_KEYS), ("RESEND_COOLDOWN_SECONDS", "0"), ("SEND_QUOTA", "4294967295")].into_iter()
+}
+
+/// The variables of whatever sends mails and events.
+pub fn mail_settings() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let mails = [("MAIL_FROM", "invitations@example.com"), ("MAIL_CONFIGURATION_SET", "mails")];
+    mails.into_iter().chain([("LINK_BASE", "https://api.example.com/accept"), ("EVENT_BUS", "events")])
+}
+
+/// What is made beforehand is not made in the second in which it is changed: that change would leave the expiry as it was, and
+/// with it an index, and so be cheaper than it ever is in life.
+fn an_hour_ago() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millis(now.as_millis() - 3_600_000).unwrap_or(now)
+}
+
+fn cannot_invite(email: &str, failure: &Failure) -> Problem {
+    problem!("{email} cannot be invited: {failure:?}")
+}
+
+fn problem_of(error: impl std::fmt::Display) -> Problem {
+    problem!("{error}")
+}

@@ -1,0 +1,47 @@
+//! `POST /invitations`
+
+use shared::domain::{
+    Invitation, Permission,
+    idempotency::{Fingerprint, StoredResponse},
+    lifecycle::NewInvitation,
+    settings::Locale,
+};
+
+use crate::{
+    app::SendingApp,
+    http::{
+        error::ApiError,
+        event::Request,
+        input,
+        output::{
+            Reply, {self},
+        },
+        route::Route,
+    },
+};
+
+/// What this endpoint answers to.
+pub const ROUTE: Route = Route { method: "POST", path: "/invitations" };
+
+/// Invites an address to the caller's account.
+///
+/// # Errors
+/// Those of the contract.
+pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiError> {
+    let SendingApp { app, policy } = app;
+    let who = app.auth.authorize(request, Permission::Create).await?;
+    input::validate_common(request, &[])?;
+    let new = input::new_invitation(request)?;
+    let idempotency = input::idempotency_request(request, &who, &ROUTE, || fingerprint(&new))?;
+    let render =
+        |invitation: &Invitation, now| StoredResponse { status: 201, body: output::invitation(&invitation.resource(), now, &app.urns) };
+    let outcome = app.store.create(&who, &new, policy, idempotency.as_ref(), render).await?;
+    Ok(Reply::of(&outcome).with("location", format!("/invitations/{}", outcome.id)))
+}
+
+fn fingerprint(new: &NewInvitation) -> Fingerprint {
+    let expiry = new.expiry.map(|expiry| expiry.as_secs().to_string()).unwrap_or_default();
+    let mut parts = vec![new.email.as_entered(), new.role.as_str(), &expiry];
+    parts.extend(new.locale.as_ref().map(Locale::as_str));
+    Fingerprint::new(&parts)
+}

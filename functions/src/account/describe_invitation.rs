@@ -1,0 +1,31 @@
+//! `GET /invitations/{id}`
+
+use shared::domain::{Permission, Rejected};
+
+use crate::{
+    app::App,
+    http::{
+        error::ApiError,
+        event::Request,
+        input,
+        output::{
+            Reply, {self},
+        },
+        route::Route,
+    },
+};
+
+/// What this endpoint answers to.
+pub const ROUTE: Route = Route { method: "GET", path: "/invitations/{id}" };
+
+/// Shows one of the caller's invitations.
+///
+/// # Errors
+/// Those of the contract.
+pub async fn handle(app: &App, request: &Request) -> Result<Reply, ApiError> {
+    let who = app.auth.authorize(request, Permission::Read).await?;
+    input::validate_common(request, &[])?;
+    let id = input::invitation_id(request)?;
+    let invitation = app.store.get(&who, id).await?.ok_or(Rejected::NotFound)?;
+    Ok(Reply::ok(output::invitation(&invitation, app.store.now(), &app.urns)))
+}

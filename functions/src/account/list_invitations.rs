@@ -1,0 +1,31 @@
+//! `GET /invitations`
+
+use shared::domain::Permission;
+
+use crate::{
+    app::App,
+    http::{
+        error::ApiError,
+        event::Request,
+        input,
+        output::{
+            Reply, {self},
+        },
+        route::Route,
+    },
+};
+
+/// What this endpoint answers to.
+pub const ROUTE: Route = Route { method: "GET", path: "/invitations" };
+
+/// Lists the caller's invitations, a page at a time.
+///
+/// # Errors
+/// Those of the contract.
+pub async fn handle(app: &App, request: &Request) -> Result<Reply, ApiError> {
+    let who = app.auth.authorize(request, Permission::Read).await?;
+    let query = input::list_query(request, &who)?;
+    let page = app.store.list(&who, &query.filter, query.limit, query.cursor.as_ref()).await?;
+    let next = page.next.map(|cursor| cursor.encode(who.account(), &query.filter));
+    Ok(Reply::ok(output::list(&page.invitations, next.as_deref(), page.now, &app.urns)))
+}

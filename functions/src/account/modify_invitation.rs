@@ -1,0 +1,39 @@
+//! `POST /invitations/{id}`
+
+use shared::domain::{
+    Invitation, Permission,
+    idempotency::{Fingerprint, StoredResponse},
+};
+
+use crate::{
+    app::SendingApp,
+    http::{
+        error::ApiError,
+        event::Request,
+        input,
+        output::{
+            Reply, {self},
+        },
+        route::Route,
+    },
+};
+
+/// What this endpoint answers to.
+pub const ROUTE: Route = Route { method: "POST", path: "/invitations/{id}" };
+
+/// Revokes or resends one of the caller's invitations.
+///
+/// # Errors
+/// Those of the contract.
+pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiError> {
+    let SendingApp { app, policy } = app;
+    let who = app.auth.authorize(request, Permission::Modify).await?;
+    let query = input::validate_common(request, &["force"])?;
+    let id = input::invitation_id(request)?;
+    let action = input::action(request, query)?;
+    let idempotency = input::idempotency_request(request, &who, &ROUTE, || Fingerprint::new(&[&id.to_string(), action.as_str()]))?;
+    let render =
+        |invitation: &Invitation, now| StoredResponse { status: 200, body: output::invitation(&invitation.resource(), now, &app.urns) };
+    let outcome = app.store.modify(&who, id, action, policy, idempotency.as_ref(), render).await?;
+    Ok(Reply::of(&outcome))
+}

@@ -1,0 +1,147 @@
+//! Events to EventBridge, for whoever wants to act on them. No address and no token is in them: who may see the address asks
+//! the API.
+
+use std::time::Duration;
+
+use aws_sdk_eventbridge::{
+    Client,
+    config::{Builder, retry::RetryConfig, timeout::TimeoutConfig},
+    primitives::DateTime,
+    types::PutEventsRequestEntry,
+};
+use serde::Serialize;
+use shared::{
+    domain::{
+        Invitation, Timestamp, Urns,
+        invitation::expiry,
+        outbox::{Event, EventType},
+    },
+    store::SdkConfig,
+};
+use tracing::error;
+
+use super::{circuit::Circuit, describe};
+use crate::http::output::{DeliveryBody, to_json};
+
+/// What every event of this service says that it comes from.
+pub const SOURCE: &str = "invitations";
+/// EventBridge takes so many at once.
+const AT_ONCE: usize = 10;
+/// How long it is not asked after it has refused a whole call, or not answered: no mail is to wait for that again and again.
+const CLOSED_FOR: Duration = Duration::from_secs(30);
+
+/// Gives events to EventBridge.
+#[derive(Debug)]
+pub struct Bus {
+    client: Client,
+    name: String,
+    urns: Urns,
+    circuit: Circuit,
+}
+
+impl Bus {
+    /// The bus of this name.
+    #[must_use]
+    pub fn new(config: &SdkConfig, name: String, urns: Urns) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(2)).operation_timeout(Duration::from_secs(8));
+        let config = Builder::from(config).retry_config(RetryConfig::standard().with_max_attempts(3)).timeout_config(timeouts.build());
+        Self { client: Client::from_conf(config.build()), name, urns, circuit: Circuit::default() }
+    }
+
+    /// Publishes all that waits in an invitation's outbox; whether that is done. Once more does no harm: the same event comes again.
+    pub async fn publish(&self, invitation: &Invitation, now: Timestamp) -> bool {
+        if self.circuit.open_until(now).is_some() {
+            return false;
+        }
+        for events in invitation.outbox.events.chunks(AT_ONCE) {
+            let entries = events.iter().map(|event| self.entry(invitation, event)).collect();
+            let failure = match self.client.put_events().set_entries(Some(entries)).send().await {
+                Ok(output) if output.failed_entry_count() == 0 => continue,
+                Ok(output) => {
+                    let codes: Vec<&str> = output.entries().iter().filter_map(|entry| entry.error_code()).collect();
+                    codes.join(", ")
+                }
+                Err(error) => {
+                    self.circuit.set(Some(now.plus(CLOSED_FOR)));
+                    describe(&error)
+                }
+            };
+            let (account, id) = (invitation.account.as_str(), invitation.id.to_string());
+            error!(account, invitation = id, cause = failure, "events not published");
+            return false;
+        }
+        true
+    }
+
+    fn entry(&self, invitation: &Invitation, event: &Event) -> PutEventsRequestEntry {
+        let urn = self.urns.invitation(&invitation.account, invitation.id);
+        let (kind, delivery) = (event.event_type.kind(), event.delivery());
+        let expiry = match event.event_type {
+            EventType::Created | EventType::Resent => Some(expiry(event.at, invitation.lifetime)),
+            EventType::Expired => Some(event.at),
+            EventType::Delivered
+            | EventType::SoftBounced
+            | EventType::Bounced
+            | EventType::Complained
+            | EventType::Failed
+            | EventType::Accepted
+            | EventType::Declined
+            | EventType::Revoked => None,
+        };
+        let accepted_by = invitation.accepted_by.as_deref().filter(|_| event.event_type == EventType::Accepted);
+        let detail = Detail {
+            id: event.id(invitation.id),
+            sequence: event.sequence,
+            kind,
+            time: event.at.to_string(),
+            account: invitation.account.as_str(),
+            invitation: InvitationDetail {
+                id: invitation.id.to_string(),
+                urn: &urn,
+                role_id: invitation.role.as_str(),
+                created: invitation.created.to_string(),
+                invited_by: &invitation.invited_by,
+                expiry: expiry.map(|expiry| expiry.to_string()),
+                accepted_by,
+                delivery: delivery.as_ref().map(DeliveryBody::from),
+            },
+        };
+        PutEventsRequestEntry::builder()
+            .event_bus_name(&self.name)
+            .source(SOURCE)
+            .detail_type(format!("Invitation {}{}", kind[..1].to_ascii_uppercase(), &kind[1..]))
+            .time(DateTime::from_millis(event.at.as_millis()))
+            .resources(&urn)
+            .detail(to_json(&detail))
+            .build()
+    }
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    id: String,
+    sequence: u64,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    time: String,
+    account: &'a str,
+    invitation: InvitationDetail<'a>,
+}
+
+/// What never changes of it, and what the event is about.
+#[derive(Serialize)]
+struct InvitationDetail<'a> {
+    id: String,
+    urn: &'a str,
+    #[serde(rename = "roleID")]
+    role_id: &'a str,
+    created: String,
+    #[serde(rename = "invitedBy")]
+    invited_by: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiry: Option<String>,
+    #[serde(rename = "acceptedBy", skip_serializing_if = "Option::is_none")]
+    accepted_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<DeliveryBody<'a>>,
+}

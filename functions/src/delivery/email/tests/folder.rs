@@ -1,0 +1,81 @@
+//! Languages and templates of one's own.
+
+use super::{Content, hostile::read, parsed, sender};
+use crate::texts::Texts;
+
+/// A folder with these files.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("a file can be written");
+    }
+    folder
+}
+
+#[test]
+fn a_folder_has_languages_and_templates_of_its_own() {
+    let german = r#"{ "email": {
+        "subject_account": "Einladung zu {account}",
+        "intro_inviter_account": "{inviter} lädt Sie zu {account} ein.",
+        "expiry": "Annehmen können Sie bis {expiry}.",
+        "from_account": "{account} über Einladungen",
+        "date": "{day}. {month} {year}, {hour}.{minute} Uhr (UTC)",
+        "months": "Januar, Februar, März, April, Mai, Juni, Juli, August, September, Oktober, November, Dezember"
+    } }"#;
+    let html =
+        "<html lang=\"{{ lang }}\"><title>{{ subject }}</title><a href=\"{{ link }}\">{{ button }}</a>{{ link }} {{ expiry }}</html>";
+    let folder = folder(&[("de.json", german), ("email.html", html), ("email.txt", "{{ intro }} <{{ link }}>")]);
+    let texts = Texts::load(Some(folder.path())).expect("the files are right");
+    let content = Content { locale: Some(parsed("de-AT")), ..Content::new(Some("A & B"), Some("Jürgen")) };
+    let (mail, link) = (content.rendered(&texts), content.link.as_str());
+    assert_eq!(mail.subject, "Einladung zu A & B");
+    assert_eq!(mail.text, format!("Jürgen lädt Sie zu A & B ein. <{link}>"));
+    let expected = format!(
+        "<html lang=\"de\"><title>Einladung zu A &amp; B</title><a href=\"{link}\">See the invitation</a>{link} \
+         Annehmen können Sie bis 21. Juni 2030, 09.01 Uhr (UTC).</html>"
+    );
+    assert_eq!(mail.html, expected);
+    assert_eq!(read(&content.letter().mailbox(&texts, &sender())).0, "A & B über Einladungen");
+
+    // Who asks for another language gets the same template in English.
+    let english = Content { locale: Some(parsed("fr")), ..content }.rendered(&texts);
+    assert!(english.html.starts_with("<html lang=\"en\"><title>You are invited to A &amp; B</title>"), "{}", english.html);
+}
+
+#[test]
+fn a_role_has_the_name_that_the_folder_gives_it() {
+    let german = r#"{ "email": { "intro": "Ihre Rolle: {role}." }, "roles": { "read-only": "Nur lesen <&>" } }"#;
+    let folder = folder(&[("de.json", german), ("en.json", r#"{ "roles": { "ws-admin-eu-2": "Administrator" } }"#)]);
+    let texts = Texts::load(Some(folder.path())).expect("the files are right");
+    for (role, locale, shown) in [
+        ("read-only", "de-AT", "Ihre Rolle: Nur lesen <&>."),
+        ("ws-admin-eu-2", "de-AT", "Ihre Rolle: Administrator."),
+        ("ws-admin-eu-2", "fr", "You have been invited to an account with the role Administrator."),
+        ("read-only", "en", "You have been invited to an account with the role read-only."),
+    ] {
+        let content = Content { role: parsed(role), locale: Some(parsed(locale)), ..Content::new(None, None) };
+        let mail = content.rendered(&texts);
+        assert_eq!(mail.text.lines().next(), Some(shown), "{role} in {locale}");
+        assert!(super::shown(&mail.html).contains(shown), "{}", mail.html);
+    }
+}
+
+#[test]
+fn a_language_that_is_written_from_right_to_left_is_shown_so_and_marks_nothing_in_a_header() {
+    let hebrew = r#"{ "email": { "subject": "\u200fהוזמנת\u202e", "from": "\u2067הזמנות\u2069" } }"#;
+    let folder = folder(&[("he.json", hebrew)]);
+    let texts = Texts::load(Some(folder.path())).expect("the file is right");
+    let content = Content { locale: Some(parsed("he-IL")), ..Content::new(None, None) };
+    let mail = content.rendered(&texts);
+    assert!(mail.html.contains("<html lang=\"he\" dir=\"rtl\">"), "{}", mail.html);
+    assert_eq!(mail.subject, "הוזמנת");
+    assert_eq!(read(&content.letter().mailbox(&texts, &sender())).0, "הזמנות");
+}
+
+#[test]
+fn a_subject_has_150_characters_at_most() {
+    let long = format!(r#"{{ "email": {{ "subject": "{}" }} }}"#, "ü".repeat(200));
+    let folder = folder(&[("en.json", &long)]);
+    let texts = Texts::load(Some(folder.path())).expect("the file is right");
+    assert_eq!(Content::new(None, None).rendered(&texts).subject, "ü".repeat(150));
+}

@@ -1,0 +1,161 @@
+//! One link, and nothing that a name could turn into something else (T9, T11).
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use proptest::prelude::*;
+use shared::domain::settings::DisplayName;
+
+use super::{Content, english, parsed, sender, shown, tags};
+use crate::delivery::email::mailbox::mailbox;
+
+/// Whether somebody who is eager to make links would find one.
+fn linkable(text: &str) -> bool {
+    let dot = |c: char| matches!(c, '.' | '．' | '。' | '｡');
+    let domain = |part: &str| part.chars().filter(char::is_ascii_alphanumeric).count() > 1 && !part.chars().all(char::is_numeric);
+    let dotted = text.split(|c: char| !c.is_alphanumeric() && !dot(c)).any(|word| {
+        let parts: Vec<&str> = word.split(dot).collect();
+        parts.windows(2).any(|it| !it[0].is_empty() && domain(it[1]))
+    });
+    dotted || text.lines().any(callable) || ["://", "www.", "@", "＠", "mailto:x"].iter().any(|part| text.to_lowercase().contains(part))
+}
+
+/// Whether there are seven digits with nothing but what people write between the digits of a phone number.
+fn callable(text: &str) -> bool {
+    let runs = text.split(|c: char| !(c.is_ascii_digit() || c.is_whitespace() || "()[]{}+-./~_–—".contains(c)));
+    let seasons = ["2024-2025", "1999/2000"];
+    runs.map(str::trim)
+        .any(|run| run.chars().filter(char::is_ascii_digit).count() >= 7 && !seasons.iter().any(|season| run.contains(season)))
+}
+
+#[test]
+fn a_role_that_looks_like_a_number_to_call_is_not_shown_as_one() {
+    for (role, shown) in
+        [("1-888-555-0142", "…"), ("call-1-888-555-0142", "call"), ("ws-admin-eu-2", "ws-admin-eu-2"), ("team-123456", "team-123456")]
+    {
+        let content = Content { role: parsed(role), ..Content::new(None, None) };
+        let intro = format!("You have been invited to an account with the role {shown}.");
+        assert_eq!(content.rendered(&english()).text.lines().next(), Some(intro.as_str()), "{role}");
+    }
+}
+
+#[test]
+fn a_name_is_never_more_than_its_characters() {
+    for name in ["<b>&\"'`</b>", "</title></style><a href=x>", "{{ link }}", "{role} {% raw %}", "--> <![endif]-->", "$(x) %s \\n"] {
+        let mail = Content::new(Some(name), Some(name)).rendered(&english());
+        let intro = format!("{name} has invited you to {name} with the role read-only.");
+        assert_eq!((mail.subject, mail.text.lines().next()), (format!("You are invited to {name}"), Some(intro.as_str())));
+        assert!(shown(&mail.html).contains(&intro), "{}", mail.html);
+    }
+}
+
+/// The name and the address of a mailbox, as a mail client reads them.
+pub(super) fn read(mailbox: &str) -> (String, String) {
+    let (name, address) = mailbox.rsplit_once(" <").expect("a name and an address");
+    let name = match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+        Some(quoted) => {
+            let mut characters = quoted.chars();
+            let mut name = String::new();
+            while let Some(c) = characters.next() {
+                assert_ne!(c, '"', "{mailbox}");
+                name.push(if c == '\\' { characters.next().expect("a quoted character") } else { c });
+            }
+            name
+        }
+        None => {
+            let words = name.split(' ').map(|word| {
+                assert!(word.len() <= 75, "{word}");
+                let base64 = word.strip_prefix("=?UTF-8?B?").and_then(|word| word.strip_suffix("?=")).expect("an encoded word");
+                String::from_utf8(STANDARD.decode(base64).expect("base64")).expect("each word is text on its own")
+            });
+            words.collect()
+        }
+    };
+    (name, address.strip_suffix('>').expect("an address in brackets").to_owned())
+}
+
+#[test]
+fn the_sender_is_written_as_mail_headers_want_it() {
+    let address = sender();
+    for (name, written) in [
+        ("Acme", "\"Acme\" <Invitations@example.com>"),
+        ("Acme \"A\\B\", <x>", "\"Acme \\\"A\\\\B\\\", <x>\" <Invitations@example.com>"),
+        ("Müller", "=?UTF-8?B?TcO8bGxlcg==?= <Invitations@example.com>"),
+    ] {
+        assert_eq!(mailbox(name, &address).as_deref(), Some(written));
+        assert_eq!(read(written).0, name);
+    }
+    assert_eq!(mailbox("Acme", &parsed("a@bücher.example")).as_deref(), Some("\"Acme\" <a@xn--bcher-kva.example>"));
+}
+
+#[test]
+fn a_sender_is_never_longer_than_ses_accepts() {
+    let sender_of = |account: &str, address: &str| {
+        let mailbox = Content::new(Some(account), None).letter().mailbox(&english(), &parsed(address));
+        assert!(mailbox.len() <= 320, "{mailbox}");
+        mailbox
+    };
+    assert_eq!(read(&sender_of(&"W".repeat(80), "a@example.com")).0, format!("{} via Invitations", "W".repeat(80)));
+    // 240 bytes, and more than 320 when they are encoded: it says what it can of the account, and always that it is us.
+    let (name, _) = read(&sender_of(&"株".repeat(80), "a@example.com"));
+    let shown = name.strip_suffix("… via Invitations").expect("the end is still there");
+    assert!(shown.chars().count() > 50 && shown.chars().all(|c| c == '株'), "{name}");
+    // Beside the longest of addresses an encoded word of 64 characters has room: 39 bytes, 19 of them for what we add.
+    let label = "b".repeat(62);
+    let address = format!("{}@{label}.{label}.{label}", "a".repeat(64));
+    let (name, shown) = read(&sender_of(&"株".repeat(80), &address));
+    assert_eq!((name.as_str(), shown), ("株株株株株株… via Invitations", address));
+}
+
+/// Names as accounts choose them and as others left them behind; many are all but a link.
+fn any_name() -> impl Strategy<Value = Option<DisplayName>> {
+    let part = prop_oneof![
+        3 => "[a-zA-Z]{1,5}",
+        2 => "[<>&\"'{}%#/=;:.@\\\\`$|!?-]{1,4}",
+        2 => "[0-9 ()+./-]{1,9}",
+        1 => prop::sample::select(vec![" ", "www.", "https://", "．", "。", "\u{338}", "\u{202e}", "\u{200b}", "\n", "</p>", "{{link}}", "{account}", "-->"]).prop_map(str::to_owned),
+        1 => "\\PC{1,3}",
+    ];
+    prop::collection::vec(part, 0..25).prop_map(|parts| DisplayName::of_untrusted(&parts.concat()))
+}
+
+proptest! {
+    // T9: whatever names and roles are, the document has the same tags, written the same.
+    #[test]
+    fn no_name_changes_the_structure_of_the_mail(account in any_name(), inviter in any_name(), role in "[a-z0-9-]{1,64}") {
+        let texts = english();
+        let usual = Content::new(Some("Acme"), Some("Jane")).rendered(&texts);
+        let content = Content { account, inviter, role: parsed(&role), ..Content::new(None, None) };
+        let mail = content.rendered(&texts);
+        prop_assert_eq!(tags(&mail.html), tags(&usual.html));
+        prop_assert_eq!(mail.text.lines().count(), usual.text.lines().count());
+    }
+
+    // T9: the one link is the button's and the one below it, and once in the text; nothing else becomes one.
+    #[test]
+    fn the_link_is_the_only_one(account in any_name(), inviter in any_name(), role in "[a-z0-9-]{1,64}") {
+        let content = Content { account, inviter, role: parsed(&role), ..Content::new(None, None) };
+        let (mail, link) = (content.rendered(&english()), content.link.as_str());
+        prop_assert_eq!(mail.text.matches(link).count(), 1);
+        prop_assert!(!linkable(&mail.text.replace(link, "")), "{}", mail.text);
+        let shown = shown(&mail.html);
+        prop_assert_eq!(shown.matches(link).count(), 1);
+        prop_assert!(!linkable(&shown.replace(link, "")), "{}", shown);
+        let targets: Vec<&str> = mail.html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        prop_assert_eq!(targets, [link]);
+    }
+
+    // T11: no header has a line break, or anything else that is not seen.
+    #[test]
+    fn headers_have_one_line_and_say_the_name(account in any_name()) {
+        let content = Content { account, ..Content::new(None, None) };
+        let texts = english();
+        let subject = content.rendered(&texts).subject;
+        prop_assert!(subject.chars().count() <= 150 && !subject.contains(char::is_control), "{:?}", subject);
+        let from = content.letter().mailbox(&texts, &sender());
+        prop_assert!(from.bytes().all(|b| b.is_ascii_graphic() || b == b' '), "{:?}", from);
+        let (shown, address) = read(&from);
+        let whole = content.account.as_ref().map_or("Invitations".to_owned(), |name| format!("{name} via Invitations"));
+        let beginning = shown.strip_suffix("… via Invitations").filter(|_| whole.len() > 150);
+        prop_assert!(shown == whole || beginning.is_some_and(|beginning| whole.starts_with(beginning)), "{:?} of {:?}", shown, whole);
+        prop_assert_eq!(address, "Invitations@example.com");
+    }
+}

@@ -1,0 +1,167 @@
+//! What SES reports of a mail, by EventBridge: it comes to show on the invitation.
+
+use std::{collections::HashMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use shared::{
+    config::{Config, ConfigError, read_retention},
+    domain::{
+        Timestamp,
+        delivery::{Delivery, DeliveryStatus, Reason},
+    },
+    store::{InvitationKey, Store},
+};
+use tracing::{info, warn};
+
+use crate::{
+    app::{combine, connected, variable},
+    delivery::worker::{Failed, parse},
+};
+
+/// How long the table is asked again when it fails. Lambda comes again, too.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What the function needs.
+#[derive(Debug)]
+pub struct Feedback {
+    /// The table.
+    pub store: Store,
+    /// How long closed and expired invitations are kept.
+    pub retention: Option<Duration>,
+}
+
+impl Feedback {
+    /// From the process's environment.
+    ///
+    /// # Errors
+    /// All that is wrong with the configuration.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let (config, retention) = combine(Config::read(&variable), read_retention(&variable))?;
+        Ok(Self { store: connected(&config), retention })
+    }
+}
+
+/// What became of a report.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recorded {
+    /// It shows on the invitation, if it was news.
+    Recorded,
+    /// It is none of this service's, or says nothing that is shown.
+    Ignored,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    detail: Detail,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Detail {
+    event_type: String,
+    mail: Mail,
+    bounce: Option<Bounce>,
+    complaint: Option<Complaint>,
+    delivery: Option<Timed>,
+    delivery_delay: Option<Delay>,
+    reject: Option<Reject>,
+}
+
+#[derive(Deserialize)]
+struct Mail {
+    #[serde(default)]
+    tags: HashMap<String, Vec<String>>,
+    timestamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Bounce {
+    bounce_type: String,
+    bounce_sub_type: Option<String>,
+    timestamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Complaint {
+    complaint_feedback_type: Option<String>,
+    timestamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Timed {
+    timestamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Delay {
+    delay_type: Option<String>,
+    timestamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Reject {
+    reason: Option<String>,
+}
+
+/// Notes a report of SES on the invitation that its mail's tags name.
+///
+/// # Errors
+/// When the event is no report of SES, or the table fails.
+pub async fn handle(feedback: &Feedback, event: &str) -> Result<Recorded, Failed> {
+    let Event { detail } = parse(event, "a report of SES")?;
+    let Some((key, sending)) = detail.mail.sending() else {
+        warn!("a report of a mail without this service's tags");
+        return Ok(Recorded::Ignored);
+    };
+    let Some((status, at, reason)) = detail.news() else { return Ok(Recorded::Ignored) };
+    let (account, id) = (key.account.as_str(), key.id.to_string());
+    info!(account, invitation = id, sending, status = status.as_str(), reason = reason.as_ref().map(Reason::as_str), "mail reported");
+    let found = feedback.store.update_with_retry(&key, feedback.retention, PATIENCE, |before, now| {
+        // Reports of the future would keep their event from ever being due.
+        let at = at.unwrap_or(now).min(now);
+        before.delivered(sending, Delivery { status, at, reason: reason.clone() })
+    });
+    // An invitation that has been purged meanwhile needs to know no more.
+    Ok(if found.await?.is_some() { Recorded::Recorded } else { Recorded::Ignored })
+}
+
+impl Mail {
+    /// Which sending of which invitation it was.
+    fn sending(&self) -> Option<(InvitationKey, u32)> {
+        let tag = |name: &str| self.tags.get(name)?.first();
+        let key = InvitationKey { account: tag("account")?.parse().ok()?, id: tag("invitation")?.parse().ok()? };
+        Some((key, tag("sending")?.parse().ok()?))
+    }
+}
+
+impl Detail {
+    /// The mail's status, when, and why.
+    fn news(&self) -> Option<(DeliveryStatus, Option<Timestamp>, Option<Reason>)> {
+        let why = |words: &Option<String>| words.as_deref().and_then(Reason::of);
+        let (status, at, reason) = match self.event_type.as_str() {
+            "Send" => (DeliveryStatus::Sent, &self.mail.timestamp, None),
+            "Delivery" => (DeliveryStatus::Delivered, &self.delivery.as_ref()?.timestamp, None),
+            "DeliveryDelay" => {
+                (DeliveryStatus::Delayed, &self.delivery_delay.as_ref()?.timestamp, why(&self.delivery_delay.as_ref()?.delay_type))
+            }
+            "Bounce" => {
+                let bounce = self.bounce.as_ref()?;
+                let status = if bounce.bounce_type == "Permanent" { DeliveryStatus::Bounced } else { DeliveryStatus::SoftBounced };
+                (status, &bounce.timestamp, why(&bounce.bounce_sub_type))
+            }
+            "Complaint" => {
+                let complaint = self.complaint.as_ref()?;
+                (DeliveryStatus::Complained, &complaint.timestamp, why(&complaint.complaint_feedback_type))
+            }
+            "Reject" => (DeliveryStatus::Failed, &None, self.reject.as_ref().and_then(|reject| why(&reject.reason))),
+            "Rendering Failure" => (DeliveryStatus::Failed, &None, None),
+            // Opens and clicks are nobody's business.
+            _ => return None,
+        };
+        Some((status, at.as_deref().and_then(|text| text.parse().ok()), reason))
+    }
+}

@@ -1,0 +1,171 @@
+//! The edge: events come in, responses go out, and nothing else does.
+//!
+//! This is the only place where an error becomes a response. An invocation never fails: a panic, an event that is no HTTP
+//! request and a configuration that cannot be read are answered like every other error.
+
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
+
+use futures_util::FutureExt;
+use lambda_http::{
+    Body,
+    aws_lambda_events::apigw::ApiGatewayV2httpResponse,
+    http::{HeaderMap, HeaderValue},
+    lambda_runtime::{
+        LambdaEvent, {self},
+    },
+    service_fn,
+};
+use serde_json::value::RawValue;
+use shared::{config::ConfigError, store::StoreError};
+
+use crate::{
+    app::App,
+    http::{
+        auth::CHALLENGE,
+        error::ApiError,
+        event::Request,
+        log,
+        output::{ErrorBody, Reply, to_json},
+        route::Route,
+    },
+};
+
+/// How long a request may take, with all its reads, tries and pauses: less than the functions' own limit, which would end it
+/// without an answer.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The method that asks for a GET's headers alone (RFC 9110, 9.3.2).
+const HEAD: &str = "HEAD";
+
+/// What an endpoint is made of, as far as the edge asks.
+pub trait Endpoint {
+    /// Whether a HEAD is answered, too: as the GET that the route is, without the body. It needs a route at the gateway.
+    const ANSWERS_HEAD: bool = false;
+
+    /// For how long everyone is turned away, while the service is being maintained.
+    fn maintenance(&self) -> Option<Duration>;
+}
+
+impl<S: AsRef<App>> Endpoint for S {
+    fn maintenance(&self) -> Option<Duration> {
+        self.as_ref().maintenance
+    }
+}
+
+/// Makes what an endpoint needs, and serves it until the sandbox is taken down.
+///
+/// # Errors
+/// When Lambda's runtime API cannot be reached.
+pub async fn run<S: Endpoint>(
+    route: Route,
+    state: impl Future<Output = Result<S, ConfigError>>,
+    handle: impl AsyncFn(&S, &Request) -> Result<Reply, ApiError>,
+) -> Result<(), lambda_http::Error> {
+    log::start();
+    let state = state.await;
+    let (state, handle) = (&state, &handle);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
+        let reply = answer(route, state.as_ref(), event.payload.get(), &event.context.request_id, handle).await;
+        Ok::<_, std::convert::Infallible>(response(reply))
+    }))
+    .await
+}
+
+/// The reply to an event, whatever happens. `invocation` is what Lambda calls it.
+pub async fn answer<S: Endpoint>(
+    route: Route,
+    state: Result<&S, &ConfigError>,
+    event: &str,
+    invocation: &str,
+    handle: &impl AsyncFn(&S, &Request) -> Result<Reply, ApiError>,
+) -> Reply {
+    let started = Instant::now();
+    let (request, result) = match Request::parse(event) {
+        Ok(request) => {
+            let result = serve(route, state, &request, handle).await;
+            (Some(request), result)
+        }
+        Err(error) => (None, Err(error)),
+    };
+    let id = request.as_ref().and_then(|request| request.id.as_deref()).unwrap_or(invocation);
+    let bare = S::ANSWERS_HEAD && request.as_ref().is_some_and(|request| request.method == HEAD);
+    let error = result.as_ref().err();
+    let cause = error.and_then(ApiError::cause);
+    log::Answered {
+        route,
+        request_id: id,
+        invocation,
+        caller: request.as_ref().and_then(|request| request.caller.get()),
+        status: result.as_ref().map_or_else(ApiError::status, |reply| reply.status),
+        code: error.map(ApiError::code),
+        cause: cause.as_deref(),
+        took: started.elapsed(),
+    }
+    .log();
+    let reply = result.unwrap_or_else(|error| refuse(&error, id));
+    let reply = if bare { Reply { body: String::new(), ..reply } } else { reply };
+    reply.with("x-request-id", id.to_owned()).with("cache-control", "no-store".to_owned())
+}
+
+/// What the endpoint says to a request; in time, and also when it panics.
+async fn serve<S: Endpoint>(
+    route: Route,
+    state: Result<&S, &ConfigError>,
+    request: &Request,
+    handle: &impl AsyncFn(&S, &Request) -> Result<Reply, ApiError>,
+) -> Result<Reply, ApiError> {
+    // Boxed: the SDK's futures are nested too deep for the compiler to lay out inside of the runtime's.
+    let work = Box::pin(async {
+        let state = state.map_err(|error| ApiError::Internal(error.to_string()))?;
+        if let Some(retry_after) = state.maintenance() {
+            return Err(ApiError::Maintenance { retry_after });
+        }
+        if request.method != route.method && !(S::ANSWERS_HEAD && request.method == HEAD) {
+            return Err(ApiError::MethodNotAllowed { allow: if S::ANSWERS_HEAD { "GET, HEAD" } else { route.method } });
+        }
+        let late = |_| ApiError::from(StoreError::Unavailable { cause: format!("not done within {DEADLINE:?}") });
+        tokio::time::timeout(DEADLINE, handle(state, request)).await.map_err(late)?
+    });
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(ApiError::Internal(describe(&*panic))))
+}
+
+/// An error as a reply.
+fn refuse(error: &ApiError, request_id: &str) -> Reply {
+    let message = error.message();
+    let body = ErrorBody { code: error.code(), message: &message, field: error.field(), request_id };
+    let mut reply = Reply { status: error.status(), headers: Vec::new(), body: to_json(&body) };
+    if let Some(seconds) = error.retry_after() {
+        reply = reply.with("retry-after", seconds.to_string());
+    }
+    match error {
+        ApiError::Unauthorized(_) => reply.with("www-authenticate", CHALLENGE.to_owned()),
+        ApiError::MethodNotAllowed { allow } => reply.with("allow", (*allow).to_owned()),
+        _ => reply,
+    }
+}
+
+/// A reply in API Gateway's payload format 2.0. It is JSON, unless its headers say otherwise.
+fn response(reply: Reply) -> ApiGatewayV2httpResponse {
+    let mut headers = HeaderMap::with_capacity(reply.headers.len() + 1);
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    for (name, value) in reply.headers {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = i64::from(reply.status);
+    response.headers = headers;
+    response.body = Some(Body::Text(reply.body));
+    response
+}
+
+/// What a panic said.
+pub(crate) fn describe(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panic: {}", text.unwrap_or("without a message"))
+}

@@ -1,0 +1,173 @@
+//! The event of an HTTP request: API Gateway's payload format 2.0, as function URLs and local emulators send it too.
+//!
+//! Parsed here and not by `lambda_http`, whose conversion panics on bad base64, on an unusual Host and on control characters
+//! in the query, and builds a path that nothing here wants: ids come from `pathParameters`, the query from the raw string,
+//! and Host is never read.
+
+use std::{borrow::Cow, collections::HashMap, fmt, sync::OnceLock};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+
+use shared::domain::AccountId;
+
+use crate::http::error::{ApiError, Invalid};
+
+/// The largest body, in bytes after base64.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// What is used of a request.
+#[derive(Debug)]
+pub struct Request {
+    /// The HTTP method.
+    pub method: String,
+    /// The headers that mean something here.
+    pub headers: Headers,
+    /// The query as it was sent.
+    pub query: String,
+    /// Path parameters, perhaps percent-encoded.
+    pub path: HashMap<String, String>,
+    /// The body as it was sent, or why it cannot be had.
+    pub body: Result<Vec<u8>, Invalid>,
+    /// What the gateway calls this request.
+    pub id: Option<String>,
+    /// Who sent it, once that is known: for the log.
+    pub caller: OnceLock<Caller>,
+}
+
+/// What the log says of a caller.
+#[derive(Debug)]
+pub struct Caller {
+    /// Whose invitations the request is about.
+    pub account: AccountId,
+    /// The caller's URN.
+    pub urn: String,
+}
+
+/// The headers that mean something here; all others are dropped unread.
+#[derive(Debug, Default)]
+pub struct Headers {
+    /// `Authorization`.
+    pub authorization: Option<Secret>,
+    /// `Api-Version`.
+    pub api_version: Option<String>,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Idempotency-Key`; several lines arrive joined by commas.
+    pub idempotency_key: Option<String>,
+}
+
+/// A header's value that no log may show.
+#[derive(Default)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Request {
+    /// The request in an event's JSON.
+    ///
+    /// # Errors
+    /// [`ApiError::Invalid`] when it is no HTTP event of format 2.0.
+    pub fn parse(event: &str) -> Result<Self, ApiError> {
+        let event: Event<'_> = serde_json::from_str(event)
+            .map_err(|_| Invalid::new("invalid-event", "this is not an HTTP request in API Gateway's payload format 2.0"))?;
+        let body = event.body.unwrap_or_default();
+        Ok(Self {
+            method: event.context.http.method.into_owned(),
+            headers: event.headers.unwrap_or_default(),
+            query: event.query.unwrap_or_default().into_owned(),
+            path: event.path.unwrap_or_default(),
+            body: decode(&body, event.base64.unwrap_or_default()),
+            id: event.context.id.filter(|id| is_header_safe(id)).map(Cow::into_owned),
+            caller: OnceLock::new(),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow, rename = "rawQueryString")]
+    query: Option<Cow<'a, str>>,
+    headers: Option<Headers>,
+    #[serde(rename = "pathParameters")]
+    path: Option<HashMap<String, String>>,
+    #[serde(borrow)]
+    body: Option<Cow<'a, str>>,
+    #[serde(rename = "isBase64Encoded")]
+    base64: Option<bool>,
+    #[serde(borrow, rename = "requestContext")]
+    context: EventContext<'a>,
+}
+
+#[derive(Deserialize)]
+struct EventContext<'a> {
+    #[serde(borrow)]
+    http: EventHttp<'a>,
+    #[serde(borrow, rename = "requestId")]
+    id: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct EventHttp<'a> {
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HeadersVisitor)
+    }
+}
+
+struct HeadersVisitor;
+
+impl<'de> Visitor<'de> for HeadersVisitor {
+    type Value = Headers;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of header names and values")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
+        let mut headers = Headers::default();
+        while let Some((name, value)) = map.next_entry::<Cow<'de, str>, Cow<'de, str>>()? {
+            let header = match &*name.to_ascii_lowercase() {
+                "authorization" => &mut headers.authorization.get_or_insert_default().0,
+                "api-version" => headers.api_version.get_or_insert_default(),
+                "content-type" => headers.content_type.get_or_insert_default(),
+                "idempotency-key" => headers.idempotency_key.get_or_insert_default(),
+                _ => continue,
+            };
+            if !header.is_empty() {
+                header.push_str(", ");
+            }
+            header.push_str(&value);
+        }
+        Ok(headers)
+    }
+}
+
+fn decode(body: &str, base64: bool) -> Result<Vec<u8>, Invalid> {
+    // Base64 takes four characters for three bytes: more than this cannot fit, and is not decoded to find out.
+    let too_large = || Invalid::new("body-too-large", "the body must not be larger than 64 KiB");
+    if body.len() > MAX_BODY * 4 / 3 + 4 {
+        return Err(too_large());
+    }
+    let bytes = if base64 {
+        STANDARD.decode(body).map_err(|_| Invalid::new("invalid-event", "the event says that its body is base64, but it is not"))?
+    } else {
+        body.as_bytes().to_vec()
+    };
+    if bytes.len() > MAX_BODY { Err(too_large()) } else { Ok(bytes) }
+}
+
+fn is_header_safe(id: &str) -> bool {
+    (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
+}

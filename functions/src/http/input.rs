@@ -1,0 +1,253 @@
+//! Raw request to typed values. Whatever gets past here is well-formed.
+
+use percent_encoding::percent_decode_str;
+use shared::{
+    domain::{
+        Email, InvitationId, Principal, State,
+        idempotency::{Fingerprint, IdempotencyKey, RecordId},
+        lifecycle::{Action, NewInvitation},
+        link::Token,
+        page::{Cursor, Filter, Limit},
+        text::{Malformed, excerpt},
+    },
+    store::IdempotencyRequest,
+};
+
+use crate::http::{error::Invalid, event::Request, json::Fields, route::Route};
+
+/// What every route checks: that the event's body can be had, whether or not the route reads it; the version of the API; and
+/// that no query parameter is there that the route does not know.
+///
+/// # Errors
+/// `invalid-event`, `body-too-large`, `invalid-api-version`, `invalid-query`, `unknown-parameter`.
+pub fn validate_common(request: &Request, accepted: &[&str]) -> Result<Query, Invalid> {
+    request.body.as_ref().map_err(Clone::clone)?;
+    match request.headers.api_version.as_deref().map(str::trim) {
+        None | Some("v1") => Query::parse(&request.query, accepted),
+        Some(other) => {
+            Err(Invalid::field("invalid-api-version", "Api-Version", format!("'{}' is not a version; the only one is v1", excerpt(other))))
+        }
+    }
+}
+
+/// The invitation that the path names.
+///
+/// # Errors
+/// `invalid-id`.
+pub fn invitation_id(request: &Request) -> Result<InvitationId, Invalid> {
+    let raw = request.path.get("id").map_or("", String::as_str);
+    let text = percent_decode_str(raw).decode_utf8().map_err(|_| Invalid::field("invalid-id", "id", "is not valid UTF-8"))?;
+    text.parse().map_err(|error: Malformed| Invalid::field("invalid-id", "id", error))
+}
+
+/// The wish in the body of a create.
+///
+/// # Errors
+/// Those of the body, and `invalid-email`, `invalid-role-id`, `invalid-expiry`, `invalid-locale`.
+pub fn new_invitation(request: &Request) -> Result<NewInvitation, Invalid> {
+    let body = json_body(request)?;
+    if body.is_empty() {
+        return Err(Invalid::new("invalid-json", "the body must be a JSON object with email and roleID"));
+    }
+    let mut fields = Fields::parse(body)?;
+    let (email, role) = (fields.required("email"), fields.required("roleID"));
+    let (expiry, locale) = (fields.optional("expiry"), fields.optional("locale"));
+    fields.finish(&["email", "roleID", "expiry", "locale"])?;
+    let field = |code, name| move |error: Malformed| Invalid::field(code, name, error);
+    Ok(NewInvitation {
+        email: email?.parse::<Email>().map_err(field("invalid-email", "email"))?,
+        role: role?.parse().map_err(field("invalid-role-id", "roleID"))?,
+        expiry: expiry?.map(|text| text.parse()).transpose().map_err(field("invalid-expiry", "expiry"))?,
+        locale: locale?.map(|text| text.parse()).transpose().map_err(field("invalid-locale", "locale"))?,
+    })
+}
+
+/// The action that a modify asks for: without a body a resend, which may be forced.
+///
+/// # Errors
+/// Those of the query and the body, and `invalid-force`, `invalid-state`.
+pub fn action(request: &Request, mut query: Query) -> Result<Action, Invalid> {
+    let body = json_body(request)?;
+    let force = match query.take("force").as_deref() {
+        None | Some("false") => false,
+        Some("true") if body.is_empty() => true,
+        Some("true") => return Err(Invalid::field("invalid-force", "force", "is for a resend, which has no body")),
+        Some(other) => return Err(Invalid::field("invalid-force", "force", format!("'{}' is neither true nor false", excerpt(other)))),
+    };
+    if body.is_empty() {
+        return Ok(if force { Action::ForcedResend } else { Action::Resend });
+    }
+    let mut fields = Fields::parse(body)?;
+    let state = fields.required("state");
+    fields.finish(&["state"])?;
+    match state?.as_str() {
+        "revoked" => Ok(Action::Revoke),
+        "invited" => Ok(Action::Invite),
+        other => Err(Invalid::field(
+            "invalid-state",
+            "state",
+            format!("'{}' cannot be asked for; the desired state is revoked or invited", excerpt(other)),
+        )),
+    }
+}
+
+/// What the holder of a link sends.
+#[derive(Debug)]
+pub struct LinkBody {
+    /// The token; `None` when what was sent is none, which the holder must not be told apart from a wrong one.
+    pub token: Option<Token>,
+    /// Who accepts, if the host application says so on the holder's behalf.
+    pub acceptor: Option<Acceptor>,
+}
+
+/// Who accepts, in the words of the host application that has signed them in.
+#[derive(Debug)]
+pub struct Acceptor {
+    /// What the application calls them.
+    pub principal: String,
+    /// Their verified address.
+    pub email: Email,
+}
+
+/// The token in the body, and nothing else.
+///
+/// # Errors
+/// Those of the body.
+pub fn token(request: &Request) -> Result<LinkBody, Invalid> {
+    let mut fields = Fields::parse(json_body(request)?)?;
+    let token = fields.required("token");
+    fields.finish(&["token"])?;
+    Ok(LinkBody { token: token?.parse().ok(), acceptor: None })
+}
+
+/// The token in the body, and who accepts.
+///
+/// # Errors
+/// Those of the body, and `invalid-principal`, `invalid-email`.
+pub fn token_and_acceptor(request: &Request) -> Result<LinkBody, Invalid> {
+    let mut fields = Fields::parse(json_body(request)?)?;
+    let (token, principal, email) = (fields.required("token"), fields.required("principal"), fields.required("email"));
+    fields.finish(&["token", "principal", "email"])?;
+    let (token, principal) = (token?, principal?);
+    // An id, not a name: it is kept in the row and told in events.
+    if !(1..=128).contains(&principal.len()) || !principal.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Err(Invalid::field("invalid-principal", "principal", "must have 1 to 128 printable ASCII characters"));
+    }
+    let email = email?.parse().map_err(|error| Invalid::field("invalid-email", "email", error))?;
+    Ok(LinkBody { token: token.parse().ok(), acceptor: Some(Acceptor { principal, email }) })
+}
+
+/// The caller's wish that the answer be kept, if there is one.
+///
+/// # Errors
+/// `invalid-idempotency-key`.
+pub fn idempotency_request(
+    request: &Request,
+    who: &Principal,
+    route: &Route,
+    fingerprint: impl FnOnce() -> Fingerprint,
+) -> Result<Option<IdempotencyRequest>, Invalid> {
+    let Some(header) = &request.headers.idempotency_key else { return Ok(None) };
+    let key: IdempotencyKey = header.parse().map_err(|error| Invalid::field("invalid-idempotency-key", "Idempotency-Key", error))?;
+    Ok(Some(IdempotencyRequest { id: RecordId::new(who, &route.to_string(), &key), fingerprint: fingerprint() }))
+}
+
+/// What a list is asked for.
+#[derive(Debug)]
+pub struct ListQuery {
+    /// Page size.
+    pub limit: Limit,
+    /// Which invitations.
+    pub filter: Filter,
+    /// Where to go on.
+    pub cursor: Option<Cursor>,
+}
+
+/// The parameters of a list.
+///
+/// # Errors
+/// Those of [`validate_common`], and `invalid-limit`, `invalid-state`, `invalid-email`, `invalid-role-id`, `invalid-cursor`.
+pub fn list_query(request: &Request, who: &Principal) -> Result<ListQuery, Invalid> {
+    let mut query = validate_common(request, &["limit", "cursor", "next", "state", "email", "roleID"])?;
+    let limit = query.parsed("limit", "invalid-limit")?.unwrap_or(Limit::DEFAULT);
+    let email: Option<Email> = query.parsed("email", "invalid-email").map_err(|mut invalid| {
+        invalid.message.push_str("; in a query, write + as %2B");
+        invalid
+    })?;
+    let filter = Filter {
+        state: query.parsed::<State>("state", "invalid-state")?,
+        email: email.map(|email| email.normalised().clone()),
+        role: query.parsed("roleID", "invalid-role-id")?,
+    };
+    let token = match (query.take("cursor"), query.take("next")) {
+        (Some(_), Some(_)) => {
+            return Err(Invalid::field("invalid-query", "cursor", "cursor and next are two names of one parameter; send one of them"));
+        }
+        (cursor, next) => cursor.or(next),
+    };
+    let cursor = token.map(|token| Cursor::decode(&token, who.account(), &filter)).transpose();
+    Ok(ListQuery { limit, cursor: cursor.map_err(|error| Invalid::field("invalid-cursor", "cursor", error))?, filter })
+}
+
+/// The body of a request that takes JSON, without white space around it; empty when there is none.
+fn json_body(request: &Request) -> Result<&[u8], Invalid> {
+    let body = request.body.as_ref().map_err(Clone::clone)?.trim_ascii();
+    let content_type = request.headers.content_type.as_deref().unwrap_or("application/json");
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if body.is_empty() || kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json")) {
+        Ok(body)
+    } else {
+        Err(Invalid::field(
+            "invalid-content-type",
+            "Content-Type",
+            format!("'{}' is not JSON; send application/json", excerpt(content_type)),
+        ))
+    }
+}
+
+/// The parameters of a query, each at most once and each known to the route.
+#[derive(Debug)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn parse(raw: &str, accepted: &[&str]) -> Result<Self, Invalid> {
+        let mut parameters: Vec<(String, String)> = Vec::new();
+        let mut unknown = Vec::new();
+        for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (decode(name)?, decode(value)?);
+            if !accepted.contains(&name.as_str()) {
+                unknown.push(name);
+            } else if parameters.iter().any(|(other, _)| *other == name) {
+                return Err(Invalid::field("invalid-query", &name, "is there twice"));
+            } else {
+                parameters.push((name, value));
+            }
+        }
+        let unknown: Vec<&str> = unknown.iter().map(String::as_str).collect();
+        if let Some(invalid) = Invalid::unknown("unknown-parameter", "a query parameter of this route", &unknown, accepted) {
+            return Err(invalid);
+        }
+        Ok(Self(parameters))
+    }
+
+    fn take(&mut self, name: &str) -> Option<String> {
+        let index = self.0.iter().position(|(parameter, _)| parameter == name)?;
+        Some(self.0.swap_remove(index).1)
+    }
+
+    fn parsed<T: std::str::FromStr<Err = Malformed>>(&mut self, name: &'static str, code: &'static str) -> Result<Option<T>, Invalid> {
+        self.take(name).map(|text| text.parse()).transpose().map_err(|error| Invalid::field(code, name, error))
+    }
+}
+
+/// Form encoding, strictly: a percent sign is followed by two hex digits, and what comes out is UTF-8.
+fn decode(raw: &str) -> Result<String, Invalid> {
+    let mut after_percent = raw.split('%').skip(1);
+    let escapes = after_percent.all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|b| b.is_ascii_hexdigit()));
+    let spaced = raw.replace('+', " ");
+    match percent_decode_str(&spaced).decode_utf8() {
+        Ok(text) if escapes => Ok(text.into_owned()),
+        _ => Err(Invalid::new("invalid-query", format!("'{}' in the query is not percent-encoded UTF-8", excerpt(raw)))),
+    }
+}

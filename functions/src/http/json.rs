@@ -1,0 +1,88 @@
+//! JSON objects from outside: every field is asked for by name, and what is left over is an error that names it.
+
+use std::{collections::HashSet, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
+use serde_json::Value;
+use shared::domain::text::excerpt;
+
+use crate::http::error::Invalid;
+
+/// The fields of an object, each name once.
+pub struct Fields(Vec<(String, Value)>);
+
+impl Fields {
+    /// From a body. A name that appears twice is refused: two readers could see two different requests.
+    ///
+    /// # Errors
+    /// `invalid-json` for anything that is not one JSON object.
+    pub fn parse(body: &[u8]) -> Result<Self, Invalid> {
+        let text = std::str::from_utf8(body).map_err(|_| Invalid::new("invalid-json", "the body is not valid UTF-8"))?;
+        // Said here, because the parser's own sentence would repeat a string of any length.
+        if !text.trim_start().starts_with('{') {
+            return Err(Invalid::new("invalid-json", "the body must be one JSON object: it does not begin with a brace"));
+        }
+        serde_json::from_str(text).map_err(|error| Invalid::new("invalid-json", format!("the body must be one JSON object: {error}")))
+    }
+
+    /// Takes a field out; `None` when there is none.
+    ///
+    /// # Errors
+    /// `invalid-field` when it is not a string.
+    pub fn optional(&mut self, name: &str) -> Result<Option<String>, Invalid> {
+        let Some(index) = self.0.iter().position(|(field, _)| field == name) else { return Ok(None) };
+        match self.0.remove(index).1 {
+            Value::String(text) => Ok(Some(text)),
+            _ => Err(Invalid::field("invalid-field", name, "must be a string")),
+        }
+    }
+
+    /// Takes a field out that must be there.
+    ///
+    /// # Errors
+    /// `missing-field`, or `invalid-field` when it is not a string.
+    pub fn required(&mut self, name: &str) -> Result<String, Invalid> {
+        self.optional(name)?.ok_or_else(|| Invalid::field("missing-field", name, "is required"))
+    }
+
+    /// Nothing may be left over.
+    ///
+    /// # Errors
+    /// `unknown-field`, naming what is, and all that are accepted.
+    pub fn finish(self, accepted: &[&str]) -> Result<(), Invalid> {
+        let names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
+        Invalid::unknown("unknown-field", "a field of this request", &names, accepted).map_or(Ok(()), Err)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields = Vec::new();
+        // A set, because a body has room for thousands of names.
+        let mut names = HashSet::new();
+        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            if !names.insert(name.clone()) {
+                return Err(A::Error::custom(format_args!("the field '{}' appears twice", excerpt(&name))));
+            }
+            fields.push((name, value));
+        }
+        Ok(Fields(fields))
+    }
+}

@@ -1,0 +1,11 @@
+//! From an HTTP event to a response: everything the endpoints share.
+
+pub mod auth;
+pub mod edge;
+pub mod error;
+pub mod event;
+pub mod input;
+pub mod json;
+pub mod log;
+pub mod output;
+pub mod route;

@@ -1,0 +1,206 @@
+//! What callers see: the wire form of everything that goes out.
+
+use serde::Serialize;
+use shared::{
+    domain::{
+        Invitation, Resource, Timestamp, Urns,
+        delivery::{Delivery, Reason},
+        idempotency::StoredResponse,
+        invitation::{Closing, Status},
+        settings::{AccountSettings, Colour, DisplayName, Locale, Logo, Redirect},
+    },
+    store::Outcome,
+};
+
+/// An answer before it becomes a response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status code.
+    pub status: u16,
+    /// Headers beyond those that every response has.
+    pub headers: Vec<(&'static str, String)>,
+    /// JSON, unless a `content-type` among the headers says otherwise.
+    pub body: String,
+}
+
+impl Reply {
+    /// A 200 with a body.
+    #[must_use]
+    pub fn ok(body: String) -> Self {
+        Self { status: 200, headers: Vec::new(), body }
+    }
+
+    /// What an operation answered, said again if it was kept.
+    #[must_use]
+    pub fn of(outcome: &Outcome) -> Self {
+        let StoredResponse { status, body } = outcome.answer.clone();
+        let headers = if outcome.replayed { vec![("idempotent-replayed", "true".to_owned())] } else { Vec::new() };
+        Self { status, headers, body }
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+/// The resource. The first nine fields are always there, in this order.
+#[derive(Serialize)]
+struct InvitationBody<'a> {
+    id: String,
+    email: &'a str,
+    #[serde(rename = "roleID")]
+    role_id: &'a str,
+    state: &'static str,
+    created: String,
+    #[serde(rename = "lastModified")]
+    last_modified: String,
+    expiry: String,
+    #[serde(rename = "lastSent")]
+    last_sent: String,
+    urn: String,
+    #[serde(rename = "invitedBy")]
+    invited_by: &'a str,
+    #[serde(rename = "acceptedAt", skip_serializing_if = "Option::is_none")]
+    accepted_at: Option<String>,
+    #[serde(rename = "declinedAt", skip_serializing_if = "Option::is_none")]
+    declined_at: Option<String>,
+    #[serde(rename = "revokedAt", skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<String>,
+    #[serde(rename = "acceptedBy", skip_serializing_if = "Option::is_none")]
+    accepted_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<DeliveryBody<'a>>,
+}
+
+/// What became of the last mail.
+#[derive(Serialize)]
+pub(crate) struct DeliveryBody<'a> {
+    state: &'static str,
+    time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl<'a> From<&'a Delivery> for DeliveryBody<'a> {
+    fn from(delivery: &'a Delivery) -> Self {
+        let reason = delivery.reason.as_ref().map(Reason::as_str);
+        Self { state: delivery.status.as_str(), time: delivery.at.to_string(), reason }
+    }
+}
+
+/// What an invitee may see.
+#[derive(Serialize)]
+struct InviteeBody<'a> {
+    account: &'a str,
+    email: &'a str,
+    #[serde(rename = "roleID")]
+    role_id: &'a str,
+    state: &'static str,
+    expiry: String,
+    #[serde(rename = "invitedBy", skip_serializing_if = "Option::is_none")]
+    invited_by: Option<&'a str>,
+    binding: &'static str,
+    display: DisplayBody<'a>,
+}
+
+/// How the account presents itself.
+#[derive(Serialize)]
+struct DisplayBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logo: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    colour: Option<&'a str>,
+    /// Those that were chosen, the first before the second.
+    locales: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redirect: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ListBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'a str>,
+    invitations: Vec<InvitationBody<'a>>,
+}
+
+/// The error envelope.
+#[derive(Serialize)]
+pub(crate) struct ErrorBody<'a> {
+    pub(crate) code: &'a str,
+    pub(crate) message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) field: Option<&'a str>,
+    #[serde(rename = "requestId")]
+    pub(crate) request_id: &'a str,
+}
+
+/// The resource as JSON, its state taken at `now`.
+#[must_use]
+pub fn invitation(invitation: &Resource, now: Timestamp, urns: &Urns) -> String {
+    to_json(&body(invitation, now, urns))
+}
+
+/// A page as JSON.
+#[must_use]
+pub fn list(invitations: &[Resource], next: Option<&str>, now: Timestamp, urns: &Urns) -> String {
+    to_json(&ListBody { next, invitations: invitations.iter().map(|it| body(it, now, urns)).collect() })
+}
+
+fn body<'a>(invitation: &'a Resource, now: Timestamp, urns: &Urns) -> InvitationBody<'a> {
+    let closed = |how| match invitation.status {
+        Status::Closed(closing, at) if closing == how => Some(at.to_string()),
+        Status::Closed(..) | Status::Pending => None,
+    };
+    InvitationBody {
+        id: invitation.id.to_string(),
+        email: invitation.email.as_entered(),
+        role_id: invitation.role.as_str(),
+        state: invitation.state(now).as_str(),
+        created: invitation.created.to_string(),
+        last_modified: invitation.modified.to_string(),
+        expiry: invitation.expiry.to_string(),
+        last_sent: invitation.last_sent.to_string(),
+        urn: urns.invitation(&invitation.account, invitation.id),
+        invited_by: &invitation.invited_by,
+        accepted_at: closed(Closing::Accepted),
+        declined_at: closed(Closing::Declined),
+        revoked_at: closed(Closing::Revoked),
+        accepted_by: invitation.accepted_by.as_deref(),
+        delivery: invitation.delivery.as_ref().map(DeliveryBody::from),
+    }
+}
+
+/// What an invitee may see of an invitation, as JSON.
+#[must_use]
+pub fn invitee(invitation: &Invitation, settings: &AccountSettings, now: Timestamp) -> String {
+    // A name that was stored before there were rules for names is shown as far as they allow.
+    let sender = invitation.sender.as_deref().and_then(DisplayName::of_untrusted);
+    let locales = [&invitation.locale, &settings.locale].into_iter().flatten().map(Locale::as_str);
+    to_json(&InviteeBody {
+        account: invitation.account.as_str(),
+        email: invitation.email.as_entered(),
+        role_id: invitation.role.as_str(),
+        state: invitation.state(now).as_str(),
+        expiry: invitation.expiry.to_string(),
+        invited_by: sender.as_ref().map(DisplayName::as_str),
+        binding: settings.binding.as_str(),
+        display: DisplayBody {
+            name: settings.name.as_ref().map(DisplayName::as_str),
+            logo: settings.logo.as_ref().map(Logo::as_str),
+            colour: settings.colour.as_ref().map(Colour::as_str),
+            locales: locales.collect(),
+            redirect: settings.redirect.as_ref().map(Redirect::as_str),
+        },
+    })
+}
+
+/// # Panics
+/// Never: these types have string keys and no fallible parts.
+pub(crate) fn to_json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("wire types are plain JSON")
+}

@@ -1,0 +1,33 @@
+//! `POST /invitations/decline`
+
+use shared::domain::{Rejected, lifecycle::InviteeDecision};
+
+use crate::{
+    app::InviteeApp,
+    http::{
+        error::ApiError,
+        event::Request,
+        input,
+        output::{
+            Reply, {self},
+        },
+        route::Route,
+    },
+    invitee::lookup_invitation::remember_caller,
+};
+
+/// What this endpoint answers to.
+pub const ROUTE: Route = Route { method: "POST", path: "/invitations/decline" };
+
+/// Declines for the holder of a link.
+///
+/// # Errors
+/// One 404 for every token that opens nothing; what the invitation is, when it is no longer open.
+pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiError> {
+    input::validate_common(request, &[])?;
+    let token = input::token(request)?.token.ok_or(Rejected::NotFound)?;
+    let (invitation, now) = app.app.store.answer(&token, InviteeDecision::Decline, None, app.retention, |_, _| Ok(())).await?;
+    remember_caller(app, request, &token, &invitation);
+    let settings = app.settings(token.account()).await?;
+    Ok(Reply::ok(output::invitee(&invitation, &settings, now)))
+}

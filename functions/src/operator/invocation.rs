@@ -1,0 +1,93 @@
+//! Functions that operators invoke directly: who may do so is IAM's decision.
+//!
+//! An event is an object; an error has the API's body, and the invocation itself never fails.
+
+use std::{panic::AssertUnwindSafe, str::FromStr};
+
+use futures_util::FutureExt;
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+use shared::{
+    config::{Config, ConfigError},
+    domain::text::Malformed,
+    store::Store,
+};
+
+use crate::{
+    app::{connected, variable},
+    http::{
+        edge::describe,
+        error::{ApiError, Invalid},
+        json::Fields,
+        log,
+        output::{ErrorBody, to_json},
+    },
+};
+
+/// What a function needs that needs the table alone.
+#[derive(Debug)]
+pub struct Table(pub Store);
+
+impl Table {
+    /// From the process's environment.
+    ///
+    /// # Errors
+    /// All that is wrong with the configuration.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self(connected(&Config::read(&variable)?)))
+    }
+}
+
+/// An event that is an object, and what Lambda calls its invocation.
+pub struct Event<'a> {
+    /// What is asked for.
+    pub fields: Fields,
+    /// For the lines of the log.
+    pub invocation: &'a str,
+}
+
+/// Serves invocations until the sandbox is taken down.
+///
+/// # Errors
+/// When Lambda's runtime API cannot be reached.
+pub async fn run<S>(
+    state: Result<S, ConfigError>,
+    handle: impl AsyncFn(&S, Event<'_>) -> Result<String, ApiError>,
+) -> Result<(), lambda_runtime::Error> {
+    log::start();
+    let (state, handle) = (&state, &handle);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
+        let body = answer(state.as_ref(), event.payload.get(), &event.context.request_id, handle).await;
+        RawValue::from_string(body).map_err(lambda_runtime::Error::from)
+    }))
+    .await
+}
+
+/// The JSON answer to an event, whatever happens. `invocation` is what Lambda calls it.
+pub async fn answer<S>(
+    state: Result<&S, &ConfigError>,
+    event: &str,
+    invocation: &str,
+    handle: &impl AsyncFn(&S, Event<'_>) -> Result<String, ApiError>,
+) -> String {
+    // Boxed: the SDK's futures are nested too deep for the compiler to lay out inside of the runtime's.
+    let work = Box::pin(async {
+        let state = state.map_err(|error| ApiError::Internal(error.to_string()))?;
+        handle(state, Event { fields: Fields::parse(event.as_bytes())?, invocation }).await
+    });
+    let result = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(ApiError::Internal(describe(&*panic))));
+    result.unwrap_or_else(|error| {
+        if let Some(cause) = error.cause() {
+            tracing::error!(invocation, code = error.code(), cause, "failed");
+        }
+        to_json(&ErrorBody { code: error.code(), message: &error.message(), field: error.field(), request_id: invocation })
+    })
+}
+
+/// A field's value as its type reads it.
+///
+/// # Errors
+/// `invalid-field`, naming the field.
+pub(crate) fn parsed<T: FromStr<Err = Malformed>>(name: &str, text: &str) -> Result<T, Invalid> {
+    text.parse().map_err(|error| Invalid::field("invalid-field", name, error))
+}

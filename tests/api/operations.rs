@@ -1,0 +1,107 @@
+//! All that every function does, for the tests that hold it against what it may do.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use support::{ACCOUNT, Call, Post, TestApp};
+
+use crate::helpers::{COOLDOWN, resend, text};
+
+/// Everything that every function does, with all it can come to, and the requests that each made.
+pub(crate) async fn all_that_is_done(app: &TestApp) -> BTreeMap<&'static str, Vec<(String, Value)>> {
+    let id = text(&app.invite("user.one@example.com").await, "id");
+    app.advance(COOLDOWN);
+    let kept = |call: Call| call.header("idempotency-key", "k");
+    let filters = ["", "?state=invited", "?email=user.one@example.com", "?roleID=full-access", "?state=invited&roleID=full-access"];
+    let calls = [
+        ("list-invitations", filters.map(|query| Call::get(&format!("/invitations{query}"))).to_vec()),
+        ("describe-invitation", vec![Call::get(&format!("/invitations/{id}"))]),
+        (
+            "create-invitation",
+            vec![
+                Call::create("user.two@example.com", "full-access"),
+                Call::create("user.two@example.com", "full-access"),
+                kept(Call::create("user.three@example.com", "full-access")),
+                kept(Call::create("user.three@example.com", "full-access")),
+                kept(Call::create("user.four@example.com", "full-access")),
+                // Refused, and the answer looked for that may have been kept.
+                Call::create("user.two@example.com", "full-access").header("idempotency-key", "c"),
+            ],
+        ),
+        (
+            "modify-invitation",
+            vec![
+                Call::set_state(&id, "invited"),
+                kept(Call::set_state(&id, "invited")),
+                resend(&id),
+                resend(&id),
+                Call::set_state(&id, "revoked"),
+                Call::set_state(&id, "revoked").header("idempotency-key", "r"),
+            ],
+        ),
+    ];
+    let mut done = BTreeMap::new();
+    let _ = app.faults.take_requests();
+    for (function, calls) in calls {
+        // Long enough for the credential to be looked up again.
+        app.advance(COOLDOWN);
+        app.state().store.open().await;
+        for call in calls {
+            app.send(call.key(&app.full)).await;
+        }
+        done.insert(function, app.faults.take_requests());
+    }
+    in_the_background(app, &mut done).await;
+    done.insert("accept-page", Vec::new());
+    let created = app.manage_keys(&json!({ "action": "create", "account": ACCOUNT, "role": "full-access" })).await;
+    app.manage_keys(&json!({ "action": "list", "account": ACCOUNT })).await;
+    app.manage_keys(&json!({ "action": "disable", "account": ACCOUNT, "id": created["id"] })).await;
+    done.insert("manage-api-keys", app.faults.take_requests());
+    done
+}
+
+/// What follows an answer: mails, reports of them, the invitee's answers, expiries.
+async fn in_the_background(app: &TestApp, done: &mut BTreeMap<&'static str, Vec<(String, Value)>>) {
+    app.invite("user.five@example.com").await;
+    let mut post = Post::of(app).await;
+    let _ = app.faults.take_requests();
+    let mut note = |name: &'static str| {
+        let requests = app.faults.take_requests();
+        done.insert(name, requests);
+    };
+    post.deliver().await;
+    note("deliver-invitations");
+    post.report(&post.last_mail("user.two@example.com")).await;
+    note("record-feedback");
+    app.invite("user.six@example.com").await;
+    post.lose_the_stream().await;
+    let _ = app.faults.take_requests();
+    app.advance(COOLDOWN * 10);
+    post.reconcile().await;
+    assert_eq!(post.last_mail("user.six@example.com").tags["sending"], "1");
+    note("reconcile-deliveries");
+    for (verb, name, email) in [
+        ("lookup", "lookup-invitation", "user.two@example.com"),
+        ("accept", "accept-invitation", "user.two@example.com"),
+        ("decline", "decline-invitation", "user.three@example.com"),
+    ] {
+        app.state().store.open().await;
+        app.send(Call::holder(verb, &post.last_token(email))).await.expect(200);
+        if verb == "accept" {
+            let call = Call::post("/invitations/accept");
+            let body =
+                json!({ "token": post.last_token("user.five@example.com"), "principal": "user-5", "email": "user.five@example.com" });
+            app.send(call.json(&body).key(&app.full)).await.expect(200);
+        }
+        note(name);
+    }
+    let set = json!({ "action": "set", "account": ACCOUNT, "name": "Example" });
+    app.manage_settings(&set).await;
+    app.manage_settings(&json!({ "action": "describe", "account": ACCOUNT })).await;
+    note("manage-account-settings");
+    app.invite("user.seven@example.com").await;
+    app.send(Call::create("user.eight@example.com", "full-access").key(&app.full).header("idempotency-key", "e")).await.expect(201);
+    let _ = app.faults.take_requests();
+    app.erase(&json!({ "account": ACCOUNT, "email": "user.eight@example.com" })).await;
+    note("erase-invitee");
+}

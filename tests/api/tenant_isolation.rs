@@ -1,0 +1,220 @@
+//! T5, T15: whatever a request asks for, it leads to partitions of the caller's own account, and to its function's own table.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use support::{ACCOUNT, Call, OTHER_ACCOUNT, Post, TestApp};
+
+use crate::{
+    access::{accesses, every_partition},
+    helpers::{COOLDOWN, resend, text},
+    operations::all_that_is_done,
+};
+
+/// The partitions that requests lead to. What a request holds of other partitions, wherever, would fail here.
+fn led_to(requests: &[(String, Value)]) -> BTreeSet<String> {
+    let mut led = BTreeSet::new();
+    for (operation, input) in requests {
+        let leading: BTreeSet<String> = accesses(operation, input).into_iter().flat_map(|access| access.leading).collect();
+        let held = every_partition(input);
+        assert!(held.is_subset(&leading), "{operation} holds {held:?} and leads to {leading:?}");
+        led.extend(leading);
+    }
+    led
+}
+
+/// The tables that a request names.
+fn tables(input: &Value, found: &mut BTreeSet<String>) {
+    match input {
+        Value::Object(fields) => {
+            found.extend(fields.get("TableName").map(|name| name.as_str().expect("a name").to_owned()));
+            fields.values().for_each(|value| tables(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| tables(item, found)),
+        _ => {}
+    }
+}
+
+fn of(account: &str, kinds: &[&str]) -> BTreeSet<String> {
+    kinds.iter().map(|kind| format!("{kind}#{account}")).collect()
+}
+
+#[tokio::test]
+async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
+    let app = TestApp::start().await;
+    for (name, requests) in all_that_is_done(&app).await {
+        let mut named = BTreeSet::new();
+        requests.iter().for_each(|(_, input)| tables(input, &mut named));
+        assert!(name == "accept-page" || named == [app.table.clone()].into(), "{name}: {named:?}");
+        // A cold start reads what does not exist, and the reconciler looks into the shards of what is due.
+        let led = led_to(&requests).into_iter().filter(|partition| partition != "KEYS#" && partition.len() > 1).collect::<BTreeSet<_>>();
+        let kinds: &[&str] = match name {
+            "manage-api-keys" => &["KEYS"],
+            "manage-account-settings" => &["SETTINGS"],
+            "accept-page" => &[],
+            "erase-invitee" | "record-feedback" => &["A"],
+            "deliver-invitations" | "reconcile-deliveries" | "lookup-invitation" | "decline-invitation" => &["A", "SETTINGS"],
+            "accept-invitation" => &["A", "SETTINGS", "KEYS"],
+            _ => &["A", "KEYS"],
+        };
+        assert_eq!(led, of(ACCOUNT, kinds), "{name}");
+    }
+}
+
+/// What somebody could put into a request to be led elsewhere: ids, cursors and tokens of the other account, and key strings.
+struct Foreign {
+    id: String,
+    cursor: String,
+    token: String,
+}
+
+async fn foreign(app: &TestApp, post: &mut Post) -> Foreign {
+    let invite = |email: &str| app.send(Call::create(email, "full-access").key(&app.other));
+    let id = invite("foreign.one@example.com").await.expect(201).str("id");
+    invite("foreign.two@example.com").await.expect(201);
+    post.deliver().await;
+    let cursor = app.send(Call::get("/invitations?limit=1").key(&app.other)).await.expect(200).str("next");
+    Foreign { id, cursor, token: post.last_token("foreign.one@example.com") }
+}
+
+/// A service, what is another account's, and the token of a link of [`ACCOUNT`].
+async fn links() -> (TestApp, Foreign, String) {
+    let app = TestApp::start().await;
+    let mut post = Post::of(&app).await;
+    let foreign = foreign(&app, &mut post).await;
+    app.invite("user.one@example.com").await;
+    post.deliver().await;
+    let own = post.last_token("user.one@example.com");
+    (app, foreign, own)
+}
+
+/// Texts that would be partition keys, or parts of them, or end one.
+fn hostile_texts(foreign: &Foreign) -> Vec<String> {
+    let other = OTHER_ACCOUNT;
+    let keys = ["A#", "KEYS#", "SETTINGS#", "#A#", "I#", "P#", "../A#", "A%23", "\u{0}A#", ""].map(|start| format!("{start}{other}"));
+    let ids = [foreign.id.clone(), format!("A#{other}I#{}", foreign.id), format!("{other}.{}", foreign.id), foreign.cursor.clone()];
+    keys.into_iter().chain(ids).chain([foreign.token.clone()]).collect()
+}
+
+#[tokio::test]
+async fn no_input_leads_a_caller_with_a_key_out_of_his_account() {
+    let app = TestApp::start().await;
+    let mut post = Post::of(&app).await;
+    let foreign = foreign(&app, &mut post).await;
+    let own = text(&app.invite("user.one@example.com").await, "id");
+    app.advance(COOLDOWN);
+    let mut calls = vec![resend(&own), Call::set_state(&own, "revoked"), Call::get(&format!("/invitations/{own}"))];
+    for hostile in hostile_texts(&foreign) {
+        let encoded: String = hostile.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        for parameter in ["email", "roleID", "state", "next", "limit", "account", "pk"] {
+            calls.push(Call::get(&format!("/invitations?{parameter}={encoded}")));
+            calls.push(Call::get(&format!("/invitations?state=invited&{parameter}={encoded}")));
+        }
+        for path in [&hostile, &encoded] {
+            calls.extend([Call::get(&format!("/invitations/{path}")), resend(path), Call::set_state(path, "revoked")]);
+        }
+        for field in ["email", "roleID", "account", "pk", "id", "expiry", "locale"] {
+            let mut body = json!({ "email": "user.two@example.com", "roleID": "full-access" });
+            body[field] = hostile.clone().into();
+            calls.push(Call::post("/invitations").json(&body).header("idempotency-key", &encoded));
+        }
+        let email = format!("{}@example.com", hostile.replace(|c: char| !c.is_ascii_graphic(), ""));
+        calls.push(Call::create(&email, "full-access"));
+        calls.push(resend(&own).header("idempotency-key", &hostile.replace(|c: char| c.is_control(), "")));
+    }
+    let _ = app.faults.take_requests();
+    let (mut answered, mut requests) = (BTreeSet::new(), Vec::new());
+    for call in calls {
+        let event = call.clone().key(&app.full).event().to_string();
+        answered.insert(app.send_event(&call.route(), &event).await.status);
+        requests.extend(app.faults.take_requests());
+    }
+    // Not all of it was turned away before it came to the table.
+    assert!(answered.is_superset(&[200, 201, 400, 404].into()), "{answered:?}");
+    assert!(requests.len() > 50, "{}", requests.len());
+    assert_eq!(led_to(&requests), of(ACCOUNT, &["A", "KEYS"]));
+}
+
+#[tokio::test]
+async fn a_link_leads_to_its_own_account_and_a_key_beside_it_to_the_keys() {
+    let (app, foreign, own) = links().await;
+    let _ = app.faults.take_requests();
+    for verb in ["lookup", "decline"] {
+        app.send(Call::holder(verb, &foreign.token)).await.expect(200);
+        assert_eq!(led_to(&app.faults.take_requests()), of(OTHER_ACCOUNT, &["A", "SETTINGS"]), "{verb}");
+    }
+    // Secrets and ids of one account under the name of the other.
+    for swapped in [own.replace(ACCOUNT, OTHER_ACCOUNT), foreign.token.replace(OTHER_ACCOUNT, ACCOUNT)] {
+        for verb in ["lookup", "accept", "decline"] {
+            app.send(Call::holder(verb, &swapped)).await.expect(404);
+            let named = if swapped.contains(OTHER_ACCOUNT) { OTHER_ACCOUNT } else { ACCOUNT };
+            let led = led_to(&app.faults.take_requests());
+            assert!(led.is_subset(&of(named, &["A", "SETTINGS"])), "{verb}: {led:?}");
+        }
+    }
+    // On behalf: the key of one account opens no link of the other, and does not even look.
+    let behalf = json!({ "token": own, "principal": "user-1", "email": "user.one@example.com" });
+    app.send(Call::post("/invitations/accept").json(&behalf).key(&app.other)).await.expect(404);
+    assert_eq!(led_to(&app.faults.take_requests()), of(OTHER_ACCOUNT, &["KEYS"]));
+    app.advance(COOLDOWN);
+    app.send(Call::post("/invitations/accept").json(&behalf).key(&app.full)).await.expect(200);
+    assert_eq!(led_to(&app.faults.take_requests()), of(ACCOUNT, &["A", "KEYS", "SETTINGS"]));
+}
+
+#[tokio::test]
+async fn what_is_invoked_directly_leads_to_the_account_that_it_is_told() {
+    let app = TestApp::start().await;
+    app.invite("user.one@example.com").await;
+    for (account, other) in [(ACCOUNT, OTHER_ACCOUNT), (OTHER_ACCOUNT, ACCOUNT)] {
+        let _ = app.faults.take_requests();
+        let key = app.manage_keys(&json!({ "action": "create", "account": account, "role": "full-access" })).await;
+        app.manage_keys(&json!({ "action": "list", "account": account })).await;
+        app.manage_keys(&json!({ "action": "disable", "account": other, "id": key["id"] })).await;
+        let led = led_to(&app.faults.take_requests());
+        assert_eq!(led, &of(account, &["KEYS"]) | &of(other, &["KEYS"]), "as it was told, once the one, once the other");
+        app.manage_settings(&json!({ "action": "set", "account": account, "name": format!("A#{other}") })).await;
+        app.manage_settings(&json!({ "action": "describe", "account": account })).await;
+        assert_eq!(led_to(&app.faults.take_requests()), of(account, &["SETTINGS"]));
+        app.erase(&json!({ "account": account, "email": "user.one@example.com" })).await;
+        assert_eq!(led_to(&app.faults.take_requests()), of(account, &["A"]));
+    }
+    for account in ["", "*", "01234567891", "012345678912#", "A#012345678912", "012345678912/../210987654321"] {
+        for event in [json!({ "action": "list", "account": account }), json!({ "account": account, "email": "user.one@example.com" })] {
+            app.manage_keys(&event).await;
+            app.manage_settings(&json!({ "action": "describe", "account": account })).await;
+            app.erase(&event).await;
+        }
+    }
+    assert_eq!(app.faults.take_requests(), [], "what is no account leads nowhere");
+}
+
+#[tokio::test]
+async fn the_background_leads_to_the_account_of_each_invitation() {
+    let app = TestApp::start().await;
+    let mut post = Post::of(&app).await;
+    for (key, account) in [(&app.full, ACCOUNT), (&app.other, OTHER_ACCOUNT)] {
+        let email = format!("user.{account}@example.com");
+        app.send(Call::create(&email, "full-access").key(key)).await.expect(201);
+        let _ = app.faults.take_requests();
+        post.deliver().await;
+        assert_eq!(led_to(&app.faults.take_requests()), of(account, &["A", "SETTINGS"]), "{account}");
+        post.report(&post.last_mail(&email)).await;
+        assert_eq!(led_to(&app.faults.take_requests()), of(account, &["A"]), "{account}");
+        // What the report rings for is settled before the other account's turn.
+        post.deliver().await;
+    }
+}
+
+#[tokio::test]
+async fn a_stack_of_one_account_does_not_even_ask_for_what_is_anothers() {
+    let (app, foreign, own) = links().await;
+    let only = app.another(&[("ONLY_ACCOUNT", ACCOUNT)]);
+    let _ = app.faults.take_requests();
+    only.send(Call::get("/invitations").key(&app.other)).await.expect(401);
+    for verb in ["lookup", "accept", "decline"] {
+        only.send(Call::holder(verb, &foreign.token)).await.expect_error(404, "not-found");
+    }
+    assert_eq!(app.faults.take_requests(), []);
+    only.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+    only.send(Call::holder("accept", &own)).await.expect(200);
+}

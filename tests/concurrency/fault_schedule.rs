@@ -1,0 +1,79 @@
+//! The faults do what they are called: what the verification relies on.
+
+use std::time::Duration;
+
+use support::{
+    ACCOUNT, Call, TestApp,
+    faults::{
+        Fault::{
+            Crash, Late, TimedOut, Twice, {self},
+        },
+        process::killable,
+    },
+};
+
+use crate::common::{assert_consistent, charged, counts};
+
+#[tokio::test]
+async fn a_process_that_dies_after_a_commit_leaves_the_effect_and_no_answer() {
+    let app = TestApp::start().await;
+    app.faults.transactions([Crash]);
+    let (answer, life) = killable(app.send(Call::create("ann@example.com", "full-access").key(&app.full))).await;
+    assert!(answer.is_none());
+    assert_eq!((life.carried_out, life.heard), (1, 0));
+    assert_eq!(counts(&app).await, [1, 1, 0]);
+    assert_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn what_nobody_may_die_of_is_a_lost_reply() {
+    let app = TestApp::start().await;
+    app.faults.transactions([Crash]);
+    app.invite("ann@example.com").await;
+    assert_eq!(counts(&app).await, [1, 1, 0]);
+}
+
+#[tokio::test]
+async fn a_transaction_that_arrives_a_second_time_has_one_effect() {
+    let app = TestApp::start().await;
+    let _ = app.faults.take_requests();
+    app.faults.transactions([Twice(Duration::from_millis(5))]);
+    let (answer, life) = killable(app.send(Call::create("ann@example.com", "full-access").key(&app.full))).await;
+    assert_eq!(answer.expect("nobody died").status, 201);
+    assert_eq!((life.carried_out, life.heard), (1, 1));
+    app.faults.calm().await;
+    assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
+}
+
+#[tokio::test]
+async fn what_is_late_arrives() {
+    let app = TestApp::start().await;
+    app.faults.transactions([Late(Duration::from_millis(20))]);
+    let started = std::time::Instant::now();
+    app.invite("ann@example.com").await;
+    assert!(started.elapsed() >= Duration::from_millis(20));
+    assert_eq!(app.rows_of(ACCOUNT, "I#").await.len(), 1);
+}
+
+/// The faults that the same requests meet.
+async fn met(seed: u64, chances: &[(Fault, u32)]) -> Vec<(&'static str, usize)> {
+    let app = TestApp::start().await;
+    app.faults.schedule(seed, chances.to_vec());
+    for _ in 0..300 {
+        let _ = app.another(&[]).send(Call::get("/invitations").key(&app.read_only)).await;
+    }
+    app.faults.counts().into_iter().collect()
+}
+
+#[tokio::test]
+async fn the_weather_is_its_seeds_and_each_fault_comes_as_often_as_its_chance_says() {
+    let chances =
+        [(Late(Duration::ZERO), 2000), (Twice(Duration::ZERO), 1000), (TimedOut, 0), (Fault::Cancelled(vec!["TransactionConflict"]), 4000)];
+    let counts = met(7, &chances).await;
+    assert_eq!(counts, met(7, &chances).await);
+    assert_ne!(counts, met(8, &chances).await);
+    // Reads are not cancelled, and what has no chance does not come.
+    let [("late", late), ("sent twice", twice)] = counts[..] else { panic!("{counts:?}") };
+    let ratio = late as f64 / twice as f64;
+    assert!((1.4..2.8).contains(&ratio), "{counts:?}");
+}

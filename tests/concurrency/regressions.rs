@@ -1,0 +1,180 @@
+//! Defects that were found by attacking the service, each with the test that would have found it (T21).
+
+use std::time::Duration;
+
+use functions::{
+    account::{describe_invitation, list_invitations},
+    http::{error::ApiError, event::Request, output::Reply},
+};
+use support::{
+    ACCOUNT, Call, TestApp,
+    faults::{
+        Barrier,
+        Fault::{
+            Garbled, Held, LateConflict, ReplyLost, {self},
+        },
+    },
+};
+
+use crate::common::{assert_consistent, charged, counts, describe, number, processes, resend, staggered, stored};
+
+/// Longer than an invitation lasts.
+const WEEK: Duration = Duration::from_secs(7 * 86_400 + 1);
+
+async fn invited(app: &TestApp, email: &str) -> String {
+    app.invite(email).await["id"].as_str().expect("an id").to_owned()
+}
+
+/// Removes all locks, as DynamoDB does some time after they are over.
+async fn purge_locks(app: &TestApp) {
+    for row in app.rows_of(ACCOUNT, "P#").await {
+        let delete = app.client.delete_item().table_name(&app.table);
+        delete.key("pk", row["pk"].clone()).key("sk", row["sk"].clone()).send().await.expect("the lock can be deleted");
+    }
+}
+
+/// After this the key is remembered, so that faults meet what comes after.
+async fn warm(app: &TestApp) {
+    app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_revocation_that_found_no_lock_releases_the_one_that_a_resend_took_meanwhile() {
+    let app = TestApp::start().await;
+    let id = invited(&app, "ann@example.com").await;
+    app.advance(WEEK);
+    purge_locks(&app).await;
+    let second = app.another(&[]);
+    second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+    warm(&app).await;
+    let gate = Barrier::default();
+    // The read; the first transaction, which finds no lock; the second, which waits.
+    app.faults.next([Fault::None, Fault::None, Held(gate.clone(), Box::new(Fault::None))]);
+    let (revoked, ()) = tokio::join!(second.send(Call::set_state(&id, "revoked").key(&app.full)), async {
+        gate.arrived().await;
+        app.send(resend(&id).key(&app.full)).await.expect(200);
+        gate.open();
+    });
+    assert_eq!(revoked.expect(200).str("state"), "revoked");
+    assert!(app.rows_of(ACCOUNT, "P#").await.is_empty());
+    app.send(Call::create("ann@example.com", "full-access").key(&app.full)).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_never_blocked_by_a_revoked_invitation() {
+    let app = TestApp::with(&[("SEND_QUOTA", "100000")]).await;
+    let processes = processes(&app, 4);
+    let mut expired = Vec::new();
+    for round in 0..40 {
+        expired.push(invited(&app, &format!("user-{round}@example.com")).await);
+    }
+    app.advance(WEEK);
+    for round in 0..40 {
+        // The lock of the expired one goes to another invitation, and with that.
+        let other = invited(&app, &format!("user-{round}@example.com")).await;
+        app.send(Call::set_state(&other, "revoked").key(&app.full)).await.expect(200);
+    }
+    for (round, id) in expired.iter().enumerate() {
+        let calls = [Call::set_state(id, "revoked").key(&app.full), resend(id).key(&app.full)];
+        staggered(&processes, [0, (round as u64) % 4].into_iter().zip(calls)).await;
+        assert_eq!(describe(&app, id).await["state"], "revoked");
+        app.send(Call::create(&format!("user-{round}@example.com"), "full-access").key(&app.full)).await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn a_create_whose_reply_cannot_be_read_is_told_its_success() {
+    let app = TestApp::start().await;
+    warm(&app).await;
+    app.faults.next([Garbled]);
+    app.send(Call::create("ann@example.com", "full-access").key(&app.full)).await.expect(201);
+    assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
+}
+
+#[tokio::test]
+async fn what_is_logged_of_a_reply_that_cannot_be_read_holds_nothing_of_it() {
+    let app = TestApp::start().await;
+    let id = invited(&app, "canary-person@example.com").await;
+    let request = |call: Call| Request::parse(&call.key(&app.full).event().to_string()).expect("an event");
+    let check = |result: Result<Reply, ApiError>| {
+        let error = result.expect_err("a reply that cannot be read");
+        let cause = error.cause().expect("a cause");
+        assert_eq!(error.status(), 503, "{cause}");
+        assert!(!cause.contains("canary") && !cause.contains(ACCOUNT), "{cause}");
+    };
+    app.faults.always(Garbled);
+    check(describe_invitation::handle(app.state(), &request(Call::get(&format!("/invitations/{id}")))).await);
+    check(list_invitations::handle(app.state(), &request(Call::get("/invitations"))).await);
+}
+
+#[tokio::test]
+async fn an_operation_whose_reply_is_lost_and_that_is_throttled_ever_after_is_told_its_success() {
+    let throttled = || std::iter::repeat_n(Fault::Error(400, "ThrottlingException"), 40);
+    let app = TestApp::start().await;
+    warm(&app).await;
+    app.faults.transactions([ReplyLost].into_iter().chain(throttled()));
+    let created = app.send(Call::create("ann@example.com", "full-access").key(&app.full)).await.expect(201);
+    assert!(app.faults.left() > 0, "it was throttled to the end");
+    app.faults.clear();
+    assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
+
+    app.advance(Duration::from_secs(60));
+    app.faults.transactions([ReplyLost].into_iter().chain(throttled()));
+    let resent = app.send(resend(&created.str("id")).key(&app.full)).await.expect(200);
+    app.faults.clear();
+    assert_eq!(resent.json(), describe(&app, &created.str("id")).await);
+    assert_eq!(number(&stored(&app, &created.str("id")).await, "sends"), 2);
+    assert_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn what_a_caller_is_told_after_a_detour_is_what_is_kept_under_his_key() {
+    let app = TestApp::with(&[("RESEND_COOLDOWN_SECONDS", "0")]).await;
+    let id = invited(&app, "ann@example.com").await;
+    let second = app.another(&[]);
+    second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+    let gate = Barrier::default();
+    app.faults.next([Fault::None, LateConflict(gate.clone())]);
+    let call = resend(&id).key(&app.full).header("idempotency-key", "one");
+    let (told, ()) = tokio::join!(second.send(call.clone()), async {
+        gate.arrived().await;
+        app.advance(Duration::from_secs(2));
+        app.send(resend(&id).key(&app.full)).await.expect(200);
+        gate.open();
+    });
+    let replayed = app.send(call).await.expect(200);
+    assert_eq!(replayed.header("idempotent-replayed"), Some("true"));
+    assert_eq!((told.status, told.header("idempotent-replayed"), &told.text), (200, None, &replayed.text));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_behind_does_not_take_an_invitation_back_in_time() {
+    let app = TestApp::start().await;
+    let id = invited(&app, "ann@example.com").await;
+    let created = describe(&app, &id).await["created"].clone();
+    app.set_back(Duration::from_secs(5));
+    let revoked = app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200).json();
+    assert_eq!((&revoked["lastModified"], &revoked["revokedAt"]), (&created, &created));
+}
+
+#[tokio::test]
+async fn a_quota_that_was_used_up_after_a_revocation_does_not_hide_the_revocation() {
+    let app = TestApp::with(&[("SEND_QUOTA", "2")]).await;
+    let id = invited(&app, "ann@example.com").await;
+    let second = app.another(&[]);
+    second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+    warm(&app).await;
+    let gate = Barrier::default();
+    // The invitation is read, and it is too soon to send it again; the read of the quota waits.
+    app.faults.next([Fault::None, Held(gate.clone(), Box::new(Fault::None))]);
+    let (answer, ()) = tokio::join!(second.send(resend(&id).key(&app.full)), async {
+        gate.arrived().await;
+        app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200);
+        invited(&app, "bob@example.com").await;
+        gate.open();
+    });
+    answer.expect_error(400, "already-revoked");
+    // And when it is so at the same time, the quota is told: it stands longer.
+    let id = app.send(Call::get("/invitations?state=invited").key(&app.full)).await.json()["invitations"][0]["id"].clone();
+    app.send(resend(id.as_str().expect("an id")).key(&app.full)).await.expect_error(429, "send-quota");
+}

@@ -1,0 +1,243 @@
+//! A committed sending leads to its mail, once, with a link that works.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::json;
+use support::{ACCOUNT, Call, Post, TestApp, post::token, root_file};
+
+use crate::helpers::{COOLDOWN, EMAIL, LATER, describe, hold, id, invited, resend, revoke, start, start_with};
+
+#[tokio::test]
+async fn a_create_leads_to_one_mail_from_the_configured_sender_with_a_link_that_opens_it() {
+    let (app, mut post) = start().await;
+    let (id, token) = invited(&app, &mut post).await;
+    let mails = post.inbox.mails();
+    let [mail] = &mails[..] else { panic!("{} mails", mails.len()) };
+    assert_eq!(mail.to, [EMAIL]);
+    assert!(mail.from.ends_with("<invitations@sender.example>"), "{}", mail.from);
+    assert_eq!(mail.configuration_set.as_deref(), Some("mails"));
+    let tags = [("account", ACCOUNT), ("invitation", &id), ("sending", "1")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(mail.tags, tags.into());
+    let link = format!("https://api.example.com/accept#{token}");
+    assert!(mail.text.as_deref().unwrap().contains(&link));
+    assert!(mail.html.as_deref().unwrap().contains(&link));
+    assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["email"], EMAIL);
+    let delivery = describe(&app, &id).await["delivery"].clone();
+    assert_eq!(delivery, json!({ "state": "sent", "time": app.now().to_string() }));
+}
+
+#[tokio::test]
+async fn a_mail_goes_to_the_domain_in_ascii_and_to_the_local_part_as_it_was_typed() {
+    let (app, mut post) = start().await;
+    app.invite(" User.One@Bücher.example ").await;
+    post.deliver().await;
+    assert_eq!(post.inbox.mails()[0].to, ["User.One@xn--bcher-kva.example"]);
+}
+
+#[tokio::test]
+async fn what_the_stream_hands_over_twice_is_mailed_once() {
+    let (app, mut post) = start().await;
+    app.invite(EMAIL).await;
+    post.deliver().await;
+    let mut again = Post::of(&app).await;
+    again.deliver().await;
+    post.deliver().await;
+    post.reconcile().await;
+    app.advance(LATER);
+    post.reconcile().await;
+    assert_eq!((post.inbox.mails().len(), again.inbox.mails().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn of_many_couriers_at_once_one_sends() {
+    let (app, mut post) = start().await;
+    let key = key(&id(&app.invite(EMAIL).await));
+    let couriers: Vec<_> = (0..8).map(|_| post.another(&app)).collect();
+    let settled = futures_util::future::join_all(couriers.iter().map(|courier| courier.process_due(&key))).await;
+    assert!(settled.iter().all(Result::is_ok), "{settled:?}");
+    post.deliver().await;
+    assert_eq!(post.inbox.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn a_resend_leads_to_another_mail_with_another_link() {
+    let (app, mut post) = start().await;
+    let (id, first) = invited(&app, &mut post).await;
+    app.advance(COOLDOWN);
+    resend(&app, &id).await.expect(200);
+    assert_eq!(describe(&app, &id).await.get("delivery"), None, "of the new sending nothing is known yet");
+    post.deliver().await;
+    assert_eq!(post.inbox.mails().len(), 2);
+    assert_ne!(post.last_token(EMAIL), first);
+    assert_eq!(post.last_mail(EMAIL).tags["sending"], "2");
+}
+
+#[tokio::test]
+async fn only_the_last_of_several_sendings_is_mailed_when_the_stream_was_late() {
+    let (app, mut post) = start().await;
+    let id = id(&app.invite(EMAIL).await);
+    app.advance(COOLDOWN);
+    resend(&app, &id).await.expect(200);
+    post.deliver().await;
+    let tokens: Vec<String> = post.inbox.mails().iter().map(token).collect();
+    assert_eq!(tokens.len(), 1, "a mail with a dead link helps nobody");
+    hold(&app, "lookup", &tokens[0]).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_was_revoked_before_its_mail_went_out_is_not_mailed() {
+    let (app, mut post) = start().await;
+    let id = id(&app.invite(EMAIL).await);
+    revoke(&app, &id).await.expect(200);
+    post.deliver().await;
+    app.advance(LATER);
+    post.reconcile().await;
+    assert_eq!(post.inbox.mails().len(), 0);
+    assert_eq!(post.event_types(), ["created", "revoked"]);
+}
+
+#[tokio::test]
+async fn t10_the_link_is_made_from_configuration_whatever_the_request_says_of_its_host() {
+    let (app, mut post) = start().await;
+    let hostile = [
+        "evil.example",
+        "evil.example:443",
+        "evil.example/accept",
+        "https://evil.example",
+        "api.example.com.evil.example",
+        "",
+        "\r\nx: y",
+        "[::1]",
+    ];
+    let headers = ["host", "x-forwarded-host", "forwarded", "x-forwarded-proto", "x-forwarded-server", "origin", "referer"];
+    let mut sent = 0;
+    for host in hostile {
+        for header in headers {
+            sent += 1;
+            let call = Call::create(&format!("user.{sent}@example.com"), "read-only").header(header, host).key(&app.full);
+            app.send(call).await.expect(201);
+        }
+    }
+    assert!(sent > 50);
+    post.deliver().await;
+    let mails = post.inbox.mails();
+    assert_eq!(mails.len(), sent);
+    for mail in mails {
+        let token = token(&mail);
+        assert!(mail.text.as_deref().unwrap().contains(&format!("https://api.example.com/accept#{token}")));
+        for part in [mail.text, mail.html].into_iter().flatten() {
+            assert!(!part.contains("evil"), "{part}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_mail_names_who_asked_for_it_and_the_account_as_it_calls_itself() {
+    let (app, mut post) = start_with(&[("DEFAULT_DISPLAY_NAME", "Nobody in particular")]).await;
+    let created = json!({ "action": "create", "account": ACCOUNT, "role": "full-access", "name": "Jane Doe" });
+    let key = app.manage_keys(&created).await["key"].as_str().unwrap().to_owned();
+    app.send(Call::create("user.two@example.com", "read-only").key(&key)).await.expect(201);
+    post.deliver().await;
+    let text = post.last_mail("user.two@example.com").text.unwrap();
+    assert!(text.contains("Jane Doe") && text.contains("Nobody in particular"), "{text}");
+
+    app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "name": "Example Ltd" })).await;
+    let id = id(&app.invite(EMAIL).await);
+    post.deliver().await;
+    let mail = post.last_mail(EMAIL);
+    assert!(mail.text.as_deref().unwrap().contains("Example Ltd") && mail.from.contains("Example Ltd"), "{}", mail.from);
+    // The name of who acts, not of who acted first.
+    app.advance(COOLDOWN);
+    app.send(Call::post(&format!("/invitations/{id}")).key(&key)).await.expect(200);
+    post.deliver().await;
+    assert!(post.last_mail(EMAIL).text.unwrap().contains("Jane Doe"));
+}
+
+#[tokio::test]
+async fn t9_a_name_that_would_be_a_link_is_none_when_it_is_shown() {
+    let (app, mut post) = start().await;
+    for (number, name) in
+        ["Visit https://evil.example/x now", "evil.example", "<b>Bold</b>", "a\u{202e}b", "www.evil.example", "x@evil.example"]
+            .iter()
+            .enumerate()
+    {
+        // A key's name was not always looked at.
+        let created = app.manage_keys(&json!({ "action": "create", "account": ACCOUNT, "role": "full-access" })).await;
+        name_row(&app, &format!("KEYS#{ACCOUNT}"), created["id"].as_str().unwrap(), name).await;
+        let key = created["key"].as_str().unwrap().to_owned();
+        let email = format!("user.{number}@example.com");
+        app.send(Call::create(&email, "read-only").key(&key)).await.expect(201);
+        post.deliver().await;
+        let mail = post.last_mail(&email);
+        let html = mail.html.unwrap();
+        assert!(!html.contains("<b>"), "{name}: {html}");
+        for part in [mail.from, mail.subject, mail.text.unwrap(), html] {
+            for bad in ["evil.example", "https://evil", "\u{202e}", "www."] {
+                assert!(!part.contains(bad), "{name}: {part}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn t9_what_an_account_was_called_before_the_rules_were_as_they_are_holds_nothing_up() {
+    let (app, mut post) = start().await;
+    let describe = json!({ "action": "describe", "account": ACCOUNT });
+    for (number, (stored, shown)) in
+        [("evil.example", Some("evil example")), ("call 555-0142", Some("call")), ("555-0142", None), ("\u{202e}", None)].iter().enumerate()
+    {
+        name_row(&app, &format!("SETTINGS#{ACCOUNT}"), "settings", stored).await;
+        assert_eq!(app.manage_settings(&describe).await["name"].as_str(), *shown);
+        for verb in ["accept", "decline"] {
+            let email = format!("{verb}.{number}@example.com");
+            app.invite(&email).await;
+            post.deliver().await;
+            let mail = post.last_mail(&email);
+            assert_eq!(mail.subject, shown.map_or("You are invited".to_owned(), |name| format!("You are invited to {name}")));
+            let token = token(&mail);
+            assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["display"]["name"].as_str(), *shown);
+            hold(&app, verb, &token).await.expect(200);
+        }
+    }
+}
+
+#[test]
+fn t2_ses_does_not_count_the_clicks_on_a_link() {
+    let template: serde_yaml_ng::Value = serde_yaml_ng::from_str(&root_file("template.yaml")).unwrap();
+    let resources = &template["Resources"];
+    assert_eq!(resources["ConfigurationSet"]["Properties"]["VdmOptions"]["DashboardOptions"]["EngagementMetrics"], "DISABLED");
+    let reported = resources["ConfigurationSetEvents"]["Properties"]["EventDestination"]["MatchingEventTypes"].as_sequence().unwrap();
+    assert!(reported.iter().any(|kind| kind == "SEND") && !reported.iter().any(|kind| kind == "CLICK" || kind == "OPEN"), "{reported:?}");
+}
+
+#[tokio::test]
+async fn the_language_is_the_invitations_else_the_accounts_and_english_when_there_is_none() {
+    let folder = std::env::temp_dir().join(format!("texts-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("de.json"), r#"{ "delivery": { "button": "Einladung ansehen" } }"#).unwrap();
+    let (app, mut post) = start_with(&[("TEXTS", folder.to_str().unwrap())]).await;
+    app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "locale": "de-AT" })).await;
+    for (email, locale, german) in
+        [("a@example.com", None, true), ("b@example.com", Some("en"), false), ("c@example.com", Some("fr"), true)]
+    {
+        let mut body = json!({ "email": email, "roleID": "read-only" });
+        if let Some(locale) = locale {
+            body["locale"] = locale.into();
+        }
+        app.send(Call::post("/invitations").json(&body).key(&app.full)).await.expect(201);
+        post.deliver().await;
+        assert_eq!(post.last_mail(email).html.unwrap().contains("Einladung ansehen"), german, "{locale:?}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Writes a name into a row past all that looks at names.
+async fn name_row(app: &TestApp, pk: &str, sk: &str, name: &str) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let update = app.client.update_item().table_name(&app.table).key("pk", text(pk)).key("sk", text(sk));
+    let update = update.update_expression("SET #name = :name").expression_attribute_names("#name", "name");
+    update.expression_attribute_values(":name", text(name)).send().await.unwrap();
+}
+
+fn key(id: &str) -> shared::store::InvitationKey {
+    shared::store::InvitationKey { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() }
+}

@@ -1,0 +1,153 @@
+//! Trouble of one kind, or of one invitation, holds up nothing else; and when it is over, all is done.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use local::events::Behaviour;
+use serde_json::json;
+use shared::{
+    domain::{
+        InvitationId,
+        delivery::{Delivery, DeliveryStatus},
+        outbox::EventType,
+    },
+    store::{InvitationKey, item, keys::due_shard},
+};
+use support::{ACCOUNT, Call, TestApp, faults::Fault};
+
+use crate::helpers::{COOLDOWN, EMAIL, LATER, describe, hold, id, invited, resend, revoke, start};
+
+/// Writes copies of the only invitation that there is, into one shard of what is due: their mails have gone out, an event waits.
+async fn with_events_waiting(app: &TestApp, copies: u64) {
+    let row = app.rows_of(ACCOUNT, "I#").await.pop().unwrap();
+    let mut invitation = item::from_row(row).unwrap();
+    invitation.delivery = Some(Delivery { status: DeliveryStatus::Sent, at: app.now(), reason: None });
+    invitation.outbox.events.clear();
+    invitation.outbox.put(EventType::Delivered, app.now());
+    for number in 0..copies {
+        invitation.id = InvitationId::from_bytes(u128::from(number * 4).to_be_bytes());
+        assert_eq!(due_shard(invitation.id), "0");
+        let put = app.client.put_item().table_name(&app.table).set_item(Some(item::to_row(&invitation, None)));
+        put.send().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn while_eventbridge_is_down_what_waits_for_it_holds_up_no_mail() {
+    let (app, mut post) = start().await;
+    invited(&app, &mut post).await;
+    with_events_waiting(&app, 120).await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    post.bus.answer_with(move |_| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        Behaviour::Error { status: 400, code: "AccessDeniedException" }
+    });
+    app.advance(COOLDOWN);
+    let late: Vec<String> = (0..8).map(|number| format!("late.{number}@example.com")).collect();
+    for email in &late {
+        app.invite(email).await;
+    }
+    post.lose_the_stream().await;
+    app.advance(LATER);
+    let round = tokio::time::timeout(Duration::from_secs(30), post.reconcile()).await.expect("a round ends when all were asked");
+    assert_eq!(round.settled, 128);
+    assert_eq!(post.inbox.mails().len(), 1 + late.len());
+    assert!(asked.load(Ordering::SeqCst) <= 16, "{} calls", asked.load(Ordering::SeqCst));
+    post.bus.answer_with(|_| Behaviour::Accept);
+    app.advance(LATER);
+    post.reconcile().await;
+    let mut told = BTreeMap::<String, usize>::new();
+    for event_type in post.event_types() {
+        *told.entry(event_type).or_default() += 1;
+    }
+    assert_eq!(told, [("created".to_owned(), 1 + late.len()), ("delivered".to_owned(), 120)].into());
+}
+
+#[tokio::test]
+async fn while_an_accounts_settings_cannot_be_read_its_mails_wait() {
+    let (app, mut post) = start().await;
+    app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "name": "Example" })).await;
+    let break_it = |colour: &str| {
+        let update = app.client.update_item().table_name(&app.table);
+        let key = |text: String| AttributeValue::S(text);
+        update
+            .key("pk", key(format!("SETTINGS#{ACCOUNT}")))
+            .key("sk", key("settings".to_owned()))
+            .update_expression("SET colour = :c")
+            .expression_attribute_values(":c", key(colour.to_owned()))
+            .send()
+    };
+    break_it("none at all").await.unwrap();
+    let id = id(&app.invite(EMAIL).await);
+    post.deliver().await;
+    assert_eq!(post.inbox.mails().len(), 0);
+    break_it("#0b5fff").await.unwrap();
+    app.advance(LATER);
+    post.reconcile().await;
+    assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent");
+    hold(&app, "lookup", &post.last_token(EMAIL)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_row_that_could_not_be_read_is_looked_at_again_when_it_has_been_repaired() {
+    let (app, mut post) = start().await;
+    let id = id(&app.invite(EMAIL).await);
+    let hash = app.rows_of(ACCOUNT, "I#").await[0]["th"].clone();
+    app.set(&id, "th", AttributeValue::S("not a hash".to_owned())).await;
+    // What could not be set aside is not taken for settled.
+    let key = InvitationKey { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
+    app.faults.next([Fault::None, Fault::Error(400, "AccessDeniedException")]);
+    assert!(post.courier.process_due(&key).await.is_err());
+    post.deliver().await;
+    app.set(&id, "th", hash).await;
+    app.advance(Duration::from_secs(3600));
+    post.reconcile().await;
+    assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent");
+    hold(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_transaction_in_the_way_of_a_mail_is_met_again_and_a_failing_table_is_told() {
+    let (app, mut post) = start().await;
+    for (error, sent) in [("TransactionConflictException", true), ("AccessDeniedException", false)] {
+        let email = format!("{}@example.com", error.to_lowercase());
+        let key = InvitationKey { account: ACCOUNT.parse().unwrap(), id: id(&app.invite(&email).await).parse().unwrap() };
+        app.faults.next([Fault::None, Fault::Error(400, error)]);
+        let settled = post.courier.process_due(&key).await;
+        assert_eq!((settled.is_ok(), app.faults.left()), (sent, 0), "{error}: {settled:?}");
+        assert_eq!(post.inbox.mails().iter().filter(|mail| mail.to == [email.as_str()]).count(), usize::from(sent), "{error}");
+        post.deliver().await;
+    }
+    // At the latest when the stream comes again.
+    assert_eq!(post.inbox.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_stored_before_there_were_events_can_be_changed() {
+    let (app, mut post) = start().await;
+    let mut ids = Vec::new();
+    for number in 0..2 {
+        ids.push(id(&app.invite(&format!("user.{number}@example.com")).await));
+    }
+    post.lose_the_stream().await;
+    for id in &ids {
+        app.remove(id, &["events", "out", "stream_pending", "due_shard", "due_at"]).await;
+    }
+    app.advance(COOLDOWN);
+    revoke(&app, &ids[0]).await.expect(200);
+    resend(&app, &ids[1]).await.expect(200);
+    post.deliver().await;
+    // Of two invitations; nobody promises an order.
+    assert_eq!(post.event_types().into_iter().collect::<BTreeSet<_>>(), ["revoked".to_owned(), "resent".to_owned()].into());
+    let accept = hold(&app, "accept", &post.last_token("user.1@example.com")).await.expect(200).json();
+    assert_eq!(accept["state"], "accepted");
+    app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+}

@@ -1,0 +1,73 @@
+//! Faults by chance.
+
+use std::collections::BTreeMap;
+
+use super::Fault;
+use crate::random::Random;
+
+/// Which requests meet which faults. Only the seed and the order of the requests decide.
+#[derive(Debug)]
+pub(super) struct FaultSchedule {
+    random: Random,
+    chances: Vec<(Fault, u32)>,
+    pub(super) met: BTreeMap<&'static str, usize>,
+}
+
+impl FaultSchedule {
+    /// What the chances are parts of.
+    pub(super) const WHOLE: u32 = 10_000;
+
+    pub(super) fn new(seed: u64, chances: Vec<(Fault, u32)>) -> Self {
+        let sum: u32 = chances.iter().map(|(_, chance)| chance).sum();
+        assert!(sum <= Self::WHOLE, "more faults than requests");
+        Self { random: Random::new(seed), chances, met: BTreeMap::new() }
+    }
+
+    /// What the next request meets. Only transactions are cancelled.
+    pub(super) fn draw(&mut self, transaction: bool) -> Option<Fault> {
+        let mut drawn = u32::try_from(self.random.below(Self::WHOLE as usize)).expect("a small number");
+        for (fault, chance) in &self.chances {
+            if drawn < *chance {
+                if !transaction && fault.is_of_transactions() {
+                    return None;
+                }
+                *self.met.entry(fault.name()).or_default() += 1;
+                return Some(fault.clone());
+            }
+            drawn -= chance;
+        }
+        None
+    }
+}
+
+impl Fault {
+    fn is_of_transactions(&self) -> bool {
+        matches!(
+            self,
+            Self::Cancelled(_) | Self::ConflictAfterwards | Self::LateConflict(_) | Self::Error(_, "TransactionInProgressException")
+        )
+    }
+
+    /// What it is called where faults are counted.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Refused => "connection reset before sending",
+            Self::TimedOut => "timeout before sending",
+            Self::ReplyLost => "reply lost after commit",
+            Self::ErrorAfterwards => "500 after commit",
+            Self::Error(_, "ThrottlingException") => "throttled",
+            Self::Error(_, "TransactionInProgressException") => "transaction in progress",
+            Self::Error(..) => "error, not carried out",
+            Self::Cancelled(_) => "transaction cancelled by a conflict",
+            Self::ConflictAfterwards | Self::LateConflict(_) => "conflict reported after commit",
+            Self::Garbled => "reply garbled after commit",
+            Self::Silence => "no answer",
+            Self::Late(_) => "late",
+            Self::Twice(_) => "sent twice",
+            Self::Crash => "process died after commit",
+            Self::Held(..) => "held up",
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The functions that operators invoke.
+
+use std::sync::Arc;
+
+use functions::operator::{
+    erase_invitee,
+    invocation::{
+        Table as Direct, {self},
+    },
+    manage_account_settings,
+    manage_api_keys::{
+        Keys, {self},
+    },
+};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use super::{changed, http::runtime};
+use crate::{
+    fuzz::{
+        Target, Verdict,
+        table::{ACCOUNT, Table, config, store},
+    },
+    random::Random,
+};
+
+/// A picture of one white pixel.
+const LOGO: &str = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=";
+
+pub(super) fn keys() -> Box<dyn Target> {
+    let keys = Keys::new(store(&Arc::new(Table::new())), config().roles);
+    let corpus = vec![
+        json!({ "action": "create", "account": ACCOUNT, "role": "full-access", "name": "Jane", "expiry": "2031-01-01T00:00:00Z" }),
+        json!({ "action": "create", "account": ACCOUNT, "role": "read-only" }),
+        json!({ "action": "list", "account": ACCOUNT, "cursor": "Fuzz00000001" }),
+        json!({ "action": "disable", "account": ACCOUNT, "id": "Fuzz00000001" }),
+    ];
+    let runtime = runtime();
+    Box::new(Operated {
+        corpus,
+        answer: move |event: &str| answer(&runtime, invocation::answer(Ok(&keys), event, "invocation-1", &manage_api_keys::handle)),
+    })
+}
+
+pub(super) fn settings() -> Box<dyn Target> {
+    let table = Direct(store(&Arc::new(Table::new())));
+    let corpus = vec![
+        json!({ "action": "describe", "account": ACCOUNT }),
+        json!({ "action": "set", "account": ACCOUNT, "name": "Acme Ltd", "colour": "#0B5FFF", "locale": "de-at", "binding": "email" }),
+        json!({ "action": "set", "account": ACCOUNT, "redirect": "https://app.example.com/in?a=b#c", "logo": LOGO }),
+        json!({ "action": "set", "account": ACCOUNT, "name": "", "colour": "", "logo": "" }),
+    ];
+    let runtime = runtime();
+    Box::new(Operated {
+        corpus,
+        answer: move |event: &str| {
+            answer(&runtime, invocation::answer(Ok(&table), event, "invocation-1", &manage_account_settings::handle))
+        },
+    })
+}
+
+pub(super) fn erasure() -> Box<dyn Target> {
+    let table = Direct(store(&Arc::new(Table::new())));
+    let corpus = vec![
+        json!({ "account": ACCOUNT, "email": "user.one@example.com" }),
+        json!({ "account": ACCOUNT, "email": "User+Three@bücher.example" }),
+    ];
+    let runtime = runtime();
+    Box::new(Operated {
+        corpus,
+        answer: move |event: &str| answer(&runtime, invocation::answer(Ok(&table), event, "invocation-1", &erase_invitee::handle)),
+    })
+}
+
+fn answer(runtime: &Runtime, work: impl Future<Output = String>) -> String {
+    runtime.block_on(work)
+}
+
+struct Operated<A> {
+    corpus: Vec<Value>,
+    answer: A,
+}
+
+impl<A: Fn(&str) -> String> Target for Operated<A> {
+    fn make(&self, random: &mut Random) -> String {
+        changed(random, &self.corpus)
+    }
+
+    fn check(&self, event: &str) -> Verdict {
+        let answer = (self.answer)(event);
+        let Ok(Value::Object(body)) = serde_json::from_str(&answer) else { return Verdict::Broken(format!("no object: {answer}")) };
+        match body.get("code").map(Value::as_str) {
+            None => Verdict::Accepted,
+            Some(Some("internal-error" | "unavailable") | None) => Verdict::Broken(format!("not the caller's fault: {answer}")),
+            Some(Some(_)) if body["message"].as_str().is_some_and(|it| it.len() < 2000) => Verdict::Refused,
+            Some(Some(_)) => Verdict::Broken(format!("no sentence, or a long one: {answer}")),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The functions that the stream and SES ring.
+
+use std::sync::Arc;
+
+use functions::{
+    delivery::{
+        courier::{Courier, bus::Bus, mailer::Mailer},
+        deliver_invitations,
+        record_feedback::{
+            Feedback, Recorded, {self},
+        },
+        worker::{Failed, invoke},
+    },
+    texts::Texts,
+};
+use serde_json::{Value, json};
+use shared::config::read_default_settings;
+
+use super::{changed, http::runtime};
+use crate::{
+    fuzz::{
+        Target, Verdict,
+        table::{ACCOUNT, Table, config, outgoing, sdk_config, store, to_json, variable},
+    },
+    random::Random,
+};
+
+pub(super) fn deliver() -> Box<dyn Target> {
+    let table = Arc::new(Table::new());
+    let records = |ids: &[usize]| {
+        let record = |at: &usize| {
+            let row = to_json(&shared::store::item::to_row(&table.invitations[*at], None));
+            json!({
+                "eventID": "1", "eventName": "MODIFY", "eventSource": "aws:dynamodb", "awsRegion": "ca-1",
+                "dynamodb": {
+                    "ApproximateCreationDateTime": 1_900_000_000, "Keys": { "pk": row["pk"], "sk": row["sk"] }, "NewImage": row,
+                    "SequenceNumber": format!("{at}00000000000000000001"), "SizeBytes": 900, "StreamViewType": "NEW_AND_OLD_IMAGES",
+                },
+            })
+        };
+        json!({ "Records": ids.iter().map(record).collect::<Vec<_>>() })
+    };
+    let corpus = vec![records(&[0]), records(&[1]), records(&[1, 2, 3]), records(&[])];
+    let sdk = sdk_config(&table);
+    let texts = Texts::load(None).expect("what is built in is right");
+    let (bus, mailer) = (Bus::new(&sdk, "events".to_owned(), config().urns), Mailer::new(&sdk, outgoing(), texts));
+    let defaults = read_default_settings(&variable).expect("the configuration is right");
+    let courier = Courier::new(store(&table), mailer, bus, defaults, None);
+    let runtime = runtime();
+    Box::new(Rung {
+        corpus,
+        answer: move |event: &str| {
+            let answer = runtime.block_on(invoke(Ok(&courier), event, &deliver_invitations::handle))?;
+            // The table answers always, so nothing is to come again.
+            if answer.batch_item_failures.is_empty() { Ok(true) } else { Err(Failed(format!("records are left: {answer:?}"))) }
+        },
+    })
+}
+
+pub(super) fn feedback() -> Box<dyn Target> {
+    let table = Arc::new(Table::new());
+    let id = table.invitations[1].id.to_string();
+    let report = |kind: &str, field: &str, said: Value| {
+        let tags = json!({ "account": [ACCOUNT], "invitation": [id], "sending": ["1"], "ses:configuration-set": ["mails"] });
+        let mail = json!({ "timestamp": "2030-03-17T17:46:40.000Z", "messageId": "m", "destination": ["a@b.example"], "tags": tags });
+        json!({ "version": "0", "source": "aws.ses", "detail-type": "x", "detail": { "eventType": kind, "mail": mail, field: said } })
+    };
+    let time = "2030-03-17T17:46:40.000Z";
+    let corpus = vec![
+        report("Send", "send", json!({})),
+        report("Delivery", "delivery", json!({ "timestamp": time, "smtpResponse": "250 ok" })),
+        report("Bounce", "bounce", json!({ "bounceType": "Permanent", "bounceSubType": "General", "timestamp": time })),
+        report("Complaint", "complaint", json!({ "complaintFeedbackType": "abuse", "timestamp": time })),
+        report("DeliveryDelay", "deliveryDelay", json!({ "delayType": "MailboxFull", "timestamp": time })),
+        report("Reject", "reject", json!({ "reason": "Bad content" })),
+    ];
+    let feedback = Feedback { store: store(&table), retention: None };
+    let runtime = runtime();
+    Box::new(Rung {
+        corpus,
+        answer: move |event: &str| Ok(runtime.block_on(invoke(Ok(&feedback), event, &record_feedback::handle))? == Recorded::Recorded),
+    })
+}
+
+struct Rung<A> {
+    corpus: Vec<Value>,
+    /// Whether it was taken, or why it failed.
+    answer: A,
+}
+
+impl<A: Fn(&str) -> Result<bool, Failed>> Target for Rung<A> {
+    fn make(&self, random: &mut Random) -> String {
+        changed(random, &self.corpus)
+    }
+
+    fn check(&self, event: &str) -> Verdict {
+        match (self.answer)(event) {
+            Ok(true) => Verdict::Accepted,
+            Ok(false) => Verdict::Refused,
+            // The parser's place in the event, and no word of it.
+            Err(Failed(why)) if why.starts_with("not a ") && why.len() < 150 => Verdict::Refused,
+            Err(Failed(why)) => Verdict::Broken(why),
+        }
+    }
+}
