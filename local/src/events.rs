@@ -14,9 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     server::{Server, free_port},
-    stand_in::{
-        Reply, lock, {self},
-    },
+    stand_in::{self, Reply, lock},
 };
 
 /// The one call that is served, as the header `x-amz-target` names it.

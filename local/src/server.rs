@@ -4,9 +4,7 @@
 use std::{
     io,
     net::{Ipv4Addr, TcpListener},
-    thread::{
-        JoinHandle, {self},
-    },
+    thread::{self, JoinHandle},
 };
 
 use tokio::{runtime, sync::oneshot};

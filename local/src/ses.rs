@@ -22,9 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     server::{Server, free_port},
-    stand_in::{
-        Reply, lock, {self},
-    },
+    stand_in::{self, Reply, lock},
 };
 
 /// The one path of the API that is served.

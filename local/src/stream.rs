@@ -11,9 +11,7 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodbstreams::{Client, operation::get_records::GetRecordsOutput, types::ShardIteratorType};
 use serde_json::{Value, json};
 
-use crate::client::{
-    reason, {self},
-};
+use crate::client::{self, reason};
 
 pub use mapping::Mapping;
 pub use pump::Pump;

@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use support::{
     Call, TestApp,
-    faults::Fault::{
-        Error, Garbled, Refused, ReplyLost, Silence, {self},
-    },
+    faults::Fault::{self, Error, Garbled, Refused, ReplyLost, Silence},
 };
 
 #[tokio::test]

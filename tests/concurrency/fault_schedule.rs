@@ -5,9 +5,7 @@ use std::time::Duration;
 use support::{
     ACCOUNT, Call, TestApp,
     faults::{
-        Fault::{
-            Crash, Late, TimedOut, Twice, {self},
-        },
+        Fault::{self, Crash, Late, TimedOut, Twice},
         process::killable,
     },
 };

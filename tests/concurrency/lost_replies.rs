@@ -6,9 +6,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use support::{
     ACCOUNT, Call, Response, TestApp,
-    faults::Fault::{
-        Error, ErrorAfterwards, Refused, ReplyLost, {self},
-    },
+    faults::Fault::{self, Error, ErrorAfterwards, Refused, ReplyLost},
 };
 
 use crate::{

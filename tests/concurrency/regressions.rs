@@ -10,9 +10,7 @@ use support::{
     ACCOUNT, Call, TestApp,
     faults::{
         Barrier,
-        Fault::{
-            Garbled, Held, LateConflict, ReplyLost, {self},
-        },
+        Fault::{self, Garbled, Held, LateConflict, ReplyLost},
     },
 };
 

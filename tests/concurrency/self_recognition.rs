@@ -9,9 +9,7 @@ use support::{
     ACCOUNT, Call, Response, TestApp,
     faults::{
         Barrier,
-        Fault::{
-            Held, LateConflict, ReplyLost, {self},
-        },
+        Fault::{self, Held, LateConflict, ReplyLost},
     },
 };
 

@@ -6,9 +6,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use support::{
     Call, Response, TestApp,
-    faults::Fault::{
-        Cancelled, Error, Refused, Silence, {self},
-    },
+    faults::Fault::{self, Cancelled, Error, Refused, Silence},
 };
 
 use crate::common::{assert_consistent, charged, counts, describe, error, processes, resend};

@@ -213,7 +213,7 @@ fn t2_ses_does_not_count_the_clicks_on_a_link() {
 async fn the_language_is_the_invitations_else_the_accounts_and_english_when_there_is_none() {
     let folder = std::env::temp_dir().join(format!("texts-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("de.json"), r#"{ "delivery": { "button": "Einladung ansehen" } }"#).unwrap();
+    std::fs::write(folder.join("de.json"), r#"{ "email": { "button": "Einladung ansehen" } }"#).unwrap();
     let (app, mut post) = start_with(&[("TEXTS", folder.to_str().unwrap())]).await;
     app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "locale": "de-AT" })).await;
     for (email, locale, german) in

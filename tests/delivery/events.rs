@@ -68,7 +68,7 @@ async fn an_event_is_as_of_when_it_happened_however_late_and_often_it_is_told() 
     let mail = post.last_mail(EMAIL);
     let report = |kind: &str, details: Value| {
         let tags = json!({ "account": [ACCOUNT], "invitation": [id], "sending": [mail.tags["sending"]] });
-        let mut detail = json!({ "eventType": kind, "delivery": { "tags": tags } });
+        let mut detail = json!({ "eventType": kind, "mail": { "tags": tags } });
         detail[kind.to_lowercase()] = details;
         json!({ "detail": detail }).to_string()
     };

@@ -19,13 +19,9 @@ use functions::{
     app::App,
     operator::{
         erase_invitee,
-        invocation::{
-            Table, {self},
-        },
+        invocation::{self, Table},
         manage_account_settings,
-        manage_api_keys::{
-            Keys, {self},
-        },
+        manage_api_keys::{self, Keys},
     },
 };
 use local::{client, engine::Engine, table::create_table};

@@ -6,9 +6,7 @@ use functions::{
     http::{edge::answer, output::Reply},
     invitee::{
         accept_invitation,
-        accept_page::{
-            Page, {self},
-        },
+        accept_page::{self, Page},
         decline_invitation, lookup_invitation,
     },
     texts::PageTexts,

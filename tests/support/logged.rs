@@ -1,9 +1,7 @@
 //! What is logged, caught on the thread that logs it.
 
 use std::{
-    io::{
-        Write, {self},
-    },
+    io::{self, Write},
     sync::{Arc, Mutex, PoisonError},
 };
 

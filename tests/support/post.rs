@@ -5,9 +5,7 @@ use functions::{
     delivery::{
         courier::{Courier, bus::Bus as EventBus, mailer::Mailer},
         deliver_invitations, reconcile_deliveries,
-        record_feedback::{
-            Feedback, Recorded, {self},
-        },
+        record_feedback::{self, Feedback, Recorded},
         worker::{Failed, invoke},
     },
     texts::Texts,

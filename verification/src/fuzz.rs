@@ -11,9 +11,7 @@ use std::{
     any::Any,
     cell::RefCell,
     collections::BTreeMap,
-    panic::{
-        AssertUnwindSafe, catch_unwind, {self},
-    },
+    panic::{self, AssertUnwindSafe, catch_unwind},
     sync::{
         Mutex, Once,
         atomic::{AtomicUsize, Ordering},

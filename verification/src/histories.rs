@@ -7,9 +7,7 @@ pub mod shape;
 
 use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
-use futures_util::stream::{
-    StreamExt, {self},
-};
+use futures_util::stream::{self, StreamExt};
 use support::faults::wire::Wire;
 
 use crate::{

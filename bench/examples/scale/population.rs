@@ -14,9 +14,7 @@ use shared::{
         api_key::{ApiKey, ApiKeyRecord},
         delivery::{Delivery, DeliveryStatus},
         invitation::{Closing, OperationId},
-        lifecycle::{
-            NewInvitation, Operation, SendPolicy, {self},
-        },
+        lifecycle::{self, NewInvitation, Operation, SendPolicy},
     },
 };
 

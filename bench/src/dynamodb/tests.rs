@@ -3,9 +3,7 @@ use std::sync::Arc;
 use http_body_util::{BodyExt, Full};
 use hyper::{
     body::Bytes,
-    client::conn::http1::{
-        SendRequest, {self},
-    },
+    client::conn::http1::{self, SendRequest},
 };
 use hyper_util::rt::TokioIo;
 use serde_json::Value;

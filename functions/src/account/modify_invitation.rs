@@ -11,9 +11,7 @@ use crate::{
         error::ApiError,
         event::Request,
         input,
-        output::{
-            Reply, {self},
-        },
+        output::{self, Reply},
         route::Route,
     },
 };

@@ -2,9 +2,7 @@
 
 use functions::{
     http::edge,
-    invitee::accept_page::{
-        Page, {self},
-    },
+    invitee::accept_page::{self, Page},
 };
 
 #[tokio::main(flavor = "current_thread")]

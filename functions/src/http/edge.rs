@@ -14,9 +14,7 @@ use lambda_http::{
     Body,
     aws_lambda_events::apigw::ApiGatewayV2httpResponse,
     http::{HeaderMap, HeaderValue},
-    lambda_runtime::{
-        LambdaEvent, {self},
-    },
+    lambda_runtime::{self, LambdaEvent},
     service_fn,
 };
 use serde_json::value::RawValue;

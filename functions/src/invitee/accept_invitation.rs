@@ -9,12 +9,8 @@ use crate::{
     http::{
         error::ApiError,
         event::Request,
-        input::{
-            Acceptor, {self},
-        },
-        output::{
-            Reply, {self},
-        },
+        input::{self, Acceptor},
+        output::{self, Reply},
         route::Route,
     },
     invitee::lookup_invitation::remember_caller,

@@ -8,9 +8,7 @@ use crate::{
         error::ApiError,
         event::Request,
         input,
-        output::{
-            Reply, {self},
-        },
+        output::{self, Reply},
         route::Route,
     },
     invitee::lookup_invitation::remember_caller,

@@ -8,9 +8,7 @@ use crate::{
         error::ApiError,
         event::{Caller, Request},
         input,
-        output::{
-            Reply, {self},
-        },
+        output::{self, Reply},
         route::Route,
     },
 };

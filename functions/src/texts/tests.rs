@@ -33,10 +33,10 @@ fn english_is_built_in() {
     let texts = Texts::load(None).expect("what is built in is right");
     assert_eq!(texts.languages.locales().map(Locale::as_str).collect::<Vec<_>>(), ["en"]);
     let (chosen, words) = texts.languages.best(&[]);
-    assert_eq!((chosen.as_str(), words.eemail.from.as_str()), ("en", "Invitations"));
-    assert_eq!((1..=12).map(|month| words.eemail.months.name(month).len()).min(), Some(3));
-    assert_eq!((words.eemail.months.name(1), words.eemail.months.name(12)), ("January", "December"));
-    assert_eq!((words.eemail.months.name(0), words.eemail.months.name(13)), ("", ""));
+    assert_eq!((chosen.as_str(), words.email.from.as_str()), ("en", "Invitations"));
+    assert_eq!((1..=12).map(|month| words.email.months.name(month).len()).min(), Some(3));
+    assert_eq!((words.email.months.name(1), words.email.months.name(12)), ("January", "December"));
+    assert_eq!((words.email.months.name(0), words.email.months.name(13)), ("", ""));
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn the_first_wish_is_granted_that_can_be() {
     let chosen = |wished: &[&str]| {
         let wished: Vec<Locale> = wished.iter().map(|tag| locale(tag)).collect();
         let (chosen, words) = texts.languages.best(&wished.iter().map(Some).collect::<Vec<_>>());
-        (chosen.to_string(), words.eemail.from.clone())
+        (chosen.to_string(), words.email.from.clone())
     };
     for (wished, tag, from) in [
         (&["de"][..], "de", "Einladungen"),
@@ -66,14 +66,14 @@ fn the_first_wish_is_granted_that_can_be() {
     }
     assert_eq!(texts.languages.best(&[None, Some(&locale("de"))]).0.as_str(), "de");
     // What the file leaves out is there in English.
-    assert_eq!(texts.languages.best(&[Some(&locale("de"))]).1.eemail.button, "See the invitation");
+    assert_eq!(texts.languages.best(&[Some(&locale("de"))]).1.email.button, "See the invitation");
 }
 
 #[test]
 fn a_file_may_replace_the_english_words() {
     let folder = folder(&[("en.json", r#"{ "email": { "from": "Welcome" } }"#)]);
     let texts = Texts::load(Some(folder.path())).expect("the file is right");
-    assert_eq!((texts.languages.best(&[]).1.eemail.from.as_str(), texts.languages.locales().count()), ("Welcome", 1));
+    assert_eq!((texts.languages.best(&[]).1.email.from.as_str(), texts.languages.locales().count()), ("Welcome", 1));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn every_problem_is_a_sentence_that_names_the_file() {
         ("no.json", r#"{ "roles": { "owner": " ", "guest": "a\nb", "read-only": "{role}", "full-access": "Alt" } }"#),
         ("pl.json", r#"{ "roles": { "Read only": "x" } }"#),
         ("pt.json", r#"{ "email": { "from": "a\nb" }, "page": { "none": "x" } }"#),
-        ("eemail.html", "{{ link"),
+        ("email.html", "{{ link"),
         ("email.txt", "{{ address }}"),
     ];
     let problems = problems_of(&files);
@@ -98,9 +98,9 @@ fn every_problem_is_a_sentence_that_names_the_file() {
         "de-at.json: has the same language as DE-AT.json",
         "de.json: email.date has {moon}, which is not filled in there",
         "de.json: email.from has {account}, which is not filled in there",
-        "de.json: there is no text 'mail.greeting' in English",
+        "de.json: there is no text 'email.greeting' in English",
         "english.language.json: 'english.language' is not a language tag such as",
-        "es.json: unknown field `mial`, expected one of `mail`, `page`, `roles`",
+        "es.json: unknown field `mial`, expected one of `email`, `page`, `roles`",
         "fr.json: invalid type: integer `1`, expected a string",
         "it.json: EOF while parsing",
         "nl.json: email.months must be twelve names with commas between them",
@@ -118,7 +118,7 @@ fn every_problem_is_a_sentence_that_names_the_file() {
     }
     assert_eq!(problems.len(), expected.len(), "{problems:#?}");
 
-    assert_eq!(problems_of(&[("email.txt", "{{ intro }}"), ("eemail.html", "{{ link }}")]), ["email.txt: the link is not in it"]);
+    assert_eq!(problems_of(&[("email.txt", "{{ intro }}"), ("email.html", "{{ link }}")]), ["email.txt: the link is not in it"]);
 
     let missing = tempfile::tempdir().expect("a temporary folder").path().join("missing");
     let problems = Texts::load(Some(&missing)).expect_err("there is no such folder");

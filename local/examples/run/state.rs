@@ -3,9 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
-    fs::{
-        DirBuilder, File, OpenOptions, Permissions, TryLockError, {self},
-    },
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
     io::Write,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},

@@ -13,9 +13,7 @@ use super::{
 use crate::domain::{
     Invitation, Rejected, Timestamp,
     invitation::OperationId,
-    lifecycle::{
-        Change, InviteeDecision, {self},
-    },
+    lifecycle::{self, Change, InviteeDecision},
     link::Token,
 };
 use std::time::Duration;

@@ -6,10 +6,8 @@ use aws_config::{SdkConfig, environment::EnvironmentVariableCredentialsProvider}
 use aws_sdk_dynamodb::{
     Client,
     config::{
-        BehaviorVersion, Region, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
-        retry::RetryConfig,
+        self, BehaviorVersion, Region, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig, retry::RetryConfig,
         timeout::TimeoutConfig,
-        {self},
     },
 };
 use aws_smithy_http_client::tls;

@@ -10,9 +10,7 @@ use super::{
 use crate::domain::{
     Invitation, InvitationId, Principal, Timestamp,
     idempotency::StoredResponse,
-    lifecycle::{
-        NewInvitation, Operation, SendPolicy, quota_window, {self},
-    },
+    lifecycle::{self, NewInvitation, Operation, SendPolicy, quota_window},
 };
 
 impl Store {

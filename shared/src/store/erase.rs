@@ -15,9 +15,7 @@ use aws_sdk_dynamodb::{error::SdkError, operation::delete_item::DeleteItemError,
 use super::{
     Store, StoreError,
     error::failed,
-    keys::{
-        Bounds, Key, PK, SK, {self},
-    },
+    keys::{self, Bounds, Key, PK, SK},
     row::{Row, text},
 };
 use crate::domain::{AccountId, InvitationId, Timestamp, email::NormalisedEmail, page::Range};

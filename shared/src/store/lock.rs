@@ -5,9 +5,7 @@
 
 use super::{
     Store, StoreError,
-    keys::{
-        Key, {self},
-    },
+    keys::{self, Key},
     row::{Row, named, number, text, time},
     transaction::{Condition, Transaction, WriteTarget},
 };

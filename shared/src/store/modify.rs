@@ -16,9 +16,7 @@ use super::{
 use crate::domain::{
     Invitation, InvitationId, Principal, Rejected, Timestamp,
     idempotency::StoredResponse,
-    lifecycle::{
-        Action, Change, Operation, SendPolicy, quota_window, {self},
-    },
+    lifecycle::{self, Action, Change, Operation, SendPolicy, quota_window},
 };
 
 impl Store {

@@ -15,9 +15,8 @@ use super::{
     error::failed,
     item,
     keys::{
-        Key, PK, SK,
+        self, Key, PK, SK,
         index::{DUE, DUE_AT, DUE_SHARD},
-        {self},
     },
     row::{Row, number, text, time},
     transaction::{Attempts, changes, names},

@@ -6,9 +6,7 @@ use super::{
     Store, StoreError,
     error::failed,
     item,
-    keys::{
-        Key, {self},
-    },
+    keys::{self, Key},
     row::{Row, text},
 };
 use crate::domain::{

@@ -18,9 +18,7 @@ use super::{
     Store, StoreError,
     error::{Verdict, describe, verdict},
     item,
-    keys::{
-        Key, {self},
-    },
+    keys::{self, Key},
     row::Row,
 };
 use crate::domain::text::{random_base62, random_bytes};

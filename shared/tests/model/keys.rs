@@ -11,9 +11,7 @@ use shared::{
         invitation::{Closing, Invitation, Status},
         page::{Cursor, Filter, Range},
     },
-    store::keys::{
-        Bounds, Key, {self},
-    },
+    store::keys::{self, Bounds, Key},
 };
 
 use super::support::{

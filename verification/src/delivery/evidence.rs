@@ -15,9 +15,7 @@ use support::{Call, Response, TestApp};
 use super::{
     Mutation,
     checks::is_claim,
-    history::{
-        History, {self},
-    },
+    history::{self, History},
     send_log::SendLog,
     simulation::Account,
 };

@@ -1,12 +1,8 @@
 //! What SES, EventBridge and the table are like for a while.
 
 use local::{
-    events::{
-        Bus, {self},
-    },
-    ses::{
-        Inbox, {self},
-    },
+    events::{self, Bus},
+    ses::{self, Inbox},
 };
 
 use super::{

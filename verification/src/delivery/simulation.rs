@@ -8,9 +8,7 @@ use std::{
 
 use functions::delivery::{
     reconcile_deliveries,
-    record_feedback::{
-        Feedback, {self},
-    },
+    record_feedback::{self, Feedback},
     worker::invoke,
 };
 use futures_util::{StreamExt, future::join_all, stream};
@@ -34,9 +32,7 @@ use super::{
     process::{Factory, Process},
     send_log::{Context, Sending, sending},
     stream::{Batch, Buffer, hand_over},
-    workload::{
-        Step, {self},
-    },
+    workload::{self, Step},
 };
 use crate::random::Random;
 

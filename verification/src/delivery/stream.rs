@@ -1,8 +1,6 @@
 //! A stream that loses records, repeats them and mixes them up, and the event source mapping that hands on what is left.
 
-use functions::delivery::deliver_invitations::{
-    BatchAnswer, {self},
-};
+use functions::delivery::deliver_invitations::{self, BatchAnswer};
 use local::stream::{Mapping, Pump, Start, Stream};
 use serde_json::{Value, json};
 use support::{TestApp, root_file};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use support::{
     faults::Fault::{
-        Cancelled, ConflictAfterwards, Crash, Error, ErrorAfterwards, Garbled, Late, Refused, ReplyLost, TimedOut, Twice, {self},
+        self, Cancelled, ConflictAfterwards, Crash, Error, ErrorAfterwards, Garbled, Late, Refused, ReplyLost, TimedOut, Twice,
     },
     random::Random,
 };

@@ -4,13 +4,9 @@ use std::sync::Arc;
 
 use functions::operator::{
     erase_invitee,
-    invocation::{
-        Table as Direct, {self},
-    },
+    invocation::{self, Table as Direct},
     manage_account_settings,
-    manage_api_keys::{
-        Keys, {self},
-    },
+    manage_api_keys::{self, Keys},
 };
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;

@@ -6,9 +6,7 @@ use functions::{
     delivery::{
         courier::{Courier, bus::Bus, mailer::Mailer},
         deliver_invitations,
-        record_feedback::{
-            Feedback, Recorded, {self},
-        },
+        record_feedback::{self, Feedback, Recorded},
         worker::{Failed, invoke},
     },
     texts::Texts,
