@@ -3,6 +3,7 @@
 mod accept_page;
 mod access;
 mod alarms;
+mod condition_keys;
 mod create_invitation;
 mod describe_invitation;
 mod events;
