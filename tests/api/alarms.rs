@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::domain::courier::pause_after;
 use support::root_file;
 
-use crate::template::{functions, list, template};
+use crate::template::{functions, list, string, template};
 
 fn alarms(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
     let resources = template["Resources"].as_object().expect("resources");
@@ -25,6 +25,26 @@ fn no_alarm_reads_more_metrics_than_cloudwatch_lets_it() {
     for (name, alarm) in alarms(&template()) {
         assert!(metrics(alarm) <= 10, "{name} reads {} metrics", metrics(alarm));
     }
+}
+
+#[test]
+fn the_alarm_for_throttles_reads_the_table_and_each_of_its_global_indexes() {
+    let template = template();
+    let (_, alarm) = alarms(&template).find(|(name, _)| *name == "TableThrottlesAlarm").expect("there is one");
+    let read = list(&alarm["Metrics"]).map(|part| &part["MetricStat"]["Metric"]).filter(|metric| metric["Namespace"] == "AWS/DynamoDB");
+    let read: BTreeSet<(String, Option<String>)> = read
+        .map(|metric| {
+            let dimension = |name: &str| list(&metric["Dimensions"]).find(|it| it["Name"] == name).map(|it| &it["Value"]);
+            assert_eq!(dimension("TableName"), Some(&json!({ "!Ref": "InvitationsTable" })));
+            (string(&metric["MetricName"]), dimension("GlobalSecondaryIndexName").map(string))
+        })
+        .collect();
+    // A global index has metrics of its own, with one more dimension. A local index counts as its table.
+    let indexes = list(&template["Resources"]["InvitationsTable"]["Properties"]["GlobalSecondaryIndexes"]);
+    let indexes: Vec<Option<String>> = indexes.map(|index| Some(string(&index["IndexName"]))).chain([None]).collect();
+    let names = ["ReadThrottleEvents", "WriteThrottleEvents"];
+    let expected = names.iter().flat_map(|name| indexes.iter().map(|index| ((*name).to_owned(), index.clone())));
+    assert_eq!(read, expected.collect());
 }
 
 #[test]
