@@ -5,6 +5,7 @@ mod access;
 mod alarms;
 mod condition_keys;
 mod create_invitation;
+mod deployment;
 mod describe_invitation;
 mod events;
 mod failures;
