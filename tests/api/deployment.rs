@@ -1,8 +1,140 @@
 //! What AWS would refuse or bill when the stack is deployed, which no linter reports.
 
-use serde_json::Value;
+use regex_syntax::{
+    hir::{Class, Hir, HirKind},
+    parse,
+};
+use serde_json::{Value, json};
 
-use crate::template::template;
+use crate::template::{functions, list, string, template};
+
+/// What Lambda allows for all environment variables of a function together, in bytes.
+const ENVIRONMENT: usize = 4096;
+
+/// The longest values that references other than to parameters can have.
+const REFERENCES: [(&str, usize); 7] = [
+    ("AWS::NoValue", 0),
+    ("AWS::Region", 16),
+    ("AWS::URLSuffix", 16),
+    ("ConfigurationSet", 64),
+    ("EventBus", 256),
+    ("InvitationsApi", 10),
+    ("InvitationsTable", 255),
+];
+
+#[test]
+fn the_variables_of_each_function_fit_into_its_environment_however_long_the_parameters_are() {
+    let template = template();
+    for (name, function) in functions(&template) {
+        // Lambda measures a JSON object: `{"NAME":"value",…}`.
+        let sizes = function.variables.iter().map(|(name, value)| name.len() + longest(value, &template) + r#""":"","#.len());
+        let total = sizes.sum::<usize>() + "{}".len();
+        assert!(total < ENVIRONMENT, "{name} needs up to {total} bytes");
+    }
+}
+
+#[test]
+fn the_longest_value_of_a_variable_is_that_of_its_parameter_as_json() {
+    let template = json!({
+        "Parameters": {
+            "Number": { "Type": "Number", "MaxValue": 86400 },
+            "Choice": { "Type": "String", "AllowedValues": ["on", "off"] },
+            "Plain": { "Type": "String", "MaxLength": 10, "AllowedPattern": "^[a-z]*$" },
+            "Quotes": { "Type": "String", "MaxLength": 10, "AllowedPattern": "^([ -~])*$" },
+            "Anything": { "Type": "String", "MaxLength": 10, "AllowedPattern": r"^[^\x00-\x1F]*$" },
+            "Control": { "Type": "String", "MaxLength": 10, "AllowedPattern": "^[^@]*$" },
+        },
+        "Resources": { "LinkKey": { "Properties": { "GenerateSecretString": { "PasswordLength": 64 } } } },
+    });
+    for (value, expected) in [
+        (json!("text"), 4),
+        (json!({ "!Ref": "AWS::NoValue" }), 0),
+        (json!({ "!Ref": "Number" }), 5),
+        (json!({ "!Ref": "Choice" }), 3),
+        (json!({ "!Ref": "Plain" }), 10),
+        (json!({ "!Ref": "Quotes" }), 20),
+        (json!({ "!Ref": "Anything" }), 40),
+        (json!({ "!Ref": "Control" }), 60),
+        (json!({ "!If": ["Condition", { "!Ref": "Choice" }, { "!Ref": "Number" }] }), 5),
+        (json!({ "!Sub": "https://${Plain}/${Choice}" }), 22),
+        (json!({ "!Sub": "1:{{resolve:secretsmanager:${LinkKey}:SecretString}}" }), 66),
+    ] {
+        assert_eq!(longest(&value, &template), expected, "{value}");
+    }
+}
+
+/// The most bytes that a variable's value can have.
+fn longest(value: &Value, template: &Value) -> usize {
+    if let Some(text) = value.as_str() {
+        return text.len();
+    }
+    let (function, argument) = value.as_object().and_then(|value| value.iter().next()).unwrap_or_else(|| panic!("no text: {value}"));
+    match function.as_str() {
+        "!Ref" => reference(&string(argument), template),
+        "!If" => list(argument).skip(1).map(|value| longest(value, template)).max().expect("two values"),
+        "!Sub" => substituted(&string(argument), template),
+        other => panic!("the length of {other} is unknown"),
+    }
+}
+
+/// The most bytes of a text with `${references}`, and with the secret of links.
+fn substituted(text: &str, template: &Value) -> usize {
+    let secret = "{{resolve:secretsmanager:${LinkKey}:SecretString}}";
+    let length = &template["Resources"]["LinkKey"]["Properties"]["GenerateSecretString"]["PasswordLength"];
+    let secrets = text.matches(secret).count() * length.as_u64().map_or(0, |length| usize::try_from(length).expect("a length"));
+    let text = text.replace(secret, "");
+    let mut parts = text.split("${");
+    let before = parts.next().unwrap_or_default().len();
+    let others = parts.map(|part| {
+        let (name, after) = part.split_once('}').expect("a reference ends");
+        reference(name, template) + after.len()
+    });
+    secrets + before + others.sum::<usize>()
+}
+
+/// The most bytes of a parameter, or of something else that has a name.
+fn reference(name: &str, template: &Value) -> usize {
+    let parameter = &template["Parameters"][name];
+    if parameter.is_null() {
+        let known = REFERENCES.iter().find(|(known, _)| *known == name);
+        return known.unwrap_or_else(|| panic!("the length of {name} is unknown")).1;
+    }
+    if parameter["Type"] == "Number" {
+        return parameter["MaxValue"].to_string().len();
+    }
+    if let Some(longest) = list(&parameter["AllowedValues"]).map(|value| string(value).len()).max() {
+        return longest;
+    }
+    let characters = parameter["MaxLength"].as_u64().unwrap_or_else(|| panic!("{name} has no MaxLength"));
+    let pattern = parse(&string(&parameter["AllowedPattern"])).expect("a pattern");
+    usize::try_from(characters).expect("a length") * widest(&pattern)
+}
+
+/// The most bytes that a character of a text with this pattern takes in JSON.
+fn widest(pattern: &Hir) -> usize {
+    match pattern.kind() {
+        HirKind::Empty | HirKind::Look(_) => 0,
+        HirKind::Literal(text) => str::from_utf8(&text.0).expect("a text").chars().map(width).max().unwrap_or(0),
+        HirKind::Class(Class::Unicode(class)) => {
+            // The widest character below U+0080 can be anywhere; above it, the last one is.
+            let ascii = (0..0x80u8).map(char::from).filter(|c| class.iter().any(|range| (range.start()..=range.end()).contains(c)));
+            ascii.chain(class.iter().map(|range| range.end())).map(width).max().unwrap_or(0)
+        }
+        HirKind::Class(Class::Bytes(_)) => panic!("a class of bytes"),
+        HirKind::Repetition(repetition) => widest(&repetition.sub),
+        HirKind::Capture(capture) => widest(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().map(widest).max().unwrap_or(0),
+    }
+}
+
+/// The bytes of a character in a JSON text.
+fn width(c: char) -> usize {
+    match c {
+        '"' | '\\' | '\n' | '\r' | '\t' => 2,
+        c if c.is_ascii_control() && c != '\x7F' => 6,
+        c => c.len_utf8(),
+    }
+}
 
 #[test]
 fn nothing_is_encrypted_with_a_key_that_is_billed() {

@@ -143,7 +143,8 @@ fn read_by(state: &str) -> BTreeSet<String> {
         "Courier" => defaults.union(&asked(|lookup| DeliveryConfig::read(lookup))).cloned().collect(),
         "Feedback" => retention,
         "Page" => ["TEXTS".to_owned()].into(),
-        "App" | "Keys" | "Table" => BTreeSet::new(),
+        "Keys" => ["ROLES".to_owned()].into(),
+        "App" | "Table" => BTreeSet::new(),
         other => panic!("what does {other} read?"),
     }
 }
@@ -165,7 +166,7 @@ fn the_template_sets_the_variables_that_the_code_reads_and_no_other() {
     let aws = |name: &String| name.starts_with("AWS_");
     assert!(common.contains("AWS_REGION"));
     // What the template sets for all, whether or not they have a use for it.
-    let global: BTreeSet<String> = ["ONLY_ACCOUNT", "ROLES", "TABLE_NAME", "TRUST_STORE"].map(str::to_owned).into();
+    let global: BTreeSet<String> = ["ONLY_ACCOUNT", "TABLE_NAME", "TRUST_STORE"].map(str::to_owned).into();
     for (name, function) in functions(&template()) {
         let source = root_file(&format!("functions/src/bin/{name}.rs"));
         let state = source.split("::from_env()").next().and_then(|before| before.rsplit(|c: char| !c.is_alphanumeric()).next());
