@@ -294,7 +294,7 @@ def broken_page(folder: Path) -> None:
     texts.mkdir(parents=True)
     (texts / "logo.png").write_bytes(b"no picture")
     with Service(folder / "state") as second:
-        second.launch(TEXTS=str(texts))
+        second.launch(TEXTS_DIR=str(texts))
         status = second.ended(120)
         output = second.output()
         check(status != 0, "It must exit with an error.", output)

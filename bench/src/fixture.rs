@@ -159,8 +159,8 @@ pub fn send_settings() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// The variables of whatever sends mails and events.
 pub fn mail_settings() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let mails = [("MAIL_FROM", "invitations@example.com"), ("MAIL_CONFIGURATION_SET", "mails")];
-    mails.into_iter().chain([("LINK_BASE", "https://api.example.com/accept"), ("EVENT_BUS", "events")])
+    let mails = [("FROM_ADDRESS", "invitations@example.com"), ("CONFIGURATION_SET", "mails")];
+    mails.into_iter().chain([("LINK_BASE_URL", "https://api.example.com/accept"), ("EVENT_BUS", "events")])
 }
 
 /// What is made beforehand is not made in the second in which it is changed: that change would leave the expiry as it was, and

@@ -134,11 +134,11 @@ pub fn read_retention(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<
 /// What the functions need besides that send mails and events.
 #[derive(Debug)]
 pub struct DeliveryConfig {
-    /// The address that mails come from: `MAIL_FROM`.
+    /// The address that mails come from: `FROM_ADDRESS`.
     pub from: Email,
-    /// The configuration set that SES reports through: `MAIL_CONFIGURATION_SET`.
+    /// The configuration set that SES reports through: `CONFIGURATION_SET`.
     pub configuration_set: Option<String>,
-    /// The page behind a link: `LINK_BASE`.
+    /// The page behind a link: `LINK_BASE_URL`.
     pub link_base: LinkBase,
     /// The keys of links: `LINK_KEYS`.
     pub link_keys: LinkKeys,
@@ -146,7 +146,7 @@ pub struct DeliveryConfig {
     pub event_bus: String,
     /// How long closed and expired invitations are kept: `RETENTION_DAYS`.
     pub retention: Option<Duration>,
-    /// The folder of texts and templates of one's own: `TEXTS`.
+    /// The folder of texts and templates of one's own: `TEXTS_DIR`.
     pub texts: Option<PathBuf>,
     /// Another endpoint of SES than the region's: `AWS_ENDPOINT_URL_SESV2`.
     pub ses_endpoint: Option<String>,
@@ -161,10 +161,10 @@ impl DeliveryConfig {
     /// All problems together, each naming its variable.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut env = Env::new(lookup);
-        let (from, link_base) = (env.required("MAIL_FROM"), env.required("LINK_BASE"));
-        let (from, link_base) = (env.parse("MAIL_FROM", from), env.parse("LINK_BASE", link_base));
+        let (from, link_base) = (env.required("FROM_ADDRESS"), env.required("LINK_BASE_URL"));
+        let (from, link_base) = (env.parse("FROM_ADDRESS", from), env.parse("LINK_BASE_URL", link_base));
         let link_keys = env.link_keys();
-        let (event_bus, configuration_set) = (env.text("EVENT_BUS", "default"), env.get("MAIL_CONFIGURATION_SET"));
+        let (event_bus, configuration_set) = (env.text("EVENT_BUS", "default"), env.get("CONFIGURATION_SET"));
         let (retention, texts) = (env.retention(), read_texts(lookup));
         let (ses_endpoint, events_endpoint) = (env.url("AWS_ENDPOINT_URL_SESV2"), env.url("AWS_ENDPOINT_URL_EVENTBRIDGE"));
         match (from, link_base, link_keys) {
@@ -184,10 +184,10 @@ impl DeliveryConfig {
     }
 }
 
-/// The folder of texts and templates of one's own: `TEXTS`.
+/// The folder of texts and templates of one's own: `TEXTS_DIR`.
 #[must_use]
 pub fn read_texts(lookup: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
-    Env::new(lookup).get("TEXTS").map(PathBuf::from)
+    Env::new(lookup).get("TEXTS_DIR").map(PathBuf::from)
 }
 
 /// What accounts show that have not set it themselves: `DEFAULT_DISPLAY_NAME`, `DEFAULT_COLOUR`, `DEFAULT_LOCALE`,

@@ -142,7 +142,7 @@ fn read_by(state: &str) -> BTreeSet<String> {
         "InviteeApp" => defaults.union(&retention).cloned().collect(),
         "Courier" => defaults.union(&asked(|lookup| DeliveryConfig::read(lookup))).cloned().collect(),
         "Feedback" => retention,
-        "Page" => ["TEXTS".to_owned()].into(),
+        "Page" => ["TEXTS_DIR".to_owned()].into(),
         "Keys" => ["ROLES".to_owned()].into(),
         "App" | "Table" => BTreeSet::new(),
         other => panic!("what does {other} read?"),
@@ -154,8 +154,8 @@ fn values(more: &[(&str, &str)]) -> HashMap<String, String> {
     let least = [
         ("TABLE_NAME", "table"),
         ("LINK_KEYS", "1:0123456789abcdef0123456789abcdef"),
-        ("MAIL_FROM", "invitations@example.com"),
-        ("LINK_BASE", "https://example.com/accept"),
+        ("FROM_ADDRESS", "invitations@example.com"),
+        ("LINK_BASE_URL", "https://example.com/accept"),
     ];
     least.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }

@@ -178,7 +178,7 @@ def with_a_logo_for_all(browser: Browser, binary: Path) -> None:
     """The folder's logo is that of accounts without one, and of views that no account is known in."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "logo.gif").write_bytes(base64.b64decode(GIF))
-        page = function.answer(binary, function.get("/accept"), TEXTS=folder)
+        page = function.answer(binary, function.get("/accept"), TEXTS_DIR=folder)
     common = (f"data:image/gif;base64,{GIF}", "")
     with StandIn(page) as stand_in:
         for answer, heading, picture in (
@@ -199,7 +199,7 @@ def translated(browser: Browser, binary: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for locale, words in (("de", GERMAN), ("ar", ARABIC)):
             (Path(folder) / f"{locale}.json").write_text(json.dumps({"page": words, "roles": ROLES.get(locale, {})}))
-        page = function.answer(binary, function.get("/accept"), TEXTS=folder)
+        page = function.answer(binary, function.get("/accept"), TEXTS_DIR=folder)
     with StandIn(page) as stand_in:
         german, arabic, both = GERMAN["invited_by_someone_somewhere"], ARABIC["invited_by_someone_somewhere"], ("Annehmen", "Ablehnen")
         for chosen, of_reader, spoken, heading, offers, role in (

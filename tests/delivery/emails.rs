@@ -214,7 +214,7 @@ async fn the_language_is_the_invitations_else_the_accounts_and_english_when_ther
     let folder = std::env::temp_dir().join(format!("texts-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("de.json"), r#"{ "email": { "button": "Einladung ansehen" } }"#).unwrap();
-    let (app, mut post) = start_with(&[("TEXTS", folder.to_str().unwrap())]).await;
+    let (app, mut post) = start_with(&[("TEXTS_DIR", folder.to_str().unwrap())]).await;
     app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "locale": "de-AT" })).await;
     for (email, locale, german) in
         [("a@example.com", None, true), ("b@example.com", Some("en"), false), ("c@example.com", Some("fr"), true)]

@@ -82,9 +82,9 @@ impl TestApp {
             ("TABLE_NAME".to_owned(), table.clone()),
             ("AWS_REGION".to_owned(), "ca-1".to_owned()),
             ("LINK_KEYS".to_owned(), "1:0123456789abcdef0123456789abcdef".to_owned()),
-            ("MAIL_FROM".to_owned(), "invitations@sender.example".to_owned()),
-            ("MAIL_CONFIGURATION_SET".to_owned(), "mails".to_owned()),
-            ("LINK_BASE".to_owned(), "https://api.example.com/accept".to_owned()),
+            ("FROM_ADDRESS".to_owned(), "invitations@sender.example".to_owned()),
+            ("CONFIGURATION_SET".to_owned(), "mails".to_owned()),
+            ("LINK_BASE_URL".to_owned(), "https://api.example.com/accept".to_owned()),
             ("EVENT_BUS".to_owned(), "events".to_owned()),
         ]);
         all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));

@@ -97,9 +97,9 @@ impl State {
             ("AWS_LAMBDA_LOG_FORMAT", own("AWS_LAMBDA_LOG_FORMAT", "JSON")),
             ("AWS_LAMBDA_LOG_LEVEL", own("AWS_LAMBDA_LOG_LEVEL", "INFO")),
             ("EVENT_BUS", own("EVENT_BUS", "local")),
-            ("LINK_BASE", own("LINK_BASE", &format!("{}/accept", addresses.url))),
-            ("MAIL_CONFIGURATION_SET", own("MAIL_CONFIGURATION_SET", "local")),
-            ("MAIL_FROM", own("MAIL_FROM", "invitations@example.com")),
+            ("LINK_BASE_URL", own("LINK_BASE_URL", &format!("{}/accept", addresses.url))),
+            ("CONFIGURATION_SET", own("CONFIGURATION_SET", "local")),
+            ("FROM_ADDRESS", own("FROM_ADDRESS", "invitations@example.com")),
             ("TABLE_NAME", TABLE_NAME.into()),
         ]);
         if env::var_os("LINK_KEYS").is_none() {

@@ -65,8 +65,8 @@ pub(super) fn variable(name: &str) -> Option<String> {
         "TABLE_NAME" => "invitations",
         "AWS_REGION" => "ca-1",
         "LINK_KEYS" => "1:0123456789abcdef0123456789abcdef",
-        "MAIL_FROM" => "invitations@sender.example",
-        "LINK_BASE" => "https://api.example.com/accept",
+        "FROM_ADDRESS" => "invitations@sender.example",
+        "LINK_BASE_URL" => "https://api.example.com/accept",
         "EVENT_BUS" => "events",
         _ => return None,
     };
