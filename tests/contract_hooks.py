@@ -17,7 +17,7 @@ CONFLICTS = {
     "already-accepted",
     "already-declined",
     "max-sends",
-    "mail-refused",
+    "email-refused",
     "expired",
     "idempotency-key-reused",
 }

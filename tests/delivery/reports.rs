@@ -60,10 +60,10 @@ async fn a_hard_bounce_or_a_complaint_blocks_a_resend_unless_it_is_forced() {
         let sent = post.inbox.mails().len();
         if blocked {
             let before = app.rows().await;
-            resend(&app, &id).await.expect_error(400, "mail-refused");
+            resend(&app, &id).await.expect_error(400, "email-refused");
             assert!(app.rows().await.iter().all(|row| before.contains(row)), "a refusal costs nothing");
             let force = |value: &str| Call::post(&format!("/invitations/{id}?force={value}")).key(&app.full);
-            app.send(force("false")).await.expect_error(400, "mail-refused");
+            app.send(force("false")).await.expect_error(400, "email-refused");
             app.send(force("maybe")).await.expect_error(400, "invalid-force");
             app.send(force("true")).await.expect(200);
         } else {
@@ -129,7 +129,7 @@ async fn a_bounce_that_comes_after_a_resend_blocks_the_next_one_until_somebody_i
     let (id, first) = reported_late(&app, &mut post, "bounce@example.com").await;
     assert_eq!(delivery(&app, &id).await.0, "bounced");
     app.advance(COOLDOWN);
-    resend(&app, &id).await.expect_error(400, "mail-refused");
+    resend(&app, &id).await.expect_error(400, "email-refused");
     app.send(Call::post(&format!("/invitations/{id}?force=true")).key(&app.full)).await.expect(200);
     post.deliver().await;
     // SES tells it once more.

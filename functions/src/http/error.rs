@@ -129,7 +129,7 @@ impl ApiError {
                 Rejected::Closed(Closing::Declined) => "already-declined",
                 Rejected::Closed(Closing::Revoked) => "already-revoked",
                 Rejected::Expired => "expired",
-                Rejected::Refused(_) => "mail-refused",
+                Rejected::Refused(_) => "email-refused",
                 Rejected::WrongInvitee => "wrong-invitee",
                 Rejected::SignInRequired => "sign-in-required",
                 Rejected::MaxSends { .. } => "max-sends",
