@@ -60,12 +60,12 @@ fn every_function_has_an_alarm_for_its_errors() {
 }
 
 #[test]
-fn the_alarm_for_trouble_does_not_say_ok_between_two_tries() {
+fn the_alarm_for_delivery_failures_stays_on_between_two_attempts() {
     let template = template();
-    let (_, alarm) = alarms(&template).find(|(name, _)| *name == "DeliveryTroubleAlarm").expect("there is one");
+    let (_, alarm) = alarms(&template).find(|(name, _)| *name == "DeliveryFailuresAlarm").expect("there is one");
     let number = |name: &str| alarm[name].as_u64().expect("a number");
     let window = Duration::from_secs(number("Period") * number("EvaluationPeriods"));
-    // So many tries are always within the window, the reconciler's minute and the period in which the window begins left out.
+    // The window contains this many attempts even without the reconciler's minute and the period in which the window begins.
     let apart = pause_after(u32::MAX) + Duration::from_secs(60 + number("Period"));
     assert!(window >= apart * u32::try_from(number("DatapointsToAlarm")).expect("a small number"));
 }
