@@ -31,6 +31,7 @@ async fn what_became_of_the_mail_shows_on_the_invitation() {
         ("bounce@example.com", "bounced", Some("bounced")),
         ("soft@example.com", "soft-bounced", Some("bounced")),
         ("complaint@example.com", "complained", Some("complained")),
+        ("not-spam@example.com", "delivered", Some("delivered")),
         ("reject@example.com", "failed", Some("failed")),
         ("delay@example.com", "delayed", None),
     ] {
@@ -73,6 +74,51 @@ async fn a_hard_bounce_or_a_complaint_blocks_a_resend_unless_it_is_forced() {
         assert_eq!(post.inbox.mails().len(), sent + 1, "{email}");
         // The new sending's mail has a status of its own.
         assert_eq!(delivery(&app, &id).await.0, "sent");
+    }
+}
+
+#[tokio::test]
+async fn a_feedback_report_blocks_a_resend_unless_it_objects_to_nothing() {
+    let (app, mut post) = start().await;
+    let listed = "OnAccountSuppressionList";
+    for (number, (kind, sub_type, reason)) in [
+        (json!("abuse"), json!(null), Some(json!("abuse"))),
+        (json!("fraud"), json!(null), Some(json!("fraud"))),
+        (json!("virus"), json!(null), Some(json!("virus"))),
+        (json!("other"), json!(null), Some(json!("other"))),
+        (json!("unheard-of"), json!(null), Some(json!("unheard-of"))),
+        (json!(null), json!(null), Some(json!(null))),
+        (json!(null), json!(listed), Some(json!(listed))),
+        (json!("not-spam"), json!(listed), Some(json!(listed))),
+        (json!("not-spam"), json!(null), None),
+        (json!("Not-Spam"), json!(null), None),
+        (json!("auth-failure"), json!(null), None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let told = format!("{kind} {sub_type}");
+        let email = format!("complaint{number}@example.com");
+        let id = id(&app.invite(&email).await);
+        post.deliver().await;
+        let mut events = local::ses::feedback::events(&post.last_mail(&email));
+        events[1]["detail"]["complaint"]["complaintFeedbackType"] = kind;
+        events[1]["detail"]["complaint"]["complaintSubType"] = sub_type;
+        assert_eq!(post.report_event(&events[0].to_string()).await, Recorded::Recorded);
+        let recorded = if reason.is_some() { Recorded::Recorded } else { Recorded::Ignored };
+        assert_eq!(post.report_event(&events[1].to_string()).await, recorded, "{told}");
+        post.deliver().await;
+        app.advance(COOLDOWN);
+        if let Some(reason) = reason {
+            assert_eq!(delivery(&app, &id).await, ("complained".to_owned(), reason), "{told}");
+            assert_eq!(post.event_types().last().map(String::as_str), Some("complained"), "{told}");
+            resend(&app, &id).await.expect_error(400, "mail-refused");
+        } else {
+            assert_eq!(delivery(&app, &id).await, ("delivered".to_owned(), json!(null)), "{told}");
+            assert_eq!(post.event_types().last().map(String::as_str), Some("delivered"), "{told}");
+            resend(&app, &id).await.expect(200);
+            post.deliver().await;
+        }
     }
 }
 

@@ -87,6 +87,7 @@ struct Bounce {
 #[serde(rename_all = "camelCase")]
 struct Complaint {
     complaint_feedback_type: Option<String>,
+    complaint_sub_type: Option<String>,
     timestamp: Option<String>,
 }
 
@@ -138,6 +139,23 @@ impl Mail {
     }
 }
 
+impl Complaint {
+    /// Whether the recipient's side objects to the email. SES sends every feedback report as a complaint; the types are those of
+    /// RFC 5965, in any case:
+    ///
+    /// - `abuse` (spam), `fraud` (phishing) and `virus` object, and so does `other`, which reports an email for a reason that has
+    ///   no type of its own. Feedback loops may leave the type out, and report spam;
+    /// - `not-spam` is the opposite: the recipient moved the email out of spam;
+    /// - `auth-failure` is a receiving server's report on SPF, DKIM or DMARC. It says nothing about the recipient.
+    ///
+    /// A type that is not known yet counts as a complaint: a resend can be forced, a sender's reputation cannot be bought back.
+    fn objects(&self) -> bool {
+        let is = |kind: &str| self.complaint_feedback_type.as_ref().is_some_and(|it| it.eq_ignore_ascii_case(kind));
+        // With the subtype `OnAccountSuppressionList` SES sent nothing, because of an earlier complaint.
+        self.complaint_sub_type.is_some() || !(is("not-spam") || is("auth-failure"))
+    }
+}
+
 impl Detail {
     /// The mail's status, when, and why.
     fn news(&self) -> Option<(DeliveryStatus, Option<Timestamp>, Option<Reason>)> {
@@ -154,8 +172,9 @@ impl Detail {
                 (status, &bounce.timestamp, why(&bounce.bounce_sub_type))
             }
             "Complaint" => {
-                let complaint = self.complaint.as_ref()?;
-                (DeliveryStatus::Complained, &complaint.timestamp, why(&complaint.complaint_feedback_type))
+                let complaint = self.complaint.as_ref().filter(|complaint| complaint.objects())?;
+                let reason = complaint.complaint_sub_type.as_ref().or(complaint.complaint_feedback_type.as_ref());
+                (DeliveryStatus::Complained, &complaint.timestamp, reason.and_then(|word| Reason::of(word)))
             }
             "Reject" => (DeliveryStatus::Failed, &None, self.reject.as_ref().and_then(|reject| why(&reject.reason))),
             "Rendering Failure" => (DeliveryStatus::Failed, &None, None),

@@ -21,12 +21,14 @@ enum DeliveryStatus {
     Bounced,
     BouncedForNow,
     Complained,
+    MovedOutOfSpam,
     Rejected,
     Delayed,
 }
 
 /// The events of one mail, in the order in which SES sends them: a delivery, unless the recipient's address begins with
-/// `bounce`, `soft` (a transient bounce), `complaint` (a delivery, then the complaint), `reject` or `delay`.
+/// `bounce`, `soft` (a transient bounce), `complaint` (a delivery, then the complaint), `not-spam` (a delivery, then the report
+/// that it was moved out of spam, which SES sends as a complaint, too), `reject` or `delay`.
 #[must_use]
 pub fn events(mail: &Mail) -> Vec<Value> {
     let recipient = mail.to.first().map(String::as_str).unwrap_or_default();
@@ -36,6 +38,7 @@ pub fn events(mail: &Mail) -> Vec<Value> {
         a if a.starts_with("bounce") => &[DeliveryStatus::Bounced],
         a if a.starts_with("soft") => &[DeliveryStatus::BouncedForNow],
         a if a.starts_with("complaint") => &[DeliveryStatus::Delivered, DeliveryStatus::Complained],
+        a if a.starts_with("not-spam") => &[DeliveryStatus::Delivered, DeliveryStatus::MovedOutOfSpam],
         a if a.starts_with("reject") => &[DeliveryStatus::Rejected],
         a if a.starts_with("delay") => &[DeliveryStatus::Delayed],
         _ => &[DeliveryStatus::Delivered],
@@ -53,7 +56,8 @@ fn event(status: DeliveryStatus, mail: &Mail, address: &str, now: &str) -> Value
         DeliveryStatus::BouncedForNow => {
             ("Email Bounced", "Bounce", "bounce", bounce("Transient", "4.2.2", "452 4.2.2 mailbox full", address, now))
         }
-        DeliveryStatus::Complained => ("Email Complaint Received", "Complaint", "complaint", complaint(address, now)),
+        DeliveryStatus::Complained => ("Email Complaint Received", "Complaint", "complaint", complaint("abuse", address, now)),
+        DeliveryStatus::MovedOutOfSpam => ("Email Complaint Received", "Complaint", "complaint", complaint("not-spam", address, now)),
         DeliveryStatus::Rejected => ("Email Rejected", "Reject", "reject", json!({ "reason": "Bad content" })),
         DeliveryStatus::Delayed => ("Email Delivery Delayed", "DeliveryDelay", "deliveryDelay", delay(address, now)),
     };
@@ -113,14 +117,14 @@ fn bounce(kind: &str, status: &str, said: &str, address: &str, now: &str) -> Val
     })
 }
 
-fn complaint(address: &str, now: &str) -> Value {
+fn complaint(kind: &str, address: &str, now: &str) -> Value {
     json!({
         "complainedRecipients": [{ "emailAddress": address }],
         "timestamp": now,
         "feedbackId": Uuid::now_v7().to_string(),
         "complaintSubType": null,
         "userAgent": "local",
-        "complaintFeedbackType": "abuse",
+        "complaintFeedbackType": kind,
         "arrivalDate": now,
     })
 }

@@ -174,6 +174,7 @@ async fn the_recipient_decides_on_the_feedback() {
         ("bounce.1@b.example", &[("Email Bounced", "Bounce")]),
         ("soft@b.example", &[("Email Bounced", "Bounce")]),
         ("complaint@b.example", &[("Email Delivered", "Delivery"), ("Email Complaint Received", "Complaint")]),
+        ("not-spam@b.example", &[("Email Delivered", "Delivery"), ("Email Complaint Received", "Complaint")]),
         ("Ann <reject@b.example>", &[("Email Rejected", "Reject")]),
         ("delay@b.example", &[("Email Delivery Delayed", "DeliveryDelay")]),
     ] {
@@ -184,6 +185,8 @@ async fn the_recipient_decides_on_the_feedback() {
     }
     assert_eq!(feedback_for("bounce@b.example").await[0]["detail"]["bounce"]["bounceType"], "Permanent");
     assert_eq!(feedback_for("soft@b.example").await[0]["detail"]["bounce"]["bounceType"], "Transient");
+    assert_eq!(feedback_for("complaint@b.example").await[1]["detail"]["complaint"]["complaintFeedbackType"], "abuse");
+    assert_eq!(feedback_for("not-spam@b.example").await[1]["detail"]["complaint"]["complaintFeedbackType"], "not-spam");
 }
 
 #[tokio::test]
