@@ -15,6 +15,7 @@ async fn a_create_leads_to_one_mail_from_the_configured_sender_with_a_link_that_
     assert_eq!(mail.to, [EMAIL]);
     assert!(mail.from.ends_with("<invitations@sender.example>"), "{}", mail.from);
     assert_eq!(mail.configuration_set.as_deref(), Some("mails"));
+    assert_eq!(mail.headers, [("Auto-Submitted".to_owned(), "auto-generated".to_owned())], "absence notes must not answer it");
     let tags = [("account", ACCOUNT), ("invitation", &id), ("sending", "1")].map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(mail.tags, tags.into());
     let link = format!("https://api.example.com/accept#{token}");
@@ -68,6 +69,7 @@ async fn a_resend_leads_to_another_mail_with_another_link() {
     post.deliver().await;
     assert_eq!(post.inbox.mails().len(), 2);
     assert_ne!(post.last_token(EMAIL), first);
+    assert_eq!(post.last_mail(EMAIL).headers, [("Auto-Submitted".to_owned(), "auto-generated".to_owned())]);
     assert_eq!(post.last_mail(EMAIL).tags["sending"], "2");
 }
 

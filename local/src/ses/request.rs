@@ -65,6 +65,10 @@ struct Pair {
 
 /// SES takes no mail to more recipients.
 const MOST_RECIPIENTS: usize = 50;
+/// SES takes no more headers beside its own, none with a longer name and none with a longer value.
+const MOST_HEADERS: usize = 15;
+const LONGEST_HEADER_NAME: usize = 126;
+const LONGEST_HEADER_VALUE: usize = 870;
 
 /// Reads the mail, or says in a sentence what is wrong with it.
 pub(super) fn read(body: &[u8], message_id: String, time: SystemTime) -> Result<Mail, String> {
@@ -84,6 +88,9 @@ pub(super) fn read(body: &[u8], message_id: String, time: SystemTime) -> Result<
     let (text, html) = (part(body.text)?, part(body.html)?);
     if text.is_none() && html.is_none() {
         return Err("A mail has a text or an HTML part.".into());
+    }
+    if headers.len() > MOST_HEADERS {
+        return Err(format!("A mail has at most {MOST_HEADERS} headers of one's own."));
     }
     headers.iter().try_for_each(check_header)?;
     sent.email_tags.iter().try_for_each(check_tag)?;
@@ -133,8 +140,8 @@ fn check_address(address: &str) -> Result<(), String> {
 }
 
 fn check_header(header: &Pair) -> Result<(), String> {
-    let name = !header.name.is_empty() && header.name.bytes().all(|b| b.is_ascii_graphic() && b != b':');
-    let value = !header.value.is_empty() && header.value.bytes().all(|b| matches!(b, b' '..=b'~'));
+    let name = (1..=LONGEST_HEADER_NAME).contains(&header.name.len()) && header.name.bytes().all(|b| b.is_ascii_graphic() && b != b':');
+    let value = (1..=LONGEST_HEADER_VALUE).contains(&header.value.len()) && header.value.bytes().all(|b| matches!(b, b' '..=b'~'));
     if name && value { Ok(()) } else { Err(format!("Illegal header: {}", header.name)) }
 }
 

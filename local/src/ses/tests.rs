@@ -130,6 +130,9 @@ async fn what_ses_refuses_is_refused() {
     let content = |message: Message| good().content(EmailContent::builder().simple(message).build());
     let body = || Body::builder().text(text("Hello")).build();
     let bare = Content::builder().data("Grüße").build().expect("it has data");
+    let header = |name: &str, value: &str| MessageHeader::builder().name(name).value(value).build().expect("it is whole");
+    let headed =
+        |headers: Vec<MessageHeader>| content(Message::builder().subject(text("Hello")).body(body()).set_headers(Some(headers)).build());
     let template = Template::builder().template_name("welcome").build();
     for refused in [
         recipient("nobody"),
@@ -145,6 +148,13 @@ async fn what_ses_refuses_is_refused() {
         content(Message::builder().subject(text("Two\nlines")).body(body()).build()),
         content(Message::builder().subject(bare).body(body()).build()),
         content(Message::builder().subject(text("No parts")).body(Body::builder().build()).build()),
+        headed(vec![header("Two words", "x")]),
+        headed(vec![header("Colon:", "x")]),
+        headed(vec![header("Empty", "")]),
+        headed(vec![header("Two-Lines", "x\r\nBcc: c@d.example")]),
+        headed(vec![header(&"n".repeat(127), "x")]),
+        headed(vec![header("Long", &"x".repeat(871))]),
+        headed(vec![header("Many", "x"); 16]),
         good().content(EmailContent::builder().template(template).build()),
     ] {
         let told = format!("{refused:?}");

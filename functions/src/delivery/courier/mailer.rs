@@ -7,7 +7,7 @@ use aws_sdk_sesv2::{
     config::{Builder, http::HttpResponse, retry::RetryConfig, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata, SdkError},
     operation::send_email::{SendEmailError, SendEmailOutput, builders::SendEmailFluentBuilder},
-    types::{Body, Content, Destination, EmailContent, Message, MessageTag},
+    types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag},
 };
 use shared::{
     config::DeliveryConfig,
@@ -219,9 +219,11 @@ fn too_fast(error: &SdkError<SendEmailError, HttpResponse>) -> bool {
     limit(error) == Some(Limit::Rate)
 }
 
-/// The parts of the mail. SES encodes the subject and makes the headers: there is no header here to inject anything into.
+/// The parts of the email. SES encodes the subject and makes the headers but for a constant one, so that there is no header to
+/// inject anything into. The constant one keeps absence notes and other answering machines from replying (RFC 3834, section 5).
 fn message(rendered: Rendered) -> Message {
     let utf8 = |text: String| Content::builder().data(text).charset("UTF-8").build().expect("there is a text");
     let body = Body::builder().text(utf8(rendered.text)).html(utf8(rendered.html)).build();
-    Message::builder().subject(utf8(rendered.subject)).body(body).build()
+    let automatic = MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build().expect("it is whole");
+    Message::builder().subject(utf8(rendered.subject)).body(body).headers(automatic).build()
 }
