@@ -40,7 +40,7 @@ def the_page(browser: Browser) -> None:
         step("a logo for all accounts")
         views.with_a_logo_for_all(browser, binary)
         for deed in (deeds.by_keyboard, deeds.only_once, deeds.every_ending, deeds.sign_in, deeds.bad_redirects, deeds.follow,
-                     deeds.trouble, deeds.reload, mishaps.older_browsers, mishaps.no_answer,
+                     deeds.trouble, deeds.reload, deeds.taken_along, mishaps.older_browsers, mishaps.no_answer,
                      mishaps.not_understood, mishaps.not_run, mishaps.stale_answers, mishaps.way_back):
             step(deed.__name__.replace("_", " "))
             deed(browser, stand_in)

@@ -206,6 +206,23 @@ def reload(browser: Browser, stand_in: StandIn) -> None:
         posted(stand_in)
 
 
+def taken_along(browser: Browser, stand_in: StandIn) -> None:
+    """What a mail client took along behind the link is no part of the token, as it is or percent-encoded."""
+    for behind in (".", ")", ">", "%20", "%E2%80%8B", ".%0A", "%3E%2C", ").%C2%A0", "…", "\u200b", "*_", "%"):
+        with invited(browser, stand_in, accept=invitation("accepted", EXAMPLE)) as found:
+            found.open(f"{stand_in.url}#{TOKEN}{behind}").sees(HEADING)
+            check(found.page.evaluate("history.state.token") == TOKEN, f"'{behind}' must not be kept.")
+            found.press("Accept")
+            found.sees("You have accepted")
+            posted(stand_in, "lookup", "accept")
+    for nothing in (".", "%20", "%E2%80%8B)"):
+        stand_in.will(lookup=INVITED)
+        with visit(browser, stand_in.origin, TOKEN) as found:
+            found.open(f"{stand_in.url}#{nothing}").sees("Open the link in your mail").offers()
+            check(found.page.evaluate("location.href") == stand_in.url, "It must leave the address.")
+            posted(stand_in)
+
+
 def under_a_stage(browser: Browser, page: dict) -> None:
     with StandIn(page, prefix="/prod") as stand_in, invited(browser, stand_in, accept=invitation("accepted", EXAMPLE)) as found:
         arrive(found, stand_in).press("Accept")

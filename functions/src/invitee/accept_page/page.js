@@ -266,13 +266,21 @@ function take(action, response, body) {
 // --- Start ---------------------------------------------------------------------------------------------------------------
 
 /**
+ * The token in a link's fragment. Mail clients take along what stands behind a link: a dot, a bracket, a blank, some of them
+ * percent-encoded. A token ends with a letter or a digit, and no percent sign is in it.
+ */
+function tokenIn(fragment) {
+  return fragment.replace(/%[0-9a-f]{2}/gi, " ").match(/^.*[0-9a-z]/is)?.[0];
+}
+
+/**
  * Takes the token out of the address, where shoulders, screenshots and synchronised histories would see it, and keeps it in
  * the state of this entry of the tab's history. A reload and a way back find it there; another tab, another page and a server
  * do not. Session storage would do the same for a reload, but could not tell two links that were opened in one tab.
  */
 function start() {
   const fragment = location.hash.slice(1);
-  if (fragment) history.replaceState({ token: fragment }, "", location.pathname + location.search);
+  if (fragment) history.replaceState({ token: tokenIn(fragment) }, "", location.pathname + location.search);
   token = history.state?.token;
   invitation = undefined;
   begun += 1;
