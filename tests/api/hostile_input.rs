@@ -287,3 +287,43 @@ async fn a_body_that_is_one_long_string_does_not_come_back() {
     let response = app.send(Call::post("/invitations").text(&body).key(&app.full)).await.expect_error(400, "invalid-json");
     assert!(response.text.len() < 300, "{}", response.text.len());
 }
+
+#[tokio::test]
+async fn an_invisible_character_is_named_in_every_sentence_that_repeats_it() {
+    let app = TestApp::start().await;
+    let id = text(&app.invite("user.one@example.com").await, "id");
+    app.advance(COOLDOWN);
+    let before = table(&app).await;
+    let create = |field: &str, value: &str| {
+        let mut body = json!({ "email": "user.two@example.com", "roleID": "read-only" });
+        body[field] = value.into();
+        post(&app).json(&body)
+    };
+    let modify = |query: &str| Call::post(&format!("/invitations/{id}{query}")).key(&app.full);
+    let list = |query: &str| Call::get(&format!("/invitations?{query}")).key(&app.full);
+    for (call, code) in [
+        (create("email", "user\u{200b}two@example.com"), "invalid-email"),
+        (create("email", "user.two@exam\u{200b}ple.com"), "invalid-email"),
+        (create("roleID", "read\u{200b}-only"), "invalid-role-id"),
+        (create("roleID", "read-only\u{200b}"), "invalid-role-id"),
+        (create("expiry", "2030-06-21T09:01:12Z\u{200b}"), "invalid-expiry"),
+        (create("locale", "de\u{200b}-AT"), "invalid-locale"),
+        (create("role\u{200b}ID", "read-only"), "unknown-field"),
+        (post(&app).text("{\"\u{200b}\":1,\"\u{200b}\":2}"), "invalid-json"),
+        (modify("").json(&json!({ "state": "revoked\u{200b}" })), "invalid-state"),
+        (modify("?force=true%E2%80%8B"), "invalid-force"),
+        (list("state=invited%E2%80%8B"), "invalid-state"),
+        (list("email=user%E2%80%8B@example.com"), "invalid-email"),
+        (list("roleID=read-only%E2%80%8B"), "invalid-role-id"),
+        (list("limit%E2%80%8B=1"), "unknown-parameter"),
+        (Call::get(&format!("/invitations/{}%E2%80%8B", &id[..31])).key(&app.full), "invalid-id"),
+    ] {
+        let response = app.send(call).await.expect_error(400, code);
+        let message = response.str("message");
+        assert!(message.contains("[U+200B]") && !response.text.contains('\u{200b}'), "{message}");
+    }
+    // At its ends an address loses it, like blanks.
+    let created = app.send(Call::create("\u{feff}User.Two@example.com\u{200b}", "read-only").key(&app.full)).await.expect(201);
+    assert_eq!(created.str("email"), "User.Two@example.com");
+    assert!(table(&app).await.len() > before.len());
+}

@@ -105,13 +105,14 @@ async fn an_event_that_makes_no_sense_is_told_why_and_changes_nothing() {
         (set(json!({ "name": 1 })), invalid("name", "must be a string")),
         (
             set(json!({ "name": "a\u{200b}b" })),
-            invalid("name", "'a\u{200b}b' cannot be a name: it contains a character that cannot be seen"),
+            invalid("name", "'a[U+200B]b' cannot be a name: it contains U+200B, a character that cannot be seen"),
         ),
         (set(json!({ "colour": "red" })), invalid("colour", "'red' is not a colour: # and six hexadecimal digits, such as #0b5fff")),
         (
             set(json!({ "logo": "data:image/svg+xml;base64,PHN2Zz4=" })),
             invalid("logo", "is not a logo: it must begin with data:image/png;base64, or the same with jpeg, gif or webp"),
         ),
+        (set(json!({ "locale": "en\u{200b}" })), invalid("locale", "'en[U+200B]' is not a language tag such as en, de-AT or zh-Hant-TW")),
         (set(json!({ "locale": "en_US" })), invalid("locale", "'en_US' is not a language tag such as en, de-AT or zh-Hant-TW")),
         (
             set(json!({ "redirect": "http://example.com" })),

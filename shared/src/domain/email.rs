@@ -2,6 +2,9 @@
 //!
 //! The normal form is trimmed, lower-cased, and its domain is IDNA ASCII (UTS 46, non-transitional, STD3). No provider's
 //! private rules are applied: `a.b@gmail.com` and `ab@gmail.com` are two addresses.
+//!
+//! Invisible characters around an address are dropped; inside they are refused, because what people see, what is stored and where
+//! the email goes would be three strings. Only the joiners that IDNA keeps in a domain, since its script needs them, may stay.
 
 use std::{fmt, str::FromStr};
 
@@ -10,7 +13,10 @@ use idna::{
     uts46::{DnsLength, Hyphens, Uts46},
 };
 
-use super::text::{Malformed, excerpt};
+use super::text::{Malformed, code_point, excerpt, is_invisible};
+
+/// Non-joiner and joiner.
+const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
 /// A mailbox that mail could be delivered to.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,27 +77,42 @@ impl fmt::Debug for NormalisedEmail {
 impl FromStr for Email {
     type Err = Malformed;
 
-    fn from_str(as_entered: &str) -> Result<Self, Malformed> {
-        let wrong = |why: &str| Malformed(format!("'{}' is not an e-mail address{why}", excerpt(as_entered)));
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let wrong = |why: &str| Malformed(format!("'{}' is not an e-mail address{why}", excerpt(text)));
+        let as_entered = without_invisible_ends(text);
         if !(3..=254).contains(&as_entered.chars().count()) {
             return Err(wrong(": it must have 3 to 254 characters"));
         }
         if as_entered.chars().any(char::is_control) {
             return Err(wrong(": it contains a control character"));
         }
-        let Some((local, domain)) = as_entered.trim().rsplit_once('@') else {
-            return Err(wrong(""));
+        let invisible = |part: &str, joiners: &[char]| {
+            let found = part.chars().find(|c| is_invisible(*c) && !joiners.contains(c));
+            found.map(|c| wrong(&format!(": it contains the invisible character {}", code_point(c))))
         };
+        let (local, domain) = as_entered.trim().rsplit_once('@').ok_or_else(|| invisible(&as_entered, &[]).unwrap_or_else(|| wrong("")))?;
+        if let Some(error) = invisible(local, &[]).or_else(|| invisible(domain, &JOINERS)) {
+            return Err(error);
+        }
         if !is_dot_atom(local) {
             return Err(wrong(": the part before the @ must be 1 to 64 ASCII letters, digits, dots or !#$%&'*+-/=?^_`{|}~"));
         }
-        let domain = ascii_domain(domain).ok_or_else(|| wrong(": the part after the @ is not a domain name that can receive mail"))?;
+        let no_domain = || wrong(": the part after the @ is not a domain name that can receive mail");
+        let domain = ascii_domain(domain).ok_or_else(|| invisible(domain, &[]).unwrap_or_else(no_domain))?;
         let normalised = format!("{}@{domain}", local.to_ascii_lowercase());
         if normalised.len() > 254 {
             return Err(wrong(": it must have 3 to 254 characters, its domain in ASCII form"));
         }
-        Ok(Self { as_entered: as_entered.to_owned(), normalised: NormalisedEmail(normalised) })
+        Ok(Self { as_entered, normalised: NormalisedEmail(normalised) })
     }
+}
+
+/// The text without the invisible characters before and after it. The blanks there stay as they were typed.
+fn without_invisible_ends(text: &str) -> String {
+    let outside = |c: char| c.is_whitespace() || (is_invisible(c) && !c.is_control());
+    let (start, end) = (text.trim_start_matches(outside), text.trim_end_matches(outside));
+    let inside = text.len() - start.len()..end.len();
+    text.char_indices().filter(|(at, c)| inside.contains(at) || !is_invisible(*c) || c.is_control()).map(|(_, c)| c).collect()
 }
 
 /// RFC 5322's dot-atom, in ASCII: SES delivers to no other local part, and quoting only serves to confuse parsers.

@@ -4,19 +4,22 @@ use proptest::prelude::*;
 use shared::domain::Email;
 
 use super::{
+    display_name::hides,
     email_vectors::{ACCEPTED, REJECTED, Why},
     support::{any_email, parsed},
 };
 
 /// The sentence's part that says why.
-fn sentence(why: Why) -> &'static str {
-    match why {
-        Why::Length => "is not an e-mail address: it must have 3 to 254 characters",
-        Why::Control => "is not an e-mail address: it contains a control character",
-        Why::NoAt => "is not an e-mail address",
-        Why::Local => "is not an e-mail address: the part before the @ must be",
-        Why::Domain => "is not an e-mail address: the part after the @ is not a domain name",
-    }
+fn sentence(why: Why) -> String {
+    let why = match why {
+        Why::Length => ": it must have 3 to 254 characters",
+        Why::Control => ": it contains a control character",
+        Why::Invisible(c) => return format!("is not an e-mail address: it contains the invisible character {c}"),
+        Why::NoAt => "",
+        Why::Local => ": the part before the @ must be",
+        Why::Domain => ": the part after the @ is not a domain name",
+    };
+    format!("is not an e-mail address{why}")
 }
 
 /// The normal form, or the sentence.
@@ -27,7 +30,8 @@ fn normal(typed: &str) -> Result<String, String> {
 #[track_caller]
 fn refused(typed: &str, why: Why) {
     let error = normal(typed).expect_err(typed);
-    let told = if why == Why::NoAt { error.ends_with(sentence(why)) } else { error.contains(sentence(why)) };
+    let whole = matches!(why, Why::NoAt | Why::Invisible(_));
+    let told = if whole { error.ends_with(&sentence(why)) } else { error.contains(&sentence(why)) };
     assert!(told, "{typed:?} is refused for another reason: {error}");
     assert!(!error.contains(char::is_control), "{error:?}");
 }
@@ -47,6 +51,33 @@ fn an_address_is_accepted_with_its_normal_form_and_kept_as_typed() {
         assert_eq!(email.as_entered(), *typed);
         assert_eq!(normal(expected).as_deref(), Ok(*expected), "the normal form is its own");
     }
+}
+
+#[test]
+fn what_is_not_seen_is_dropped_from_the_ends_of_an_address() {
+    for (text, typed) in [
+        ("\u{feff}User@example.com", "User@example.com"),
+        ("User@example.com\u{200b}", "User@example.com"),
+        ("\u{202a}User@example.com\u{202c}", "User@example.com"),
+        ("\u{2066}User@example.com\u{2069}\u{200e}", "User@example.com"),
+        ("\u{ad}User@example.com\u{200d}\u{fe0f}", "User@example.com"),
+        (" \u{200b} User@example.com\u{a0}\u{feff} ", "  User@example.com\u{a0} "),
+        ("\u{feff}User@نامه\u{200c}ای.com\u{200c}", "User@نامه\u{200c}ای.com"),
+    ] {
+        let email: Email = parsed(text);
+        assert_eq!(email.as_entered(), typed, "{text:?}");
+        assert_eq!(email.normalised(), parsed::<Email>(typed).normalised());
+        assert_eq!(parsed::<Email>(email.as_entered()), email, "a row is read as it was written");
+    }
+    let most = format!("\u{feff}{}@example.com\u{200b}", "a".repeat(64));
+    assert_eq!(parsed::<Email>(&most).as_entered().chars().count(), 76);
+    refused(&"\u{200b}".repeat(10), Why::Length);
+}
+
+#[test]
+fn an_address_names_what_is_not_seen_in_it() {
+    let error = normal("jane\u{200b}@example.com").expect_err("an invisible character");
+    assert_eq!(error, "'jane[U+200B]@example.com' is not an e-mail address: it contains the invisible character U+200B");
 }
 
 #[test]
@@ -143,7 +174,9 @@ fn domain() -> impl Strategy<Value = String> {
 fn check_normal_form(typed: &str) -> Result<(), TestCaseError> {
     let Ok(email) = typed.parse::<Email>() else { return Ok(()) };
     let normal = email.normalised().as_str();
-    prop_assert_eq!(email.as_entered(), typed);
+    let seen = typed.trim_matches(|c: char| c.is_whitespace() || hides(c));
+    prop_assert_eq!(email.as_entered().trim(), seen);
+    prop_assert!(email.as_entered() == typed || typed.trim() != seen, "{:?}", typed);
     prop_assert!((5..=254).contains(&normal.len()), "{}", normal);
     prop_assert!(normal.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase()), "{:?}", normal);
     let (_, domain) = normal.split_once('@').expect("an accepted address has an @");
@@ -177,7 +210,7 @@ proptest! {
     }
 
     #[test]
-    fn neither_case_nor_surrounding_blanks_make_another_address(email in any_email(), before in "[ \u{a0}\u{3000}]{0,3}", after in " {0,3}") {
+    fn neither_case_nor_surrounding_blanks_nor_what_is_not_seen_make_another_address(email in any_email(), before in "[ \u{a0}\u{3000}\u{feff}]{0,3}", after in "[ \u{200b}]{0,3}") {
         let typed = format!("{before}{}{after}", email.as_entered().to_ascii_uppercase());
         prop_assert_eq!(normal(&typed), Ok(email.normalised().as_str().to_owned()));
     }

@@ -43,7 +43,6 @@ pub(crate) const ACCEPTED: &[(&str, &str)] = &[
     ("user@\u{212a}elvin.com", "user@kelvin.com"),
     ("user@℡.com", "user@tel.com"),
     ("user@①.com", "user@1.com"),
-    ("user@exam\u{ad}ple.com", "user@example.com"),
     // IDNA: symbols, which UTS 46 lets pass.
     ("user@☕.example", "user@xn--53h.example"),
     ("user@a\u{2044}b.com", "user@xn--ab-c6t.com"),
@@ -66,12 +65,13 @@ pub(crate) const ACCEPTED: &[(&str, &str)] = &[
 pub(crate) enum Why {
     Length,
     Control,
+    Invisible(&'static str),
     NoAt,
     Local,
     Domain,
 }
 
-use Why::{Control, Domain, Length, Local, NoAt};
+use Why::{Control, Domain, Invisible, Length, Local, NoAt};
 
 /// Typed, and why it is refused.
 pub(crate) const REJECTED: &[(&str, Why)] = &[
@@ -91,6 +91,29 @@ pub(crate) const REJECTED: &[(&str, Why)] = &[
     ("user\0@example.com", Control),
     ("user@example\u{7f}.com", Control),
     ("user@example\u{85}.com", Control),
+    // Characters that are not seen: IDNA would drop most of them from a domain.
+    ("us\u{200b}er@example.com", Invisible("U+200B")),
+    ("user\u{200b}@example.com", Invisible("U+200B")),
+    ("user@\u{200b}example.com", Invisible("U+200B")),
+    ("user\u{200d}@example.com", Invisible("U+200D")),
+    ("user@exam\u{200d}ple.com", Invisible("U+200D")),
+    ("user@exam\u{200c}ple.com", Invisible("U+200C")),
+    ("us\u{200c}er@نامه\u{200c}ای.com", Invisible("U+200C")),
+    ("user@exam\u{ad}ple.com", Invisible("U+00AD")),
+    ("user@\u{ad}.com", Invisible("U+00AD")),
+    ("user@exam\u{feff}ple.com", Invisible("U+FEFF")),
+    ("user@exam\u{2060}ple.com", Invisible("U+2060")),
+    ("user@exam\u{34f}ple.com", Invisible("U+034F")),
+    ("user@exam\u{180b}ple.com", Invisible("U+180B")),
+    ("user@exam\u{fe0f}ple.com", Invisible("U+FE0F")),
+    ("user@exam\u{3164}ple.com", Invisible("U+3164")),
+    ("user@exam\u{200e}ple.com", Invisible("U+200E")),
+    ("user@exam\u{2066}ple.com", Invisible("U+2066")),
+    ("user@\u{202e}elpmaxe.com", Invisible("U+202E")),
+    ("user@exam\u{e0061}ple.com", Invisible("U+E0061")),
+    ("user@exam\u{e0100}ple.com", Invisible("U+E0100")),
+    ("us\u{200b}er", Invisible("U+200B")),
+    ("\u{200b}us\u{2060}er@example.com\u{feff}", Invisible("U+2060")),
     // Dots.
     ("@example.com", Local),
     (".user@example.com", Local),
@@ -126,8 +149,6 @@ pub(crate) const REJECTED: &[(&str, Why)] = &[
     ("юзер@example.com", Local),
     ("ｕser@example.com", Local),
     ("\u{212a}ate@example.com", Local),
-    ("us\u{200b}er@example.com", Local),
-    ("\u{202e}user@example.com", Local),
     // Not a domain that receives mail.
     ("user@", Domain),
     ("user@  ", Domain),
@@ -154,9 +175,7 @@ pub(crate) const REJECTED: &[(&str, Why)] = &[
     ("user@ex%61mple.com", Domain),
     ("user@exam＠ple.com", Domain),
     ("user@℀.com", Domain),
-    ("user@\u{202e}elpmaxe.com", Domain),
     ("user@a\u{5d0}.com", Domain),
-    ("user@\u{ad}.com", Domain),
     // Numbers and literals.
     ("user@127.0.0.1", Domain),
     ("user@[127.0.0.1]", Domain),

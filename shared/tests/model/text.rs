@@ -30,3 +30,31 @@ fn an_excerpt_has_64_characters_at_most_and_none_that_controls() {
     assert_eq!(excerpt(&most), most);
     assert_eq!(excerpt(&format!("{most}é")), format!("{most}…"));
 }
+
+#[test]
+fn an_excerpt_names_invisible_characters_by_their_code_points() {
+    for c in [
+        '\u{ad}',
+        '\u{34f}',
+        '\u{115f}',
+        '\u{180e}',
+        '\u{200b}',
+        '\u{200d}',
+        '\u{202e}',
+        '\u{2028}',
+        '\u{2066}',
+        '\u{2800}',
+        '\u{3164}',
+        '\u{feff}',
+        '\u{fe0f}',
+        '\u{fff9}',
+        '\u{e0041}',
+        '\u{e0100}',
+    ] {
+        assert_eq!(excerpt(&format!("a{c}b")), format!("a[U+{:04X}]b", u32::from(c)));
+    }
+    // They count as they are shown.
+    assert_eq!(excerpt(&"\u{200b}".repeat(8)), "[U+200B]".repeat(8));
+    assert_eq!(excerpt(&"\u{200b}".repeat(9)), format!("{}…", "[U+200B]".repeat(8)));
+    assert_eq!(excerpt(&format!("{}\u{200b}b", "a".repeat(57))), format!("{}…", "a".repeat(57)));
+}

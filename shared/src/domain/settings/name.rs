@@ -6,12 +6,12 @@ use std::{fmt, str::FromStr};
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_properties::{
-    CodePointMapData, CodePointSetData,
-    props::{DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup},
+    CodePointMapData,
+    props::{GeneralCategory, GeneralCategoryGroup},
 };
 
 use self::links::{link_in, without_links};
-use crate::domain::text::{Malformed, excerpt};
+use crate::domain::text::{Malformed, code_point, excerpt, is_invisible};
 
 /// How many characters a name may have.
 const LONGEST: usize = 80;
@@ -65,8 +65,8 @@ impl FromStr for DisplayName {
         if name.chars().nth(LONGEST).is_some() {
             return Err(wrong("it must have 1 to 80 characters"));
         }
-        if name.chars().any(is_hidden) {
-            return Err(wrong("it contains a character that cannot be seen"));
+        if let Some(hidden) = name.chars().find(|c| is_hidden(*c)) {
+            return Err(wrong(&format!("it contains {}, a character that cannot be seen", code_point(hidden))));
         }
         if name.starts_with(is_mark) {
             return Err(wrong("it begins with a mark that belongs to the character before it"));
@@ -91,20 +91,9 @@ fn is_mark(c: char) -> bool {
     GeneralCategoryGroup::Mark.contains(category(c))
 }
 
-/// Whether a character is none that can be seen, other than a blank: controls, formats, directions, separators, zero widths,
-/// fillers, and those that Unicode has given no meaning.
+/// Whether a character cannot be seen, other than a blank, or is one that Unicode has given no meaning.
 fn is_hidden(c: char) -> bool {
-    let invisible = matches!(
-        category(c),
-        GeneralCategory::Control
-            | GeneralCategory::Format
-            | GeneralCategory::LineSeparator
-            | GeneralCategory::ParagraphSeparator
-            | GeneralCategory::PrivateUse
-            | GeneralCategory::Unassigned
-    );
-    // U+2800 is a braille pattern without a dot.
-    invisible || c == '\u{2800}' || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+    is_invisible(c) || matches!(category(c), GeneralCategory::PrivateUse | GeneralCategory::Unassigned)
 }
 
 fn category(c: char) -> GeneralCategory {
