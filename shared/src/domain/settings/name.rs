@@ -1,6 +1,7 @@
 //! Names that strangers read in mails: plain text in which nothing hides and nothing turns into a link.
 
 mod links;
+mod top_level;
 
 use std::{fmt, str::FromStr};
 

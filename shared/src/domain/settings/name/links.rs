@@ -6,12 +6,9 @@
 use std::{borrow::Cow, fmt};
 
 use icu_normalizer::ComposingNormalizerBorrowed;
-use icu_properties::{
-    CodePointSetData,
-    props::{GeneralCategory, GeneralCategoryGroup, Ideographic},
-};
+use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
 
-use super::{category, is_mark};
+use super::{category, is_mark, top_level::begins_top_level};
 
 /// Schemes that mail clients make links of although no `//` follows.
 const SCHEMES: [&str; 27] = [
@@ -115,19 +112,17 @@ fn makes_link(before: &str, c: char, after: &str) -> bool {
     }
 }
 
-/// Whether what follows a dot may be the end of a domain name, or of an address of four numbers. No top-level domain has one
-/// letter, but for those that are words in one sign, and none is a number: so `S.p.A.` and `Web 2.0` are no links.
+/// Whether what follows a dot may be the end of a domain name, or of an address of four numbers. `S.p.A.`, `J.Smith` and `Web 2.0`
+/// end with no top-level domain, and so are no links.
 fn ends_domain(before: &str, after: &str) -> bool {
     let rest = after.trim_start_matches(is_word);
     let label = &after[..after.len() - rest.len()];
     if label.chars().all(is_digit) {
         return !label.is_empty() && numbers_around(before, after) >= 4;
     }
-    let mut letters = label.chars().filter(|c| !is_mark(*c));
-    let one_letter = letters.next().is_none_or(|c| !CodePointSetData::new::<Ideographic>().contains(c)) && letters.next().is_none();
-    // What goes on like an address is none the less taken for one here and there.
+    // What goes on like an address is taken for one here and there, whatever it ends with.
     let goes_on = rest.starts_with(['/', '\\']) || rest.strip_prefix(':').is_some_and(|port| port.starts_with(is_digit));
-    !one_letter || goes_on
+    goes_on || begins_top_level(label)
 }
 
 /// How many numbers with dots between them there are around a dot.

@@ -1,0 +1,44 @@
+//! The ends of domain names. Mail clients make links of what ends in one of them.
+
+use idna::{
+    AsciiDenyList,
+    uts46::{DnsLength, Hyphens, Uts46},
+};
+
+use super::is_mark;
+
+/// The top-level domains of the root zone in ASCII, in order, each in a line of its own.
+const ROOT_ZONE: &str = include_str!(concat!(env!("OUT_DIR"), "/top-level-domains.txt"));
+
+/// Names that lead somewhere without the root zone (RFC 6761 and its registry), or stand for such in examples.
+const SPECIAL: [&str; 8] = ["alt", "example", "internal", "invalid", "local", "localhost", "onion", "test"];
+
+/// Whether what follows a dot is a top-level domain, or begins with one that a mail client might cut off there: before a hyphen,
+/// and before letters that have no capitals, since such scripts often have no blanks between words. Marks count for nothing.
+pub(super) fn begins_top_level(label: &str) -> bool {
+    let plain: String = label.chars().filter(|c| !is_mark(*c)).collect();
+    let part = plain.split(['-', '_']).next().unwrap_or_default();
+    let cased = part.find(|c: char| !(c.is_ascii_digit() || c.is_lowercase() || c.is_uppercase())).map_or(part, |end| &part[..end]);
+    [label, &plain, part, cased].into_iter().any(is_top_level)
+}
+
+fn is_top_level(label: &str) -> bool {
+    let ascii = Uts46::new().to_ascii(label.as_bytes(), AsciiDenyList::STD3, Hyphens::Allow, DnsLength::Ignore);
+    ascii.is_ok_and(|name| !name.is_empty() && (SPECIAL.contains(&&*name) || in_root_zone(&name)))
+}
+
+fn in_root_zone(name: &str) -> bool {
+    // By halves: `start` and `end` are the beginnings of lines.
+    let (mut start, mut end) = (0, ROOT_ZONE.len());
+    while start < end {
+        let middle = (start + end) / 2;
+        let line_start = ROOT_ZONE[..middle].rfind('\n').map_or(0, |at| at + 1);
+        let line = ROOT_ZONE[line_start..].lines().next().unwrap_or_default();
+        match line.cmp(name) {
+            std::cmp::Ordering::Equal => return true,
+            std::cmp::Ordering::Less => start = line_start + line.len() + 1,
+            std::cmp::Ordering::Greater => end = line_start,
+        }
+    }
+    false
+}
