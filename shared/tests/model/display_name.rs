@@ -14,12 +14,40 @@ pub(crate) fn stripped(text: &str) -> Option<String> {
 }
 
 /// Characters that must not be in a name, told by their code points and not by the code's own tables.
-pub(crate) fn hides(c: char) -> bool {
+fn hides(c: char) -> bool {
     c.is_control()
         || matches!(u32::from(c),
-            0xad | 0x34f | 0x61c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f | 0x2028..=0x202e
-            | 0x2060..=0x206f | 0x2800 | 0x3164 | 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff9..=0xfffb | 0xe000..=0xf8ff
+            0xad | 0x34f | 0x61c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f | 0x200b | 0x200e | 0x200f | 0x2028..=0x202e
+            | 0x2060..=0x206f | 0x2800 | 0x3164 | 0xfe00..=0xfe0d | 0xfeff | 0xffa0 | 0xfff9..=0xfffb | 0xe000..=0xf8ff
             | 0xe0000..=0xe0fff | 0xf0000..=0x10_ffff)
+}
+
+/// Whether nothing is seen of a character by itself.
+pub(crate) fn is_unseen(c: char) -> bool {
+    hides(c) || matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}')
+}
+
+/// Whether a joiner or a selector stands where it does nothing, for somebody who knows which blocks have none at all.
+fn idle(text: &str) -> bool {
+    let is_joiner = |c: char| matches!(c, '\u{200c}' | '\u{200d}');
+    let is_selector = |c: char| matches!(c, '\u{fe0e}' | '\u{fe0f}');
+    let plain = |c: char| {
+        c.is_whitespace()
+            || matches!(c, '\0'..='\u{24f}' | 'α'..='я' | 'א'..='ת' | 'ぁ'..='ヿ' | '一'..='鿿' | '가'..='힣') && !matches!(c, '©' | '®')
+    };
+    let characters: Vec<char> = text.chars().collect();
+    let at = |at: Option<usize>| at.and_then(|at| characters.get(at)).copied();
+    (0..characters.len()).any(|here| {
+        let (before, after) = (at(here.checked_sub(1)), at(Some(here + 1)));
+        if is_joiner(characters[here]) {
+            before.is_none_or(|c| plain(c) || is_joiner(c))
+                || after.is_none_or(|c| is_joiner(c) || is_selector(c) || c.is_alphanumeric() && plain(c))
+        } else if is_selector(characters[here]) {
+            before.is_none_or(|c| is_joiner(c) || is_selector(c) || plain(c) && after != Some('\u{20e3}'))
+        } else {
+            false
+        }
+    })
 }
 
 /// Whether somebody who is eager to make links would find one.
@@ -51,7 +79,7 @@ fn is_season(run: &str, year: u32) -> bool {
 fn check(text: &str) -> Result<(), TestCaseError> {
     prop_assert!((1..=80).contains(&text.chars().count()), "{:?}", text);
     prop_assert_eq!(text.trim(), text);
-    prop_assert!(!text.contains(hides), "{:?}", text);
+    prop_assert!(!text.contains(hides) && !idle(text), "{:?}", text);
     prop_assert!(!linkable(text), "{:?}", text);
     prop_assert_eq!(name(text), Ok(text.to_owned()), "it is a name again");
     Ok(())
@@ -171,9 +199,94 @@ fn what_cannot_be_seen_is_refused_or_left_out() {
         assert!(name(&text).expect_err("hidden").ends_with(&named), "{text:?}");
         assert!(["Jane", "Ja ne"].contains(&stripped(&text).expect("a rest").as_str()), "{text:?}");
     }
-    for text in ["\u{200b}", " \u{2800} ", "\u{301}", "\u{301}\u{200b} \u{308}"] {
+    for text in ["\u{200b}", "\u{200d}", "\u{fe0f}", " \u{2800} ", "\u{301}", "\u{301}\u{200b} \u{308}"] {
         assert!(name(text).is_err() && stripped(text).is_none(), "{text:?}");
     }
+}
+
+/// Real words and emoji, and what each becomes without its joiners and selectors.
+const JOINED: [&str; 17] = [
+    // A1: Persian, with a mark in between, Syriac.
+    "نامه\u{200c}ای",
+    "می\u{200c}خواهم",
+    "نامه\u{64e}\u{200c}\u{650}ای",
+    "\u{712}\u{200c}\u{712}",
+    // A2: Devanagari, Kannada.
+    "क्\u{200c}ष",
+    "ಕ್\u{200c}ಷ",
+    // B: Sinhala, Devanagari, a Malayalam chillu in the old spelling.
+    "ශ්\u{200d}රී ලංකා",
+    "क्\u{200d}ष",
+    "അവന്\u{200d} വന്നു",
+    // Emoji: styles, a key, sequences with tones of skin.
+    "I ❤️ Example",
+    "☎︎ desk",
+    "Team 1️⃣",
+    "Café 👩\u{200d}💻",
+    "👩🏽\u{200d}🚀 Crew",
+    "👨\u{200d}👩\u{200d}👧\u{200d}👦",
+    "🏳️\u{200d}🌈 Club",
+    "🧑\u{200d}⚕️",
+];
+
+#[test]
+fn joiners_and_selectors_are_kept_where_a_script_or_an_emoji_needs_them() {
+    for text in JOINED {
+        assert_eq!(name(text).as_deref(), Ok(text));
+        assert_eq!(stripped(text).as_deref(), Some(text));
+        assert!(!idle(text), "{text:?}");
+    }
+}
+
+#[test]
+fn joiners_and_selectors_are_refused_or_left_out_where_nothing_needs_them() {
+    for (text, rest) in [
+        ("Ja\u{200c}ne", "Jane"),
+        ("Ja\u{200d}ne", "Jane"),
+        ("Ja\u{fe0e}ne", "Jane"),
+        ("И\u{200d}ван", "Иван"),
+        ("王\u{200c}明", "王明"),
+        ("5\u{200d}6", "56"),
+        // At an end, also of the cut name, and behind a blank.
+        ("\u{200d}Jane", "Jane"),
+        ("Jane\u{200c}", "Jane"),
+        ("\u{200c}نامه", "نامه"),
+        ("نامه\u{200c}", "نامه"),
+        ("ක්\u{200d}", "ක්"),
+        ("Jane \u{200d}👩", "Jane 👩"),
+        ("Jane 👩\u{200d}", "Jane 👩"),
+        ("Jane \u{fe0f}", "Jane"),
+        // Twice, and mixed.
+        ("نامه\u{200c}\u{200c}ای", "نامهای"),
+        ("ශ්\u{200d}\u{200d}රී", "ශ්රී"),
+        ("❤\u{fe0f}\u{fe0f}", "❤\u{fe0f}"),
+        ("👩\u{200d}\u{200d}💻", "👩💻"),
+        // Where the script has the characters, but not there: after a letter that does not join, without a virama, before a vowel
+        // sign, between two scripts.
+        ("ا\u{200c}ب", "اب"),
+        ("ක\u{200d}ර", "කර"),
+        ("ක්\u{200d}ි", "ක්ි"),
+        ("क्\u{200c}ಷ", "क्ಷ"),
+        ("ن\u{200c}ܢ", "نܢ"),
+        // Emoji that take no style or are not joined, and selectors that no emoji has.
+        ("A\u{fe0f}", "A"),
+        ("1\u{fe0f}", "1"),
+        ("1\u{fe0e}\u{20e3}", "1\u{20e3}"),
+        ("👩\u{200d}A", "👩A"),
+        ("1\u{200d}👩", "1👩"),
+        ("❤\u{fe00}", "❤"),
+        ("葛\u{e0100}", "葛"),
+        // Hidden characters are no marks to reach across.
+        ("ن\u{ad}\u{200c}ا", "نا"),
+        ("ක්\u{34f}\u{200d}ර", "ක්ර"),
+    ] {
+        assert!(name(text).expect_err(text).ends_with("a character that cannot be seen"), "{text:?}");
+        assert_eq!(stripped(text).as_deref(), Some(rest), "{text:?}");
+    }
+    let long = format!("{}👩\u{200d}💻", "a".repeat(78));
+    assert_eq!(stripped(&long), Some(format!("{}👩", "a".repeat(78))));
+    let long = format!("{}ന്\u{200d} വ", "a".repeat(77));
+    assert_eq!(stripped(&long), Some(format!("{}ന്", "a".repeat(77))));
 }
 
 #[test]
@@ -191,6 +304,9 @@ fn near_link() -> impl Strategy<Value = String> {
         1 => prop::sample::select(vec!["2024-2025", "1999/2000", "tel:", "sms:", "xmpp:", "a.b", "s.p.a.", "１２３", "٤٢", "①"]).prop_map(str::to_owned),
         3 => prop::sample::select(vec![".", "．", "。", "｡", "․", "…", "⒈", "@", "＠", ":", "：", "/", "／", "\\", "www", "ＷＷＷ", "mailto", "://"]).prop_map(str::to_owned),
         1 => prop::sample::select(vec![" ", "\u{a0}", "\u{200b}", "\u{ad}", "\u{338}", "\u{301}", "\u{feff}", "\u{202e}", "\n"]).prop_map(str::to_owned),
+        1 => prop::sample::select(vec!["co", "com", "de", "中国", "みんな"]).prop_map(str::to_owned),
+        1 => prop::sample::select(vec!["\u{200c}", "\u{200d}", "\u{fe0e}", "\u{fe0f}", "\u{20e3}"]).prop_map(str::to_owned),
+        1 => prop::sample::select(vec!["ن", "ا", "ක්", "ර", "ി", "❤", "👩", "🏽", "™", "ℹ", "5️⃣"]).prop_map(str::to_owned),
         1 => "\\PC{1,2}",
     ];
     prop::collection::vec(part, 0..40).prop_map(|parts| parts.concat())

@@ -47,6 +47,9 @@ fn what_would_become_a_link_is_refused_or_taken_apart() {
         ("हिन्दी.भारत", "हिन्दी भारत"),
         ("राम्.भारत", "राम् भारत"),
         ("💩.la", "💩 la"),
+        ("❤️.la", "❤️ la"),
+        ("1️⃣.la", "1️⃣ la"),
+        ("ക്\u{200d}.com", "ക്\u{200d} com"),
         ("a.💩.la", "a.💩 la"),
         ("127.0.0.1", "127 0.0.1"),
         ("127。0．0.1", "127 0.0.1"),
@@ -115,6 +118,8 @@ fn what_could_be_called_is_refused_or_left_out() {
         ("Class of 2024.2025", Some("Class of")),
         ("+45 2024-2025", None),
         ("2024-2025。0", None),
+        ("Jane 5️⃣5️⃣5️⃣0️⃣1️⃣4️⃣2️⃣", Some("Jane")),
+        ("Jane 555〰️0142", Some("Jane")),
         ("Class of 1024-1025", Some("Class of")),
         ("5550142", None),
     ] {

@@ -1,5 +1,6 @@
 //! Names that strangers read in mails: plain text in which nothing hides and nothing turns into a link.
 
+mod joiners;
 mod links;
 mod top_level;
 
@@ -20,8 +21,8 @@ const LONGEST: usize = 80;
 /// How many characters are looked at: several may become one in the normal form.
 const READ: usize = 4 * LONGEST;
 
-/// The name of an account or a person, in Unicode's normal form C: 1 to 80 characters, all of them visible or blanks, and
-/// nothing that a mail client would turn into a link or an address, or a phone into a number to call.
+/// The name of an account or a person, in Unicode's normal form C: 1 to 80 characters, all of them visible, or blanks, or such
+/// as change how their neighbours look (joiners in scripts that need them, and in emoji); and nothing that a mail client would turn into a link or an address, or a phone into a number to call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DisplayName(Box<str>);
 
@@ -37,7 +38,7 @@ impl DisplayName {
     #[must_use]
     pub fn of_untrusted(text: &str) -> Option<Self> {
         let plain = text.chars().take(READ).map(|c| if c.is_whitespace() { ' ' } else { c });
-        let mut name = tidy(&plain.filter(|c| !is_hidden(*c)).collect::<String>());
+        let mut name = tidy(&plain.collect::<String>());
         // A blank in place of one link may leave another. There are fewer characters each time.
         while link_in(&name).is_some() {
             name = tidy(&without_links(&name));
@@ -66,7 +67,7 @@ impl FromStr for DisplayName {
         if name.chars().nth(LONGEST).is_some() {
             return Err(wrong("it must have 1 to 80 characters"));
         }
-        if let Some(hidden) = name.chars().find(|c| is_hidden(*c)) {
+        if let Some((_, hidden)) = hidden_in(&name).next() {
             return Err(wrong(&format!("it contains {}, a character that cannot be seen", code_point(hidden))));
         }
         if name.starts_with(is_mark) {
@@ -81,11 +82,29 @@ impl FromStr for DisplayName {
 
 /// As much of a text as a name may have, in its form: blanks and marks that belong to nothing are no part of it.
 fn tidy(text: &str) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = visible(text).split_whitespace().collect::<Vec<_>>().join(" ");
     let start = words.trim_start_matches(|c: char| is_mark(c) || c == ' ');
     let name = ComposingNormalizerBorrowed::new_nfc().normalize(start);
     let end = name.char_indices().nth(LONGEST).map_or(name.len(), |(end, _)| end);
-    name[..end].trim().to_owned()
+    // The cut may leave a joiner without what it joined.
+    visible(name[..end].trim())
+}
+
+/// A text without its hidden characters.
+fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    let mut start = 0;
+    for (at, c) in hidden_in(text) {
+        visible.push_str(&text[start..at]);
+        start = at + c.len_utf8();
+    }
+    visible + &text[start..]
+}
+
+/// The characters that cannot be seen and do nothing for those beside them, and where they are.
+fn hidden_in(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let hidden = text.char_indices().filter(|(_, c)| is_hidden(*c));
+    hidden.filter(|(at, c)| !joiners::belongs(&text[..*at], *c, &text[at + c.len_utf8()..]))
 }
 
 fn is_mark(c: char) -> bool {

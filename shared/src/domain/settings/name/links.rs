@@ -8,7 +8,7 @@ use std::{borrow::Cow, fmt};
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
 
-use super::{category, is_mark, top_level::begins_top_level};
+use super::{category, is_hidden, is_mark, top_level::begins_top_level};
 
 /// Schemes that mail clients make links of although no `//` follows.
 const SCHEMES: [&str; 27] = [
@@ -145,9 +145,9 @@ fn goes_on(c: char) -> bool {
     c.is_ascii_digit() || c.is_lowercase() || c.is_uppercase()
 }
 
-/// Whether a character may stand before the dot of a domain name. Emoji may.
+/// Whether a character may stand before the dot of a domain name. Emoji may, and joiners.
 fn is_label(c: char) -> bool {
-    is_word(c) || GeneralCategoryGroup::Symbol.contains(category(c))
+    is_word(c) || is_hidden(c) || GeneralCategoryGroup::Symbol.contains(category(c))
 }
 
 /// Whether a character may stand in a top-level domain.
