@@ -14,4 +14,5 @@ mod on_behalf;
 mod purge;
 mod reconciler;
 mod reports;
+mod revisions;
 mod ses_errors;

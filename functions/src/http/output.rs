@@ -33,7 +33,7 @@ impl Reply {
     /// What an operation answered, said again if it was kept.
     #[must_use]
     pub fn of(outcome: &Outcome) -> Self {
-        let StoredResponse { status, body } = outcome.answer.clone();
+        let StoredResponse { status, body } = outcome.response.clone();
         let headers = if outcome.replayed { vec![("idempotent-replayed", "true".to_owned())] } else { Vec::new() };
         Self { status, headers, body }
     }

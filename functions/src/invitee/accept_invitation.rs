@@ -45,7 +45,7 @@ pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiErr
         _ => Ok(()),
     };
     let by = body.acceptor.as_ref().map(|acceptor| acceptor.principal.as_str());
-    let (invitation, now) = app.app.store.answer(&token, InviteeDecision::Accept, by, app.retention, permit).await?;
+    let (invitation, now) = app.app.store.decide(&token, InviteeDecision::Accept, by, app.retention, permit).await?;
     remember_caller(app, request, &token, &invitation);
     Ok(Reply::ok(output::invitee(&invitation, &settings, now)))
 }

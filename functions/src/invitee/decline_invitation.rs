@@ -24,7 +24,7 @@ pub const ROUTE: Route = Route { method: "POST", path: "/invitations/decline" };
 pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiError> {
     input::validate_common(request, &[])?;
     let token = input::token(request)?.token.ok_or(Rejected::NotFound)?;
-    let (invitation, now) = app.app.store.answer(&token, InviteeDecision::Decline, None, app.retention, |_, _| Ok(())).await?;
+    let (invitation, now) = app.app.store.decide(&token, InviteeDecision::Decline, None, app.retention, |_, _| Ok(())).await?;
     remember_caller(app, request, &token, &invitation);
     let settings = app.settings(token.account()).await?;
     Ok(Reply::ok(output::invitee(&invitation, &settings, now)))

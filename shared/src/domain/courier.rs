@@ -70,7 +70,7 @@ impl Invitation {
     pub fn published(&self) -> Self {
         let mut after = self.clone();
         after.outbox.events.clear();
-        after.next_revision(self)
+        after
     }
 
     /// After somebody has taken its mail in hand. Should nobody hear of it again, the next try waits the longer the more there
@@ -80,7 +80,7 @@ impl Invitation {
         let mut after = self.clone();
         let tries = self.send_attempts.tries + 1;
         after.send_attempts = SendAttempts { tries, not_before: now.plus(pause_after(tries).max(LEASE)), claim: Some(claim) };
-        after.next_revision(self)
+        after
     }
 
     /// After it has turned out that its mail has to wait.
@@ -89,7 +89,7 @@ impl Invitation {
         let mut after = self.clone();
         // At least 1: from here on the index reminds, not the stream.
         after.send_attempts = SendAttempts { tries: self.send_attempts.tries.max(1), not_before: until, claim: None };
-        after.next_revision(self)
+        after
     }
 
     /// After it has turned out that nobody's mail is sent just now: that was no try, so it makes no later pause longer.
@@ -110,7 +110,7 @@ impl Invitation {
             after.delivery =
                 Some(Delivery { status: DeliveryStatus::Failed, at: now, reason: Some(Reason::word("ExpiredBeforeItCouldBeSent")) });
         }
-        after.next_revision(self)
+        after
     }
 
     /// After news of a sending's mail; the same invitation when it is none: older, or of a sending before the last. That the address
@@ -132,11 +132,6 @@ impl Invitation {
         after.outbox.put_news(&news);
         after.delivery = Some(news);
         after.send_attempts.claim = None;
-        after.next_revision(self)
-    }
-
-    fn next_revision(mut self, before: &Self) -> Self {
-        self.revision = before.revision + 1;
-        self
+        after
     }
 }

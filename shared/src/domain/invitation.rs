@@ -196,7 +196,7 @@ pub struct Invitation {
     pub sends: u32,
     /// The link of the last sending; earlier ones are dead.
     pub link: Link,
-    /// Grows by one with every change.
+    /// Grows by one with every write. The store counts, not the domain.
     pub revision: u64,
     /// The operations that made it what it is; their number is bounded by the number of sendings.
     pub operations: BTreeSet<OperationId>,
@@ -307,7 +307,6 @@ impl Invitation {
     fn touched(&self, now: Timestamp, operation: OperationId) -> Self {
         let mut after = self.clone();
         after.modified = now;
-        after.revision += 1;
         after.operations.insert(operation);
         after
     }

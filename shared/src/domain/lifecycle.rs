@@ -240,7 +240,7 @@ pub fn modify(
     }
 }
 
-/// What an invitee answers.
+/// What an invitee decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InviteeDecision {
     /// Yes.
@@ -263,28 +263,28 @@ impl InviteeDecision {
     }
 }
 
-/// What an answer makes of `before` at `now`. `by` is who accepts, where the host application says so. Saying the same again
-/// changes nothing, unless it is somebody else who says it.
+/// What a decision makes of `before` at `now`; `None` if nothing changes. `by` is who accepts, where the host application says so.
+/// Repeating a decision changes nothing, unless somebody else repeats it.
 ///
 /// # Errors
 /// [`Rejected::Closed`], [`Rejected::Expired`].
-pub fn answer(
+pub fn decide(
     before: &Invitation,
-    answer: InviteeDecision,
+    decision: InviteeDecision,
     by: Option<&str>,
     operation: &OperationId,
     now: Timestamp,
-) -> Result<Change, Rejected> {
+) -> Result<Option<Invitation>, Rejected> {
     match before.status {
         Status::Closed(closing, _) => {
             let somebody_else = by.is_some() && by != before.accepted_by.as_deref();
-            if closing == answer.closing() && !somebody_else { Ok(Change::Nothing) } else { Err(Rejected::Closed(closing)) }
+            if closing == decision.closing() && !somebody_else { Ok(None) } else { Err(Rejected::Closed(closing)) }
         }
         Status::Pending if before.expiry <= now => Err(Rejected::Expired),
         Status::Pending => {
-            let mut after = before.closed(answer.closing(), now, operation.clone());
+            let mut after = before.closed(decision.closing(), now, operation.clone());
             after.accepted_by = by.map(str::to_owned);
-            Ok(Change::Closed(after))
+            Ok(Some(after))
         }
     }
 }

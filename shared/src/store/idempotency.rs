@@ -1,130 +1,189 @@
-//! Kept answers: written in the same transaction as their effect, replayed for 24 hours.
+//! Stored responses: written in the same transaction as their effect, replayed for 24 hours.
 //!
-//! There is no "in progress": before the transaction there is no record, after it there is the answer.
+//! There is no "in progress": before the transaction there is no record, after it there is the response.
 
 use std::time::Duration;
 
 use super::{
-    Failure, Store, keys,
+    Failure, Store, StoreError,
+    command::{Command, Plan},
+    item::Stored,
+    keys,
     row::{Attributes, Row, named, number, text, time},
     transaction::{Condition, Transaction, WriteTarget},
 };
 use crate::domain::{
-    InvitationId, Principal, Rejected, Timestamp,
+    AccountId, InvitationId, Principal, Rejected, Timestamp,
     idempotency::{Fingerprint, RecordId, StoredResponse},
     invitation::OperationId,
 };
 
-/// How long an answer is kept.
+/// How long a response is stored.
 const STORED_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// A caller's request that the answer be kept.
+/// A caller's request that repeating it has one effect and one response.
 #[derive(Debug, Clone)]
 pub struct IdempotencyRequest {
-    /// What tells this answer from all others.
+    /// Identifies the stored response.
     pub id: RecordId,
-    /// What the request must be for the answer to be replayed.
+    /// What the request must be for the response to be replayed.
     pub fingerprint: Fingerprint,
 }
 
-/// What an operation answers.
+/// What an operation returns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// The answer for the caller.
-    pub answer: StoredResponse,
+    /// The response for the caller.
+    pub response: StoredResponse,
     /// The invitation that it is about.
     pub id: InvitationId,
-    /// Whether it was given before.
+    /// Whether it is that of an earlier request.
     pub replayed: bool,
 }
 
 impl Store {
-    /// Adds the answer to the transaction of its effect. Refused while an earlier answer is kept under the same key.
-    pub(super) fn put_stored_response(
-        &self,
-        transaction: &mut Transaction,
-        who: &Principal,
-        idempotency: &IdempotencyRequest,
-        own: &OperationId,
-        outcome: &Outcome,
-        now: Timestamp,
-    ) {
-        let until = now.plus(STORED_FOR);
-        let mut row = keys::key(who.account(), keys::stored_response(&idempotency.id));
-        row.extend(named([
-            ("op", text(own.0.as_str())),
-            ("fp", text(idempotency.fingerprint.as_str())),
-            ("status", number(outcome.answer.status)),
-            ("body", text(outcome.answer.body.as_str())),
-            ("inv", text(outcome.id.to_string())),
-            ("exp", time(until)),
-            ("ttl", number(until.as_secs())),
-        ]));
-        let absent_or_over = Condition::new("attribute_not_exists(#pk) OR #exp <= :now", [(":now", time(now))]);
-        transaction.put(self, WriteTarget::StoredResponse, row, absent_or_over);
-    }
-
-    /// The answer in a kept row, if it was given to the same request. It is no replay if the operation itself has kept it.
-    pub(super) fn replay(&self, idempotency: Option<&IdempotencyRequest>, own: &OperationId, row: Option<Row>) -> Result<Outcome, Failure> {
-        let mut row = Attributes::of(row.unwrap_or_default());
-        let fingerprint = row.text("fp")?;
-        let replayed = row.optional_text("op")?.as_ref() != Some(&own.0);
-        let outcome =
-            Outcome { id: row.parsed("inv")?, answer: StoredResponse { status: row.number("status")?, body: row.text("body")? }, replayed };
-        if idempotency.is_none_or(|idempotency| fingerprint != idempotency.fingerprint.as_str()) {
-            return Err(Rejected::KeyReused.into());
-        }
-        Ok(outcome)
-    }
-
-    /// The answer kept under a key, if any, as the answer to this request.
-    pub(super) async fn find_stored(
-        &self,
-        who: &Principal,
-        idempotency: &IdempotencyRequest,
-        own: &OperationId,
-    ) -> Result<Option<Outcome>, Failure> {
-        match self.read_row(keys::key(who.account(), keys::stored_response(&idempotency.id))).await? {
-            Some(row) if stored_until(&row).is_none_or(|until| until > self.now()) => {
-                self.replay(Some(idempotency), own, Some(row)).map(Some)
-            }
-            Some(_) | None => Ok(None),
-        }
-    }
-
-    /// The answer of an operation that has found its own effect: what was kept with it, else `made` from what it wrote.
-    pub(super) async fn stored_or(
+    /// Carries out a command, at most once for each Idempotency-Key.
+    pub(super) async fn commit_once(
         &self,
         who: &Principal,
         idempotency: Option<&IdempotencyRequest>,
-        own: &OperationId,
-        made: Outcome,
+        now: Timestamp,
+        mut command: impl Command<Outcome = Outcome>,
+        stored: Option<Stored>,
     ) -> Result<Outcome, Failure> {
-        let Some(idempotency) = idempotency else { return Ok(made) };
-        Ok(self.find_stored(who, idempotency, own).await?.unwrap_or(made))
+        match idempotency {
+            None => self.commit(&mut command, stored).await,
+            Some(request) => self.commit(&mut Once { store: self, who, request, now, command }, stored).await,
+        }
     }
 
-    /// A refusal may be the consequence of this very request's earlier success: then that is the answer. A caller who has
-    /// lost the right to grant gets no answer from the time when he had it.
+    /// A rejection may be the consequence of this very request's earlier success: then the stored response is returned. A caller
+    /// who has lost the right to grant gets no response from the time before.
     pub(super) async fn replay_on_rejection(
         &self,
         who: &Principal,
         idempotency: Option<&IdempotencyRequest>,
-        own: &OperationId,
+        operation: &OperationId,
         result: Result<Outcome, Failure>,
     ) -> Result<Outcome, Failure> {
-        let (rejected, idempotency) = match (result, idempotency) {
-            (Err(Failure::Rejected(rejected)), Some(idempotency)) => (rejected, idempotency),
-            (result, _) => return result,
-        };
-        if matches!(rejected, Rejected::KeyReused | Rejected::RoleNotGrantable { .. }) {
-            return Err(rejected.into());
+        match (result, idempotency) {
+            (Err(Failure::Rejected(rejected)), Some(request))
+                if !matches!(rejected, Rejected::KeyReused | Rejected::RoleNotGrantable { .. }) =>
+            {
+                self.find_stored(who, request, operation).await?.ok_or(rejected.into())
+            }
+            (result, _) => result,
         }
-        self.find_stored(who, idempotency, own).await?.ok_or(rejected.into())
+    }
+
+    /// The response stored under the request's key, if there is one.
+    async fn find_stored(
+        &self,
+        who: &Principal,
+        request: &IdempotencyRequest,
+        operation: &OperationId,
+    ) -> Result<Option<Outcome>, Failure> {
+        let row = self.read_row(keys::key(who.account(), keys::stored_response(&request.id))).await?;
+        let record = row.map(Record::from_row).transpose()?.filter(|record| record.until > self.now());
+        record.map(|record| record.replay(request, operation)).transpose()
     }
 }
 
-/// The row's `exp`, if it can be read; [`replay`] says what is wrong if not.
-fn stored_until(row: &Row) -> Option<Timestamp> {
-    row.get("exp")?.as_n().ok()?.parse().ok().and_then(Timestamp::from_millis)
+/// A command with an Idempotency-Key: its transaction stores the response, too.
+struct Once<'a, C> {
+    store: &'a Store,
+    who: &'a Principal,
+    request: &'a IdempotencyRequest,
+    now: Timestamp,
+    command: C,
+}
+
+impl<C> Once<'_, C> {
+    /// Refused while an earlier response is stored under the same key.
+    fn put(&self, transaction: &mut Transaction, operation: &OperationId, outcome: &Outcome) {
+        let until = self.now.plus(STORED_FOR);
+        let mut row = keys::key(self.who.account(), keys::stored_response(&self.request.id));
+        row.extend(named([
+            ("op", text(operation.0.as_str())),
+            ("fp", text(self.request.fingerprint.as_str())),
+            ("status", number(outcome.response.status)),
+            ("body", text(outcome.response.body.as_str())),
+            ("inv", text(outcome.id.to_string())),
+            ("exp", time(until)),
+            ("ttl", number(until.as_secs())),
+        ]));
+        let absent_or_expired = Condition::new("attribute_not_exists(#pk) OR #exp <= :now", [(":now", time(self.now))]);
+        transaction.put(self.store, WriteTarget::StoredResponse, row, absent_or_expired);
+    }
+}
+
+impl<C: Command<Outcome = Outcome>> Command for Once<'_, C> {
+    type Outcome = Outcome;
+
+    fn operation(&self) -> &OperationId {
+        self.command.operation()
+    }
+
+    fn invitation(&self) -> (&AccountId, InvitationId) {
+        self.command.invitation()
+    }
+
+    async fn plan(&mut self, stored: Option<&Stored>) -> Result<Plan<Outcome>, Failure> {
+        let (mut transaction, outcome) = match self.command.plan(stored).await? {
+            Plan::Write(transaction, outcome) => (transaction, outcome),
+            Plan::Unchanged(condition, outcome) => {
+                let (account, id) = self.command.invitation();
+                let mut transaction = Transaction::default();
+                transaction.check(self.store, WriteTarget::Invitation, keys::invitation_key(account, id), condition);
+                (transaction, outcome)
+            }
+            Plan::Again(stored) => return Ok(Plan::Again(stored)),
+        };
+        self.put(&mut transaction, self.command.operation(), &outcome);
+        Ok(Plan::Write(transaction, outcome))
+    }
+
+    fn refused(&mut self, target: WriteTarget, row: Option<Row>) -> Result<Option<Outcome>, Failure> {
+        match target {
+            WriteTarget::StoredResponse => {
+                Record::from_row(row.unwrap_or_default())?.replay(self.request, self.command.operation()).map(Some)
+            }
+            WriteTarget::Invitation | WriteTarget::Lock | WriteTarget::Quota => self.command.refused(target, row),
+        }
+    }
+
+    /// The record is written with the effect, so it tells whether that happened, also where the invitation shows no trace.
+    async fn read_back(&self, store: &Store, _: Outcome) -> Option<Outcome> {
+        store.find_stored(self.who, self.request, self.command.operation()).await.ok().flatten()
+    }
+}
+
+/// A stored response as a row.
+struct Record {
+    operation: Option<OperationId>,
+    fingerprint: String,
+    response: StoredResponse,
+    id: InvitationId,
+    until: Timestamp,
+}
+
+impl Record {
+    fn from_row(row: Row) -> Result<Self, StoreError> {
+        let mut row = Attributes::of(row);
+        Ok(Self {
+            operation: row.optional_text("op")?.map(OperationId),
+            fingerprint: row.text("fp")?,
+            response: StoredResponse { status: row.number("status")?, body: row.text("body")? },
+            id: row.parsed("inv")?,
+            until: row.time("exp")?,
+        })
+    }
+
+    /// The response, if it was given to the same request. It is no replay if this very operation stored it.
+    fn replay(self, request: &IdempotencyRequest, operation: &OperationId) -> Result<Outcome, Failure> {
+        if self.fingerprint != request.fingerprint.as_str() {
+            return Err(Rejected::KeyReused.into());
+        }
+        Ok(Outcome { response: self.response, id: self.id, replayed: self.operation.as_ref() != Some(operation) })
+    }
 }

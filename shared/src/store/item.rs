@@ -8,6 +8,7 @@ use super::{
     StoreError, keys,
     keys::index::{DUE_AT, DUE_SHARD},
     row::{Attributes, Row, bytes, bytes_in, flag, named, number, text, time},
+    transaction::Condition,
 };
 use crate::domain::{
     AccountId, Invitation, Resource,
@@ -17,29 +18,16 @@ use crate::domain::{
     outbox::Outbox,
 };
 
-/// The attributes of an invitation that come and go.
-pub(super) const OPTIONAL: [&str; 15] = [
-    "closed",
-    "ttl",
-    "sender",
-    "loc",
-    "delivery",
-    "fb_since",
-    "tries",
-    "nb",
-    "claim",
-    "out",
-    "exp_published",
-    "accepted_by",
-    STREAM_PENDING,
-    DUE_SHARD,
-    DUE_AT,
-];
-
 /// The row of an invitation, which is purged `retention` after its end.
+pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
+    let attributes = attributes(invitation, retention).into_iter().filter_map(|(name, value)| Some((name, value?)));
+    named(attributes).collect()
+}
+
+/// Every attribute that an invitation's row can have, with its value if it has one.
 ///
 /// Times are milliseconds since 1970, `ttl` seconds, binary values base64url.
-pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
+fn attributes(invitation: &Invitation, retention: Option<Duration>) -> Vec<(&'static str, Option<AttributeValue>)> {
     let (st, closed) = match invitation.status {
         Status::Pending => (keys::PENDING, None),
         Status::Closed(closing, at) => (keys::closed(closing), Some(at)),
@@ -101,8 +89,57 @@ pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
         (DUE_SHARD, due.map(|_| text(keys::due_shard(invitation.id)))),
         (DUE_AT, due.map(time)),
     ];
-    let sometimes = sometimes.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    named(always.into_iter().chain(sometimes)).collect()
+    always.into_iter().map(|(name, value)| (name, Some(value))).chain(sometimes).collect()
+}
+
+/// An invitation as it was read, from which it can be changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    row: Row,
+    /// The invitation.
+    pub invitation: Invitation,
+}
+
+impl Stored {
+    /// # Errors
+    /// [`StoreError::Corrupt`], naming the row and the attribute.
+    pub(super) fn from_row(row: Row) -> Result<Self, StoreError> {
+        Ok(Self { invitation: from_row(row.clone())?, row })
+    }
+
+    /// Whether the operation is among those that made the invitation what it is.
+    pub(super) fn has_applied(&self, operation: &OperationId) -> bool {
+        self.invitation.operations.contains(operation)
+    }
+
+    /// The condition that the row still is what was read.
+    pub(super) fn is_current(&self) -> Condition {
+        Condition::new("#rev = :rev", [(":rev", number(self.invitation.revision))])
+    }
+
+    /// What a change is stored as: the next revision, whatever the change.
+    pub(super) fn next(&self, after: &Invitation) -> Invitation {
+        Invitation { revision: self.invitation.revision + 1, ..after.clone() }
+    }
+
+    /// The update expression that turns the row into that of `next`: it sets what differs, removes what is gone, and leaves alone
+    /// what it does not know. The values go to `values`.
+    pub(super) fn update_to(&self, next: &Invitation, retention: Option<Duration>, values: &mut Row) -> String {
+        let (mut set, mut remove) = (Vec::new(), Vec::new());
+        for (name, value) in attributes(next, retention) {
+            match value {
+                Some(value) if self.row.get(name) != Some(&value) => {
+                    // The underscore keeps a change's values apart from its condition's.
+                    set.push(format!("#{name} = :{name}_"));
+                    values.insert(format!(":{name}_"), value);
+                }
+                None if self.row.contains_key(name) => remove.push(format!("#{name}")),
+                Some(_) | None => {}
+            }
+        }
+        let set = format!("SET {}", set.join(", "));
+        if remove.is_empty() { set } else { format!("{set} REMOVE {}", remove.join(", ")) }
+    }
 }
 
 /// Set on what the stream's consumer is to look at; its event source is filtered by it.

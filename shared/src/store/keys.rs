@@ -28,6 +28,8 @@ use crate::domain::{
 pub const PK: &str = "pk";
 /// The sort key's attribute.
 pub const SK: &str = "sk";
+/// The condition that there is no such row yet.
+pub const ABSENT: &str = "attribute_not_exists(#pk)";
 /// What every invitation's sort key starts with.
 pub const INVITATION_PREFIX: &str = "I#";
 

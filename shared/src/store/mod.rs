@@ -1,14 +1,15 @@
 //! The table: one function per access pattern, each one transaction or one read.
 //!
 //! - [`keys`] makes every key string, [`item`] turns rows into domain values and back.
-//! - `transaction` sends a transaction and says what became of it; `create`, `modify` and `answer` are its users.
+//! - `transaction` sends a transaction and reports its outcome; `command` repeats it; `create`, `modify` and `decide` are the commands.
 //! - What a caller asks for takes the [`Principal`](crate::domain::Principal) whose partition it may touch, what the holder of
 //!   a link asks for the [`Token`](crate::domain::link::Token); `outbox` is for the service itself.
 
-mod answer;
 mod api_keys;
 mod client;
+mod command;
 mod create;
+mod decide;
 mod erase;
 mod error;
 mod idempotency;
@@ -37,7 +38,8 @@ pub use client::{connect, sdk_config, with_deadlines};
 pub use error::{Failure, StoreError};
 pub use idempotency::{IdempotencyRequest, Outcome};
 pub use keys::DUE_SHARDS;
-pub use outbox::{InvitationKey, Stored};
+pub use item::Stored;
+pub use outbox::InvitationKey;
 pub use read::Page;
 pub use row::Row;
 pub use trust::TrustStore;

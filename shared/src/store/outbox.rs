@@ -13,13 +13,13 @@ use aws_sdk_dynamodb::{
 use super::{
     Store, StoreError,
     error::failed,
-    item,
+    item::{self, Stored},
     keys::{
         self, Key, PK, SK,
         index::{DUE, DUE_AT, DUE_SHARD},
     },
-    row::{Row, number, text, time},
-    transaction::{Attempts, changes, names},
+    row::{Row, text, time},
+    transaction::{Attempts, Condition, names},
 };
 use crate::domain::{AccountId, Invitation, InvitationId, Timestamp};
 
@@ -44,21 +44,13 @@ impl InvitationKey {
     }
 }
 
-/// An invitation as it was read, from which it can be changed.
-#[derive(Debug, Clone)]
-pub struct Stored {
-    row: Row,
-    /// The invitation.
-    pub invitation: Invitation,
-}
-
 impl Store {
     /// The invitation at a key, if there is one.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
     pub async fn load(&self, key: &InvitationKey) -> Result<Option<Stored>, StoreError> {
-        self.read_row(keys::invitation_key(&key.account, key.id)).await?.map(stored).transpose()
+        self.stored(&key.account, key.id).await
     }
 
     /// Changes the invitation at a key as `step` says, which gives it back unchanged when there is nothing to do. It is asked
@@ -104,15 +96,14 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the table fails. It may have been written then.
     pub async fn compare_and_set(&self, before: &Stored, after: &Invitation, retention: Option<Duration>) -> Result<bool, StoreError> {
-        let key = keys::invitation_key(&after.account, after.id);
-        let mut values = Row::from([(":rev".to_owned(), number(before.invitation.revision))]);
-        let expression = changes(&before.row, item::to_row(after, retention), &mut values);
-        let condition = "#rev = :rev";
+        let next = before.next(after);
+        let Condition { expression: condition, mut values } = before.is_current();
+        let expression = before.update_to(&next, retention, &mut values);
         let update = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key))
+            .set_key(Some(keys::invitation_key(&next.account, next.id)))
             .set_expression_attribute_names(names(&format!("{expression} {condition}")))
             .update_expression(expression)
             .condition_expression(condition)
@@ -126,8 +117,8 @@ impl Store {
             SdkError::ServiceError(context) => match context.err() {
                 // Perhaps its own doing: the reply to an earlier try was lost.
                 UpdateItemError::ConditionalCheckFailedException(refusal) => {
-                    let found = refusal.item().cloned().map(stored).transpose()?;
-                    Ok(found.is_some_and(|found| found.invitation == *after))
+                    let found = refusal.item().cloned().map(Stored::from_row).transpose()?;
+                    Ok(found.is_some_and(|found| found.invitation == next))
                 }
                 // A transaction is changing it.
                 other if other.code() == Some("TransactionConflictException") => Ok(false),
@@ -192,8 +183,4 @@ impl Store {
             Err(error) => Err(failed(error)),
         }
     }
-}
-
-fn stored(row: Row) -> Result<Stored, StoreError> {
-    Ok(Stored { invitation: item::from_row(row.clone())?, row })
 }

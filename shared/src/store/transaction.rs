@@ -3,13 +3,14 @@
 //! A reply is never taken for the fact. A refusal carries the rows that refused, so that the operation can look for its
 //! own effect in them; an unknown outcome says so.
 
-use std::{collections::HashMap, time::Duration};
+use std::{borrow::Cow, collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
     types::{
         AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+        builders::TransactWriteItemBuilder,
     },
 };
 use tokio::time::Instant;
@@ -17,11 +18,14 @@ use tokio::time::Instant;
 use super::{
     Store, StoreError,
     error::{Verdict, describe, verdict},
-    item,
+    item::Stored,
     keys::{self, Key},
     row::Row,
 };
-use crate::domain::text::{random_base62, random_bytes};
+use crate::domain::{
+    Invitation,
+    text::{random_base62, random_bytes},
+};
 
 /// What a target of a transaction is about, in the order in which refusals are read. A transaction has each at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,14 +42,21 @@ pub(super) enum WriteTarget {
 
 /// A condition: its expression, and the values of its placeholders.
 pub(super) struct Condition {
-    expression: &'static str,
-    values: Row,
+    pub(super) expression: Cow<'static, str>,
+    pub(super) values: Row,
 }
 
 impl Condition {
     /// Only `#exp` and `#ttl` need a name: the other attributes are no reserved words.
     pub(super) fn new<const N: usize>(expression: &'static str, values: [(&str, AttributeValue); N]) -> Self {
-        Self { expression, values: values.map(|(name, value)| (name.to_owned(), value)).into() }
+        Self { expression: expression.into(), values: values.map(|(name, value)| (name.to_owned(), value)).into() }
+    }
+
+    /// The same, and one more.
+    pub(super) fn and(mut self, expression: &str, name: &str, value: AttributeValue) -> Self {
+        self.expression = format!("{} AND {expression}", self.expression).into();
+        self.values.insert(name.to_owned(), value);
+        self
     }
 }
 
@@ -56,98 +67,64 @@ pub(super) struct Transaction {
     items: Vec<TransactWriteItem>,
 }
 
+/// Sets what the four kinds of writes have in common. They have no trait in common that would.
+macro_rules! conditioned {
+    ($write:expr, $store:expr, $named:expr, $condition:expr) => {
+        $write
+            .table_name(&$store.table)
+            .set_expression_attribute_names(names($named))
+            .condition_expression($condition.expression)
+            // DynamoDB refuses an empty map of values.
+            .set_expression_attribute_values(Some($condition.values).filter(|values| !values.is_empty()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            // Only fails when a required member was not set; the methods below set them all.
+            .expect("every required member is set")
+    };
+}
+
 impl Transaction {
     /// Writes a whole row.
     pub(super) fn put(&mut self, store: &Store, target: WriteTarget, row: Row, condition: Condition) {
-        let put = Put::builder()
-            .table_name(&store.table)
-            .set_item(Some(row))
-            .set_expression_attribute_names(names(condition.expression))
-            .condition_expression(condition.expression)
-            .set_expression_attribute_values(some(condition.values))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build();
-        self.push(target, put.map(|put| TransactWriteItem::builder().put(put).build()));
+        let put = conditioned!(Put::builder().set_item(Some(row)), store, &condition.expression, condition);
+        self.push(target, TransactWriteItem::builder().put(put));
     }
 
     /// Removes a row.
     pub(super) fn delete(&mut self, store: &Store, target: WriteTarget, key: Key, condition: Condition) {
-        let delete = Delete::builder()
-            .table_name(&store.table)
-            .set_key(Some(key))
-            .set_expression_attribute_names(names(condition.expression))
-            .condition_expression(condition.expression)
-            .set_expression_attribute_values(some(condition.values))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build();
-        self.push(target, delete.map(|delete| TransactWriteItem::builder().delete(delete).build()));
+        let delete = conditioned!(Delete::builder().set_key(Some(key)), store, &condition.expression, condition);
+        self.push(target, TransactWriteItem::builder().delete(delete));
     }
 
     /// Only checks a row.
     pub(super) fn check(&mut self, store: &Store, target: WriteTarget, key: Key, condition: Condition) {
-        let check = ConditionCheck::builder()
-            .table_name(&store.table)
-            .set_key(Some(key))
-            .set_expression_attribute_names(names(condition.expression))
-            .condition_expression(condition.expression)
-            .set_expression_attribute_values(some(condition.values))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build();
-        self.push(target, check.map(|check| TransactWriteItem::builder().condition_check(check).build()));
+        let check = conditioned!(ConditionCheck::builder().set_key(Some(key)), store, &condition.expression, condition);
+        self.push(target, TransactWriteItem::builder().condition_check(check));
     }
 
     /// Changes a row by an update expression, whose placeholders are among the condition's values.
     pub(super) fn update(&mut self, store: &Store, target: WriteTarget, key: Key, expression: &str, condition: Condition) {
-        let update = Update::builder()
-            .table_name(&store.table)
-            .set_key(Some(key))
-            .update_expression(expression)
-            .set_expression_attribute_names(names(&format!("{expression} {}", condition.expression)))
-            .condition_expression(condition.expression)
-            .set_expression_attribute_values(some(condition.values))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build();
-        self.push(target, update.map(|update| TransactWriteItem::builder().update(update).build()));
+        let named = format!("{expression} {}", condition.expression);
+        let update = conditioned!(Update::builder().set_key(Some(key)).update_expression(expression), store, &named, condition);
+        self.push(target, TransactWriteItem::builder().update(update));
     }
 
-    /// Turns an invitation's row, as it is stored, into another version: see [`changes`].
-    pub(super) fn change(&mut self, store: &Store, target: WriteTarget, stored: &Row, after: Row, mut condition: Condition) {
-        let key = keys::primary_of(&after);
-        let expression = changes(stored, after, &mut condition.values);
-        self.update(store, target, key, &expression, condition);
+    /// Turns an invitation's row, as it was read, into its next version.
+    pub(super) fn change(
+        &mut self,
+        store: &Store,
+        stored: &Stored,
+        after: &Invitation,
+        retention: Option<Duration>,
+        mut condition: Condition,
+    ) {
+        let expression = stored.update_to(&stored.next(after), retention, &mut condition.values);
+        self.update(store, WriteTarget::Invitation, keys::invitation_key(&after.account, after.id), &expression, condition);
     }
 
-    fn push(&mut self, target: WriteTarget, item: Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError>) {
-        // The builders only fail when a required member was not set; the methods above set them all.
-        self.items.push(item.expect("every required member is set"));
+    fn push(&mut self, target: WriteTarget, item: TransactWriteItemBuilder) {
+        self.items.push(item.build());
         self.targets.push(target);
-    }
-}
-
-/// The update expression that turns an invitation's row, as it is stored, into another version: sets what differs, removes
-/// what is over, and leaves alone what it does not know. The values go to `values`.
-pub(super) fn changes(stored: &Row, after: Row, values: &mut Row) -> String {
-    let over = item::OPTIONAL.iter().filter(|name| stored.contains_key(**name) && !after.contains_key(**name));
-    let over: Vec<String> = over.map(|name| placeholder('#', name)).collect();
-    let mut set = Vec::new();
-    for (name, value) in after {
-        if stored.get(&name) != Some(&value) {
-            set.push(format!("{} = {}", placeholder('#', &name), placeholder(':', &name)));
-            values.insert(placeholder(':', &name), value);
-        }
-    }
-    let mut expression = format!("SET {}", set.join(", "));
-    if !over.is_empty() {
-        expression.push_str(&format!(" REMOVE {}", over.join(", ")));
-    }
-    expression
-}
-
-/// `#name` or `:name_`; the underscore keeps a change's values apart from its condition's.
-fn placeholder(sigil: char, name: &str) -> String {
-    match sigil {
-        '#' => format!("#{name}"),
-        _ => format!("{sigil}{name}_"),
     }
 }
 
@@ -158,11 +135,6 @@ pub(super) fn names(expression: &str) -> Option<HashMap<String, String>> {
         .filter_map(|word| word.strip_prefix('#').map(|name| (word.to_owned(), name.to_owned())))
         .collect();
     (!names.is_empty()).then_some(names)
-}
-
-/// DynamoDB refuses an empty map of values.
-fn some(values: Row) -> Option<Row> {
-    (!values.is_empty()).then_some(values)
 }
 
 /// What became of a transaction.

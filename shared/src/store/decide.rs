@@ -1,0 +1,108 @@
+//! What the holder of a link does: look at the invitation, and accept or decline it.
+//!
+//! - accept, decline: change the invitation · release the lock
+//!
+//! The secret is compared when the row is read, and is a condition again when it is written. Decided and conditioned like every
+//! change: see `modify`.
+
+use std::time::Duration;
+
+use super::{
+    Failure, Store, StoreError,
+    command::{Command, Plan, unexpected},
+    item::{self, Stored},
+    keys,
+    row::{Row, bytes},
+    transaction::{Transaction, WriteTarget},
+};
+use crate::domain::{
+    AccountId, Invitation, InvitationId, Rejected, Timestamp,
+    invitation::OperationId,
+    lifecycle::{self, InviteeDecision},
+    link::Token,
+};
+
+impl Store {
+    /// The invitation that a token opens; `None` if there is none, if it was never made for it, or if another has been sent
+    /// since. One read in every case.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table fails or the row cannot be read.
+    pub async fn find_by_token(&self, token: &Token) -> Result<Option<Invitation>, StoreError> {
+        Ok(self.opened_by(token).await?.map(|stored| stored.invitation))
+    }
+
+    /// Accepts or declines the invitation that a token opens, and returns it with the time of the decision. `permit` may refuse, by
+    /// what the invitation is at that time; `by` is who accepts, where the host application says so.
+    ///
+    /// # Errors
+    /// [`Rejected::NotFound`], [`Rejected::Closed`], [`Rejected::Expired`], those of `permit`; [`StoreError`] when the table
+    /// fails.
+    pub async fn decide(
+        &self,
+        token: &Token,
+        decision: InviteeDecision,
+        by: Option<&str>,
+        retention: Option<Duration>,
+        permit: impl Fn(&Invitation, Timestamp) -> Result<(), Rejected>,
+    ) -> Result<(Invitation, Timestamp), Failure> {
+        let stored = self.opened_by(token).await?;
+        let (operation, now) = (OperationId::generate(), self.now());
+        self.commit(&mut Decide { store: self, token, decision, by, retention, permit, operation, now }, stored).await
+    }
+
+    /// The secret is compared before the row is read whole, and with something even when there is no row: how long it takes then
+    /// says little about whether there is such an invitation.
+    async fn opened_by(&self, token: &Token) -> Result<Option<Stored>, StoreError> {
+        let row = self.read_row_of(token.account(), keys::invitation_key(token.account(), token.id())).await?;
+        let hash = row.as_ref().map_or(Ok([0; 32]), item::link_hash)?;
+        let row = if token.has_hash(&hash) { row } else { None };
+        row.map(Stored::from_row).transpose()
+    }
+}
+
+struct Decide<'a, P> {
+    store: &'a Store,
+    token: &'a Token,
+    decision: InviteeDecision,
+    by: Option<&'a str>,
+    retention: Option<Duration>,
+    permit: P,
+    operation: OperationId,
+    now: Timestamp,
+}
+
+impl<P: Fn(&Invitation, Timestamp) -> Result<(), Rejected>> Command for Decide<'_, P> {
+    type Outcome = (Invitation, Timestamp);
+
+    fn operation(&self) -> &OperationId {
+        &self.operation
+    }
+
+    fn invitation(&self) -> (&AccountId, InvitationId) {
+        (self.token.account(), self.token.id())
+    }
+
+    async fn plan(&mut self, stored: Option<&Stored>) -> Result<Plan<Self::Outcome>, Failure> {
+        let opened = stored.filter(|stored| self.token.has_hash(&stored.invitation.link.hash));
+        let stored = opened.ok_or(Rejected::NotFound)?;
+        let before = &stored.invitation;
+        (self.permit)(before, self.now)?;
+        let Some(after) = lifecycle::decide(before, self.decision, self.by, &self.operation, self.now)? else {
+            return Ok(Plan::Unchanged(stored.is_current(), (before.clone(), self.now)));
+        };
+        let mut transaction = Transaction::default();
+        let current = stored.is_current().and("#th = :th", ":th", bytes(&self.token.hash()));
+        transaction.change(self.store, stored, &after, self.retention, current);
+        self.store.release_lock(&mut transaction, &after);
+        Ok(Plan::Write(transaction, (after, self.now)))
+    }
+
+    fn refused(&mut self, target: WriteTarget, _: Option<Row>) -> Result<Option<Self::Outcome>, Failure> {
+        Err(match target {
+            // Without the lock it has expired, whatever the clocks say.
+            WriteTarget::Lock => Rejected::Expired.into(),
+            WriteTarget::Invitation | WriteTarget::StoredResponse | WriteTarget::Quota => unexpected(target),
+        })
+    }
+}
