@@ -71,10 +71,10 @@ fn the_alarm_for_delivery_failures_stays_on_between_two_attempts() {
 }
 
 #[test]
-fn the_readme_counts_the_alarms_and_what_they_cost() {
+fn the_page_on_costs_counts_the_alarms_and_what_they_cost() {
     let template = template();
     let (count, metrics) = (alarms(&template).count(), alarms(&template).map(|(_, alarm)| metrics(alarm)).sum::<usize>());
-    let words = root_file("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
-    let sentence = format!("the template has {count} alarms on {metrics} metrics");
-    assert!(words.contains(&sentence), "{sentence}");
+    let page = root_file("docs/costs.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    let sentence = format!("The template has {count} alarms on {metrics} metrics");
+    assert!(page.contains(&sentence), "docs/costs.md: {sentence}");
 }

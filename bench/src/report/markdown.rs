@@ -1,4 +1,4 @@
-//! The table of the README.
+//! The figures that `README.md` and `docs/performance.md` show.
 
 use super::format::{factor, none, number, ratio};
 use crate::results::{FLOOR, Kind, Measured, Results};
@@ -19,12 +19,12 @@ const COLUMNS: &[(&str, Figure, bool)] = &[
     ("zip, MB", |it| Some(it.zip? as f64 / 1e6), false),
 ];
 
-/// The table, with what operators invoke left out, and where it was measured.
+/// The section of `docs/performance.md`: the headline, the table without the functions that operators invoke, and where it was measured.
 #[must_use]
 pub fn text(results: &Results) -> String {
     let (machine, environment) = (&results.machine, &results.machine.environment);
     let headings: String = COLUMNS.iter().map(|(heading, ..)| format!(" {heading} |")).collect();
-    let mut text = format!("{}| |{headings}\n|---|{}\n", headline(results), "--:|".repeat(COLUMNS.len()));
+    let mut text = format!("{}\n\n| |{headings}\n|---|{}\n", headline(results), "--:|".repeat(COLUMNS.len()));
     let floor = results.subject(FLOOR);
     for subject in results.subjects.iter().filter(|subject| subject.kind != Kind::Direct) {
         let cells: String = COLUMNS.iter().map(|column| format!(" {} |", cell(*column, subject, floor))).collect();
@@ -43,14 +43,22 @@ pub fn text(results: &Results) -> String {
     text
 }
 
-/// How much later the first answer of the peers comes that do the same.
-fn headline(results: &Results) -> String {
+/// The first answer of `describe`, and of what users would deploy instead; `README.md` shows it, too.
+#[must_use]
+pub fn headline(results: &Results) -> String {
     let first = |it: &Measured| Some(it.times?.first_at_128_mb_ms?.median);
     let Some(own) = results.subject("describe").and_then(first) else { return String::new() };
     let peers = results.subjects.iter().filter(|subject| subject.kind == Kind::Peer && subject.id != FLOOR);
-    let later = peers.filter_map(|peer| Some(format!("{} times later from \"{}\"", factor(first(peer)? / own), peer.name)));
-    let later = later.collect::<Vec<_>>().join(", ");
-    format!("**A new sandbox with 128 MB answers its first `describe` in {} ms.** The same answer comes {later}.\n\n", number(Some(own)))
+    let peers = peers.filter_map(|peer| {
+        let it = first(peer)?;
+        Some(format!("{} ms ({} times as long) in \"{}\"", number(Some(it)), factor(it / own), peer.name))
+    });
+    let peers = peers.collect::<Vec<_>>().join(", ");
+    format!(
+        "**At 128 MB, a new sandbox answers its first `describe` in {} ms.** The same response takes {peers}. Recorded at revision {}.",
+        number(Some(own)),
+        results.machine.place.revision
+    )
 }
 
 fn cell((_, figure, with_ratio): (&str, Figure, bool), subject: &Measured, floor: Option<&Measured>) -> String {
@@ -75,23 +83,35 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_of_the_readme_are_those_of_the_recorded_run() {
-        let readme = fs::read_to_string(root("README.md")).expect("there is a README");
-        assert!(readme.contains(&text(&recorded())), "README.md: put in what `--from docs/bench/functions.json --markdown` prints");
+    fn the_performance_page_shows_the_recorded_run() {
+        let page = fs::read_to_string(root("docs/performance.md")).expect("the page exists");
+        let text = text(&recorded());
+        assert!(page.contains(&text), "docs/performance.md: insert the output of `--from docs/bench/functions.json --markdown`:\n{text}");
     }
 
     #[test]
-    fn the_chart_of_the_readme_is_that_of_the_recorded_run() {
-        let chart = fs::read_to_string(root("docs/bench/functions.svg")).expect("there is a chart");
+    fn the_readme_shows_the_headline_of_the_recorded_run() {
+        let readme = fs::read_to_string(root("README.md")).expect("the README exists");
+        let headline = headline(&recorded());
+        assert!(!headline.is_empty() && readme.contains(&headline), "README.md: insert\n{headline}");
+    }
+
+    #[test]
+    fn the_chart_is_that_of_the_recorded_run() {
+        let chart = fs::read_to_string(root("docs/bench/functions.svg")).expect("the chart exists");
         assert_eq!(chart, chart::svg(&recorded()).expect("it can be drawn"), "redraw it with --from and --chart");
+        for page in ["README.md", "docs/performance.md"] {
+            let text = fs::read_to_string(root(page)).expect("the page exists");
+            assert!(text.contains("bench/functions.svg"), "{page} does not show the chart");
+        }
     }
 
     #[test]
-    fn the_table_of_the_page_on_scale_is_that_of_the_recorded_run() {
-        let page = fs::read_to_string(root("docs/scale.md")).expect("there is such a page");
+    fn the_growth_table_is_that_of_the_recorded_run() {
+        let page = fs::read_to_string(root("docs/performance.md")).expect("the page exists");
         let growth: serde_json::Value = json::read(&root("docs/bench/growth.json")).expect("the recorded run can be read");
         let table = growth["table"].as_str().expect("it has a table");
-        assert!(page.contains(table), "docs/scale.md: put in the table of docs/bench/growth.json:\n{table}");
+        assert!(page.contains(table), "docs/performance.md: insert the table of docs/bench/growth.json:\n{table}");
         assert_eq!(growth["passed"], true, "the recorded run missed the bar");
     }
 
