@@ -7,6 +7,7 @@ mod condition_keys;
 mod create_invitation;
 mod deployment;
 mod describe_invitation;
+mod docs_links;
 mod events;
 mod failures;
 mod helpers;
