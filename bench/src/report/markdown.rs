@@ -7,19 +7,19 @@ type Figure = fn(&Measured) -> Option<f64>;
 
 /// Heading, figure, and whether its ratio to the floor is shown with it.
 const COLUMNS: &[(&str, Figure, bool)] = &[
-    ("first answer at 128 MB, ms", |it| Some(it.times?.first_at_128_mb_ms?.median), false),
+    ("first response at 128 MB, ms", |it| Some(it.times?.first_at_128_mb_ms?.median), false),
     ("without the engine's time", |it| Some(it.times?.first_at_128_mb_own_ms?.median), true),
-    ("CPU of a first answer, ms", |it| Some(it.times?.first_cpu_ms.median), true),
+    ("CPU of a first response, ms", |it| Some(it.times?.first_cpu_ms.median), true),
     ("init, ms", |it| Some(it.times?.init_ms.median), false),
     ("warm p50, µs", |it| Some(it.times?.warm_p50_us.median), false),
     ("CPU a request, µs", |it| Some(it.times?.warm_cpu_us.median), true),
-    ("instructions up to the first answer, M", |it| Some(it.instructions?.first / 1e6), true),
+    ("instructions up to the first response, M", |it| Some(it.instructions?.first / 1e6), true),
     ("a warm request, k", |it| Some(it.instructions?.warm / 1e3), true),
     ("peak RSS, MB", |it| Some(it.peak_memory?.median / 1e6), true),
     ("zip, MB", |it| Some(it.zip? as f64 / 1e6), false),
 ];
 
-/// The section of `docs/performance.md`: the headline, the table without the functions that operators invoke, and where it was measured.
+/// The generated section of `docs/performance.md`: headline, table (without the operator functions), machine.
 #[must_use]
 pub fn text(results: &Results) -> String {
     let (machine, environment) = (&results.machine, &results.machine.environment);
@@ -34,8 +34,8 @@ pub fn text(results: &Results) -> String {
     let (processor, cores, kernel, rustc) = (&environment.processor, environment.cores, &environment.kernel, &environment.rustc);
     text += &format!(
         "\n{processor}, {cores} cores, Linux {kernel}, {rustc}, {}, revision {}. Medians of {rounds} rounds, each in new \
-         processes with {requests} warm requests (writes: 200). Instructions by {}: the least of five runs, of interpreters one. In \
-         brackets: times hello.",
+         processes with {requests} warm requests (writes: 200). Instructions by {}: the minimum of five runs, one run for \
+         interpreters. In brackets: ratio to hello world.",
         environment.date,
         environment.revision,
         machine.counter.name()
@@ -43,7 +43,7 @@ pub fn text(results: &Results) -> String {
     text
 }
 
-/// The first answer of `describe`, and of what users would deploy instead; `README.md` shows it, too.
+/// The first response of `describe` and of its alternatives, in one sentence that `README.md` shows too.
 #[must_use]
 pub fn headline(results: &Results) -> String {
     let first = |it: &Measured| Some(it.times?.first_at_128_mb_ms?.median);
@@ -55,9 +55,9 @@ pub fn headline(results: &Results) -> String {
     });
     let peers = peers.collect::<Vec<_>>().join(", ");
     format!(
-        "**At 128 MB, a new sandbox answers its first `describe` in {} ms.** The same response takes {peers}. Recorded at revision {}.",
+        "**At 128 MB, a new execution environment answers its first `describe` in {} ms.** The same response takes {peers}. Recorded at revision {}.",
         number(Some(own)),
-        results.machine.place.revision
+        results.machine.environment.revision
     )
 }
 
