@@ -112,7 +112,7 @@ async fn a_feedback_report_blocks_a_resend_unless_it_objects_to_nothing() {
         if let Some(reason) = reason {
             assert_eq!(delivery(&app, &id).await, ("complained".to_owned(), reason), "{told}");
             assert_eq!(post.event_types().last().map(String::as_str), Some("complained"), "{told}");
-            resend(&app, &id).await.expect_error(400, "mail-refused");
+            resend(&app, &id).await.expect_error(400, "email-refused");
         } else {
             assert_eq!(delivery(&app, &id).await, ("delivered".to_owned(), json!(null)), "{told}");
             assert_eq!(post.event_types().last().map(String::as_str), Some("delivered"), "{told}");
