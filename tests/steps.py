@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Runs make targets one after another, says which one runs, and prints the minutes of each at the end.
+
+    python3 tests/steps.py target ...
+
+It stops at the first target that fails, with exit status 1. When a target runs this script in turn, its steps appear in the
+report of the outermost call.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REPORT = "STEPS_REPORT"  # the file that collects the lines of all calls
+DEPTH = "STEPS_DEPTH"
+
+
+def cpu_seconds() -> float:
+    """Processor time of all children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def line(depth: int, name: str, wall: float, cpu: float, note: str = "") -> str:
+    return f"{'  ' * depth + name:<28}{wall / 60:>8.1f}{cpu / 60:>8.1f}  {note}".rstrip()
+
+
+def run(targets: list[str], report: Path, depth: int) -> int:
+    environment = {**os.environ, REPORT: str(report), DEPTH: str(depth + 1)}
+    for number, target in enumerate(targets, 1):
+        print(f"\n{'=' * (2 * depth + 2)} [{number}/{len(targets)}] make {target}  ({time.strftime('%H:%M:%S')})", flush=True)
+        began, used = time.monotonic(), cpu_seconds()
+        status = subprocess.run(["make", "--no-print-directory", target], cwd=ROOT, env=environment, check=False).returncode
+        with report.open("a") as file:
+            print(line(depth, target, time.monotonic() - began, cpu_seconds() - used, "FAILED" if status else ""), file=file)
+        if status:
+            return status
+    return 0
+
+
+def main(targets: list[str]) -> int:
+    if not targets:
+        print(__doc__)
+        return 2
+    if REPORT in os.environ:
+        return run(targets, Path(os.environ[REPORT]), int(os.environ[DEPTH]))
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report"
+        began = time.monotonic()
+        status = run(targets, report, 0)
+        print(f"\n{'Step':<28}{'minutes':>8}{'CPU':>8}\n{report.read_text()}", end="")
+        print(line(0, "all", time.monotonic() - began, cpu_seconds(), "FAILED" if status else ""), flush=True)
+    return 1 if status else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
