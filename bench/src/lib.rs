@@ -7,7 +7,6 @@
 
 pub mod baseline;
 pub mod counter;
-pub mod dependencies;
 pub mod dynamodb;
 pub mod fixture;
 pub mod gates;

@@ -14,7 +14,7 @@ use bench::{
     Problem,
     baseline::Baseline,
     counter::Counter,
-    dependencies, gates,
+    gates,
     machine::{Environment, Machine},
     package::zip_size,
     problem,
@@ -48,7 +48,6 @@ fn main() -> ExitCode {
 /// Measures, judges and reports. What comes back are the broken gates.
 fn run() -> Result<Vec<String>, Problem> {
     let settings = Settings::parse(std::env::args().skip(1))?;
-    let mut broken = dependencies::broken()?;
     let mut results = match &settings.from {
         Some(file) => json::read(file)?,
         None => measured(&settings)?,
@@ -66,8 +65,7 @@ fn run() -> Result<Vec<String>, Problem> {
     if let Some(file) = &settings.chart {
         std::fs::write(file, chart::svg(&results)?).map_err(|error| problem!("{}: {error}", file.display()))?;
     }
-    broken.extend(table::broken(&results.verdicts));
-    Ok(broken)
+    Ok(table::broken(&results.verdicts))
 }
 
 fn measured(settings: &Settings) -> Result<Results, Problem> {
