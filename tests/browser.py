@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Proves the page behind the mail's link in a real Chromium.
+"""Tests the invitee's page in a real Chromium.
 
     python3 tests/browser.py [--screenshots FOLDER]
 
-First the page alone, as the real function answers it: behind it stands in a server that gives every answer the API may give,
-so that every view is seen. Then the whole way against `make run`, from an invitation over its mail to an answer. It ends at
-the first thing that is not as it should be, with a sentence and exit status 1.
+First the page alone, as the real function serves it, with a stand-in for the API that gives every possible answer. Then whole
+flows against `make run`, from an invitation through its email to an answer. It stops at the first failure, with a sentence and
+exit status 1.
 """
 
 import argparse
@@ -13,10 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
-
-from browser import chromium, deeds, function, mishaps, views, walk
+from browser import chromium, error_handling, flows, function, operations, views
 from browser.stand_in import StandIn
+from playwright.sync_api import Browser, sync_playwright
 from service import Failed, Service
 
 
@@ -39,54 +38,68 @@ def the_page(browser: Browser) -> None:
         views.translated(browser, binary)
         step("a logo for all accounts")
         views.with_a_logo_for_all(browser, binary)
-        for deed in (deeds.by_keyboard, deeds.only_once, deeds.every_ending, deeds.sign_in, deeds.bad_redirects, deeds.follow,
-                     deeds.trouble, deeds.reload, deeds.taken_along, mishaps.older_browsers, mishaps.no_answer,
-                     mishaps.not_understood, mishaps.not_run, mishaps.stale_answers, mishaps.way_back):
-            step(deed.__name__.replace("_", " "))
-            deed(browser, stand_in)
+        for operation in (
+            operations.by_keyboard,
+            operations.only_once,
+            operations.every_ending,
+            operations.sign_in,
+            operations.bad_redirects,
+            operations.follow,
+            operations.retries,
+            operations.reload,
+            operations.taken_along,
+            error_handling.older_browsers,
+            error_handling.no_answer,
+            error_handling.unknown_answers,
+            error_handling.script_blocked,
+            error_handling.stale_answers,
+            error_handling.restored_from_cache,
+        ):
+            step(operation.__name__.replace("_", " "))
+            operation(browser, stand_in)
         step("under a stage's prefix")
-        deeds.under_a_stage(browser, page)
+        operations.under_a_stage(browser, page)
         step("no request has a Referer, a cookie or the token in its URL")
-        deeds.headers(stand_in)
-        step("this test notices what it looks for")
-        deeds.the_watch_works(browser, stand_in)
+        operations.headers(stand_in)
+        step("the checks notice defects")
+        operations.checks_can_fail(browser, stand_in)
 
 
-def the_whole_way(browser: Browser, screenshots: Path | None) -> None:
-    # No reconciler, which writes whenever it finds something: one step looks whether anybody does.
+def whole_flows(browser: Browser, screenshots: Path | None) -> None:
+    # The reconciler stays off, because one step checks that nothing writes.
     variables = {"RESEND_COOLDOWN_SECONDS": "1", "RECONCILE_SECONDS": "3600"}
     with tempfile.TemporaryDirectory() as folder, Service(Path(folder), **variables) as service:
         step(f"make run on port {service.port}")
         service.start()
-        world = walk.World(service, browser)
-        step("from an invitation over its mail to an acceptance")
-        walk.accept(world, screenshots)
-        step("every other ending")
-        walk.endings(world)
-        step("an account whose application signs people in")
-        walk.sign_in(world)
-        step("nothing but a POST writes")
-        walk.only_posts_write(world)
+        fixture = flows.Fixture(service, browser)
+        step("from an invitation through its email to an acceptance")
+        flows.accept(fixture, screenshots)
+        step("every other outcome")
+        flows.endings(fixture)
+        step("an account that requires signing in")
+        flows.sign_in(fixture)
+        step("only a POST writes")
+        flows.only_posts_write(fixture)
 
 
-def prove(screenshots: Path | None) -> None:
+def run(screenshots: Path | None) -> None:
     with sync_playwright() as playwright:
         browser = chromium.launch(playwright)
         step(f"Chromium {browser.version}")
         the_page(browser)
-        the_whole_way(browser, screenshots)
+        whole_flows(browser, screenshots)
         browser.close()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--screenshots", type=Path, metavar="FOLDER", help="where pictures of the page and of the mail go")
+    parser.add_argument("--screenshots", type=Path, metavar="FOLDER", help="folder for pictures of the page and the email")
     try:
-        prove(parser.parse_args().screenshots)
+        run(parser.parse_args().screenshots)
     except Failed as error:
         print(f"FAILED: {error}", file=sys.stderr)
         return 1
-    print("Browser: all as it should be.")
+    print("Browser: passed.")
     return 0
 
 

@@ -46,17 +46,27 @@ def main(options: list[str]) -> str | None:
     with tempfile.TemporaryDirectory() as scratch:
         accounts = Path(scratch, "accounts.json")
         accounts.touch(mode=0o600)
-        accounts.write_text(json.dumps({"auth": [
-            {"name": name, "fixedHeaders": [{"name": "Authorization", "value": f"ApiKey {key}"}]}
-            for name, key in keys.items()
-        ]}))
+        accounts.write_text(
+            json.dumps(
+                {
+                    "auth": [
+                        {"name": name, "fixedHeaders": [{"name": "Authorization", "value": f"ApiKey {key}"}]} for name, key in keys.items()
+                    ]
+                }
+            )
+        )
         environment |= {"CONTRACT_ACCOUNTS": str(accounts), "HYPOTHESIS_STORAGE_DIRECTORY": scratch}
         command += ["--config-file", "tests/schemathesis.toml", "run", "openapi.yaml"]
         command += ["--url", url, "--checks", "all", "--no-color", *options]
         try:
             run = subprocess.run(
-                command, cwd=ROOT, env=environment, timeout=SECONDS,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                command,
+                cwd=ROOT,
+                env=environment,
+                timeout=SECONDS,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
             )
         except subprocess.TimeoutExpired:
             return f"schemathesis was not done after {SECONDS} s; is the service at {url} answering?"

@@ -202,7 +202,12 @@ def at_the_gate(caller: Caller) -> None:
     body = b'{"email": "gate@example.com", "roleID": "read-only"}'
     connection = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=40)
     connection.putrequest("POST", "/invitations")
-    for name, value in (("Authorization", f"ApiKey {caller.key}"), ("Idempotency-Key", "a"), ("Idempotency-Key", "b"), ("Content-Length", str(len(body)))):
+    for name, value in (
+        ("Authorization", f"ApiKey {caller.key}"),
+        ("Idempotency-Key", "a"),
+        ("Idempotency-Key", "b"),
+        ("Content-Length", str(len(body))),
+    ):
         connection.putheader(name, value)
     connection.endheaders(body)
     response = connection.getresponse()
@@ -228,11 +233,23 @@ def until(find: Callable[[], object], sentence: str) -> object:
 def delivered(caller: Caller, inbox: Caller) -> None:
     step("an invitation's mail arrives, its link accepts, and events tell of it; a mail that bounces shows")
     created, bouncing = caller.create("ann@example.com"), caller.create("bounce@example.com")
-    mails = lambda: {mail["to"][0]: mail for mail in inbox.call("GET", "/mails.json").json}
-    mail = until(lambda: mails().get("ann@example.com"), "The mail must arrive.")
+
+    def email_to(address: str) -> dict | None:
+        return next((email for email in inbox.call("GET", "/mails.json").json if email["to"] == [address]), None)
+
+    def delivery(invitation: dict) -> str | None:
+        return caller.call("GET", f"/invitations/{invitation['id']}").json.get("delivery", {}).get("state")
+
+    def event_types(invitation: dict) -> set[str]:
+        events = inbox.call("GET", "/events.json").json
+        return {event["detail-type"] for event in events if event["detail"]["invitation"]["id"] == invitation["id"]}
+
+    mail = until(lambda: email_to("ann@example.com"), "The email must arrive.")
     link = re.search(r"http://127\.0\.0\.1:\d+/accept#(\S+)", mail["text"])
     check(link and link[0].replace("&", "&amp;") in mail["html"], "Both parts must hold the link.", mail)
-    check(mail["tags"] == {"account": "012345678912", "invitation": created["id"], "sending": "1"}, "The tags name the sending.", mail["tags"])
+    check(
+        mail["tags"] == {"account": "012345678912", "invitation": created["id"], "sending": "1"}, "The tags name the sending.", mail["tags"]
+    )
     invitee = Caller(caller.port, None)
     check(invitee.call("GET", "/accept").status == 200, "The page behind the link must be there.")
     head = invitee.call("HEAD", "/accept")
@@ -240,12 +257,10 @@ def delivered(caller: Caller, inbox: Caller) -> None:
     accepted = invitee.call("POST", "/invitations/accept", {"token": link[1]})
     check(accepted.status == 200 and accepted.json["state"] == "accepted", "The link must accept.", accepted)
 
-    shown = lambda invitation: caller.call("GET", f"/invitations/{invitation['id']}").json.get("delivery", {}).get("state")
-    until(lambda: shown(created) == "delivered", "The delivery must show.")
-    until(lambda: shown(bouncing) == "bounced", "The bounce must show.")
-    kinds = lambda: {e["detail-type"] for e in inbox.call("GET", "/events.json").json if e["detail"]["invitation"]["id"] == created["id"]}
+    until(lambda: delivery(created) == "delivered", "The delivery must show.")
+    until(lambda: delivery(bouncing) == "bounced", "The bounce must show.")
     wanted = {"Invitation Created", "Invitation Accepted", "Invitation Delivered"}
-    until(lambda: kinds() == wanted, "Events must tell of all of it, and of nothing else.")
+    until(lambda: event_types(created) == wanted, "Events must tell of all of it, and of nothing else.")
     answer = inbox.call("GET", "/mails.json", Host="evil.example")
     check(answer.status == 403, "Another host's page must not read the inbox.", answer)
 
@@ -256,7 +271,11 @@ def pasted(service: Service, caller: Caller) -> None:
     run = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60)
     check(run.returncode == 0 and run.stdout, "The curl line fails.", line, run.stderr)
     shown, listed = json.loads(run.stdout), caller.call("GET", "/invitations").json
-    check(list(map(lasting, shown["invitations"])) == list(map(lasting, listed["invitations"])), "The curl line shows something else.", run.stdout)
+    check(
+        list(map(lasting, shown["invitations"])) == list(map(lasting, listed["invitations"])),
+        "The curl line shows something else.",
+        run.stdout,
+    )
 
 
 def killed(service: Service, caller: Caller) -> None:

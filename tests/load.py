@@ -36,9 +36,16 @@ WORKERS_OF_AN_ACCOUNT = 2
 THIRD_ACCOUNT = "112233445566"
 # The functions by their processes' names, of which the system keeps 15 characters, and the requests that each answers.
 FUNCTIONS = {
-    "create-invitati": ["create"], "list-invitation": ["list"], "describe-invita": ["describe"], "modify-invitati": ["resend", "revoke"],
-    "lookup-invitati": ["lookup"], "accept-invitati": ["accept"], "decline-invitat": ["decline"],
-    "deliver-invitat": [], "reconcile-deliv": [], "record-feedback": [],
+    "create-invitati": ["create"],
+    "list-invitation": ["list"],
+    "describe-invita": ["describe"],
+    "modify-invitati": ["resend", "revoke"],
+    "lookup-invitati": ["lookup"],
+    "accept-invitati": ["accept"],
+    "decline-invitat": ["decline"],
+    "deliver-invitat": [],
+    "reconcile-deliv": [],
+    "record-feedback": [],
 }
 COURIERS = ("deliver-invitat", "reconcile-deliv")
 
@@ -60,9 +67,16 @@ class Run:
         self.service.start(FAULTS=str(self.faults))
         dev = json.loads(self.service.dev_json.read_text())
         nobody = Caller(self.service.port, None)
-        made = nobody.call("POST", "/2015-03-31/functions/manage-api-keys/invocations", {
-            "action": "create", "account": THIRD_ACCOUNT, "role": "full-access", "name": "Load",
-        })
+        made = nobody.call(
+            "POST",
+            "/2015-03-31/functions/manage-api-keys/invocations",
+            {
+                "action": "create",
+                "account": THIRD_ACCOUNT,
+                "role": "full-access",
+                "name": "Load",
+            },
+        )
         keys = {"012345678912": dev["keys"]["full-access"], "210987654321": dev["keys"]["other-account"], THIRD_ACCOUNT: made.json["key"]}
         for account, key in keys.items():
             self.callers[account] = Caller(self.service.port, key)
@@ -153,9 +167,16 @@ def section(run: Run, seconds: int, left: dict[str, str], mails: tuple[int, int]
     figure("requests", requests, {"at-least": 100})
     for status, count in sorted(book.statuses.items(), key=lambda one: one[0] or 0):
         figure(f"answered {status}" if status else f"without an answer within {PATIENCE} s, or refused", count)
-    figure("5xx other than 503", sum(count for status, count in book.statuses.items() if status and status >= 500 and status != 503), {"exactly": 0})
+    figure(
+        "5xx other than 503",
+        sum(count for status, count in book.statuses.items() if status and status >= 500 and status != 503),
+        {"exactly": 0},
+    )
     down = [failure for failure in book.failures if any(died - PATIENCE <= failure <= ready for died, ready in run.deaths)]
-    figure("of 10,000 requests while the whole service was not down, those with a 503 or no answer", math.ceil(10_000 * (len(book.failures) - len(down)) / max(1, requests - len(down))))
+    figure(
+        "of 10,000 requests while the whole service was not down, those with a 503 or no answer",
+        math.ceil(10_000 * (len(book.failures) - len(down)) / max(1, requests - len(down))),
+    )
     figure("requests with a 503 or no answer around the death of the whole service", len(down))
     figure("requests made again after that", book.again)
     for kind, values in sorted(book.latencies.items()):
@@ -171,11 +192,17 @@ def section(run: Run, seconds: int, left: dict[str, str], mails: tuple[int, int]
     figure("killed function: its first request afterwards to the first success, p50, ms", percentile(times, 0.5))
     figure("killed function: its first request afterwards to the first success, max, ms", percentile(times, 1), {"at-most": 30_000})
     figure("kills after which nobody asked its route any more", none)
-    whole = [min((end for all_of in book.successes.values() for began, end in all_of if began > died), default=math.inf) - died for died, _ in run.deaths]
+    whole = [
+        min((end for all_of in book.successes.values() for began, end in all_of if began > died), default=math.inf) - died
+        for died, _ in run.deaths
+    ]
     if math.inf in whole:
         book.wrong("no request was answered after the whole service was killed and started")
     figure("kills of the whole service", len(run.deaths), {"at-least": 1})
-    figure("kill of the whole to the first success, its start by `make run` included, max, ms", percentile([one for one in whole if one < math.inf], 1))
+    figure(
+        "kill of the whole to the first success, its start by `make run` included, max, ms",
+        percentile([one for one in whole if one < math.inf], 1),
+    )
 
     figure("invitations that callers were told", len(book.invitations), {"at-least": 20})
     figure("creates replayed with their key", book.replays)
@@ -202,14 +229,18 @@ def section(run: Run, seconds: int, left: dict[str, str], mails: tuple[int, int]
 def holds(figure: dict) -> bool:
     if figure["bound"] == "any":
         return True
-    (kind, bound), = figure["bound"].items()
+    ((kind, bound),) = figure["bound"].items()
     return {"at-least": figure["value"] >= bound, "at-most": figure["value"] <= bound, "exactly": figure["value"] == bound}[kind]
 
 
 def load(folder: Path, seconds: int, faults: int, seed: int) -> dict:
     variables = {
-        "CONCURRENCY": "2", "RECONCILE_SECONDS": "2", "RESEND_COOLDOWN_SECONDS": "0", "MAX_SENDS": str(load_checks.MAX_SENDS),
-        "SEND_QUOTA": "1000000", "AWS_LAMBDA_LOG_LEVEL": "WARN",
+        "CONCURRENCY": "2",
+        "RECONCILE_SECONDS": "2",
+        "RESEND_COOLDOWN_SECONDS": "0",
+        "MAX_SENDS": str(load_checks.MAX_SENDS),
+        "SEND_QUOTA": "1000000",
+        "AWS_LAMBDA_LOG_LEVEL": "WARN",
     }
     with Service(folder / "state", **variables) as service:
         run = Run(service, seed, faults)

@@ -120,8 +120,16 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         kinds: dict[Callable[[], None], int] = {
-            self.create: 30, self.create_shared: 6, self.replay: 4, self.describe: 14, self.pages: 8,
-            self.resend: 14, self.revoke: 8, self.lookup: 5, self.accept: 7, self.decline: 4,
+            self.create: 30,
+            self.create_shared: 6,
+            self.replay: 4,
+            self.describe: 14,
+            self.pages: 8,
+            self.resend: 14,
+            self.revoke: 8,
+            self.lookup: 5,
+            self.accept: 7,
+            self.decline: 4,
         }
         while not self.done.is_set():
             try:
@@ -144,7 +152,9 @@ class Worker(threading.Thread):
             connection.close()
             self.book.count(kind, began, status)
 
-    def call(self, kind: str, expected: set[int], method: str, path: str, body: object = None, key: str | None = None, public: bool = False) -> Answer | None:
+    def call(
+        self, kind: str, expected: set[int], method: str, path: str, body: object = None, key: str | None = None, public: bool = False
+    ) -> Answer | None:
         """As a good client does: the same again, with the same Idempotency-Key, until there is an answer other than a 503."""
         headers = {"Content-Type": "application/json"} | ({} if public else {"Authorization": f"ApiKey {self.key}"})
         headers |= {"Idempotency-Key": key} if key else {}

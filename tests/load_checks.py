@@ -5,6 +5,7 @@ import json
 import time
 from collections import Counter, defaultdict
 from datetime import datetime
+from itertools import pairwise
 
 from end_to_end import Caller
 from load_callers import MAX_SENDS, Book, Invitation, Post
@@ -40,7 +41,9 @@ def settle(book: Book, post: Post, patience: float) -> dict[str, str]:
 def row(port: int, account: str, invitation: str) -> dict | None:
     """The row of an invitation, from the engine itself. It wants a signature, and does not look whose."""
     headers = {
-        "Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "DynamoDB_20120810.GetItem", "X-Amz-Date": "20260101T000000Z",
+        "Content-Type": "application/x-amz-json-1.0",
+        "X-Amz-Target": "DynamoDB_20120810.GetItem",
+        "X-Amz-Date": "20260101T000000Z",
         "Authorization": "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
     }
     key = {"pk": {"S": f"A#{account}"}, "sk": {"S": f"I#{invitation}"}}
@@ -103,7 +106,7 @@ def check_mails(book: Book, post: Post) -> tuple[int, int]:
             book.wrong("two mails of one sending have different links", one)
         moments = sorted(datetime.fromisoformat(when.replace("Z", "+00:00")).timestamp() for when, _, _ in mails)
         copies += len(moments) - 1
-        for earlier, later in zip(moments, moments[1:]):
+        for earlier, later in pairwise(moments):
             if later - earlier < AGAIN:
                 book.wrong(f"one sending was mailed twice within {later - earlier:.1f} s", one)
     return len(post.mails), copies

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The checks after the load find what they are there to find: each is given a book and a world that differ in one thing.
 
-    python3 tests/load_checks_test.py
+python3 tests/load_checks_test.py
 """
 
 import unittest
@@ -33,7 +33,9 @@ class World:
 
     def mail(self, sending: int, at: int = 0, to: str = "a@example.com", token: str = "i1.x") -> None:
         tags = {"account": ACCOUNT, "invitation": ID, "sending": str(sending)}
-        self.post._mail({"tags": tags, "text": f"http://127.0.0.1/accept#{token}", "time": AT.format(at // 60, at % 60), "to": [to]}, self.book)
+        self.post._mail(
+            {"tags": tags, "text": f"http://127.0.0.1/accept#{token}", "time": AT.format(at // 60, at % 60), "to": [to]}, self.book
+        )
 
     def wrong(self) -> str:
         """What is found, as one text."""

@@ -51,16 +51,27 @@ class Service:
     def launch(self, **variables: str) -> None:
         """Starts `make run` and does not wait."""
         variables = {
-            "STATE_DIR": str(self.state), "PORT": str(self.port), "DYNAMODB_PORT": str(self.dynamodb_port),
-            "INBOX_PORT": str(self.inbox_port), "RELOAD": "no", **self.variables, **variables,
+            "STATE_DIR": str(self.state),
+            "PORT": str(self.port),
+            "DYNAMODB_PORT": str(self.dynamodb_port),
+            "INBOX_PORT": str(self.inbox_port),
+            "RELOAD": "no",
+            **self.variables,
+            **variables,
         }
         # This may run under `make test`, whose flags are not for the other make.
         environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
         self.lines = []
         self.process = subprocess.Popen(
             ["make", "run", *(f"{name}={value}" for name, value in variables.items())],
-            cwd=ROOT, env=environment, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            cwd=ROOT,
+            env=environment,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
         )
         self.reader = threading.Thread(target=self._read, args=(self.process, self.lines), daemon=True)
         self.reader.start()
@@ -84,7 +95,7 @@ class Service:
 
     def line(self, start: str) -> str | None:
         """The first line that has `start`, from there on. Cargo writes its lines in pieces, between which another may come."""
-        return next((line[line.index(start):] for line in list(self.lines) if start in line), None)
+        return next((line[line.index(start) :] for line in list(self.lines) if start in line), None)
 
     def output(self) -> str:
         return "\n".join(f"    {line}" for line in self.lines[-40:])
@@ -164,7 +175,7 @@ def main(arguments: list[str]) -> int:
         except Failed as error:
             print(error, file=sys.stderr)
             return 1
-        status = subprocess.run(arguments[split + 1:], env=dict(os.environ, DEV_JSON=str(service.dev_json))).returncode
+        status = subprocess.run(arguments[split + 1 :], env=dict(os.environ, DEV_JSON=str(service.dev_json))).returncode
         if status != 0:
             print(f"What the service said last:\n{service.output()}", file=sys.stderr)
         return status

@@ -1,1 +1,1 @@
-"""What `tests/browser.py` is made of."""
+"""The parts of `tests/browser.py`."""

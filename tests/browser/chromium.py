@@ -1,4 +1,4 @@
-"""A real Chromium, and what every visit of a page is held to."""
+"""A real Chromium, and the checks of every visit."""
 
 import os
 import shutil
@@ -8,21 +8,24 @@ from urllib.parse import urlsplit
 
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, TimeoutError
-
 from service import Failed
 
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 ]
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 800}
 
-# What Chromium itself says of an answer that is an error, or of none. The page is meant to get such answers.
-OWN_WORDS = "Failed to load resource: "
+# Chromium's own message for an error response or a lost connection, which the tests provoke.
+NETWORK_ERROR = "Failed to load resource: "
 
-# WCAG's contrasts, but for buttons that cannot be pressed: of every piece of text with what is behind it, and of the edge of
-# every button and link with what is around it.
+# The contrasts of WCAG: of every text with its background, and of the edge of every enabled button and link with its surroundings.
 CONTRASTS = """() => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
   const rgba = (colour) => {
@@ -32,16 +35,18 @@ CONTRASTS = """() => {
     return [...canvas.getImageData(0, 0, 1, 1).data];
   };
   const luminance = ([red, green, blue]) => {
-    const [r, g, b] = [red, green, blue].map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+    const [r, g, b] = [red, green, blue].map((part) => (
+      part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4
+    ));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const behind = (node) => {
     for (let at = node; at; at = at.parentElement) {
       const colour = rgba(getComputedStyle(at).backgroundColor);
       if (colour[3] === 255) return colour;
-      if (colour[3] !== 0) throw new Error("a background that shines through");
+      if (colour[3] !== 0) throw new Error("a transparent background");
     }
-    throw new Error("nothing behind");
+    throw new Error("no background");
   };
   const contrast = (front, back) => {
     const [one, other] = [luminance(front), luminance(back)].sort((a, b) => b - a);
@@ -65,17 +70,17 @@ def executable() -> str:
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     if not found:
-        raise Failed("There is no Chromium; install it, on Debian as chromium, or say in CHROMIUM where it is.")
+        raise Failed("Chromium is missing; install it (on Debian: chromium), or set CHROMIUM to its path.")
     return found
 
 
 def launch(playwright: Playwright) -> Browser:
-    """Headless, with a profile of its own that is thrown away."""
+    """Headless, with a temporary profile."""
     return playwright.chromium.launch(executable_path=executable(), args=FLAGS)
 
 
 class Visit:
-    """One tab, watched: what it asks for, what it complains of."""
+    """One tab, with its requests and console messages."""
 
     def __init__(self, context: BrowserContext):
         self.context = context
@@ -88,17 +93,17 @@ class Visit:
         self.page.on("pageerror", lambda error: self.complain("error", str(error)))
 
     def complain(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning", "assert") and not text.startswith(OWN_WORDS):
+        if kind in ("error", "warning", "assert") and not text.startswith(NETWORK_ERROR):
             self.complaints.append(f"{kind}: {text}")
 
     def open(self, url: str) -> "Visit":
         self.page.goto(url)
         return self
 
-    # --- What can be seen ---------------------------------------------------------------------------------------------
+    # --- What the page shows ---------------------------------------------------------------------------------------------
 
     def sees(self, heading: str) -> "Visit":
-        """Waits until the heading, which is the only one of its kind, is there and has the focus."""
+        """Waits until the page's only heading has this text and the focus."""
         focused = "text => document.activeElement.tagName === 'H1' && document.activeElement.textContent === text"
         try:
             self.page.wait_for_function(focused, arg=heading)
@@ -113,7 +118,7 @@ class Visit:
         return self
 
     def offers(self, *labels: str) -> "Visit":
-        """Just these buttons and links, in this order."""
+        """Exactly these buttons and links, in this order."""
         found = [element.inner_text() for element in self.page.locator("button, a").all()]
         check(found == list(labels), f"The page must offer {labels}.", found)
         return self
@@ -128,10 +133,10 @@ class Visit:
         found = self.page.get_by_role("link", name=label, exact=True)
         return {name: found.get_attribute(name) for name in ("href", "rel", "target")}
 
-    # --- What holds for every view ------------------------------------------------------------------------------------
+    # --- What applies to every view ------------------------------------------------------------------------------------
 
     def is_sound(self) -> "Visit":
-        """It can be read, it fits, and it has no defect that axe finds."""
+        """The page is legible, fits the screen, and passes axe."""
         contrasts = self.page.evaluate(CONTRASTS)
         for what, least in (("texts", 4.5), ("edges", 3)):
             found = sorted(contrasts[what])
@@ -144,18 +149,18 @@ class Visit:
         return self
 
     def axe(self) -> list[str]:
-        # In a world of its own a script is not bound to the page's policy, as a browser's extension is not.
+        # Evaluated like a browser extension, outside the page's content security policy.
         if not self.page.evaluate("typeof axe === 'object'"):
             self.page.evaluate(AXE_SCRIPT)
         violations = self.page.evaluate("axe.run({ resultTypes: ['violations'] }).then((found) => found.violations)")
         return [f"{it['id']}: {it['help']}: {[node['html'] for node in it['nodes']]}" for it in violations]
 
     def was_quiet(self, origin: str, secret: str) -> None:
-        """It complained of nothing, asked nobody else, and told the secret in no URL."""
+        """No console messages, no requests to other origins, and the secret in no URL."""
         check(not self.complaints, "The console must be empty.", *self.complaints)
         for url in self.urls:
             check(url.startswith((f"{origin}/", "data:")), "Nothing may be loaded from elsewhere.", url)
-            # The one place where it may be: what follows the # is not sent.
+            # Except for the fragment, which browsers do not send.
             check(secret not in urlsplit(url)._replace(fragment="").geturl(), "The token must be in no URL.", url)
 
 
@@ -166,7 +171,7 @@ def check(condition: object, sentence: str, *evidence: object) -> None:
 
 @contextmanager
 def visit(browser: Browser, origin: str, secret: str, *, quiet: bool = True, **options: object) -> Iterator[Visit]:
-    """A tab in a browser that knows nothing; held to `was_quiet` at its end."""
+    """A tab in a fresh browser profile, checked by `was_quiet` at the end."""
     context = browser.new_context(**{"viewport": PHONE, "locale": "en-GB", "timezone_id": "UTC"} | options)
     try:
         found = Visit(context)

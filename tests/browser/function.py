@@ -1,4 +1,4 @@
-"""The answer of a function's real binary to one event."""
+"""Runs a function's real binary with one event."""
 
 import json
 import os
@@ -13,23 +13,28 @@ FIRST_ANSWER = 30  # seconds
 
 
 def build(name: str) -> Path:
-    """Compiles the function as `make run` does, and says where it is."""
+    """Compiles the function like `make run`, and returns its path."""
     subprocess.run(["cargo", "build", "--quiet", "--package", "functions", "--bin", name], cwd=ROOT, check=True)
     metadata = subprocess.check_output(["cargo", "metadata", "--format-version", "1", "--no-deps"], cwd=ROOT)
     return Path(json.loads(metadata)["target_directory"]) / "debug" / name
 
 
 def get(path: str) -> dict:
-    """The event of a GET, as API Gateway makes it."""
+    """API Gateway's event for a GET."""
     http = {"method": "GET", "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "test"}
     return {
-        "version": "2.0", "routeKey": f"GET {path}", "rawPath": path, "rawQueryString": "", "headers": {},
-        "requestContext": {"http": http, "requestId": "request-1", "stage": "$default"}, "isBase64Encoded": False,
+        "version": "2.0",
+        "routeKey": f"GET {path}",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {},
+        "requestContext": {"http": http, "requestId": "request-1", "stage": "$default"},
+        "isBase64Encoded": False,
     }
 
 
 def answer(binary: Path, event: dict, **variables: str) -> dict:
-    """Runs the binary with a Lambda runtime API that hands out one event, and returns what it answers."""
+    """Runs the binary with a Lambda runtime API that provides one event, and returns its response."""
     answered, ended = threading.Event(), threading.Event()
     answers = []
 
@@ -59,8 +64,12 @@ def answer(binary: Path, event: dict, **variables: str) -> dict:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), RuntimeApi) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        lambdas = {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}", "AWS_LAMBDA_FUNCTION_NAME": "test",
-                   "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128", "AWS_LAMBDA_FUNCTION_VERSION": "1"}
+        lambdas = {
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}",
+            "AWS_LAMBDA_FUNCTION_NAME": "test",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+            "AWS_LAMBDA_FUNCTION_VERSION": "1",
+        }
         with subprocess.Popen([binary], env={**os.environ, **lambdas, **variables}, stdout=subprocess.DEVNULL) as process:
             in_time = answered.wait(FIRST_ANSWER)
             process.kill()

@@ -1,4 +1,4 @@
-"""A server that gives the real page and stands in for the API behind it, with every answer that a test wants."""
+"""A server for the real page, with prepared answers in place of the API."""
 
 import json
 import threading
@@ -12,12 +12,12 @@ TOKEN = "a-token.that_is~only-in-the-fragment"
 
 class Answer(NamedTuple):
     status: int = 200
-    body: dict | None = None  # none: the connection is closed
+    body: dict | None = None  # None closes the connection
     headers: dict[str, str] = {}
     after: float = 0  # seconds
 
 
-class Asked(NamedTuple):
+class Received(NamedTuple):
     method: str
     path: str
     headers: dict[str, str]
@@ -27,8 +27,13 @@ class Asked(NamedTuple):
 def invitation(state: str = "invited", display: dict | None = None, **fields: object) -> Answer:
     """An answer of lookup, accept and decline. A field that is None is left out."""
     body = {
-        "account": "012345678912", "email": "jane.roe@example.com", "roleID": "read-only", "state": state,
-        "expiry": "2030-06-21T09:01:00Z", "invitedBy": "Jane Doe", "binding": "bearer",
+        "account": "012345678912",
+        "email": "jane.roe@example.com",
+        "roleID": "read-only",
+        "state": state,
+        "expiry": "2030-06-21T09:01:00Z",
+        "invitedBy": "Jane Doe",
+        "binding": "bearer",
         "display": {"locales": []} | (display or {}),
     } | fields
     return Answer(body={name: value for name, value in body.items() if value is not None})
@@ -48,8 +53,8 @@ class StandIn:
     def __init__(self, page: dict, prefix: str = ""):
         self.page, self.prefix = page, prefix
         self.answers: dict[str, list[Answer]] = {}
-        self.asked: list[Asked] = []  # since `will`
-        self.ever: list[Asked] = []
+        self.asked: list[Received] = []  # since `will`
+        self.ever: list[Received] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.origin = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -58,15 +63,15 @@ class StandIn:
         return f"{self.origin}{self.prefix}/accept"
 
     def will(self, **answers: Answer | list[Answer]) -> None:
-        """What the routes answer from now on: one after the other, and the last one for ever."""
+        """Prepares the answers of the routes: in this order, and then always the last one."""
         self.asked.clear()
         self.answers = {route: answer if isinstance(answer, list) else [answer] for route, answer in answers.items()}
 
     def posts(self) -> list[tuple[str, object]]:
-        """The POSTs that arrived, each with its body."""
+        """The POSTs that were received, each with its body."""
         return [(asked.path.removeprefix(self.prefix), json.loads(asked.body)) for asked in self.asked if asked.method == "POST"]
 
-    def _answer(self, asked: Asked) -> Answer:
+    def _answer(self, asked: Received) -> Answer:
         route = asked.path.removeprefix(f"{self.prefix}/invitations/")
         answers = self.answers.get(route, [])
         if asked.method != "POST" or not answers:
@@ -79,15 +84,16 @@ class StandIn:
         class Handler(BaseHTTPRequestHandler):
             def serve(self):
                 body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
-                asked = Asked(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+                asked = Received(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body)
                 stand_in.asked.append(asked)
                 stand_in.ever.append(asked)
                 if (self.command, self.path) == ("GET", f"{stand_in.prefix}/accept"):
-                    return self.send(stand_in.page["statusCode"], stand_in.page["headers"], stand_in.page["body"])
+                    self.send(stand_in.page["statusCode"], stand_in.page["headers"], stand_in.page["body"])
+                    return
                 answer = stand_in._answer(asked)
                 time.sleep(answer.after)
                 if answer.body is not None:
-                    with suppress(ConnectionError):  # Some do not wait for it.
+                    with suppress(ConnectionError):  # The client may have gone.
                         self.send(answer.status, {"content-type": "application/json", **answer.headers}, json.dumps(answer.body))
 
             do_GET = do_HEAD = do_POST = do_OPTIONS = serve

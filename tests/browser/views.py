@@ -1,4 +1,4 @@
-"""Every view of the page: what it says, and how it looks in all circumstances."""
+"""Every view of the page: its text, and its layout on small screens, in dark mode and in other languages."""
 
 import base64
 import json
@@ -27,7 +27,7 @@ class View(NamedTuple):
     offers: tuple[str, ...] = ()
     then: Callable[[Visit], object] = lambda _: None
     token: str = f"#{TOKEN}"
-    answers: dict[str, Answer] = {}  # to what is pressed
+    answers: dict[str, Answer] = {}  # to the buttons pressed
 
 
 def press(*labels: str) -> Callable[[Visit], object]:
@@ -41,48 +41,85 @@ LONG = "W" * 40 + " " + "m" * 39
 
 VIEWS = {
     "invited": View(invitation(display=EXAMPLE), "Jane Doe invites you to Example Ltd", FACTS, BUTTONS),
-    "invited, by nobody to nothing": View(
-        invitation(invitedBy=None), "You are invited to an account", (*FACTS, "012345678912"), BUTTONS),
+    "invited, by nobody to nothing": View(invitation(invitedBy=None), "You are invited to an account", (*FACTS, "012345678912"), BUTTONS),
     "invited, by nobody": View(invitation(display=EXAMPLE, invitedBy=None), "You are invited to Example Ltd", FACTS, BUTTONS),
     "invited, to nothing": View(invitation(), "Jane Doe invites you to an account", (*FACTS, "012345678912"), BUTTONS),
     "invited, long words": View(
         invitation(display={"name": LONG}, invitedBy=LONG, email=f"{'x' * 64}@{'y' * 60}.example", roleID="r" * 64),
-        f"{LONG} invites you to {LONG}", ("r" * 64,), BUTTONS),
+        f"{LONG} invites you to {LONG}",
+        ("r" * 64,),
+        BUTTONS,
+    ),
     "invited, hostile words": View(
         invitation(display={"name": "<img src=x onerror=alert(1)>"}, invitedBy="\u202e{account}</script>", roleID="<b>\u05d0</b>"),
-        "\u202e{account}</script> invites you to <img src=x onerror=alert(1)>", ("<b>\u05d0</b>",), BUTTONS),
+        "\u202e{account}</script> invites you to <img src=x onerror=alert(1)>",
+        ("<b>\u05d0</b>",),
+        BUTTONS,
+    ),
     "sign in": View(
-        invitation(display=EXAMPLE, binding="email"), "Jane Doe invites you to Example Ltd",
-        (*FACTS, "sign in with the address that was invited"), ("Sign in to accept", "Decline")),
+        invitation(display=EXAMPLE, binding="email"),
+        "Jane Doe invites you to Example Ltd",
+        (*FACTS, "sign in with the address that was invited"),
+        ("Sign in to accept", "Decline"),
+    ),
     "sign in, nowhere": View(
-        invitation(binding="email"), "Jane Doe invites you to an account",
-        (*FACTS, "only be accepted from inside the application"), ("Decline",)),
+        invitation(binding="email"),
+        "Jane Doe invites you to an account",
+        (*FACTS, "only be accepted from inside the application"),
+        ("Decline",),
+    ),
     "decline": View(
-        invitation(display=EXAMPLE), "Decline this invitation?", ("You cannot undo this.",), ("Decline it", "Go back"), press("Decline")),
+        invitation(display=EXAMPLE), "Decline this invitation?", ("You cannot undo this.",), ("Decline it", "Go back"), press("Decline")
+    ),
     "accepted": View(
-        invitation(display=EXAMPLE), "You have accepted", ("that you accept the role read-only",), ("Continue",), press("Accept"),
-        answers={"accept": invitation("accepted", EXAMPLE)}),
+        invitation(display=EXAMPLE),
+        "You have accepted",
+        ("that you accept the role read-only",),
+        ("Continue",),
+        press("Accept"),
+        answers={"accept": invitation("accepted", EXAMPLE)},
+    ),
     "accepted, nowhere to go": View(
-        invitation(), "You have accepted", ("acceptance of the role read-only", "close this page"), (), press("Accept"),
-        answers={"accept": invitation("accepted")}),
+        invitation(),
+        "You have accepted",
+        ("acceptance of the role read-only", "close this page"),
+        (),
+        press("Accept"),
+        answers={"accept": invitation("accepted")},
+    ),
     "declined": View(
-        invitation(display=EXAMPLE), "You have declined", ("ask to be invited again",), (), press("Decline", "Decline it"),
-        answers={"decline": invitation("declined", EXAMPLE)}),
+        invitation(display=EXAMPLE),
+        "You have declined",
+        ("ask to be invited again",),
+        (),
+        press("Decline", "Decline it"),
+        answers={"decline": invitation("declined", EXAMPLE)},
+    ),
     "accepted by somebody": View(
-        invitation("accepted", EXAMPLE), "This invitation has already been accepted", ("If that was not you, tell",), ("Continue",)),
+        invitation("accepted", EXAMPLE), "This invitation has already been accepted", ("If that was not you, tell",), ("Continue",)
+    ),
     "accepted by somebody, nowhere to go": View(
-        invitation("accepted"), "This invitation has already been accepted", ("If that was not you, tell",)),
+        invitation("accepted"), "This invitation has already been accepted", ("If that was not you, tell",)
+    ),
     "declined by somebody": View(
-        invitation("declined", EXAMPLE), "This invitation has already been declined",
-        ("If that was not you, tell", "ask to be invited again")),
+        invitation("declined", EXAMPLE),
+        "This invitation has already been declined",
+        ("If that was not you, tell", "ask to be invited again"),
+    ),
     "revoked": View(invitation("revoked", EXAMPLE), "This invitation was withdrawn", ("cannot be accepted any more",)),
     "expired": View(invitation("expired", EXAMPLE), "This invitation has expired", (f"open until {UNTIL}",)),
     "unknown": View(error(404, "not-found"), "This link does not work", ("Open the link of the latest mail.",)),
-    "no token": View(error(404, "not-found"), "Open the link in your mail", ("by the link in the mail", "copy the link from the mail into this one"), token=""),
+    "no token": View(
+        error(404, "not-found"),
+        "Open the link in your mail",
+        ("by the link in the mail", "copy the link from the mail into this one"),
+        token="",
+    ),
     "no connection": View(GONE, "No connection", ("Check your connection",), ("Try again",)),
     "too many": View(error(429, "send-quota", Retry_After="20"), "Not available right now", ("try again in ",), ("Try again",)),
     "maintenance": View(
-        error(503, "maintenance", Retry_After="3600"), "Not available right now", ("try again in 60 minutes",), ("Try again",)),
+        error(503, "maintenance", Retry_After="3600"), "Not available right now", ("try again in 60 minutes",), ("Try again",)
+    ),
     "a defect": View(error(500, "internal-error"), "Something went wrong", ("request-7",), ("Try again",)),
     "a gateway's own 404": View(Answer(404, {"message": "Not Found"}), "Something went wrong", ("a little later",), ("Try again",)),
     "a gateway's own words": View(Answer(502, {"message": "Bad Gateway"}), "Something went wrong", ("a little later",), ("Try again",)),
@@ -90,8 +127,8 @@ VIEWS = {
 
 
 def all_views(browser: Browser, stand_in: StandIn) -> int:
-    """Shows every view on a phone in light and in dark, with all that is held of each."""
-    for name, view in VIEWS.items():
+    """Checks every view on a phone, in light and dark mode."""
+    for view in VIEWS.values():
         for scheme in ("light", "dark"):
             stand_in.will(lookup=view.lookup, **view.answers)
             with visit(browser, stand_in.origin, TOKEN, color_scheme=scheme) as found:
@@ -99,23 +136,23 @@ def all_views(browser: Browser, stand_in: StandIn) -> int:
                 view.then(found)
                 found.sees(view.heading).says(*view.says).offers(*view.offers).is_sound()
                 spoken = found.page.evaluate("[document.documentElement.lang, document.documentElement.dir]")
-                check(spoken == ["en-GB", "ltr"], "The language must be said.", spoken)
-                check(found.page.title().startswith(view.heading), "The title must say where one is.", found.page.title())
+                check(spoken == ["en-GB", "ltr"], "The language must be declared.", spoken)
+                check(found.page.title().startswith(view.heading), "The title must begin with the heading.", found.page.title())
                 check(found.page.url == stand_in.url, "The token must have left the address.", found.page.url)
                 routes = ["lookup", *view.answers] if view.token else []
                 posts = [(f"/invitations/{route}", {"token": TOKEN}) for route in routes]
-                check(stand_in.posts() == posts, "Looking must be one lookup and nothing else.", stand_in.posts())
+                check(stand_in.posts() == posts, "The page must send one lookup and nothing else.", stand_in.posts())
     return len(VIEWS)
 
 
 def all_colours(browser: Browser, stand_in: StandIn) -> None:
-    """An account's colour never takes the contrast of words and edges, wherever it shows."""
+    """No colour of an account makes text or edges hard to see."""
     for colour in COLOURS:
         stand_in.will(lookup=invitation(display={**EXAMPLE, "colour": colour}))
         for scheme in ("light", "dark"):
             with visit(browser, stand_in.origin, TOKEN, color_scheme=scheme, viewport=DESK) as found:
                 found.open(f"{stand_in.url}#{TOKEN}").sees("Jane Doe invites you to Example Ltd").is_sound()
-                red, green, blue = (int(colour[at:at + 2], 16) for at in (1, 3, 5))
+                red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
                 button = found.page.get_by_role("button", name="Accept")
                 painted = button.evaluate("element => getComputedStyle(element).backgroundColor")
                 check(painted == f"rgb({red}, {green}, {blue})", f"The button must be {colour}.", painted)
@@ -125,7 +162,7 @@ def all_colours(browser: Browser, stand_in: StandIn) -> None:
 
 
 def small_and_large(browser: Browser, stand_in: StandIn) -> None:
-    """It fits the smallest phone, and text of twice the size."""
+    """The page fits small phones, also with text of twice the size."""
     for size in ({"width": 320, "height": 480}, PHONE, DESK):
         for name in ("invited, long words", "sign in"):
             stand_in.will(lookup=VIEWS[name].lookup)
@@ -146,7 +183,7 @@ def without_scripts(browser: Browser, stand_in: StandIn) -> None:
 
 
 def in_other_languages(browser: Browser, stand_in: StandIn) -> None:
-    """A reader of a language that there are no words for gets English that says that it is English."""
+    """Without a translation the page is English and declares it."""
     for chosen, of_reader, lang, expiry in (
         (["en-GB"], "de-DE", "en-GB", "21 June 2030 at 05:01"),
         (["en-GB"], "en-US", "en-GB", "21 June 2030 at 05:01"),
@@ -163,19 +200,22 @@ def in_other_languages(browser: Browser, stand_in: StandIn) -> None:
         with visit(browser, stand_in.origin, TOKEN, locale=of_reader, timezone_id="America/New_York") as found:
             found.open(f"{stand_in.url}#{TOKEN}").sees("Jane Doe invites you to an account").says(expiry)
             spoken = found.page.evaluate("document.documentElement.lang")
-            check(spoken == lang, f"{chosen} must be spoken to {of_reader} as {lang}.", spoken)
+            check(spoken == lang, f"{chosen} must appear to {of_reader} as {lang}.", spoken)
 
 
 GERMAN = {
-    "invited_by_someone_somewhere": "Sie sind in ein Konto eingeladen", "accept": "Annehmen", "decline": "Ablehnen",
-    "unknown_title": "Dieser Link funktioniert nicht", "noscript": "Ohne JavaScript geht es nicht.",
+    "invited_by_someone_somewhere": "Sie sind in ein Konto eingeladen",
+    "accept": "Annehmen",
+    "decline": "Ablehnen",
+    "unknown_title": "Dieser Link funktioniert nicht",
+    "noscript": "Ohne JavaScript geht es nicht.",
 }
 ROLES = {"de": {"read-only": "Nur lesen"}}
 ARABIC = {"invited_by_someone_somewhere": "\u062a\u0645\u062a \u062f\u0639\u0648\u062a\u0643"}
 
 
 def with_a_logo_for_all(browser: Browser, binary: Path) -> None:
-    """The folder's logo is that of accounts without one, and of views that no account is known in."""
+    """The deployment's logo serves accounts without one, and views without an account."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "logo.gif").write_bytes(base64.b64decode(GIF))
         page = function.answer(binary, function.get("/accept"), TEXTS_DIR=folder)
@@ -195,7 +235,7 @@ def with_a_logo_for_all(browser: Browser, binary: Path) -> None:
 
 
 def translated(browser: Browser, binary: Path) -> None:
-    """With files of one's own the page speaks the invitation's language, the account's, the reader's, in this order."""
+    """With translations, the page uses the invitation's language, else the account's, else the browser's."""
     with tempfile.TemporaryDirectory() as folder:
         for locale, words in (("de", GERMAN), ("ar", ARABIC)):
             (Path(folder) / f"{locale}.json").write_text(json.dumps({"page": words, "roles": ROLES.get(locale, {})}))
@@ -209,7 +249,7 @@ def translated(browser: Browser, binary: Path) -> None:
             (["fr", "ar"], "de-AT", ["ar", "rtl"], arabic, BUTTONS, "read-only"),
             (["fr"], "de-AT", ["de-AT", "ltr"], german, both, "Nur lesen"),
             (["en"], "de-AT", ["en", "ltr"], "You are invited to an account", BUTTONS, "read-only"),
-            # What nobody has chosen is the reader's, as it is before there is an answer.
+            # Without a chosen language, and before the lookup is answered, it is the browser's.
             ([], "de-AT", ["de-AT", "ltr"], german, both, "Nur lesen"),
             (None, "de-AT", ["de-AT", "ltr"], GERMAN["unknown_title"], (), ""),
         ):
@@ -218,6 +258,6 @@ def translated(browser: Browser, binary: Path) -> None:
             with visit(browser, stand_in.origin, TOKEN, locale=of_reader) as found:
                 found.open(f"{stand_in.url}#{TOKEN}").sees(heading).says(role).offers(*offers).is_sound()
                 now = found.page.evaluate("[document.documentElement.lang, document.documentElement.dir]")
-                check(now == spoken, f"{chosen} must be spoken to {of_reader} as {spoken}.", now)
+                check(now == spoken, f"{chosen} must appear to {of_reader} as {spoken}.", now)
         with visit(browser, stand_in.origin, TOKEN, java_script_enabled=False) as found:
             found.open(stand_in.url).says("This page needs JavaScript", GERMAN["noscript"])

@@ -1,14 +1,14 @@
-"""What the page does where it was not meant to be: in an old browser, with answers that it does not know, or not run at all."""
+"""The page in old browsers, with unexpected answers, and when its script does not run."""
 
 from playwright.sync_api import Browser
 
 from .chromium import check, visit
-from .deeds import HEADING, INVITED, arrive, invited, posted
+from .operations import HEADING, INVITED, arrive, invited, posted
 from .stand_in import TOKEN, Answer, StandIn, invitation
 from .views import EXAMPLE
 
-# What Safari 15, Chrome 90 or Firefox 90 lacks and a page is likely to call.
-YOUNGER = """
+# Functions that Safari 15, Chrome 90 or Firefox 90 lacks and that pages often call.
+MODERN = """
   for (const [owner, names] of [
     [AbortSignal, ["any", "timeout"]],
     [Array, ["fromAsync"]],
@@ -27,16 +27,18 @@ YOUNGER = """
 
 
 def older_browsers(browser: Browser, stand_in: StandIn) -> None:
-    """Nothing is called that a browser of 2021 lacks: its user would have accepted, and would not be told."""
+    """The page calls nothing that a browser of 2021 lacks. Otherwise an invitee could accept without seeing the result."""
     ways = [
         ({"accept": invitation("accepted", EXAMPLE)}, lambda it: (it.press("Accept"), it.sees("You have accepted").offers("Continue"))),
         ({"lookup": invitation(display=EXAMPLE, binding="email")}, lambda it: it.offers("Sign in to accept", "Decline")),
-        ({"decline": invitation("declined", EXAMPLE)},
-         lambda it: (it.press("Decline"), it.press("Decline it"), it.sees("You have declined"))),
+        (
+            {"decline": invitation("declined", EXAMPLE)},
+            lambda it: (it.press("Decline"), it.press("Decline it"), it.sees("You have declined")),
+        ),
     ]
     for answers, way in ways:
         with invited(browser, stand_in, **answers) as found:
-            found.context.add_init_script(YOUNGER)
+            found.context.add_init_script(MODERN)
             arrive(found, stand_in)
             left = found.page.evaluate("[AbortSignal.timeout, Object.hasOwn, URL.canParse, [].at].filter(Boolean).length")
             check(left == 0, "The browser must be made older.", left)
@@ -44,20 +46,25 @@ def older_browsers(browser: Browser, stand_in: StandIn) -> None:
 
 
 def no_answer(browser: Browser, stand_in: StandIn) -> None:
-    """After 35 s the page gives up, and says so."""
+    """After 35 s the page stops waiting and says so."""
     with invited(browser, stand_in, accept=invitation("accepted", EXAMPLE)._replace(after=2)) as found:
         found.page.clock.install()
         arrive(found, stand_in).press("Accept")
         found.page.clock.fast_forward(34_000)
-        check(found.page.get_by_role("status").inner_text() == "One moment…", "It must still be waited for.", found.text())
+        check(found.page.get_by_role("status").inner_text() == "One moment…", "The page must still wait.", found.text())
         found.page.clock.fast_forward(2_000)
         found.sees("No connection").offers("Try again")
 
 
-def not_understood(browser: Browser, stand_in: StandIn) -> None:
-    """An answer that the page was not made for ends in words and a way to try again, whichever call it answers."""
-    strange = [invitation("postponed", EXAMPLE), invitation(display=EXAMPLE, expiry="soon"), Answer(body={"state": "invited"}), Answer(body=[])]
-    for answer in strange:
+def unknown_answers(browser: Browser, stand_in: StandIn) -> None:
+    """After an answer of unknown form, the page shows an error and offers another try, for every request."""
+    unknown = [
+        invitation("postponed", EXAMPLE),
+        invitation(display=EXAMPLE, expiry="soon"),
+        Answer(body={"state": "invited"}),
+        Answer(body=[]),
+    ]
+    for answer in unknown:
         with invited(browser, stand_in, lookup=[answer, INVITED], accept=[answer, invitation("accepted", EXAMPLE)]) as found:
             found.open(f"{stand_in.url}#{TOKEN}").sees("Something went wrong").offers("Try again").is_sound()
             found.press("Try again")
@@ -68,21 +75,21 @@ def not_understood(browser: Browser, stand_in: StandIn) -> None:
             posted(stand_in, "lookup", "lookup", "accept", "accept")
 
 
-def not_run(browser: Browser, stand_in: StandIn) -> None:
-    """Where scripts are on and this one is kept from running, the page says so, once it would have run."""
+def script_blocked(browser: Browser, stand_in: StandIn) -> None:
+    """With scripts enabled and this one blocked, the page says so after the time that the script needs."""
     forbidden = {**stand_in.page["headers"], "content-security-policy": "script-src 'none'"}
     with StandIn({**stand_in.page, "headers": forbidden}) as blocked:
         for motion in ("no-preference", "reduce"):
             with visit(browser, blocked.origin, TOKEN, quiet=False, reduced_motion=motion) as found:
                 found.open(f"{blocked.url}#{TOKEN}")
-                heading = found.page.get_by_role("heading", name="Invitation")  # what is read out
-                check(heading.count() == 0 and found.text().strip() == "", "The script must have its time.", found.text())
+                heading = found.page.get_by_role("heading", name="Invitation")  # for screen readers
+                check(heading.count() == 0 and found.text().strip() == "", "The page must first give the script its time.", found.text())
                 heading.wait_for(timeout=5_000)
                 found.says("This page needs JavaScript").is_sound()
 
 
 def stale_answers(browser: Browser, stand_in: StandIn) -> None:
-    """An answer that comes late does not show over a younger one, nor over a page without a link."""
+    """A late answer replaces neither a newer one nor the view without a link."""
     slow = invitation("accepted", EXAMPLE)._replace(after=1)
     for fragment, heading in ((TOKEN, "This invitation was withdrawn"), ("", "Open the link in your mail")):
         with invited(browser, stand_in, lookup=[INVITED, invitation("revoked", EXAMPLE)], accept=slow) as found:
@@ -96,8 +103,8 @@ def stale_answers(browser: Browser, stand_in: StandIn) -> None:
             found.sees(heading)
 
 
-def way_back(browser: Browser, stand_in: StandIn) -> None:
-    """A browser that kept the page while its reader was away asks anew."""
+def restored_from_cache(browser: Browser, stand_in: StandIn) -> None:
+    """A page restored from the browser's cache looks the invitation up again."""
     with invited(browser, stand_in, lookup=[INVITED, invitation("accepted", EXAMPLE)]) as found:
         arrive(found, stand_in)
         found.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: false }))")

@@ -1,9 +1,8 @@
-"""What people do with the page, and what it does then: answers after a click, and with the token alone (T18)."""
+"""What invitees do on the page. It acts only after a click, and with the token alone (T18)."""
 
 import time
 
 from playwright.sync_api import Browser
-
 from service import Failed
 
 from .chromium import Visit, check, visit
@@ -15,7 +14,7 @@ HEADING = "Jane Doe invites you to Example Ltd"
 
 
 def invited(browser: Browser, stand_in: StandIn, **answers: Answer | list[Answer]):
-    """A visit of a link whose invitation is open, with what the other routes will answer."""
+    """Visits the link of an open invitation; `answers` are those of the other routes."""
     stand_in.will(**{"lookup": INVITED} | answers)
     return visit(browser, stand_in.origin, TOKEN)
 
@@ -37,12 +36,12 @@ def by_keyboard(browser: Browser, stand_in: StandIn) -> None:
           const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
           return [document.activeElement.textContent, outlineStyle, outlineWidth];
         }""")
-        check(focused == ["Accept", "solid", "3px"], "The first Tab must lead to Accept, and be seen.", focused)
+        check(focused == ["Accept", "solid", "3px"], "The first Tab must focus Accept, visibly.", focused)
         found.page.keyboard.press("Enter")
         found.sees("You have accepted").offers("Continue")
         posted(stand_in, "lookup", "accept")
         found.page.keyboard.press("Tab")
-        check(found.page.evaluate("document.activeElement.textContent") == "Continue", "The next Tab must lead on.")
+        check(found.page.evaluate("document.activeElement.textContent") == "Continue", "The next Tab must focus Continue.")
         check(found.link("Continue") == {"href": REDIRECT, "rel": "noreferrer noopener", "target": None}, "The link must be the account's.")
 
     with invited(browser, stand_in, decline=invitation("declined", EXAMPLE)) as found:
@@ -64,7 +63,7 @@ def by_keyboard(browser: Browser, stand_in: StandIn) -> None:
 
 
 def only_once(browser: Browser, stand_in: StandIn) -> None:
-    """However often and however fast a button is pressed; and it shows that it works."""
+    """Repeated clicks send one request, and the page shows that it is busy."""
     slow = invitation("accepted", EXAMPLE)._replace(after=1)
     with invited(browser, stand_in, accept=slow) as found:
         arrive(found, stand_in)
@@ -73,20 +72,20 @@ def only_once(browser: Browser, stand_in: StandIn) -> None:
           for (const button of [accept, accept, decline, accept]) button.click();
         }""")
         buttons = [(it.inner_text(), it.is_disabled(), it.get_attribute("aria-busy")) for it in found.page.locator("button").all()]
-        check(buttons == [("Accept", True, "true"), ("Decline", True, None)], "Both must be out of use, one at work.", buttons)
-        check(found.page.get_by_role("status").inner_text() == "One moment…", "It must be said that something goes on.")
+        check(buttons == [("Accept", True, "true"), ("Decline", True, None)], "Both must be disabled, and one busy.", buttons)
+        check(found.page.get_by_role("status").inner_text() == "One moment…", "The status must say that the page is busy.")
         turning = []
         for motion in ("no-preference", "reduce"):
             found.page.emulate_media(reduced_motion=motion)
             turning.append(found.page.evaluate("getComputedStyle(document.querySelector('[aria-busy]'), '::after').animationName"))
-        check(turning == ["turn", "none"], "It must be seen, and stand still for those who want it so.", turning)
+        check(turning == ["turn", "none"], "The indicator must move, except with reduced motion.", turning)
         found.sees("You have accepted")
-        check(found.page.get_by_role("status").inner_text() == "", "It must be said no longer.")
+        check(found.page.get_by_role("status").inner_text() == "", "The status must be empty again.")
         posted(stand_in, "lookup", "accept")
 
 
 def every_ending(browser: Browser, stand_in: StandIn) -> None:
-    """What has become of the invitation since the page was opened."""
+    """The invitation has changed since the page was opened."""
     endings = {
         "already-accepted": ("This invitation has already been accepted", ["Continue"]),
         "already-declined": ("This invitation has already been declined", []),
@@ -94,8 +93,8 @@ def every_ending(browser: Browser, stand_in: StandIn) -> None:
         "expired": ("This invitation has expired", []),
     }
     for code, (heading, offers) in endings.items():
-        for deed, presses in (("accept", ["Accept"]), ("decline", ["Decline", "Decline it"])):
-            with invited(browser, stand_in, **{deed: error(400, code)}) as found:
+        for operation, presses in (("accept", ["Accept"]), ("decline", ["Decline", "Decline it"])):
+            with invited(browser, stand_in, **{operation: error(400, code)}) as found:
                 arrive(found, stand_in)
                 for label in presses:
                     found.press(label)
@@ -104,7 +103,7 @@ def every_ending(browser: Browser, stand_in: StandIn) -> None:
                     found.says(UNTIL)
                 if code in ("already-accepted", "already-declined"):
                     found.says("If that was not you, tell the person who invited you.")
-                posted(stand_in, "lookup", deed)
+                posted(stand_in, "lookup", operation)
     with invited(browser, stand_in, accept=error(404, "not-found")) as found:
         arrive(found, stand_in).press("Accept")
         found.sees("This link does not work").offers()
@@ -114,7 +113,7 @@ def every_ending(browser: Browser, stand_in: StandIn) -> None:
 
 
 def sign_in(browser: Browser, stand_in: StandIn) -> None:
-    """The host application gets the token the way that this page got it, and no browser sends it."""
+    """The link passes the token to the host application in the fragment, which no browser sends."""
     for redirect, href in ((REDIRECT, f"{REDIRECT}#{TOKEN}"), ("http://127.0.0.1:9/x", f"http://127.0.0.1:9/x#{TOKEN}")):
         with invited(browser, stand_in, lookup=invitation(display={**EXAMPLE, "redirect": redirect}, binding="email")) as found:
             arrive(found, stand_in).offers("Sign in to accept", "Decline")
@@ -124,8 +123,17 @@ def sign_in(browser: Browser, stand_in: StandIn) -> None:
 
 
 def bad_redirects(browser: Browser, stand_in: StandIn) -> None:
-    """Nobody is sent to a place that is none, whoever wrote it into the account's settings."""
-    for redirect in ("javascript:alert(1)", "data:text/html,x", "http://evil.example/", "//evil.example", "/elsewhere", "https://", "x", ""):
+    """An invalid redirect in the account's settings never becomes a link."""
+    for redirect in (
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "http://evil.example/",
+        "//evil.example",
+        "/elsewhere",
+        "https://",
+        "x",
+        "",
+    ):
         display = {"redirect": redirect}
         for answer, heading in (
             (invitation("accepted", display), "This invitation has already been accepted"),
@@ -137,20 +145,20 @@ def bad_redirects(browser: Browser, stand_in: StandIn) -> None:
 
 
 def follow(browser: Browser, stand_in: StandIn) -> None:
-    """The way on is taken by a click, and nothing of the page goes along."""
+    """Continue follows only a click, without a Referer."""
     with StandIn(stand_in.page, prefix="/welcome") as elsewhere:
         stand_in.will(lookup=invitation("accepted", {"redirect": elsewhere.url}))
         with visit(browser, stand_in.origin, TOKEN, quiet=False) as found:
             found.open(f"{stand_in.url}#{TOKEN}").sees("This invitation has already been accepted")
-            check(not elsewhere.asked, "Nothing may lead on by itself.", elsewhere.asked)
+            check(not elsewhere.asked, "The page must not navigate by itself.", elsewhere.asked)
             found.page.get_by_role("link", name="Continue").click()
             found.sees("Open the link in your mail")
             asked = elsewhere.asked[0]
             check(asked.path == "/welcome/accept" and "referer" not in asked.headers, "There must be no Referer.", asked)
 
 
-def trouble(browser: Browser, stand_in: StandIn) -> None:
-    """Whatever fails can be tried again, no sooner than the service asked for."""
+def retries(browser: Browser, stand_in: StandIn) -> None:
+    """Every failure can be retried, but not before the Retry-After of the service."""
     for answer in (GONE, error(500, "internal-error"), error(503, "unavailable"), error(429, "too-many")):
         with invited(browser, stand_in, lookup=[answer, INVITED], accept=[answer, invitation("accepted", EXAMPLE)]) as found:
             found.open(f"{stand_in.url}#{TOKEN}")
@@ -163,13 +171,13 @@ def trouble(browser: Browser, stand_in: StandIn) -> None:
         arrive(found, stand_in).press("Accept")
         found.sees("Not available right now").says("You can try again in 2 seconds.")
         began = time.monotonic()
-        check(found.page.locator("button").is_disabled(), "It must not be tried before.")
-        found.press("Try again")  # waits until it can be
+        check(found.page.locator("button").is_disabled(), "The button must be disabled until then.")
+        found.press("Try again")  # waits until it is enabled
         waited = time.monotonic() - began
-        check(1 < waited < 4, "It must be possible after 2 s.", waited)
+        check(1 < waited < 4, "The button must be enabled after 2 s.", waited)
         found.sees("You have accepted")
         posted(stand_in, "lookup", "accept", "accept")
-    # The reply to an accept is lost, and the second one says the same. What is refused was not done by this click.
+    # The reply to an accept is lost. The second reply decides; a refusal means that this click did not accept.
     for second, heading in (
         (invitation("accepted", EXAMPLE), "You have accepted"),
         (error(400, "already-accepted"), "This invitation has already been accepted"),
@@ -181,10 +189,10 @@ def trouble(browser: Browser, stand_in: StandIn) -> None:
 
 
 def reload(browser: Browser, stand_in: StandIn) -> None:
-    """A reload, another link in the same tab, and the way back, each shows its own invitation."""
+    """A reload, another link in the same tab, and going back each show their own invitation."""
     with invited(browser, stand_in) as found:
         arrive(found, stand_in)
-        check(found.page.evaluate("location.href") == stand_in.url, "The token must leave the address.")
+        check(found.page.evaluate("location.href") == stand_in.url, "The page must remove the token from the address.")
         found.page.reload()
         found.sees(HEADING)
         posted(stand_in, "lookup", "lookup")
@@ -196,10 +204,10 @@ def reload(browser: Browser, stand_in: StandIn) -> None:
         found.sees(HEADING)
         tokens = [body["token"] for _, body in stand_in.posts()]
         check(tokens == [TOKEN, TOKEN, "another-token", TOKEN], "Each entry of the history must have its own token.", tokens)
-        check(found.page.evaluate("location.href") == stand_in.url, "The token must leave the address.")
+        check(found.page.evaluate("location.href") == stand_in.url, "The page must remove the token from the address.")
         stored = found.page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]")
         check(stored == [0, 0, ""], "Nothing may be stored beyond the tab's history.", stored)
-    # A new tab of the same browser has nothing.
+    # A new tab of the same browser has no token.
     stand_in.will(lookup=INVITED)
     with visit(browser, stand_in.origin, TOKEN) as found:
         found.open(stand_in.url).sees("Open the link in your mail").offers()
@@ -231,32 +239,38 @@ def under_a_stage(browser: Browser, page: dict) -> None:
 
 
 def headers(stand_in: StandIn) -> None:
-    """After all that: nothing that was sent told where it came from, or who it was (T2)."""
-    check(stand_in.ever, "Something must have been asked.")
+    """No request of this run contained a Referer, a cookie, a credential or the token in its path (T2)."""
+    check(stand_in.ever, "There must be requests.")
     for asked in stand_in.ever:
         check(TOKEN not in asked.path, "The token must be in no path.", asked)
         for name in ("referer", "cookie", "authorization"):
             check(name not in asked.headers, f"There must be no {name}.", asked)
-    strange = {(asked.method, asked.path) for asked in stand_in.ever} - {
-        ("GET", "/accept"), *(("POST", f"/invitations/{deed}") for deed in ("lookup", "accept", "decline"))}
-    check(not strange, "Nothing else may be asked for.", strange)
+    unexpected = {(asked.method, asked.path) for asked in stand_in.ever} - {
+        ("GET", "/accept"),
+        *(("POST", f"/invitations/{operation}") for operation in ("lookup", "accept", "decline")),
+    }
+    check(not unexpected, "The page must send no other requests.", unexpected)
 
 
-def the_watch_works(browser: Browser, stand_in: StandIn) -> None:
-    """The checks of this test fail when they should."""
+def checks_can_fail(browser: Browser, stand_in: StandIn) -> None:
+    """The checks of this test notice defects."""
     stand_in.will(lookup=INVITED)
     quiet, sound = (lambda found: found.was_quiet(stand_in.origin, TOKEN)), (lambda found: found.is_sound())
-    spoilt = [
+    defects = [
         ("an inline style", "document.body.setAttribute('style', 'color: red')", quiet),
-        ("a foreign picture", "document.body.append(Object.assign(new Image(), { src: 'https://evil.example/x.png', alt: '' }))", quiet),
+        (
+            "a picture from elsewhere",
+            "document.body.append(Object.assign(new Image(), { src: 'https://evil.example/x.png', alt: '' }))",
+            quiet,
+        ),
         ("markup from a string", "try { document.body.innerHTML = '<p>' } catch {}", quiet),
         ("the token in a URL", f"fetch('invitations/{TOKEN}')", quiet),
-        ("words that are hard to read", "document.querySelector('dd').style.color = '#888'", sound),
+        ("text that is hard to read", "document.querySelector('dd').style.color = '#888'", sound),
         ("an edge that is hard to see", "document.querySelector('.primary').style.borderColor = '#ccc'", sound),
-        ("words that are too wide", "document.querySelector('dd').style.width = '2000px'", sound),
-        ("a picture without words", "document.querySelector('img').removeAttribute('alt')", sound),
+        ("text that is too wide", "document.querySelector('dd').style.width = '2000px'", sound),
+        ("a picture without a description", "document.querySelector('img').removeAttribute('alt')", sound),
     ]
-    for what, script, judge in spoilt:
+    for what, script, judge in defects:
         with visit(browser, stand_in.origin, TOKEN, quiet=False) as found:
             quiet(arrive(found, stand_in).is_sound())
             found.page.evaluate(f"() => {{ {script} }}")
