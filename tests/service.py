@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The service as `make run` starts it, for tests that talk to it from outside.
+"""Starts the service with `make run`, for tests from outside.
 
     python3 tests/service.py [VARIABLE=value ...] -- command ...
 
-runs the command while a service of its own serves on free ports, with the path of its dev.json in DEV_JSON. Its data is
-thrown away afterwards. The exit status is the command's.
+runs the command against a new service on free ports, with the path of its dev.json in DEV_JSON. The data is deleted afterwards.
+The exit status is the command's.
 """
 
 import os
@@ -16,15 +16,16 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FIRST_START = 30 * 60  # seconds; on a fresh checkout it compiles everything
+FIRST_START = 30 * 60  # seconds; in a fresh clone it compiles everything
 STOP = 20
 
 
 class Failed(Exception):
-    """A sentence that says what is not as it should be."""
+    """A failure, as a sentence."""
 
 
 def free_port() -> int:
@@ -34,7 +35,7 @@ def free_port() -> int:
 
 
 class Service:
-    """One state folder and three ports, on which `make run` can be started and stopped again and again."""
+    """A state folder and three ports, for starting and stopping `make run` repeatedly."""
 
     def __init__(self, state: Path, **variables: str):
         self.state = state
@@ -49,7 +50,7 @@ class Service:
         return self.state / "dev.json"
 
     def launch(self, **variables: str) -> None:
-        """Starts `make run` and does not wait."""
+        """Starts `make run` without waiting."""
         variables = {
             "STATE_DIR": str(self.state),
             "PORT": str(self.port),
@@ -59,7 +60,7 @@ class Service:
             **self.variables,
             **variables,
         }
-        # This may run under `make test`, whose flags are not for the other make.
+        # Flags of an outer `make test` must not reach this make.
         environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
         self.lines = []
         self.process = subprocess.Popen(
@@ -83,10 +84,10 @@ class Service:
                 print(f"    {line.strip()}", flush=True)
 
     def start(self, **variables: str) -> None:
-        """Starts `make run` and waits until it says that it is ready, and how to use it."""
+        """Starts `make run` and waits until it is ready."""
         self.launch(**variables)
         end = time.monotonic() + FIRST_START
-        while not (self.line("Ready: ") and self.line("curl ") and self.line("Keys: ")):
+        while not (self.line("Ready: ") and self.line("curl ")):
             if self.process.poll() is not None:
                 raise Failed(f"`make run` ended before it was ready. Its output:\n{self.output()}")
             if time.monotonic() > end:
@@ -94,14 +95,14 @@ class Service:
             time.sleep(0.05)
 
     def line(self, start: str) -> str | None:
-        """The first line that has `start`, from there on. Cargo writes its lines in pieces, between which another may come."""
+        """The first line that contains `start`, from there on. Cargo writes lines in pieces, which may mix with others."""
         return next((line[line.index(start) :] for line in list(self.lines) if start in line), None)
 
     def output(self) -> str:
         return "\n".join(f"    {line}" for line in self.lines[-40:])
 
     def stop(self, number: int = signal.SIGINT, only_make: bool = False) -> None:
-        """Stops it as Ctrl-C does, by a signal to the whole foreground group, or by a signal to `make` alone."""
+        """Stops it like Ctrl-C, by a signal to the whole process group, or by a signal to `make` alone."""
         if only_make:
             self.process.send_signal(number)
         else:
@@ -109,28 +110,24 @@ class Service:
         self.ended()
 
     def ended(self, patience: float = STOP) -> int:
-        """Waits until `make run` has ended and its last line has been read, and returns its exit status."""
+        """Waits for the end of `make run` and its output, and returns the exit status."""
         try:
             status = self.process.wait(patience)
         except subprocess.TimeoutExpired:
             raise Failed(f"`make run` did not end within {patience} s. Its output:\n{self.output()}") from None
-        # What it has started may have the same output open for a moment longer, if it was killed.
+        # Its children may keep the output open for a moment.
         self.reader.join(STOP)
         return status
 
     def processes(self) -> dict[int, str]:
         """Every living process that descends from this `make run`, with its command."""
-        table = process_table()
-        family = {self.process.pid}
-        while more := {pid for pid, (parent, _) in table.items() if parent in family} - family:
-            family |= more
-        return {pid: table[pid][1] for pid in family if pid in table}
+        return family(self.process.pid)
 
     def __enter__(self) -> "Service":
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leaves nothing behind, whatever a test came to."""
+        """Ends all processes, also after a failed test."""
         if self.process and self.process.poll() is None:
             left = self.processes()
             os.killpg(self.process.pid, signal.SIGTERM)
@@ -141,8 +138,24 @@ class Service:
                     os.kill(pid, signal.SIGKILL)
 
 
+def family(root: int) -> dict[int, str]:
+    """A living process and all its descendants, with their commands."""
+    table = process_table()
+    found = {root}
+    while more := {pid for pid, (parent, _) in table.items() if parent in found} - found:
+        found |= more
+    return {pid: table[pid][1] for pid in found if pid in table}
+
+
+def end_tree(root: int) -> None:
+    """Kills a process and all its descendants."""
+    for pid in family(root):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def process_table() -> dict[int, tuple[int, str]]:
-    """Every process of this machine that has not ended: its parent and its command."""
+    """Every living process of this machine: its parent and command."""
     table = {}
     if Path("/proc/self/stat").exists():
         for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -177,7 +190,7 @@ def main(arguments: list[str]) -> int:
             return 1
         status = subprocess.run(arguments[split + 1 :], env=dict(os.environ, DEV_JSON=str(service.dev_json))).returncode
         if status != 0:
-            print(f"What the service said last:\n{service.output()}", file=sys.stderr)
+            print(f"Last output of the service:\n{service.output()}", file=sys.stderr)
         return status
 
 

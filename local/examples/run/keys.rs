@@ -10,7 +10,7 @@ use crate::{
     words::{Problem, problem},
 };
 
-const ACCOUNT: &str = "012345678912";
+pub(crate) const ACCOUNT: &str = "012345678912";
 const OTHER_ACCOUNT: &str = "210987654321";
 
 /// The keys, by the names that `dev.json` gives them.

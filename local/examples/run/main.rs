@@ -13,6 +13,7 @@ mod invoke;
 mod keys;
 mod pages;
 mod processes;
+mod seed;
 mod settings;
 mod state;
 mod watch;
@@ -112,16 +113,19 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
         return Err(problem!("{route} answers 500; the log above says why"));
     }
     let keys = watch.unless_it_ends(keys::working_keys(url, state.keys())).await?;
+    watch.unless_it_ends(seed::display_name(url)).await?;
     let file = state.write_keys(&addresses, &keys)?;
 
     if let Some(faults) = &faults {
         faults.begin();
         say!("Faults: {} % of the functions' requests to the engine. What was met: {}", settings.faults, faults.endpoint());
     }
-    say!("Ready: {url} serves the invitation API. Ctrl-C stops it.");
-    say!("curl -s '{url}/invitations' -H 'Authorization: ApiKey {}'", keys.full_access);
-    say!("Mails: {0}, events: {0}/events", addresses.inbox);
-    say!("Keys: {}", file.display());
+    say!("\nReady: {url} serves the invitation API. Ctrl-C stops it.");
+    say!("  Emails: {}", addresses.inbox);
+    say!("  Events: {}/events", addresses.inbox);
+    say!("  API keys: {}", file.display());
+    say!("Paste this into another terminal to send an invitation, and open the emails:");
+    say!("{}", seed::first_command(url, &keys.full_access));
     tokio::select! {
         problem = watch.ended() => Err(problem),
         problem = services.run(settings, &state, &addresses, mapping) => Err(problem),
