@@ -1,11 +1,7 @@
 //! The ends of domain names. Mail clients make links of what ends in one of them.
 
-use idna::{
-    AsciiDenyList,
-    uts46::{DnsLength, Hyphens, Uts46},
-};
-
 use super::is_mark;
+use crate::domain::email::idna_ascii;
 
 /// The top-level domains of the root zone in ASCII, in order, each in a line of its own.
 const ROOT_ZONE: &str = include_str!(concat!(env!("OUT_DIR"), "/top-level-domains.txt"));
@@ -23,8 +19,7 @@ pub(super) fn begins_top_level(label: &str) -> bool {
 }
 
 fn is_top_level(label: &str) -> bool {
-    let ascii = Uts46::new().to_ascii(label.as_bytes(), AsciiDenyList::STD3, Hyphens::Allow, DnsLength::Ignore);
-    ascii.is_ok_and(|name| !name.is_empty() && (SPECIAL.contains(&&*name) || in_root_zone(&name)))
+    idna_ascii(label).is_some_and(|name| SPECIAL.contains(&&*name) || in_root_zone(&name))
 }
 
 fn in_root_zone(name: &str) -> bool {
