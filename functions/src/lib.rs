@@ -6,6 +6,7 @@
 pub mod account;
 pub mod app;
 pub mod delivery;
+mod guard;
 pub mod http;
 pub mod invitee;
 pub mod operator;

@@ -1,12 +1,14 @@
 //! What AWS would refuse or bill when the stack is deployed, which no linter reports.
 
+use std::time::Duration;
+
 use regex_syntax::{
     hir::{Class, Hir, HirKind},
     parse,
 };
 use serde_json::{Value, json};
 
-use crate::template::{functions, list, string, template};
+use crate::template::{self, list, string, template};
 
 /// What Lambda allows for all environment variables of a function together, in bytes.
 const ENVIRONMENT: usize = 4096;
@@ -25,11 +27,24 @@ const REFERENCES: [(&str, usize); 7] = [
 #[test]
 fn the_variables_of_each_function_fit_into_its_environment_however_long_the_parameters_are() {
     let template = template();
-    for (name, function) in functions(&template) {
+    for (name, function) in template::functions(&template) {
         // Lambda measures a JSON object: `{"NAME":"value",…}`.
         let sizes = function.variables.iter().map(|(name, value)| name.len() + longest(value, &template) + r#""":"","#.len());
         let total = sizes.sum::<usize>() + "{}".len();
         assert!(total < ENVIRONMENT, "{name} needs up to {total} bytes");
+    }
+}
+
+#[test]
+fn every_function_answers_before_lambda_ends_it() {
+    for (name, function) in template::functions(&template()) {
+        let deadline = match name.as_str() {
+            "manage-api-keys" | "manage-account-settings" | "erase-invitee" => functions::operator::invocation::DEADLINE,
+            "deliver-invitations" | "reconcile-deliveries" | "record-feedback" => functions::delivery::worker::DEADLINE,
+            _ => functions::http::edge::DEADLINE,
+        };
+        let timeout = Duration::from_secs(function.timeout);
+        assert!(deadline + Duration::from_secs(5) < timeout, "{name}: {deadline:?} of {timeout:?}");
     }
 }
 

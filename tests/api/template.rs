@@ -21,6 +21,8 @@ pub(crate) struct Function {
     pub(crate) variables: BTreeMap<String, Value>,
     /// What it is allowed to do.
     pub(crate) allowed: Vec<Value>,
+    /// After how many seconds Lambda ends an invocation.
+    pub(crate) timeout: u64,
 }
 
 /// The functions by the binary that they are built from.
@@ -41,6 +43,7 @@ pub(crate) fn functions(template: &Value) -> BTreeMap<String, Function> {
                     .iter()
                     .flat_map(|part| part["Environment"]["Variables"].as_object().cloned().unwrap_or_default())
                     .collect(),
+                timeout: properties["Timeout"].as_u64().or(template["Globals"]["Function"]["Timeout"].as_u64()).expect("a timeout"),
                 allowed: statements.filter(|statement| statement["Effect"] == "Allow").cloned().collect(),
             };
             (string(&resource["Metadata"]["BuildProperties"]["Binary"]), function)

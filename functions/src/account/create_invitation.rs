@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What this endpoint answers to.
-pub const ROUTE: Route = Route { method: "POST", path: "/invitations" };
+pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations" };
 
 /// Invites an address to the caller's account.
 ///

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What this endpoint answers to.
-pub const ROUTE: Route = Route { method: "GET", path: "/invitations/{id}" };
+pub const ROUTE: Route = Route { methods: &["GET"], path: "/invitations/{id}" };
 
 /// Shows one of the caller's invitations.
 ///

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What this endpoint answers to.
-pub const ROUTE: Route = Route { method: "GET", path: "/invitations" };
+pub const ROUTE: Route = Route { methods: &["GET"], path: "/invitations" };
 
 /// Lists the caller's invitations, a page at a time.
 ///

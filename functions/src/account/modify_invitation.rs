@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What this endpoint answers to.
-pub const ROUTE: Route = Route { method: "POST", path: "/invitations/{id}" };
+pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/{id}" };
 
 /// Revokes or resends one of the caller's invitations.
 ///

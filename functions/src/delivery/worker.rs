@@ -1,15 +1,20 @@
 //! The frame of the functions that no caller waits for. Unlike an endpoint they fail when they cannot do their work: that is how
 //! whoever invoked them learns to try again, and an alarm to ring.
 
-use std::{fmt, panic::AssertUnwindSafe};
+use std::{fmt, time::Duration};
 
-use futures_util::FutureExt;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::{config::ConfigError, store::StoreError};
 
-use crate::http::{edge::describe, log};
+use crate::{
+    guard::{Interrupted, guarded},
+    http::log,
+};
+
+/// How long an invocation may take: less than the functions' own limit, which would end it without a word in the log.
+pub const DEADLINE: Duration = Duration::from_secs(100);
 
 /// Why an invocation failed: a sentence for the log.
 #[derive(Debug)]
@@ -36,6 +41,12 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(event: &'a str, what: &str) -> Resul
 impl From<Failed> for Diagnostic {
     fn from(Failed(error_message): Failed) -> Self {
         Self { error_type: "Failed".to_owned(), error_message }
+    }
+}
+
+impl From<Interrupted> for Failed {
+    fn from(interrupted: Interrupted) -> Self {
+        Self(interrupted.to_string())
     }
 }
 
@@ -73,7 +84,5 @@ pub async fn invoke<S, A>(
     event: &str,
     handle: &impl AsyncFn(&S, &str) -> Result<A, Failed>,
 ) -> Result<A, Failed> {
-    // Boxed: the SDK's futures are nested too deep for the compiler to lay out inside of the runtime's.
-    let work = Box::pin(async { handle(state.map_err(|error| Failed(error.to_string()))?, event).await });
-    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(Failed(describe(&*panic))))
+    guarded(DEADLINE, Box::pin(async { handle(state.map_err(|error| Failed(error.to_string()))?, event).await })).await
 }

@@ -3,13 +3,8 @@
 //! This is the only place where an error becomes a response. An invocation never fails: a panic, an event that is no HTTP
 //! request and a configuration that cannot be read are answered like every other error.
 
-use std::{
-    any::Any,
-    panic::AssertUnwindSafe,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
 use lambda_http::{
     Body,
     aws_lambda_events::apigw::ApiGatewayV2httpResponse,
@@ -18,10 +13,11 @@ use lambda_http::{
     service_fn,
 };
 use serde_json::value::RawValue;
-use shared::{config::ConfigError, store::StoreError};
+use shared::config::ConfigError;
 
 use crate::{
     app::App,
+    guard::guarded,
     http::{
         auth::CHALLENGE,
         error::ApiError,
@@ -41,9 +37,6 @@ const HEAD: &str = "HEAD";
 
 /// What an endpoint is made of, as far as the edge asks.
 pub trait Endpoint {
-    /// Whether a HEAD is answered, too: as the GET that the route is, without the body. It needs a route at the gateway.
-    const ANSWERS_HEAD: bool = false;
-
     /// For how long everyone is turned away, while the service is being maintained.
     fn maintenance(&self) -> Option<Duration>;
 }
@@ -90,7 +83,7 @@ pub async fn answer<S: Endpoint>(
         Err(error) => (None, Err(error)),
     };
     let id = request.as_ref().and_then(|request| request.id.as_deref()).unwrap_or(invocation);
-    let bare = S::ANSWERS_HEAD && request.as_ref().is_some_and(|request| request.method == HEAD);
+    let bare = request.as_ref().is_some_and(|request| request.method == HEAD && route.methods.contains(&HEAD));
     let error = result.as_ref().err();
     let cause = error.and_then(ApiError::cause);
     log::Answered {
@@ -116,19 +109,20 @@ async fn serve<S: Endpoint>(
     request: &Request,
     handle: &impl AsyncFn(&S, &Request) -> Result<Reply, ApiError>,
 ) -> Result<Reply, ApiError> {
-    // Boxed: the SDK's futures are nested too deep for the compiler to lay out inside of the runtime's.
-    let work = Box::pin(async {
-        let state = state.map_err(|error| ApiError::Internal(error.to_string()))?;
-        if let Some(retry_after) = state.maintenance() {
-            return Err(ApiError::Maintenance { retry_after });
-        }
-        if request.method != route.method && !(S::ANSWERS_HEAD && request.method == HEAD) {
-            return Err(ApiError::MethodNotAllowed { allow: if S::ANSWERS_HEAD { "GET, HEAD" } else { route.method } });
-        }
-        let late = |_| ApiError::from(StoreError::Unavailable { cause: format!("not done within {DEADLINE:?}") });
-        tokio::time::timeout(DEADLINE, handle(state, request)).await.map_err(late)?
-    });
-    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(ApiError::Internal(describe(&*panic))))
+    guarded(
+        DEADLINE,
+        Box::pin(async {
+            let state = state.map_err(|error| ApiError::Internal(error.to_string()))?;
+            if let Some(retry_after) = state.maintenance() {
+                return Err(ApiError::Maintenance { retry_after });
+            }
+            if !route.methods.contains(&request.method.as_str()) {
+                return Err(ApiError::MethodNotAllowed { allow: route.methods });
+            }
+            handle(state, request).await
+        }),
+    )
+    .await
 }
 
 /// An error as a reply.
@@ -141,7 +135,7 @@ fn refuse(error: &ApiError, request_id: &str) -> Reply {
     }
     match error {
         ApiError::Unauthorized(_) => reply.with("www-authenticate", CHALLENGE.to_owned()),
-        ApiError::MethodNotAllowed { allow } => reply.with("allow", (*allow).to_owned()),
+        ApiError::MethodNotAllowed { allow } => reply.with("allow", allow.join(", ")),
         _ => reply,
     }
 }
@@ -160,10 +154,4 @@ fn response(reply: Reply) -> ApiGatewayV2httpResponse {
     response.headers = headers;
     response.body = Some(Body::Text(reply.body));
     response
-}
-
-/// What a panic said.
-pub(crate) fn describe(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("panic: {}", text.unwrap_or("without a message"))
 }

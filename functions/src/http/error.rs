@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::guard::Interrupted;
 use shared::{
     domain::{Permission, Rejected, RoleId, invitation::Closing, text::excerpt},
     store::{Failure, StoreError},
@@ -66,8 +67,8 @@ pub enum ApiError {
     Rejected(Rejected),
     /// The route exists for another method.
     MethodNotAllowed {
-        /// The one that it exists for.
-        allow: &'static str,
+        /// Those that it exists for.
+        allow: &'static [&'static str],
     },
     /// Somebody has switched maintenance on.
     Maintenance {
@@ -154,7 +155,7 @@ impl ApiError {
             Self::Forbidden { permission, role } => format!(
                 "You tried to do something that you're not allowed to do. It takes the permission {permission}, which the role '{role}' does not have."
             ),
-            Self::MethodNotAllowed { allow } => format!("this route answers {allow} only"),
+            Self::MethodNotAllowed { allow } => format!("this route answers {} only", allow.join(", ")),
             Self::Rejected(rejected) => rejected.to_string(),
             Self::Store(StoreError::Unavailable { .. }) | Self::Maintenance { .. } => UNAVAILABLE.to_owned(),
             Self::Store(StoreError::Corrupt { .. } | StoreError::Defect { .. }) | Self::Internal(_) => INTERNAL.to_owned(),
@@ -226,6 +227,15 @@ impl From<Rejected> for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<Interrupted> for ApiError {
+    fn from(interrupted: Interrupted) -> Self {
+        match interrupted {
+            Interrupted::Panicked(_) => Self::Internal(interrupted.to_string()),
+            Interrupted::TimedOut(_) => StoreError::Unavailable { cause: interrupted.to_string() }.into(),
+        }
     }
 }
 

@@ -54,7 +54,7 @@ impl Answered<'_> {
     /// All in one event: fields of a span would be formatted when they are known, and parsed again for every line.
     pub(crate) fn log(&self) {
         let Self { request_id, invocation, status, code, cause, .. } = *self;
-        let (method, path) = (self.route.method, self.route.path);
+        let (method, path) = (self.route.method(), self.route.path);
         let (account, caller) = (self.caller.map(|it| it.account.as_str()), self.caller.map(|it| it.urn.as_str()));
         let micros = self.took.as_micros() as u64;
         if cause.is_some() {

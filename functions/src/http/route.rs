@@ -1,18 +1,26 @@
-//! A method and a path.
+//! The methods and the path that an endpoint answers to.
 
 use std::fmt;
 
 /// What an endpoint answers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
-    /// The HTTP method.
-    pub method: &'static str,
+    /// The HTTP methods, the main one first. A HEAD is answered like the GET beside it, without the body (RFC 9110, 9.3.2).
+    pub methods: &'static [&'static str],
     /// The path, with its parameters in braces.
     pub path: &'static str,
 }
 
+impl Route {
+    /// The main method.
+    #[must_use]
+    pub fn method(&self) -> &'static str {
+        self.methods.first().copied().unwrap_or_default()
+    }
+}
+
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.path)
+        write!(f, "{} {}", self.method(), self.path)
     }
 }

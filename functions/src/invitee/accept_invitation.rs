@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What this endpoint answers to.
-pub const ROUTE: Route = Route { method: "POST", path: "/invitations/accept" };
+pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/accept" };
 
 /// Accepts for the holder of a link: by the link alone, or by the account's own application, which has signed the invitee in
 /// and says who that is. Nothing is consumed unless everything fits.

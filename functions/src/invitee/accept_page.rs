@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// What this endpoint answers to.
-pub const ROUTE: Route = Route { method: "GET", path: "/accept" };
+pub const ROUTE: Route = Route { methods: &["GET", "HEAD"], path: "/accept" };
 
 const STYLE: &str = include_str!("accept_page/page.css");
 const SCRIPT: &str = concat!(include_str!("accept_page/words.js"), include_str!("accept_page/page.js"));
@@ -117,9 +117,6 @@ impl Page {
 }
 
 impl Endpoint for Page {
-    /// Mail scanners and link checkers ask so.
-    const ANSWERS_HEAD: bool = true;
-
     /// Never: see the top of this file.
     fn maintenance(&self) -> Option<Duration> {
         None

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What this endpoint answers to.
-pub const ROUTE: Route = Route { method: "POST", path: "/invitations/lookup" };
+pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/lookup" };
 
 /// Shows the holder of a link what it is about. Grants nothing: accepting checks everything again.
 ///

@@ -2,9 +2,8 @@
 //!
 //! An event is an object; an error has the API's body, and the invocation itself never fails.
 
-use std::{panic::AssertUnwindSafe, str::FromStr};
+use std::{str::FromStr, time::Duration};
 
-use futures_util::FutureExt;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use shared::{
@@ -15,14 +14,17 @@ use shared::{
 
 use crate::{
     app::{connected, variable},
+    guard::guarded,
     http::{
-        edge::describe,
         error::{ApiError, Invalid},
         json::Fields,
         log,
         output::{ErrorBody, to_json},
     },
 };
+
+/// How long an invocation may take: less than the functions' own limit, which would end it without an answer.
+pub const DEADLINE: Duration = Duration::from_secs(280);
 
 /// What a function needs that needs the table alone.
 #[derive(Debug)]
@@ -70,13 +72,14 @@ pub async fn answer<S>(
     invocation: &str,
     handle: &impl AsyncFn(&S, Event<'_>) -> Result<String, ApiError>,
 ) -> String {
-    // Boxed: the SDK's futures are nested too deep for the compiler to lay out inside of the runtime's.
-    let work = Box::pin(async {
-        let state = state.map_err(|error| ApiError::Internal(error.to_string()))?;
-        handle(state, Event { fields: Fields::parse(event.as_bytes())?, invocation }).await
-    });
-    let result = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(ApiError::Internal(describe(&*panic))));
-    result.unwrap_or_else(|error| {
+    let result = guarded(
+        DEADLINE,
+        Box::pin(async {
+            let state = state.map_err(|error| ApiError::Internal(error.to_string()))?;
+            handle(state, Event { fields: Fields::parse(event.as_bytes())?, invocation }).await
+        }),
+    );
+    result.await.unwrap_or_else(|error| {
         if let Some(cause) = error.cause() {
             tracing::error!(invocation, code = error.code(), cause, "failed");
         }

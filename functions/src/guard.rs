@@ -1,0 +1,40 @@
+//! The frame of every invocation: a panic and a missed deadline become errors, so that the function always answers.
+
+use std::{any::Any, fmt, panic::AssertUnwindSafe, pin::Pin, time::Duration};
+
+use futures_util::FutureExt;
+
+/// Why the work has no result of its own.
+#[derive(Debug)]
+pub(crate) enum Interrupted {
+    /// What the panic said.
+    Panicked(String),
+    /// It took longer than this.
+    TimedOut(Duration),
+}
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(text) => write!(f, "panic: {text}"),
+            Self::TimedOut(limit) => write!(f, "not finished within {limit:?}"),
+        }
+    }
+}
+
+/// Does the work, within the limit. The limit is shorter than the function's own timeout, which would end it without an answer.
+///
+/// The work comes in a box: the SDK's futures are nested too deep for the compiler to lay out inside of the runtime's.
+pub(crate) async fn guarded<T, E: From<Interrupted>>(limit: Duration, work: Pin<Box<impl Future<Output = Result<T, E>>>>) -> Result<T, E> {
+    let work = tokio::time::timeout(limit, work);
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(Interrupted::TimedOut(limit).into()),
+        Err(panic) => Err(Interrupted::Panicked(text_of(&*panic)).into()),
+    }
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("without a message").to_owned()
+}
