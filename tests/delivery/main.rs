@@ -16,3 +16,4 @@ mod reconciler;
 mod reports;
 mod revisions;
 mod ses_errors;
+mod settings;

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What this endpoint answers to.
-pub const ROUTE: Route = Route { method: "POST", path: "/invitations/decline" };
+pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/decline" };
 
 /// Declines for the holder of a link.
 ///
@@ -24,8 +24,9 @@ pub const ROUTE: Route = Route { method: "POST", path: "/invitations/decline" };
 pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiError> {
     input::validate_common(request, &[])?;
     let token = input::token(request)?.token.ok_or(Rejected::NotFound)?;
+    // Read first: a row that cannot be read must not turn a decline that happened into a 500.
+    let settings = app.settings(token.account()).await?;
     let (invitation, now) = app.app.store.decide(&token, InviteeDecision::Decline, None, app.retention, |_, _| Ok(())).await?;
     remember_caller(app, request, &token, &invitation);
-    let settings = app.settings(token.account()).await?;
     Ok(Reply::ok(output::invitee(&invitation, &settings, now)))
 }
