@@ -113,7 +113,7 @@ impl Mailer {
             ("invitation", invitation.id.to_string()),
             ("sending", invitation.link.version.to_string()),
         ];
-        let tags = tags.into_iter().filter_map(|(name, value)| MessageTag::builder().name(name).value(value).build().ok());
+        let tags = tags.map(|(name, value)| MessageTag::builder().name(name).value(value).build().expect("a tag has a name and a value"));
         let request = self
             .client
             .send_email()
@@ -121,7 +121,7 @@ impl Mailer {
             .destination(Destination::builder().to_addresses(invitation.email.mailbox()).build())
             .content(EmailContent::builder().simple(message(rendered)).build())
             .set_configuration_set_name(self.config.configuration_set.clone())
-            .set_email_tags(Some(tags.collect()));
+            .set_email_tags(Some(tags.into()));
         match self.ask(request).await {
             Ok(output) => {
                 self.circuit.set(None);
