@@ -54,11 +54,11 @@ pub(crate) fn rows(population: &Population, invitation: &Invitation, policy: &Se
     let row = item::to_row(invitation, policy.retention);
     let mut rows = vec![row];
     if invitation.state(Timestamp::now()) == shared::domain::State::Invited {
-        let mut lock: Row = keys::key(who.account(), keys::lock(invitation.email.normalised()));
-        lock.insert("inv".to_owned(), AttributeValue::S(invitation.id.to_string()));
-        lock.insert("exp".to_owned(), AttributeValue::N(invitation.expiry.as_millis().to_string()));
-        lock.insert("ttl".to_owned(), AttributeValue::N(invitation.expiry.as_secs().to_string()));
-        rows.push(lock);
+        rows.push(keys::key(who.account(), keys::lock(invitation.email.normalised())).row([
+            ("inv", AttributeValue::S(invitation.id.to_string())),
+            ("exp", AttributeValue::N(invitation.expiry.as_millis().to_string())),
+            ("ttl", AttributeValue::N(invitation.expiry.as_secs().to_string())),
+        ]));
     }
     rows
 }

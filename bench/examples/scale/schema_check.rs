@@ -1,6 +1,5 @@
 //! Before anything is loaded: the rows that would be are the ones that the service writes.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use bench::{Problem, fixture::Fixture, problem};
 use local::{client, engine::Engine, table::create_table};
 use shared::{
@@ -19,8 +18,8 @@ pub(crate) async fn check(template: &str, policy: &SendPolicy) -> Result<(), Pro
     let email: Email = "Someone@example.com".parse().map_err(|error| problem!("{error}"))?;
     let id = fixture.invite(email.as_entered()).await?;
     let get = async |sk: &str| {
-        let get = client.get_item().table_name("form").key(keys::PK, AttributeValue::S(keys::partition(fixture.who.account())));
-        let got = get.key(keys::SK, AttributeValue::S(sk.to_owned())).send().await.map_err(|error| problem!("{error}"))?;
+        let key = keys::key(fixture.who.account(), sk.to_owned());
+        let got = client.get_item().table_name("form").set_key(Some(key.into())).send().await.map_err(|error| problem!("{error}"))?;
         got.item.ok_or_else(|| problem!("the service did not write {sk}"))
     };
     let stored = item::from_row(get(&keys::invitation(id)).await?).map_err(|error| problem!("{error}"))?;

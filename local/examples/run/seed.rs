@@ -2,9 +2,7 @@
 
 use serde_json::json;
 
-use crate::invoke::invoke;
-use crate::keys::ACCOUNT;
-use crate::words::Problem;
+use crate::{invoke::invoke, keys::ACCOUNT, words::Problem};
 
 const SETTINGS: &str = "manage-account-settings";
 

@@ -10,7 +10,7 @@ use super::{
     Store, StoreError,
     error::failed,
     keys,
-    row::{Attributes, Row, bytes, flag, named, text, time},
+    row::{Attributes, Row, bytes, flag, text, time},
 };
 use crate::domain::{
     AccountId,
@@ -70,18 +70,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the table fails or a row cannot be read.
     pub async fn list_api_keys(&self, account: &AccountId, after: Option<&ApiKeyId>) -> Result<ApiKeyPage, StoreError> {
-        let output = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(keys::api_key_partition(account)))
-            .set_exclusive_start_key(after.map(|id| keys::api_key(account, id)))
-            .consistent_read(true)
-            .limit(PAGE)
-            .send()
-            .await
-            .map_err(failed)?;
+        let query = self.client.query().table_name(&self.table).limit(PAGE);
+        let after = after.map(|id| keys::api_key(account, id));
+        let output = keys::range(query, &keys::api_key_partition(account), &keys::api_key_bounds(), after).send().await.map_err(failed)?;
         let more = output.last_evaluated_key.is_some_and(|key| !key.is_empty());
         let keys = output.items.unwrap_or_default().into_iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
         let next = keys.last().filter(|_| more).map(|last| last.id.clone());
@@ -97,7 +88,7 @@ impl Store {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(keys::api_key(account, id)))
+            .set_key(Some(keys::api_key(account, id).into()))
             .update_expression("SET enabled = :no")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":no", flag(false))
@@ -114,7 +105,6 @@ impl Store {
 
 /// The row of a key. `hash` is SHA-256 of the secret.
 fn to_row(record: &ApiKeyRecord) -> Row {
-    let mut row = keys::api_key(&record.account, &record.id);
     let always = [
         ("hash", bytes(&record.hash.0)),
         ("role", text(record.role.as_str())),
@@ -122,8 +112,7 @@ fn to_row(record: &ApiKeyRecord) -> Row {
         ("created", time(record.created)),
     ];
     let sometimes = [record.name.as_deref().map(|name| ("name", text(name))), record.expiry.map(|at| ("exp", time(at)))];
-    row.extend(named(always.into_iter().chain(sometimes.into_iter().flatten())));
-    row
+    keys::api_key(&record.account, &record.id).row(always.into_iter().chain(sometimes.into_iter().flatten()))
 }
 
 fn from_row(row: Row) -> Result<ApiKeyRecord, StoreError> {

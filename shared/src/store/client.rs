@@ -82,7 +82,7 @@ impl Store {
     /// A cold start does this while its sandbox still has a whole processor; the first request would have the share that the
     /// function's memory buys. What becomes of it does not matter: when it fails, the first request tries and tells.
     pub async fn open(&self) {
-        let read = self.client.get_item().table_name(&self.table).set_key(Some(super::keys::nothing()));
+        let read = self.client.get_item().table_name(&self.table).set_key(Some(super::keys::nothing().into()));
         let _ = tokio::time::timeout(OPENING, read.send()).await;
         super::read::yield_to_pool().await;
     }

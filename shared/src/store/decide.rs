@@ -10,9 +10,9 @@ use std::time::Duration;
 use super::{
     Failure, Store, StoreError,
     command::{Command, Plan, unexpected},
-    item::{self, Stored},
+    item::Stored,
     keys,
-    row::{Row, bytes},
+    row::{Row, bytes, bytes_in},
     transaction::{Transaction, WriteTarget},
 };
 use crate::domain::{
@@ -55,7 +55,7 @@ impl Store {
     /// says little about whether there is such an invitation.
     async fn opened_by(&self, token: &Token) -> Result<Option<Stored>, StoreError> {
         let row = self.read_row_of(token.account(), keys::invitation_key(token.account(), token.id())).await?;
-        let hash = row.as_ref().map_or(Ok([0; 32]), item::link_hash)?;
+        let hash = row.as_ref().map_or(Ok([0; 32]), |row| bytes_in(row, "th"))?;
         let row = if token.has_hash(&hash) { row } else { None };
         row.map(Stored::from_row).transpose()
     }

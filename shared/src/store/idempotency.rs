@@ -9,7 +9,7 @@ use super::{
     command::{Command, Plan},
     item::Stored,
     keys,
-    row::{Attributes, Row, named, number, text, time},
+    row::{Attributes, Row, number, text, time},
     transaction::{Condition, Transaction, WriteTarget},
 };
 use crate::domain::{
@@ -102,8 +102,7 @@ impl<C> Once<'_, C> {
     /// Refused while an earlier response is stored under the same key.
     fn put(&self, transaction: &mut Transaction, operation: &OperationId, outcome: &Outcome) {
         let until = self.now.plus(STORED_FOR);
-        let mut row = keys::key(self.who.account(), keys::stored_response(&self.request.id));
-        row.extend(named([
+        let row = keys::key(self.who.account(), keys::stored_response(&self.request.id)).row([
             ("op", text(operation.0.as_str())),
             ("fp", text(self.request.fingerprint.as_str())),
             ("status", number(outcome.response.status)),
@@ -111,7 +110,7 @@ impl<C> Once<'_, C> {
             ("inv", text(outcome.id.to_string())),
             ("exp", time(until)),
             ("ttl", number(until.as_secs())),
-        ]));
+        ]);
         let absent_or_expired = Condition::new("attribute_not_exists(#pk) OR #exp <= :now", [(":now", time(self.now))]);
         transaction.put(self.store, WriteTarget::StoredResponse, row, absent_or_expired);
     }

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::{
     StoreError, keys,
     keys::index::{DUE_AT, DUE_SHARD},
-    row::{Attributes, Row, bytes, bytes_in, flag, named, number, text, time},
+    row::{Attributes, Row, bytes, flag, number, text, time},
     transaction::Condition,
 };
 use crate::domain::{
@@ -21,10 +21,10 @@ use crate::domain::{
 /// The row of an invitation, which is purged `retention` after its end.
 pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
     let attributes = attributes(invitation, retention).into_iter().filter_map(|(name, value)| Some((name, value?)));
-    named(attributes).collect()
+    keys::invitation_key(&invitation.account, invitation.id).row(attributes)
 }
 
-/// Every attribute that an invitation's row can have, with its value if it has one.
+/// Every attribute that an invitation's row can have beside its key, with its value if it has one.
 ///
 /// Times are milliseconds since 1970, `ttl` seconds, binary values base64url.
 fn attributes(invitation: &Invitation, retention: Option<Duration>) -> Vec<(&'static str, Option<AttributeValue>)> {
@@ -34,8 +34,6 @@ fn attributes(invitation: &Invitation, retention: Option<Duration>) -> Vec<(&'st
     };
     let operations = invitation.operations.iter().map(|operation| operation.0.clone()).collect();
     let always = [
-        (keys::PK, text(keys::partition(&invitation.account))),
-        (keys::SK, text(keys::invitation(invitation.id))),
         (keys::index::BY_STATE, text(keys::by_state(invitation))),
         (keys::index::BY_EMAIL, text(keys::by_email(invitation.email.normalised(), invitation.id))),
         (keys::index::BY_ROLE, text(keys::by_role(&invitation.role, invitation.id))),
@@ -208,20 +206,15 @@ pub fn from_row(row: Row) -> Result<Invitation, StoreError> {
         locale: row.optional("loc")?,
         send_attempts: send_attempts(&mut row)?,
         delivery: row.optional("delivery")?,
-        feedback_since: if row.is_set("fb_since") { row.number("fb_since")? } else { 1 },
+        feedback_since: row.number_or("fb_since", 1)?,
         outbox: outbox(&mut row)?,
         expiry_published: row.is_set("exp_published"),
         accepted_by: row.optional_text("accepted_by")?,
     })
 }
 
-/// SHA-256 of the secret of a row's link.
-pub(super) fn link_hash(row: &Row) -> Result<[u8; 32], StoreError> {
-    bytes_in(row, "th")
-}
-
 fn send_attempts(row: &mut Attributes) -> Result<SendAttempts, StoreError> {
-    let tries = if row.is_set("tries") { row.number("tries")? } else { 0 };
+    let tries = row.number_or("tries", 0)?;
     if tries == 0 {
         return Ok(SendAttempts::requested_at(row.time("sent")?));
     }
@@ -238,6 +231,6 @@ fn outbox(row: &mut Attributes) -> Result<Outbox, StoreError> {
     // A set has no order.
     events.sort();
     // Rows from before there were events have none.
-    let count = if row.is_set("events") { row.number("events")? } else { 0 };
+    let count = row.number_or("events", 0)?;
     Ok(Outbox { count, events })
 }

@@ -11,10 +11,9 @@
 //!
 //! Parts that are sorted by have a fixed width.
 
-use std::collections::HashMap;
+use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::AttributeValue};
 
-use aws_sdk_dynamodb::types::AttributeValue;
-
+use super::Row;
 use crate::domain::{
     AccountId, InvitationId, Principal, RoleId, State, Timestamp,
     api_key::ApiKeyId,
@@ -25,22 +24,68 @@ use crate::domain::{
 };
 
 /// The partition key's attribute.
-pub const PK: &str = "pk";
+pub(super) const PK: &str = "pk";
 /// The sort key's attribute.
-pub const SK: &str = "sk";
+pub(super) const SK: &str = "sk";
 /// The condition that there is no such row yet.
 pub const ABSENT: &str = "attribute_not_exists(#pk)";
 /// What every invitation's sort key starts with.
 pub const INVITATION_PREFIX: &str = "I#";
 
-/// An item's primary key, or an index position when it has a third attribute.
-pub type Key = HashMap<String, AttributeValue>;
+/// The value of a partition key. Nothing but this module builds one, so that nothing else decides whose data is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionKey(String);
+
+impl PartitionKey {
+    /// The value as a string.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An item's primary key, or an index position when it has a third attribute. Nothing but this module builds one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Key(Row);
+
+impl Key {
+    /// The attributes by name.
+    #[must_use]
+    pub fn attributes(&self) -> &Row {
+        &self.0
+    }
+
+    /// The row with this key and other attributes.
+    #[must_use]
+    pub fn row(mut self, attributes: impl IntoIterator<Item = (&'static str, AttributeValue)>) -> Row {
+        self.0.extend(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        self.0
+    }
+
+    /// The primary key of a row that was read.
+    #[must_use]
+    pub fn of_row(row: &Row) -> Self {
+        Self([PK, SK].iter().filter_map(|name| Some(((*name).to_owned(), row.get(*name)?.clone()))).collect())
+    }
+
+    /// Where DynamoDB says that a query continues, if it does.
+    #[must_use]
+    pub fn next_page(last_evaluated: Option<Row>) -> Option<Self> {
+        last_evaluated.filter(|key| !key.is_empty()).map(Self)
+    }
+}
+
+impl From<Key> for Row {
+    fn from(key: Key) -> Self {
+        key.0
+    }
+}
 
 /// The partition of all of an account's data. The account is a verified caller's, that of a row that was read, or the one
 /// that a link names; a link opens nothing without its secret.
 #[must_use]
-pub fn partition(account: &AccountId) -> String {
-    format!("A#{account}")
+pub fn partition(account: &AccountId) -> PartitionKey {
+    PartitionKey(format!("A#{account}"))
 }
 
 /// The primary key of one item of an account.
@@ -70,14 +115,8 @@ pub fn due_shard(id: InvitationId) -> String {
     (id.as_bytes()[15] % DUE_SHARDS).to_string()
 }
 
-fn primary(pk: String, sk: String) -> Key {
-    HashMap::from([(PK.to_owned(), AttributeValue::S(pk)), (SK.to_owned(), AttributeValue::S(sk))])
-}
-
-/// The primary key in a row.
-#[must_use]
-pub fn primary_of(row: &Key) -> Key {
-    [PK, SK].iter().filter_map(|name| Some(((*name).to_owned(), row.get(*name)?.clone()))).collect()
+fn primary(pk: PartitionKey, sk: String) -> Key {
+    Key([(PK.to_owned(), AttributeValue::S(pk.0)), (SK.to_owned(), AttributeValue::S(sk))].into())
 }
 
 /// An invitation's sort key.
@@ -95,7 +134,7 @@ pub fn parse_invitation(sk: &str) -> Option<InvitationId> {
 /// The primary key of an item that does not exist, beside the API keys.
 #[must_use]
 pub fn nothing() -> Key {
-    primary("KEYS#".to_owned(), "nothing".to_owned())
+    primary(PartitionKey("KEYS#".to_owned()), "nothing".to_owned())
 }
 
 /// The account in the partition key of an account's data.
@@ -122,6 +161,12 @@ pub fn stored_response_bounds() -> Bounds {
     Bounds { index: None, attribute: SK, from: "K#".to_owned(), to: "K#~".to_owned(), ascending: true }
 }
 
+/// All API keys of an account: their ids are letters and digits.
+#[must_use]
+pub fn api_key_bounds() -> Bounds {
+    Bounds { index: None, attribute: SK, from: "0".to_owned(), to: "~".to_owned(), ascending: true }
+}
+
 /// The lock of an address.
 #[must_use]
 pub fn lock_bounds(email: &NormalisedEmail) -> Bounds {
@@ -136,8 +181,8 @@ pub fn quota(window: Timestamp) -> String {
 
 /// The partition of an account's API keys, apart from its data.
 #[must_use]
-pub fn api_key_partition(account: &AccountId) -> String {
-    format!("KEYS#{account}")
+pub fn api_key_partition(account: &AccountId) -> PartitionKey {
+    PartitionKey(format!("KEYS#{account}"))
 }
 
 /// The account in the partition key of an account's API keys.
@@ -155,7 +200,7 @@ pub fn api_key(account: &AccountId, id: &ApiKeyId) -> Key {
 /// The primary key of an account's settings, apart from its data: whoever may change them need not see an invitation.
 #[must_use]
 pub fn settings(account: &AccountId) -> Key {
-    primary(format!("SETTINGS#{account}"), "settings".to_owned())
+    primary(PartitionKey(format!("SETTINGS#{account}")), "settings".to_owned())
 }
 
 /// The local indexes, each named like its sort attribute, and the global one of what is due.
@@ -229,12 +274,27 @@ impl Bounds {
     /// that is built on SQL from walking there row by row.
     #[must_use]
     pub fn starting_at(mut self, start: Option<&Key>) -> Self {
-        if let Some(AttributeValue::S(at)) = start.and_then(|start| start.get(self.attribute)) {
+        if let Some(AttributeValue::S(at)) = start.and_then(|start| start.0.get(self.attribute)) {
             let end = if self.ascending { &mut self.from } else { &mut self.to };
             end.clone_from(at);
         }
         self
     }
+}
+
+/// Makes a query read a range of a partition, strongly consistent, from `start` on.
+pub(super) fn range(query: QueryFluentBuilder, partition: &PartitionKey, bounds: &Bounds, start: Option<Key>) -> QueryFluentBuilder {
+    query
+        .set_index_name(bounds.index.map(str::to_owned))
+        .key_condition_expression("#pk = :pk AND #at BETWEEN :from AND :to")
+        .expression_attribute_names("#pk", PK)
+        .expression_attribute_names("#at", bounds.attribute)
+        .expression_attribute_values(":pk", AttributeValue::S(partition.0.clone()))
+        .expression_attribute_values(":from", AttributeValue::S(bounds.from.clone()))
+        .expression_attribute_values(":to", AttributeValue::S(bounds.to.clone()))
+        .set_exclusive_start_key(start.map(Row::from))
+        .scan_index_forward(bounds.ascending)
+        .consistent_read(true)
 }
 
 /// The bounds of a range, `invited` and `expired` separated at `as_of`.
@@ -278,6 +338,6 @@ pub fn start_key(who: &Principal, range: Range<'_>, cursor: &Cursor) -> Key {
             (index::BY_STATE, state_position(status, cursor.time, cursor.id))
         }
     };
-    start.insert(position.0.to_owned(), AttributeValue::S(position.1));
+    start.0.insert(position.0.to_owned(), AttributeValue::S(position.1));
     start
 }

@@ -6,7 +6,7 @@
 use super::{
     Store, StoreError,
     keys::{self, Key},
-    row::{Row, named, number, text, time},
+    row::{Attributes, Row, number, text, time},
     transaction::{Condition, Transaction, WriteTarget},
 };
 use crate::domain::{Invitation, InvitationId, Rejected, Timestamp};
@@ -15,8 +15,8 @@ impl Store {
     /// Takes the lock, or keeps it until the invitation's new expiry. Refused while another open invitation holds it.
     pub(super) fn take_lock(&self, transaction: &mut Transaction, invitation: &Invitation, now: Timestamp) {
         let id = text(invitation.id.to_string());
-        let mut row: Row = lock_key(invitation);
-        row.extend(named([("inv", id.clone()), ("exp", time(invitation.expiry)), ("ttl", number(invitation.expiry.as_secs()))]));
+        let held = [("inv", id.clone()), ("exp", time(invitation.expiry)), ("ttl", number(invitation.expiry.as_secs()))];
+        let row = lock_key(invitation).row(held);
         let free = Condition::new("attribute_not_exists(#pk) OR #inv = :inv OR #exp <= :now", [(":inv", id), (":now", time(now))]);
         transaction.put(self, WriteTarget::Lock, row, free);
     }
@@ -33,10 +33,12 @@ fn lock_key(invitation: &Invitation) -> Key {
     keys::key(&invitation.account, keys::lock(invitation.email.normalised()))
 }
 
+/// The invitation that a lock or a stored response is about.
+pub(super) fn subject(row: Row) -> Result<InvitationId, StoreError> {
+    Attributes::of(row).parsed("inv")
+}
+
 /// The refusal for an address whose lock another invitation holds: it names that one.
 pub(super) fn already_invited(row: Option<Row>) -> Result<Rejected, StoreError> {
-    let holder = row.as_ref().and_then(|row| row.get("inv")?.as_s().ok()?.parse::<InvitationId>().ok());
-    holder
-        .map(|open| Rejected::AlreadyInvited { open })
-        .ok_or_else(|| StoreError::Corrupt { key: "P#…".to_owned(), problem: "inv is not an invitation id".to_owned() })
+    Ok(Rejected::AlreadyInvited { open: subject(row.unwrap_or_default())? })
 }

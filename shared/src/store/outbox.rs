@@ -103,7 +103,7 @@ impl Store {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(keys::invitation_key(&next.account, next.id)))
+            .set_key(Some(keys::invitation_key(&next.account, next.id).into()))
             .set_expression_attribute_names(names(&format!("{expression} {condition}")))
             .update_expression(expression)
             .condition_expression(condition)
@@ -150,14 +150,14 @@ impl Store {
             .expression_attribute_names("#at", DUE_AT)
             .expression_attribute_values(":shard", text(shard.to_string()))
             .expression_attribute_values(":now", time(now))
-            .set_exclusive_start_key(start)
+            .set_exclusive_start_key(start.map(Row::from))
             .limit(limit)
             .send()
             .await
             .map_err(failed)?;
         let key = |row: &Row| InvitationKey::parse(row.get(PK)?.as_s().ok()?, row.get(SK)?.as_s().ok()?);
         let keys = output.items().iter().filter_map(key).collect();
-        Ok((keys, output.last_evaluated_key.filter(|key| !key.is_empty())))
+        Ok((keys, Key::next_page(output.last_evaluated_key)))
     }
 
     /// Puts a row that cannot be read off for an hour: nothing can be done for it before somebody repairs it, and then all of it.
@@ -169,7 +169,7 @@ impl Store {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(keys::invitation_key(&key.account, key.id)))
+            .set_key(Some(keys::invitation_key(&key.account, key.id).into()))
             .update_expression("SET #shard = :shard, #at = :later REMOVE #stream_pending")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#shard", DUE_SHARD)

@@ -2,7 +2,7 @@
 
 use super::{
     Store, StoreError, keys,
-    row::number,
+    row::{Attributes, number},
     transaction::{Condition, Transaction, WriteTarget},
 };
 use crate::domain::{
@@ -22,8 +22,7 @@ impl Store {
         transaction.update(self, WriteTarget::Quota, keys::key(who.account(), keys::quota(window)), "ADD #n :one SET #ttl = :ttl", room);
     }
 
-    /// The quota's refusal, if it stands longer than a cooldown that ends at `cooled`: who waits as long as he is told must
-    /// succeed.
+    /// The quota's refusal, if it stands longer than a cooldown that ends at `cooled`: waiting for Retry-After must be sufficient.
     pub(super) async fn quota_beyond(
         &self,
         who: &Principal,
@@ -36,7 +35,7 @@ impl Store {
             return Ok(None);
         }
         let row = self.read_row(keys::key(who.account(), keys::quota(window))).await?;
-        let used: u32 = row.and_then(|row| row.get("n")?.as_n().ok()?.parse().ok()).unwrap_or(0);
+        let used: u32 = row.map_or(Ok(0), |row| Attributes::of(row).number("n"))?;
         Ok((used >= policy.quota).then_some(refusal))
     }
 }

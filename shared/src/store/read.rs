@@ -7,7 +7,7 @@ use super::{
     error::failed,
     item,
     keys::{self, Key},
-    row::{Row, text},
+    row::Row,
 };
 use crate::domain::{
     AccountId, InvitationId, Principal, Resource, Timestamp,
@@ -39,7 +39,7 @@ impl Store {
     /// [`StoreError`] when the table fails or the row cannot be read.
     pub async fn get(&self, who: &Principal, id: InvitationId) -> Result<Option<Resource>, StoreError> {
         let (projection, names) = shown();
-        let request = self.client.get_item().table_name(&self.table).set_key(Some(keys::invitation_key(who.account(), id)));
+        let request = self.client.get_item().table_name(&self.table).set_key(Some(keys::invitation_key(who.account(), id).into()));
         let request = request.projection_expression(projection).set_expression_attribute_names(Some(names)).consistent_read(true);
         let row = request.send().await.map_err(failed)?.item;
         yield_to_pool().await;
@@ -97,28 +97,15 @@ impl Store {
     ) -> Result<(Vec<Row>, Option<Key>), StoreError> {
         let bounds = bounds.starting_at(start.as_ref());
         let (projection, names) = shown();
-        let output = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .set_index_name(bounds.index.map(str::to_owned))
-            .key_condition_expression("#pk = :pk AND #at BETWEEN :from AND :to")
-            .projection_expression(projection)
-            .set_expression_attribute_names(Some(names))
-            .expression_attribute_names("#pk", keys::PK)
-            .expression_attribute_names("#at", bounds.attribute)
-            .expression_attribute_values(":pk", text(keys::partition(who.account())))
-            .expression_attribute_values(":from", text(bounds.from))
-            .expression_attribute_values(":to", text(bounds.to))
-            .set_exclusive_start_key(start)
-            .scan_index_forward(bounds.ascending)
-            .consistent_read(true)
+        let query =
+            self.client.query().table_name(&self.table).projection_expression(projection).set_expression_attribute_names(Some(names));
+        let output = keys::range(query, &keys::partition(who.account()), &bounds, start)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .send()
             .await
             .map_err(failed)?;
         yield_to_pool().await;
-        Ok((output.items.unwrap_or_default(), output.last_evaluated_key.filter(|key| !key.is_empty())))
+        Ok((output.items.unwrap_or_default(), Key::next_page(output.last_evaluated_key)))
     }
 
     /// One row of an account that nobody has verified. None if the store serves another: see [`Store::only`].
@@ -129,7 +116,7 @@ impl Store {
 
     /// One row, strongly consistent.
     pub(super) async fn read_row(&self, key: Key) -> Result<Option<Row>, StoreError> {
-        let request = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true);
+        let request = self.client.get_item().table_name(&self.table).set_key(Some(key.into())).consistent_read(true);
         let row = request.send().await.map_err(failed)?.item;
         yield_to_pool().await;
         Ok(row)

@@ -38,13 +38,6 @@ pub(super) fn flag(value: bool) -> AttributeValue {
     AttributeValue::Bool(value)
 }
 
-/// Attributes with their names, for a row.
-pub(super) fn named(
-    attributes: impl IntoIterator<Item = (&'static str, AttributeValue)>,
-) -> impl Iterator<Item = (String, AttributeValue)> {
-    attributes.into_iter().map(|(name, value)| (name.to_owned(), value))
-}
-
 /// Takes a row apart.
 ///
 /// A list: to look through two dozen short names costs less than to hash one.
@@ -101,6 +94,11 @@ impl Attributes {
         self.read(attribute, |text| text.parse().ok())
     }
 
+    /// A number that may be missing.
+    pub(super) fn number_or<T: FromStr>(&mut self, attribute: &str, missing: T) -> Result<T, StoreError> {
+        if self.is_set(attribute) { self.number(attribute) } else { Ok(missing) }
+    }
+
     pub(super) fn optional<T: FromStr>(&mut self, attribute: &str) -> Result<Option<T>, StoreError> {
         if self.is_set(attribute) { self.parsed(attribute).map(Some) } else { Ok(None) }
     }
@@ -136,7 +134,7 @@ impl Attributes {
     }
 }
 
-/// Bytes in a row that is not taken apart.
+/// Bytes of a row that is not taken apart.
 pub(super) fn bytes_in<const N: usize>(row: &Row, attribute: &str) -> Result<[u8; N], StoreError> {
     let text = row.get(attribute).and_then(|value| value.as_s().ok());
     text.and_then(|text| decoded(text)).ok_or_else(|| corrupt(sort_key(row), attribute))

@@ -38,7 +38,7 @@ impl Store {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(keys::settings(account)))
+            .set_key(Some(keys::settings(account).into()))
             .update_expression(update.expression())
             .set_expression_attribute_names(Some(update.names))
             .set_expression_attribute_values(Some(update.values).filter(|values| !values.is_empty()))

@@ -92,20 +92,20 @@ impl Transaction {
 
     /// Removes a row.
     pub(super) fn delete(&mut self, store: &Store, target: WriteTarget, key: Key, condition: Condition) {
-        let delete = conditioned!(Delete::builder().set_key(Some(key)), store, &condition.expression, condition);
+        let delete = conditioned!(Delete::builder().set_key(Some(key.into())), store, &condition.expression, condition);
         self.push(target, TransactWriteItem::builder().delete(delete));
     }
 
     /// Only checks a row.
     pub(super) fn check(&mut self, store: &Store, target: WriteTarget, key: Key, condition: Condition) {
-        let check = conditioned!(ConditionCheck::builder().set_key(Some(key)), store, &condition.expression, condition);
+        let check = conditioned!(ConditionCheck::builder().set_key(Some(key.into())), store, &condition.expression, condition);
         self.push(target, TransactWriteItem::builder().condition_check(check));
     }
 
     /// Changes a row by an update expression, whose placeholders are among the condition's values.
     pub(super) fn update(&mut self, store: &Store, target: WriteTarget, key: Key, expression: &str, condition: Condition) {
         let named = format!("{expression} {}", condition.expression);
-        let update = conditioned!(Update::builder().set_key(Some(key)).update_expression(expression), store, &named, condition);
+        let update = conditioned!(Update::builder().set_key(Some(key.into())).update_expression(expression), store, &named, condition);
         self.push(target, TransactWriteItem::builder().update(update));
     }
 

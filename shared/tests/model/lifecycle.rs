@@ -228,9 +228,7 @@ fn an_invitee_answers_what_is_open_and_may_say_it_again() {
 #[test]
 fn t7_once_somebody_has_accepted_nobody_else_has() {
     let id = OperationId("op".to_owned());
-    let Ok(Some(closed)) = decide(&pending(at(0)), InviteeDecision::Accept, Some("user-1"), &id, at(1)) else {
-        panic!("it is open")
-    };
+    let Ok(Some(closed)) = decide(&pending(at(0)), InviteeDecision::Accept, Some("user-1"), &id, at(1)) else { panic!("it is open") };
     assert_eq!(closed.accepted_by.as_deref(), Some("user-1"));
     assert_eq!(decide(&closed, InviteeDecision::Accept, Some("user-1"), &id, at(2)), Ok(None));
     assert_eq!(decide(&closed, InviteeDecision::Accept, Some("user-2"), &id, at(2)), Err(Rejected::Closed(Closing::Accepted)));
