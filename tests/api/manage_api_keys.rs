@@ -159,7 +159,7 @@ async fn an_event_that_makes_no_sense_is_told_why_and_changes_nothing() {
         (with(&create(), json!({ "role": "admin" })), invalid("role", "'admin' is not configured; known are full-access, read-only")),
         (with(&create(), json!({ "name": "" })), no_name("", "it must have 1 to 80 characters")),
         (with(&create(), json!({ "name": "n".repeat(81) })), no_name(&format!("{}…", "n".repeat(64)), "it must have 1 to 80 characters")),
-        (with(&create(), json!({ "name": "a\u{202e}b" })), no_name("a\u{202e}b", "it contains a character that cannot be seen")),
+        (with(&create(), json!({ "name": "a\u{202e}b" })), no_name("a[U+202E]b", "it contains U+202E, a character that cannot be seen")),
         (with(&create(), json!({ "name": "evil.example" })), no_name("evil.example", &format!("{link} '.'"))),
         (with(&create(), json!({ "expiry": now })), invalid("expiry", "must be in the future")),
         (with(&create(), json!({ "expiry": "soon" })), invalid("expiry", "'soon' is not an RFC 3339 time such as 2030-06-21T09:01:12Z")),

@@ -54,8 +54,7 @@ fn idle(text: &str) -> bool {
 fn linkable(text: &str) -> bool {
     let plain: String = text.chars().map(|c| if matches!(c, '．' | '。' | '｡' | '․') { '.' } else { c }).collect();
     let plain = plain.to_lowercase();
-    // Of the root zone, what the strategies can make.
-    let domain = |part: &str| matches!(part, "ac" | "ai" | "bd" | "co" | "com" | "de" | "io" | "www" | "xn--p1ai" | "中国" | "みんな");
+    let domain = |part: &str| tld::exist(part) || matches!(part, "example" | "local" | "test" | "中国" | "みんな");
     let dotted = plain.split(|c: char| !c.is_alphanumeric() && c != '.').any(|word| {
         let parts: Vec<&str> = word.split('.').collect();
         parts.windows(2).any(|it| !it[0].is_empty() && domain(it[1]))

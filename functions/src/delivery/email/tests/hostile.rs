@@ -10,7 +10,7 @@ use crate::delivery::email::mailbox::mailbox;
 /// Whether somebody who is eager to make links would find one.
 fn linkable(text: &str) -> bool {
     let dot = |c: char| matches!(c, '.' | '．' | '。' | '｡');
-    let domain = |part: &str| part.chars().filter(char::is_ascii_alphanumeric).count() > 1 && !part.chars().all(char::is_numeric);
+    let domain = |part: &str| tld::exist_case_insensitive(part);
     let dotted = text.split(|c: char| !c.is_alphanumeric() && !dot(c)).any(|word| {
         let parts: Vec<&str> = word.split(dot).collect();
         parts.windows(2).any(|it| !it[0].is_empty() && domain(it[1]))
