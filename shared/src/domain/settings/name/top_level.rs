@@ -9,13 +9,22 @@ const ROOT_ZONE: &str = include_str!(concat!(env!("OUT_DIR"), "/top-level-domain
 /// Names that lead somewhere without the root zone (RFC 6761 and its registry), or stand for such in examples.
 const SPECIAL: [&str; 8] = ["alt", "example", "internal", "invalid", "local", "localhost", "onion", "test"];
 
-/// Whether what follows a dot is a top-level domain, or begins with one that a mail client might cut off there: before a hyphen,
-/// and before letters that have no capitals, since such scripts often have no blanks between words. Marks count for nothing.
+/// Whether what follows a dot is a top-level domain, or begins with one that a mail client might cut off there: before a hyphen, a
+/// mark, or letters that have no capitals, since such scripts often have no blanks between words. To others marks count for nothing.
 pub(super) fn begins_top_level(label: &str) -> bool {
     let plain: String = label.chars().filter(|c| !is_mark(*c)).collect();
-    let part = plain.split(['-', '_']).next().unwrap_or_default();
-    let cased = part.find(|c: char| !(c.is_ascii_digit() || c.is_lowercase() || c.is_uppercase())).map_or(part, |end| &part[..end]);
-    [label, &plain, part, cased].into_iter().any(is_top_level)
+    let is_cased = |c: char| c.is_ascii_digit() || c.is_lowercase() || c.is_uppercase();
+    [label, &plain].into_iter().any(|label| {
+        is_top_level(label)
+            || is_top_level(beginning(label, |c| c != '-' && c != '_'))
+            || is_top_level(beginning(label, char::is_alphanumeric))
+            || is_top_level(beginning(label, is_cased))
+    })
+}
+
+/// The characters before the first that does not belong.
+fn beginning(text: &str, belongs: impl Fn(char) -> bool) -> &str {
+    text.find(|c| !belongs(c)).map_or(text, |end| &text[..end])
 }
 
 fn is_top_level(label: &str) -> bool {
