@@ -13,7 +13,6 @@ pub mod gates;
 pub mod gateway;
 pub mod machine;
 pub mod package;
-pub mod problem;
 pub mod report;
 pub mod results;
 pub mod runtime_api;
@@ -21,4 +20,4 @@ pub mod sandbox;
 mod server;
 pub mod statistics;
 
-pub use problem::Problem;
+pub use local::{Problem, problem};

@@ -2,6 +2,5 @@
 
 pub mod chart;
 mod format;
-pub mod json;
 pub mod markdown;
 pub mod table;

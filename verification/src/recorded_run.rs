@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use bench::machine::Environment;
+use local::recording::Environment;
 use serde::{Deserialize, Serialize};
 
 use crate::report::{Bound, Section};

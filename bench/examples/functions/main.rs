@@ -15,15 +15,15 @@ use bench::{
     baseline::Baseline,
     counter::Counter,
     gates,
-    machine::{Environment, Machine},
+    machine::Machine,
     package::zip_size,
     problem,
-    report::{chart, json, markdown, table},
+    report::{chart, markdown, table},
     results::{Measured, Results, Times},
     sandbox::Core,
     statistics::Spread,
 };
-
+use local::recording::{self, Environment};
 use tokio::signal::unix::{SignalKind, signal};
 
 use measure::Round;
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 fn run() -> Result<Vec<String>, Problem> {
     let settings = Settings::parse(std::env::args().skip(1))?;
     let mut results = match &settings.from {
-        Some(file) => json::read(file)?,
+        Some(file) => recording::read(file)?,
         None => measured(&settings)?,
     };
     let mut baseline = if settings.baseline.exists() { Baseline::read(&settings.baseline)? } else { Baseline::default() };
@@ -60,7 +60,7 @@ fn run() -> Result<Vec<String>, Problem> {
     results.verdicts = gates::classify(&results, &baseline);
     println!("{}", if settings.markdown { markdown::text(&results) } else { table::text(&results) });
     if let Some(file) = &settings.json {
-        json::write(&results, file)?;
+        recording::write(&results, file)?;
     }
     if let Some(file) = &settings.chart {
         std::fs::write(file, chart::svg(&results)?).map_err(|error| problem!("{}: {error}", file.display()))?;

@@ -1,11 +1,13 @@
 use std::collections::BTreeMap;
 
+use local::recording::Environment;
+
 use super::*;
 use crate::{
     baseline,
     counter::Counter,
     dynamodb::Capacity,
-    machine::{Environment, Machine},
+    machine::Machine,
     report::table,
     results::{Database, Instructions, Times},
     statistics::Spread,

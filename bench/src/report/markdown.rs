@@ -71,11 +71,13 @@ fn cell((_, figure, with_ratio): (&str, Figure, bool), subject: &Measured, floor
 mod tests {
     use std::{fs, path::Path};
 
+    use local::recording;
+
     use super::*;
-    use crate::report::{chart, json};
+    use crate::report::chart;
 
     fn recorded() -> Results {
-        json::read(&root("docs/bench/functions.json")).expect("the recorded run can be read")
+        recording::read(&root("docs/bench/functions.json")).expect("the recorded run can be read")
     }
 
     fn root(name: &str) -> std::path::PathBuf {
@@ -109,7 +111,7 @@ mod tests {
     #[test]
     fn the_growth_table_is_that_of_the_recorded_run() {
         let page = fs::read_to_string(root("docs/performance.md")).expect("the page exists");
-        let growth: serde_json::Value = json::read(&root("docs/bench/growth.json")).expect("the recorded run can be read");
+        let growth: serde_json::Value = recording::read(&root("docs/bench/growth.json")).expect("the recorded run can be read");
         let table = growth["table"].as_str().expect("it has a table");
         assert!(page.contains(table), "docs/performance.md: insert the table of docs/bench/growth.json:\n{table}");
         assert_eq!(growth["passed"], true, "the recorded run missed the bar");

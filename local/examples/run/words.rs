@@ -1,22 +1,5 @@
 //! What `make run` says: progress, and the one sentence of what went wrong.
 
-use std::fmt;
-
-/// What went wrong: a sentence without its full stop.
-#[derive(Debug)]
-pub(crate) struct Problem(pub(crate) String);
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// `problem!("…")` formats a [`Problem`].
-macro_rules! problem {
-    ($($sentence:tt)*) => { $crate::words::Problem(format!($($sentence)*)) };
-}
-
 /// Prints a line. Unlike `println!` it does not panic when nobody reads any more, as after Ctrl-C on `make run | tee log`.
 macro_rules! say {
     ($($line:tt)*) => {{
@@ -34,5 +17,5 @@ macro_rules! complain {
 }
 
 pub(crate) use complain;
-pub(crate) use problem;
+pub(crate) use local::{Problem, problem};
 pub(crate) use say;

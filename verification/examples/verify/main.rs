@@ -7,7 +7,10 @@ use std::{
     time::Instant,
 };
 
-use bench::{Problem, machine::Environment, problem, report::json};
+use local::{
+    Problem, problem,
+    recording::{self, Environment},
+};
 use verification::{parts::PARTS, recorded_run::RecordedRun, report::Scale};
 
 const USAGE: &str = "usage: verify [--short] [--seed N] [--only PART] [--add FILE] [--out FOLDER]";
@@ -74,12 +77,12 @@ async fn run() -> Result<Vec<String>, Problem> {
         sections.push(section);
     }
     if let Some(file) = &settings.add {
-        sections.push(json::read(file)?);
+        sections.push(recording::read(file)?);
     }
     let run = RecordedRun { seed: settings.scale.seed, engine, environment, seconds: started.elapsed().as_secs(), sections };
     // A single part is no verification.
     if let (Some(folder), None) = (&settings.out, &settings.only) {
-        json::write(&run, &folder.join("verification.json"))?;
+        recording::write(&run, &folder.join("verification.json"))?;
         let file = folder.join("verification.md");
         fs::write(&file, run.markdown()).map_err(|error| problem!("{}: {error}", file.display()))?;
     }

@@ -1,4 +1,4 @@
-//! What stops a benchmark.
+//! The error of the programs that people start: `make run`, the benchmarks, the verification.
 
 use std::fmt;
 
