@@ -5,11 +5,13 @@
 //! there. A world leaves evidence: the mails, the events, every revision of every invitation, and what each courier knew of
 //! each mail. From that it is judged.
 
+mod account;
 mod checks;
 mod counts;
 mod evidence;
 mod fault_schedule;
 mod history;
+mod mutation;
 mod process;
 mod send_log;
 mod simulation;
@@ -23,6 +25,8 @@ use self::{
     counts::{Counts, What},
     simulation::Plan,
 };
+pub use mutation::Mutation;
+
 use crate::report::{
     Bound::{Any, AtLeast, Exactly},
     Scale, Section,
@@ -32,25 +36,6 @@ use crate::report::{
 const AT_ONCE: usize = 16;
 /// How many violations are told in full.
 const TOLD: usize = 30;
-
-/// A way to break the service, or what it left, so that the checks have something to find.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mutation {
-    /// The table acknowledges writes that it does not carry out.
-    TableForgets,
-    /// SES acknowledges mails that never arrive.
-    MailsVanish,
-    /// EventBridge acknowledges events that nobody gets.
-    EventsVanish,
-    /// Two mails have each other's text.
-    LinksSwapped,
-    /// A mail names another account.
-    NamesMixed,
-    /// A mail was claimed after its invitation was revoked.
-    ClaimsLate,
-    /// An event was told twice, in different words.
-    EventsDiffer,
-}
 
 /// What was done, for the report.
 const HOW: &str = "Each world has a table, three accounts that share invitees, four processes that deliver, and stand-ins for SES and \

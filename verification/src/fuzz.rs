@@ -3,8 +3,10 @@
 //! In process and without instrumentation, so it runs wherever the tests do. Inputs are made from valid ones by changes that
 //! only the seed decides. Work is cut into blocks, each with a seed of its own, so that it is the same on any number of threads.
 
+mod corpus;
 mod mutate;
 mod table;
+mod target;
 mod targets;
 
 use std::{
@@ -19,50 +21,17 @@ use std::{
     thread,
 };
 
-use crate::{
-    random::Random,
-    report::{Bound, Scale, Section},
-};
+use support::random::Random;
+
+use crate::report::{Bound, Scale, Section};
 
 pub use table::key_text;
+pub use target::{Kind, Target, Verdict};
 
 /// How many executions one seed decides.
 const BLOCK: u64 = 500;
 /// How many panics of a target are shown, and how many broken promises. All are counted.
 const SHOWN: usize = 3;
-
-/// Something that takes input from outside.
-pub trait Target {
-    /// An input.
-    fn make(&self, random: &mut Random) -> String;
-
-    /// What becomes of an input.
-    fn check(&self, input: &str) -> Verdict;
-}
-
-/// What became of an input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// It was taken for what it should be.
-    Accepted,
-    /// It was refused as it should be.
-    Refused,
-    /// A promise was broken.
-    Broken(String),
-}
-
-/// A target, how often it is tried, and how one is made for each thread.
-#[derive(Debug, Clone, Copy)]
-pub struct Kind {
-    /// What it is called in the figures.
-    pub name: &'static str,
-    /// Executions in short.
-    pub short: u64,
-    /// Executions at length.
-    pub long: u64,
-    /// Makes one.
-    pub build: fn() -> Box<dyn Target>,
-}
 
 /// Tries every target.
 #[must_use]

@@ -8,12 +8,11 @@ pub mod shape;
 use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
 use futures_util::stream::{self, StreamExt};
-use support::faults::wire::Wire;
+use support::{faults::wire::Wire, random::Random};
 
 use crate::{
     checker::{Span, Verdict, check},
-    model::State,
-    random::Random,
+    model::state::State,
     report::{Bound, Scale, Section},
 };
 use fixture::happen;

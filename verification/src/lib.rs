@@ -17,5 +17,3 @@ pub mod recorded_run;
 pub mod report;
 pub mod tampering;
 pub mod timing;
-
-pub use support::random;

@@ -12,7 +12,9 @@ mod client;
 mod defects;
 mod model;
 mod properties;
+mod request;
 mod scenarios;
+mod state;
 mod table;
 
 use std::{num::NonZero, thread};
@@ -22,7 +24,7 @@ use stateright::{Checker, HasDiscoveries, Model};
 pub use defects::Defect;
 
 use crate::report::{Bound, Scale, Section};
-use model::Protocol;
+use state::Protocol;
 
 /// What is checked, in parts that fit into memory.
 fn protocols(scale: &Scale) -> Vec<Protocol> {

@@ -4,60 +4,22 @@
 //! one spelling, for one account and one list, and everything else is refused: a cursor with one 400, before the table is asked,
 //! a token with one 404. Three accounts have invitations in every state.
 
+mod attempt;
 mod changes;
 mod fixture;
 
 use futures_util::{StreamExt, stream};
-use support::{Call, Response};
+use support::{Call, Response, random::Random};
 
-use crate::{
-    random::Random,
-    report::{Bound, Scale, Section},
-};
+use crate::report::{Bound, Scale, Section};
 
+pub use attempt::{Attempt, To};
 pub use fixture::Fixture;
 
 /// What the holder of a link does.
 const VERBS: [&str; 3] = ["lookup", "accept", "decline"];
 /// How many are sent at once.
 const AT_ONCE: usize = 16;
-
-/// Something to be refused.
-#[derive(Debug, Clone)]
-pub struct Attempt {
-    /// What was done to it.
-    pub what: &'static str,
-    /// How it is presented.
-    pub to: To,
-    /// What is presented.
-    pub text: String,
-}
-
-/// Where something is presented.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum To {
-    /// A list, as its cursor: the caller's place among the accounts, and the filters of the query.
-    List(usize, String),
-    /// What the holder of a link does, as its token.
-    Holder(&'static str),
-}
-
-impl Attempt {
-    fn call(&self, fixture: &Fixture) -> Call {
-        match &self.to {
-            To::List(account, query) => {
-                let text: String = self.text.bytes().map(in_query).collect();
-                Call::get(&format!("/invitations?{query}&cursor={text}")).key(&fixture.accounts[*account].key)
-            }
-            To::Holder(verb) => Call::holder(verb, &self.text),
-        }
-    }
-}
-
-/// A byte of a value in a query: the service sees it as it is.
-fn in_query(byte: u8) -> String {
-    if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-}
 
 /// Tampers with everything that was issued.
 pub async fn run(scale: &Scale) -> Section {

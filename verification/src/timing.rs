@@ -6,12 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-use support::{Call, Post, TestApp};
+use support::{Call, Post, TestApp, random::Random};
 
-use crate::{
-    random::Random,
-    report::{Bound, Scale, Section},
-};
+use crate::report::{Bound, Scale, Section};
 
 /// What is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Nothing that is sent in makes the service panic, or answer as if it were its own fault (T8, T23).
 
+use support::random::Random;
 use verification::{
     fuzz::{Kind, Target, Verdict, run, run_kinds},
-    random::Random,
     report::Scale,
 };
 

@@ -12,10 +12,11 @@ use shared::domain::{
 };
 
 use super::{
+    account::Account,
     counts::{Counts, What},
     evidence::{Evidence, token},
+    history::is_claim,
     send_log::{Sending, Why, sending},
-    simulation::Account,
 };
 
 /// Counts what there is, and says what should not be.
@@ -41,11 +42,6 @@ pub(super) fn check(evidence: &Evidence, accounts: &[Account], counts: &Counts) 
     }
     judge_events(evidence, counts, &mut found);
     found
-}
-
-/// Whether the second of two revisions is the claim of a mail.
-pub(super) fn is_claim(before: &Invitation, after: &Invitation) -> bool {
-    after.send_attempts.claim.is_some() && after.send_attempts.claim != before.send_attempts.claim
 }
 
 /// Second copies are there only where SES may have taken the first without its courier living to note it.

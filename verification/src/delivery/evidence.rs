@@ -13,11 +13,10 @@ use shared::domain::{
 use support::{Call, Response, TestApp};
 
 use super::{
-    Mutation,
-    checks::is_claim,
-    history::{self, History},
+    account::Account,
+    history::{self, History, is_claim},
+    mutation::Mutation,
     send_log::SendLog,
-    simulation::Account,
 };
 
 /// Everything that happened.

@@ -9,7 +9,7 @@ use super::{
     counts::{Counts, What},
     send_log::Context,
 };
-use crate::random::Random;
+use support::random::Random;
 use support::{TestApp, faults::Fault};
 
 /// How SES answers for a while.

@@ -32,6 +32,11 @@ pub(super) async fn read(app: &TestApp) -> History {
     }
 }
 
+/// Whether the second of two revisions is the claim of a mail.
+pub(super) fn is_claim(before: &Invitation, after: &Invitation) -> bool {
+    after.send_attempts.claim.is_some() && after.send_attempts.claim != before.send_attempts.claim
+}
+
 fn row(image: &Value) -> HashMap<String, AttributeValue> {
     image.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), attribute(value))).collect()
 }

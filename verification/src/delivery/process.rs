@@ -31,7 +31,7 @@ use super::{
     send_log::Context,
     wire::{Crash, Liveness, Service},
 };
-use crate::random::Random;
+use support::random::Random;
 
 /// What every process of a world is made of.
 pub(super) struct Factory {

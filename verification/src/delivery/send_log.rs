@@ -11,7 +11,7 @@ use std::{
 use local::ses::Mail;
 use serde_json::Value;
 
-use super::{Mutation, counts::Counts};
+use super::{counts::Counts, mutation::Mutation};
 
 /// One sending: of which invitation, and which.
 pub(super) type Sending = (String, u32);

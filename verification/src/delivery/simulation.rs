@@ -25,16 +25,18 @@ use shared::{
 use support::{ACCOUNT, OTHER_ACCOUNT, TestApp};
 
 use super::{
-    Mutation, checks,
+    account::Account,
+    checks,
     counts::{Counts, What},
     evidence::Evidence,
     fault_schedule::FaultSchedule,
+    mutation::Mutation,
     process::{Factory, Process},
     send_log::{Context, Sending, sending},
     stream::{Batch, Buffer, hand_over},
     workload::{self, Step},
 };
-use crate::random::Random;
+use support::random::Random;
 
 /// How many processes take batches at once.
 const LANES: usize = 3;
@@ -59,13 +61,6 @@ pub(super) struct Plan {
     pub(super) phases: usize,
     /// Rounds of a phase.
     pub(super) rounds: usize,
-}
-
-/// An account, and words that only its mails may hold.
-pub(super) struct Account {
-    pub(super) id: &'static str,
-    pub(super) name: &'static str,
-    pub(super) key: String,
 }
 
 pub(super) struct Simulation {

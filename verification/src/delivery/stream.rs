@@ -9,7 +9,7 @@ use super::{
     counts::{Counts, What},
     process::Process,
 };
-use crate::random::Random;
+use support::random::Random;
 
 /// How often a batch is tried again, as `template.yaml` has it.
 const RETRIES: usize = 3;

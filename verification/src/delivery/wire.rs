@@ -20,11 +20,11 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::{
-    Mutation,
     counts::What,
+    mutation::Mutation,
     send_log::{Context, Entry, sending_of},
 };
-use crate::random::Random;
+use support::random::Random;
 
 /// Whom a wire leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

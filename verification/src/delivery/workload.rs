@@ -7,8 +7,8 @@ use serde_json::json;
 use shared::domain::{Invitation, Timestamp, invitation::State};
 use support::Call;
 
-use super::{evidence::token, simulation::Account};
-use crate::random::Random;
+use super::{account::Account, evidence::token};
+use support::random::Random;
 
 /// One thing that somebody does, or time that passes.
 pub(super) enum Step {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::random::Random;
+use support::random::Random;
 
 /// What has broken parsers before.
 const NASTY: [&str; 64] = [
@@ -287,7 +287,7 @@ pub(super) fn shortened(text: &str, mut still: impl FnMut(&str) -> bool) -> Stri
 #[cfg(test)]
 mod tests {
     use super::{shortened, text};
-    use crate::random::Random;
+    use support::random::Random;
 
     #[test]
     fn the_same_seed_makes_the_same_changes_and_most_texts_are_changed() {

@@ -8,10 +8,7 @@ mod secrets;
 mod values;
 mod workers;
 
-use serde_json::Value;
-
-use super::{Kind, mutate};
-use crate::random::Random;
+use super::target::Kind;
 
 /// All targets. The numbers follow from what an execution takes: a text is parsed in a microsecond, an event is refused in ten, and
 /// answered in a hundred; a batch of the stream with its mails takes a millisecond.
@@ -38,21 +35,4 @@ pub(super) fn all() -> Vec<Kind> {
         Kind { name: "row", short: 3000, long: 600_000, build: rows::row },
         Kind { name: "email", short: 500, long: 200_000, build: emails::email },
     ]
-}
-
-/// An event made from one of a corpus: as it is, changed in its structure, changed as a text, or both.
-fn changed(random: &mut Random, corpus: &[Value]) -> String {
-    let (mut value, donor) = (random.pick(corpus).clone(), random.pick(corpus));
-    let way = random.below(20);
-    if (2..17).contains(&way) {
-        mutate::json(random, &mut value, donor);
-    }
-    let text = value.to_string();
-    if way >= 14 { mutate::text(random, &text, &donor.to_string()) } else { text }
-}
-
-/// A text made from one of a corpus.
-fn changed_text(random: &mut Random, corpus: &[String]) -> String {
-    let (source, donor) = (random.pick(corpus), random.pick(corpus));
-    if random.chance(1, 20) { source.clone() } else { mutate::text(random, source, donor) }
 }

@@ -4,7 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     checker::{Span, Specification},
-    model::{Limits, Millis, Name, State, answers::Told, operations::Operation, snapshot::Snapshot},
+    model::{
+        answers::Told,
+        operations::Operation,
+        snapshot::Snapshot,
+        state::{Limits, Millis, Name, State},
+    },
 };
 
 /// Something that happens to an account.

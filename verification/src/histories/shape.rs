@@ -9,7 +9,7 @@ use support::{
     random::Random,
 };
 
-use crate::model::{Limits, Millis};
+use crate::model::state::{Limits, Millis};
 
 const SECOND: Millis = 1000;
 const HOUR: Millis = 3600 * SECOND;

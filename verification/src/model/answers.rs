@@ -9,26 +9,10 @@ use serde_json::Value;
 use shared::domain::Timestamp;
 use support::Response;
 
-use super::{Kept, Millis, Name, State, operations::Closing};
-
-/// What is seen of an invitation. Times in seconds since 1970.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct View {
-    /// Which invitation.
-    pub name: Name,
-    /// Whom.
-    pub email: Arc<str>,
-    /// Its state.
-    pub state: &'static str,
-    /// When it was made.
-    pub created: i64,
-    /// When it was changed last.
-    pub modified: i64,
-    /// When it ends.
-    pub expiry: i64,
-    /// When it was sent last.
-    pub sent: i64,
-}
+use super::{
+    operations::Closing,
+    state::{Kept, Millis, Name, RecordKey, State, View},
+};
 
 /// Why not. Pauses in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,9 +60,6 @@ impl Refusal {
         }
     }
 }
-
-/// Where an answer is kept.
-pub type RecordKey = (&'static str, Arc<str>);
 
 /// What a caller is to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,10 @@ use std::{
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{Invitation, Limits, Millis, State, operations::Closing};
+use super::{
+    operations::Closing,
+    state::{Invitation, Limits, Millis, State},
+};
 
 /// Of one account, or of one of its addresses, what its table holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::{
     defects::Defect,
-    scenarios::{Kind, Request},
+    request::{Kind, Request},
     table::{BEFORE, Hold, Invitation, Kept, LIFETIME, Refused, Status, Table, Time, Transaction, Write},
 };
 

@@ -4,7 +4,7 @@ use stateright::{Model, Property};
 
 use super::{
     client::Phase,
-    model::{Moment, Protocol},
+    state::{Moment, Protocol},
     table::{Invitation, KEYS},
 };
 

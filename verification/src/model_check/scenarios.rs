@@ -1,28 +1,9 @@
 //! Who does what at once, and what there is before.
 
-use super::table::{BEFORE, Invitation, KEYS, Lock, PLACES, Table, Time};
-
-/// What a client wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Kind {
-    /// A new invitation for the address.
-    Create,
-    /// That the invitation be sent again.
-    Resend,
-    /// That it be taken back.
-    Revoke,
-    /// Yes, with the link that was sent before the beginning.
-    Accept,
-    /// No, with the same link.
-    Decline,
-}
-
-/// An operation, and the idempotency key that it is sent with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Request {
-    pub(super) kind: Kind,
-    pub(super) key: Option<usize>,
-}
+use super::{
+    request::{Kind, Request},
+    table::{BEFORE, Invitation, KEYS, Lock, PLACES, Table, Time},
+};
 
 /// What there is at the beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,15 +24,11 @@ pub(super) struct Scenario {
     pub(super) now: Time,
 }
 
-fn request(kind: Kind, key: Option<usize>) -> Request {
-    Request { kind, key }
-}
-
 /// Every operation with every key that makes a difference.
 fn all_requests() -> Vec<Request> {
     let keyed = [Kind::Create, Kind::Resend, Kind::Revoke];
-    let with_keys = keyed.into_iter().flat_map(|kind| [None, Some(0), Some(1)].map(|key| request(kind, key)));
-    with_keys.chain([Kind::Accept, Kind::Decline].map(|kind| request(kind, None))).collect()
+    let with_keys = keyed.into_iter().flat_map(|kind| [None, Some(0), Some(1)].map(|key| Request::new(kind, key)));
+    with_keys.chain([Kind::Accept, Kind::Decline].map(|kind| Request::new(kind, None))).collect()
 }
 
 impl Setting {
@@ -84,13 +61,13 @@ pub(super) fn triples() -> Vec<Scenario> {
     for first in kinds {
         for second in kinds.into_iter().filter(|second| first <= *second) {
             triples.extend(
-                kinds.into_iter().filter(|third| second <= *third).map(|third| [first, second, third].map(|kind| request(kind, None))),
+                kinds.into_iter().filter(|third| second <= *third).map(|third| [first, second, third].map(|kind| Request::new(kind, None))),
             );
         }
     }
     // The same request, sent twice under its key, and somebody else's.
     for (twice, other) in [(Create, Create), (Create, Accept), (Resend, Resend), (Resend, Revoke), (Resend, Accept), (Revoke, Create)] {
-        triples.push([request(twice, Some(0)), request(twice, Some(0)), request(other, None)]);
+        triples.push([Request::new(twice, Some(0)), Request::new(twice, Some(0)), Request::new(other, None)]);
     }
     triples.iter().map(|requests| Setting::NearItsEnd.scenario(requests)).collect()
 }

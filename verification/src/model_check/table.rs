@@ -1,6 +1,6 @@
 //! The table of the model: the four rows that a transaction concerns, and the conditions under which it writes them.
 
-use super::{defects::Defect, scenarios::Kind};
+use super::{defects::Defect, request::Kind};
 
 /// Time passes in steps.
 pub(super) type Time = u8;

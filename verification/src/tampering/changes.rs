@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use crate::random::Random;
+use support::random::Random;
 
 /// Where the parts of a cursor begin that follow its version: id, time, moment of the walk, digest.
 const CURSOR_PARTS: [usize; 4] = [1, 17, 25, 33];

@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 use support::{ACCOUNT, Call, OTHER_ACCOUNT, Post, Response, TestApp};
 
-use super::{Attempt, To};
+use super::attempt::{Attempt, To};
 use crate::report::Scale;
 
 /// How many invitations each account has in each state.
@@ -152,7 +152,13 @@ impl Fixture {
 
     /// What an attempt is answered.
     pub(super) async fn send(&self, attempt: &Attempt) -> Response {
-        let call = attempt.call(self);
+        let call = match &attempt.to {
+            To::List(account, query) => {
+                let text: String = attempt.text.bytes().map(in_query).collect();
+                Call::get(&format!("/invitations?{query}&cursor={text}")).key(&self.accounts[*account].key)
+            }
+            To::Holder(verb) => Call::holder(verb, &attempt.text),
+        };
         self.app.send_event(&call.route(), &call.event().to_string()).await
     }
 
@@ -180,4 +186,9 @@ impl Fixture {
 
 fn address(account: &Account, state: &str, number: usize) -> String {
     format!("{state}.{number}@a{}.example", account.id)
+}
+
+/// A byte of a value in a query: the service sees it as it is.
+fn in_query(byte: u8) -> String {
+    if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
 }

@@ -12,13 +12,12 @@ use shared::domain::{
     settings::{Colour, DisplayName, Locale},
 };
 
-use super::changed;
-use crate::{
-    fuzz::{
-        Target, Verdict,
-        table::{Table, now, parsed},
-    },
-    random::Random,
+use support::random::Random;
+
+use crate::fuzz::{
+    corpus::changed,
+    table::{Table, now, parsed},
+    target::{Target, Verdict},
 };
 
 pub(super) fn email() -> Box<dyn Target> {

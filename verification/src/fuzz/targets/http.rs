@@ -8,16 +8,13 @@ use shared::domain::{
     Email, RoleId,
     page::{Cursor, Filter},
 };
-use support::{Call, Endpoints};
+use support::{Call, Endpoints, random::Random};
 use tokio::runtime::{Builder, Runtime};
 
-use super::changed;
-use crate::{
-    fuzz::{
-        Target, Verdict,
-        table::{Table, parsed, store, variable},
-    },
-    random::Random,
+use crate::fuzz::{
+    corpus::changed,
+    table::{Table, parsed, store, variable},
+    target::{Target, Verdict},
 };
 
 /// What an error's sentence may be long, in bytes.

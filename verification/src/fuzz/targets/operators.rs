@@ -11,13 +11,13 @@ use functions::operator::{
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::{changed, http::runtime};
-use crate::{
-    fuzz::{
-        Target, Verdict,
-        table::{ACCOUNT, Table, config, store},
-    },
-    random::Random,
+use super::http::runtime;
+use support::random::Random;
+
+use crate::fuzz::{
+    corpus::changed,
+    table::{ACCOUNT, Table, config, store},
+    target::{Target, Verdict},
 };
 
 /// A picture of one white pixel.

@@ -4,13 +4,12 @@ use functions::http::output;
 use serde_json::Value;
 use shared::{domain::Urns, store::item};
 
-use super::changed;
-use crate::{
-    fuzz::{
-        Target, Verdict,
-        table::{Table, config, from_json, now, to_json},
-    },
-    random::Random,
+use support::random::Random;
+
+use crate::fuzz::{
+    corpus::changed,
+    table::{Table, config, from_json, now, to_json},
+    target::{Target, Verdict},
 };
 
 pub(super) fn row() -> Box<dyn Target> {
@@ -50,8 +49,8 @@ mod tests {
 
     use super::row;
     use crate::fuzz::{
-        Verdict,
         table::{Table, to_json},
+        target::Verdict,
     };
 
     /// Found here: `tries` of 0, which the service does not write, was read with the rest of an attempt, and written without it.

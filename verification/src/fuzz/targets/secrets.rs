@@ -7,13 +7,13 @@ use shared::domain::{
     page::{Cursor, Filter},
 };
 
-use super::changed_text;
-use crate::{
-    fuzz::{
-        Target, Verdict, mutate,
-        table::{ACCOUNT, OTHER, Table, key_text, parsed, policy},
-    },
-    random::Random,
+use support::random::Random;
+
+use crate::fuzz::{
+    corpus::changed_text,
+    mutate,
+    table::{ACCOUNT, OTHER, Table, key_text, parsed, policy},
+    target::{Target, Verdict},
 };
 
 pub(super) fn cursor() -> Box<dyn Target> {

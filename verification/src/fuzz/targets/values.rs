@@ -15,10 +15,11 @@ use shared::domain::{
     text::excerpt,
 };
 
-use super::changed_text;
-use crate::{
-    fuzz::{Target, Verdict},
-    random::Random,
+use support::random::Random;
+
+use crate::fuzz::{
+    corpus::changed_text,
+    target::{Target, Verdict},
 };
 
 type Check = fn(&str) -> Result<bool, String>;

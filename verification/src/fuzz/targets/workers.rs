@@ -14,13 +14,13 @@ use functions::{
 use serde_json::{Value, json};
 use shared::config::read_default_settings;
 
-use super::{changed, http::runtime};
-use crate::{
-    fuzz::{
-        Target, Verdict,
-        table::{ACCOUNT, Table, config, outgoing, sdk_config, store, to_json, variable},
-    },
-    random::Random,
+use super::http::runtime;
+use support::random::Random;
+
+use crate::fuzz::{
+    corpus::changed,
+    table::{ACCOUNT, Table, config, outgoing, sdk_config, store, to_json, variable},
+    target::{Target, Verdict},
 };
 
 pub(super) fn deliver() -> Box<dyn Target> {
