@@ -1,122 +1,122 @@
-//! Is a concurrent history linearizable?
+//! Checks whether a concurrent history is linearizable.
 //!
-//! Wing and Gong's search with Lowe's memoisation: operations take effect one after the other, each at one moment between its
-//! call and its answer, and the specification must give each the answer that its caller was told. A set of operations and a
-//! state that have led nowhere once are not tried again. Beyond the textbook: an operation without an answer may have taken
-//! effect or not, and a specification may allow several states after one operation.
+//! Wing and Gong's search with Lowe's memoization: operations take effect one after the other, each at one point between its
+//! invocation and its response, and the specification must allow every response. A set of linearized operations with a state
+//! that led nowhere is not searched again. Beyond the textbook: a pending operation may have taken effect or not, and a
+//! specification may allow several states after one operation.
 
 use std::{collections::HashSet, fmt::Debug, hash::Hash};
 
-/// What an object does when its operations come one after the other.
+/// The sequential behaviour of an object.
 pub trait Specification {
-    /// All that it remembers.
+    /// The object's state.
     type State: Clone + Eq + Hash + Debug;
-    /// An operation with what its caller was told.
+    /// An operation with its response.
     type Operation: Debug;
 
-    /// The states that it may be in after `operation`, if it may give that answer at all. An operation of unknown outcome may
-    /// have given any.
-    fn after(&self, state: &Self::State, operation: &Self::Operation) -> Vec<Self::State>;
+    /// The possible states after `operation`; none if its response is not allowed. A pending operation allows every response.
+    fn next_states(&self, state: &Self::State, operation: &Self::Operation) -> Vec<Self::State>;
 }
 
-/// An operation and the time it took, counted in events of its history.
+/// An operation from its invocation to its response, in events of its history.
 #[derive(Debug, Clone)]
-pub struct Span<O> {
-    /// What was done, and what was told.
+pub struct Interval<O> {
+    /// The operation and its response.
     pub operation: O,
-    /// When it was called.
-    pub called: u64,
-    /// When it was answered; of an operation of unknown outcome, after when it can no longer take effect.
-    pub over: u64,
-    /// Whether there was an answer. If not, it may never have taken effect.
-    pub answered: bool,
+    /// When it was invoked.
+    pub invoked: u64,
+    /// When it returned. A pending operation cannot take effect after this.
+    pub returned: u64,
+    /// Whether it had a response. Otherwise it is pending, and may never have taken effect.
+    pub completed: bool,
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// There is an order that explains every answer.
+    /// A linearization exists.
     Linearizable {
-        /// How many states the search has been in.
+        /// The number of states visited.
         visited: usize,
     },
-    /// There is none. The longest order that explained some answers, as places in the history; what follows is what it could
-    /// not explain.
-    Inexplicable {
-        /// Explained, in order.
-        explained: Vec<usize>,
+    /// No linearization exists.
+    NotLinearizable {
+        /// The longest sequence that could be linearized, as indices into the history.
+        longest: Vec<usize>,
     },
 }
 
-/// Places in a history.
-type Set = Vec<u64>;
+/// A set of indices into a history.
+type BitSet = Vec<u64>;
 
-fn has(set: &Set, place: usize) -> bool {
-    set[place / 64] & (1 << (place % 64)) != 0
+fn contains(set: &BitSet, index: usize) -> bool {
+    set[index / 64] & (1 << (index % 64)) != 0
 }
 
-fn flip(set: &mut Set, place: usize) {
-    set[place / 64] ^= 1 << (place % 64);
+fn toggle(set: &mut BitSet, index: usize) {
+    set[index / 64] ^= 1 << (index % 64);
 }
 
-/// Looks for an order that explains the history from `initial` on.
-pub fn check<S: Specification>(specification: &S, initial: S::State, history: &[Span<S::Operation>]) -> Verdict {
+/// Searches for a linearization of the history, starting at `initial`.
+pub fn check<S: Specification>(specification: &S, initial: S::State, history: &[Interval<S::Operation>]) -> Verdict {
     let mut search = Search {
         specification,
         history,
-        done: vec![0; history.len().div_ceil(64)],
+        linearized: vec![0; history.len().div_ceil(64)],
         order: Vec::new(),
         longest: Vec::new(),
-        dead: HashSet::new(),
+        failed: HashSet::new(),
     };
-    if search.explains(&initial, 0) {
-        Verdict::Linearizable { visited: search.dead.len() + search.order.len() }
+    if search.linearize(&initial, 0) {
+        Verdict::Linearizable { visited: search.failed.len() + search.order.len() }
     } else {
-        Verdict::Inexplicable { explained: search.longest }
+        Verdict::NotLinearizable { longest: search.longest }
     }
 }
 
 struct Search<'a, S: Specification> {
     specification: &'a S,
-    history: &'a [Span<S::Operation>],
-    done: Set,
+    history: &'a [Interval<S::Operation>],
+    linearized: BitSet,
     order: Vec<usize>,
     longest: Vec<usize>,
-    /// What has led nowhere.
-    dead: HashSet<(Set, S::State)>,
+    /// From here no linearization exists.
+    failed: HashSet<(BitSet, S::State)>,
 }
 
 impl<S: Specification> Search<'_, S> {
-    /// Whether what is left can be explained from `state` on. `latest` is when the latest call was made of what is done.
-    fn explains(&mut self, state: &S::State, latest: u64) -> bool {
-        let left = || self.history.iter().enumerate().filter(|(place, _)| !has(&self.done, *place));
-        // Whatever was called after this was over cannot come before it.
-        let Some(soonest) = left().filter(|(_, span)| span.answered).map(|(_, span)| span.over).min() else { return true };
-        if self.dead.contains(&(self.done.clone(), state.clone())) {
+    /// Whether the remaining operations can be linearized from `state`. `latest` is the last invocation among those linearized.
+    fn linearize(&mut self, state: &S::State, latest: u64) -> bool {
+        let remaining = || self.history.iter().enumerate().filter(|(index, _)| !contains(&self.linearized, *index));
+        // An operation invoked after this return cannot come before it.
+        let completed = remaining().filter(|(_, interval)| interval.completed);
+        let Some(first_return) = completed.map(|(_, interval)| interval.returned).min() else { return true };
+        if self.failed.contains(&(self.linearized.clone(), state.clone())) {
             return false;
         }
-        let next: Vec<usize> = left().filter(|(_, span)| span.called <= soonest && span.over >= latest).map(|(place, _)| place).collect();
-        for place in next {
-            let span = &self.history[place];
+        let candidates = remaining().filter(|(_, interval)| interval.invoked <= first_return && interval.returned >= latest);
+        let candidates: Vec<usize> = candidates.map(|(index, _)| index).collect();
+        for index in candidates {
+            let interval = &self.history[index];
             let mut tried = HashSet::new();
-            for after in self.specification.after(state, &span.operation) {
-                // An operation without an answer and without an effect need not have happened.
-                if (!span.answered && after == *state) || !tried.insert(after.clone()) {
+            for next in self.specification.next_states(state, &interval.operation) {
+                // A pending operation without an effect can be left out.
+                if (!interval.completed && next == *state) || !tried.insert(next.clone()) {
                     continue;
                 }
-                flip(&mut self.done, place);
-                self.order.push(place);
+                toggle(&mut self.linearized, index);
+                self.order.push(index);
                 if self.order.len() > self.longest.len() {
                     self.longest.clone_from(&self.order);
                 }
-                if self.explains(&after, latest.max(span.called)) {
+                if self.linearize(&next, latest.max(interval.invoked)) {
                     return true;
                 }
                 self.order.pop();
-                flip(&mut self.done, place);
+                toggle(&mut self.linearized, index);
             }
         }
-        self.dead.insert((self.done.clone(), state.clone()));
+        self.failed.insert((self.linearized.clone(), state.clone()));
         false
     }
 }

@@ -1,9 +1,9 @@
-//! Delivery: what becomes of mails and events while everything around them fails.
+//! Delivery of emails and events while everything around it fails.
 //!
-//! Many small worlds, each with a table, three accounts, callers, couriers, and stand-ins for SES and EventBridge. The stream is
-//! unreliable, couriers die at any request, and the clock jumps. Then the schedule turns calm, and all that was promised must be
-//! there. A world leaves evidence: the mails, the events, every revision of every invitation, and what each courier knew of
-//! each mail. From that it is judged.
+//! Runs many small simulations, each with a table, three accounts, callers, couriers, and stand-ins for SES and EventBridge. The
+//! stream is unreliable, couriers crash at any request, and the clock jumps. Then faults stop, and everything promised must
+//! arrive. A simulation leaves evidence: the emails, the events, every revision of every invitation, and what each courier knew
+//! about each email. The checks use only this evidence.
 
 mod account;
 mod checks;
@@ -19,10 +19,10 @@ mod stream;
 mod wire;
 mod workload;
 
-use futures_util::{StreamExt, stream as each};
+use futures_util::{StreamExt, stream as futures};
 
 use self::{
-    counts::{Counts, What},
+    counts::{Counter, Counts},
     simulation::Plan,
 };
 pub use mutation::Mutation;
@@ -32,108 +32,108 @@ use crate::report::{
     Scale, Section,
 };
 
-/// How many worlds there are at once: most of the time they wait, for a pause after a failure.
-const AT_ONCE: usize = 16;
-/// How many violations are told in full.
-const TOLD: usize = 30;
+/// The number of concurrent simulations: they spend most of their time waiting after failures.
+const CONCURRENCY: usize = 16;
+/// The number of violations that are reported in full.
+const MAX_REPORTED: usize = 30;
 
-/// What was done, for the report.
-const HOW: &str = "Each world has a table, three accounts that share invitees, four processes that deliver, and stand-ins for SES and \
-EventBridge. Callers create, resend, revoke, accept, decline and look up while batches of the stream, the reconciler and the reports of SES \
-are under way. One stream record in 20 is lost, one in 10 comes twice, and they come in any order; batches come again as a whole. One \
-invocation in three is killed, before or after one of its requests to the table, to SES or to EventBridge is carried out, and \
-whatever else it had under way ends with it. SES throttles, fails, pauses sending, and takes mails without a reply. EventBridge refuses \
-calls and entries. The table refuses requests and loses replies. The clock jumps by seconds to days.\n\n\
-After every few rounds the schedule turns calm for an hour, and every invitation that is open then must have its mail. At the end \
-each mail is held against every revision that its invitation ever had, as the stream tells it without loss, and against what its \
-courier knew; every link is opened; every event is held against the revision that wrote it.\n\n\
-The same worlds without the reconciler show that records are really lost.";
+/// The method, for the report.
+const HOW: &str = "Each simulation has a table, three accounts that share invitees, four processes that deliver, and stand-ins for SES \
+and EventBridge. Callers create, resend, revoke, accept, decline and look up while stream batches, the reconciler and SES reports are \
+processed. One stream record in 20 is lost, one in 10 is duplicated, their order is random, and batches are redelivered as a whole. One \
+invocation in three crashes before or after the execution of one of its requests to the table, SES or EventBridge, along with all its \
+other requests in progress. SES throttles, fails, pauses sending, and accepts emails without a reply. EventBridge rejects calls and \
+entries. The table rejects requests and loses replies. The clock jumps by seconds to days.\n\n\
+After every few rounds, an hour passes without faults, and every invitation that is then open must have its email. At the end each \
+email is compared with every revision of its invitation, read from the stream without loss, and with what its courier knew; every link \
+is opened; every event is compared with the revision that wrote it.\n\n\
+The same simulations without the reconciler show that stream records really are lost.";
 
-/// Runs the worlds, and some without the reconciler for comparison.
+/// Runs the simulations, and some without the reconciler for comparison.
 pub async fn run(scale: &Scale) -> Section {
-    let worlds = scale.of(2, 75);
-    section(scale, worlds, scale.of(1, 8), &[]).await
+    let simulations = scale.of(2, 75);
+    section(scale, simulations, scale.of(1, 8), &[]).await
 }
 
-/// One world with something broken.
-pub async fn run_broken(scale: &Scale, mutations: &'static [Mutation]) -> Section {
+/// Runs one simulation with these defects.
+pub async fn run_mutated(scale: &Scale, mutations: &'static [Mutation]) -> Section {
     section(scale, 1, 0, mutations).await
 }
 
-async fn section(scale: &Scale, worlds: u64, without: u64, mutations: &'static [Mutation]) -> Section {
+async fn section(scale: &Scale, simulations: u64, without: u64, mutations: &'static [Mutation]) -> Section {
     let (phases, rounds) = if scale.long { (3, 4) } else { (2, 3) };
-    let plan = |number| Plan { seed: scale.seed * 1_000_000 + number, reconciler: number < worlds, mutations, phases, rounds };
+    let plan = |number| Plan { seed: scale.seed * 1_000_000 + number, reconciler: number < simulations, mutations, phases, rounds };
     let (with_reconciler, without_reconciler) = (Counts::default(), Counts::default());
     let mut section = Section::new("Delivery", HOW);
-    let mut ends =
-        each::iter((0..worlds + without).map(plan).map(|plan| async move { (plan, live(plan).await) })).buffer_unordered(AT_ONCE);
-    while let Some((plan, end)) = ends.next().await {
-        match end {
-            Ok((counts, _)) if !plan.reconciler => without_reconciler.take_in(&counts),
+    let mut results = futures::iter((0..simulations + without).map(plan).map(|plan| async move { (plan, run_simulation(plan).await) }))
+        .buffer_unordered(CONCURRENCY);
+    while let Some((plan, result)) = results.next().await {
+        match result {
+            Ok((counts, _)) if !plan.reconciler => without_reconciler.merge(&counts),
             Ok((counts, violations)) => {
-                with_reconciler.take_in(&counts);
+                with_reconciler.merge(&counts);
                 section.violations.extend(violations);
             }
-            Err(panic) => section.violations.push(format!("world {}: {panic}", plan.seed)),
+            Err(panic) => section.violations.push(format!("simulation {}: {panic}", plan.seed)),
         }
     }
     let all = section.violations.len();
-    if all > TOLD {
-        section.violations.truncate(TOLD);
-        section.violations.push(format!("and {} more", all - TOLD));
+    if all > MAX_REPORTED {
+        section.violations.truncate(MAX_REPORTED);
+        section.violations.push(format!("and {} more", all - MAX_REPORTED));
     }
     figures(&mut section, scale, &with_reconciler, &without_reconciler);
     section
 }
 
-/// A world on a thread of its own: what is in it takes turns, and worlds go on side by side.
-async fn live(plan: Plan) -> Result<(Counts, Vec<String>), tokio::task::JoinError> {
+/// Runs a simulation on a thread of its own: its tasks take turns, and simulations run in parallel.
+async fn run_simulation(plan: Plan) -> Result<(Counts, Vec<String>), tokio::task::JoinError> {
     tokio::task::spawn_blocking(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be had");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
         runtime.block_on(simulation::run(plan))
     })
     .await
 }
 
 fn figures(section: &mut Section, scale: &Scale, with: &Counts, without: &Counts) {
-    // What a short run may be without.
+    // A short run may lack these.
     let rare = AtLeast(scale.of(0, 1));
-    let mut add = |what: &str, count: What, bound| section.figure(what, with.get(count), bound);
-    add("invitations", What::Invitations, AtLeast(1));
-    add("sendings", What::Sendings, AtLeast(1));
-    add("sendings that were over before their mail could be sent", What::NeverMailed, Any);
-    add("mails that arrived", What::Mails, AtLeast(scale.of(100, 10_000)));
-    add("sendings whose mail was owed", What::Owed, AtLeast(1));
-    add("lost mails", What::Lost, Exactly(0));
-    add("links opened, current and earlier ones", What::LinksOpened, AtLeast(1));
-    add("second copies of a mail", What::SecondCopies, rare);
-    add("second copies because SES's reply was lost", What::CopiesReplyLost, rare);
-    add("second copies because the courier died before it had noted the reply", What::CopiesDied, rare);
-    add("second copies because the table refused the note", What::CopiesNoteRefused, Any);
-    add("second copies outside these windows", What::CopiesOutside, Exactly(0));
-    add("claims of a mail", What::Claims, AtLeast(1));
-    add("claims after it was revoked, answered, sent again, or sent", What::ClaimsOfNothing, Exactly(0));
-    add("events told", What::EventsTold, AtLeast(1));
-    add("events told twice", What::EventsTwice, AtLeast(1));
-    add("expiries told", What::Expired, rare);
-    add("events lost", What::EventsLost, Exactly(0));
-    add("stream records", What::Records, AtLeast(1));
-    add("stream records lost for good", What::RecordsLost, AtLeast(1));
-    add("stream records duplicated", What::RecordsTwice, AtLeast(1));
-    add("stream records out of order", What::RecordsOutOfOrder, AtLeast(1));
-    add("batches handed over again", What::BatchesAgain, AtLeast(1));
-    add("batches given up", What::BatchesGivenUp, Any);
-    add("couriers killed", What::Killed, AtLeast(1));
-    add("SES: throttled", What::Throttled, AtLeast(1));
-    add("SES: sending was paused", What::Paused, rare);
-    add("SES: failed", What::Failing, AtLeast(1));
-    add("SES: replies lost", What::RepliesLost, AtLeast(1));
-    add("EventBridge: refusals and lost replies", What::BusRefusals, AtLeast(1));
-    add("table faults", What::TableFaults, AtLeast(1));
-    add("reports of SES", What::Reports, AtLeast(1));
-    add("jumps of the clock", What::Jumps, AtLeast(1));
-    section.figure("without the reconciler: sendings whose mail was owed", without.get(What::Owed), Any);
-    section.figure("without the reconciler: mails never sent", without.get(What::Lost), AtLeast(1));
-    section.figure("without the reconciler: of them never tried, because the stream lost the record", without.get(What::NeverTried), rare);
-    section.figure("without the reconciler: events never told", without.get(What::EventsLost), AtLeast(1));
+    let mut add = |name: &str, counter: Counter, bound| section.figure(name, with.get(counter), bound);
+    add("invitations", Counter::Invitations, AtLeast(1));
+    add("sends", Counter::Sendings, AtLeast(1));
+    add("sends that ended before their email could be sent", Counter::NeverEmailed, Any);
+    add("emails received", Counter::Emails, AtLeast(scale.of(100, 10_000)));
+    add("sends whose email was due", Counter::Due, AtLeast(1));
+    add("lost emails", Counter::Lost, Exactly(0));
+    add("links opened, current and superseded", Counter::LinksOpened, AtLeast(1));
+    add("duplicate emails", Counter::SecondCopies, rare);
+    add("duplicates because SES's reply was lost", Counter::CopiesReplyLost, rare);
+    add("duplicates because the courier crashed before it recorded the reply", Counter::CopiesCrashed, rare);
+    add("duplicates because the table rejected the record", Counter::CopiesRecordFailed, Any);
+    add("unexplained duplicates", Counter::CopiesUnexplained, Exactly(0));
+    add("claims of an email", Counter::Claims, AtLeast(1));
+    add("claims of an email that must not be sent", Counter::InvalidClaims, Exactly(0));
+    add("events published", Counter::EventsPublished, AtLeast(1));
+    add("events published again", Counter::EventsRepublished, AtLeast(1));
+    add("expiry events", Counter::Expired, rare);
+    add("events lost", Counter::EventsLost, Exactly(0));
+    add("stream records", Counter::Records, AtLeast(1));
+    add("stream records lost", Counter::RecordsLost, AtLeast(1));
+    add("stream records duplicated", Counter::RecordsDuplicated, AtLeast(1));
+    add("stream records out of order", Counter::RecordsOutOfOrder, AtLeast(1));
+    add("batches retried", Counter::BatchesRetried, AtLeast(1));
+    add("batches abandoned", Counter::BatchesGivenUp, Any);
+    add("courier crashes", Counter::Crashes, AtLeast(1));
+    add("SES: throttled", Counter::Throttled, AtLeast(1));
+    add("SES: sending paused", Counter::Paused, rare);
+    add("SES: failed", Counter::Failed, AtLeast(1));
+    add("SES: replies lost", Counter::RepliesLost, AtLeast(1));
+    add("EventBridge: errors and lost replies", Counter::BusRefusals, AtLeast(1));
+    add("table faults", Counter::TableFaults, AtLeast(1));
+    add("SES reports", Counter::Reports, AtLeast(1));
+    add("clock jumps", Counter::Jumps, AtLeast(1));
+    section.figure("without the reconciler: sends whose email was due", without.get(Counter::Due), Any);
+    section.figure("without the reconciler: lost emails", without.get(Counter::Lost), AtLeast(1));
+    section.figure("without the reconciler: never tried, because the stream lost the record", without.get(Counter::NeverTried), rare);
+    section.figure("without the reconciler: lost events", without.get(Counter::EventsLost), AtLeast(1));
 }

@@ -1,7 +1,7 @@
-//! Hostile input: every parser, and every function's whole way from the text of its event to its answer.
+//! Fuzzing of every parser, and of every function from the text of its event to its response.
 //!
-//! In process and without instrumentation, so it runs wherever the tests do. Inputs are made from valid ones by changes that
-//! only the seed decides. Work is cut into blocks, each with a seed of its own, so that it is the same on any number of threads.
+//! It runs in process and without instrumentation, so it needs only what the tests need. Inputs are mutated from valid ones, and
+//! depend on the seed alone: work is split into blocks with their own seeds, so that the number of threads does not matter.
 
 mod corpus;
 mod mutate;
@@ -20,125 +20,126 @@ use std::{
     },
     thread,
 };
-
 use support::random::Random;
 
 use crate::report::{Bound, Scale, Section};
 
 pub use table::key_text;
-pub use target::{Kind, Target, Verdict};
+pub use target::{Target, TargetSpec, Verdict};
 
-/// How many executions one seed decides.
+/// The number of executions in a block.
 const BLOCK: u64 = 500;
-/// How many panics of a target are shown, and how many broken promises. All are counted.
-const SHOWN: usize = 3;
+/// The number of panics, and of violations, that are reported in full for each target. All are counted.
+const REPORTED: usize = 3;
 
-/// Tries every target.
+/// Fuzzes every target.
 #[must_use]
 pub fn run(scale: &Scale) -> Section {
-    run_kinds(scale, &kinds())
+    run_targets(scale, &targets())
 }
 
 /// All targets.
 #[must_use]
-pub fn kinds() -> Vec<Kind> {
+pub fn targets() -> Vec<TargetSpec> {
     targets::all()
 }
 
-/// Tries these targets.
+/// Fuzzes these targets.
 #[must_use]
-pub fn run_kinds(scale: &Scale, kinds: &[Kind]) -> Section {
-    listen_to_panics();
-    let blocks = |kind: &Kind| scale.of(kind.short, kind.long).div_ceil(BLOCK);
-    let jobs: Vec<Job> = kinds.iter().enumerate().flat_map(|(kind, it)| (0..blocks(it)).map(move |block| Job { kind, block })).collect();
-    let (next, found) = (AtomicUsize::new(0), Mutex::new(vec![Found::default(); kinds.len()]));
+pub fn run_targets(scale: &Scale, targets: &[TargetSpec]) -> Section {
+    capture_panics();
+    let blocks = |target: &TargetSpec| scale.of(target.short, target.long).div_ceil(BLOCK);
+    let jobs: Vec<Job> =
+        targets.iter().enumerate().flat_map(|(target, it)| (0..blocks(it)).map(move |block| Job { target, block })).collect();
+    let (next, findings) = (AtomicUsize::new(0), Mutex::new(vec![Findings::default(); targets.len()]));
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 let mut built = BTreeMap::new();
                 while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let target = built.entry(job.kind).or_insert_with(|| (kinds[job.kind].build)());
+                    let target = built.entry(job.target).or_insert_with(|| (targets[job.target].build)());
                     let of_block = job.run(scale.seed, &**target);
-                    found.lock().expect("nothing panics in here")[job.kind].add(of_block);
+                    findings.lock().expect("no thread panics while it holds the lock")[job.target].add(of_block);
                 }
             });
         }
     });
-    let found = found.into_inner().expect("nothing panicked in there");
-    section(scale, kinds, &found)
+    let findings = findings.into_inner().expect("no thread panics while it holds the lock");
+    section(scale, targets, &findings)
 }
 
-fn section(scale: &Scale, kinds: &[Kind], found: &[Found]) -> Section {
-    let how = "Valid inputs are changed at random: bits, pieces, splices, a dictionary of what has broken parsers before, and JSON by its \
-               structure. Each is given to the parser, or to the whole function over a table whose answers are ready. A function must \
-               not panic and must not answer 5xx; what a parser accepts, it must read again from how it is written.";
+fn section(scale: &Scale, targets: &[TargetSpec], findings: &[Findings]) -> Section {
+    let how = "Valid inputs are mutated at random: bit flips, deletions, splices, a dictionary of strings that often break parsers, and \
+               changes to the structure of JSON. Each input goes to a parser, or to a whole function over a stub of the table. A \
+               function must not panic and must not respond with a 5xx. A value that a parser accepts must survive a round trip \
+               through its text.";
     let mut section = Section::new("Hostile input", how);
-    let planned = kinds.iter().map(|kind| scale.of(kind.short, kind.long)).sum();
-    section.figure("executions in all", found.iter().map(|it| it.executions).sum(), Bound::AtLeast(planned));
-    for (kind, found) in kinds.iter().zip(found) {
-        let figure = |what: &str| format!("{}: {what}", kind.name);
-        section.figure(&figure("executions"), found.executions, Bound::AtLeast(scale.of(kind.short, kind.long)));
+    let planned = targets.iter().map(|target| scale.of(target.short, target.long)).sum();
+    section.figure("executions in all", findings.iter().map(|it| it.executions).sum(), Bound::AtLeast(planned));
+    for (target, found) in targets.iter().zip(findings) {
+        let figure = |name: &str| format!("{}: {name}", target.name);
+        section.figure(&figure("executions"), found.executions, Bound::AtLeast(scale.of(target.short, target.long)));
         section.figure(&figure("accepted"), found.accepted, Bound::AtLeast(1));
         section.figure(&figure("panics"), found.panics, Bound::Exactly(0));
-        section.figure(&figure("broken promises"), found.broken, Bound::Exactly(0));
-        let shown = found.first(true).chain(found.first(false));
-        section.violations.extend(shown.map(|it| format!("{}, seed {}, {it}", kind.name, scale.seed)));
+        section.figure(&figure("violations"), found.violations, Bound::Exactly(0));
+        let reported = found.first(true).chain(found.first(false));
+        section.violations.extend(reported.map(|it| format!("{}, seed {}, {it}", target.name, scale.seed)));
     }
     section
 }
 
-/// A block of one target's executions.
+/// A block of executions of one target.
 struct Job {
-    kind: usize,
+    target: usize,
     block: u64,
 }
 
-/// What was found of one target.
+/// The results of one target.
 #[derive(Debug, Clone, Default)]
-struct Found {
+struct Findings {
     executions: u64,
     accepted: u64,
     panics: u64,
-    broken: u64,
-    /// By block and case, so that no thread's haste decides which come first; whether it is a panic, and what to tell of it.
-    shown: BTreeMap<(u64, u64), (bool, String)>,
+    violations: u64,
+    /// Whether it is a panic, and its description. By block and case, so that the order does not depend on threads.
+    reported: BTreeMap<(u64, u64), (bool, String)>,
 }
 
-impl Found {
+impl Findings {
     fn add(&mut self, other: Self) {
         self.executions += other.executions;
         self.accepted += other.accepted;
         self.panics += other.panics;
-        self.broken += other.broken;
-        self.shown.extend(other.shown);
+        self.violations += other.violations;
+        self.reported.extend(other.reported);
     }
 
-    /// The first panics, or the first broken promises.
+    /// The first panics, or the first violations.
     fn first(&self, panics: bool) -> impl Iterator<Item = &String> {
-        self.shown.values().filter(move |(panic, _)| *panic == panics).map(|(_, told)| told).take(SHOWN)
+        self.reported.values().filter(move |(panic, _)| *panic == panics).map(|(_, description)| description).take(REPORTED)
     }
 }
 
 impl Job {
-    fn run(&self, seed: u64, target: &dyn Target) -> Found {
-        let kind = u64::try_from(self.kind).unwrap_or_default();
-        let mut random = Random::new(seed ^ (kind << 48) ^ (self.block << 16)).fork();
-        let mut found = Found::default();
+    fn run(&self, seed: u64, target: &dyn Target) -> Findings {
+        let target_index = u64::try_from(self.target).unwrap_or_default();
+        let mut random = Random::new(seed ^ (target_index << 48) ^ (self.block << 16)).fork();
+        let mut found = Findings::default();
         for number in 0..BLOCK {
             let input = target.make(&mut random);
             found.executions += 1;
-            let seen = observe(target, &input);
-            match &seen {
-                Seen::Verdict(Verdict::Accepted) => found.accepted += 1,
-                Seen::Verdict(Verdict::Refused) => {}
-                Seen::Verdict(Verdict::Broken(_)) => found.broken += 1,
-                Seen::Panic(_) => found.panics += 1,
+            let outcome = observe(target, &input);
+            match &outcome {
+                Outcome::Verdict(Verdict::Accepted) => found.accepted += 1,
+                Outcome::Verdict(Verdict::Rejected) => {}
+                Outcome::Verdict(Verdict::Violation(_)) => found.violations += 1,
+                Outcome::Panic(_) => found.panics += 1,
             }
-            let panic = matches!(seen, Seen::Panic(_));
-            if seen.is_finding() && found.first(panic).count() < SHOWN {
-                let short = mutate::shortened(&input, |shorter| observe(target, shorter).is_like(&seen));
-                let told = format!("block {}, case {number}: {seen:?} for {short:?}", self.block);
-                found.shown.insert((self.block, number), (panic, told));
+            let panic = matches!(outcome, Outcome::Panic(_));
+            if outcome.is_finding() && found.first(panic).count() < REPORTED {
+                let minimized = mutate::minimized(&input, |shorter| observe(target, shorter).is_like(&outcome));
+                let description = format!("block {}, case {number}: {outcome:?} for {minimized:?}", self.block);
+                found.reported.insert((self.block, number), (panic, description));
             }
         }
         found
@@ -146,64 +147,64 @@ impl Job {
 }
 
 #[derive(Debug)]
-enum Seen {
+enum Outcome {
     Verdict(Verdict),
     Panic(String),
 }
 
-impl Seen {
+impl Outcome {
     fn is_finding(&self) -> bool {
-        matches!(self, Self::Panic(_) | Self::Verdict(Verdict::Broken(_)))
+        matches!(self, Self::Panic(_) | Self::Verdict(Verdict::Violation(_)))
     }
 
-    /// Whether it is a finding of the same sort.
+    /// Whether it is the same kind of finding.
     fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Panic(one), Self::Panic(other)) => one == other,
-            (Self::Verdict(Verdict::Broken(_)), Self::Verdict(Verdict::Broken(_))) => true,
+            (Self::Verdict(Verdict::Violation(_)), Self::Verdict(Verdict::Violation(_))) => true,
             _ => false,
         }
     }
 }
 
-/// Also a panic that the function itself has caught and answered is one.
-fn observe(target: &dyn Target, input: &str) -> Seen {
+/// Runs the target. A panic counts even if the function caught it and responded.
+fn observe(target: &dyn Target, input: &str) -> Outcome {
     PANIC.set(Some(None));
     let verdict = catch_unwind(AssertUnwindSafe(|| target.check(input)));
-    let heard = PANIC.take().flatten();
-    match (verdict, heard) {
-        (_, Some(panic)) => Seen::Panic(panic),
-        (Ok(verdict), None) => Seen::Verdict(verdict),
-        (Err(panic), None) => Seen::Panic(words(&*panic)),
+    let captured = PANIC.take().flatten();
+    match (verdict, captured) {
+        (_, Some(panic)) => Outcome::Panic(panic),
+        (Ok(verdict), None) => Outcome::Verdict(verdict),
+        (Err(panic), None) => Outcome::Panic(message(&*panic)),
     }
 }
 
 thread_local! {
-    /// Set while this thread listens for panics; the first one that it has heard.
+    /// Set while this thread captures panics: the first one, if any.
     static PANIC: RefCell<Option<Option<String>>> = const { RefCell::new(None) };
 }
 
-/// Keeps panics of what is tried, with their places, and shows all others as ever.
-fn listen_to_panics() {
+/// Captures the panics of targets with their locations. Other panics are printed as usual.
+fn capture_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let others = panic::take_hook();
+        let default_hook = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let listening = PANIC.with_borrow_mut(|listening| {
-                if let Some(first) = listening {
-                    let place = info.location().map(ToString::to_string).unwrap_or_default();
-                    first.get_or_insert_with(|| format!("{} at {place}", words(info.payload())));
+            let capturing = PANIC.with_borrow_mut(|capturing| {
+                if let Some(first) = capturing {
+                    let location = info.location().map(ToString::to_string).unwrap_or_default();
+                    first.get_or_insert_with(|| format!("{} at {location}", message(info.payload())));
                 }
-                listening.is_some()
+                capturing.is_some()
             });
-            if !listening {
-                others(info);
+            if !capturing {
+                default_hook(info);
             }
         }));
     });
 }
 
-fn words(panic: &(dyn Any + Send)) -> String {
+fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without words").to_owned()
+    text.unwrap_or("a panic without a message").to_owned()
 }

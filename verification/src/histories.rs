@@ -1,9 +1,9 @@
-//! Concurrent histories under faults, each judged against the [`model`](crate::model) by the [`checker`](crate::checker).
+//! Concurrent histories under faults. The [`checker`](crate::checker) checks each against the [`model`](crate::model).
 
 pub mod choice;
 pub mod fixture;
+pub mod profile;
 pub mod record;
-pub mod shape;
 
 use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
@@ -11,60 +11,60 @@ use futures_util::stream::{self, StreamExt};
 use support::{faults::wire::Wire, random::Random};
 
 use crate::{
-    checker::{Span, Verdict, check},
+    checker::{Interval, Verdict, check},
     model::state::State,
     report::{Bound, Scale, Section},
 };
-use fixture::happen;
+use fixture::run_history;
+use profile::{CONTENTION, EXPIRY, Profile, QUOTA, SEQUENTIAL};
 use record::{Entry, Event, Service};
-use shape::{CROWD, EXPIRY, QUOTA, SEQUENCE, Shape};
 
-/// How many histories happen at a time: most of their time they wait.
-const AT_A_TIME: usize = 48;
+/// The number of histories that run concurrently: they spend most of their time waiting.
+const CONCURRENCY: usize = 48;
 
-/// What became of some histories.
+/// The totals of some histories.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// How many there were.
+    /// Histories.
     pub histories: u64,
     /// Requests.
     pub operations: u64,
-    /// Those of them whose callers were told nothing, or 503.
+    /// Requests without a response, or with a 503.
     pub unknown: u64,
-    /// Those that were told their success although they had heard of none.
-    pub rescued: u64,
-    /// How often the table was compared with the model.
-    pub surveys: u64,
+    /// Requests that succeeded although no reply to their commit arrived.
+    pub recovered: u64,
+    /// Comparisons of the table with the model.
+    pub snapshots: u64,
     /// Rows purged by TTL.
     pub purged: u64,
     /// Faults by name.
     pub faults: BTreeMap<&'static str, u64>,
-    /// States that the search was in.
+    /// States that the search visited.
     pub visited: u64,
-    /// What could not be explained.
+    /// Histories that are not linearizable.
     pub violations: Vec<String>,
 }
 
-/// Lets histories of a shape happen, and judges them. `wire` may break the service.
-pub async fn run_shape(shape: Shape, seed: u64, count: u64, wire: Option<Arc<dyn Wire>>) -> Tally {
+/// Runs and checks histories of a profile. `wire` may break the service.
+pub async fn run_profile(profile: Profile, seed: u64, count: u64, wire: Option<Arc<dyn Wire>>) -> Tally {
     let mut random = Random::new(seed);
     let seeds: Vec<u64> = (0..count).map(|_| random.bits()).collect();
     let run = |seed| {
         let wire = wire.clone();
         tokio::spawn(async move {
-            let history = happen(shape, seed, wire).await;
+            let history = run_history(profile, seed, wire).await;
             let mut tally = Tally { histories: 1, purged: history.purged as u64, ..Tally::default() };
             for (name, count) in &history.faults {
                 *tally.faults.entry(name).or_default() += *count as u64;
             }
-            for part in history.recorder.parts(shape.whole) {
-                tally.check(shape, seed, &part);
+            for partition in history.recorder.partitions(profile.by_account) {
+                tally.check(profile, seed, &partition);
             }
             tally
         })
     };
     let mut sum = Tally::default();
-    let mut tallies = stream::iter(seeds.into_iter().map(run)).buffer_unordered(AT_A_TIME);
+    let mut tallies = stream::iter(seeds.into_iter().map(run)).buffer_unordered(CONCURRENCY);
     while let Some(tally) = tallies.next().await {
         sum.add(tally.expect("a history does not panic"));
     }
@@ -72,21 +72,21 @@ pub async fn run_shape(shape: Shape, seed: u64, count: u64, wire: Option<Arc<dyn
 }
 
 impl Tally {
-    fn check(&mut self, shape: Shape, seed: u64, part: &[Span<Entry>]) {
-        for span in part {
-            match span.operation.event {
+    fn check(&mut self, profile: Profile, seed: u64, history: &[Interval<Entry>]) {
+        for interval in history {
+            match interval.operation.event {
                 Event::Operation(_) => {
                     self.operations += 1;
-                    self.unknown += u64::from(!span.answered);
-                    self.rescued += u64::from(span.operation.rescued);
+                    self.unknown += u64::from(!interval.completed);
+                    self.recovered += u64::from(interval.operation.recovered);
                 }
-                Event::Snapshot(_) => self.surveys += 1,
+                Event::Snapshot(_) => self.snapshots += 1,
                 Event::Purge => {}
             }
         }
-        match check(&Service(shape.limits), State::default(), part) {
+        match check(&Service(profile.limits), State::default(), history) {
             Verdict::Linearizable { visited } => self.visited += visited as u64,
-            Verdict::Inexplicable { explained } => self.violations.push(tell(shape, seed, part, &explained)),
+            Verdict::NotLinearizable { longest } => self.violations.push(violation(profile, seed, history, &longest)),
         }
     }
 
@@ -94,8 +94,8 @@ impl Tally {
         self.histories += other.histories;
         self.operations += other.operations;
         self.unknown += other.unknown;
-        self.rescued += other.rescued;
-        self.surveys += other.surveys;
+        self.recovered += other.recovered;
+        self.snapshots += other.snapshots;
         self.purged += other.purged;
         self.visited += other.visited;
         for (name, count) in other.faults {
@@ -105,13 +105,15 @@ impl Tally {
     }
 }
 
-/// A history that cannot be explained, for a person.
-fn tell(shape: Shape, seed: u64, part: &[Span<Entry>], explained: &[usize]) -> String {
-    let mut text = format!("history '{}' of seed {seed} cannot be explained; explained in this order: {explained:?}\n", shape.name);
-    for (place, span) in part.iter().enumerate() {
-        let Entry { account, event, told, times, .. } = &span.operation;
-        let told = told.as_ref().map_or("nothing".to_owned(), |told| format!("{} {}", told.status, told.text));
-        let _ = writeln!(text, "{place}: {}..{} account {account} at {times:?} {event:?} -> {told}", span.called, span.over);
+/// Describes a history that is not linearizable.
+fn violation(profile: Profile, seed: u64, history: &[Interval<Entry>], longest: &[usize]) -> String {
+    let mut text =
+        format!("history '{}' of seed {seed} is not linearizable; the longest linearizable sequence: {longest:?}\n", profile.name);
+    for (index, interval) in history.iter().enumerate() {
+        let Entry { account, event, response, times, .. } = &interval.operation;
+        let response = response.as_ref().map_or("no response".to_owned(), |actual| format!("{} {}", actual.status, actual.text));
+        let _ =
+            writeln!(text, "{index}: {}..{} account {account} at {times:?} {event:?} -> {response}", interval.invoked, interval.returned);
     }
     text
 }
@@ -120,25 +122,25 @@ fn tell(shape: Shape, seed: u64, part: &[Span<Entry>], explained: &[usize]) -> S
 pub async fn run(scale: &Scale) -> Section {
     let mut section = Section::new(
         "Linearizable under faults",
-        "Callers of two accounts, each in a process of its own, and invitees create, resend, revoke, re-invite, describe, look up, \
-         accept and decline over few addresses and few idempotency keys, also with the other account's ids and with links of earlier \
-         sendings. Requests to the table meet faults; processes die after a commit; clocks jump between and during calls; what is \
-         over is purged. Between rounds the table is compared: invitations, locks, kept answers, and where it is small the quota. Each \
-         history, operations of unknown outcome included, must be explained by the sequential model: every byte of a replay, every \
-         `Retry-After`, every time.",
+        "Callers of two accounts, each with a process of its own, and invitees create, resend, revoke, re-invite, describe, look up, \
+         accept and decline. They share few addresses and few idempotency keys, and also use ids of the other account and superseded \
+         links. Faults are injected into requests to the table; processes crash after a commit; the clock jumps between and during \
+         calls; TTL purges expired rows. Between rounds the table's invitations, locks and stored responses are compared with the \
+         model, and where the quota is small its counter, too. Each history, with its operations of unknown outcome, must be \
+         linearizable with respect to the sequential model, in every byte of a replay, every `Retry-After` and every timestamp.",
     );
     let mut sum = Tally::default();
-    for (shape, short, long) in [(CROWD, 40, 1400), (EXPIRY, 40, 900), (QUOTA, 20, 500), (SEQUENCE, 10, 200)] {
-        sum.add(run_shape(shape, scale.seed, scale.of(short, long), None).await);
+    for (profile, short, long) in [(CONTENTION, 40, 1400), (EXPIRY, 40, 900), (QUOTA, 20, 500), (SEQUENTIAL, 10, 200)] {
+        sum.add(run_profile(profile, scale.seed, scale.of(short, long), None).await);
     }
     let faults = sum.faults.values().sum();
     section.figure("histories", sum.histories, Bound::AtLeast(scale.of(100, 2000)));
     section.figure("operations", sum.operations, Bound::AtLeast(scale.of(2000, 50_000)));
     section.figure("operations of unknown outcome", sum.unknown, Bound::AtLeast(1));
-    section.figure("answers rescued by self-recognition", sum.rescued, Bound::AtLeast(1));
-    section.figure("comparisons with the table", sum.surveys, Bound::Any);
+    section.figure("responses recovered by self-recognition", sum.recovered, Bound::AtLeast(1));
+    section.figure("comparisons with the table", sum.snapshots, Bound::Any);
     section.figure("rows purged", sum.purged, Bound::AtLeast(1));
-    section.figure("states searched", sum.visited, Bound::Any);
+    section.figure("states visited", sum.visited, Bound::Any);
     section.figure("faults", faults, Bound::AtLeast(scale.of(500, 20_000)));
     for (name, count) in &sum.faults {
         section.figure(&format!("faults: {name}"), *count, Bound::AtLeast(1));

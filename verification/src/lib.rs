@@ -1,8 +1,8 @@
-//! What the service promises under concurrency, faults and hostile input, tried at length and counted.
+//! Verifies what the service promises under concurrency, faults and hostile input.
 //!
-//! Each part runs the real handlers through the real SDK over a real engine, and gives a [`Section`](report::Section) of
-//! [`report`]: what it did and what it found, in figures that it has counted itself. The tests of this crate run every part in
-//! short; `make verify` runs them at length and writes `docs/verification.md`.
+//! Each part runs the real handlers through the real SDK against a real engine, and returns a [`Section`](report::Section) of the
+//! [`report`]: its method, the figures that it counted, and the violations that it found. The tests of this crate run every part
+//! in a short form; `make verify` runs them at length and writes `docs/verification.md`.
 
 pub mod canary;
 pub mod checker;

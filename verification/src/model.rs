@@ -1,11 +1,11 @@
-//! What the service does when its requests come one after the other: a specification in its own words, sharing nothing with
-//! the code that it judges but the types of times.
+//! The sequential specification of the service: what it does when its requests come one after the other. It shares no code
+//! with the service but the type of times.
 //!
-//! The state is that of one account: its invitations, the locks on its addresses, its kept answers and what it has sent.
-//! Names, such as an id that nobody was told, are found out as the history goes on: see [`answers`].
+//! The state is that of one account: its invitations, the locks on its addresses, its stored responses and its quota. Values
+//! that the service chooses, such as ids, are bound when a response first shows them: see [`responses`].
 
-pub mod answers;
 pub mod operations;
+pub mod responses;
 pub mod snapshot;
 pub mod state;
 mod step;

@@ -1,12 +1,12 @@
-//! The store's protocol, as a model of four rows and two or three callers, in everything that can happen to it.
+//! Model-checks the store's protocol: four kinds of rows, and two or three callers.
 //!
-//! A caller reads, decides by the clock, and sends a transaction whose conditions are those of the store. The reply comes, or is
-//! lost, or says conflict; what was sent is carried out at once, or later, or never; the caller may crash; time passes between
-//! any two steps, and the lock of what has expired is purged or not yet. The checker visits every state that this can lead to.
+//! A caller reads, decides by the clock, and sends a transaction with the store's conditions. The reply arrives, is lost, or
+//! reports a conflict; the transaction executes at once, later, or never; the caller may crash; time may pass between any two
+//! steps; an expired lock may be purged. The checker visits every reachable state.
 //!
-//! It is a model: what it shows holds for the code as far as the code does these steps. That it does is what the tests of
-//! `tests/concurrency` and the other parts of the verification show, which run the code itself. What is left out: clocks that are
-//! ahead of the true time, the end of kept answers after a day, purged and erased invitations, and the background's changes.
+//! The result applies to the code only as far as the model matches it. The tests in `tests/concurrency` and the other parts of the
+//! verification run the code itself. The model omits clocks that are ahead of the true time, the expiry of stored responses,
+//! purged and erased invitations, and changes by delivery functions.
 
 mod client;
 mod defects;
@@ -26,9 +26,9 @@ pub use defects::Defect;
 use crate::report::{Bound, Scale, Section};
 use state::Protocol;
 
-/// What is checked, in parts that fit into memory.
+/// The protocols to check, in parts that fit into memory.
 fn protocols(scale: &Scale) -> Vec<Protocol> {
-    // Whoever is told of a conflict must be able to try again; and at length once more.
+    // A caller that receives a conflict must be able to retry; in a long run twice.
     let (attempts, end) = if scale.long { (3, 4) } else { (2, 3) };
     let mut parts = vec![Protocol { scenarios: scenarios::pairs(), attempts, end, defect: None }];
     if scale.long {
@@ -38,7 +38,7 @@ fn protocols(scale: &Scale) -> Vec<Protocol> {
     parts
 }
 
-/// What was visited, and what was found to be wrong.
+/// The result of a check.
 struct Checked {
     steps: u64,
     states: u64,
@@ -46,7 +46,7 @@ struct Checked {
 }
 
 fn check(protocol: Protocol) -> Checked {
-    // With one thread the counterexample that is found first is always the same.
+    // With one thread the first counterexample is always the same.
     let (finish, threads) = match protocol.defect {
         Some(_) => (HasDiscoveries::Any, 1),
         None => (HasDiscoveries::AllFailures, thread::available_parallelism().map_or(1, NonZero::get)),
@@ -55,27 +55,27 @@ fn check(protocol: Protocol) -> Checked {
     let counterexamples = checker.discoveries().into_iter().map(|(property, path)| {
         let first = path.clone().into_states().swap_remove(0);
         let requests: Vec<_> = first.clients.iter().map(|client| client.request).collect();
-        format!("{property}: not when {requests:?} at {} over {:?} go on like this: {:?}", first.now, first.table, path.into_actions())
+        format!("{property}: violated by {requests:?} at {} with {:?} in these steps: {:?}", first.now, first.table, path.into_actions())
     });
     Checked { counterexamples: counterexamples.collect(), steps: count(checker.state_count()), states: count(checker.unique_state_count()) }
 }
 
-/// What the check says of a protocol that has this defect: one of the shortest ways to break a promise, or nothing.
+/// One of the shortest counterexamples for a protocol with this defect, if any.
 #[must_use]
 pub fn counterexample(defect: Defect) -> Option<String> {
     check(Protocol { scenarios: scenarios::pairs(), attempts: 3, end: 3, defect: Some(defect) }).counterexamples.pop()
 }
 
-/// Checks the protocol, and then that the check would notice what could be wrong with it.
+/// Checks the protocol, and then that the check finds every seeded defect.
 #[must_use]
 pub fn run(scale: &Scale) -> Section {
     let mut section = Section::new(
-        "The protocol in a small scope",
-        "A model of the store's steps is visited in every state that it can reach: every pair of create, resend, revoke, accept \
-         and decline, without a key, with one, or with two, from three beginnings; at length every three of them, too. A \
-         transaction is carried out and answered; or carried out at once, late or never, while its caller hears nothing, is told of \
-         a conflict, or has crashed; and time may pass the expiry between any two steps. The same check is then given protocols \
-         with one defect each.",
+        "Model check of the protocol",
+        "All reachable states of a model of the store's protocol are visited, for every pair of create, resend, revoke, accept and \
+         decline, with no, one or two idempotency keys, from three initial states; in a long run also for every three of them. A \
+         transaction executes and its reply arrives; or it executes at once, late or never, while its caller receives no reply, \
+         receives a conflict, or has crashed. The invitation may expire between any two steps. The same check then runs on \
+         protocols with one seeded defect each.",
     );
     let parts = protocols(scale);
     section.figure("scenarios", parts.iter().map(|part| count(part.scenarios.len())).sum(), Bound::AtLeast(scale.of(120, 160)));
@@ -97,9 +97,9 @@ pub fn run(scale: &Scale) -> Section {
         found.filter(|(_, counterexample)| counterexample.is_none()).map(|(defect, _)| defect).collect()
     });
     let all = count(Defect::ALL.len());
-    section.figure("protocols with a defect", all, Bound::Any);
-    section.figure("protocols with a defect, found out", all - count(missed.len()), Bound::Exactly(all));
-    section.violations.extend(missed.into_iter().map(|defect| format!("nothing is found in a protocol with {defect:?}")));
+    section.figure("seeded defects", all, Bound::Any);
+    section.figure("seeded defects found", all - count(missed.len()), Bound::Exactly(all));
+    section.violations.extend(missed.into_iter().map(|defect| format!("no counterexample for {defect:?}")));
     section
 }
 

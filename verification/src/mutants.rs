@@ -1,5 +1,5 @@
-//! The service, broken on purpose: each rule of its writes is taken away on the wire, one at a time, and the histories must
-//! show it. If they do not, the verification has become blind.
+//! Mutants of the service: one rule of its writes is removed on the wire at a time, and the histories must show a violation.
+//! A mutant that survives means that the verification has become blind.
 
 use std::sync::Arc;
 
@@ -8,70 +8,76 @@ use support::faults::wire::Wire;
 
 use crate::{
     histories::{
-        run_shape,
-        shape::{CROWD, EXPIRY, QUOTA, Shape},
+        profile::{CONTENTION, EXPIRY, Profile, QUOTA},
+        run_profile,
     },
     report::{Bound, Scale, Section},
 };
 
-/// A rule that is not kept.
+/// A rule that is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutant {
-    /// An address's lock is taken whoever holds it.
+    /// Locks an address even if another invitation holds its lock.
     NoLockCondition,
-    /// An operation does not find its own id, in whatever it reads.
+    /// An operation never finds its own id in the rows that it reads.
     NoSelfRecognition,
-    /// Accepting, declining and revoking do not need the lock.
+    /// Accept, decline and revoke do not require the lock.
     NoFence,
-    /// The answer of an idempotency key is kept by a write of its own, after its effect.
-    KeptOutside,
-    /// An invitation is changed whatever has become of it since it was read.
+    /// The response is stored by a separate write after its effect.
+    RecordOutsideTransaction,
+    /// A change ignores that the invitation changed since it was read.
     NoRevision,
-    /// A sending is counted, but never refused.
+    /// The quota is counted but not enforced.
     NoQuotaCondition,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::NoLockCondition, Self::NoSelfRecognition, Self::NoFence, Self::KeptOutside, Self::NoRevision, Self::NoQuotaCondition];
+    pub const ALL: [Self; 6] = [
+        Self::NoLockCondition,
+        Self::NoSelfRecognition,
+        Self::NoFence,
+        Self::RecordOutsideTransaction,
+        Self::NoRevision,
+        Self::NoQuotaCondition,
+    ];
 
-    /// What is wrong with it.
+    /// Its name in the report.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::NoLockCondition => "no lock condition",
             Self::NoSelfRecognition => "no self-recognition",
             Self::NoFence => "no fence at accept",
-            Self::KeptOutside => "idempotency record outside the transaction",
+            Self::RecordOutsideTransaction => "idempotency record outside the transaction",
             Self::NoRevision => "no revision condition",
             Self::NoQuotaCondition => "no quota condition",
         }
     }
 
-    /// The histories that are made for such a mistake.
-    fn shape(self) -> Shape {
+    /// The histories that can expose it.
+    fn profile(self) -> Profile {
         match self {
-            Self::NoLockCondition | Self::NoSelfRecognition | Self::KeptOutside | Self::NoRevision => CROWD,
+            Self::NoLockCondition | Self::NoSelfRecognition | Self::RecordOutsideTransaction | Self::NoRevision => CONTENTION,
             Self::NoFence => EXPIRY,
             Self::NoQuotaCondition => QUOTA,
         }
     }
 
-    /// Breaks one write of a transaction.
-    fn break_write(self, write: &mut Map<String, Value>) {
+    /// Removes the rule from one write of a transaction.
+    fn mutate(self, write: &mut Map<String, Value>) {
         let Some((kind, write)) = write.iter_mut().next() else { return };
         let key = if kind == "Put" { &write["Item"]["sk"]["S"] } else { &write["Key"]["sk"]["S"] };
         let of = key.as_str().unwrap_or_default().split('#').next().unwrap_or_default().to_owned();
-        let broken = match self {
+        let target = match self {
             Self::NoLockCondition => ("Put", "P"),
             Self::NoFence => ("Delete", "P"),
             Self::NoRevision => ("Update", "I"),
             Self::NoQuotaCondition => ("Update", "Q"),
-            Self::NoSelfRecognition | Self::KeptOutside => return,
+            Self::NoSelfRecognition | Self::RecordOutsideTransaction => return,
         };
-        if (kind.as_str(), of.as_str()) == broken {
-            unconditioned(write);
+        if (kind.as_str(), of.as_str()) == target {
+            remove_condition(write);
         }
     }
 }
@@ -83,15 +89,15 @@ impl Wire for Mutant {
         }
         let mut also = None;
         for item in input["TransactItems"].as_array_mut()? {
-            let kept = item["Put"]["Item"]["sk"]["S"].as_str().is_some_and(|sk| sk.starts_with("K#"));
-            if kept && *self == Self::KeptOutside {
+            let is_record = item["Put"]["Item"]["sk"]["S"].as_str().is_some_and(|sk| sk.starts_with("K#"));
+            if is_record && *self == Self::RecordOutsideTransaction {
                 let put = &item["Put"];
                 also = Some(("PutItem", json!({ "TableName": put["TableName"], "Item": put["Item"] })));
-                // Something that never fails takes its place among the parts.
+                // A check that always holds takes its place, so that the other writes keep theirs.
                 let key = json!({ "pk": put["Item"]["pk"], "sk": put["Item"]["sk"] });
                 *item = json!({ "ConditionCheck": { "TableName": put["TableName"], "Key": key, "ConditionExpression": "attribute_not_exists(nothing)" } });
             } else if let Some(write) = item.as_object_mut() {
-                self.break_write(write);
+                self.mutate(write);
             }
         }
         also
@@ -103,14 +109,14 @@ impl Wire for Mutant {
         }
         let reasons = output["CancellationReasons"].as_array_mut().into_iter().flatten().map(|reason| &mut reason["Item"]);
         for item in reasons {
-            forget(item);
+            hide_operations(item);
         }
-        forget(&mut output["Item"]);
+        hide_operations(&mut output["Item"]);
     }
 }
 
-/// Hides which operations a row has seen.
-fn forget(item: &mut Value) {
+/// Removes the operations that a row remembers.
+fn hide_operations(item: &mut Value) {
     let Some(item) = item.as_object_mut() else { return };
     if let Some(operations) = item.get_mut("ops") {
         *operations = json!({ "SS": ["somebodyelse"] });
@@ -118,15 +124,15 @@ fn forget(item: &mut Value) {
     item.remove("op");
 }
 
-/// Takes the condition from a write, and the placeholders that nothing else uses.
-fn unconditioned(write: &mut Value) {
+/// Removes the condition of a write, and the placeholders that nothing else uses.
+fn remove_condition(write: &mut Value) {
     let expression = write["UpdateExpression"].as_str().unwrap_or_default().to_owned();
-    let words: Vec<&str> = expression.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '#' | ':' | '_'))).collect();
+    let used: Vec<&str> = expression.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '#' | ':' | '_'))).collect();
     let Some(write) = write.as_object_mut() else { return };
     write.remove("ConditionExpression");
     for placeholders in ["ExpressionAttributeNames", "ExpressionAttributeValues"] {
         if let Some(Value::Object(map)) = write.get_mut(placeholders) {
-            map.retain(|name, _| words.contains(&name.as_str()));
+            map.retain(|name, _| used.contains(&name.as_str()));
             if map.is_empty() {
                 write.remove(placeholders);
             }
@@ -134,11 +140,11 @@ fn unconditioned(write: &mut Value) {
     }
 }
 
-/// How many histories it takes until one cannot be explained; `None` if `most` do not.
-pub async fn caught_after(mutant: Mutant, seed: u64, most: u64) -> Option<u64> {
+/// The number of histories until the mutant is detected; `None` if it survives `limit` histories.
+pub async fn detected_after(mutant: Mutant, seed: u64, limit: u64) -> Option<u64> {
     const BATCH: u64 = 8;
-    for batch in 0..most.div_ceil(BATCH) {
-        let tally = run_shape(mutant.shape(), seed + batch, BATCH, Some(Arc::new(mutant))).await;
+    for batch in 0..limit.div_ceil(BATCH) {
+        let tally = run_profile(mutant.profile(), seed + batch, BATCH, Some(Arc::new(mutant))).await;
         if !tally.violations.is_empty() {
             return Some((batch + 1) * BATCH);
         }
@@ -146,25 +152,25 @@ pub async fn caught_after(mutant: Mutant, seed: u64, most: u64) -> Option<u64> {
     None
 }
 
-/// All mutants.
+/// Runs all mutants.
 pub async fn run(scale: &Scale) -> Section {
     let mut section = Section::new(
-        "Mutants that must be caught",
-        "The same histories over a service whose requests and replies are changed on the wire so that it breaks one of its rules. \
-         Each must lead to a history that the model cannot explain. The figures are the histories that it took, in steps of eight.",
+        "Mutants",
+        "The same histories over a service that breaks one of its rules, because its requests or replies are changed on the wire. \
+         Each mutant must produce a history that is not linearizable. The figures are the histories needed, in steps of eight.",
     );
-    let mut caught = 0;
+    let mut detected = 0;
     for mutant in Mutant::ALL {
-        let after = caught_after(mutant, scale.seed, scale.of(160, 800)).await;
+        let after = detected_after(mutant, scale.seed, scale.of(160, 800)).await;
         match after {
             Some(histories) => {
-                caught += 1;
-                section.figure(&format!("histories until caught: {}", mutant.name()), histories, Bound::Any);
+                detected += 1;
+                section.figure(&format!("histories until detected: {}", mutant.name()), histories, Bound::Any);
             }
-            None => section.violations.push(format!("not caught: {}", mutant.name())),
+            None => section.violations.push(format!("not detected: {}", mutant.name())),
         }
     }
     section.figure("mutants", Mutant::ALL.len() as u64, Bound::Any);
-    section.figure("mutants caught", caught, Bound::Exactly(Mutant::ALL.len() as u64));
+    section.figure("mutants detected", detected, Bound::Exactly(Mutant::ALL.len() as u64));
     section
 }

@@ -12,17 +12,17 @@ type Running = Pin<Box<dyn Future<Output = Section>>>;
 
 /// A part of the verification.
 pub struct Part {
-    /// What it is called on the command line.
+    /// Its name on the command line.
     pub name: &'static str,
     /// Runs it.
     pub run: fn(Scale) -> Running,
 }
 
-/// All of them.
+/// All parts.
 pub const PARTS: &[Part] = &[
     Part { name: "histories", run: |scale| Box::pin(async move { histories::run(&scale).await }) },
     Part { name: "mutants", run: |scale| Box::pin(async move { mutants::run(&scale).await }) },
-    Part { name: "small-scope", run: |scale| Box::pin(async move { model_check::run(&scale) }) },
+    Part { name: "model-check", run: |scale| Box::pin(async move { model_check::run(&scale) }) },
     Part { name: "delivery", run: |scale| Box::pin(async move { delivery::run(&scale).await }) },
     Part { name: "fuzz", run: |scale| Box::pin(async move { fuzz::run(&scale) }) },
     Part { name: "tampering", run: |scale| Box::pin(async move { tampering::run(&scale).await }) },

@@ -1,41 +1,41 @@
-//! What a part of the verification found, and the report of all of them.
+//! The results of a part of the verification: counted figures, bounds and violations.
 
 use serde::{Deserialize, Serialize};
 
-/// How much is tried, and from which seed.
+/// The size of a run, and its seed.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
-    /// Decides every choice but how the threads take turns.
+    /// Determines every choice except how threads interleave.
     pub seed: u64,
-    /// Whether there is time.
+    /// Whether the run is long.
     pub long: bool,
 }
 
 impl Scale {
-    /// What every test run tries.
+    /// The short run, which the tests use.
     #[must_use]
     pub fn short() -> Self {
         Self { seed: 1, long: false }
     }
 
-    /// How many of something: so many in short, so many at length.
+    /// A number that depends on the size of the run.
     #[must_use]
     pub fn of(&self, short: u64, long: u64) -> u64 {
         if self.long { long } else { short }
     }
 }
 
-/// What a figure must be.
+/// The bound of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bound {
-    /// Nothing is asked of it.
+    /// No bound.
     Any,
-    /// So much or more.
+    /// This value or more.
     AtLeast(u64),
-    /// So much or less.
+    /// This value or less.
     AtMost(u64),
-    /// Just so much.
+    /// Exactly this value.
     Exactly(u64),
 }
 
@@ -43,39 +43,39 @@ impl Bound {
     fn holds(self, value: u64) -> bool {
         match self {
             Self::Any => true,
-            Self::AtLeast(least) => value >= least,
-            Self::AtMost(most) => value <= most,
-            Self::Exactly(just) => value == just,
+            Self::AtLeast(min) => value >= min,
+            Self::AtMost(max) => value <= max,
+            Self::Exactly(expected) => value == expected,
         }
     }
 }
 
-/// Something that was counted, or measured in the unit that its name tells.
+/// A count, or a measurement in the unit that its name includes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figure {
-    /// What, in a few words.
+    /// Its name.
     pub what: String,
-    /// How much.
+    /// The value.
     pub value: u64,
-    /// How much it must be.
+    /// The bound.
     pub bound: Bound,
 }
 
-/// What one part found.
+/// The results of one part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Section {
     /// Its heading.
     pub title: String,
-    /// What was done, in Markdown.
+    /// The method, in Markdown.
     pub how: String,
-    /// What was counted.
+    /// The figures.
     pub figures: Vec<Figure>,
-    /// What was found that should not be, each with what it takes to find it again.
+    /// The violations, each with what is needed to reproduce it.
     pub violations: Vec<String>,
 }
 
 impl Section {
-    /// One without figures.
+    /// A section without figures.
     #[must_use]
     pub fn new(title: &str, how: &str) -> Self {
         Self { title: title.to_owned(), how: how.to_owned(), figures: Vec::new(), violations: Vec::new() }
@@ -89,18 +89,18 @@ impl Section {
     /// The value of a figure.
     ///
     /// # Panics
-    /// When there is none of this name.
+    /// If no figure has this name.
     #[must_use]
     pub fn value(&self, what: &str) -> u64 {
         let figure = self.figures.iter().find(|figure| figure.what == what);
         figure.unwrap_or_else(|| panic!("{} has no figure '{what}'", self.title)).value
     }
 
-    /// What is not as it must be: the figures out of bounds, and the violations.
+    /// The figures out of bounds, and the violations.
     #[must_use]
-    pub fn broken(&self) -> Vec<String> {
-        let out = self.figures.iter().filter(|figure| !figure.bound.holds(figure.value));
-        let out = out.map(|figure| format!("{}: {} is {}, not {:?}", self.title, figure.what, figure.value, figure.bound));
-        out.chain(self.violations.iter().map(|violation| format!("{}: {violation}", self.title))).collect()
+    pub fn failures(&self) -> Vec<String> {
+        let outside = self.figures.iter().filter(|figure| !figure.bound.holds(figure.value));
+        let outside = outside.map(|figure| format!("{}: {} is {}, not {:?}", self.title, figure.what, figure.value, figure.bound));
+        outside.chain(self.violations.iter().map(|violation| format!("{}: {violation}", self.title))).collect()
     }
 }

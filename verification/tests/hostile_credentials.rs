@@ -1,5 +1,5 @@
-//! Credentials that are none, on every route that asks for one (T16, T17): a 401 that says how to ask and nothing else, before
-//! the table is asked where the form alone shows it, and nothing of the credential in the answer or the log.
+//! Invalid credentials on every route that needs one (T16, T17): the response is a 401 with the expected scheme and nothing else,
+//! without a read of the table if the form alone is wrong, and no part of the credential appears in the response or the log.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,18 +14,18 @@ use verification::fuzz::key_text;
 const ABSENT: &str = "Unauthorized: send the header 'Authorization: ApiKey <key>'";
 const FORM: &str = "Unauthorized: the header must read 'Authorization: ApiKey <key>'";
 const MISTYPED: &str = "Unauthorized: the API key is cut off or mistyped";
-/// For every key that is well-formed: which keys exist is nobody's business.
+/// For every well-formed key, so that the response does not reveal which keys exist.
 const UNKNOWN: &str = "Unauthorized: the API key is unknown, disabled or expired";
 
-/// A credential, and what its bearer is told.
+/// A credential, and the message that its bearer must receive.
 struct Credential {
-    what: String,
+    name: String,
     headers: Vec<(&'static str, String)>,
-    told: &'static str,
+    message: &'static str,
 }
 
-fn credential(what: &str, header: &str, told: &'static str) -> Credential {
-    Credential { what: what.to_owned(), headers: vec![("authorization", header.to_owned())], told }
+fn credential(name: &str, header: &str, message: &'static str) -> Credential {
+    Credential { name: name.to_owned(), headers: vec![("authorization", header.to_owned())], message }
 }
 
 fn jwt(header: &Value, signature: &str) -> String {
@@ -35,7 +35,7 @@ fn jwt(header: &Value, signature: &str) -> String {
     format!("{}.{}.{signature}", part(header), part(&claims))
 }
 
-/// T17: what has opened services that read such tokens.
+/// T17: JWTs that have compromised services that accept them.
 fn jwts() -> Vec<Credential> {
     let signature = URL_SAFE_NO_PAD.encode([7; 32]);
     let tokens = [
@@ -45,20 +45,20 @@ fn jwts() -> Vec<Credential> {
         ("a JWT of HS256 over a public key", jwt(&json!({ "alg": "HS256", "kid": "rsa-1" }), &signature)),
         ("a JWT whose kid is a path", jwt(&json!({ "alg": "HS256", "kid": "../../../../dev/null" }), &signature)),
         ("a JWT whose kid is a query", jwt(&json!({ "alg": "HS256", "kid": "x' UNION SELECT 'k" }), &signature)),
-        ("a JWT that brings its key", jwt(&json!({ "alg": "RS256", "jwk": { "kty": "RSA", "n": "AQAB", "e": "AQAB" } }), &signature)),
-        ("a JWT that says where its key is", jwt(&json!({ "alg": "RS256", "jku": "https://evil.example/jwks.json" }), &signature)),
+        ("a JWT that contains its key", jwt(&json!({ "alg": "RS256", "jwk": { "kty": "RSA", "n": "AQAB", "e": "AQAB" } }), &signature)),
+        ("a JWT that links to its key", jwt(&json!({ "alg": "RS256", "jku": "https://evil.example/jwks.json" }), &signature)),
         ("a JWT with a chain of certificates", jwt(&json!({ "alg": "RS256", "x5u": "https://evil.example/x.pem" }), &signature)),
         ("a JWT with a critical header", jwt(&json!({ "alg": "ES256", "crit": ["exp"], "b64": false }), &signature)),
         ("an encrypted JWT", format!("{}.AAAA", jwt(&json!({ "alg": "dir", "enc": "A256GCM" }), "AAAA.AAAA"))),
     ];
-    let both = |(what, token): (&str, String)| {
-        let as_key = credential(&format!("{what}, as a key"), &format!("ApiKey {token}"), MISTYPED);
-        [credential(what, &format!("Bearer {token}"), FORM), as_key]
+    let both = |(name, token): (&str, String)| {
+        let as_key = credential(&format!("{name}, as a key"), &format!("ApiKey {token}"), MISTYPED);
+        [credential(name, &format!("Bearer {token}"), FORM), as_key]
     };
     tokens.into_iter().flat_map(both).collect()
 }
 
-/// Headers that are no `ApiKey <key>`.
+/// Headers that do not have the form `ApiKey <key>`.
 fn forms(key: &str) -> Vec<Credential> {
     let mut forms: Vec<Credential> = [
         ("nothing", String::new()),
@@ -77,13 +77,13 @@ fn forms(key: &str) -> Vec<Credential> {
         ("64 KiB of a scheme", "A".repeat(65_536)),
     ]
     .into_iter()
-    .map(|(what, header)| credential(what, &header, FORM))
+    .map(|(name, header)| credential(name, &header, FORM))
     .collect();
-    forms.push(Credential { what: "no header".to_owned(), headers: Vec::new(), told: ABSENT });
+    forms.push(Credential { name: "no header".to_owned(), headers: Vec::new(), message: ABSENT });
     forms
 }
 
-/// Keys with something wrong that the text alone shows.
+/// Keys with an error that the text alone reveals.
 fn mistyped(key: &str) -> Vec<Credential> {
     let (body, check) = key.rsplit_once('_').expect("a key has a checksum");
     let flipped = |at: usize| {
@@ -119,19 +119,19 @@ fn mistyped(key: &str) -> Vec<Credential> {
         ("an empty secret", key_text(ACCOUNT, &"a".repeat(12), "")),
         ("a secret of dashes", key_text(ACCOUNT, &"a".repeat(12), &"-".repeat(43))),
     ]
-    .map(|(what, key)| (what.to_owned(), key))
+    .map(|(name, key)| (name.to_owned(), key))
     .into();
-    // In its account, its id, its secret and its checksum.
+    // One character changed in the account, the id, the secret and the checksum.
     keys.extend([8, 21, 34, 76, key.len() - 1].map(|at| (format!("another character {at}"), flipped(at))));
-    let mut all: Vec<_> = keys.iter().map(|(what, key)| credential(what, &format!("ApiKey {key}"), MISTYPED)).collect();
-    // A gateway joins what comes twice; one that does not gives both.
+    let mut all: Vec<_> = keys.iter().map(|(name, key)| credential(name, &format!("ApiKey {key}"), MISTYPED)).collect();
+    // A gateway joins repeated headers; one that does not passes both on.
     all.push(credential("the header twice", &format!("ApiKey {key}, ApiKey {key}"), MISTYPED));
     let headers = vec![("authorization", format!("ApiKey {key}")), ("Authorization", format!("ApiKey {key}"))];
-    all.push(Credential { what: "the header in two spellings".to_owned(), headers, told: MISTYPED });
+    all.push(Credential { name: "the header in two spellings".to_owned(), headers, message: MISTYPED });
     all
 }
 
-/// Keys in the right form that open nothing.
+/// Well-formed keys that are not valid.
 async fn unknown(app: &TestApp) -> Vec<Credential> {
     let make = async |more: Value| {
         let mut event = json!({ "action": "create", "account": ACCOUNT, "role": "full-access" });
@@ -166,12 +166,12 @@ async fn unknown(app: &TestApp) -> Vec<Credential> {
         ("an expired key", text(&expired)),
         ("a deleted key", text(&deleted)),
     ]
-    .map(|(what, key)| credential(what, &format!("ApiKey {key}"), UNKNOWN))
+    .map(|(name, key)| credential(name, &format!("ApiKey {key}"), UNKNOWN))
     .into()
 }
 
-/// One request for each thing that a key is asked for.
-fn everything(id: &str, token: &str) -> [Call; 7] {
+/// One request for each use of a key.
+fn all_requests(id: &str, token: &str) -> [Call; 7] {
     let path = format!("/invitations/{id}");
     let accepted = json!({ "token": token, "principal": "user-17", "email": "user.one@example.com" });
     [
@@ -185,8 +185,8 @@ fn everything(id: &str, token: &str) -> [Call; 7] {
     ]
 }
 
-/// Whether a text shows any part of a credential that could be one.
-fn shows(text: &str, credential: &Credential) -> bool {
+/// Whether a text contains a part of a credential.
+fn reveals(text: &str, credential: &Credential) -> bool {
     let values = credential.headers.iter().flat_map(|(_, value)| value.split([' ', '_', '.', ',', '"']));
     values.filter(|part| part.len() >= 12).any(|part| text.contains(part))
 }
@@ -196,7 +196,7 @@ async fn rows(app: &TestApp) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn t16_t17_every_route_refuses_every_hostile_credential_and_says_nothing_of_it() {
+async fn t16_t17_every_route_refuses_every_hostile_credential_and_reveals_no_part_of_it() {
     let app = TestApp::start().await;
     let mut post = Post::of(&app).await;
     let id = app.invite("user.one@example.com").await["id"].as_str().expect("an id").to_owned();
@@ -211,35 +211,35 @@ async fn t16_t17_every_route_refuses_every_hostile_credential_and_says_nothing_o
 
     let (lines, _guard) = Lines::as_deployed();
     let before = rows(&app).await;
-    let mut bodies: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut responses: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for credential in &all {
-        for call in everything(&id, &token) {
+        for call in all_requests(&id, &token) {
             let route = call.route();
-            // Without a credential it is the invitee who accepts.
+            // Without a credential, accept is the invitee's own request.
             if credential.headers.is_empty() && route.ends_with("/accept") {
                 continue;
             }
             let call = credential.headers.iter().fold(call.header("idempotency-key", "k"), |call, (name, value)| call.header(name, value));
             let _ = app.faults.take_operations();
             let response = app.send(call).await;
-            let (asked, what) = (app.faults.take_operations(), format!("{} on {route}", credential.what));
-            assert_eq!((response.status, response.json()["message"].as_str()), (401, Some(credential.told)), "{what}");
-            assert_eq!(response.header("www-authenticate"), Some("ApiKey realm=\"invitations\""), "{what}");
-            // One look at the key's row, and none at all when there cannot be one.
-            let looks = usize::from(credential.told == UNKNOWN);
-            assert!(asked.len() <= looks && asked.iter().all(|operation| operation == "GetItem"), "{what}: {asked:?}");
-            let told = format!("{:?} {}", response.headers, response.text);
-            assert!(!shows(&told, credential), "{what}: {told}");
-            bodies.entry(credential.told).or_default().insert(told);
+            let (operations, case) = (app.faults.take_operations(), format!("{} on {route}", credential.name));
+            assert_eq!((response.status, response.json()["message"].as_str()), (401, Some(credential.message)), "{case}");
+            assert_eq!(response.header("www-authenticate"), Some("ApiKey realm=\"invitations\""), "{case}");
+            // At most one read of the key's row, and none if the key cannot exist.
+            let reads = usize::from(credential.message == UNKNOWN);
+            assert!(operations.len() <= reads && operations.iter().all(|operation| operation == "GetItem"), "{case}: {operations:?}");
+            let shown = format!("{:?} {}", response.headers, response.text);
+            assert!(!reveals(&shown, credential), "{case}: {shown}");
+            responses.entry(credential.message).or_default().insert(shown);
             let logged = lines.take();
-            assert!(logged.contains("\"status\":401") && !shows(&logged, credential), "{what}: {logged}");
+            assert!(logged.contains("\"status\":401") && !reveals(&logged, credential), "{case}: {logged}");
         }
     }
-    // Whatever is wrong with a key, on whatever route, the answer is the same to the byte.
-    assert_eq!(bodies.values().map(BTreeSet::len).collect::<Vec<_>>(), [1, 1, 1, 1], "{bodies:?}");
+    // For each kind of error the response is the same on every route, byte for byte.
+    assert_eq!(responses.values().map(BTreeSet::len).collect::<Vec<_>>(), [1, 1, 1, 1], "{responses:?}");
     assert_eq!(rows(&app).await, before);
-    // The key that all of them were made from is good.
-    for call in everything(&id, &token) {
+    // The key that they were derived from is valid.
+    for call in all_requests(&id, &token) {
         let status = app.send(call.key(&app.full)).await.status;
         assert_ne!(status, 401);
     }

@@ -1,4 +1,4 @@
-//! The store's protocol in a small scope: no way that it can take breaks a promise, and what is left out of it is missed.
+//! The store's protocol, model-checked: its invariants hold, and every seeded defect violates one.
 
 use verification::{
     model_check::{Defect, counterexample, run},
@@ -6,20 +6,20 @@ use verification::{
 };
 
 #[test]
-fn no_way_that_two_callers_can_take_breaks_a_promise_and_every_defect_would_be_found() {
-    assert_eq!(run(&Scale::short()).broken(), Vec::<String>::new());
+fn the_invariants_hold_and_every_seeded_defect_is_found() {
+    assert_eq!(run(&Scale::short()).failures(), Vec::<String>::new());
 }
 
 #[test]
-fn a_defect_breaks_the_promise_that_the_missing_part_is_there_for() {
-    for (defect, promise) in [
+fn a_defect_violates_the_invariant_that_the_missing_part_protects() {
+    for (defect, invariant) in [
         (Defect::NoFence, "An invitation is accepted in time"),
-        (Defect::KeptOutside, "An idempotency key has one effect at most"),
-        (Defect::ClockMovesOn, "Nobody is refused for what he has done himself"),
+        (Defect::RecordOutsideTransaction, "An idempotency key has at most one effect"),
+        (Defect::ClockReadAgain, "No caller is refused because of its own effect"),
         (Defect::LockNotRenewed, "An open invitation holds the lock"),
-        (Defect::QuotaCountedBefore, "Every sending is counted, once"),
+        (Defect::QuotaCountedEarly, "Every send is counted exactly once"),
     ] {
-        let found = counterexample(defect).expect("it is found");
-        assert!(found.starts_with(promise), "{defect:?}: {found}");
+        let counterexample_text = counterexample(defect).expect("a counterexample exists");
+        assert!(counterexample_text.starts_with(invariant), "{defect:?}: {counterexample_text}");
     }
 }

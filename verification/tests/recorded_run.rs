@@ -1,4 +1,4 @@
-//! What `docs/verification.md` says is what a run has counted.
+//! `docs/verification.md` shows the recorded run.
 
 use support::root_file;
 use verification::{parts::PARTS, recorded_run::RecordedRun};
@@ -8,15 +8,15 @@ fn recorded() -> RecordedRun {
 }
 
 #[test]
-fn the_document_is_that_of_the_recorded_run() {
+fn the_document_is_generated_from_the_recorded_run() {
     assert_eq!(root_file("docs/verification.md"), recorded().markdown());
 }
 
 #[test]
-fn the_recorded_run_is_whole_and_nothing_in_it_is_broken() {
+fn the_recorded_run_is_complete_and_has_no_failures() {
     let run = recorded();
-    // Those of this crate, and that of `make load`.
+    // The parts of this crate, and the section of `make load`.
     assert_eq!(run.sections.len(), PARTS.len() + 1);
     assert_eq!(run.sections.last().map(|section| section.title.as_str()), Some("Load and recovery"));
-    assert_eq!(run.broken(), Vec::<String>::new());
+    assert_eq!(run.failures(), Vec::<String>::new());
 }

@@ -1,10 +1,10 @@
-//! Every threat has tests: what `docs/security.md` names is there, and carries the threat's number.
+//! Every threat has tests: the files that `docs/security.md` names exist and carry the threat's number.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use support::root_file;
 
-/// The threats that the design answers.
+/// The numbers of all threats.
 const THREATS: std::ops::RangeInclusive<u32> = 1..=24;
 
 /// The files that each threat's row names.
@@ -14,7 +14,7 @@ fn named(table: &str) -> BTreeMap<u32, Vec<String>> {
         let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
         let [numbers, .., tests] = &cells[..] else { panic!("not a row: {row}") };
         for number in numbers.split(',').map(|number| number.trim().trim_start_matches('T')) {
-            let number = number.parse().unwrap_or_else(|_| panic!("no number of a threat: {row}"));
+            let number = number.parse().unwrap_or_else(|_| panic!("not a threat's number: {row}"));
             named.entry(number).or_default().extend(tests.split('`').skip(1).step_by(2).map(str::to_owned));
         }
     }
@@ -30,20 +30,20 @@ fn text(path: &Path) -> Option<String> {
     Some(entries.filter_map(|entry| text(&entry.ok()?.path())).collect())
 }
 
-/// Whether a test carries a threat's number: in its name, as `t9_…`, or in what is said of it.
+/// Whether a test carries a threat's number: in its name, as `t9_…`, or in a comment.
 fn carries(text: &str, number: u32) -> bool {
-    let (said, name) = (format!("T{number}"), format!("t{number}"));
+    let (in_comment, in_name) = (format!("T{number}"), format!("t{number}"));
     let of_a_test = |line: &str| {
         let line = line.trim_start();
         let comment = ["//", "#", "\"\"\""].iter().any(|mark| line.starts_with(mark));
         let function = ["fn ", "async fn ", "def "].iter().any(|mark| line.starts_with(mark));
-        (comment && line.split(|c: char| !c.is_alphanumeric()).any(|word| word == said))
-            || (function && line.split(|c: char| !c.is_alphanumeric()).any(|word| word == name))
+        (comment && line.split(|c: char| !c.is_alphanumeric()).any(|word| word == in_comment))
+            || (function && line.split(|c: char| !c.is_alphanumeric()).any(|word| word == in_name))
     };
     text.lines().any(of_a_test)
 }
 
-/// What is wrong with the table; `read` finds a file of the project.
+/// The gaps in the table; `read` finds a file of the project.
 fn gaps(table: &str, read: impl Fn(&str) -> Option<String>) -> Vec<String> {
     let named = named(table);
     let mut gaps = Vec::new();
@@ -54,7 +54,7 @@ fn gaps(table: &str, read: impl Fn(&str) -> Option<String>) -> Vec<String> {
         }
         for file in files {
             match read(file) {
-                None => gaps.push(format!("T{number} names {file}, which is not there")),
+                None => gaps.push(format!("T{number} names {file}, which does not exist")),
                 Some(text) if !carries(&text, number) => gaps.push(format!("no test in {file} carries the number T{number}")),
                 Some(_) => {}
             }
@@ -79,19 +79,19 @@ fn a_threat_without_a_row_a_file_or_a_number_is_a_gap() {
     assert_eq!(gaps(&rows, |_| None).len(), 48);
     assert!(gaps(&rows, read("async fn t9_it_is_refused() {\n")).contains(&"no test in b.rs carries the number T9".to_owned()));
     assert!(!gaps(&rows, read("async fn t9_it_is_refused() {\n")).contains(&"no test in a.rs carries the number T9".to_owned()));
-    // Not in the code, not as a part of another number or word.
+    // Not in code, and not as a part of another number or word.
     for text in ["let T9 = 1;\n", "// T99\n", "fn at9_() {\n", "// XT9\n"] {
         assert!(!carries(text, 9), "{text}");
     }
 }
 
-/// Beside 256 random bits it is no more than good manners.
+/// Defence in depth: keys and links have 256 random bits.
 #[test]
 fn t20_the_gateway_throttles_every_route() {
     let template = root_file("template.yaml");
     let (_, settings) = template.split_once("\n      DefaultRouteSettings:\n").expect("the API has settings for all routes");
     let limits: Vec<&str> = settings.lines().take(2).map(str::trim).collect();
     assert_eq!(limits, ["ThrottlingRateLimit: !Ref ThrottlingRateLimit", "ThrottlingBurstLimit: !Ref ThrottlingBurstLimit"]);
-    // None has others.
+    // No route overrides them.
     assert!(!template.contains("\n      RouteSettings:"));
 }

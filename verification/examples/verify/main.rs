@@ -1,4 +1,4 @@
-//! `make verify`: everything at length, and the report of it.
+//! `make verify`: runs every part at length, and writes the report.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ const USAGE: &str = "usage: verify [--short] [--seed N] [--only PART] [--add FIL
 struct Settings {
     scale: Scale,
     only: Option<String>,
-    /// A section that another program has written.
+    /// A file with the section of another program.
     add: Option<PathBuf>,
     out: Option<PathBuf>,
 }
@@ -41,7 +41,7 @@ impl Settings {
         let known = |name: &String| PARTS.iter().any(|part| part.name == name);
         if let Some(only) = settings.only.as_ref().filter(|only| !known(only)) {
             let names: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
-            return Err(problem!("there is no part '{only}': {}", names.join(", ")));
+            return Err(problem!("no part is named '{only}'; the parts are {}", names.join(", ")));
         }
         Ok(settings)
     }
@@ -50,9 +50,9 @@ impl Settings {
 #[tokio::main]
 async fn main() -> ExitCode {
     match run().await {
-        Ok(broken) if broken.is_empty() => ExitCode::SUCCESS,
-        Ok(broken) => {
-            eprintln!("\nBroken:\n{}", broken.join("\n"));
+        Ok(failures) if failures.is_empty() => ExitCode::SUCCESS,
+        Ok(failures) => {
+            eprintln!("\nFailures:\n{}", failures.join("\n"));
             ExitCode::FAILURE
         }
         Err(problem) => {
@@ -67,29 +67,29 @@ async fn run() -> Result<Vec<String>, Problem> {
     let (environment, engine, started) = (Environment::here(), engine()?, Instant::now());
     let mut sections = Vec::new();
     for part in PARTS.iter().filter(|part| settings.only.as_ref().is_none_or(|only| part.name == only)) {
-        let begun = Instant::now();
+        let part_started = Instant::now();
         println!("\n== {}", part.name);
         let section = (part.run)(settings.scale).await;
         for figure in &section.figures {
             println!("{:>12}  {}", figure.value, figure.what);
         }
-        println!("{:>12}  seconds", begun.elapsed().as_secs());
+        println!("{:>12}  seconds", part_started.elapsed().as_secs());
         sections.push(section);
     }
     if let Some(file) = &settings.add {
         sections.push(recording::read(file)?);
     }
     let run = RecordedRun { seed: settings.scale.seed, engine, environment, seconds: started.elapsed().as_secs(), sections };
-    // A single part is no verification.
+    // The report needs all parts.
     if let (Some(folder), None) = (&settings.out, &settings.only) {
         recording::write(&run, &folder.join("verification.json"))?;
         let file = folder.join("verification.md");
         fs::write(&file, run.markdown()).map_err(|error| problem!("{}: {error}", file.display()))?;
     }
-    Ok(run.broken())
+    Ok(run.failures())
 }
 
-/// The embedded engine, with the version that the lock file names.
+/// The embedded engine with its version from the lock file.
 fn engine() -> Result<String, Problem> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
     let lock = fs::read_to_string(&file).map_err(|error| problem!("{}: {error}", file.display()))?;

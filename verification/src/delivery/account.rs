@@ -1,6 +1,6 @@
 //! The accounts of a simulation.
 
-/// An account, and words that only its mails may hold.
+/// An account, with a name that only its emails may contain.
 pub(super) struct Account {
     pub(super) id: &'static str,
     pub(super) name: &'static str,

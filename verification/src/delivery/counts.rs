@@ -1,71 +1,71 @@
-//! What a world counts while it runs.
+//! The counters of a simulation.
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// What is counted.
+/// A counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum What {
+pub(super) enum Counter {
     Invitations,
     Sendings,
-    NeverMailed,
-    /// Sendings that were open in calm schedule, so that their mail is owed.
-    Owed,
-    Mails,
+    NeverEmailed,
+    /// Sends of invitations that were open in a period without faults, so that their email is due.
+    Due,
+    Emails,
     LinksOpened,
     Records,
     RecordsLost,
-    RecordsTwice,
+    RecordsDuplicated,
     RecordsOutOfOrder,
-    BatchesAgain,
+    BatchesRetried,
     BatchesGivenUp,
-    Killed,
+    Crashes,
     Throttled,
     Paused,
-    Failing,
+    Failed,
     RepliesLost,
     BusRefusals,
     TableFaults,
     Lost,
-    /// Of those, the ones that no courier has ever seen.
+    /// Lost emails that no courier ever tried to send.
     NeverTried,
     SecondCopies,
     CopiesReplyLost,
-    CopiesDied,
-    CopiesNoteRefused,
-    CopiesOutside,
+    CopiesCrashed,
+    CopiesRecordFailed,
+    CopiesUnexplained,
     Claims,
-    ClaimsOfNothing,
-    EventsTold,
-    EventsTwice,
+    InvalidClaims,
+    EventsPublished,
+    EventsRepublished,
     EventsLost,
     Reports,
     Expired,
     Jumps,
 }
 
-/// Counts that many hands add to.
+/// Counts shared by all tasks of a simulation.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Counts(Arc<Mutex<BTreeMap<What, u64>>>);
+pub(super) struct Counts(Arc<Mutex<BTreeMap<Counter, u64>>>);
 
 impl Counts {
-    pub(super) fn add(&self, what: What, how_many: usize) {
-        *self.lock().entry(what).or_default() += u64::try_from(how_many).unwrap_or(u64::MAX);
+    pub(super) fn add(&self, counter: Counter, count: usize) {
+        *self.lock().entry(counter).or_default() += u64::try_from(count).unwrap_or(u64::MAX);
     }
 
-    pub(super) fn get(&self, what: What) -> u64 {
-        self.lock().get(&what).copied().unwrap_or_default()
+    pub(super) fn get(&self, counter: Counter) -> u64 {
+        self.lock().get(&counter).copied().unwrap_or_default()
     }
 
-    pub(super) fn take_in(&self, other: &Self) {
-        for (what, how_many) in other.lock().iter() {
-            *self.lock().entry(*what).or_default() += how_many;
+    pub(super) fn merge(&self, other: &Self) {
+        for (counter, count) in other.lock().iter() {
+            *self.lock().entry(*counter).or_default() += count;
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<What, u64>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Counter, u64>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

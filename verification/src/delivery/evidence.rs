@@ -1,4 +1,4 @@
-//! What is left when a world ends, from which it is judged.
+//! The evidence of a simulation, which the checks use.
 
 use std::collections::BTreeMap;
 
@@ -19,18 +19,18 @@ use super::{
     send_log::SendLog,
 };
 
-/// Everything that happened.
+/// The evidence of a simulation.
 pub(super) struct Evidence {
     pub(super) history: History,
     pub(super) mails: Vec<Mail>,
     pub(super) events: Vec<Event>,
     pub(super) send_log: SendLog,
-    /// What a lookup with each token is answered.
+    /// The response to a lookup with each token.
     pub(super) opened: BTreeMap<String, Response>,
     pub(super) now: Timestamp,
 }
 
-/// The token in a mail's link.
+/// The token in an email's link.
 pub(super) fn token(mail: &Mail) -> Option<String> {
     let link = mail.text.as_deref()?.split_whitespace().find(|word| word.contains("#i1."))?;
     Some(link.split_once('#')?.1.to_owned())
@@ -48,31 +48,31 @@ impl Evidence {
         Self { history: history::read(app).await, mails, events: bus.events(), send_log, opened, now: app.now() }
     }
 
-    /// Makes of it what a service would have left that is broken in this way.
-    pub(super) fn corrupt(&mut self, mutations: Mutation, accounts: &[Account]) {
-        match mutations {
-            // That is done on the wire.
-            Mutation::TableForgets | Mutation::MailsVanish | Mutation::EventsVanish => {}
+    /// Changes the evidence into that of a service with this defect.
+    pub(super) fn corrupt(&mut self, mutation: Mutation, accounts: &[Account]) {
+        match mutation {
+            // These are injected on the wire.
+            Mutation::TableDropsWrites | Mutation::EmailsLost | Mutation::EventsLost => {}
             Mutation::LinksSwapped => {
                 let last = self.mails.len() - 1;
                 let text = self.mails[0].text.take();
                 self.mails[0].text = std::mem::replace(&mut self.mails[last].text, text);
             }
-            Mutation::NamesMixed => {
+            Mutation::WrongAccountNamed => {
                 let mail = &mut self.mails[0];
                 let other = accounts.iter().find(|account| mail.tags["account"] != account.id).expect("there are several");
                 mail.subject.push_str(other.name);
             }
-            Mutation::ClaimsLate => {
+            Mutation::ClaimAfterRevoke => {
                 let claimed = |pair: &[Invitation]| is_claim(&pair[0], &pair[1]);
-                let found = self.history.values_mut().find_map(|it| Some((it.windows(2).position(claimed)?, it)));
-                let (place, revisions) = found.expect("something was mailed");
-                revisions[place].status = Status::Closed(Closing::Revoked, revisions[place].modified);
+                let claim = self.history.values_mut().find_map(|it| Some((it.windows(2).position(claimed)?, it)));
+                let (index, revisions) = claim.expect("an email was claimed");
+                revisions[index].status = Status::Closed(Closing::Revoked, revisions[index].modified);
             }
-            Mutation::EventsDiffer => {
-                let mut again = self.events[0].clone();
-                again.detail["time"] = "2001-01-01T00:00:00Z".into();
-                self.events.push(again);
+            Mutation::EventCopiesDiffer => {
+                let mut copy = self.events[0].clone();
+                copy.detail["time"] = "2001-01-01T00:00:00Z".into();
+                self.events.push(copy);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Everything that was ever written about every invitation, read off the stream by one who loses nothing.
+//! Every revision of every invitation, read from the stream without loss.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +11,7 @@ use shared::{
 };
 use support::TestApp;
 
-/// The revisions of each invitation, the first first.
+/// The revisions of each invitation in order.
 pub(super) type History = BTreeMap<InvitationId, Vec<Invitation>>;
 
 pub(super) async fn read(app: &TestApp) -> History {
@@ -32,7 +32,7 @@ pub(super) async fn read(app: &TestApp) -> History {
     }
 }
 
-/// Whether the second of two revisions is the claim of a mail.
+/// Whether the second of two revisions claims an email.
 pub(super) fn is_claim(before: &Invitation, after: &Invitation) -> bool {
     after.send_attempts.claim.is_some() && after.send_attempts.claim != before.send_attempts.claim
 }
@@ -41,15 +41,15 @@ fn row(image: &Value) -> HashMap<String, AttributeValue> {
     image.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), attribute(value))).collect()
 }
 
-/// Of the kinds that the rows of invitations have.
+/// An attribute of a type that the rows of invitations have.
 fn attribute(value: &Value) -> AttributeValue {
-    let (kind, value) = value.as_object().and_then(|value| value.iter().next()).expect("a value has a kind");
-    let text = || value.as_str().expect("it is a text").to_owned();
+    let (kind, value) = value.as_object().and_then(|value| value.iter().next()).expect("a value has a type");
+    let text = || value.as_str().expect("it is a string").to_owned();
     match kind.as_str() {
         "S" => AttributeValue::S(text()),
         "N" => AttributeValue::N(text()),
-        "BOOL" => AttributeValue::Bool(value.as_bool().expect("it is a yes or a no")),
+        "BOOL" => AttributeValue::Bool(value.as_bool().expect("it is a boolean")),
         "SS" => AttributeValue::Ss(value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()),
-        other => panic!("no attribute of an invitation is of the kind {other}"),
+        other => panic!("no attribute of an invitation has the type {other}"),
     }
 }

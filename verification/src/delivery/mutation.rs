@@ -1,20 +1,20 @@
-//! Deliberate defects: each must make a check fail.
+//! Deliberate defects, which the checks must detect.
 
-/// A way to break the service, or what it left, so that the checks have something to find.
+/// A defect of the services, or of the evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutation {
-    /// The table acknowledges writes that it does not carry out.
-    TableForgets,
-    /// SES acknowledges mails that never arrive.
-    MailsVanish,
-    /// EventBridge acknowledges events that nobody gets.
-    EventsVanish,
-    /// Two mails have each other's text.
+    /// The table acknowledges writes without executing them.
+    TableDropsWrites,
+    /// SES acknowledges emails that never arrive.
+    EmailsLost,
+    /// EventBridge acknowledges events that are never delivered.
+    EventsLost,
+    /// The texts of two emails are swapped.
     LinksSwapped,
-    /// A mail names another account.
-    NamesMixed,
-    /// A mail was claimed after its invitation was revoked.
-    ClaimsLate,
-    /// An event was told twice, in different words.
-    EventsDiffer,
+    /// An email names another account.
+    WrongAccountNamed,
+    /// An email was claimed after its invitation was revoked.
+    ClaimAfterRevoke,
+    /// An event was published twice with different contents.
+    EventCopiesDiffer,
 }

@@ -1,4 +1,4 @@
-//! The processes that deliver, each with its own couriers' state, and each to be killed at any request.
+//! Processes that deliver. Each has its own courier, and may crash at any request.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -27,22 +27,22 @@ use shared::{
 use support::TestApp;
 
 use super::{
-    counts::What,
+    counts::Counter,
     send_log::Context,
     wire::{Crash, Liveness, Service},
 };
 use support::random::Random;
 
-/// What every process of a world is made of.
+/// The parts that all processes of a simulation share.
 pub(super) struct Factory {
     pub(super) app: Arc<TestApp>,
     pub(super) context: Arc<Context>,
-    pub(super) mails: String,
-    pub(super) events: String,
+    pub(super) ses: String,
+    pub(super) event_bridge: String,
     pub(super) random: Mutex<Random>,
 }
 
-/// A process of one of the functions that send.
+/// A process of a function that sends.
 pub(super) struct Process {
     factory: Arc<Factory>,
     liveness: Arc<Liveness>,
@@ -57,57 +57,61 @@ impl Process {
         Self { courier: courier(factory, &liveness), factory: Arc::clone(factory), liveness, random }
     }
 
-    /// Invokes a function in it. `None` when it was killed meanwhile: then another process is in its place.
+    /// Invokes a function. `None` if the process crashed meanwhile; a new process then takes its place.
     pub(super) async fn invoke<A>(
         &mut self,
         killable: bool,
         event: &str,
         handle: &impl AsyncFn(&Courier, &str) -> Result<A, Failed>,
     ) -> Option<Result<A, Failed>> {
-        let dies = killable && self.random.chance(1, 3);
-        self.liveness.invoked(dies.then(|| Crash::draw(&mut self.random)));
-        let answer = tokio::select! {
+        let crashes = killable && self.random.chance(1, 3);
+        self.liveness.start_invocation(crashes.then(|| Crash::draw(&mut self.random)));
+        let result = tokio::select! {
             biased;
-            () = self.liveness.over() => None,
-            answer = invoke(Ok(&self.courier), event, handle) => Some(answer),
+            () = self.liveness.crashed() => None,
+            result = invoke(Ok(&self.courier), event, handle) => Some(result),
         };
-        if answer.is_none() {
-            self.factory.context.counts.add(What::Killed, 1);
+        if result.is_none() {
+            self.factory.context.counts.add(Counter::Crashes, 1);
             *self = Self::start(&self.factory);
         }
-        answer
+        result
     }
 }
 
 fn courier(factory: &Factory, liveness: &Arc<Liveness>) -> Courier {
     let app = &factory.app;
-    let over = app.client.config().http_client().expect("a client has an HTTP client");
+    let http_client = app.client.config().http_client().expect("a client has an HTTP client");
     let lookup = |name: &str| app.variable(name);
-    let outgoing = DeliveryConfig::read(&lookup).expect("the configuration is right");
-    let defaults = read_default_settings(&lookup).expect("the configuration is right");
-    let texts = Texts::load(outgoing.texts.as_deref()).expect("the texts are right");
+    let outgoing = DeliveryConfig::read(&lookup).expect("the configuration is valid");
+    let defaults = read_default_settings(&lookup).expect("the configuration is valid");
+    let texts = Texts::load(outgoing.texts.as_deref()).expect("the texts are valid");
     let table = with_deadlines(app.client.config().to_builder())
-        .http_client(liveness.wire(Service::Table, &over))
-        // Nothing is learnt from waiting longer.
+        .http_client(liveness.wire(Service::Table, &http_client))
+        // Longer waits would only slow the simulation down.
         .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(20)))
         .retry_partition(RetryPartition::new(app.table.clone()))
         .build();
     let clock = Arc::clone(app);
     let store = Store::new(Client::from_conf(table), app.table.clone(), Arc::new(move || clock.now()));
-    let bus = Bus::new(&way(&factory.events, liveness.wire(Service::Events, &over)), outgoing.event_bus.clone(), app.state().urns.clone());
+    let bus = Bus::new(
+        &sdk_config(&factory.event_bridge, liveness.wire(Service::EventBridge, &http_client)),
+        outgoing.event_bus.clone(),
+        app.state().urns.clone(),
+    );
     let retention = outgoing.retention;
-    let mailer = Mailer::new(&way(&factory.mails, liveness.wire(Service::Mails, &over)), outgoing, texts);
+    let mailer = Mailer::new(&sdk_config(&factory.ses, liveness.wire(Service::Ses, &http_client)), outgoing, texts);
     Courier::new(store, mailer, bus, defaults, retention)
 }
 
-/// The way to a stand-in.
-fn way(endpoint: &str, over: SharedHttpClient) -> SdkConfig {
+/// SDK configuration for a stand-in.
+fn sdk_config(endpoint: &str, http_client: SharedHttpClient) -> SdkConfig {
     let (key, secret) = CREDENTIALS;
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new("ca-1"))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new(key, secret, None, None, "verification")))
-        .http_client(over)
+        .http_client(http_client)
         .endpoint_url(endpoint)
         .build()
 }

@@ -1,4 +1,4 @@
-//! What couriers asked of SES and what they then knew of it: from this it is told whether a second copy had to be.
+//! Records what couriers requested from SES and what they learned, to decide whether a duplicate email was unavoidable.
 
 use std::{
     collections::BTreeSet,
@@ -13,78 +13,78 @@ use serde_json::Value;
 
 use super::{counts::Counts, mutation::Mutation};
 
-/// One sending: of which invitation, and which.
-pub(super) type Sending = (String, u32);
+/// Identifies a send: the invitation's id and the version of its link.
+pub(super) type SendKey = (String, u32);
 
-/// What stands around all couriers of a world.
+/// The context that all couriers of a simulation share.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) counts: Counts,
     pub(super) mutations: &'static [Mutation],
-    /// One request to the table in so many fails; none, when this is 0.
-    storm: AtomicUsize,
+    /// One in this many requests to the table fails; none if it is 0.
+    fault_odds: AtomicUsize,
     invocations: AtomicU64,
     send_log: Mutex<SendLog>,
 }
 
-/// What was asked, in the order of asking.
+/// Requests to SES in order, and crashed invocations.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SendLog {
-    asked: Vec<Asked>,
-    killed: BTreeSet<u64>,
+    requests: Vec<SesRequest>,
+    crashed: BTreeSet<u64>,
 }
 
 /// One request to SES.
 #[derive(Debug, Clone)]
-struct Asked {
+struct SesRequest {
     invocation: u64,
-    sending: Sending,
-    /// Whether another had been noted before.
-    needless: bool,
-    known: Known,
+    send: SendKey,
+    /// Whether an earlier request of this send was already recorded as accepted.
+    redundant: bool,
+    outcome: Outcome,
 }
 
-/// What its courier knows of it.
+/// What the courier knows about a request.
 #[derive(Debug, Clone)]
-enum Known {
-    /// Nothing: no answer has come.
-    Nothing,
-    /// SES has refused it.
-    Refused,
-    /// SES has it under this name. The table has since failed so many requests about this invitation.
-    Taken { message: String, failed: u32 },
-    /// And the table has acknowledged a write since.
-    Noted { message: String },
+enum Outcome {
+    /// No reply arrived.
+    NoReply,
+    /// SES rejected it.
+    Rejected,
+    /// SES accepted it with this message id. Then this many requests to the table about the invitation failed.
+    Accepted { message: String, failed: u32 },
+    /// The table then acknowledged a write.
+    Recorded { message: String },
 }
 
-/// Why there is a second copy.
+/// The cause of a duplicate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
-    /// The courier never got SES's answer to the one before.
+pub(super) enum DuplicateCause {
+    /// SES's reply to the earlier request was lost.
     ReplyLost,
-    /// It was killed before it had noted the answer.
-    Died,
-    /// The table would not let it note the answer.
-    NoteRefused,
-    /// There is no reason.
-    Nothing,
+    /// The courier crashed before it recorded the reply.
+    Crash,
+    /// The table rejected the record of the reply.
+    RecordFailed,
+    /// None is known.
+    Unexplained,
 }
 
-/// A request to SES, by its place in the send_log.
+/// A request to SES, by its index in the log.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry(usize);
 
 impl Context {
     pub(super) fn new(counts: Counts, mutations: &'static [Mutation]) -> Self {
-        Self { counts, mutations, storm: AtomicUsize::new(0), invocations: AtomicU64::new(0), send_log: Mutex::default() }
+        Self { counts, mutations, fault_odds: AtomicUsize::new(0), invocations: AtomicU64::new(0), send_log: Mutex::default() }
     }
 
-    pub(super) fn set_storm(&self, one_in: usize) {
-        self.storm.store(one_in, Ordering::Relaxed);
+    pub(super) fn set_fault_odds(&self, one_in: usize) {
+        self.fault_odds.store(one_in, Ordering::Relaxed);
     }
 
-    pub(super) fn storm(&self) -> usize {
-        self.storm.load(Ordering::Relaxed)
+    pub(super) fn fault_odds(&self) -> usize {
+        self.fault_odds.load(Ordering::Relaxed)
     }
 
     pub(super) fn next_invocation(&self) -> u64 {
@@ -97,25 +97,25 @@ impl Context {
 }
 
 impl SendLog {
-    /// A courier is about to ask SES.
-    pub(super) fn ask(&mut self, invocation: u64, sending: Sending) -> Entry {
-        let needless = self.asked.iter().any(|asked| asked.sending == sending && matches!(asked.known, Known::Noted { .. }));
-        self.asked.push(Asked { invocation, sending, needless, known: Known::Nothing });
-        Entry(self.asked.len() - 1)
+    /// Records a request to SES.
+    pub(super) fn request(&mut self, invocation: u64, send: SendKey) -> Entry {
+        let redundant = self.requests.iter().any(|request| request.send == send && matches!(request.outcome, Outcome::Recorded { .. }));
+        self.requests.push(SesRequest { invocation, send, redundant, outcome: Outcome::NoReply });
+        Entry(self.requests.len() - 1)
     }
 
-    /// SES's answer has reached the courier: the name of the mail, or nothing when SES does not take it.
-    pub(super) fn answered(&mut self, Entry(place): Entry, message: Option<String>) {
-        self.asked[place].known = message.map_or(Known::Refused, |message| Known::Taken { message, failed: 0 });
+    /// Records that SES's reply reached the courier: the message id, or `None` if SES rejected the request.
+    pub(super) fn ses_replied(&mut self, Entry(index): Entry, message: Option<String>) {
+        self.requests[index].outcome = message.map_or(Outcome::Rejected, |message| Outcome::Accepted { message, failed: 0 });
     }
 
-    /// The table has answered an invocation about an invitation: whether it has carried out a write.
-    pub(super) fn table_said(&mut self, invocation: u64, id: &str, written: bool) {
-        for asked in self.asked.iter_mut().filter(|asked| asked.invocation == invocation && asked.sending.0 == id) {
-            let known = &mut asked.known;
-            if let Known::Taken { message, failed } = known {
+    /// Records a reply of the table to a request about an invitation: whether it acknowledged a write.
+    pub(super) fn table_replied(&mut self, invocation: u64, id: &str, written: bool) {
+        for request in self.requests.iter_mut().filter(|request| request.invocation == invocation && request.send.0 == id) {
+            let outcome = &mut request.outcome;
+            if let Outcome::Accepted { message, failed } = outcome {
                 if written {
-                    *known = Known::Noted { message: std::mem::take(message) };
+                    *outcome = Outcome::Recorded { message: std::mem::take(message) };
                 } else {
                     *failed += 1;
                 }
@@ -123,57 +123,58 @@ impl SendLog {
         }
     }
 
-    pub(super) fn killed(&mut self, invocation: u64) {
-        self.killed.insert(invocation);
+    pub(super) fn crashed(&mut self, invocation: u64) {
+        self.crashed.insert(invocation);
     }
 
-    /// Why a mail of a sending had to be when these, one at least, were there before.
-    pub(super) fn why(&self, sending: &Sending, before: &[&Mail], copy: &Mail) -> Why {
-        let asked: Vec<&Asked> = self.asked.iter().filter(|asked| asked.sending == *sending).collect();
-        let known_as = |mail: &Mail| asked.iter().find(|asked| asked.known.message() == Some(&mail.message_id)).copied();
-        let noted = |mail: &&Mail| known_as(mail).is_some_and(|asked| matches!(asked.known, Known::Noted { .. }));
-        if asked.iter().any(|asked| asked.needless) {
-            return Why::Nothing;
+    /// The cause of a copy after these earlier ones, of which there is at least one.
+    pub(super) fn duplicate_cause(&self, send: &SendKey, earlier: &[&Mail], copy: &Mail) -> DuplicateCause {
+        let requests: Vec<&SesRequest> = self.requests.iter().filter(|request| request.send == *send).collect();
+        let request_of = |mail: &Mail| requests.iter().find(|request| request.outcome.message() == Some(&mail.message_id)).copied();
+        let recorded = |mail: &&Mail| request_of(mail).is_some_and(|request| matches!(request.outcome, Outcome::Recorded { .. }));
+        if requests.iter().any(|request| request.redundant) {
+            return DuplicateCause::Unexplained;
         }
-        // One of the two was not noted. It may be the later one: what the dead have asked for can arrive after what the living have.
-        let Some(not_noted) = before.last().copied().into_iter().chain([copy]).find(|mail| !noted(mail)) else { return Why::Nothing };
-        if let Some(Asked { invocation, known, .. }) = known_as(not_noted) {
-            return match known {
-                _ if self.killed.contains(invocation) => Why::Died,
-                Known::Taken { failed: 1.., .. } => Why::NoteRefused,
-                _ => Why::Nothing,
+        // One of the two was not recorded. It may be the later one: a crashed courier's request can arrive late.
+        let mut last_two = earlier.last().copied().into_iter().chain([copy]);
+        let Some(unrecorded) = last_two.find(|mail| !recorded(mail)) else { return DuplicateCause::Unexplained };
+        if let Some(SesRequest { invocation, outcome, .. }) = request_of(unrecorded) {
+            return match outcome {
+                _ if self.crashed.contains(invocation) => DuplicateCause::Crash,
+                Outcome::Accepted { failed: 1.., .. } => DuplicateCause::RecordFailed,
+                _ => DuplicateCause::Unexplained,
             };
         }
-        // Taken without its courier knowing: there must be a request without an answer for each of those.
-        let silent: Vec<_> = asked.iter().filter(|asked| matches!(asked.known, Known::Nothing)).collect();
-        let unknown = before.iter().chain([&copy]).filter(|mail| known_as(mail).is_none()).count();
-        if unknown > silent.len() {
-            Why::Nothing
-        } else if silent.iter().all(|asked| self.killed.contains(&asked.invocation)) {
-            Why::Died
+        // The courier does not know that SES accepted it. Each such email needs a request without a reply.
+        let no_reply: Vec<_> = requests.iter().filter(|request| matches!(request.outcome, Outcome::NoReply)).collect();
+        let unknown = earlier.iter().chain([&copy]).filter(|mail| request_of(mail).is_none()).count();
+        if unknown > no_reply.len() {
+            DuplicateCause::Unexplained
+        } else if no_reply.iter().all(|request| self.crashed.contains(&request.invocation)) {
+            DuplicateCause::Crash
         } else {
-            Why::ReplyLost
+            DuplicateCause::ReplyLost
         }
     }
 }
 
-impl Known {
+impl Outcome {
     fn message(&self) -> Option<&String> {
         match self {
-            Self::Nothing | Self::Refused => None,
-            Self::Taken { message, .. } | Self::Noted { message } => Some(message),
+            Self::NoReply | Self::Rejected => None,
+            Self::Accepted { message, .. } | Self::Recorded { message } => Some(message),
         }
     }
 }
 
-/// Which sending a request to SES is about, by its tags.
-pub(super) fn sending_of(body: &Value) -> Option<Sending> {
+/// The send of a request to SES, from its tags.
+pub(super) fn send_of_request(body: &Value) -> Option<SendKey> {
     let tags = body["EmailTags"].as_array()?;
     let tag = |name: &str| tags.iter().find(|tag| tag["Name"] == name)?["Value"].as_str();
     Some((tag("invitation")?.to_owned(), tag("sending")?.parse().ok()?))
 }
 
-/// Which sending a mail is of.
-pub(super) fn sending(mail: &Mail) -> Option<Sending> {
+/// The send of an email.
+pub(super) fn send_of(mail: &Mail) -> Option<SendKey> {
     Some((mail.tags.get("invitation")?.clone(), mail.tags.get("sending")?.parse().ok()?))
 }

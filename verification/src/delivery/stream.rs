@@ -1,4 +1,4 @@
-//! A stream that loses records, repeats them and mixes them up, and the event source mapping that hands on what is left.
+//! A stream that loses, duplicates and reorders records, and the event source mapping that passes on the rest.
 
 use functions::delivery::deliver_invitations::{self, BatchAnswer};
 use local::stream::{Mapping, Pump, Start, Stream};
@@ -6,27 +6,27 @@ use serde_json::{Value, json};
 use support::{TestApp, root_file};
 
 use super::{
-    counts::{Counts, What},
+    counts::{Counter, Counts},
     process::Process,
 };
 use support::random::Random;
 
-/// How often a batch is tried again, as `template.yaml` has it.
+/// The retries of a batch, as in `template.yaml`.
 const RETRIES: usize = 3;
-/// As many records are in a batch at most.
-const BATCH: usize = 25;
+/// The most records in a batch.
+const MAX_BATCH: usize = 25;
 
-/// The records that are on their way.
+/// The records that wait for delivery.
 pub(super) struct Buffer {
     pump: Pump,
     waiting: Vec<Value>,
-    /// The sequence number of the latest record that was handed on.
+    /// The highest sequence number so far.
     latest: u128,
     counts: Counts,
     random: Random,
 }
 
-/// One batch and, perhaps, the whim to hand it over a second time.
+/// A batch, and whether it is delivered twice.
 pub(super) struct Batch {
     records: Vec<Value>,
     twice: bool,
@@ -39,7 +39,7 @@ impl Buffer {
         Self { pump: Pump::new(stream, mapping), waiting: Vec::new(), latest: 0, counts, random }
     }
 
-    /// Takes what the stream has by now, as the template filters it. One record in 20 is lost, one in 10 will come twice.
+    /// Reads the stream through the template's filter. One record in 20 is lost, one in 10 is duplicated.
     pub(super) async fn fill(&mut self) {
         let mut read = Vec::new();
         let keep = async |event: Value| {
@@ -47,31 +47,31 @@ impl Buffer {
             Ok(json!({ "batchItemFailures": [] }))
         };
         self.pump.drain(keep).await.expect("the stream can be read");
-        self.counts.add(What::Records, read.len());
+        self.counts.add(Counter::Records, read.len());
         for record in read {
             if self.random.chance(1, 20) {
-                self.counts.add(What::RecordsLost, 1);
+                self.counts.add(Counter::RecordsLost, 1);
                 continue;
             }
             if self.random.chance(1, 10) {
-                self.counts.add(What::RecordsTwice, 1);
+                self.counts.add(Counter::RecordsDuplicated, 1);
                 self.waiting.push(record.clone());
             }
             self.waiting.push(record);
         }
     }
 
-    /// Batches of what waits, in any order: of all of it, or of most.
+    /// Batches of all waiting records, or of most, in random order.
     pub(super) fn batches(&mut self, all: bool) -> Vec<Batch> {
         let mut batches = Vec::new();
-        let later = if all { 0 } else { self.waiting.len() / 5 };
-        while self.waiting.len() > later {
-            let size = (1 + self.random.below(BATCH)).min(self.waiting.len() - later);
+        let remaining = if all { 0 } else { self.waiting.len() / 5 };
+        while self.waiting.len() > remaining {
+            let size = (1 + self.random.below(MAX_BATCH)).min(self.waiting.len() - remaining);
             let records: Vec<Value> = (0..size).map(|_| self.waiting.swap_remove(self.random.below(self.waiting.len()))).collect();
             for record in &records {
                 let number = number(record);
                 if number < self.latest {
-                    self.counts.add(What::RecordsOutOfOrder, 1);
+                    self.counts.add(Counter::RecordsOutOfOrder, 1);
                 }
                 self.latest = self.latest.max(number);
             }
@@ -85,14 +85,14 @@ fn number(record: &Value) -> u128 {
     record["dynamodb"]["SequenceNumber"].as_str().and_then(|number| number.parse().ok()).expect("a record has a sequence number")
 }
 
-/// Hands batches to the function in one process, one after the other. What it names as failed comes again from there on, and
-/// after its crash the whole batch, until the tries are used up.
-pub(super) async fn hand_over(process: &mut Process, batches: Vec<Batch>, killable: bool, counts: &Counts) {
+/// Invokes the function in one process with each batch. A batch is retried from the first failed record, and after a crash as a
+/// whole, until its retries are used up.
+pub(super) async fn process_batches(process: &mut Process, batches: Vec<Batch>, killable: bool, counts: &Counts) {
     for Batch { records, mut twice } in batches {
         let mut rest = &records[..];
         let mut tries = 0;
         while !rest.is_empty() && tries <= RETRIES {
-            counts.add(What::BatchesAgain, usize::from(tries > 0));
+            counts.add(Counter::BatchesRetried, usize::from(tries > 0));
             tries += 1;
             let event = Stream::event(rest).to_string();
             if let Some(Ok(answer)) = process.invoke(killable, &event, &deliver_invitations::handle).await {
@@ -104,11 +104,11 @@ pub(super) async fn hand_over(process: &mut Process, batches: Vec<Batch>, killab
                 (rest, tries) = (&records[..], 1);
             }
         }
-        counts.add(What::BatchesGivenUp, usize::from(!rest.is_empty()));
+        counts.add(Counter::BatchesGivenUp, usize::from(!rest.is_empty()));
     }
 }
 
-/// The place of the first record that the answer names.
+/// The index of the first failed record.
 fn first_failed(answer: &BatchAnswer, records: &[Value]) -> Option<usize> {
     let named = |record: &Value| {
         answer.batch_item_failures.iter().any(|failed| record["dynamodb"]["SequenceNumber"] == failed.item_identifier.as_str())

@@ -1,4 +1,4 @@
-//! The wire between a courier and the services: on it requests get lost, and at any of them the courier may die.
+//! The connection between a courier and the services. It loses requests and replies, and the courier may crash at any request.
 
 use std::{
     convert::Infallible,
@@ -20,32 +20,33 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::{
-    counts::What,
+    counts::Counter,
     mutation::Mutation,
-    send_log::{Context, Entry, sending_of},
+    send_log::{Context, Entry, send_of_request},
 };
 use support::random::Random;
 
-/// Whom a wire leads to.
+/// The service at the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
     Table,
-    Mails,
-    Events,
+    Ses,
+    EventBridge,
 }
 
-/// Where a process dies: at its so-many-th request, or the so-many-th to one service; before that is carried out, or after.
+/// When a process crashes: at which request, counting all or only those to one service, and before or after its execution.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Crash {
-    left: usize,
-    among: Option<Service>,
+    requests_left: usize,
+    service: Option<Service>,
     after: bool,
 }
 
 impl Crash {
     pub(super) fn draw(random: &mut Random) -> Self {
-        let (among, most) = *random.pick(&[(None, 30), (Some(Service::Table), 30), (Some(Service::Mails), 5), (Some(Service::Events), 5)]);
-        Self { left: 1 + random.below(most), among, after: random.chance(1, 2) }
+        let (service, max) =
+            *random.pick(&[(None, 30), (Some(Service::Table), 30), (Some(Service::Ses), 5), (Some(Service::EventBridge), 5)]);
+        Self { requests_left: 1 + random.below(max), service, after: random.chance(1, 2) }
     }
 }
 
@@ -53,7 +54,7 @@ impl Crash {
 #[derive(Debug)]
 pub(super) struct Liveness {
     context: Arc<Context>,
-    died: Notify,
+    crash: Notify,
     state: Mutex<State>,
 }
 
@@ -66,19 +67,19 @@ struct State {
 
 /// What happens to one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mishap {
+enum InjectedFault {
     None,
     Refused,
     ReplyLost,
     ErrorAfterwards,
     Throttled,
-    /// It is acknowledged and not carried out. No service does that: see [`Mutation`].
-    Forgotten,
+    /// It is acknowledged but not executed. No real service does that: see [`Mutation`].
+    Dropped,
 }
 
-/// What a request is about, as far as the send_log is concerned.
-enum About {
-    Mail(Entry),
+/// The subject of a request, for the send log.
+enum Subject {
+    Email(Entry),
     Write(String),
     Other(String),
     Nothing,
@@ -86,34 +87,34 @@ enum About {
 
 impl Liveness {
     pub(super) fn new(context: Arc<Context>, random: Random) -> Self {
-        Self { context, died: Notify::new(), state: Mutex::new(State { invocation: 0, crash: None, random }) }
+        Self { context, crash: Notify::new(), state: Mutex::new(State { invocation: 0, crash: None, random }) }
     }
 
-    /// Another invocation begins, which perhaps is the last.
-    pub(super) fn invoked(&self, crash: Option<Crash>) {
+    /// Starts an invocation, which may end with a crash.
+    pub(super) fn start_invocation(&self, crash: Option<Crash>) {
         let mut state = self.state();
         state.invocation = self.context.next_invocation();
         state.crash = crash;
     }
 
-    /// When it is over.
-    pub(super) async fn over(&self) {
-        self.died.notified().await;
+    /// Waits for the crash.
+    pub(super) async fn crashed(&self) {
+        self.crash.notified().await;
     }
 
-    /// The way from this process to a service.
-    pub(super) fn wire(self: &Arc<Self>, service: Service, over: &SharedHttpClient) -> SharedHttpClient {
-        let (inner, liveness) = (over.clone(), Arc::clone(self));
+    /// The connection from this process to a service.
+    pub(super) fn wire(self: &Arc<Self>, service: Service, http_client: &SharedHttpClient) -> SharedHttpClient {
+        let (inner, liveness) = (http_client.clone(), Arc::clone(self));
         http_client_fn(move |settings: &HttpConnectorSettings, components: &RuntimeComponents| {
             let inner = inner.http_connector(settings, components);
             SharedHttpConnector::new(Wire { inner, service, liveness: Arc::clone(&liveness) })
         })
     }
 
-    async fn die(&self) -> Infallible {
+    async fn crash(&self) -> Infallible {
         let invocation = self.state().invocation;
-        self.context.send_log().killed(invocation);
-        self.died.notify_one();
+        self.context.send_log().crashed(invocation);
+        self.crash.notify_one();
         pending().await
     }
 
@@ -121,43 +122,43 @@ impl Liveness {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a request: in which invocation it is, whether the process dies now, and what happens to it.
-    fn next(&self, service: Service, operation: &str) -> (u64, Option<Crash>, Mishap) {
+    /// Counts a request. Returns its invocation, the crash if it happens now, and the injected fault.
+    fn next(&self, service: Service, operation: &str) -> (u64, Option<Crash>, InjectedFault) {
         let mut state = self.state();
-        let mut dies = None;
-        if let Some(crash) = state.crash.as_mut().filter(|crash| crash.among.is_none_or(|among| among == service)) {
-            crash.left = crash.left.saturating_sub(1);
-            dies = (crash.left == 0).then_some(*crash);
+        let mut crashes = None;
+        if let Some(crash) = state.crash.as_mut().filter(|crash| crash.service.is_none_or(|only| only == service)) {
+            crash.requests_left = crash.requests_left.saturating_sub(1);
+            crashes = (crash.requests_left == 0).then_some(*crash);
         }
-        let mishap = Mishap::draw(service, operation, &self.context, &mut state.random);
-        let what = match (service, mishap) {
-            (_, Mishap::None) => None,
-            (Service::Table, _) => Some(What::TableFaults),
-            (Service::Mails, _) => Some(What::RepliesLost),
-            (Service::Events, _) => Some(What::BusRefusals),
+        let fault = InjectedFault::draw(service, operation, &self.context, &mut state.random);
+        let counter = match (service, fault) {
+            (_, InjectedFault::None) => None,
+            (Service::Table, _) => Some(Counter::TableFaults),
+            (Service::Ses, _) => Some(Counter::RepliesLost),
+            (Service::EventBridge, _) => Some(Counter::BusRefusals),
         };
-        if let Some(what) = what {
-            self.context.counts.add(what, 1);
+        if let Some(counter) = counter {
+            self.context.counts.add(counter, 1);
         }
-        (state.invocation, dies, mishap)
+        (state.invocation, crashes, fault)
     }
 }
 
-impl Mishap {
+impl InjectedFault {
     fn draw(service: Service, operation: &str, context: &Context, random: &mut Random) -> Self {
-        let mutations = match service {
-            Service::Table => Mutation::TableForgets,
-            Service::Mails => Mutation::MailsVanish,
-            Service::Events => Mutation::EventsVanish,
+        let mutation = match service {
+            Service::Table => Mutation::TableDropsWrites,
+            Service::Ses => Mutation::EmailsLost,
+            Service::EventBridge => Mutation::EventsLost,
         };
-        let forgets = context.mutations.contains(&mutations) && (service != Service::Table || operation == "UpdateItem");
-        if forgets && random.chance(1, 8) {
-            return Self::Forgotten;
+        let drops = context.mutations.contains(&mutation) && (service != Service::Table || operation == "UpdateItem");
+        if drops && random.chance(1, 8) {
+            return Self::Dropped;
         }
         let (one_in, kinds): (_, &[Self]) = match service {
-            Service::Table => (context.storm(), &[Self::Refused, Self::ReplyLost, Self::ErrorAfterwards, Self::Throttled]),
-            Service::Mails => (context.storm() * 3, &[Self::ReplyLost]),
-            Service::Events => (context.storm() * 3, &[Self::Refused, Self::ReplyLost]),
+            Service::Table => (context.fault_odds(), &[Self::Refused, Self::ReplyLost, Self::ErrorAfterwards, Self::Throttled]),
+            Service::Ses => (context.fault_odds() * 3, &[Self::ReplyLost]),
+            Service::EventBridge => (context.fault_odds() * 3, &[Self::Refused, Self::ReplyLost]),
         };
         if one_in > 0 && random.chance(1, one_in) { *random.pick(kinds) } else { Self::None }
     }
@@ -173,87 +174,86 @@ struct Wire {
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let wire = Self { inner: self.inner.clone(), service: self.service, liveness: Arc::clone(&self.liveness) };
-        HttpConnectorFuture::new(async move { wire.carry(request).await })
+        HttpConnectorFuture::new(async move { wire.send(request).await })
     }
 }
 
 impl Wire {
-    async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let (invocation, dies, mishap) = self.liveness.next(self.service, &operation);
-        if dies.is_some_and(|crash| !crash.after) {
-            match self.liveness.die().await {}
+        let (invocation, crashes, fault) = self.liveness.next(self.service, &operation);
+        if crashes.is_some_and(|crash| !crash.after) {
+            match self.liveness.crash().await {}
         }
-        let about = self.about(invocation, &operation, &request);
-        let reply = self.meet(mishap, request).await;
-        if dies.is_some() {
-            match self.liveness.die().await {}
+        let subject = self.subject(invocation, &operation, &request);
+        let reply = self.inject(fault, request).await;
+        if crashes.is_some() {
+            match self.liveness.crash().await {}
         }
-        self.observe(invocation, about, reply).await
+        self.observe(invocation, subject, reply).await
     }
 
-    fn about(&self, invocation: u64, operation: &str, request: &HttpRequest) -> About {
+    fn subject(&self, invocation: u64, operation: &str, request: &HttpRequest) -> Subject {
         let body: Value = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
         match self.service {
-            Service::Mails => {
-                sending_of(&body).map_or(About::Nothing, |it| About::Mail(self.liveness.context.send_log().ask(invocation, it)))
-            }
+            Service::Ses => send_of_request(&body)
+                .map_or(Subject::Nothing, |it| Subject::Email(self.liveness.context.send_log().request(invocation, it))),
             Service::Table => match body["Key"]["sk"]["S"].as_str().and_then(|key| key.strip_prefix("I#")) {
-                Some(id) if operation == "UpdateItem" => About::Write(id.to_owned()),
-                Some(id) => About::Other(id.to_owned()),
-                None => About::Nothing,
+                Some(id) if operation == "UpdateItem" => Subject::Write(id.to_owned()),
+                Some(id) => Subject::Other(id.to_owned()),
+                None => Subject::Nothing,
             },
-            Service::Events => About::Nothing,
+            Service::EventBridge => Subject::Nothing,
         }
     }
 
-    async fn meet(&self, mishap: Mishap, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let carried_out = async { self.inner.call(request).await };
-        match mishap {
-            Mishap::None => carried_out.await,
-            Mishap::Refused => Err(ConnectorError::io("connection refused".into())),
-            Mishap::ReplyLost => {
-                carried_out.await?;
+    async fn inject(&self, fault: InjectedFault, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let execute = async { self.inner.call(request).await };
+        match fault {
+            InjectedFault::None => execute.await,
+            InjectedFault::Refused => Err(ConnectorError::io("connection refused".into())),
+            InjectedFault::ReplyLost => {
+                execute.await?;
                 Err(ConnectorError::timeout("no answer".into()))
             }
-            Mishap::ErrorAfterwards => {
-                carried_out.await?;
+            InjectedFault::ErrorAfterwards => {
+                execute.await?;
                 Ok(response(500, "{\"__type\":\"com.amazonaws.dynamodb.v20120810#InternalServerError\",\"message\":\"injected\"}"))
             }
-            Mishap::Throttled => {
+            InjectedFault::Throttled => {
                 Ok(response(400, "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ThrottlingException\",\"message\":\"injected\"}"))
             }
-            Mishap::Forgotten => Ok(match self.service {
+            InjectedFault::Dropped => Ok(match self.service {
                 Service::Table => response(200, "{}"),
-                Service::Mails => response(200, "{\"MessageId\":\"none\"}"),
-                Service::Events => response(200, "{\"FailedEntryCount\":0,\"Entries\":[]}"),
+                Service::Ses => response(200, "{\"MessageId\":\"none\"}"),
+                Service::EventBridge => response(200, "{\"FailedEntryCount\":0,\"Entries\":[]}"),
             }),
         }
     }
 
-    /// Enters into the send_log what the courier is about to learn.
+    /// Records in the send log what the courier learns from the reply.
     async fn observe(
         &self,
         invocation: u64,
-        about: About,
+        subject: Subject,
         reply: Result<HttpResponse, ConnectorError>,
     ) -> Result<HttpResponse, ConnectorError> {
         let send_log = || self.liveness.context.send_log();
-        let good = reply.as_ref().is_ok_and(|response| response.status().is_success());
-        match about {
-            About::Mail(entry) => {
+        let success = reply.as_ref().is_ok_and(|response| response.status().is_success());
+        match subject {
+            Subject::Email(entry) => {
                 let response = reply?;
                 let status = response.status();
                 let body = ByteStream::new(response.into_body()).collect().await.map_err(|error| ConnectorError::io(error.into()))?;
                 let body = body.into_bytes();
-                let said: Value = serde_json::from_slice(&body).unwrap_or_default();
-                send_log().answered(entry, said["MessageId"].as_str().filter(|_| good).map(str::to_owned));
+                let reply: Value = serde_json::from_slice(&body).unwrap_or_default();
+                send_log().ses_replied(entry, reply["MessageId"].as_str().filter(|_| success).map(str::to_owned));
                 return Ok(HttpResponse::new(status, SdkBody::from(body)));
             }
-            About::Write(id) => send_log().table_said(invocation, &id, good),
-            About::Other(id) if !good => send_log().table_said(invocation, &id, false),
-            About::Other(_) | About::Nothing => {}
+            Subject::Write(id) => send_log().table_replied(invocation, &id, success),
+            Subject::Other(id) if !success => send_log().table_replied(invocation, &id, false),
+            Subject::Other(_) | Subject::Nothing => {}
         }
         reply
     }

@@ -1,11 +1,10 @@
-//! What a fuzzer does to a text: changes that keep most of it, so that the rest is looked at too.
+//! Mutations. Each keeps most of the input, so that parsers get past the beginning.
 
 use serde_json::{Map, Value};
-
 use support::random::Random;
 
-/// What has broken parsers before.
-const NASTY: [&str; 64] = [
+/// Strings that often break parsers.
+const DICTIONARY: [&str; 64] = [
     "",
     " ",
     "\0",
@@ -72,21 +71,21 @@ const NASTY: [&str; 64] = [
     "9999-12-31T23:59:60+23:59",
 ];
 
-/// More than any text should have.
-const LONGEST: usize = 200_000;
+/// The length of the longest repetitions, in bytes.
+const MAX_REPETITION: usize = 200_000;
 
-/// A text with some changes; `donor` is another one, to take pieces from.
+/// Mutates a text. Pieces of `donor` may be spliced in.
 #[must_use]
 pub(super) fn text(random: &mut Random, source: &str, donor: &str) -> String {
     let mut text = source.to_owned();
-    for _ in 0..some(random) {
+    for _ in 0..change_count(random) {
         text = one_change(random, &text, donor);
     }
     text
 }
 
-/// How many changes: mostly one, seldom many.
-fn some(random: &mut Random) -> usize {
+/// The number of changes: mostly one, rarely many.
+fn change_count(random: &mut Random) -> usize {
     1 + usize::try_from((random.bits() | 16).trailing_zeros()).unwrap_or_default()
 }
 
@@ -98,13 +97,13 @@ fn one_change(random: &mut Random, text: &str, donor: &str) -> String {
         0 => flip_bit(random, text),
         1 => join(""),
         2 => join(&piece.repeat(2)),
-        3 => join(nasty(random)),
-        4 => format!("{before}{}{piece}{after}", nasty(random)),
+        3 => join(dictionary_entry(random)),
+        4 => format!("{before}{}{piece}{after}", dictionary_entry(random)),
         5 => {
             let (from, to) = range(random, donor);
             join(&donor[from..to])
         }
-        // The beginning of one and the end of the other.
+        // Splice: the start of one and the end of the other.
         6 => format!("{before}{}", &donor[range(random, donor).0..]),
         7 => before.to_owned(),
         8 => join(&any_character(random).to_string()),
@@ -112,12 +111,12 @@ fn one_change(random: &mut Random, text: &str, donor: &str) -> String {
             join(&piece.chars().map(|c| if c.is_uppercase() { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() }).collect::<String>())
         }
         10 => join(&piece.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>()),
-        _ if random.chance(1, 500) => join(&nasty(random).repeat(1 + random.below(LONGEST / 40))),
+        _ if random.chance(1, 500) => join(&dictionary_entry(random).repeat(1 + random.below(MAX_REPETITION / 40))),
         _ => join(&piece.chars().rev().collect::<String>()),
     }
 }
 
-/// Two places between characters, mostly near each other.
+/// A range between characters, mostly a short one.
 fn range(random: &mut Random, text: &str) -> (usize, usize) {
     let start = boundary(text, random.below(text.len() + 1));
     let length = if random.chance(1, 4) { random.below(text.len() + 1) } else { random.below(5) };
@@ -140,21 +139,20 @@ fn flip_bit(random: &mut Random, text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn nasty(random: &mut Random) -> &'static str {
-    random.pick::<&str>(&NASTY)
+fn dictionary_entry(random: &mut Random) -> &'static str {
+    random.pick::<&str>(&DICTIONARY)
 }
 
-/// Any of Unicode, as often one of its first 128.
+/// Any Unicode character; half of them ASCII.
 fn any_character(random: &mut Random) -> char {
     let end = if random.chance(1, 2) { 0x80 } else { 0x11_0000 };
     u32::try_from(random.below(end)).ok().and_then(char::from_u32).unwrap_or('\u{fffd}')
 }
 
-/// A value with some changes, its form kept in mind; `donor` is another one, to take pieces from.
+/// Mutates the structure of a JSON value. Parts of `donor` may be inserted.
 pub(super) fn json(random: &mut Random, value: &mut Value, donor: &Value) {
-    for _ in 0..some(random) {
-        let places = count(value);
-        let at = random.below(places);
+    for _ in 0..change_count(random) {
+        let at = random.below(count(value));
         change_at(random, value, &mut { at }, donor);
     }
 }
@@ -167,7 +165,7 @@ fn count(value: &Value) -> usize {
     }
 }
 
-/// Changes the value that is `at` steps ahead in depth-first order; whether it was reached.
+/// Changes the value at index `at` in depth-first order. Returns whether it was reached.
 fn change_at(random: &mut Random, value: &mut Value, at: &mut usize, donor: &Value) -> bool {
     if *at == 0 {
         change(random, value, donor);
@@ -193,7 +191,7 @@ fn change(random: &mut Random, value: &mut Value, donor: &Value) {
             }
         }
         Value::String(text) if random.chance(9, 10) => {
-            // A text that is JSON itself is changed as such.
+            // A string that holds JSON is mutated as JSON.
             match serde_json::from_str::<Value>(text) {
                 Ok(mut inner) if inner.is_object() && random.chance(4, 5) => {
                     json(random, &mut inner, donor);
@@ -212,7 +210,7 @@ fn change(random: &mut Random, value: &mut Value, donor: &Value) {
 fn change_fields(random: &mut Random, fields: &mut Map<String, Value>, donor: &Value) {
     let names: Vec<String> = fields.keys().cloned().collect();
     if names.is_empty() || random.chance(1, 8) {
-        fields.insert(nasty(random).to_owned(), anything(random, donor));
+        fields.insert(dictionary_entry(random).to_owned(), anything(random, donor));
         return;
     }
     let name = random.pick(&names);
@@ -240,14 +238,14 @@ fn anything(random: &mut Random, donor: &Value) -> Value {
         2 => random.bits().into(),
         3 => i64::from_le_bytes(random.bits().to_le_bytes()).into(),
         4 => Value::Array(Vec::new()),
-        // Deeper than any honest request, and less deep than what the parser gives up at.
+        // Deeper than any legitimate request, but below the parser's limit.
         5 => (0..random.below(100)).fold(Value::Null, |inner, _| Value::Array(vec![inner])),
         6 => donor.clone(),
-        _ => nasty(random).into(),
+        _ => dictionary_entry(random).into(),
     }
 }
 
-/// One of the texts in a value.
+/// One of the strings in a value.
 fn any_text(random: &mut Random, value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -260,12 +258,12 @@ fn any_text(random: &mut Random, value: &Value) -> String {
             let picked = *random.pick(&values);
             any_text(random, picked)
         }
-        _ => nasty(random).to_owned(),
+        _ => dictionary_entry(random).to_owned(),
     }
 }
 
-/// The shortest text that is found by leaving pieces out and for which `still` holds. It is asked 2,000 times at most.
-pub(super) fn shortened(text: &str, mut still: impl FnMut(&str) -> bool) -> String {
+/// The shortest text for which `predicate` still holds, found by leaving pieces out in at most 2,000 attempts.
+pub(super) fn minimized(text: &str, mut predicate: impl FnMut(&str) -> bool) -> String {
     let mut best: Vec<char> = text.chars().collect();
     let (mut piece, mut left) = (best.len() / 2, 2000);
     while piece > 0 {
@@ -273,7 +271,7 @@ pub(super) fn shortened(text: &str, mut still: impl FnMut(&str) -> bool) -> Stri
         while at < best.len() && left > 0 {
             let without: Vec<char> = best[..at].iter().chain(&best[(at + piece).min(best.len())..]).copied().collect();
             left -= 1;
-            if still(&without.iter().collect::<String>()) {
+            if predicate(&without.iter().collect::<String>()) {
                 best = without;
             } else {
                 at += piece;
@@ -286,23 +284,23 @@ pub(super) fn shortened(text: &str, mut still: impl FnMut(&str) -> bool) -> Stri
 
 #[cfg(test)]
 mod tests {
-    use super::{shortened, text};
+    use super::{minimized, text};
     use support::random::Random;
 
     #[test]
-    fn the_same_seed_makes_the_same_changes_and_most_texts_are_changed() {
-        let made = |seed| {
+    fn a_seed_determines_the_mutations_and_most_of_them_differ() {
+        let mutated = |seed| {
             let mut random = Random::new(seed);
             (0..1000).map(|_| text(&mut random, "user.one@example.com", "other@example.org")).collect::<Vec<_>>()
         };
-        assert_eq!(made(1), made(1));
-        assert_ne!(made(1), made(2));
-        let distinct: std::collections::BTreeSet<String> = made(1).into_iter().collect();
+        assert_eq!(mutated(1), mutated(1));
+        assert_ne!(mutated(1), mutated(2));
+        let distinct: std::collections::BTreeSet<String> = mutated(1).into_iter().collect();
         assert!(distinct.len() > 700, "{}", distinct.len());
     }
 
     #[test]
-    fn a_text_is_shortened_to_what_matters() {
-        assert_eq!(shortened("a long text with a <b> in it", |text| text.contains("<b>")), "<b>");
+    fn minimizing_keeps_only_the_part_that_the_predicate_needs() {
+        assert_eq!(minimized("a long text with a <b> in it", |text| text.contains("<b>")), "<b>");
     }
 }

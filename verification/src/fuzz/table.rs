@@ -1,7 +1,7 @@
-//! The service over a table whose answers are ready.
+//! A stub of the table, SES and EventBridge with fixed replies.
 //!
-//! What a fuzzer makes is refused before the table is asked, for the most part. The rest is to go on to its answer, through the
-//! real store and the real SDK, and not to wait for an engine.
+//! Most fuzz inputs are rejected before the table is read. The others run to their response through the real store and the real
+//! SDK, without waiting for an engine.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -35,23 +35,23 @@ use shared::{
     store::{Row, SdkConfig, Store, item},
 };
 
-/// The account whose key the corpus has.
+/// The account of the corpus's API key.
 pub(super) const ACCOUNT: &str = "012345678912";
 /// Another account.
 pub(super) const OTHER: &str = "210987654321";
-/// When all of it happens.
+/// The clock's time.
 pub(super) const NOW: i64 = 1_900_000_000_000;
 
 const KEY_ID: &str = "Fuzz00000001";
 const SECRET: &str = "0123456789abcdefghijABCDEFGHIJ0123456789abc";
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Parses what is known to be well-formed.
+/// Parses a well-formed value.
 pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
-    text.parse().expect("a value of the verification's own is well-formed")
+    text.parse().expect("the fixture's value is well-formed")
 }
 
-/// The text of an API key, its checksum right: that is no secret, anybody can compute it.
+/// The text of an API key with a correct checksum, which anybody can compute.
 #[must_use]
 pub fn key_text(account: &str, id: &str, secret: &str) -> String {
     let body = format!("ik_live_{account}_{id}_{secret}");
@@ -59,7 +59,7 @@ pub fn key_text(account: &str, id: &str, secret: &str) -> String {
     format!("{body}_{check}")
 }
 
-/// A variable of the functions.
+/// An environment variable of the functions.
 pub(super) fn variable(name: &str) -> Option<String> {
     let value = match name {
         "TABLE_NAME" => "invitations",
@@ -73,11 +73,11 @@ pub(super) fn variable(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-/// Rows that are there, and what goes with them.
+/// The rows of the table, with their key and tokens.
 pub(super) struct Table {
-    /// A key of [`ACCOUNT`] with every right.
+    /// An API key of [`ACCOUNT`] with all permissions.
     pub key: String,
-    /// Invitations: open and new, mailed, accepted, revoked, of [`ACCOUNT`].
+    /// The invitations of [`ACCOUNT`]: new, emailed, accepted, revoked.
     pub invitations: Vec<Invitation>,
     /// Their tokens.
     pub tokens: Vec<String>,
@@ -101,19 +101,19 @@ impl Table {
             created: now(),
             expiry: None,
         };
-        let principal = record.verify(&presented, now(), &config.roles, &config.urns).expect("the key is its own");
+        let principal = record.verify(&presented, now(), &config.roles, &config.urns).expect("the key matches its record");
         let key_row = json!({
             "pk": { "S": format!("KEYS#{ACCOUNT}") }, "sk": { "S": KEY_ID }, "hash": { "S": URL_SAFE_NO_PAD.encode(hash) },
             "role": { "S": "full-access" }, "enabled": { "BOOL": true }, "created": { "N": NOW.to_string() }, "name": { "S": "Jane" },
         });
         let policy = policy();
-        let invitations = some_invitations(&principal, &policy);
+        let invitations = sample_invitations(&principal, &policy);
         let tokens = invitations.iter().map(|it| token(&policy.link_keys, it)).collect();
         Self { key, invitations, tokens, key_row }
     }
 
-    /// What DynamoDB would answer.
-    fn answer(&self, operation: &str, input: &Value) -> Value {
+    /// DynamoDB's reply.
+    fn reply(&self, operation: &str, input: &Value) -> Value {
         let (pk, sk) = (input["Key"]["pk"]["S"].as_str().unwrap_or_default(), input["Key"]["sk"]["S"].as_str().unwrap_or_default());
         match operation {
             "GetItem" => self.row(pk, sk).map_or_else(|| json!({}), |row| json!({ "Item": row })),
@@ -145,19 +145,19 @@ impl Table {
     }
 }
 
-/// A store over it.
+/// A store over the stub.
 pub(super) fn store(table: &Arc<Table>) -> Store {
     let client = Client::new(&sdk_config(table));
     Store::new(client, "invitations".to_owned(), Arc::new(now))
 }
 
-/// The way to it, and to a mail and an event service that take everything.
+/// SDK configuration for the stub, whose SES and EventBridge accept everything.
 pub(super) fn sdk_config(table: &Arc<Table>) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("ca-1"))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "verification")))
-        .http_client(answering(table))
+        .http_client(http_client(table))
         .endpoint_url("http://127.0.0.1:1")
         .build()
 }
@@ -178,7 +178,7 @@ pub(super) fn now() -> Timestamp {
     Timestamp::from_millis(NOW).expect("a time of this century")
 }
 
-/// An account that has set everything.
+/// The settings of an account that has set everything.
 fn settings() -> Value {
     json!({
         "pk": { "S": format!("SETTINGS#{ACCOUNT}") }, "sk": { "S": "settings" }, "name": { "S": "Acme Ltd" },
@@ -186,34 +186,34 @@ fn settings() -> Value {
     })
 }
 
-fn some_invitations(who: &Principal, policy: &SendPolicy) -> Vec<Invitation> {
+fn sample_invitations(who: &Principal, policy: &SendPolicy) -> Vec<Invitation> {
     let of = |number: u8, email: &str| {
         let request = NewInvitation { email: parsed(email), role: parsed("read-only"), expiry: None, locale: Some(parsed("de")) };
         let operation = Operation { id: OperationId(format!("operation{number:03}")), nonce: [number; 16] };
-        let made = now().as_millis() - 86_400_000;
-        let made = Timestamp::from_millis(made).expect("a day earlier");
+        let created = now().as_millis() - 86_400_000;
+        let created = Timestamp::from_millis(created).expect("a day earlier");
         let mut id = [number; 16];
-        id[..6].copy_from_slice(&made.as_millis().to_be_bytes()[2..]);
-        create(who, &request, InvitationId::from_bytes(id), &operation, made, policy).expect("the caller may")
+        id[..6].copy_from_slice(&created.as_millis().to_be_bytes()[2..]);
+        create(who, &request, InvitationId::from_bytes(id), &operation, created, policy).expect("the principal is authorized")
     };
     let operation = |name: &str| OperationId(name.to_owned());
-    let mailed = |it: &Invitation| {
+    let emailed = |it: &Invitation| {
         let claimed = it.claimed(operation("claim0000001"), now());
         claimed.published().delivered(1, Delivery { status: DeliveryStatus::Sent, at: now(), reason: None })
     };
     vec![
         of(1, "user.one@example.com"),
-        mailed(&of(2, "user.two@bücher.example")),
-        mailed(&of(3, "User+Three@Example.COM")).closed(Closing::Accepted, now(), operation("operation900")),
+        emailed(&of(2, "user.two@bücher.example")),
+        emailed(&of(3, "User+Three@Example.COM")).closed(Closing::Accepted, now(), operation("operation900")),
         of(4, "user.four@example.com").closed(Closing::Revoked, now(), operation("operation901")),
     ]
 }
 
 pub(super) fn token(keys: &LinkKeys, invitation: &Invitation) -> String {
-    keys.token(&invitation.account, invitation.id, &invitation.link).expect("the key is there").reveal()
+    keys.token(&invitation.account, invitation.id, &invitation.link).expect("the link key exists").reveal()
 }
 
-/// A row as DynamoDB writes it.
+/// A row in DynamoDB's JSON.
 pub(super) fn to_json(row: &Row) -> Value {
     let attribute = |value: &AttributeValue| match value {
         AttributeValue::S(text) => json!({ "S": text }),
@@ -225,7 +225,7 @@ pub(super) fn to_json(row: &Row) -> Value {
     row.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()
 }
 
-/// A row from how DynamoDB writes it; what is none of an attribute's forms is a null.
+/// A row from DynamoDB's JSON. Malformed attributes become null.
 pub(super) fn from_json(row: &Value) -> Option<Row> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let attribute = |value: &Value| {
@@ -244,34 +244,34 @@ pub(super) fn from_json(row: &Value) -> Option<Row> {
     Some(fields.map(|(name, value)| (name.clone(), attribute(value).unwrap_or(AttributeValue::Null(true)))).collect())
 }
 
-fn answering(table: &Arc<Table>) -> SharedHttpClient {
+fn http_client(table: &Arc<Table>) -> SharedHttpClient {
     let table = Arc::clone(table);
-    http_client_fn(move |_: &HttpConnectorSettings, _: &RuntimeComponents| SharedHttpConnector::new(Ready(Arc::clone(&table))))
+    http_client_fn(move |_: &HttpConnectorSettings, _: &RuntimeComponents| SharedHttpConnector::new(StubConnector(Arc::clone(&table))))
 }
 
-struct Ready(Arc<Table>);
+struct StubConnector(Arc<Table>);
 
-impl std::fmt::Debug for Ready {
+impl std::fmt::Debug for StubConnector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Ready")
+        f.write_str("StubConnector")
     }
 }
 
-impl HttpConnector for Ready {
+impl HttpConnector for StubConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let (service, operation) = target.rsplit_once('.').unwrap_or_default();
         let input: Value = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
-        let answer = match service {
-            // SES, which names its operation in the path.
+        let reply = match service {
+            // SES has its operation in the path instead.
             "" => json!({ "MessageId": "message-1" }),
             "AWSEvents" => {
                 let entries = input["Entries"].as_array().map_or(0, Vec::len);
                 json!({ "FailedEntryCount": 0, "Entries": vec![json!({ "EventId": "event-1" }); entries] })
             }
-            _ => self.0.answer(operation, &input),
+            _ => self.0.reply(operation, &input),
         };
         let status = StatusCode::try_from(200).expect("a status code");
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(answer.to_string()))))
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(reply.to_string()))))
     }
 }

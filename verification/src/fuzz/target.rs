@@ -1,36 +1,36 @@
-//! What a fuzz target is.
+//! Fuzz targets.
 
 use support::random::Random;
 
-/// Something that takes input from outside.
+/// Code that takes input from outside.
 pub trait Target {
-    /// An input.
+    /// Generates an input.
     fn make(&self, random: &mut Random) -> String;
 
-    /// What becomes of an input.
+    /// Processes an input.
     fn check(&self, input: &str) -> Verdict;
 }
 
-/// What became of an input.
+/// The result of processing an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It was taken for what it should be.
+    /// It is valid, and was accepted.
     Accepted,
-    /// It was refused as it should be.
-    Refused,
-    /// A promise was broken.
-    Broken(String),
+    /// It was rejected with an error.
+    Rejected,
+    /// A property does not hold.
+    Violation(String),
 }
 
-/// A target, how often it is tried, and how one is made for each thread.
+/// A target with its number of executions. Each thread builds its own.
 #[derive(Debug, Clone, Copy)]
-pub struct Kind {
-    /// What it is called in the figures.
+pub struct TargetSpec {
+    /// Its name in the figures.
     pub name: &'static str,
-    /// Executions in short.
+    /// Executions in a short run.
     pub short: u64,
-    /// Executions at length.
+    /// Executions in a long run.
     pub long: u64,
-    /// Makes one.
+    /// Builds it.
     pub build: fn() -> Box<dyn Target>,
 }

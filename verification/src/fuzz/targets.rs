@@ -1,4 +1,4 @@
-//! What is tried, and what each promises.
+//! All targets.
 
 mod emails;
 mod http;
@@ -8,31 +8,31 @@ mod secrets;
 mod values;
 mod workers;
 
-use super::target::Kind;
+use super::target::TargetSpec;
 
-/// All targets. The numbers follow from what an execution takes: a text is parsed in a microsecond, an event is refused in ten, and
-/// answered in a hundred; a batch of the stream with its mails takes a millisecond.
-pub(super) fn all() -> Vec<Kind> {
+/// All targets. The number of executions follows from their cost: parsing a text takes a microsecond, rejecting an event ten, a full
+/// response a hundred, and a batch of stream records with its emails a thousand.
+pub(super) fn all() -> Vec<TargetSpec> {
     vec![
-        Kind { name: "create-invitation", short: 800, long: 300_000, build: || http::of("POST /invitations") },
-        Kind { name: "list-invitations", short: 500, long: 150_000, build: || http::of("GET /invitations") },
-        Kind { name: "describe-invitation", short: 800, long: 300_000, build: || http::of("GET /invitations/{id}") },
-        Kind { name: "modify-invitation", short: 500, long: 150_000, build: || http::of("POST /invitations/{id}") },
-        Kind { name: "lookup-invitation", short: 500, long: 150_000, build: || http::of("POST /invitations/lookup") },
-        Kind { name: "accept-invitation", short: 500, long: 150_000, build: || http::of("POST /invitations/accept") },
-        Kind { name: "decline-invitation", short: 500, long: 150_000, build: || http::of("POST /invitations/decline") },
-        Kind { name: "accept-page", short: 1000, long: 400_000, build: || http::of("GET /accept") },
-        Kind { name: "manage-api-keys", short: 1500, long: 500_000, build: operators::keys },
-        Kind { name: "manage-account-settings", short: 1500, long: 500_000, build: operators::settings },
-        Kind { name: "erase-invitee", short: 500, long: 100_000, build: operators::erasure },
-        Kind { name: "deliver-invitations", short: 200, long: 40_000, build: workers::deliver },
-        Kind { name: "record-feedback", short: 500, long: 200_000, build: workers::feedback },
-        Kind { name: "cursor", short: 6000, long: 1_500_000, build: secrets::cursor },
-        Kind { name: "link token", short: 25_000, long: 2_000_000, build: secrets::token },
-        Kind { name: "API key", short: 25_000, long: 2_000_000, build: secrets::key },
-        Kind { name: "e-mail address", short: 25_000, long: 2_000_000, build: values::email },
-        Kind { name: "other values", short: 8000, long: 1_000_000, build: values::others },
-        Kind { name: "row", short: 3000, long: 600_000, build: rows::row },
-        Kind { name: "email", short: 500, long: 200_000, build: emails::email },
+        TargetSpec { name: "create-invitation", short: 800, long: 300_000, build: || http::of("POST /invitations") },
+        TargetSpec { name: "list-invitations", short: 500, long: 150_000, build: || http::of("GET /invitations") },
+        TargetSpec { name: "describe-invitation", short: 800, long: 300_000, build: || http::of("GET /invitations/{id}") },
+        TargetSpec { name: "modify-invitation", short: 500, long: 150_000, build: || http::of("POST /invitations/{id}") },
+        TargetSpec { name: "lookup-invitation", short: 500, long: 150_000, build: || http::of("POST /invitations/lookup") },
+        TargetSpec { name: "accept-invitation", short: 500, long: 150_000, build: || http::of("POST /invitations/accept") },
+        TargetSpec { name: "decline-invitation", short: 500, long: 150_000, build: || http::of("POST /invitations/decline") },
+        TargetSpec { name: "accept-page", short: 1000, long: 400_000, build: || http::of("GET /accept") },
+        TargetSpec { name: "manage-api-keys", short: 1500, long: 500_000, build: operators::keys },
+        TargetSpec { name: "manage-account-settings", short: 1500, long: 500_000, build: operators::settings },
+        TargetSpec { name: "erase-invitee", short: 500, long: 100_000, build: operators::erasure },
+        TargetSpec { name: "deliver-invitations", short: 200, long: 40_000, build: workers::deliver },
+        TargetSpec { name: "record-feedback", short: 500, long: 200_000, build: workers::feedback },
+        TargetSpec { name: "cursor", short: 6000, long: 1_500_000, build: secrets::cursor },
+        TargetSpec { name: "link token", short: 25_000, long: 2_000_000, build: secrets::token },
+        TargetSpec { name: "API key", short: 25_000, long: 2_000_000, build: secrets::key },
+        TargetSpec { name: "email address", short: 25_000, long: 2_000_000, build: values::email },
+        TargetSpec { name: "other values", short: 8000, long: 1_000_000, build: values::others },
+        TargetSpec { name: "row", short: 3000, long: 600_000, build: rows::row },
+        TargetSpec { name: "email message", short: 500, long: 200_000, build: emails::email },
     ]
 }

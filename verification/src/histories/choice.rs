@@ -1,33 +1,33 @@
-//! What a caller does next.
+//! Chooses a caller's next operation.
 
 use std::sync::Arc;
 
 use support::{Call, random::Random};
 
-use crate::model::operations::{Action, Answer, Operation, Request};
+use crate::model::operations::{Action, LinkAction, Operation, Request};
 
-/// The n-th address.
+/// The address with this number.
 #[must_use]
 pub fn email(number: usize) -> Arc<str> {
     format!("user.{number}@example.com").into()
 }
 
-/// A link's token, as its invitee has it.
+/// The token of an emailed link.
 #[derive(Debug, Clone)]
 pub struct Token {
-    /// Whose invitation.
+    /// The inviting account.
     pub account: usize,
-    /// To whom.
+    /// The invitee's address.
     pub email: Arc<str>,
-    /// Which.
+    /// The invitation's id.
     pub id: Arc<str>,
-    /// What tells it from the links before and after it.
+    /// The hash of its secret.
     pub link: Arc<str>,
     /// The token itself.
     pub text: String,
 }
 
-/// What callers have learned.
+/// The ids and tokens that callers have seen so far.
 #[derive(Debug, Default)]
 pub struct Known {
     /// Account, id and address.
@@ -36,14 +36,14 @@ pub struct Known {
 }
 
 impl Known {
-    /// An id was told, or an empty text.
+    /// Adds an id, unless it is empty or known.
     pub fn id(&mut self, account: usize, id: &str, email: &Arc<str>) {
         if !id.is_empty() && !self.ids.iter().any(|(_, known, _)| **known == *id) {
             self.ids.push((account, id.into(), Arc::clone(email)));
         }
     }
 
-    /// A mail has come.
+    /// Adds a token, unless it is known.
     pub fn token(&mut self, token: Token) {
         if !self.tokens.iter().any(|known| known.text == token.text) {
             self.tokens.push(token);
@@ -51,20 +51,20 @@ impl Known {
     }
 }
 
-/// A operation, and who does it.
+/// An operation and its caller.
 #[derive(Debug, Clone)]
 pub struct Choice {
-    /// The account whose caller does it, or whose invitation is answered.
+    /// The calling account, or the account whose invitation is used.
     pub account: usize,
-    /// The address that it is about.
+    /// The address concerned.
     pub email: Arc<str>,
-    /// What is done.
+    /// The operation.
     pub operation: Operation,
-    /// What an invitee shows.
+    /// The invitee's token.
     token: Option<String>,
 }
 
-/// Prefers what is recent, because there is more to it.
+/// Picks a recent element: those have more left to happen.
 fn recent<'a, T>(random: &mut Random, from: &'a [T]) -> Option<&'a T> {
     let back = random.below(4).min(random.below(4)) * usize::from(random.chance(7, 8)) + random.below(from.len().max(1)) / 8;
     from.len().checked_sub(1).map(|last| &from[last.saturating_sub(back)])
@@ -78,11 +78,11 @@ pub fn choose(random: &mut Random, emails: usize, known: &Known) -> Choice {
     if (75..95).contains(&drawn)
         && let Some(token) = recent(random, &known.tokens)
     {
-        let answer = *random.pick(&[Answer::Lookup, Answer::Accept, Answer::Accept, Answer::Decline]);
+        let action = *random.pick(&[LinkAction::Lookup, LinkAction::Accept, LinkAction::Accept, LinkAction::Decline]);
         let Token { account, email, id, link, text } = token.clone();
-        return Choice { account, email, operation: Operation::Hold { answer, id, link }, token: Some(text) };
+        return Choice { account, email, operation: Operation::UseLink { action, id, link }, token: Some(text) };
     }
-    // One in twelve is about another account's invitation.
+    // One in twelve uses the id of another account's invitation.
     let foreign = random.chance(1, 12);
     let own: Vec<_> = known.ids.iter().filter(|(of, ..)| (*of == account) != foreign).collect();
     let (email, operation) = match recent(random, &own) {
@@ -109,13 +109,13 @@ fn modify(random: &mut Random, id: Arc<str>, action: Action, email: &str) -> Ope
     Operation::Request { request: Request::Modify { id, action }, key: key(random, email) }
 }
 
-/// One of few keys, so that they meet again. An address has its own, so that its history stands alone.
+/// Picks one of few idempotency keys, so that keys recur. Each address has its own, so that its history is independent.
 fn key(random: &mut Random, email: &str) -> Option<Arc<str>> {
     random.chance(2, 5).then(|| format!("{email}-{}", random.below(4)).into())
 }
 
 impl Choice {
-    /// The request. `keys` are the API keys of the accounts.
+    /// The call. `keys` are the API keys of the accounts.
     #[must_use]
     pub fn call(&self, keys: &[String; 2]) -> Call {
         let call = match &self.operation {
@@ -126,8 +126,8 @@ impl Choice {
                 Action::Revoke => Call::set_state(id, "revoked"),
             },
             Operation::Describe { id } => Call::get(&format!("/invitations/{id}")),
-            Operation::Hold { answer, .. } => {
-                return Call::holder(answer.as_str(), self.token.as_ref().expect("who answers has a token"));
+            Operation::UseLink { action, .. } => {
+                return Call::holder(action.as_str(), self.token.as_ref().expect("the user of a link has a token"));
             }
         };
         let call = call.key(&keys[self.account]);

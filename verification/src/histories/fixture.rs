@@ -1,4 +1,4 @@
-//! One history: a service of its own, callers, faults, a clock that jumps, and a record of all of it.
+//! Runs one history: a service of its own, callers, faults, a clock that jumps, and the record.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -18,26 +18,26 @@ use support::{
 
 use super::{
     choice::{Choice, Known, Token, choose},
+    profile::Profile,
     record::{Event, Recorder},
-    shape::Shape,
 };
-use crate::model::{answers::Told, snapshot::Snapshot};
+use crate::model::{responses::Actual, snapshot::Snapshot};
 
 /// The accounts of every history.
 pub const ACCOUNTS: [&str; 2] = [ACCOUNT, OTHER_ACCOUNT];
 
-/// What was done and told in one history, and what went wrong on the way.
+/// One recorded history, and the faults in it.
 pub struct History {
-    /// All of it.
+    /// The record.
     pub recorder: Recorder,
-    /// The faults that were met, by name.
+    /// Injected faults by name.
     pub faults: Vec<(&'static str, usize)>,
-    /// Rows that were purged.
+    /// Purged rows.
     pub purged: usize,
 }
 
 struct Fixture {
-    shape: Shape,
+    profile: Profile,
     app: TestApp,
     keys: [String; 2],
     link_keys: LinkKeys,
@@ -45,34 +45,33 @@ struct Fixture {
     known: Mutex<Known>,
 }
 
-/// Lets a history happen. `wire` may break the service.
-pub async fn happen(shape: Shape, seed: u64, wire: Option<Arc<dyn Wire>>) -> History {
-    let app = TestApp::with(shape.variables).await;
+/// Runs a history. `wire` may break the service.
+pub async fn run_history(profile: Profile, seed: u64, wire: Option<Arc<dyn Wire>>) -> History {
+    let app = TestApp::with(profile.variables).await;
     let mut random = Random::new(seed);
     let fixture = Fixture {
-        shape,
+        profile,
         keys: [app.full.clone(), app.other.clone()],
         link_keys: app.variable("LINK_KEYS").and_then(|keys| keys.parse().ok()).expect("link keys are configured"),
         recorder: Mutex::new(Recorder::starting_at(app.now().as_millis())),
         known: Mutex::default(),
         app,
     };
-    // Two accounts invite the same people.
-    let processes: Vec<SecondApp> = (0..shape.clients).map(|_| fixture.app.another(&[])).collect();
+    let processes: Vec<SecondApp> = (0..profile.clients).map(|_| fixture.app.another(&[])).collect();
     if let Some(wire) = wire {
         fixture.app.faults.wire(wire);
     }
     let (mut faults, mut purged) = (Vec::new(), 0);
-    for _ in 0..shape.rounds {
+    for _ in 0..profile.rounds {
         purged += fixture.pause(&mut random).await;
-        fixture.app.faults.schedule(random.bits(), shape.chances(&mut random));
+        fixture.app.faults.schedule(random.bits(), profile.fault_frequencies(&mut random));
         let callers = processes.iter().map(|process| (process, random.fork()));
         let callers = join_all(callers.map(|(process, random)| fixture.calls(process, random)));
         tokio::join!(callers, fixture.jump(random.fork()));
         faults.extend(fixture.app.faults.counts());
         settle(&fixture.app.faults).await;
-        fixture.recorder().close();
-        // Memory is not for what nobody asks.
+        fixture.recorder().close_round();
+        // Recorded requests are not needed: free their memory.
         drop(fixture.app.faults.take_requests());
     }
     purged += fixture.pause(&mut random).await;
@@ -94,57 +93,57 @@ impl Fixture {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One caller's calls, one after the other.
+    /// Makes one caller's calls, one after the other.
     async fn calls(&self, process: &SecondApp, mut random: Random) {
-        for _ in 0..self.shape.calls {
-            let choice = choose(&mut random, self.shape.emails, &self.known());
-            let called = self.recorder().call();
+        for _ in 0..self.profile.calls {
+            let choice = choose(&mut random, self.profile.emails, &self.known());
+            let invoked = self.recorder().invoke();
             let call = choice.call(&self.keys);
-            let (done, life) = killable(process.send(call)).await;
-            // A 503 says nothing of what has become of it.
-            let told = done.as_ref().filter(|response| response.status != 503).map(Told::from);
-            if let Some(told) = &told {
-                self.learn(&choice, told);
+            let (received, life) = killable(process.send(call)).await;
+            // After a 503 the outcome is unknown.
+            let response = received.as_ref().filter(|response| response.status != 503).map(Actual::from);
+            if let Some(response) = &response {
+                self.learn(&choice, response);
             }
-            let rescued = done.as_ref().is_some_and(|response: &Response| response.status < 300) && life.carried_out > 0 && life.heard == 0;
+            let recovered =
+                received.as_ref().is_some_and(|response: &Response| response.status < 300) && life.carried_out > 0 && life.heard == 0;
             let Choice { account, email, operation, .. } = choice;
-            self.recorder().answer(called, account, email, Event::Operation(operation), told, rescued);
+            self.recorder().respond(invoked, account, email, Event::Operation(operation), response, recovered);
         }
     }
 
-    fn learn(&self, choice: &Choice, told: &Told) {
-        for id in [told.field("id"), told.open()] {
+    fn learn(&self, choice: &Choice, response: &Actual) {
+        for id in [response.field("id"), response.open_id()] {
             self.known().id(choice.account, id, &choice.email);
         }
     }
 
-    /// Lets the clock jump while the callers are at it.
+    /// Lets the clock jump during a round.
     async fn jump(&self, mut random: Random) {
-        if self.shape.sudden {
+        if self.profile.jumps_during_rounds {
             tokio::time::sleep(Duration::from_micros(random.bits() % 15_000)).await;
             self.advance(&mut random);
         }
     }
 
     fn advance(&self, random: &mut Random) {
-        let jump = *random.pick(self.shape.jumps);
-        // Nobody calls or is answered between the note of it and the jump.
+        let jump = *random.pick(self.profile.clock_jumps);
+        // The lock keeps invocations and responses out between the jump and its record.
         let mut recorder = self.recorder();
         self.app.advance(Duration::from_millis(u64::try_from(jump).expect("time goes on")));
         recorder.jump(self.app.now().as_millis());
     }
 
-    /// While nothing is under way the clock jumps, what is over may be purged, and the table is looked at. How many rows were
-    /// purged.
+    /// Between rounds: the clock jumps, expired rows may be purged, and the table is compared. Returns the number of purged rows.
     async fn pause(&self, random: &mut Random) -> usize {
         self.advance(random);
         let mut purged = 0;
         if random.chance(1, 2) {
-            let retention = Duration::from_millis(self.shape.limits.retention.unsigned_abs());
+            let retention = Duration::from_millis(self.profile.limits.retention.unsigned_abs());
             purged = sweep(&self.app, retention).await;
             for account in 0..ACCOUNTS.len() {
-                for email in self.parts() {
-                    self.recorder().at_once(account, email, Event::Purge);
+                for email in self.partitions() {
+                    self.recorder().instant(account, email, Event::Purge);
                 }
             }
         }
@@ -156,43 +155,43 @@ impl Fixture {
                 let link: Arc<str> = row["th"].as_s().expect("a hash").as_str().into();
                 let invitation = item::from_row(row).expect("a row that the service wrote");
                 let email: Arc<str> = invitation.email.normalised().as_str().into();
-                let token = self.link_keys.token(&invitation.account, invitation.id, &invitation.link).expect("a key that there is");
+                let token = self.link_keys.token(&invitation.account, invitation.id, &invitation.link).expect("the key is configured");
                 let id: Arc<str> = invitation.id.to_string().into();
                 let mut known = self.known();
                 known.id(account, &id, &email);
                 known.token(Token { account, email, id, link, text: token.reveal() });
             }
-            for email in self.parts() {
-                let part = if self.shape.whole { snapshot.clone() } else { snapshot.about(&email) };
-                self.recorder().at_once(account, email, Event::Snapshot(part));
+            for email in self.partitions() {
+                let part = if self.profile.by_account { snapshot.clone() } else { snapshot.about(&email) };
+                self.recorder().instant(account, email, Event::Snapshot(part));
             }
         }
         purged
     }
 
-    /// One address for each part that is judged by itself.
-    fn parts(&self) -> impl Iterator<Item = Arc<str>> + use<> {
-        (0..if self.shape.whole { 1 } else { self.shape.emails }).map(super::choice::email)
+    /// One address for each partition of an account's history.
+    fn partitions(&self) -> impl Iterator<Item = Arc<str>> + use<> {
+        (0..if self.profile.by_account { 1 } else { self.profile.emails }).map(super::choice::email)
     }
 }
 
-/// Deletes what TTL would delete, on the condition on which it would. No courier is at work here, so an invitation is taken for
-/// marked as soon as it is over: the fixture has been told of it at once.
+/// Deletes what TTL would delete, on TTL's condition. No courier runs here to set `ttl` on an invitation that has ended, so this
+/// computes it.
 async fn sweep(app: &TestApp, retention: Duration) -> usize {
     let now = app.now().as_secs();
     let mut deleted = 0;
     for row in app.rows().await {
         let marked = row.get("ttl").map(|ttl| ttl.as_n().expect("a number").parse().expect("seconds"));
-        let over = || purge_after(&item::from_row(row.clone()).ok()?, Some(retention)).map(Timestamp::as_secs);
-        if marked.or_else(over).is_none_or(|end| end >= now) {
+        let purge_time = || purge_after(&item::from_row(row.clone()).ok()?, Some(retention)).map(Timestamp::as_secs);
+        if marked.or_else(purge_time).is_none_or(|end| end >= now) {
             continue;
         }
-        // What has been written since is another row. Those without a revision carry their end.
-        let witness = if row.contains_key("rev") { "rev" } else { "ttl" };
+        // A row that was written since must stay. Rows without a revision have a `ttl`.
+        let guard = if row.contains_key("rev") { "rev" } else { "ttl" };
         let delete = app.client.delete_item().table_name(&app.table).key("pk", row["pk"].clone()).key("sk", row["sk"].clone());
-        let delete = delete.condition_expression("#seen = :seen").expression_attribute_names("#seen", witness);
-        let done = delete.expression_attribute_values(":seen", row[witness].clone()).send().await;
-        deleted += usize::from(done.is_ok());
+        let delete = delete.condition_expression("#seen = :seen").expression_attribute_names("#seen", guard);
+        let deleted_row = delete.expression_attribute_values(":seen", row[guard].clone()).send().await;
+        deleted += usize::from(deleted_row.is_ok());
     }
     deleted
 }

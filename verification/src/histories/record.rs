@@ -1,60 +1,60 @@
-//! What was done, what was told, and when.
+//! Records a history: operations, their responses, and the clock.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    checker::{Span, Specification},
+    checker::{Interval, Specification},
     model::{
-        answers::Told,
         operations::Operation,
+        responses::Actual,
         snapshot::Snapshot,
-        state::{Limits, Millis, Name, State},
+        state::{Handle, Limits, Millis, State},
     },
 };
 
-/// Something that happens to an account.
+/// An event in the history of an account.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// A request.
     Operation(Operation),
-    /// What is over was purged.
+    /// Expired rows were purged.
     Purge,
-    /// The table was looked at.
+    /// The table was read.
     Snapshot(Snapshot),
 }
 
-/// An event, and what a specification needs to check it.
+/// An event with everything that the specification needs to check it.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Whose.
+    /// The account, by its index.
     pub account: usize,
-    /// The address that it is about.
+    /// The address concerned.
     pub email: Arc<str>,
-    /// What happens.
+    /// The event.
     pub event: Event,
-    /// What the caller was told, if he was.
-    pub told: Option<Told>,
-    /// The times that clocks showed meanwhile.
+    /// The response that the caller received, if any.
+    pub response: Option<Actual>,
+    /// All times that the clock showed between invocation and response.
     pub times: Vec<Millis>,
-    /// What an invitation is called that it makes.
-    pub name: Name,
-    /// Whether it was told its success although it heard of none.
-    pub rescued: bool,
+    /// The model's id of the invitation that it may create.
+    pub handle: Handle,
+    /// Whether it succeeded although no reply to its commit arrived.
+    pub recovered: bool,
 }
 
 /// The record of one history.
 #[derive(Debug, Default)]
 pub struct Recorder {
     tick: u64,
-    /// What the clock shows from a tick on.
+    /// The clock's time from a tick on.
     clock: Vec<(u64, Millis)>,
-    spans: Vec<Span<Entry>>,
-    /// The first that may not be over.
+    intervals: Vec<Interval<Entry>>,
+    /// The first interval that may still be pending.
     open: usize,
 }
 
 impl Recorder {
-    /// An empty one.
+    /// An empty record.
     #[must_use]
     pub fn starting_at(now: Millis) -> Self {
         Self { clock: vec![(0, now)], ..Self::default() }
@@ -65,70 +65,70 @@ impl Recorder {
         self.tick
     }
 
-    /// The clock has jumped.
+    /// Records that the clock has jumped.
     pub fn jump(&mut self, now: Millis) {
         let tick = self.tick();
         self.clock.push((tick, now));
     }
 
-    /// Somebody calls.
-    pub fn call(&mut self) -> u64 {
+    /// Records an invocation, and returns its tick.
+    pub fn invoke(&mut self) -> u64 {
         self.tick()
     }
 
-    /// Who called at `called` has been answered, or never will be.
-    pub fn answer(&mut self, called: u64, account: usize, email: Arc<str>, event: Event, told: Option<Told>, rescued: bool) {
-        let over = self.tick();
-        let answered = told.is_some();
-        let operation = Entry { account, email, event, told, times: Vec::new(), name: self.spans.len(), rescued };
-        self.spans.push(Span { operation, called, over, answered });
+    /// Records the response to the operation invoked at `invoked`, or that none will come.
+    pub fn respond(&mut self, invoked: u64, account: usize, email: Arc<str>, event: Event, response: Option<Actual>, recovered: bool) {
+        let returned = self.tick();
+        let completed = response.is_some();
+        let operation = Entry { account, email, event, response, times: Vec::new(), handle: self.intervals.len(), recovered };
+        self.intervals.push(Interval { operation, invoked, returned, completed });
     }
 
-    /// Something that nobody else has a part in.
-    pub fn at_once(&mut self, account: usize, email: Arc<str>, event: Event) {
-        let called = self.call();
-        self.answer(called, account, email, event, None, false);
-        if let Some(span) = self.spans.last_mut() {
-            span.answered = true;
+    /// Records an event during which nothing else happens.
+    pub fn instant(&mut self, account: usize, email: Arc<str>, event: Event) {
+        let invoked = self.invoke();
+        self.respond(invoked, account, email, event, None, false);
+        if let Some(interval) = self.intervals.last_mut() {
+            interval.completed = true;
         }
-        self.close();
+        self.close_round();
     }
 
-    /// Nothing is under way any more: what had no answer has happened or never will.
-    pub fn close(&mut self) {
+    /// Records that no request is in progress: a pending operation has taken effect by now, or never will.
+    pub fn close_round(&mut self) {
         let now = self.tick();
-        for span in &mut self.spans[self.open..] {
-            if !span.answered {
-                span.over = now;
+        for interval in &mut self.intervals[self.open..] {
+            if !interval.completed {
+                interval.returned = now;
             }
-            let before = self.clock.iter().rev().find(|(tick, _)| *tick <= span.called);
-            let meanwhile = self.clock.iter().filter(|(tick, _)| (span.called..=span.over).contains(tick));
-            let mut times: Vec<Millis> = before.into_iter().chain(meanwhile).map(|(_, now)| *now).collect();
+            let before = self.clock.iter().rev().find(|(tick, _)| *tick <= interval.invoked);
+            let during = self.clock.iter().filter(|(tick, _)| (interval.invoked..=interval.returned).contains(tick));
+            let mut times: Vec<Millis> = before.into_iter().chain(during).map(|(_, now)| *now).collect();
             times.dedup();
-            span.operation.times = times;
+            interval.operation.times = times;
         }
-        self.open = self.spans.len();
+        self.open = self.intervals.len();
     }
 
-    /// All of it.
+    /// All intervals.
     #[must_use]
-    pub fn spans(&self) -> &[Span<Entry>] {
-        &self.spans
+    pub fn intervals(&self) -> &[Interval<Entry>] {
+        &self.intervals
     }
 
-    /// The parts that are judged each by itself: by account, and unless an account is judged as a whole by address.
+    /// The parts of the history that are independent of each other: one for each account, or for each of its addresses.
     #[must_use]
-    pub fn parts(&self, whole: bool) -> Vec<Vec<Span<Entry>>> {
-        let mut parts = BTreeMap::new();
-        for span in &self.spans {
-            let of = (span.operation.account, (!whole).then(|| Arc::clone(&span.operation.email)));
-            parts.entry(of).or_insert_with(Vec::new).push(span.clone());
+    pub fn partitions(&self, by_account: bool) -> Vec<Vec<Interval<Entry>>> {
+        let mut partitions = BTreeMap::new();
+        for interval in &self.intervals {
+            let key = (interval.operation.account, (!by_account).then(|| Arc::clone(&interval.operation.email)));
+            partitions.entry(key).or_insert_with(Vec::new).push(interval.clone());
         }
-        parts.into_values().collect()
+        partitions.into_values().collect()
     }
 }
 
-/// The service, as the model has it.
+/// The model of the service, as the checker's specification.
 #[derive(Debug, Clone, Copy)]
 pub struct Service(pub Limits);
 
@@ -136,18 +136,18 @@ impl Specification for Service {
     type State = State;
     type Operation = Entry;
 
-    fn after(&self, state: &State, entry: &Entry) -> Vec<State> {
-        let after = |now: &Millis| match &entry.event {
+    fn next_states(&self, state: &State, entry: &Entry) -> Vec<State> {
+        let next = |now: &Millis| match &entry.event {
             Event::Operation(operation) => {
-                let (after, expected) = state.step(operation, entry.name, *now, &self.0);
-                match &entry.told {
+                let (after, expected) = state.step(operation, entry.handle, *now, &self.0);
+                match &entry.response {
                     None => Some(after),
-                    Some(told) => after.told(&expected, told),
+                    Some(actual) => after.match_response(&expected, actual),
                 }
             }
             Event::Purge => Some(state.purged(*now, &self.0)),
-            Event::Snapshot(snapshot) => state.clone().snapshots(snapshot, *now, &self.0),
+            Event::Snapshot(snapshot) => state.clone().match_snapshot(snapshot, *now, &self.0),
         };
-        entry.times.iter().filter_map(after).collect()
+        entry.times.iter().filter_map(next).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! What callers and invitees do.
+//! The operations of callers and invitees.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use std::sync::Arc;
 pub enum Request {
     /// Invite an address.
     Create {
-        /// In its normal form.
+        /// The normalized address.
         email: Arc<str>,
     },
     /// Change an invitation.
     Modify {
-        /// Which.
+        /// The invitation's id.
         id: Arc<str>,
-        /// How.
+        /// The change.
         action: Action,
     },
 }
 
 impl Request {
-    /// What a key is kept for, beside the caller.
+    /// The scope of an idempotency key, beside the caller.
     #[must_use]
     pub fn route(&self) -> &'static str {
         match self {
@@ -30,7 +30,7 @@ impl Request {
     }
 }
 
-/// What an account wants of an invitation.
+/// An account's change to an invitation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// No body.
@@ -41,18 +41,18 @@ pub enum Action {
     Revoke,
 }
 
-/// What an invitee does with a link.
+/// An invitee's use of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Answer {
-    /// Look.
+pub enum LinkAction {
+    /// Show the invitation.
     Lookup,
-    /// Say yes.
+    /// Accept it.
     Accept,
-    /// Say no.
+    /// Decline it.
     Decline,
 }
 
-impl Answer {
+impl LinkAction {
     /// The last part of its route.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -63,7 +63,7 @@ impl Answer {
         }
     }
 
-    /// How it closes an invitation.
+    /// The final state that it leads to.
     #[must_use]
     pub fn closing(self) -> Option<Closing> {
         match self {
@@ -74,7 +74,7 @@ impl Answer {
     }
 }
 
-/// How an invitation ends for good.
+/// A final state of an invitation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Closing {
     /// By its invitee.
@@ -100,25 +100,25 @@ impl Closing {
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
-    /// With or without an idempotency key.
+    /// A change by an account.
     Request {
-        /// What for.
+        /// The change.
         request: Request,
-        /// The key.
+        /// The idempotency key.
         key: Option<Arc<str>>,
     },
-    /// Look at an invitation.
+    /// Show an invitation.
     Describe {
-        /// Which.
+        /// The invitation's id.
         id: Arc<str>,
     },
     /// Use a link.
-    Hold {
-        /// What for.
-        answer: Answer,
-        /// The invitation that it names.
+    UseLink {
+        /// What to do.
+        action: LinkAction,
+        /// The id in the link.
         id: Arc<str>,
-        /// What tells it from the links before and after it: its secret's hash, in hexadecimal digits.
+        /// The hash of the link's secret in hexadecimal digits, which distinguishes it from earlier and later links.
         link: Arc<str>,
     },
 }

@@ -1,4 +1,4 @@
-//! What lies in the table while nothing is under way.
+//! The contents of the table while no request is in progress.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,23 +12,23 @@ use super::{
     state::{Invitation, Limits, Millis, State},
 };
 
-/// Of one account, or of one of its addresses, what its table holds.
+/// The rows of one account, or of one of its addresses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// Invitations.
     pub invitations: Vec<Invitation>,
-    /// Locks that are not over: the address, the holder's id, the end.
+    /// Unexpired locks: the address, the holder's id, the expiry.
     pub locks: BTreeMap<Arc<str>, (Arc<str>, Millis)>,
-    /// Sendings by window.
+    /// Emails by window.
     pub used: BTreeMap<Millis, u32>,
-    /// Kept answers that are not over, of invitations that there are: the end, the status, the invitation's id.
-    pub kept: Vec<(Millis, u16, Arc<str>)>,
+    /// Unexpired stored responses about existing invitations: the expiry, the status, the invitation's id.
+    pub stored: Vec<(Millis, u16, Arc<str>)>,
 }
 
 type Row = HashMap<String, AttributeValue>;
 
 impl Snapshot {
-    /// From an account's rows, at a time.
+    /// Reads an account's rows as of `now`.
     #[must_use]
     pub fn of(rows: &[Row], now: Millis) -> Self {
         let mut snapshot = Self::default();
@@ -45,29 +45,29 @@ impl Snapshot {
                 }
                 Some(("K", _)) if number(row, "exp") > now => {
                     let status = u16::try_from(number(row, "status")).expect("a status");
-                    snapshot.kept.push((number(row, "exp"), status, text(row, "inv").into()));
+                    snapshot.stored.push((number(row, "exp"), status, text(row, "inv").into()));
                 }
                 _ => {}
             }
         }
-        snapshot.kept.sort();
-        snapshot.leave_out_what_has_gone();
+        snapshot.stored.sort();
+        snapshot.drop_orphaned_responses();
         snapshot
     }
 
-    /// Of what was kept about an invitation that is not here nobody can say to which part of the account it belongs.
-    fn leave_out_what_has_gone(&mut self) {
-        let Self { invitations, kept, .. } = self;
-        kept.retain(|(.., of)| invitations.iter().any(|it| it.id.as_ref() == Some(of)));
+    /// A response about an invitation that is gone cannot be assigned to an address.
+    fn drop_orphaned_responses(&mut self) {
+        let Self { invitations, stored, .. } = self;
+        stored.retain(|(.., of)| invitations.iter().any(|it| it.id.as_ref() == Some(of)));
     }
 
-    /// What concerns one address.
+    /// The part about one address.
     #[must_use]
     pub fn about(&self, email: &str) -> Self {
         let mut part = self.clone();
         part.invitations.retain(|it| &*it.email == email);
         part.locks.retain(|of, _| &**of == email);
-        part.leave_out_what_has_gone();
+        part.drop_orphaned_responses();
         part
     }
 }
@@ -75,7 +75,7 @@ impl Snapshot {
 fn invitation(row: &Row, id: &str) -> Invitation {
     Invitation {
         id: Some(id.into()),
-        email: text(row, "by_email").rsplit_once('#').expect("an address and an id").0.into(),
+        email: text(row, "by_email").rsplit_once('#').expect("the index key holds an address and an id").0.into(),
         closed: match text(row, "st") {
             "accepted" => Some(Closing::Accepted),
             "declined" => Some(Closing::Declined),
@@ -100,19 +100,19 @@ fn number(row: &Row, attribute: &str) -> i64 {
 }
 
 impl State {
-    /// The state, if it is what was found at `now`, with the names that were found; `None` if it is not.
+    /// The state with the ids and links that the snapshot at `now` shows; `None` if the snapshot differs.
     #[must_use]
-    pub fn snapshots(mut self, snapshot: &Snapshot, now: Millis, limits: &Limits) -> Option<Self> {
+    pub fn match_snapshot(mut self, snapshot: &Snapshot, now: Millis, limits: &Limits) -> Option<Self> {
         if self.invitations.len() != snapshot.invitations.len() {
             return None;
         }
         for found in &snapshot.invitations {
-            let id = found.id.as_ref().expect("what is found has an id");
+            let id = found.id.as_ref().expect("a row has an id");
             let bare = |it: &Invitation| Invitation { id: None, link: None, ..it.clone() };
-            // Two that nobody knows by name and that are alike are not told apart.
+            // Equal invitations whose ids no response has shown are interchangeable.
             let alike = |it: &Invitation| it.id.is_none() && bare(it) == bare(found);
-            let name = self.by_id(id).or_else(|| self.invitations.iter().find(|(_, it)| alike(it)).map(|(name, _)| *name))?;
-            let it = self.invitations.get_mut(&name)?;
+            let handle = self.by_id(id).or_else(|| self.invitations.iter().find(|(_, it)| alike(it)).map(|(handle, _)| *handle))?;
+            let it = self.invitations.get_mut(&handle)?;
             if bare(it) != bare(found) || it.link.as_ref().is_some_and(|link| Some(link) != found.link.as_ref()) {
                 return None;
             }
@@ -123,11 +123,12 @@ impl State {
         if locks.collect::<Option<BTreeMap<_, _>>>()? != snapshot.locks {
             return None;
         }
-        let kept = self.kept.values().filter(|kept| kept.until > now);
-        let kept = kept.filter_map(|kept| Some((kept.until, kept.status, self.invitations.get(&kept.view.name)?.id.clone()?)));
-        let mut kept: Vec<_> = kept.collect();
-        kept.sort();
-        if kept != snapshot.kept {
+        let stored = self.stored.values().filter(|response| response.until > now);
+        let stored =
+            stored.filter_map(|response| Some((response.until, response.status, self.invitations.get(&response.view.handle)?.id.clone()?)));
+        let mut stored: Vec<_> = stored.collect();
+        stored.sort();
+        if stored != snapshot.stored {
             return None;
         }
         let live = |used: &BTreeMap<Millis, u32>| -> BTreeMap<Millis, u32> {

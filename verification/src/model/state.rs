@@ -10,124 +10,124 @@ pub type Millis = i64;
 /// The configured limits.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// How long an invitation is open.
+    /// The time until an invitation expires.
     pub lifetime: Millis,
-    /// The pause between its sendings.
+    /// The least time between two emails of one invitation.
     pub cooldown: Millis,
-    /// How often it is sent at most.
+    /// The most emails of one invitation.
     pub max_sends: u32,
-    /// How much an account sends in a window; `None` when it is judged elsewhere.
+    /// The most emails of an account in a window; `None` if the quota is not checked.
     pub quota: Option<u32>,
     /// The length of a window.
     pub window: Millis,
-    /// How long an answer is kept.
-    pub kept: Millis,
-    /// How long what is over is kept.
+    /// How long a response is stored under its idempotency key.
+    pub response_ttl: Millis,
+    /// How long an invitation remains after it has ended.
     pub retention: Millis,
 }
 
-/// What a specification calls an invitation: the number of the operation that made it.
-pub type Name = usize;
+/// The model's own id of an invitation: the number of the operation that created it.
+pub type Handle = usize;
 
-/// An invitation, as far as anybody can tell.
+/// An invitation, as far as responses have shown it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Invitation {
-    /// Its id, once somebody was told.
+    /// Its id, once a response has shown it.
     pub id: Option<Arc<str>>,
-    /// Whom.
+    /// The invitee's address.
     pub email: Arc<str>,
-    /// How it was closed.
+    /// Its final state, if it was closed.
     pub closed: Option<Closing>,
-    /// When it was made.
+    /// When it was created.
     pub created: Millis,
     /// When it was changed last.
     pub modified: Millis,
-    /// When it ends.
+    /// When it expires.
     pub expiry: Millis,
     /// When it was sent last.
     pub sent: Millis,
     /// How often it was sent.
     pub sends: u32,
-    /// What opens it, once somebody has seen it.
+    /// The hash of its link's secret, once a snapshot has shown it.
     pub link: Option<Arc<str>>,
 }
 
-/// Who holds an address, until when.
+/// The lock on an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Lock {
-    /// The invitation.
-    pub holder: Name,
-    /// After this it holds nobody off.
+    /// The invitation that holds it.
+    pub holder: Handle,
+    /// When it expires.
     pub until: Millis,
 }
 
-/// An answer kept under an idempotency key.
+/// A response stored under an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Kept {
-    /// To what.
+pub struct StoredResponse {
+    /// The request that it answers.
     pub request: Request,
-    /// What it showed.
+    /// The invitation as shown.
     pub view: View,
     /// Its status.
     pub status: u16,
-    /// Its very bytes, once somebody was told.
+    /// Its bytes, once a caller has received them.
     pub text: Option<Arc<str>>,
-    /// After this it is forgotten.
+    /// When it expires.
     pub until: Millis,
 }
 
 /// The state of one account.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct State {
-    /// By name.
-    pub invitations: BTreeMap<Name, Invitation>,
-    /// By address.
+    /// Invitations by handle.
+    pub invitations: BTreeMap<Handle, Invitation>,
+    /// Locks by address.
     pub locks: BTreeMap<Arc<str>, Lock>,
-    /// By route and key.
-    pub kept: BTreeMap<(&'static str, Arc<str>), Kept>,
-    /// Sendings by the start of their window.
+    /// Responses by route and idempotency key.
+    pub stored: BTreeMap<(&'static str, Arc<str>), StoredResponse>,
+    /// Emails by the start of their window.
     pub used: BTreeMap<Millis, u32>,
 }
 
-/// What is seen of an invitation. Times in seconds since 1970.
+/// An invitation as responses show it. Times in seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct View {
-    /// Which invitation.
-    pub name: Name,
-    /// Whom.
+    /// The invitation.
+    pub handle: Handle,
+    /// The invitee's address.
     pub email: Arc<str>,
     /// Its state.
     pub state: &'static str,
-    /// When it was made.
+    /// When it was created.
     pub created: i64,
     /// When it was changed last.
     pub modified: i64,
-    /// When it ends.
+    /// When it expires.
     pub expiry: i64,
     /// When it was sent last.
     pub sent: i64,
 }
 
-/// Where an answer is kept.
+/// The route and idempotency key of a stored response.
 pub type RecordKey = (&'static str, Arc<str>);
 
 impl State {
-    /// The invitation of an id that somebody was told.
+    /// The invitation with this id, if a response has shown it.
     #[must_use]
-    pub fn by_id(&self, id: &str) -> Option<Name> {
-        self.invitations.iter().find(|(_, it)| it.id.as_deref() == Some(id)).map(|(name, _)| *name)
+    pub fn by_id(&self, id: &str) -> Option<Handle> {
+        self.invitations.iter().find(|(_, it)| it.id.as_deref() == Some(id)).map(|(handle, _)| *handle)
     }
 
-    /// What is seen of an invitation at a time.
+    /// An invitation as a response at `now` shows it.
     #[must_use]
-    pub fn view(&self, name: Name, now: Millis) -> View {
-        let it = &self.invitations[&name];
+    pub fn view(&self, handle: Handle, now: Millis) -> View {
+        let it = &self.invitations[&handle];
         let state = match it.closed {
             Some(closing) => closing.as_str(),
             None if it.expiry > now => "invited",
             None => "expired",
         };
         let [created, modified, expiry, sent] = [it.created, it.modified, it.expiry, it.sent].map(|at| at / 1000);
-        View { name, email: Arc::clone(&it.email), state, created, modified, expiry, sent }
+        View { handle, email: Arc::clone(&it.email), state, created, modified, expiry, sent }
     }
 }

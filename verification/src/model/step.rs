@@ -3,55 +3,61 @@
 use std::sync::Arc;
 
 use super::{
-    answers::{Expected, Refusal},
-    operations::{Action, Answer, Closing, Operation, Request},
-    state::{Invitation, Kept, Limits, Lock, Millis, Name, State},
+    operations::{Action, Closing, LinkAction, Operation, Request},
+    responses::{Expected, Refusal},
+    state::{Handle, Invitation, Limits, Lock, Millis, State, StoredResponse},
 };
 
 impl State {
-    /// What `operation` makes of the state at `now`, and what its caller is to be told. `name` is what an invitation is called that
-    /// it makes.
+    /// The state after `operation` at `now`, and the response that its caller must receive. `handle` names the invitation that it
+    /// may create.
     #[must_use]
-    pub fn step(&self, operation: &Operation, name: Name, now: Millis, limits: &Limits) -> (Self, Expected) {
+    pub fn step(&self, operation: &Operation, handle: Handle, now: Millis, limits: &Limits) -> (Self, Expected) {
         let mut after = self.clone();
         let expected = match operation {
-            Operation::Request { request, key } => after.request(request, key.as_ref(), name, now, limits),
+            Operation::Request { request, key } => after.request(request, key.as_ref(), handle, now, limits),
             Operation::Describe { id } => match self.by_id(id) {
-                Some(name) => Expected::shown(200, self.view(name, now)),
+                Some(handle) => Expected::shown(200, self.view(handle, now)),
                 None => Refusal::NotFound.into(),
             },
-            Operation::Hold { answer, id, link } => after.hold(*answer, id, link, now),
+            Operation::UseLink { action, id, link } => after.use_link(*action, id, link, now),
         };
         (after, expected)
     }
 
-    /// A request that may carry an idempotency key: what was kept comes before all else.
-    fn request(&mut self, request: &Request, key: Option<&Arc<str>>, name: Name, now: Millis, limits: &Limits) -> Expected {
-        let place = key.map(|key| (request.route(), Arc::clone(key)));
-        if let Some(place) = &place
-            && let Some(kept) = self.kept.get(place).filter(|kept| kept.until > now)
+    /// A request that may carry an idempotency key: a stored response comes first.
+    fn request(&mut self, request: &Request, key: Option<&Arc<str>>, handle: Handle, now: Millis, limits: &Limits) -> Expected {
+        let record_key = key.map(|key| (request.route(), Arc::clone(key)));
+        if let Some(record_key) = &record_key
+            && let Some(stored) = self.stored.get(record_key).filter(|stored| stored.until > now)
         {
-            return if kept.request == *request { Expected::replay(kept, place.clone()) } else { Refusal::KeyReused.into() };
+            return if stored.request == *request { Expected::replay(stored, record_key.clone()) } else { Refusal::KeyReused.into() };
         }
         let done = match request {
-            Request::Create { email } => self.create(email, name, now, limits),
+            Request::Create { email } => self.create(email, handle, now, limits),
             Request::Modify { id, action } => self.modify(id, *action, now, limits),
         };
         match done {
             Err(refusal) => refusal.into(),
-            Ok((status, name)) => {
-                let view = self.view(name, now);
-                if let Some(place) = &place {
-                    let kept = Kept { request: request.clone(), view: view.clone(), status, text: None, until: now + limits.kept };
-                    self.kept.insert(place.clone(), kept);
+            Ok((status, handle)) => {
+                let view = self.view(handle, now);
+                if let Some(record_key) = &record_key {
+                    let stored = StoredResponse {
+                        request: request.clone(),
+                        view: view.clone(),
+                        status,
+                        text: None,
+                        until: now + limits.response_ttl,
+                    };
+                    self.stored.insert(record_key.clone(), stored);
                 }
-                Expected::Shown { status, view, replayed: false, kept: place }
+                Expected::ForAccount { status, view, replayed: false, stored: record_key }
             }
         }
     }
 
-    fn create(&mut self, email: &Arc<str>, name: Name, now: Millis, limits: &Limits) -> Result<(u16, Name), Refusal> {
-        self.free(email, None, now)?;
+    fn create(&mut self, email: &Arc<str>, handle: Handle, now: Millis, limits: &Limits) -> Result<(u16, Handle), Refusal> {
+        self.require_unlocked(email, None, now)?;
         self.consume_quota(now, limits)?;
         let expiry = now / 1000 * 1000 + limits.lifetime;
         let invitation = Invitation {
@@ -65,78 +71,78 @@ impl State {
             sends: 1,
             link: None,
         };
-        self.invitations.insert(name, invitation);
-        self.locks.insert(Arc::clone(email), Lock { holder: name, until: expiry });
-        Ok((201, name))
+        self.invitations.insert(handle, invitation);
+        self.locks.insert(Arc::clone(email), Lock { holder: handle, until: expiry });
+        Ok((201, handle))
     }
 
-    fn modify(&mut self, id: &str, action: Action, now: Millis, limits: &Limits) -> Result<(u16, Name), Refusal> {
-        let name = self.by_id(id).ok_or(Refusal::NotFound)?;
-        let invitation = self.invitations[&name].clone();
+    fn modify(&mut self, id: &str, action: Action, now: Millis, limits: &Limits) -> Result<(u16, Handle), Refusal> {
+        let handle = self.by_id(id).ok_or(Refusal::NotFound)?;
+        let invitation = self.invitations[&handle].clone();
         let open = invitation.expiry > now;
         match (invitation.closed, action) {
-            (Some(Closing::Revoked), Action::Revoke) => Ok((200, name)),
+            (Some(Closing::Revoked), Action::Revoke) => Ok((200, handle)),
             (Some(closing), _) => Err(Refusal::Closed(closing)),
-            (None, Action::Invite) if open => Ok((200, name)),
+            (None, Action::Invite) if open => Ok((200, handle)),
             (None, Action::Revoke) => {
-                self.close(name, Closing::Revoked, now);
-                Ok((200, name))
+                self.close(handle, Closing::Revoked, now);
+                Ok((200, handle))
             }
-            (None, Action::Resend | Action::Invite) => self.send(name, &invitation, now, limits),
+            (None, Action::Resend | Action::Invite) => self.send(handle, &invitation, now, limits),
         }
     }
 
-    fn send(&mut self, name: Name, invitation: &Invitation, now: Millis, limits: &Limits) -> Result<(u16, Name), Refusal> {
+    fn send(&mut self, handle: Handle, invitation: &Invitation, now: Millis, limits: &Limits) -> Result<(u16, Handle), Refusal> {
         if invitation.sends >= limits.max_sends {
             return Err(Refusal::MaxSends);
         }
         let ready = invitation.sent + limits.cooldown;
         if now < ready {
-            // Whoever waits as long as he is told is to succeed.
+            // Waiting for Retry-After must be sufficient.
             let (start, used) = self.window(now, limits);
             let longer = limits.quota.is_some_and(|quota| used >= quota) && start + limits.window > ready;
             return Err(if longer { Refusal::Quota(start + limits.window - now) } else { Refusal::Cooldown(ready - now) });
         }
-        self.free(&invitation.email, Some(name), now)?;
+        self.require_unlocked(&invitation.email, Some(handle), now)?;
         self.consume_quota(now, limits)?;
         let at = now.max(invitation.modified);
         let expiry = at / 1000 * 1000 + limits.lifetime;
         let sent = Invitation { modified: at, expiry, sent: at, sends: invitation.sends + 1, link: None, ..invitation.clone() };
-        self.invitations.insert(name, sent);
-        self.locks.insert(Arc::clone(&invitation.email), Lock { holder: name, until: expiry });
-        Ok((200, name))
+        self.invitations.insert(handle, sent);
+        self.locks.insert(Arc::clone(&invitation.email), Lock { holder: handle, until: expiry });
+        Ok((200, handle))
     }
 
-    fn hold(&mut self, answer: Answer, id: &str, link: &str, now: Millis) -> Expected {
-        let opened = self.by_id(id).filter(|name| self.invitations[name].link.as_deref() == Some(link));
-        let Some(name) = opened else { return Refusal::NotFound.into() };
-        let invitation = &self.invitations[&name];
-        let Some(closing) = answer.closing() else { return Expected::Held(self.view(name, now)) };
+    fn use_link(&mut self, action: LinkAction, id: &str, link: &str, now: Millis) -> Expected {
+        let opened = self.by_id(id).filter(|handle| self.invitations[handle].link.as_deref() == Some(link));
+        let Some(handle) = opened else { return Refusal::NotFound.into() };
+        let invitation = &self.invitations[&handle];
+        let Some(closing) = action.closing() else { return Expected::ForInvitee(self.view(handle, now)) };
         match invitation.closed {
             Some(before) if before == closing => {}
             Some(before) => return Refusal::Closed(before).into(),
-            // Whoever has lost the lock has expired, whatever the clocks say.
-            None if invitation.expiry <= now || !self.holds_lock(name) => return Refusal::Expired.into(),
-            None => self.close(name, closing, now),
+            // An invitation without its lock has expired, regardless of clocks.
+            None if invitation.expiry <= now || !self.holds_lock(handle) => return Refusal::Expired.into(),
+            None => self.close(handle, closing, now),
         }
-        Expected::Held(self.view(name, now))
+        Expected::ForInvitee(self.view(handle, now))
     }
 
-    fn close(&mut self, name: Name, closing: Closing, now: Millis) {
-        if self.holds_lock(name) {
-            self.locks.remove(&self.invitations[&name].email);
+    fn close(&mut self, handle: Handle, closing: Closing, now: Millis) {
+        if self.holds_lock(handle) {
+            self.locks.remove(&self.invitations[&handle].email);
         }
-        let invitation = self.invitations.get_mut(&name).expect("it was found");
+        let invitation = self.invitations.get_mut(&handle).expect("the invitation exists");
         invitation.closed = Some(closing);
         invitation.modified = now.max(invitation.modified);
     }
 
-    fn holds_lock(&self, name: Name) -> bool {
-        self.locks.get(&self.invitations[&name].email).is_some_and(|lock| lock.holder == name)
+    fn holds_lock(&self, handle: Handle) -> bool {
+        self.locks.get(&self.invitations[&handle].email).is_some_and(|lock| lock.holder == handle)
     }
 
-    /// Nobody but `own` holds the address.
-    fn free(&self, email: &str, own: Option<Name>, now: Millis) -> Result<(), Refusal> {
+    /// Refuses unless the address is unlocked or locked by `own`.
+    fn require_unlocked(&self, email: &str, own: Option<Handle>, now: Millis) -> Result<(), Refusal> {
         match self.locks.get(email) {
             Some(lock) if lock.until > now && Some(lock.holder) != own => Err(Refusal::AlreadyInvited(lock.holder)),
             _ => Ok(()),
@@ -158,7 +164,7 @@ impl State {
         Ok(())
     }
 
-    /// Forgets what was over so long ago that it may have been purged.
+    /// Removes everything that TTL may have purged by `now`.
     #[must_use]
     pub fn purged(&self, now: Millis, limits: &Limits) -> Self {
         let mut after = self.clone();
@@ -167,7 +173,7 @@ impl State {
             (over + limits.retention) / 1000 >= now / 1000
         });
         after.locks.retain(|_, lock| lock.until > now);
-        after.kept.retain(|_, kept| kept.until > now);
+        after.stored.retain(|_, stored| stored.until > now);
         after.used.retain(|start, _| start + limits.window > now);
         after
     }

@@ -1,23 +1,23 @@
-//! A client: one operation of the store, step by step, as `create`, `modify` and `answer` carry it out.
+//! A client: one operation of the store, in the steps of the store's `create`, `modify` and `answer`.
 
 use super::{
     defects::Defect,
     request::{Kind, Request},
-    table::{BEFORE, Hold, Invitation, Kept, LIFETIME, Refused, Status, Table, Time, Transaction, Write},
+    table::{FailedCondition, INITIAL_OPERATION, Invitation, LIFETIME, LockWrite, Record, Status, Table, Time, Transaction, Write},
 };
 
-/// What the caller is told.
+/// The caller's response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Answer {
-    /// It is done, or was before.
+pub(super) enum Response {
+    /// The operation has taken effect, now or earlier.
     Success,
-    /// The model refuses.
+    /// A rule refuses it.
     Refused(Refusal),
-    /// The table is not available: perhaps it was done.
+    /// The outcome is unknown.
     Unavailable,
 }
 
-/// Why the model refuses.
+/// The rule that refuses an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Refusal {
     NotFound,
@@ -29,231 +29,231 @@ pub(super) enum Refusal {
     KeyReused,
 }
 
-/// What a decision is made on.
+/// The data for a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Ground {
-    /// The invitation as it was read, or as it was when it refused.
+pub(super) struct Basis {
+    /// The invitation as read, or as returned by a failed condition.
     row: Option<Invitation>,
-    /// Whether it seems to hold the lock.
+    /// Whether it is believed to hold the lock.
     holds_lock: bool,
 }
 
-/// Where an operation stands.
+/// The next step of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Phase {
-    /// It reads the invitation next.
+    /// Read the invitation.
     Read,
-    /// It looks at the clock and decides.
-    Decide(Ground),
-    /// It sends this transaction.
-    Send(Ground, Transaction),
-    /// It looks for its own effect.
-    Look,
-    /// It looks for the answer under its key, before it gives this one.
-    Recall(Answer),
-    /// Only with [`Defect::KeptOutside`]: it keeps its answer.
-    Keep,
-    Done(Answer),
+    /// Read the clock and decide.
+    Decide(Basis),
+    /// Send this transaction.
+    Send(Basis, Transaction),
+    /// Read the invitation back to find its own effect.
+    ReadBack,
+    /// Read the response stored under its key, which takes precedence over this one.
+    ReadRecord(Response),
+    /// Only with [`Defect::RecordOutsideTransaction`]: store the response.
+    WriteRecord,
+    Done(Response),
     Crashed,
 }
 
 /// One operation of one caller.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Client {
-    /// Its number, and that of its operation.
+    /// Its number, which is also its operation's id.
     pub(super) number: u8,
     pub(super) request: Request,
     pub(super) phase: Phase,
-    /// How many attempts are left.
-    left: u8,
-    /// The time by which an invitee's answer is judged.
+    /// The remaining attempts.
+    attempts_left: u8,
+    /// The time at which an invitee's request arrived, which decides it.
     arrived: Option<Time>,
-    /// Attempts that the client has given up on, and that may still be carried out.
-    pub(super) astray: Vec<Transaction>,
+    /// Transactions without a final reply, which may still execute.
+    pub(super) in_flight: Vec<Transaction>,
 }
 
 impl Client {
     pub(super) fn new(number: u8, request: Request, attempts: u8) -> Self {
-        let nothing_read = Ground { row: None, holds_lock: true };
+        let nothing_read = Basis { row: None, holds_lock: true };
         let phase = if request.kind == Kind::Create { Phase::Decide(nothing_read) } else { Phase::Read };
-        Self { number, request, phase, left: attempts - 1, arrived: None, astray: Vec::new() }
+        Self { number, request, phase, attempts_left: attempts - 1, arrived: None, in_flight: Vec::new() }
     }
 
-    fn place(&self) -> usize {
+    fn slot(&self) -> usize {
         if self.request.kind == Kind::Create { usize::from(self.number) + 1 } else { 0 }
     }
 
-    /// The next step of what it does by itself.
+    /// Takes a step that needs no reply.
     pub(super) fn step(&mut self, table: &mut Table, now: Time, defect: Option<Defect>) {
-        let row = table.invitations[self.place()];
+        let row = table.invitations[self.slot()];
         match self.phase {
-            Phase::Read => self.phase = Phase::Decide(Ground { row, holds_lock: true }),
-            Phase::Decide(ground) => self.decide(ground, now, defect),
-            Phase::Look => {
+            Phase::Read => self.phase = Phase::Decide(Basis { row, holds_lock: true }),
+            Phase::Decide(basis) => self.decide(basis, now, defect),
+            Phase::ReadBack => {
                 let own = row.is_some_and(|row| row.operations.contains(self.number));
-                self.finish(if own { Answer::Success } else { Answer::Unavailable });
+                self.finish(if own { Response::Success } else { Response::Unavailable });
             }
-            Phase::Recall(answer) => {
-                let kept = self.request.key.and_then(|key| table.kept[key]);
-                self.phase = Phase::Done(kept.map_or(answer, |kept| self.replay(kept)));
+            Phase::ReadRecord(response) => {
+                let record = self.request.key.and_then(|key| table.records[key]);
+                self.phase = Phase::Done(record.map_or(response, |record| self.replay(record)));
             }
-            Phase::Keep => {
-                let key = self.request.key.expect("only who has a key keeps an answer");
-                table.kept[key].get_or_insert(self.kept());
-                self.phase = Phase::Done(Answer::Success);
+            Phase::WriteRecord => {
+                let key = self.request.key.expect("only a request with a key stores its response");
+                table.records[key].get_or_insert(self.record());
+                self.phase = Phase::Done(Response::Success);
             }
-            Phase::Send(..) | Phase::Done(_) | Phase::Crashed => unreachable!("not a step of its own"),
+            Phase::Send(..) | Phase::Done(_) | Phase::Crashed => unreachable!("this phase has no step of its own"),
         }
     }
 
-    /// The table's answer to its transaction has come.
-    pub(super) fn hear(&mut self, reply: Result<(), Refused>, table: &Table, defect: Option<Defect>) {
-        let Phase::Send(ground, transaction) = self.phase else { unreachable!("it has sent one") };
-        let closes = matches!(transaction.write, Write::Change { .. }) && transaction.lock == Hold::Release;
+    /// Receives the table's reply to its transaction.
+    pub(super) fn receive(&mut self, reply: Result<(), FailedCondition>, table: &Table, defect: Option<Defect>) {
+        let Phase::Send(basis, transaction) = self.phase else { unreachable!("a transaction was sent") };
+        let closes = matches!(transaction.write, Write::Change { .. }) && transaction.lock == LockWrite::Release;
         match reply {
-            Ok(()) if defect == Some(Defect::KeptOutside) && self.request.key.is_some() => self.phase = Phase::Keep,
-            Ok(()) => self.finish(Answer::Success),
-            Err(Refused::Invitation(row)) => {
+            Ok(()) if defect == Some(Defect::RecordOutsideTransaction) && self.request.key.is_some() => self.phase = Phase::WriteRecord,
+            Ok(()) => self.finish(Response::Success),
+            Err(FailedCondition::Invitation(row)) => {
                 let own = row.is_some_and(|row| row.operations.contains(self.number)) && defect != Some(Defect::NoSelfRecognition);
                 match (own, self.request.kind) {
-                    // The holder of a link decides again, and finds it then.
-                    (_, Kind::Accept | Kind::Decline) => self.again(Ground { row, holds_lock: true }),
-                    (true, _) => self.finish(Answer::Success),
-                    // Under another id it meets the lock that it has taken itself.
+                    // An invitee's request decides again, and then finds its own effect.
+                    (_, Kind::Accept | Kind::Decline) => self.retry(Basis { row, holds_lock: true }),
+                    (true, _) => self.finish(Response::Success),
+                    // With a new id it would find the lock of its own earlier attempt.
                     (false, Kind::Create) if table.lock.is_some() => self.refuse(Refusal::AlreadyInvited),
-                    (false, Kind::Create) => self.finish(Answer::Unavailable),
-                    (false, _) => self.again(Ground { row, holds_lock: true }),
+                    (false, Kind::Create) => self.finish(Response::Unavailable),
+                    (false, _) => self.retry(Basis { row, holds_lock: true }),
                 }
             }
-            Err(Refused::Kept(kept)) => self.phase = Phase::Done(self.replay(kept)),
-            Err(Refused::Lock) => match self.request.kind {
-                Kind::Revoke if closes => self.again(Ground { holds_lock: false, ..ground }),
+            Err(FailedCondition::Record(record)) => self.phase = Phase::Done(self.replay(record)),
+            Err(FailedCondition::Lock) => match self.request.kind {
+                Kind::Revoke if closes => self.retry(Basis { holds_lock: false, ..basis }),
                 Kind::Accept | Kind::Decline => self.refuse(Refusal::Expired),
                 Kind::Create | Kind::Resend | Kind::Revoke => self.refuse(Refusal::AlreadyInvited),
             },
-            Err(Refused::Quota) => self.refuse(Refusal::Quota),
+            Err(FailedCondition::Quota) => self.refuse(Refusal::Quota),
         }
     }
 
-    /// A conflict was reported. What was sent may be carried out all the same.
+    /// Receives a conflict. The transaction may still execute.
     pub(super) fn conflict(&mut self) {
-        let Phase::Send(ground, transaction) = self.phase else { unreachable!("it has sent one") };
-        self.stray(transaction);
-        match self.left {
-            0 => self.look(transaction),
-            _ => self.again(ground),
+        let Phase::Send(basis, transaction) = self.phase else { unreachable!("a transaction was sent") };
+        self.leave_in_flight(transaction);
+        match self.attempts_left {
+            0 => self.read_back(transaction),
+            _ => self.retry(basis),
         }
     }
 
-    /// No reply came. What was sent may be carried out, or may have been.
-    pub(super) fn silence(&mut self, defect: Option<Defect>) {
-        let Phase::Send(_, transaction) = self.phase else { unreachable!("it has sent one") };
-        self.stray(transaction);
+    /// Receives no reply. The transaction may have executed, or may still execute.
+    pub(super) fn timeout(&mut self, defect: Option<Defect>) {
+        let Phase::Send(_, transaction) = self.phase else { unreachable!("a transaction was sent") };
+        self.leave_in_flight(transaction);
         match self.request.kind {
-            Kind::Resend | Kind::Revoke if defect == Some(Defect::ForgetsItselfInSilence) && self.left > 0 => {
-                self.left -= 1;
+            Kind::Resend | Kind::Revoke if defect == Some(Defect::RestartsAfterTimeout) && self.attempts_left > 0 => {
+                self.attempts_left -= 1;
                 self.phase = Phase::Read;
             }
-            _ => self.look(transaction),
+            _ => self.read_back(transaction),
         }
     }
 
-    /// It dies when it has sent its transaction.
+    /// Crashes after it has sent its transaction.
     pub(super) fn crash(&mut self) {
-        let Phase::Send(_, transaction) = self.phase else { unreachable!("it has sent one") };
-        self.stray(transaction);
+        let Phase::Send(_, transaction) = self.phase else { unreachable!("a transaction was sent") };
+        self.leave_in_flight(transaction);
         self.phase = Phase::Crashed;
     }
 
-    fn stray(&mut self, transaction: Transaction) {
-        self.astray.push(transaction);
-        self.astray.sort_unstable();
+    fn leave_in_flight(&mut self, transaction: Transaction) {
+        self.in_flight.push(transaction);
+        self.in_flight.sort_unstable();
     }
 
-    /// An answer that was kept without a change leaves its only trace under its key.
-    fn look(&mut self, transaction: Transaction) {
+    /// Looks for the transaction's effect. A response stored without a change is only visible under its key.
+    fn read_back(&mut self, transaction: Transaction) {
         let changes = !matches!(transaction.write, Write::Check { .. });
-        self.phase = if changes { Phase::Look } else { Phase::Recall(Answer::Unavailable) };
+        self.phase = if changes { Phase::ReadBack } else { Phase::ReadRecord(Response::Unavailable) };
     }
 
-    fn again(&mut self, ground: Ground) {
-        if self.left == 0 {
-            return self.finish(Answer::Unavailable);
+    fn retry(&mut self, basis: Basis) {
+        if self.attempts_left == 0 {
+            return self.finish(Response::Unavailable);
         }
-        self.left -= 1;
-        self.phase = Phase::Decide(ground);
+        self.attempts_left -= 1;
+        self.phase = Phase::Decide(basis);
     }
 
-    fn finish(&mut self, answer: Answer) {
-        self.phase = Phase::Done(answer);
+    fn finish(&mut self, response: Response) {
+        self.phase = Phase::Done(response);
     }
 
-    /// A refusal may be the consequence of an earlier success under the same key.
+    /// Refuses, unless an earlier success under the same key caused the refusal.
     fn refuse(&mut self, refusal: Refusal) {
-        let refused = Answer::Refused(refusal);
-        self.phase = if self.request.key.is_some() { Phase::Recall(refused) } else { Phase::Done(refused) };
+        let refused = Response::Refused(refusal);
+        self.phase = if self.request.key.is_some() { Phase::ReadRecord(refused) } else { Phase::Done(refused) };
     }
 
-    fn kept(&self) -> Kept {
-        Kept { fingerprint: self.request.kind }
+    fn record(&self) -> Record {
+        Record { fingerprint: self.request.kind }
     }
 
-    fn replay(&self, kept: Kept) -> Answer {
-        if kept == self.kept() { Answer::Success } else { Answer::Refused(Refusal::KeyReused) }
+    fn replay(&self, record: Record) -> Response {
+        if record == self.record() { Response::Success } else { Response::Refused(Refusal::KeyReused) }
     }
 
-    fn decide(&mut self, ground: Ground, now: Time, defect: Option<Defect>) {
+    fn decide(&mut self, basis: Basis, now: Time, defect: Option<Defect>) {
         let number = self.number;
         if self.request.kind == Kind::Create {
             let after = Invitation::new(number, now);
-            return self.send(ground, Write::Create(after), now, defect);
+            return self.send(basis, Write::Create(after), now, defect);
         }
-        let Some(row) = ground.row else { return self.refuse(Refusal::NotFound) };
+        let Some(row) = basis.row else { return self.refuse(Refusal::NotFound) };
         let operations = row.operations;
         let change = |link, after: Invitation| {
-            let forgets = defect == Some(Defect::LastOperationOnly);
-            let operations = if forgets { Invitation::new(number, now).operations } else { after.operations };
+            let last_only = defect == Some(Defect::LastOperationOnly);
+            let operations = if last_only { Invitation::new(number, now).operations } else { after.operations };
             Write::Change { revision: row.revision, link, after: Invitation { operations, ..after } }
         };
         match self.request.kind {
-            Kind::Create => unreachable!("decided above"),
+            Kind::Create => unreachable!("handled above"),
             Kind::Resend => match row.status {
                 Status::Accepted | Status::Declined | Status::Revoked => self.refuse(Refusal::Closed),
                 Status::Pending if now < row.next_send => self.refuse(Refusal::Cooldown),
-                Status::Pending => self.send(ground, change(None, row.resent(number, now)), now, defect),
+                Status::Pending => self.send(basis, change(None, row.resent(number, now)), now, defect),
             },
             Kind::Revoke => match row.status {
                 Status::Accepted | Status::Declined => self.refuse(Refusal::Closed),
-                Status::Revoked if self.request.key.is_none() => self.finish(Answer::Success),
-                Status::Revoked => self.send(ground, Write::Check { revision: row.revision }, now, defect),
-                Status::Pending => self.send(ground, change(None, row.closed(Status::Revoked, number)), now, defect),
+                Status::Revoked if self.request.key.is_none() => self.finish(Response::Success),
+                Status::Revoked => self.send(basis, Write::Check { revision: row.revision }, now, defect),
+                Status::Pending => self.send(basis, change(None, row.closed(Status::Revoked, number)), now, defect),
             },
             Kind::Accept | Kind::Decline => {
-                let now = if defect == Some(Defect::ClockMovesOn) { now } else { *self.arrived.get_or_insert(now) };
+                let now = if defect == Some(Defect::ClockReadAgain) { now } else { *self.arrived.get_or_insert(now) };
                 let wanted = if self.request.kind == Kind::Accept { Status::Accepted } else { Status::Declined };
                 let recognised = operations.contains(number) && defect != Some(Defect::NoSelfRecognition);
                 match row.status {
-                    _ if row.link != BEFORE => self.refuse(Refusal::NotFound),
-                    _ if recognised => self.finish(Answer::Success),
+                    _ if row.link != INITIAL_OPERATION => self.refuse(Refusal::NotFound),
+                    _ if recognised => self.finish(Response::Success),
                     Status::Pending if row.expiry <= now => self.refuse(Refusal::Expired),
-                    Status::Pending => self.send(ground, change(Some(row.link), row.closed(wanted, number)), now, defect),
-                    status if status == wanted => self.finish(Answer::Success),
+                    Status::Pending => self.send(basis, change(Some(row.link), row.closed(wanted, number)), now, defect),
+                    status if status == wanted => self.finish(Response::Success),
                     _ => self.refuse(Refusal::Closed),
                 }
             }
         }
     }
 
-    fn send(&mut self, ground: Ground, write: Write, decided: Time, defect: Option<Defect>) {
-        let keeps = defect != Some(Defect::KeptOutside);
+    fn send(&mut self, basis: Basis, write: Write, decided_at: Time, defect: Option<Defect>) {
+        let in_transaction = defect != Some(Defect::RecordOutsideTransaction);
         let sends = matches!(self.request.kind, Kind::Create | Kind::Resend);
         let lock = match write {
-            Write::Check { .. } => Hold::Leave,
-            Write::Create(_) | Write::Change { .. } if sends => Hold::Take { expiry: decided + LIFETIME, now: decided },
-            Write::Create(_) | Write::Change { .. } if ground.holds_lock => Hold::Release,
-            Write::Create(_) | Write::Change { .. } => Hold::Leave,
+            Write::Check { .. } => LockWrite::Leave,
+            Write::Create(_) | Write::Change { .. } if sends => LockWrite::Take { expiry: decided_at + LIFETIME, now: decided_at },
+            Write::Create(_) | Write::Change { .. } if basis.holds_lock => LockWrite::Release,
+            Write::Create(_) | Write::Change { .. } => LockWrite::Leave,
         };
-        let keep = self.request.key.filter(|_| keeps).map(|key| (key, self.kept()));
-        self.phase = Phase::Send(ground, Transaction { place: self.place(), write, keep, lock, charge: sends, decided });
+        let record = self.request.key.filter(|_| in_transaction).map(|key| (key, self.record()));
+        self.phase = Phase::Send(basis, Transaction { slot: self.slot(), write, record, lock, counts_send: sends, decided_at });
     }
 }

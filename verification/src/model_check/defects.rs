@@ -1,30 +1,30 @@
-//! What could be wrong with the protocol, one thing at a time: the check must notice each.
+//! Seeded defects of the protocol: the check must find a counterexample for each.
 
-/// Something that is left out or done wrongly.
+/// A part of the protocol that is missing or wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Defect {
-    /// The lock is taken whoever holds it.
+    /// The lock is taken even if another invitation holds it.
     NoLockCondition,
-    /// An operation does not look for itself in the row that refuses it.
+    /// An operation does not look for its own id in the row whose condition failed.
     NoSelfRecognition,
-    /// An answer does not ask whether its invitation still holds the lock.
+    /// Accept and decline do not require that the invitation holds the lock.
     NoFence,
-    /// The answer is kept in a write of its own, after the effect.
-    KeptOutside,
-    /// A change is written whatever has become of what was read.
+    /// The response is stored by a separate write after the effect.
+    RecordOutsideTransaction,
+    /// A change ignores that the invitation changed since it was read.
     NoRevision,
     /// A row remembers only the last operation that changed it.
     LastOperationOnly,
-    /// An invitee's answer is decided anew by a later clock when it is tried again.
-    ClockMovesOn,
-    /// The lock is given up whoever holds it.
+    /// A retry of an invitee's request reads the clock again.
+    ClockReadAgain,
+    /// The lock is released even if another invitation holds it.
     ReleasesAnyLock,
-    /// Sending again leaves the lock's expiry as it is.
+    /// A resend does not extend the lock.
     LockNotRenewed,
-    /// A sending is counted before it is tried.
-    QuotaCountedBefore,
-    /// An operation whose reply is lost is begun anew.
-    ForgetsItselfInSilence,
+    /// A send is counted before its transaction executes.
+    QuotaCountedEarly,
+    /// An operation restarts when its reply is lost.
+    RestartsAfterTimeout,
 }
 
 impl Defect {
@@ -33,13 +33,13 @@ impl Defect {
         Self::NoLockCondition,
         Self::NoSelfRecognition,
         Self::NoFence,
-        Self::KeptOutside,
+        Self::RecordOutsideTransaction,
         Self::NoRevision,
         Self::LastOperationOnly,
-        Self::ClockMovesOn,
+        Self::ClockReadAgain,
         Self::ReleasesAnyLock,
         Self::LockNotRenewed,
-        Self::QuotaCountedBefore,
-        Self::ForgetsItselfInSilence,
+        Self::QuotaCountedEarly,
+        Self::RestartsAfterTimeout,
     ];
 }

@@ -1,4 +1,4 @@
-//! Everything that can happen next, as `stateright` wants to be told it.
+//! The transitions of the model, for `stateright`.
 
 use stateright::{Model, Property};
 
@@ -7,99 +7,97 @@ use super::{
     defects::Defect,
     properties,
     scenarios::Scenario,
-    state::{Moment, Protocol, Seen},
+    state::{Observations, Protocol, SystemState},
     table::Transaction,
 };
 
-/// What happens next.
+/// A transition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Event {
-    /// A client does what it does by itself.
+    /// A client takes a step that needs no reply.
     Step(usize),
-    /// Its transaction is judged, and it hears of it.
+    /// A client's transaction is executed or refused, and the reply arrives.
     Reply(usize),
-    /// It is told of a conflict. Its transaction may arrive all the same.
+    /// A client receives a conflict. Its transaction may still execute.
     Conflict(usize),
-    /// It hears nothing. Its transaction may arrive, or may have.
-    Silence(usize),
-    /// It dies once it has sent its transaction, which may arrive.
+    /// A client receives no reply. Its transaction may execute.
+    Timeout(usize),
+    /// A client crashes after it has sent its transaction, which may execute.
     Crash(usize),
-    /// A transaction is carried out of which its client knows nothing: at once, which is a reply that was lost, or late.
-    Arrive(usize, usize),
+    /// A transaction in flight executes: at once, so that its reply was lost, or late.
+    Deliver(usize, usize),
     /// Time passes.
     Tick,
-    /// The lock of what has expired is purged.
+    /// An expired lock is purged.
     Purge,
 }
 
 impl Model for Protocol {
-    type State = Moment;
+    type State = SystemState;
     type Action = Event;
 
-    fn init_states(&self) -> Vec<Moment> {
-        let moment = |scenario: &Scenario| Moment {
+    fn init_states(&self) -> Vec<SystemState> {
+        let state = |scenario: &Scenario| SystemState {
             table: scenario.table.clone(),
             clients: (0..).zip(&scenario.requests).map(|(number, request)| Client::new(number, *request, self.attempts)).collect(),
             now: scenario.now,
-            seen: Seen::default(),
+            observed: Observations::default(),
         };
-        self.scenarios.iter().map(moment).collect()
+        self.scenarios.iter().map(state).collect()
     }
 
-    fn actions(&self, moment: &Moment, events: &mut Vec<Event>) {
-        for (number, client) in moment.clients.iter().enumerate() {
+    fn actions(&self, state: &SystemState, events: &mut Vec<Event>) {
+        for (number, client) in state.clients.iter().enumerate() {
             match client.phase {
-                Phase::Send(..) => {
-                    events.extend([Event::Reply, Event::Conflict, Event::Silence, Event::Crash].map(|status| status(number)))
-                }
+                Phase::Send(..) => events.extend([Event::Reply, Event::Conflict, Event::Timeout, Event::Crash].map(|event| event(number))),
                 Phase::Done(_) | Phase::Crashed => {}
                 _ => events.push(Event::Step(number)),
             }
-            // What is refused on its late arrival might as well never have arrived.
-            let welcome = |transaction: &&Transaction| moment.table.classify(transaction, self.defect).is_ok();
-            let arriving = client.astray.iter().enumerate().filter(|(_, transaction)| welcome(transaction));
-            events.extend(arriving.map(|(place, _)| Event::Arrive(number, place)));
+            // A transaction that is refused when it arrives late has no effect.
+            let executable = |transaction: &&Transaction| state.table.check(transaction, self.defect).is_ok();
+            let deliverable = client.in_flight.iter().enumerate().filter(|(_, transaction)| executable(transaction));
+            events.extend(deliverable.map(|(index, _)| Event::Deliver(number, index)));
         }
-        if moment.now < self.end {
+        if state.now < self.end {
             events.push(Event::Tick);
         }
-        if moment.table.lock.is_some_and(|lock| lock.expiry <= moment.now) {
+        if state.table.lock.is_some_and(|lock| lock.expiry <= state.now) {
             events.push(Event::Purge);
         }
     }
 
-    fn next_state(&self, before: &Moment, event: Event) -> Option<Moment> {
+    fn next_state(&self, before: &SystemState, event: Event) -> Option<SystemState> {
         let mut after = before.clone();
         let defect = self.defect;
         match event {
             Event::Tick => after.now += 1,
             Event::Purge => after.table.lock = None,
-            Event::Arrive(number, place) => {
-                let transaction = after.clients[number].astray.remove(place);
-                after.carry_out(number, &transaction, defect).ok()?;
+            Event::Deliver(number, index) => {
+                let transaction = after.clients[number].in_flight.remove(index);
+                after.execute(number, &transaction, defect).ok()?;
             }
             Event::Step(number) => after.clients[number].step(&mut after.table, before.now, defect),
-            Event::Reply(number) | Event::Conflict(number) | Event::Silence(number) | Event::Crash(number) => {
+            Event::Reply(number) | Event::Conflict(number) | Event::Timeout(number) | Event::Crash(number) => {
                 let Phase::Send(_, transaction) = before.clients[number].phase else { return None };
-                if defect == Some(Defect::QuotaCountedBefore) {
-                    after.table.sendings += u8::from(transaction.charge);
+                if defect == Some(Defect::QuotaCountedEarly) {
+                    after.table.quota_used += u8::from(transaction.counts_send);
                 }
                 match event {
                     Event::Reply(_) => {
-                        let reply = after.carry_out(number, &transaction, defect);
-                        after.clients[number].hear(reply, &after.table, defect);
+                        let reply = after.execute(number, &transaction, defect);
+                        after.clients[number].receive(reply, &after.table, defect);
                     }
                     Event::Conflict(_) => after.clients[number].conflict(),
-                    Event::Silence(_) => after.clients[number].silence(defect),
+                    Event::Timeout(_) => after.clients[number].timeout(defect),
                     _ => after.clients[number].crash(),
                 }
             }
         }
         for client in &mut after.clients {
-            client.astray.retain(|transaction| !after.table.has_outrun(transaction, defect));
+            client.in_flight.retain(|transaction| !after.table.is_obsolete(transaction, defect));
         }
         if let Event::Step(number) | Event::Reply(number) = event {
-            after.note_answer(number);
+            after.observe_response(number);
         }
         Some(after)
     }

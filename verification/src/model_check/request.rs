@@ -1,21 +1,21 @@
-//! What a client of the model requests.
+//! The requests of the model's clients.
 
-/// What a client wants.
+/// The operation of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
-    /// A new invitation for the address.
+    /// Create an invitation for the address.
     Create,
-    /// That the invitation be sent again.
+    /// Resend the initial invitation.
     Resend,
-    /// That it be taken back.
+    /// Revoke it.
     Revoke,
-    /// Yes, with the link that was sent before the beginning.
+    /// Accept it with the initial link.
     Accept,
-    /// No, with the same link.
+    /// Decline it with the initial link.
     Decline,
 }
 
-/// An operation, and the idempotency key that it is sent with.
+/// An operation with its idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Request {
     pub(super) kind: Kind,

@@ -1,22 +1,22 @@
-//! Who does what at once, and what there is before.
+//! The scenarios: concurrent requests and initial states.
 
 use super::{
     request::{Kind, Request},
-    table::{BEFORE, Invitation, KEYS, Lock, PLACES, Table, Time},
+    table::{INITIAL_OPERATION, Invitation, KEYS, Lock, SLOTS, Table, Time},
 };
 
-/// What there is at the beginning.
+/// The state before the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Setting {
+enum InitialState {
     /// No invitation.
     Nothing,
-    /// One that was sent a moment ago.
+    /// An invitation that was just sent.
     JustSent,
-    /// One that can be sent again, and that expires with the next step of time.
-    NearItsEnd,
+    /// An invitation that can be resent, and that expires in the next step.
+    AboutToExpire,
 }
 
-/// Clients and what they find.
+/// Concurrent requests and the state that they find.
 #[derive(Debug, Clone)]
 pub(super) struct Scenario {
     pub(super) requests: Vec<Request>,
@@ -24,23 +24,23 @@ pub(super) struct Scenario {
     pub(super) now: Time,
 }
 
-/// Every operation with every key that makes a difference.
+/// Every operation with every relevant key.
 fn all_requests() -> Vec<Request> {
     let keyed = [Kind::Create, Kind::Resend, Kind::Revoke];
     let with_keys = keyed.into_iter().flat_map(|kind| [None, Some(0), Some(1)].map(|key| Request::new(kind, key)));
     with_keys.chain([Kind::Accept, Kind::Decline].map(|kind| Request::new(kind, None))).collect()
 }
 
-impl Setting {
+impl InitialState {
     fn scenario(self, requests: &[Request]) -> Scenario {
-        let mut table = Table { invitations: [None; PLACES], lock: None, kept: [None; KEYS], sendings: 0 };
+        let mut table = Table { invitations: [None; SLOTS], lock: None, records: [None; KEYS], quota_used: 0 };
         if self != Self::Nothing {
-            let invitation = Invitation::new(BEFORE, 0);
+            let invitation = Invitation::new(INITIAL_OPERATION, 0);
             table.lock = Some(Lock { holder: 0, expiry: invitation.expiry });
             table.invitations[0] = Some(invitation);
-            table.sendings = 1;
+            table.quota_used = 1;
         }
-        Scenario { requests: requests.to_vec(), table, now: if self == Self::NearItsEnd { 1 } else { 0 } }
+        Scenario { requests: requests.to_vec(), table, now: if self == Self::AboutToExpire { 1 } else { 0 } }
     }
 }
 
@@ -48,12 +48,16 @@ impl Setting {
 pub(super) fn pairs() -> Vec<Scenario> {
     let all = all_requests();
     let pairs = all.iter().flat_map(|first| all.iter().filter(move |second| first <= second).map(move |second| [*first, *second]));
-    // Which key is called the first makes no difference.
+    // Swapping the keys makes no difference.
     let pairs = pairs.filter(|pair| pair.iter().find_map(|request| request.key) != Some(1));
-    pairs.flat_map(|pair| [Setting::Nothing, Setting::JustSent, Setting::NearItsEnd].map(|setting| setting.scenario(&pair))).collect()
+    pairs
+        .flat_map(|pair| {
+            [InitialState::Nothing, InitialState::JustSent, InitialState::AboutToExpire].map(|initial| initial.scenario(&pair))
+        })
+        .collect()
 }
 
-/// Every three operations without keys, and what keys may change in it.
+/// Every three operations without keys, and some with keys.
 pub(super) fn triples() -> Vec<Scenario> {
     use Kind::{Accept, Create, Decline, Resend, Revoke};
     let kinds = [Create, Resend, Revoke, Accept, Decline];
@@ -65,9 +69,9 @@ pub(super) fn triples() -> Vec<Scenario> {
             );
         }
     }
-    // The same request, sent twice under its key, and somebody else's.
+    // The same request twice under one key, and a request of another caller.
     for (twice, other) in [(Create, Create), (Create, Accept), (Resend, Resend), (Resend, Revoke), (Resend, Accept), (Revoke, Create)] {
         triples.push([Request::new(twice, Some(0)), Request::new(twice, Some(0)), Request::new(other, None)]);
     }
-    triples.iter().map(|requests| Setting::NearItsEnd.scenario(requests)).collect()
+    triples.iter().map(|requests| InitialState::AboutToExpire.scenario(requests)).collect()
 }

@@ -1,79 +1,79 @@
-//! A state of the model, and what an observer notes on the way to it.
+//! A state of the model, with an observer's record of how it was reached.
 
 use super::{
-    client::{Answer, Client, Phase, Refusal},
+    client::{Client, Phase, Refusal, Response},
     defects::Defect,
     request::{Kind, Request},
     scenarios::Scenario,
-    table::{BEFORE, Refused, Status, Table, Time, Transaction, Write},
+    table::{FailedCondition, INITIAL_OPERATION, Status, Table, Time, Transaction, Write},
 };
 
-/// The most clients of a scenario.
+/// The most clients in a scenario.
 pub(super) const CLIENTS: usize = 3;
 
-/// Scenarios, and how far they go.
+/// The protocol with its scenarios and bounds.
 pub(super) struct Protocol {
     pub(super) scenarios: Vec<Scenario>,
-    /// How often an operation sends a transaction at most.
+    /// The most transactions that an operation sends.
     pub(super) attempts: u8,
-    /// When time stops.
+    /// The last time.
     pub(super) end: Time,
-    /// What is wrong with the protocol, if anything.
+    /// The seeded defect, if any.
     pub(super) defect: Option<Defect>,
 }
 
-/// What an observer has noted, who sees everything and is asked by nobody.
+/// The record of an observer that sees every step but affects none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(super) struct Seen {
-    /// How often each operation has changed something.
+pub(super) struct Observations {
+    /// The number of effects of each operation.
     pub(super) effects: [u8; CLIENTS],
     /// A closed invitation was changed.
     pub(super) reopened: bool,
-    /// An invitation was accepted too late, by an old link, or while another was open.
+    /// An invitation was accepted too late, by a superseded link, or while another was open.
     pub(super) wrongly_accepted: bool,
-    /// Somebody was refused after his own effect, or that of his key.
-    pub(super) denied: bool,
-    /// Somebody was told of a success that there was not.
-    pub(super) unfounded: bool,
+    /// A caller was refused after an effect of its operation or its key.
+    pub(super) wrongly_refused: bool,
+    /// A caller received a success without an effect.
+    pub(super) false_success: bool,
 }
 
-/// One moment.
+/// A state of the table and all clients.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Moment {
+pub(super) struct SystemState {
     pub(super) table: Table,
     pub(super) clients: Vec<Client>,
     pub(super) now: Time,
-    pub(super) seen: Seen,
+    pub(super) observed: Observations,
 }
 
-impl Moment {
-    pub(super) fn carry_out(&mut self, number: usize, transaction: &Transaction, defect: Option<Defect>) -> Result<(), Refused> {
-        let (place, row) = (transaction.place, self.table.invitations[transaction.place]);
+impl SystemState {
+    pub(super) fn execute(&mut self, number: usize, transaction: &Transaction, defect: Option<Defect>) -> Result<(), FailedCondition> {
+        let (slot, row) = (transaction.slot, self.table.invitations[transaction.slot]);
         self.table.execute(transaction, defect)?;
-        self.seen.effects[number] += u8::from(!matches!(transaction.write, Write::Check { .. }));
+        self.observed.effects[number] += u8::from(!matches!(transaction.write, Write::Check { .. }));
         let (Write::Change { .. }, Some(row)) = (transaction.write, row) else { return Ok(()) };
-        self.seen.reopened |= row.status != Status::Pending;
+        self.observed.reopened |= row.status != Status::Pending;
         if self.clients[number].request.kind == Kind::Accept {
-            let others = self.table.invitations.iter().enumerate().filter(|(other, _)| *other != place);
+            let others = self.table.invitations.iter().enumerate().filter(|(other, _)| *other != slot);
             let replaced = others.filter_map(|(_, other)| *other).any(|other| other.is_open(self.now));
-            self.seen.wrongly_accepted |= replaced || row.link != BEFORE || row.expiry <= transaction.decided;
+            self.observed.wrongly_accepted |= replaced || row.link != INITIAL_OPERATION || row.expiry <= transaction.decided_at;
         }
         Ok(())
     }
 
-    /// What the clients of an idempotency key and an operation have done.
+    /// The effects of all clients with the same operation and idempotency key.
     fn effects_of(&self, request: Request) -> u8 {
-        let same = self.clients.iter().zip(self.seen.effects).filter(|(client, _)| client.request == request);
+        let same = self.clients.iter().zip(self.observed.effects).filter(|(client, _)| client.request == request);
         same.map(|(_, effects)| effects).sum()
     }
 
-    pub(super) fn note_answer(&mut self, number: usize) {
+    pub(super) fn observe_response(&mut self, number: usize) {
         let client = &self.clients[number];
-        let Phase::Done(answer) = client.phase else { return };
+        let Phase::Done(response) = client.phase else { return };
         let by_key = client.request.key.map_or(0, |_| self.effects_of(client.request));
-        let effects = self.seen.effects[number] + by_key;
-        match answer {
-            Answer::Success => {
+        let effects = self.observed.effects[number] + by_key;
+        match response {
+            Response::Success => {
                 let wanted = match client.request.kind {
                     Kind::Accept => Some(Status::Accepted),
                     Kind::Decline => Some(Status::Declined),
@@ -81,10 +81,10 @@ impl Moment {
                     Kind::Create | Kind::Resend => None,
                 };
                 let already = wanted.is_some() && self.table.invitations[0].map(|row| row.status) == wanted;
-                self.seen.unfounded |= effects == 0 && !already;
+                self.observed.false_success |= effects == 0 && !already;
             }
-            Answer::Refused(Refusal::KeyReused) | Answer::Unavailable => {}
-            Answer::Refused(_) => self.seen.denied |= effects > 0,
+            Response::Refused(Refusal::KeyReused) | Response::Unavailable => {}
+            Response::Refused(_) => self.observed.wrongly_refused |= effects > 0,
         }
     }
 }

@@ -1,26 +1,26 @@
-//! The table of the model: the four rows that a transaction concerns, and the conditions under which it writes them.
+//! The model's table: the rows of a transaction and the conditions of its writes.
 
 use super::{defects::Defect, request::Kind};
 
-/// Time passes in steps.
+/// A time in steps.
 pub(super) type Time = u8;
-/// An operation goes by the number of the client that carries it out.
+/// An operation's id: the number of its client.
 pub(super) type OperationId = u8;
 
-/// How long an invitation is open.
+/// The steps until an invitation expires.
 pub(super) const LIFETIME: Time = 2;
-/// How long after a sending there is no other.
+/// The least steps between two sends.
 pub(super) const COOLDOWN: Time = 1;
-/// How many sendings there may be.
+/// The most sends of the account.
 pub(super) const QUOTA: u8 = 3;
-/// The operation that made what is there at the beginning.
-pub(super) const BEFORE: OperationId = 7;
-/// One invitation may be there at the beginning, and each client may create one.
-pub(super) const PLACES: usize = 4;
-/// How many idempotency keys there are.
+/// The operation that created the initial invitation.
+pub(super) const INITIAL_OPERATION: OperationId = 7;
+/// One initial invitation, and one that each client may create.
+pub(super) const SLOTS: usize = 4;
+/// The number of idempotency keys.
 pub(super) const KEYS: usize = 2;
 
-/// What is stored of an invitation's state.
+/// An invitation's stored status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Status {
     Pending,
@@ -29,7 +29,7 @@ pub(super) enum Status {
     Revoked,
 }
 
-/// The operations that made an invitation what it is.
+/// The operations that have changed an invitation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Operations(u8);
 
@@ -54,14 +54,14 @@ pub(super) struct Invitation {
     pub(super) expiry: Time,
     pub(super) next_send: Time,
     pub(super) sends: u8,
-    /// The operation that sent it last: each makes a link of its own.
+    /// The operation that sent it last; each creates a new link.
     pub(super) link: OperationId,
     pub(super) revision: u8,
     pub(super) operations: Operations,
 }
 
 impl Invitation {
-    /// One that `operation` creates.
+    /// An invitation created by `operation`.
     pub(super) fn new(operation: OperationId, now: Time) -> Self {
         Self {
             status: Status::Pending,
@@ -74,13 +74,13 @@ impl Invitation {
         }
     }
 
-    /// It, sent again.
+    /// The invitation after a resend.
     pub(super) fn resent(self, operation: OperationId, now: Time) -> Self {
         let after = self.touched(operation);
         Self { expiry: now + LIFETIME, next_send: now + COOLDOWN, sends: self.sends + 1, link: operation, ..after }
     }
 
-    /// It, closed.
+    /// The invitation after it was closed.
     pub(super) fn closed(self, status: Status, operation: OperationId) -> Self {
         Self { status, ..self.touched(operation) }
     }
@@ -89,7 +89,7 @@ impl Invitation {
         Self { revision: self.revision + 1, operations: self.operations.with(operation), ..self }
     }
 
-    /// Whether it can be accepted, by the true time.
+    /// Whether it can be accepted at the true time `now`.
     pub(super) fn is_open(&self, now: Time) -> bool {
         self.status == Status::Pending && self.expiry > now
     }
@@ -98,32 +98,32 @@ impl Invitation {
 /// The lock on the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Lock {
-    /// The place of the invitation that holds it.
+    /// The slot of the invitation that holds it.
     pub(super) holder: usize,
     pub(super) expiry: Time,
 }
 
-/// A kept answer: to what request, which is all that its fingerprint tells here.
+/// A stored response, with the fingerprint of its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Kept {
+pub(super) struct Record {
     pub(super) fingerprint: Kind,
 }
 
-/// Everything that is stored.
+/// The stored rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Table {
-    pub(super) invitations: [Option<Invitation>; PLACES],
+    pub(super) invitations: [Option<Invitation>; SLOTS],
     pub(super) lock: Option<Lock>,
-    pub(super) kept: [Option<Kept>; KEYS],
-    /// What the quota has counted.
-    pub(super) sendings: u8,
+    pub(super) records: [Option<Record>; KEYS],
+    /// The quota's counter.
+    pub(super) quota_used: u8,
 }
 
-/// What becomes of the invitation's row.
+/// The write to the invitation's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Write {
     Create(Invitation),
-    /// If it still has this revision, and this link if one is named.
+    /// Conditional on the revision, and on the link if one is given.
     Change {
         revision: u8,
         link: Option<OperationId>,
@@ -134,10 +134,10 @@ pub(super) enum Write {
     },
 }
 
-/// What becomes of the lock.
+/// The write to the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Hold {
-    /// Taken, by somebody for whom it is `now`.
+pub(super) enum LockWrite {
+    /// Take it; the client's clock shows `now`.
     Take {
         expiry: Time,
         now: Time,
@@ -146,94 +146,96 @@ pub(super) enum Hold {
     Leave,
 }
 
-/// The writes that happen together or not at all.
+/// An atomic transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Transaction {
-    /// Which invitation.
-    pub(super) place: usize,
+    /// The index of the invitation.
+    pub(super) slot: usize,
     pub(super) write: Write,
-    /// The answer to keep, and under which key.
-    pub(super) keep: Option<(usize, Kept)>,
-    pub(super) lock: Hold,
-    /// Whether a sending is counted.
-    pub(super) charge: bool,
-    /// The time by which it was decided. Nothing depends on it; the observer looks at it.
-    pub(super) decided: Time,
+    /// The response to store, with its key.
+    pub(super) record: Option<(usize, Record)>,
+    pub(super) lock: LockWrite,
+    /// Whether it counts a send.
+    pub(super) counts_send: bool,
+    /// The time at which it was decided. Only the observer uses it.
+    pub(super) decided_at: Time,
 }
 
-/// Whose condition failed, with the row as it was. The first of them, in the order of the store's `Part`.
+/// The first failed condition, with its row, in the order of the store's `WriteTarget`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum FailedCondition {
     Invitation(Option<Invitation>),
-    Kept(Kept),
+    Record(Record),
     Lock,
     Quota,
 }
 
 impl Table {
-    /// What a transaction would meet.
-    pub(super) fn classify(&self, transaction: &Transaction, defect: Option<Defect>) -> Result<(), Refused> {
-        let row = self.invitations[transaction.place];
-        let right = match transaction.write {
+    /// Checks the conditions of a transaction.
+    pub(super) fn check(&self, transaction: &Transaction, defect: Option<Defect>) -> Result<(), FailedCondition> {
+        let row = self.invitations[transaction.slot];
+        let holds = match transaction.write {
             Write::Create(_) => row.is_none(),
             Write::Check { revision } => row.is_some_and(|row| row.revision == revision),
             Write::Change { revision, link, .. } => row.is_some_and(|row| {
                 (row.revision == revision || defect == Some(Defect::NoRevision)) && link.is_none_or(|link| link == row.link)
             }),
         };
-        if !right {
-            return Err(Refused::Invitation(row));
+        if !holds {
+            return Err(FailedCondition::Invitation(row));
         }
-        if let Some(kept) = transaction.keep.and_then(|(key, _)| self.kept[key]) {
-            return Err(Refused::Kept(kept));
+        if let Some(record) = transaction.record.and_then(|(key, _)| self.records[key]) {
+            return Err(FailedCondition::Record(record));
         }
-        let mine = self.lock.is_some_and(|lock| lock.holder == transaction.place);
+        let mine = self.lock.is_some_and(|lock| lock.holder == transaction.slot);
         let free = match transaction.lock {
-            Hold::Take { now, .. } => mine || self.lock.is_none_or(|lock| lock.expiry <= now) || defect == Some(Defect::NoLockCondition),
-            Hold::Release => mine || defect == Some(Defect::ReleasesAnyLock) || defect == Some(Defect::NoFence),
-            Hold::Leave => true,
+            LockWrite::Take { now, .. } => {
+                mine || self.lock.is_none_or(|lock| lock.expiry <= now) || defect == Some(Defect::NoLockCondition)
+            }
+            LockWrite::Release => mine || defect == Some(Defect::ReleasesAnyLock) || defect == Some(Defect::NoFence),
+            LockWrite::Leave => true,
         };
         if !free {
-            return Err(Refused::Lock);
+            return Err(FailedCondition::Lock);
         }
-        if transaction.charge && self.sendings >= QUOTA {
-            return Err(Refused::Quota);
+        if transaction.counts_send && self.quota_used >= QUOTA {
+            return Err(FailedCondition::Quota);
         }
         Ok(())
     }
 
-    /// Carries a transaction out, if its conditions hold.
-    pub(super) fn execute(&mut self, transaction: &Transaction, defect: Option<Defect>) -> Result<(), Refused> {
-        self.classify(transaction, defect)?;
-        let place = transaction.place;
+    /// Executes a transaction if its conditions hold.
+    pub(super) fn execute(&mut self, transaction: &Transaction, defect: Option<Defect>) -> Result<(), FailedCondition> {
+        self.check(transaction, defect)?;
+        let slot = transaction.slot;
         if let Write::Create(after) | Write::Change { after, .. } = transaction.write {
-            self.invitations[place] = Some(after);
+            self.invitations[slot] = Some(after);
         }
-        if let Some((key, kept)) = transaction.keep {
-            self.kept[key] = Some(kept);
+        if let Some((key, record)) = transaction.record {
+            self.records[key] = Some(record);
         }
         match transaction.lock {
-            Hold::Take { .. } if defect == Some(Defect::LockNotRenewed) && self.lock.is_some_and(|lock| lock.holder == place) => {}
-            Hold::Take { expiry, .. } => self.lock = Some(Lock { holder: place, expiry }),
-            // Without the fence it is given up by whoever still has it.
-            Hold::Release if defect == Some(Defect::NoFence) => self.lock = self.lock.filter(|lock| lock.holder != place),
-            Hold::Release => self.lock = None,
-            Hold::Leave => {}
+            LockWrite::Take { .. } if defect == Some(Defect::LockNotRenewed) && self.lock.is_some_and(|lock| lock.holder == slot) => {}
+            LockWrite::Take { expiry, .. } => self.lock = Some(Lock { holder: slot, expiry }),
+            // Without the fence, only the holder releases it.
+            LockWrite::Release if defect == Some(Defect::NoFence) => self.lock = self.lock.filter(|lock| lock.holder != slot),
+            LockWrite::Release => self.lock = None,
+            LockWrite::Leave => {}
         }
-        if defect != Some(Defect::QuotaCountedBefore) {
-            self.sendings += u8::from(transaction.charge);
+        if defect != Some(Defect::QuotaCountedEarly) {
+            self.quota_used += u8::from(transaction.counts_send);
         }
         Ok(())
     }
 
-    /// Whether a transaction can never be carried out any more: revisions only grow, and what is there stays.
-    pub(super) fn has_outrun(&self, transaction: &Transaction, defect: Option<Defect>) -> bool {
-        let row = self.invitations[transaction.place];
-        let outrun = match transaction.write {
+    /// Whether a transaction can never execute any more: revisions only grow, and rows are not deleted.
+    pub(super) fn is_obsolete(&self, transaction: &Transaction, defect: Option<Defect>) -> bool {
+        let row = self.invitations[transaction.slot];
+        let obsolete = match transaction.write {
             Write::Create(_) => row.is_some(),
             Write::Change { revision, .. } => defect != Some(Defect::NoRevision) && row.is_some_and(|row| row.revision > revision),
             Write::Check { revision } => row.is_some_and(|row| row.revision > revision),
         };
-        outrun || transaction.keep.is_some_and(|(key, _)| self.kept[key].is_some())
+        obsolete || transaction.record.is_some_and(|(key, _)| self.records[key].is_some())
     }
 }

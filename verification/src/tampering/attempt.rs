@@ -1,21 +1,21 @@
 //! A tampered credential, and where it is presented.
 
-/// Something to be refused.
+/// A tampered cursor or token, which must be refused.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    /// What was done to it.
-    pub what: &'static str,
-    /// How it is presented.
+    /// The change.
+    pub change: &'static str,
+    /// Where it is presented.
     pub to: To,
-    /// What is presented.
+    /// Its text.
     pub text: String,
 }
 
-/// Where something is presented.
+/// Where a cursor or token is presented.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum To {
-    /// A list, as its cursor: the caller's place among the accounts, and the filters of the query.
+    /// As the cursor of a list: the index of the calling account, and the query.
     List(usize, String),
-    /// What the holder of a link does, as its token.
+    /// As the token in a request of an invitee: the last part of the route.
     Holder(&'static str),
 }

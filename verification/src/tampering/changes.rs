@@ -1,13 +1,12 @@
-//! What can be done to a cursor or a token.
+//! The changes to a cursor or a token.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-
 use support::random::Random;
 
-/// Where the parts of a cursor begin that follow its version: id, time, moment of the walk, digest.
+/// The offsets of a cursor's parts after its version: id, time, time of the first page, digest.
 const CURSOR_PARTS: [usize; 4] = [1, 17, 25, 33];
 
-/// A change and what comes of it.
+/// A change and its result.
 pub(super) type Changed = (&'static str, String);
 
 pub(super) fn of_cursor(token: &str, others: &[String], random: &mut Random) -> Vec<Changed> {
@@ -21,8 +20,8 @@ pub(super) fn of_cursor(token: &str, others: &[String], random: &mut Random) -> 
     }
     for _ in 0..8 {
         let other = decoded(random.pick::<String>(others));
-        for (place, start) in CURSOR_PARTS.into_iter().enumerate() {
-            let end = CURSOR_PARTS.get(place + 1).copied().unwrap_or(bytes.len());
+        for (index, start) in CURSOR_PARTS.into_iter().enumerate() {
+            let end = CURSOR_PARTS.get(index + 1).copied().unwrap_or(bytes.len());
             let one = [&bytes[..start], &other[start..end], &bytes[end..]].concat();
             let rest = [&bytes[..start], &other[start..]].concat();
             changed.extend([one, rest].map(|bytes| ("a part of another cursor", URL_SAFE_NO_PAD.encode(bytes))));
@@ -64,17 +63,17 @@ pub(super) fn of_token(token: &str, others: &[String], random: &mut Random) -> V
     changed
 }
 
-/// What can be done to any text.
+/// The changes that any text allows.
 fn of_text(text: &str) -> Vec<Changed> {
     let mut changed: Vec<Changed> = Vec::new();
-    for (place, byte) in text.bytes().enumerate() {
+    for (index, byte) in text.bytes().enumerate() {
         for bit in 0..8 {
             let flipped = char::from(byte ^ (1 << bit));
-            changed.push(("a bit flipped", format!("{}{flipped}{}", &text[..place], &text[place + 1..])));
+            changed.push(("a bit flipped", format!("{}{flipped}{}", &text[..index], &text[index + 1..])));
         }
     }
-    changed.extend((0..text.len()).map(|end| ("its end cut off", text[..end].to_owned())));
-    changed.extend((1..text.len()).map(|start| ("its beginning cut off", text[start..].to_owned())));
+    changed.extend((0..text.len()).map(|end| ("its end truncated", text[..end].to_owned())));
+    changed.extend((1..text.len()).map(|start| ("its beginning removed", text[start..].to_owned())));
     let percent: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let spellings = [
         format!("{text}="),
@@ -102,10 +101,10 @@ fn of_text(text: &str) -> Vec<Changed> {
 }
 
 fn decoded(text: &str) -> Vec<u8> {
-    URL_SAFE_NO_PAD.decode(text).expect("what was issued is base64url")
+    URL_SAFE_NO_PAD.decode(text).expect("issued cursors and secrets are base64url")
 }
 
-/// The bytes with one bit flipped, for each bit.
+/// The bytes with one bit flipped, for every bit.
 fn flipped(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     (0..bytes.len() * 8).map(|bit| {
         let mut flipped = bytes.to_vec();

@@ -1,4 +1,4 @@
-//! Three accounts, what they have, and what was issued to them.
+//! Three accounts, their invitations, and the cursors and tokens issued to them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,20 +11,20 @@ use support::{ACCOUNT, Call, OTHER_ACCOUNT, Post, Response, TestApp};
 use super::attempt::{Attempt, To};
 use crate::report::Scale;
 
-/// How many invitations each account has in each state.
-const OF_EACH: usize = 4;
+/// The invitations of each account in each state.
+const PER_STATE: usize = 4;
 
-/// The service with three accounts and all that was issued.
+/// The service with three accounts, and all issued cursors and tokens.
 pub struct Fixture {
     /// The service.
     pub app: TestApp,
     /// The accounts.
     pub accounts: Vec<Account>,
-    /// Cursors that lead on.
+    /// Cursors of next pages.
     pub cursors: Vec<IssuedCursor>,
-    /// Tokens that open something.
+    /// Valid tokens.
     pub tokens: Vec<String>,
-    /// Tokens of earlier sendings.
+    /// Superseded tokens.
     pub superseded: Vec<String>,
 }
 
@@ -37,19 +37,19 @@ pub struct Account {
     pub key: String,
 }
 
-/// A `next`, and to whom for which list it was issued.
+/// An issued cursor.
 #[derive(Debug, Clone)]
 pub struct IssuedCursor {
-    /// The account's place among the accounts.
+    /// The index of its account.
     pub account: usize,
-    /// The list's query.
+    /// The query of its list.
     pub query: String,
-    /// The cursor.
+    /// Its text.
     pub token: String,
 }
 
 impl Fixture {
-    /// Invites, answers, revokes, lets expire and lists, until everything was issued that can be.
+    /// Starts the service, brings invitations into every state, and collects cursors and tokens.
     pub async fn start(scale: &Scale) -> Self {
         let app = TestApp::start().await;
         let mut post = Post::of(&app).await;
@@ -60,7 +60,7 @@ impl Fixture {
         let (mut tokens, mut superseded) = (Vec::new(), Vec::new());
         for state in ["expired", "accepted", "declined", "revoked", "invited"] {
             for account in &accounts {
-                for number in 0..OF_EACH {
+                for number in 0..PER_STATE {
                     let email = address(account, state, number);
                     let mut body = json!({ "email": email, "roleID": "full-access" });
                     if state == "expired" {
@@ -87,17 +87,17 @@ impl Fixture {
             }
         }
         app.advance(Duration::from_secs(2 * 3600));
-        // An address that was revoked can be invited again, and then a list of it has two.
+        // A revoked address can be invited again, so that the list of this address has two invitations.
         for account in &accounts {
             app.send(Call::create(&address(account, "revoked", 0), "full-access").key(&account.key)).await.expect(201);
         }
         let mut fixture = Self { app, accounts, cursors: Vec::new(), tokens, superseded };
-        fixture.cursors = fixture.issue(scale).await;
+        fixture.cursors = fixture.collect_cursors(scale).await;
         fixture
     }
 
-    /// Walks through every list by pages of one.
-    async fn issue(&self, scale: &Scale) -> Vec<IssuedCursor> {
+    /// Pages through every list, one invitation a page.
+    async fn collect_cursors(&self, scale: &Scale) -> Vec<IssuedCursor> {
         let pages = scale.of(1, 3);
         let mut issued = Vec::new();
         for to in self.lists() {
@@ -116,7 +116,7 @@ impl Fixture {
 
     /// Every list of every account.
     pub fn lists(&self) -> impl Iterator<Item = To> {
-        self.accounts.iter().enumerate().flat_map(|(place, account)| {
+        self.accounts.iter().enumerate().flat_map(|(index, account)| {
             let address = address(account, "revoked", 0);
             let filters = [
                 "",
@@ -129,17 +129,17 @@ impl Fixture {
                 "&state=revoked&roleID=full-access",
                 &format!("&email={address}"),
             ];
-            filters.map(|filter| To::List(place, format!("limit=1{filter}")))
+            filters.map(|filter| To::List(index, format!("limit=1{filter}")))
         })
     }
 
-    /// How many lists have a cursor.
+    /// The number of lists with a cursor.
     #[must_use]
     pub fn lists_with_cursors(&self) -> usize {
         self.cursors.iter().map(|issued| (issued.account, &issued.query)).collect::<BTreeSet<_>>().len()
     }
 
-    /// Whether an attempt is none, because just this was issued for just that.
+    /// Whether an attempt is valid: this text was issued for this use.
     #[must_use]
     pub fn has_issued(&self, attempt: &Attempt) -> bool {
         match &attempt.to {
@@ -150,7 +150,7 @@ impl Fixture {
         }
     }
 
-    /// What an attempt is answered.
+    /// Presents an attempt.
     pub(super) async fn send(&self, attempt: &Attempt) -> Response {
         let call = match &attempt.to {
             To::List(account, query) => {
@@ -162,18 +162,18 @@ impl Fixture {
         self.app.send_event(&call.route(), &call.event().to_string()).await
     }
 
-    /// How many requests the table has had since the last time.
-    pub(super) fn forget_requests(&self) -> usize {
+    /// Counts and clears the recorded requests to the table.
+    pub(super) fn take_request_count(&self) -> usize {
         self.app.faults.take_operations().len()
     }
 
-    /// All rows, as texts.
+    /// All rows as text.
     pub(super) async fn rows(&self) -> BTreeSet<String> {
         let ordered = |row: std::collections::HashMap<_, _>| format!("{:?}", row.into_iter().collect::<BTreeMap<String, _>>());
         self.app.rows().await.into_iter().map(ordered).collect()
     }
 
-    /// How many of the tokens still open an invitation that is open.
+    /// The number of tokens that still open an open invitation.
     pub(super) async fn still_open(&self) -> usize {
         let mut open = 0;
         for token in &self.tokens {
@@ -188,7 +188,7 @@ fn address(account: &Account, state: &str, number: usize) -> String {
     format!("{state}.{number}@a{}.example", account.id)
 }
 
-/// A byte of a value in a query: the service sees it as it is.
+/// A byte of a query value, escaped so that the service decodes exactly this byte.
 fn in_query(byte: u8) -> String {
     if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
 }

@@ -1,4 +1,4 @@
-//! The functions behind the gateway, from the text of an event to the answer.
+//! The functions behind the gateway, from the text of an event to the response.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use support::{Call, Endpoints, random::Random};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::fuzz::{
-    corpus::changed,
+    corpus::mutated_event,
     table::{Table, parsed, store, variable},
     target::{Target, Verdict},
 };
 
-/// What an error's sentence may be long, in bytes.
-const LONGEST_MESSAGE: usize = 2000;
+/// The length limit of an error message, in bytes.
+const MAX_MESSAGE: usize = 2000;
 
 pub(super) fn of(route: &'static str) -> Box<dyn Target> {
     let table = Arc::new(Table::new());
@@ -31,9 +31,9 @@ pub(super) fn of(route: &'static str) -> Box<dyn Target> {
     })
 }
 
-/// For futures that have nothing to wait for.
+/// A runtime for futures that never wait.
 pub(super) fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_time().build().expect("a runtime can be made")
+    Builder::new_current_thread().enable_time().build().expect("a runtime starts")
 }
 
 struct Http {
@@ -46,60 +46,60 @@ struct Http {
 
 impl Target for Http {
     fn make(&self, random: &mut Random) -> String {
-        changed(random, &self.corpus)
+        mutated_event(random, &self.corpus)
     }
 
     fn check(&self, event: &str) -> Verdict {
         let reply = self.runtime.block_on(self.endpoints.answer(self.route, event));
-        match self.check(&reply) {
+        match self.check_reply(&reply) {
             Ok(()) if reply.status < 300 => Verdict::Accepted,
-            Ok(()) => Verdict::Refused,
-            Err(why) => Verdict::Broken(format!("{why}: {} {:?} {}", reply.status, reply.headers, reply.body)),
+            Ok(()) => Verdict::Rejected,
+            Err(why) => Verdict::Violation(format!("{why}: {} {:?} {}", reply.status, reply.headers, reply.body)),
         }
     }
 }
 
 impl Http {
-    /// What every answer promises.
-    fn check(&self, reply: &Reply) -> Result<(), &'static str> {
-        let is = |holds: bool, otherwise| if holds { Ok(()) } else { Err(otherwise) };
-        is((200..300).contains(&reply.status) || (400..500).contains(&reply.status), "neither a success nor the caller's fault")?;
-        let clean = |value: &str| value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-        is(reply.headers.iter().all(|(_, value)| clean(value)), "a header that is none")?;
-        is(!reply.body.contains(&self.secret), "the key is in the answer")?;
+    /// The properties of every response.
+    fn check_reply(&self, reply: &Reply) -> Result<(), &'static str> {
+        let require = |holds: bool, violation| if holds { Ok(()) } else { Err(violation) };
+        require((200..300).contains(&reply.status) || (400..500).contains(&reply.status), "neither a success nor a client error")?;
+        let printable = |value: &str| value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        require(reply.headers.iter().all(|(_, value)| printable(value)), "an invalid header value")?;
+        require(!reply.body.contains(&self.secret), "the API key is in the response")?;
         if reply.status < 300 && self.route == "GET /accept" {
-            return is(reply.body == self.endpoints.page.html, "another page");
+            return require(reply.body == self.endpoints.page.html, "not the accept page");
         }
-        let body: Value = serde_json::from_str(&reply.body).map_err(|_| "no JSON")?;
+        let body: Value = serde_json::from_str(&reply.body).map_err(|_| "not JSON")?;
         let text = |field: &str| body[field].as_str();
         if reply.status >= 400 {
             let known =
                 body.as_object().is_some_and(|body| body.keys().all(|it| ["code", "message", "field", "requestId"].contains(&&**it)));
-            is(known && text("code").is_some() && text("requestId").is_some(), "not the form of an error")?;
-            return is(text("message").is_some_and(|it| (1..LONGEST_MESSAGE).contains(&it.len())), "no sentence, or a long one");
+            require(known && text("code").is_some() && text("requestId").is_some(), "not the form of an error")?;
+            return require(text("message").is_some_and(|it| (1..MAX_MESSAGE).contains(&it.len())), "no message, or one that is too long");
         }
         let shown = if self.route == "GET /invitations" {
             body["invitations"].as_array().map_or(&[][..], Vec::as_slice)
         } else {
             std::slice::from_ref(&body)
         };
-        is(shown.len() <= 100, "more than a page")?;
-        let fits = |it: &Value| {
+        require(shown.len() <= 100, "more invitations than a page holds")?;
+        let is_valid = |it: &Value| {
             let part = |field: &str| it[field].as_str().unwrap_or_default();
             part("email").parse::<Email>().is_ok() && part("roleID").parse::<RoleId>().is_ok() && !part("state").is_empty()
         };
-        is(shown.iter().all(fits), "shows what could not be asked for")
+        require(shown.iter().all(is_valid), "an invitation with invalid fields")
     }
 }
 
 fn corpus(route: &str, table: &Table) -> Vec<Value> {
     let id = |at: usize| format!("/invitations/{}", table.invitations[at].id);
     let signed = |call: Call| call.key(&table.key).header("api-version", "v1");
-    let kept = |call: Call| signed(call).header("idempotency-key", "\"a-key, of one's own\"");
+    let with_key = |call: Call| signed(call).header("idempotency-key", "\"a-key, of one's own\"");
     let calls = match route {
         "POST /invitations" => vec![
             signed(Call::create("user.one@example.com", "full-access")),
-            kept(Call::create("Üser@bücher.example", "read-only")),
+            with_key(Call::create("Üser@bücher.example", "read-only")),
             signed(Call::create("user+two@xn--bcher-kva.example", "no-such-role")),
             signed(Call::post("/invitations").json(&json!({
                 "email": "a@b.example", "roleID": "read-only", "expiry": "2030-03-20T09:01:12+01:00", "locale": "zh-Hant-TW",
@@ -126,7 +126,7 @@ fn corpus(route: &str, table: &Table) -> Vec<Value> {
         "POST /invitations/{id}" => vec![
             signed(Call::post(&id(1))),
             signed(Call::post(&format!("{}?force=true", id(1)))),
-            kept(Call::post(&id(1)).json(&json!({ "state": "revoked" }))),
+            with_key(Call::post(&id(1)).json(&json!({ "state": "revoked" }))),
             signed(Call::post(&id(0)).json(&json!({ "state": "invited" }))),
             signed(Call::post(&id(3)).bytes(br#"{"state":"revoked"}"#)),
         ],

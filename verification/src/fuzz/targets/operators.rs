@@ -15,7 +15,7 @@ use super::http::runtime;
 use support::random::Random;
 
 use crate::fuzz::{
-    corpus::changed,
+    corpus::mutated_event,
     table::{ACCOUNT, Table, config, store},
     target::{Target, Verdict},
 };
@@ -32,9 +32,9 @@ pub(super) fn keys() -> Box<dyn Target> {
         json!({ "action": "disable", "account": ACCOUNT, "id": "Fuzz00000001" }),
     ];
     let runtime = runtime();
-    Box::new(Operated {
+    Box::new(OperatorTarget {
         corpus,
-        answer: move |event: &str| answer(&runtime, invocation::answer(Ok(&keys), event, "invocation-1", &manage_api_keys::handle)),
+        invoke: move |event: &str| answer(&runtime, invocation::answer(Ok(&keys), event, "invocation-1", &manage_api_keys::handle)),
     })
 }
 
@@ -47,9 +47,9 @@ pub(super) fn settings() -> Box<dyn Target> {
         json!({ "action": "set", "account": ACCOUNT, "name": "", "colour": "", "logo": "" }),
     ];
     let runtime = runtime();
-    Box::new(Operated {
+    Box::new(OperatorTarget {
         corpus,
-        answer: move |event: &str| {
+        invoke: move |event: &str| {
             answer(&runtime, invocation::answer(Ok(&table), event, "invocation-1", &manage_account_settings::handle))
         },
     })
@@ -62,9 +62,9 @@ pub(super) fn erasure() -> Box<dyn Target> {
         json!({ "account": ACCOUNT, "email": "User+Three@bücher.example" }),
     ];
     let runtime = runtime();
-    Box::new(Operated {
+    Box::new(OperatorTarget {
         corpus,
-        answer: move |event: &str| answer(&runtime, invocation::answer(Ok(&table), event, "invocation-1", &erase_invitee::handle)),
+        invoke: move |event: &str| answer(&runtime, invocation::answer(Ok(&table), event, "invocation-1", &erase_invitee::handle)),
     })
 }
 
@@ -72,24 +72,24 @@ fn answer(runtime: &Runtime, work: impl Future<Output = String>) -> String {
     runtime.block_on(work)
 }
 
-struct Operated<A> {
+struct OperatorTarget<A> {
     corpus: Vec<Value>,
-    answer: A,
+    invoke: A,
 }
 
-impl<A: Fn(&str) -> String> Target for Operated<A> {
+impl<A: Fn(&str) -> String> Target for OperatorTarget<A> {
     fn make(&self, random: &mut Random) -> String {
-        changed(random, &self.corpus)
+        mutated_event(random, &self.corpus)
     }
 
     fn check(&self, event: &str) -> Verdict {
-        let answer = (self.answer)(event);
-        let Ok(Value::Object(body)) = serde_json::from_str(&answer) else { return Verdict::Broken(format!("no object: {answer}")) };
+        let answer = (self.invoke)(event);
+        let Ok(Value::Object(body)) = serde_json::from_str(&answer) else { return Verdict::Violation(format!("not an object: {answer}")) };
         match body.get("code").map(Value::as_str) {
             None => Verdict::Accepted,
-            Some(Some("internal-error" | "unavailable") | None) => Verdict::Broken(format!("not the caller's fault: {answer}")),
-            Some(Some(_)) if body["message"].as_str().is_some_and(|it| it.len() < 2000) => Verdict::Refused,
-            Some(Some(_)) => Verdict::Broken(format!("no sentence, or a long one: {answer}")),
+            Some(Some("internal-error" | "unavailable") | None) => Verdict::Violation(format!("an internal error: {answer}")),
+            Some(Some(_)) if body["message"].as_str().is_some_and(|it| it.len() < 2000) => Verdict::Rejected,
+            Some(Some(_)) => Verdict::Violation(format!("no message, or one that is too long: {answer}")),
         }
     }
 }

@@ -1,13 +1,12 @@
-//! Rows of the table, as a restored backup, another version or a repairing hand may leave them.
+//! Rows of the table, as a restored backup, another version or a manual repair may leave them.
 
 use functions::http::output;
 use serde_json::Value;
 use shared::{domain::Urns, store::item};
-
 use support::random::Random;
 
 use crate::fuzz::{
-    corpus::changed,
+    corpus::mutated_event,
     table::{Table, config, from_json, now, to_json},
     target::{Target, Verdict},
 };
@@ -24,21 +23,21 @@ struct Rows {
 
 impl Target for Rows {
     fn make(&self, random: &mut Random) -> String {
-        changed(random, &self.corpus)
+        mutated_event(random, &self.corpus)
     }
 
     fn check(&self, row: &str) -> Verdict {
         let row = serde_json::from_str(row).ok().as_ref().and_then(from_json);
-        let Some(Ok(invitation)) = row.map(item::from_row) else { return Verdict::Refused };
-        // What the background asks of it, and what is shown of it.
-        let asked = (invitation.due(), invitation.needs_stream(), invitation.mail_is_due(now()), invitation.expiry_is_due(now()));
+        let Some(Ok(invitation)) = row.map(item::from_row) else { return Verdict::Rejected };
+        // The queries of the delivery functions, and the response body.
+        let queries = (invitation.due(), invitation.needs_stream(), invitation.mail_is_due(now()), invitation.expiry_is_due(now()));
         let shown = output::invitation(&invitation.resource(), now(), &self.urns);
         if serde_json::from_str::<Value>(&shown).is_err() {
-            return Verdict::Broken(format!("{asked:?}, but what is shown is no JSON: {shown}"));
+            return Verdict::Violation(format!("{queries:?}, but the response body is not JSON: {shown}"));
         }
         match item::from_row(item::to_row(&invitation, None)) {
             Ok(again) if again == invitation => Verdict::Accepted,
-            again => Verdict::Broken(format!("{invitation:?} is written, and read {again:?}")),
+            again => Verdict::Violation(format!("{invitation:?} becomes {again:?} after a round trip")),
         }
     }
 }
@@ -53,11 +52,11 @@ mod tests {
         target::Verdict,
     };
 
-    /// Found here: `tries` of 0, which the service does not write, was read with the rest of an attempt, and written without it.
+    /// A regression: `tries` of 0, which the service never writes, was read as an attempt, and then written without it.
     #[test]
-    fn no_tries_are_none_however_they_are_written() {
-        let mut mailed = to_json(&shared::store::item::to_row(&Table::new().invitations[1], None));
-        mailed["tries"] = json!({ "N": "0" });
-        assert_eq!(row().check(&mailed.to_string()), Verdict::Accepted);
+    fn zero_tries_survive_a_round_trip() {
+        let mut row_with_zero = to_json(&shared::store::item::to_row(&Table::new().invitations[1], None));
+        row_with_zero["tries"] = json!({ "N": "0" });
+        assert_eq!(row().check(&row_with_zero.to_string()), Verdict::Accepted);
     }
 }

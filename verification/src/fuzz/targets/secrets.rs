@@ -1,4 +1,4 @@
-//! What callers carry and must not be able to change: cursors, tokens of links, API keys.
+//! Cursors, link tokens and API keys, which callers hold but must not be able to alter.
 
 use shared::domain::{
     AccountId, Email, InvitationId, Timestamp,
@@ -6,11 +6,10 @@ use shared::domain::{
     link::{LinkKeys, Token},
     page::{Cursor, Filter},
 };
-
 use support::random::Random;
 
 use crate::fuzz::{
-    corpus::changed_text,
+    corpus::mutated_text,
     mutate,
     table::{ACCOUNT, OTHER, Table, key_text, parsed, policy},
     target::{Target, Verdict},
@@ -59,10 +58,10 @@ impl Target for Cursors {
             |(account, filter): &(AccountId, Filter)| Some((Cursor::decode(token, account, filter).ok()?, account.clone(), filter.clone()));
         let read: Vec<_> = self.lists.iter().filter_map(read).collect();
         match &read[..] {
-            [] => Verdict::Refused,
+            [] => Verdict::Rejected,
             [(cursor, account, filter)] if cursor.encode(account, filter) == token => Verdict::Accepted,
-            [_] => Verdict::Broken("a second spelling of a cursor".to_owned()),
-            _ => Verdict::Broken(format!("a cursor of several lists: {read:?}")),
+            [_] => Verdict::Violation("a second spelling of a cursor".to_owned()),
+            _ => Verdict::Violation(format!("a cursor of several lists: {read:?}")),
         }
     }
 }
@@ -86,15 +85,17 @@ impl Target for Tokens {
             let link = self.keys.link(&account, id, 1, nonce);
             return self.keys.token(&account, id, &link).map_or_else(String::new, |token| token.reveal());
         }
-        changed_text(random, &self.corpus)
+        mutated_text(random, &self.corpus)
     }
 
     fn check(&self, text: &str) -> Verdict {
         match text.parse::<Token>() {
-            Err(error) if error.to_string().contains(text) && text.len() > 20 => Verdict::Broken("the sentence repeats it".to_owned()),
-            Err(_) => Verdict::Refused,
-            Ok(token) if token.reveal() != text => Verdict::Broken(format!("a second spelling of {}", token.reveal())),
-            Ok(token) if format!("{token:?}").contains('.') => Verdict::Broken("it shows itself".to_owned()),
+            Err(error) if error.to_string().contains(text) && text.len() > 20 => {
+                Verdict::Violation("the error message quotes it".to_owned())
+            }
+            Err(_) => Verdict::Rejected,
+            Ok(token) if token.reveal() != text => Verdict::Violation(format!("another spelling of {}", token.reveal())),
+            Ok(token) if format!("{token:?}").contains('.') => Verdict::Violation("its Debug output reveals it".to_owned()),
             Ok(_) => Verdict::Accepted,
         }
     }
@@ -111,23 +112,25 @@ struct Keys {
 impl Target for Keys {
     fn make(&self, random: &mut Random) -> String {
         if random.chance(1, 2) {
-            return changed_text(random, &self.corpus);
+            return mutated_text(random, &self.corpus);
         }
-        // The checksum is no secret: it is right here, whatever the rest is.
+        // The checksum is not secret: it is correct here for any content.
         let part = |random: &mut Random, whole: &str| if random.chance(1, 3) { mutate::text(random, whole, "0") } else { whole.to_owned() };
         key_text(&part(random, ACCOUNT), &part(random, "Fuzz00000001"), &part(random, &"a1".repeat(22)[..43]))
     }
 
     fn check(&self, text: &str) -> Verdict {
         match text.parse::<ApiKey>() {
-            Err(error) if error.to_string().contains(text) && text.len() > 20 => Verdict::Broken("the sentence repeats it".to_owned()),
-            Err(_) => Verdict::Refused,
+            Err(error) if error.to_string().contains(text) && text.len() > 20 => {
+                Verdict::Violation("the error message quotes it".to_owned())
+            }
+            Err(_) => Verdict::Rejected,
             Ok(key) => {
                 let secret = text.split('_').nth(4).unwrap_or_default();
                 if key_text(key.account().as_str(), key.id().as_str(), secret) != text || text.len() != 84 {
-                    Verdict::Broken("a second spelling".to_owned())
+                    Verdict::Violation("another spelling of the key".to_owned())
                 } else if format!("{key:?}").contains(secret) {
-                    Verdict::Broken("it shows itself".to_owned())
+                    Verdict::Violation("its Debug output reveals it".to_owned())
                 } else {
                     Verdict::Accepted
                 }

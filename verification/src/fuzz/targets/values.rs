@@ -1,4 +1,4 @@
-//! Values that are parsed from one text: what is accepted is read again from how it is written.
+//! Values that are parsed from one text. An accepted value must survive a round trip through its text.
 
 use std::{fmt::Debug, str::FromStr};
 
@@ -14,11 +14,10 @@ use shared::domain::{
     settings::{Binding, Colour, DisplayName, Locale, Logo, Redirect},
     text::excerpt,
 };
-
 use support::random::Random;
 
 use crate::fuzz::{
-    corpus::changed_text,
+    corpus::mutated_text,
     target::{Target, Verdict},
 };
 
@@ -31,18 +30,18 @@ struct Texts {
 
 impl Target for Texts {
     fn make(&self, random: &mut Random) -> String {
-        changed_text(random, &self.corpus)
+        mutated_text(random, &self.corpus)
     }
 
     fn check(&self, text: &str) -> Verdict {
         let mut accepted = false;
         for check in &self.checks {
             match check(text) {
-                Ok(taken) => accepted |= taken,
-                Err(why) => return Verdict::Broken(why),
+                Ok(valid) => accepted |= valid,
+                Err(why) => return Verdict::Violation(why),
             }
         }
-        if accepted { Verdict::Accepted } else { Verdict::Refused }
+        if accepted { Verdict::Accepted } else { Verdict::Rejected }
     }
 }
 
@@ -73,22 +72,22 @@ pub(super) fn email() -> Box<dyn Target> {
 fn address(text: &str) -> Result<bool, String> {
     let Ok(email) = text.parse::<Email>() else { return Ok(false) };
     let normal = email.normalised().as_str();
-    let again: Email = normal.parse().map_err(|error| format!("the normal form {normal:?} is none: {error}"))?;
+    let again: Email = normal.parse().map_err(|error| format!("the normal form {normal:?} is not an address: {error}"))?;
     let mailbox = email.mailbox();
-    let sent: Email = mailbox.parse().map_err(|error| format!("the mailbox {mailbox:?} is none: {error}"))?;
-    let (local, domain) = normal.rsplit_once('@').ok_or("no @ in the normal form")?;
+    let sent: Email = mailbox.parse().map_err(|error| format!("the mailbox {mailbox:?} is not an address: {error}"))?;
+    let (local, domain) = normal.rsplit_once('@').ok_or("the normal form has no @")?;
     let plain = mailbox.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"(),:;<>@[\\]".contains(&byte) || byte == b'@');
-    for (holds, what) in [
-        (text.contains(email.as_entered().trim()), "it is not as typed"),
-        (again.normalised() == email.normalised(), "the normal form of the normal form is another"),
-        (sent.normalised() == email.normalised(), "the mailbox is another"),
+    for (holds, violation) in [
+        (text.contains(email.as_entered().trim()), "it does not show the address as entered"),
+        (again.normalised() == email.normalised(), "normalizing twice changes it"),
+        (sent.normalised() == email.normalised(), "the mailbox is another address"),
         (normal.len() <= 254 && mailbox.len() <= 254 && (1..=64).contains(&local.len()), "it is too long"),
-        (plain && mailbox.matches('@').count() == 1, "a mail server could read it otherwise"),
+        (plain && mailbox.matches('@').count() == 1, "a mail server could parse it differently"),
         (!normal.contains('#') || !domain.contains('#'), "the domain could end a key"),
-        (!format!("{email:?}").contains(local) || local.len() < 6, "it shows itself"),
+        (!format!("{email:?}").contains(local) || local.len() < 6, "its Debug output reveals it"),
     ] {
         if !holds {
-            return Err(format!("{what}: {normal:?} {mailbox:?}"));
+            return Err(format!("{violation}: {normal:?} {mailbox:?}"));
         }
     }
     Ok(true)
@@ -124,48 +123,48 @@ pub(super) fn others() -> Box<dyn Target> {
         r#"{"owner":{"can":["invitations:read"],"mayGrant":["*"]}}"#,
     ]);
     let checks: Vec<Check> = vec![
-        |text| again::<Timestamp>(text, ToString::to_string, |one, other| one.floor_to_second() == *other),
-        |text| again::<Locale>(text, ToString::to_string, PartialEq::eq),
-        |text| again::<Colour>(text, ToString::to_string, PartialEq::eq),
-        |text| again::<DisplayName>(text, ToString::to_string, PartialEq::eq),
-        |text| again::<Redirect>(text, ToString::to_string, PartialEq::eq),
-        |text| again::<LinkBase>(text, |it| it.as_str().to_owned(), PartialEq::eq),
-        |text| again::<Logo>(text, |it| it.as_str().to_owned(), PartialEq::eq),
-        |text| again::<RoleId>(text, ToString::to_string, PartialEq::eq),
-        |text| again::<State>(text, ToString::to_string, PartialEq::eq),
-        |text| again::<Binding>(text, ToString::to_string, PartialEq::eq),
-        |text| again::<AccountId>(text, ToString::to_string, PartialEq::eq),
-        |text| again::<InvitationId>(text, ToString::to_string, PartialEq::eq),
-        |text| again::<ApiKeyId>(text, ToString::to_string, PartialEq::eq),
-        |text| again::<Delivery>(text, ToString::to_string, PartialEq::eq),
-        |text| again::<Event>(text, ToString::to_string, PartialEq::eq),
-        |text| again::<Reason>(text, |it| it.as_str().to_owned(), PartialEq::eq),
-        |text| again::<Limit>(text, |it| it.get().to_string(), |one, other| one == other && (1..=100).contains(&one.get())),
-        key_of_ones_own,
+        |text| round_trip::<Timestamp>(text, ToString::to_string, |one, other| one.floor_to_second() == *other),
+        |text| round_trip::<Locale>(text, ToString::to_string, PartialEq::eq),
+        |text| round_trip::<Colour>(text, ToString::to_string, PartialEq::eq),
+        |text| round_trip::<DisplayName>(text, ToString::to_string, PartialEq::eq),
+        |text| round_trip::<Redirect>(text, ToString::to_string, PartialEq::eq),
+        |text| round_trip::<LinkBase>(text, |it| it.as_str().to_owned(), PartialEq::eq),
+        |text| round_trip::<Logo>(text, |it| it.as_str().to_owned(), PartialEq::eq),
+        |text| round_trip::<RoleId>(text, ToString::to_string, PartialEq::eq),
+        |text| round_trip::<State>(text, ToString::to_string, PartialEq::eq),
+        |text| round_trip::<Binding>(text, ToString::to_string, PartialEq::eq),
+        |text| round_trip::<AccountId>(text, ToString::to_string, PartialEq::eq),
+        |text| round_trip::<InvitationId>(text, ToString::to_string, PartialEq::eq),
+        |text| round_trip::<ApiKeyId>(text, ToString::to_string, PartialEq::eq),
+        |text| round_trip::<Delivery>(text, ToString::to_string, PartialEq::eq),
+        |text| round_trip::<Event>(text, ToString::to_string, PartialEq::eq),
+        |text| round_trip::<Reason>(text, |it| it.as_str().to_owned(), PartialEq::eq),
+        |text| round_trip::<Limit>(text, |it| it.get().to_string(), |one, other| one == other && (1..=100).contains(&one.get())),
+        idempotency_key,
         |text| Ok(text.parse::<Roles>().is_ok()),
-        // The sentence must not repeat it: it is a secret.
+        // The error message must not quote it: it is secret.
         |text| match text.parse::<LinkKeys>() {
-            Err(error) if text.len() > 40 && error.to_string().contains(text) => Err("the sentence repeats it".to_owned()),
+            Err(error) if text.len() > 40 && error.to_string().contains(text) => Err("the error message quotes it".to_owned()),
             result => Ok(result.is_ok()),
         },
         untrusted_name,
-        shown,
+        shown_excerpt,
     ];
     Box::new(Texts { corpus, checks })
 }
 
-/// Whether it is accepted; and what is, is the same again after it was written.
-fn again<T: FromStr<Err: Debug> + Debug>(text: &str, write: fn(&T) -> String, same: fn(&T, &T) -> bool) -> Result<bool, String> {
+/// Whether the text is accepted. An accepted value must be the same after it is written and parsed again.
+fn round_trip<T: FromStr<Err: Debug> + Debug>(text: &str, write: fn(&T) -> String, same: fn(&T, &T) -> bool) -> Result<bool, String> {
     let Ok(value) = text.parse::<T>() else { return Ok(false) };
     let written = write(&value);
     match written.parse::<T>() {
         Ok(read) if same(&value, &read) => Ok(true),
-        read => Err(format!("{value:?} is written {written:?} and read {read:?}")),
+        read => Err(format!("{value:?} is written as {written:?} and parsed as {read:?}")),
     }
 }
 
-/// Almost every text is one, so none counts as accepted. What is accepted is accepted in quotes, too.
-fn key_of_ones_own(text: &str) -> Result<bool, String> {
+/// An accepted key must be accepted in quotes, too. Almost every text is a key, so none counts as accepted.
+fn idempotency_key(text: &str) -> Result<bool, String> {
     let Ok(key) = text.parse::<IdempotencyKey>() else { return Ok(false) };
     let bare = text.trim_matches([' ', '\t']);
     if bare.starts_with('"') {
@@ -175,17 +174,21 @@ fn key_of_ones_own(text: &str) -> Result<bool, String> {
     if quoted.parse() == Ok(key) { Ok(false) } else { Err(format!("{quoted} is another key")) }
 }
 
-/// What is left of any text to be shown as a name is a name.
+/// The part of an untrusted text that is shown as a name must be a name.
 fn untrusted_name(text: &str) -> Result<bool, String> {
     let Some(name) = DisplayName::of_untrusted(text) else { return Ok(false) };
     match name.as_str().parse::<DisplayName>() {
         Ok(read) if read == name => Ok(false),
-        read => Err(format!("{name:?} is left of it, which is read {read:?}")),
+        read => Err(format!("{name:?} remains, which is parsed as {read:?}")),
     }
 }
 
-/// What is shown of any text in a sentence.
-fn shown(text: &str) -> Result<bool, String> {
+/// The excerpt of any text in an error message is short and printable.
+fn shown_excerpt(text: &str) -> Result<bool, String> {
     let shown = excerpt(text);
-    if shown.chars().count() <= 65 && !shown.contains(char::is_control) { Ok(false) } else { Err(format!("too much is shown: {shown:?}")) }
+    if shown.chars().count() <= 65 && !shown.contains(char::is_control) {
+        Ok(false)
+    } else {
+        Err(format!("the excerpt is too long or not printable: {shown:?}"))
+    }
 }

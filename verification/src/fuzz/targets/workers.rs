@@ -1,4 +1,4 @@
-//! The functions that the stream and SES ring.
+//! The functions that the stream and SES invoke.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::http::runtime;
 use support::random::Random;
 
 use crate::fuzz::{
-    corpus::changed,
+    corpus::mutated_event,
     table::{ACCOUNT, Table, config, outgoing, sdk_config, store, to_json, variable},
     target::{Target, Verdict},
 };
@@ -40,17 +40,17 @@ pub(super) fn deliver() -> Box<dyn Target> {
     };
     let corpus = vec![records(&[0]), records(&[1]), records(&[1, 2, 3]), records(&[])];
     let sdk = sdk_config(&table);
-    let texts = Texts::load(None).expect("what is built in is right");
+    let texts = Texts::load(None).expect("the built-in texts are valid");
     let (bus, mailer) = (Bus::new(&sdk, "events".to_owned(), config().urns), Mailer::new(&sdk, outgoing(), texts));
-    let defaults = read_default_settings(&variable).expect("the configuration is right");
+    let defaults = read_default_settings(&variable).expect("the configuration is valid");
     let courier = Courier::new(store(&table), mailer, bus, defaults, None);
     let runtime = runtime();
-    Box::new(Rung {
+    Box::new(WorkerTarget {
         corpus,
-        answer: move |event: &str| {
+        invoke: move |event: &str| {
             let answer = runtime.block_on(invoke(Ok(&courier), event, &deliver_invitations::handle))?;
-            // The table answers always, so nothing is to come again.
-            if answer.batch_item_failures.is_empty() { Ok(true) } else { Err(Failed(format!("records are left: {answer:?}"))) }
+            // The stub never fails, so no record may be retried.
+            if answer.batch_item_failures.is_empty() { Ok(true) } else { Err(Failed(format!("records are to be retried: {answer:?}"))) }
         },
     })
 }
@@ -58,10 +58,10 @@ pub(super) fn deliver() -> Box<dyn Target> {
 pub(super) fn feedback() -> Box<dyn Target> {
     let table = Arc::new(Table::new());
     let id = table.invitations[1].id.to_string();
-    let report = |kind: &str, field: &str, said: Value| {
+    let report = |kind: &str, field: &str, value: Value| {
         let tags = json!({ "account": [ACCOUNT], "invitation": [id], "sending": ["1"], "ses:configuration-set": ["mails"] });
         let mail = json!({ "timestamp": "2030-03-17T17:46:40.000Z", "messageId": "m", "destination": ["a@b.example"], "tags": tags });
-        json!({ "version": "0", "source": "aws.ses", "detail-type": "x", "detail": { "eventType": kind, "mail": mail, field: said } })
+        json!({ "version": "0", "source": "aws.ses", "detail-type": "x", "detail": { "eventType": kind, "mail": mail, field: value } })
     };
     let time = "2030-03-17T17:46:40.000Z";
     let corpus = vec![
@@ -74,30 +74,30 @@ pub(super) fn feedback() -> Box<dyn Target> {
     ];
     let feedback = Feedback { store: store(&table), retention: None };
     let runtime = runtime();
-    Box::new(Rung {
+    Box::new(WorkerTarget {
         corpus,
-        answer: move |event: &str| Ok(runtime.block_on(invoke(Ok(&feedback), event, &record_feedback::handle))? == Recorded::Recorded),
+        invoke: move |event: &str| Ok(runtime.block_on(invoke(Ok(&feedback), event, &record_feedback::handle))? == Recorded::Recorded),
     })
 }
 
-struct Rung<A> {
+struct WorkerTarget<A> {
     corpus: Vec<Value>,
-    /// Whether it was taken, or why it failed.
-    answer: A,
+    /// Whether the event was accepted, or why the function failed.
+    invoke: A,
 }
 
-impl<A: Fn(&str) -> Result<bool, Failed>> Target for Rung<A> {
+impl<A: Fn(&str) -> Result<bool, Failed>> Target for WorkerTarget<A> {
     fn make(&self, random: &mut Random) -> String {
-        changed(random, &self.corpus)
+        mutated_event(random, &self.corpus)
     }
 
     fn check(&self, event: &str) -> Verdict {
-        match (self.answer)(event) {
+        match (self.invoke)(event) {
             Ok(true) => Verdict::Accepted,
-            Ok(false) => Verdict::Refused,
-            // The parser's place in the event, and no word of it.
-            Err(Failed(why)) if why.starts_with("not a ") && why.len() < 150 => Verdict::Refused,
-            Err(Failed(why)) => Verdict::Broken(why),
+            Ok(false) => Verdict::Rejected,
+            // A parser's error names a position in the event, and must not quote it.
+            Err(Failed(why)) if why.starts_with("not a ") && why.len() < 150 => Verdict::Rejected,
+            Err(Failed(why)) => Verdict::Violation(why),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What histories are made of.
+//! The profiles of generated histories.
 
 use std::time::Duration;
 
@@ -15,53 +15,53 @@ const SECOND: Millis = 1000;
 const HOUR: Millis = 3600 * SECOND;
 const DAY: Millis = 24 * HOUR;
 
-/// A kind of history.
+/// The parameters of a generated history.
 #[derive(Debug, Clone, Copy)]
-pub struct Shape {
-    /// What it is called.
+pub struct Profile {
+    /// Its name.
     pub name: &'static str,
-    /// Variables of the functions.
+    /// Environment variables of the functions.
     pub variables: &'static [(&'static str, &'static str)],
-    /// What these variables mean.
+    /// The limits that these variables set.
     pub limits: Limits,
-    /// How many addresses there are.
+    /// The number of addresses.
     pub emails: usize,
-    /// How many callers there are, each in a process of his own.
+    /// The number of callers, each with a process of its own.
     pub clients: usize,
-    /// How often all of them begin together.
+    /// The number of rounds. All callers start a round together.
     pub rounds: usize,
-    /// How many calls each makes then, one after the other.
+    /// The calls of each caller in a round, one after the other.
     pub calls: usize,
-    /// Whether anything goes wrong.
-    pub schedule: bool,
-    /// Whether the clock jumps while they are at it; else only between the rounds.
-    pub sudden: bool,
-    /// By how much it jumps.
-    pub jumps: &'static [Millis],
-    /// Whether an account is judged as a whole; else each of its addresses.
-    pub whole: bool,
+    /// Whether faults are injected.
+    pub faults: bool,
+    /// Whether the clock also jumps during a round, not only between rounds.
+    pub jumps_during_rounds: bool,
+    /// The possible jumps of the clock.
+    pub clock_jumps: &'static [Millis],
+    /// Whether an account is checked as a whole, not each of its addresses by itself.
+    pub by_account: bool,
 }
 
 const LIMITS: Limits =
-    Limits { lifetime: 7 * DAY, cooldown: 60 * SECOND, max_sends: 10, quota: None, window: HOUR, kept: DAY, retention: 400 * DAY };
+    Limits { lifetime: 7 * DAY, cooldown: 60 * SECOND, max_sends: 10, quota: None, window: HOUR, response_ttl: DAY, retention: 400 * DAY };
 
-/// Many callers in each other's way.
-pub const CROWD: Shape = Shape {
-    name: "crowd",
+/// Many callers compete for few addresses.
+pub const CONTENTION: Profile = Profile {
+    name: "contention",
     variables: &[("SEND_QUOTA", "100000")],
     limits: LIMITS,
     emails: 2,
     clients: 4,
     rounds: 3,
     calls: 3,
-    schedule: true,
-    sudden: false,
-    jumps: &[0, SECOND, 30 * SECOND, 61 * SECOND, 61 * SECOND, DAY + SECOND, 7 * DAY],
-    whole: false,
+    faults: true,
+    jumps_during_rounds: false,
+    clock_jumps: &[0, SECOND, 30 * SECOND, 61 * SECOND, 61 * SECOND, DAY + SECOND, 7 * DAY],
+    by_account: false,
 };
 
-/// Invitations expire while requests are on their way.
-pub const EXPIRY: Shape = Shape {
+/// Invitations expire while requests are in progress.
+pub const EXPIRY: Profile = Profile {
     name: "expiry",
     variables: &[("SEND_QUOTA", "100000"), ("INVITATION_LIFETIME_SECONDS", "3600")],
     limits: Limits { lifetime: HOUR, ..LIMITS },
@@ -69,14 +69,14 @@ pub const EXPIRY: Shape = Shape {
     clients: 4,
     rounds: 4,
     calls: 2,
-    schedule: true,
-    sudden: true,
-    jumps: &[61 * SECOND, HOUR, HOUR, HOUR],
-    whole: false,
+    faults: true,
+    jumps_during_rounds: true,
+    clock_jumps: &[61 * SECOND, HOUR, HOUR, HOUR],
+    by_account: false,
 };
 
-/// Hardly anything may be sent.
-pub const QUOTA: Shape = Shape {
+/// The quota allows few emails.
+pub const QUOTA: Profile = Profile {
     name: "quota",
     variables: &[("SEND_QUOTA", "3"), ("MAX_SENDS", "2")],
     limits: Limits { quota: Some(3), max_sends: 2, ..LIMITS },
@@ -84,32 +84,32 @@ pub const QUOTA: Shape = Shape {
     clients: 3,
     rounds: 3,
     calls: 3,
-    schedule: true,
-    sudden: false,
-    jumps: &[0, 61 * SECOND, 30 * 60 * SECOND, HOUR, 7 * DAY],
-    whole: true,
+    faults: true,
+    jumps_during_rounds: false,
+    clock_jumps: &[0, 61 * SECOND, 30 * 60 * SECOND, HOUR, 7 * DAY],
+    by_account: true,
 };
 
-/// One caller, nothing goes wrong, and the answer to every call is the only one.
-pub const SEQUENCE: Shape = Shape {
-    name: "sequence",
+/// One caller and no faults: every call has exactly one correct response.
+pub const SEQUENTIAL: Profile = Profile {
+    name: "sequential",
     variables: &[("SEND_QUOTA", "6"), ("MAX_SENDS", "3"), ("RETENTION_DAYS", "2")],
     limits: Limits { quota: Some(6), max_sends: 3, retention: 2 * DAY, ..LIMITS },
     emails: 3,
     clients: 1,
     rounds: 10,
     calls: 6,
-    schedule: false,
-    sudden: true,
-    jumps: &[0, SECOND, 30 * SECOND, 61 * SECOND, 20 * 60 * SECOND, HOUR, DAY, 3 * DAY, 7 * DAY],
-    whole: true,
+    faults: false,
+    jumps_during_rounds: true,
+    clock_jumps: &[0, SECOND, 30 * SECOND, 61 * SECOND, 20 * 60 * SECOND, HOUR, DAY, 3 * DAY, 7 * DAY],
+    by_account: true,
 };
 
-impl Shape {
-    /// The faults of one history: each kind comes more or less often, or not at all.
+impl Profile {
+    /// Draws the faults of one round, each kind with a random frequency.
     #[must_use]
-    pub fn chances(&self, random: &mut Random) -> Vec<(Fault, u32)> {
-        if !self.schedule {
+    pub fn fault_frequencies(&self, random: &mut Random) -> Vec<(Fault, u32)> {
+        if !self.faults {
             return Vec::new();
         }
         let pause = |random: &mut Random| Duration::from_millis(1 + random.bits() % 12);

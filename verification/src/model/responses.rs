@@ -1,0 +1,204 @@
+//! Expected responses, actual responses, and whether they match.
+//!
+//! The model does not predict the values that the service chooses: ids, links, and the bytes of a body. The first response that
+//! shows one binds it, and all later ones must agree.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use shared::domain::Timestamp;
+use support::Response;
+
+use super::{
+    operations::Closing,
+    state::{Handle, Millis, RecordKey, State, StoredResponse, View},
+};
+
+/// A reason to refuse a request. Pauses in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// This caller has no such invitation.
+    NotFound,
+    /// This open invitation has the address.
+    AlreadyInvited(Handle),
+    /// The invitation is closed.
+    Closed(Closing),
+    /// The invitation has expired.
+    Expired,
+    /// The invitation was sent too often.
+    MaxSends,
+    /// The invitation was sent too recently.
+    Cooldown(Millis),
+    /// The account has sent too much.
+    Quota(Millis),
+    /// The idempotency key was used for another request.
+    KeyReused,
+}
+
+impl Refusal {
+    /// The status and the error code.
+    fn status_and_code(self) -> (u16, &'static str) {
+        match self {
+            Self::NotFound => (404, "not-found"),
+            Self::AlreadyInvited(_) => (400, "already-invited"),
+            Self::Closed(Closing::Accepted) => (400, "already-accepted"),
+            Self::Closed(Closing::Declined) => (400, "already-declined"),
+            Self::Closed(Closing::Revoked) => (400, "already-revoked"),
+            Self::Expired => (400, "expired"),
+            Self::MaxSends => (400, "max-sends"),
+            Self::Cooldown(_) => (429, "resend-cooldown"),
+            Self::Quota(_) => (429, "send-quota"),
+            Self::KeyReused => (400, "idempotency-key-reused"),
+        }
+    }
+
+    /// The exact `Retry-After` in seconds.
+    fn retry_after(self) -> Option<i64> {
+        match self {
+            Self::Cooldown(pause) | Self::Quota(pause) => Some((pause + 999) / 1000),
+            _ => None,
+        }
+    }
+}
+
+/// The response that a caller must receive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// An invitation, as shown to its account.
+    ForAccount {
+        /// The status.
+        status: u16,
+        /// The invitation.
+        view: View,
+        /// Whether it is a stored response.
+        replayed: bool,
+        /// The key under which it is stored.
+        stored: Option<RecordKey>,
+    },
+    /// An invitation, as shown to its invitee.
+    ForInvitee(View),
+    /// An error.
+    Refused(Refusal),
+}
+
+impl Expected {
+    /// An invitation in a response that is not stored.
+    #[must_use]
+    pub fn shown(status: u16, view: View) -> Self {
+        Self::ForAccount { status, view, replayed: false, stored: None }
+    }
+
+    /// The replay of a stored response.
+    #[must_use]
+    pub fn replay(response: &StoredResponse, key: RecordKey) -> Self {
+        Self::ForAccount { status: response.status, view: response.view.clone(), replayed: true, stored: Some(key) }
+    }
+}
+
+impl From<Refusal> for Expected {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// The response that a caller received.
+#[derive(Debug, Clone)]
+pub struct Actual {
+    /// The status.
+    pub status: u16,
+    /// The body's bytes.
+    pub text: Arc<str>,
+    replayed: bool,
+    retry_after: Option<i64>,
+    body: Value,
+}
+
+impl From<&Response> for Actual {
+    fn from(response: &Response) -> Self {
+        Self {
+            status: response.status,
+            text: response.text.as_str().into(),
+            replayed: response.header("idempotent-replayed").is_some(),
+            retry_after: response.header("retry-after").and_then(|text| text.parse().ok()),
+            body: response.json(),
+        }
+    }
+}
+
+impl Actual {
+    /// A string in the body.
+    #[must_use]
+    pub fn field(&self, name: &str) -> &str {
+        self.body[name].as_str().unwrap_or_default()
+    }
+
+    fn seconds(&self, name: &str) -> Option<i64> {
+        self.field(name).parse::<Timestamp>().ok().map(Timestamp::as_secs)
+    }
+
+    /// The id of the open invitation that an `already-invited` error names.
+    #[must_use]
+    pub fn open_id(&self) -> &str {
+        let words = self.field("message").split(|c: char| !c.is_ascii_hexdigit());
+        words.into_iter().find(|word| word.len() == 32).unwrap_or_default()
+    }
+}
+
+impl State {
+    /// The state with the values that `actual` binds; `None` if it does not match `expected`.
+    #[must_use]
+    pub fn match_response(mut self, expected: &Expected, actual: &Actual) -> Option<Self> {
+        let matches = match expected {
+            Expected::ForAccount { status, view, replayed, stored } => {
+                actual.status == *status
+                    && actual.replayed == *replayed
+                    && self.bind_id(view.handle, actual.field("id"))
+                    && actual.field("email") == &*view.email
+                    && actual.field("state") == view.state
+                    && ["created", "lastModified", "expiry", "lastSent"].map(|name| actual.seconds(name))
+                        == [view.created, view.modified, view.expiry, view.sent].map(Some)
+                    // Closing is the last modification.
+                    && ["accepted", "declined", "revoked"]
+                        .into_iter()
+                        .all(|state| actual.seconds(&format!("{state}At")) == (state == view.state).then_some(view.modified))
+                    && stored.as_ref().is_none_or(|key| self.bind_text(key, &actual.text))
+            }
+            Expected::ForInvitee(view) => {
+                actual.status == 200
+                    && actual.field("email") == &*view.email
+                    && actual.field("state") == view.state
+                    && actual.seconds("expiry") == Some(view.expiry)
+            }
+            Expected::Refused(refusal) => {
+                let (status, code) = refusal.status_and_code();
+                (actual.status, actual.field("code")) == (status, code)
+                    && actual.retry_after == refusal.retry_after()
+                    && match refusal {
+                        Refusal::AlreadyInvited(handle) => self.bind_id(*handle, actual.open_id()),
+                        _ => true,
+                    }
+            }
+        };
+        matches.then_some(self)
+    }
+
+    /// Whether the invitation has this id. Binds it if it has none yet.
+    pub(super) fn bind_id(&mut self, handle: Handle, id: &str) -> bool {
+        let known = self.by_id(id);
+        match self.invitations.get_mut(&handle) {
+            Some(it) if it.id.is_none() && known.is_none() && !id.is_empty() => {
+                it.id = Some(id.into());
+                true
+            }
+            // A stored response may show an invitation that was purged.
+            None => known.is_none(),
+            Some(_) => known == Some(handle),
+        }
+    }
+
+    /// Whether the stored response has these bytes. Binds them if it has none yet.
+    fn bind_text(&mut self, key: &RecordKey, text: &Arc<str>) -> bool {
+        let Some(response) = self.stored.get_mut(key) else { return false };
+        *response.text.get_or_insert_with(|| Arc::clone(text)) == *text
+    }
+}
