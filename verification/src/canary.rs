@@ -141,7 +141,7 @@ impl Fixture {
             (Call::post("/invitations/accept").text(&second), 400),
             (Call::post("/invitations/accept").json(&json!({ "token": second, "x": second })), 400),
             (Call::post(&format!("/invitations/lookup?token={second}")).json(&body), 400),
-            (Call::post("/invitations/accept").json(&somebody_else(&second)).key(&app.full), 403),
+            (Call::post("/invitations/accept").json(&acceptance_by_another(&second)).key(&app.full), 403),
         ] {
             errors.push(app.send(call).await.expect(status));
         }
@@ -174,6 +174,6 @@ impl Fixture {
 }
 
 /// An acceptance on behalf of an address that was not invited.
-fn somebody_else(token: &str) -> Value {
+fn acceptance_by_another(token: &str) -> Value {
     json!({ "token": token, "principal": "p", "email": "somebody@example.com" })
 }

@@ -137,7 +137,7 @@ impl Job {
             }
             let panic = matches!(outcome, Outcome::Panic(_));
             if outcome.is_finding() && found.first(panic).count() < REPORTED {
-                let minimized = mutate::minimized(&input, |shorter| observe(target, shorter).is_like(&outcome));
+                let minimized = mutate::minimized(&input, |shorter| observe(target, shorter).is_same_kind(&outcome));
                 let description = format!("block {}, case {number}: {outcome:?} for {minimized:?}", self.block);
                 found.reported.insert((self.block, number), (panic, description));
             }
@@ -158,7 +158,7 @@ impl Outcome {
     }
 
     /// Whether it is the same kind of finding.
-    fn is_like(&self, other: &Self) -> bool {
+    fn is_same_kind(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Panic(one), Self::Panic(other)) => one == other,
             (Self::Verdict(Verdict::Violation(_)), Self::Verdict(Verdict::Violation(_))) => true,

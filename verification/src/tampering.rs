@@ -13,7 +13,7 @@ use support::{Call, Response, random::Random};
 
 use crate::report::{Bound, Scale, Section};
 
-pub use attempt::{Attempt, To};
+pub use attempt::{Attempt, Destination};
 pub use fixture::Fixture;
 
 /// The routes that take a token.
@@ -35,7 +35,7 @@ pub fn attempts(fixture: &Fixture, scale: &Scale) -> Vec<Attempt> {
     let mut all = Vec::new();
     let cursors: Vec<String> = fixture.cursors.iter().map(|issued| issued.token.clone()).collect();
     for issued in &fixture.cursors {
-        let issued_for = To::List(issued.account, issued.query.clone());
+        let issued_for = Destination::List(issued.account, issued.query.clone());
         let changed = changes::of_cursor(&issued.token, &cursors, &mut random);
         all.extend(changed.into_iter().map(|(change, text)| Attempt { change, to: issued_for.clone(), text }));
         // Unchanged, but for another list or account.
@@ -46,12 +46,12 @@ pub fn attempts(fixture: &Fixture, scale: &Scale) -> Vec<Attempt> {
     for token in &tokens {
         let changed = changes::of_token(token, &tokens, &mut random);
         for verb in VERBS {
-            all.extend(changed.iter().map(|(change, text)| Attempt { change, to: To::Holder(verb), text: text.clone() }));
+            all.extend(changed.iter().map(|(change, text)| Attempt { change, to: Destination::Holder(verb), text: text.clone() }));
         }
     }
     for verb in VERBS {
         let superseded = fixture.superseded.iter();
-        all.extend(superseded.map(|token| Attempt { change: "a superseded token", to: To::Holder(verb), text: token.clone() }));
+        all.extend(superseded.map(|token| Attempt { change: "a superseded token", to: Destination::Holder(verb), text: token.clone() }));
     }
     // A change may produce another issued cursor or token: that is not tampering.
     all.retain(|attempt| !fixture.has_issued(attempt));
@@ -66,16 +66,16 @@ pub async fn present(fixture: &Fixture, scale: &Scale, attempts: &[Attempt]) -> 
                400 without a read of the table; a tampered token must get the 404 of an unknown token, byte for byte.";
     let mut section = Section::new("Tampering", how);
     let before = fixture.rows().await;
-    let refused_list = fixture.send(&Attempt { change: "", to: To::List(0, "limit=1".to_owned()), text: "none".to_owned() }).await;
+    let refused_list = fixture.send(&Attempt { change: "", to: Destination::List(0, "limit=1".to_owned()), text: "none".to_owned() }).await;
     let unknown = format!("i1.{}.{}.{}", fixture.accounts[0].id, "0".repeat(32), "A".repeat(43));
-    let refused_holder = fixture.send(&Attempt { change: "", to: To::Holder("lookup"), text: unknown }).await;
+    let refused_holder = fixture.send(&Attempt { change: "", to: Destination::Holder("lookup"), text: unknown }).await;
     for (response, status, code) in [(&refused_list, 400, "invalid-cursor"), (&refused_holder, 404, "not-found")] {
         if (response.status, response.json()["code"].as_str()) != (status, Some(code)) {
             section.violations.push(format!("the reference refusal is not {status} {code} but {response:?}"));
         }
     }
 
-    let (cursors, tokens): (Vec<&Attempt>, Vec<&Attempt>) = attempts.iter().partition(|it| matches!(it.to, To::List(..)));
+    let (cursors, tokens): (Vec<&Attempt>, Vec<&Attempt>) = attempts.iter().partition(|it| matches!(it.to, Destination::List(..)));
     fixture.take_request_count();
     let accepted_cursors = refusals(fixture, scale, &cursors, &refused_list, &mut section).await;
     let reads = fixture.take_request_count();
@@ -83,7 +83,7 @@ pub async fn present(fixture: &Fixture, scale: &Scale, attempts: &[Attempt]) -> 
 
     let same = percent_encoded(fixture).await;
     let after = fixture.rows().await;
-    let open = fixture.still_open().await;
+    let open = fixture.count_open_links().await;
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     section.figure("accounts", count(fixture.accounts.len()), Bound::AtLeast(3));
     section.figure("lists with cursors", count(fixture.lists_with_cursors()), Bound::AtLeast(27));

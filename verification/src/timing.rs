@@ -45,14 +45,14 @@ const DIFFERENCE_UNOPTIMISED: u64 = 1000;
 
 /// Measures lookups and compares them.
 pub async fn run(scale: &Scale) -> Section {
-    let (app, tokens) = invited().await;
+    let (app, tokens) = start_with_tokens().await;
     let mut random = Random::new(scale.seed);
     let mut taken: [Vec<Duration>; 4] = Default::default();
     let mut wrong = Vec::new();
     let rounds = scale.of(200, 5000);
     for round in 0..rounds {
         let mut order = TokenKind::ALL;
-        (1..order.len()).rev().for_each(|place| order.swap(place, random.below(place + 1)));
+        (1..order.len()).rev().for_each(|index| order.swap(index, random.below(index + 1)));
         for kind in order {
             let event = Call::holder("lookup", &token(kind, random.pick::<String>(&tokens), &mut random)).event().to_string();
             let started = Instant::now();
@@ -95,7 +95,7 @@ fn median(times: &[Duration]) -> u64 {
 }
 
 /// Starts a service with some invitations, and returns their tokens.
-async fn invited() -> (TestApp, Vec<String>) {
+async fn start_with_tokens() -> (TestApp, Vec<String>) {
     let app = TestApp::start().await;
     let mut post = Post::of(&app).await;
     let mut tokens = Vec::new();

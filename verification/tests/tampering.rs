@@ -2,7 +2,7 @@
 
 use verification::{
     report::Scale,
-    tampering::{Attempt, Fixture, To, present, run},
+    tampering::{Attempt, Destination, Fixture, present, run},
 };
 
 #[tokio::test]
@@ -17,8 +17,8 @@ async fn an_accepted_attempt_is_counted() {
     let (scale, fixture) = (Scale::short(), Fixture::start(&Scale::short()).await);
     // Unchanged, so that they are accepted.
     let issued = &fixture.cursors[0];
-    let cursor = Attempt { change: "nothing", to: To::List(issued.account, issued.query.clone()), text: issued.token.clone() };
-    let token = Attempt { change: "nothing", to: To::Holder("decline"), text: fixture.tokens[0].clone() };
+    let cursor = Attempt { change: "nothing", to: Destination::List(issued.account, issued.query.clone()), text: issued.token.clone() };
+    let token = Attempt { change: "nothing", to: Destination::Holder("decline"), text: fixture.tokens[0].clone() };
     let section = present(&fixture, &scale, &[cursor, token]).await;
     let value = |name| section.value(name);
     assert_eq!((value("tampered cursors accepted"), value("tampered tokens accepted")), (1, 1));

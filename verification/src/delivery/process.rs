@@ -83,9 +83,9 @@ fn courier(factory: &Factory, liveness: &Arc<Liveness>) -> Courier {
     let app = &factory.app;
     let http_client = app.client.config().http_client().expect("a client has an HTTP client");
     let lookup = |name: &str| app.variable(name);
-    let outgoing = DeliveryConfig::read(&lookup).expect("the configuration is valid");
+    let config = DeliveryConfig::read(&lookup).expect("the configuration is valid");
     let defaults = read_default_settings(&lookup).expect("the configuration is valid");
-    let texts = Texts::load(outgoing.texts.as_deref()).expect("the texts are valid");
+    let texts = Texts::load(config.texts.as_deref()).expect("the texts are valid");
     let table = with_deadlines(app.client.config().to_builder())
         .http_client(liveness.wire(Service::Table, &http_client))
         // Longer waits would only slow the simulation down.
@@ -96,11 +96,11 @@ fn courier(factory: &Factory, liveness: &Arc<Liveness>) -> Courier {
     let store = Store::new(Client::from_conf(table), app.table.clone(), Arc::new(move || clock.now()));
     let bus = Bus::new(
         &sdk_config(&factory.event_bridge, liveness.wire(Service::EventBridge, &http_client)),
-        outgoing.event_bus.clone(),
+        config.event_bus.clone(),
         app.state().urns.clone(),
     );
-    let retention = outgoing.retention;
-    let mailer = Mailer::new(&sdk_config(&factory.ses, liveness.wire(Service::Ses, &http_client)), outgoing, texts);
+    let retention = config.retention;
+    let mailer = Mailer::new(&sdk_config(&factory.ses, liveness.wire(Service::Ses, &http_client)), config, texts);
     Courier::new(store, mailer, bus, defaults, retention)
 }
 

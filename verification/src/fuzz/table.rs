@@ -170,7 +170,7 @@ pub(super) fn policy() -> SendPolicy {
     read_send_policy(&variable).expect("the configuration is right")
 }
 
-pub(super) fn outgoing() -> DeliveryConfig {
+pub(super) fn delivery_config() -> DeliveryConfig {
     DeliveryConfig::read(&variable).expect("the configuration is right")
 }
 

@@ -69,7 +69,7 @@ pub async fn run_history(profile: Profile, seed: u64, wire: Option<Arc<dyn Wire>
         let callers = join_all(callers.map(|(process, random)| fixture.calls(process, random)));
         tokio::join!(callers, fixture.jump(random.fork()));
         faults.extend(fixture.app.faults.counts());
-        settle(&fixture.app.faults).await;
+        stop_faults(&fixture.app.faults).await;
         fixture.recorder().close_round();
         // Recorded requests are not needed: free their memory.
         drop(fixture.app.faults.take_requests());
@@ -79,7 +79,7 @@ pub async fn run_history(profile: Profile, seed: u64, wire: Option<Arc<dyn Wire>
     History { recorder, faults, purged }
 }
 
-async fn settle(faults: &Faults) {
+async fn stop_faults(faults: &Faults) {
     faults.clear();
     faults.calm().await;
 }
@@ -140,7 +140,7 @@ impl Fixture {
         let mut purged = 0;
         if random.chance(1, 2) {
             let retention = Duration::from_millis(self.profile.limits.retention.unsigned_abs());
-            purged = sweep(&self.app, retention).await;
+            purged = purge_expired(&self.app, retention).await;
             for account in 0..ACCOUNTS.len() {
                 for email in self.partitions() {
                     self.recorder().instant(account, email, Event::Purge);
@@ -177,7 +177,7 @@ impl Fixture {
 
 /// Deletes what TTL would delete, on TTL's condition. No courier runs here to set `ttl` on an invitation that has ended, so this
 /// computes it.
-async fn sweep(app: &TestApp, retention: Duration) -> usize {
+async fn purge_expired(app: &TestApp, retention: Duration) -> usize {
     let now = app.now().as_secs();
     let mut deleted = 0;
     for row in app.rows().await {

@@ -6,14 +6,14 @@ pub struct Attempt {
     /// The change.
     pub change: &'static str,
     /// Where it is presented.
-    pub to: To,
+    pub to: Destination,
     /// Its text.
     pub text: String,
 }
 
 /// Where a cursor or token is presented.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum To {
+pub enum Destination {
     /// As the cursor of a list: the index of the calling account, and the query.
     List(usize, String),
     /// As the token in a request of an invitee: the last part of the route.

@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 use support::{ACCOUNT, Call, OTHER_ACCOUNT, Post, Response, TestApp};
 
-use super::attempt::{Attempt, To};
+use super::attempt::{Attempt, Destination};
 use crate::report::Scale;
 
 /// The invitations of each account in each state.
@@ -101,7 +101,7 @@ impl Fixture {
         let pages = scale.of(1, 3);
         let mut issued = Vec::new();
         for to in self.lists() {
-            let To::List(account, query) = to else { continue };
+            let Destination::List(account, query) = to else { continue };
             let mut at = String::new();
             for _ in 0..pages {
                 let call = Call::get(&format!("/invitations?{query}{at}")).key(&self.accounts[account].key);
@@ -115,7 +115,7 @@ impl Fixture {
     }
 
     /// Every list of every account.
-    pub fn lists(&self) -> impl Iterator<Item = To> {
+    pub fn lists(&self) -> impl Iterator<Item = Destination> {
         self.accounts.iter().enumerate().flat_map(|(index, account)| {
             let address = address(account, "revoked", 0);
             let filters = [
@@ -129,7 +129,7 @@ impl Fixture {
                 "&state=revoked&roleID=full-access",
                 &format!("&email={address}"),
             ];
-            filters.map(|filter| To::List(index, format!("limit=1{filter}")))
+            filters.map(|filter| Destination::List(index, format!("limit=1{filter}")))
         })
     }
 
@@ -143,21 +143,21 @@ impl Fixture {
     #[must_use]
     pub fn has_issued(&self, attempt: &Attempt) -> bool {
         match &attempt.to {
-            To::List(account, query) => {
+            Destination::List(account, query) => {
                 self.cursors.iter().any(|it| it.token == attempt.text && it.account == *account && it.query == *query)
             }
-            To::Holder(_) => self.tokens.contains(&attempt.text),
+            Destination::Holder(_) => self.tokens.contains(&attempt.text),
         }
     }
 
     /// Presents an attempt.
     pub(super) async fn send(&self, attempt: &Attempt) -> Response {
         let call = match &attempt.to {
-            To::List(account, query) => {
-                let text: String = attempt.text.bytes().map(in_query).collect();
+            Destination::List(account, query) => {
+                let text: String = attempt.text.bytes().map(escape).collect();
                 Call::get(&format!("/invitations?{query}&cursor={text}")).key(&self.accounts[*account].key)
             }
-            To::Holder(verb) => Call::holder(verb, &attempt.text),
+            Destination::Holder(verb) => Call::holder(verb, &attempt.text),
         };
         self.app.send_event(&call.route(), &call.event().to_string()).await
     }
@@ -174,7 +174,7 @@ impl Fixture {
     }
 
     /// The number of tokens that still open an open invitation.
-    pub(super) async fn still_open(&self) -> usize {
+    pub(super) async fn count_open_links(&self) -> usize {
         let mut open = 0;
         for token in &self.tokens {
             let response = self.app.send(Call::holder("lookup", token)).await;
@@ -189,6 +189,6 @@ fn address(account: &Account, state: &str, number: usize) -> String {
 }
 
 /// A byte of a query value, escaped so that the service decodes exactly this byte.
-fn in_query(byte: u8) -> String {
+fn escape(byte: u8) -> String {
     if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
 }

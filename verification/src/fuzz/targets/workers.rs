@@ -19,7 +19,7 @@ use support::random::Random;
 
 use crate::fuzz::{
     corpus::mutated_event,
-    table::{ACCOUNT, Table, config, outgoing, sdk_config, store, to_json, variable},
+    table::{ACCOUNT, Table, config, delivery_config, sdk_config, store, to_json, variable},
     target::{Target, Verdict},
 };
 
@@ -41,7 +41,7 @@ pub(super) fn deliver() -> Box<dyn Target> {
     let corpus = vec![records(&[0]), records(&[1]), records(&[1, 2, 3]), records(&[])];
     let sdk = sdk_config(&table);
     let texts = Texts::load(None).expect("the built-in texts are valid");
-    let (bus, mailer) = (Bus::new(&sdk, "events".to_owned(), config().urns), Mailer::new(&sdk, outgoing(), texts));
+    let (bus, mailer) = (Bus::new(&sdk, "events".to_owned(), config().urns), Mailer::new(&sdk, delivery_config(), texts));
     let defaults = read_default_settings(&variable).expect("the configuration is valid");
     let courier = Courier::new(store(&table), mailer, bus, defaults, None);
     let runtime = runtime();
