@@ -1,28 +1,29 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{num::NonZero, path::PathBuf};
 
 use bench::{Problem, problem};
+use lexopt::prelude::*;
 
-pub(crate) const USAGE: &str = "\
+const USAGE: &str = "\
 functions [--rounds 5] [--requests 2000]   how much to measure
-          [--quick]                        only what is repeatable: no times, and of the peers only hello
+          [--quick]                        only repeatable figures: no times, and no peer but hello
           [--functions target/lambda]      this project's functions, built for release
-          [--peers .local/bench/peers]     what they are compared with
-          [--without-peers]                those that are not there are left out
-          [--baseline bench/baseline.json] what earlier runs measured
-          [--update-baseline]              write it anew
-          [--only OPERATION]               this one and the floor; proves nothing about the others
+          [--peers .local/bench/peers]     the programs to compare with
+          [--without-peers]                skip peers that are not built
+          [--baseline bench/baseline.json] the committed figures of earlier runs
+          [--update-baseline]              rewrite the baseline
+          [--only OPERATION]               only this operation and hello
           [--json FILE] [--chart FILE]     write results
-          [--markdown]                     show the table of the README
-          [--from FILE]                    measure nothing: show the results of an earlier run";
+          [--markdown]                     print the Markdown table
+          [--from FILE]                    show the results of an earlier run instead of measuring";
 
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) rounds: u32,
     pub(crate) requests: u32,
     pub(crate) quick: bool,
-    /// One operation beside the floor, for whoever works on it.
+    /// One operation, measured beside the floor.
     pub(crate) only: Option<String>,
     pub(crate) functions: PathBuf,
     pub(crate) peers: PathBuf,
@@ -36,7 +37,11 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Problem> {
+    pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, Problem> {
+        Self::read(lexopt::Parser::from_args(arguments)).map_err(|error| problem!("{error}. Usage:\n{USAGE}"))
+    }
+
+    fn read(mut arguments: lexopt::Parser) -> Result<Self, lexopt::Error> {
         let mut settings = Self {
             rounds: 5,
             requests: 2000,
@@ -52,36 +57,31 @@ impl Settings {
             markdown: false,
             from: None,
         };
-        while let Some(name) = arguments.next() {
-            let mut value = || arguments.next().ok_or_else(|| problem!("{name} needs a value"));
-            match name.as_str() {
-                "--rounds" => settings.rounds = number(&name, &value()?)?,
-                "--requests" => settings.requests = number(&name, &value()?)?,
-                "--quick" => settings.quick = true,
-                "--only" => settings.only = Some(value()?),
-                "--functions" => settings.functions = value()?.into(),
-                "--peers" => settings.peers = value()?.into(),
-                "--without-peers" => settings.without_peers = true,
-                "--baseline" => settings.baseline = value()?.into(),
-                "--update-baseline" => settings.update_baseline = true,
-                "--markdown" => settings.markdown = true,
-                "--json" => settings.json = Some(value()?.into()),
-                "--chart" => settings.chart = Some(value()?.into()),
-                "--from" => settings.from = Some(value()?.into()),
-                _ => return Err(problem!("'{name}' is unknown. Known are:\n{USAGE}")),
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("rounds") => settings.rounds = arguments.value()?.parse::<NonZero<u32>>()?.get(),
+                Long("requests") => settings.requests = arguments.value()?.parse::<NonZero<u32>>()?.get(),
+                Long("quick") => settings.quick = true,
+                Long("only") => settings.only = Some(arguments.value()?.string()?),
+                Long("functions") => settings.functions = arguments.value()?.into(),
+                Long("peers") => settings.peers = arguments.value()?.into(),
+                Long("without-peers") => settings.without_peers = true,
+                Long("baseline") => settings.baseline = arguments.value()?.into(),
+                Long("update-baseline") => settings.update_baseline = true,
+                Long("markdown") => settings.markdown = true,
+                Long("json") => settings.json = Some(arguments.value()?.into()),
+                Long("chart") => settings.chart = Some(arguments.value()?.into()),
+                Long("from") => settings.from = Some(arguments.value()?.into()),
+                _ => return Err(argument.unexpected()),
             }
         }
         if settings.only.is_some() && settings.update_baseline {
-            return Err(problem!("a baseline is of all operations, and --only is one"));
+            return Err("--update-baseline needs all operations, but --only selects one".into());
         }
         if settings.quick {
-            // Enough for the peak of memory, which is all that these are needed for.
+            // Enough to find the peak memory, the only figure that needs them.
             (settings.rounds, settings.requests) = (settings.rounds.min(3), settings.requests.min(500));
         }
         Ok(settings)
     }
-}
-
-fn number(name: &str, text: &str) -> Result<u32, Problem> {
-    text.parse().ok().filter(|&number| number > 0).ok_or_else(|| problem!("{name} needs a number from 1, not '{text}'"))
 }

@@ -38,7 +38,7 @@ async fn main() -> ExitCode {
 
 /// Whether the gate is passed.
 async fn run() -> Result<bool, Problem> {
-    let settings = Settings::read(std::env::args().skip(1))?;
+    let settings = Settings::parse(std::env::args().skip(1))?;
     let started = Instant::now();
     let snapshots = snapshots::make(&settings).await?;
     let loaded = started.elapsed();

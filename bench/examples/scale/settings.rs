@@ -1,26 +1,33 @@
-//! What the command line says.
+//! The command line.
 
 use std::path::PathBuf;
 
 use bench::{Problem, problem};
+use lexopt::prelude::*;
 
-/// How large, how often, from where, to where.
+const USAGE: &str = "scale [--sizes 1000,100000,1000000] [--rounds 500] [--functions DIR] [--scratch DIR] [--out DIR]";
+
+/// The sizes, the rounds and the folders of a run.
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// Invitations in the account, ascending.
     pub(crate) sizes: Vec<u64>,
-    /// How often each request is timed at each size.
+    /// Timed repetitions of each request at each size.
     pub(crate) rounds: u64,
-    /// Where `cargo lambda build --release` has put the functions.
+    /// The output of `cargo lambda build --release`.
     pub(crate) functions: PathBuf,
-    /// Where the database files are made. They take 7 GB and are removed.
+    /// Folder for the database files, which take 7 GB and are deleted afterwards.
     pub(crate) scratch: PathBuf,
-    /// Where the results go.
+    /// Folder for the results.
     pub(crate) out: PathBuf,
 }
 
 impl Settings {
-    pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Problem> {
+    pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, Problem> {
+        Self::read(lexopt::Parser::from_args(arguments)).map_err(|error| problem!("{error}. Usage: {USAGE}"))
+    }
+
+    fn read(mut arguments: lexopt::Parser) -> Result<Self, lexopt::Error> {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut settings = Self {
             sizes: vec![1_000, 100_000, 1_000_000],
@@ -29,20 +36,18 @@ impl Settings {
             scratch: root.join("target"),
             out: root.join("docs/bench"),
         };
-        while let Some(name) = arguments.next() {
-            let value = arguments.next().ok_or_else(|| problem!("{name} needs a value"))?;
-            let number = |text: &str| text.parse::<u64>().map_err(|_| problem!("{name} {text}: not a number"));
-            match name.as_str() {
-                "--sizes" => settings.sizes = value.split(',').map(number).collect::<Result<_, _>>()?,
-                "--rounds" => settings.rounds = number(&value)?,
-                "--functions" => settings.functions = value.into(),
-                "--scratch" => settings.scratch = value.into(),
-                "--out" => settings.out = value.into(),
-                _ => return Err(problem!("{name}: known are --sizes, --rounds, --functions, --scratch and --out")),
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("sizes") => settings.sizes = arguments.value()?.parse_with(|text| text.split(',').map(str::parse).collect())?,
+                Long("rounds") => settings.rounds = arguments.value()?.parse()?,
+                Long("functions") => settings.functions = arguments.value()?.into(),
+                Long("scratch") => settings.scratch = arguments.value()?.into(),
+                Long("out") => settings.out = arguments.value()?.into(),
+                _ => return Err(argument.unexpected()),
             }
         }
         if settings.sizes.is_empty() || !settings.sizes.is_sorted() || settings.sizes[0] < 1_000 {
-            return Err(problem!("--sizes: ascending, none below 1000"));
+            return Err("--sizes must be ascending, none below 1000".into());
         }
         Ok(settings)
     }
