@@ -9,7 +9,13 @@ use std::{
     sync::Arc,
 };
 
-use local::{client, engine::Engine, table::create_table};
+use local::{
+    client,
+    engine::Engine,
+    stream::{Mapping, Pump, Start, Stream},
+    table::create_table,
+};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use counts::{Capacity, Counts};
@@ -55,6 +61,22 @@ impl DynamoDb {
     /// When the engine refuses.
     pub async fn create_table(&self, name: &str, template: &str) -> Result<(), Problem> {
         create_table(&client::for_endpoint(self.endpoint_plain()), name, template).await.map_err(|error| problem!("{error}"))
+    }
+
+    /// The stream records of a table that `template.yaml`, whose text is `template`, passes to `function`, in order.
+    ///
+    /// # Errors
+    /// When the template has no such mapping, or the stream cannot be read.
+    pub async fn stream_records(&self, table: &str, template: &str, function: &str) -> Result<Vec<Value>, Problem> {
+        let failed = |error| problem!("the stream of {table}: {error}");
+        let stream = Stream::open(self.endpoint_plain(), table, Start::TrimHorizon).await.map_err(failed)?;
+        let mut records = Vec::new();
+        let keep = async |event: Value| {
+            records.extend(event["Records"].as_array().into_iter().flatten().cloned());
+            Ok(json!({ "batchItemFailures": [] }))
+        };
+        Pump::new(stream, Mapping::of(template, function).map_err(failed)?).drain(keep).await.map_err(failed)?;
+        Ok(records)
     }
 
     /// The engine itself: for fixtures. What goes there is not counted.

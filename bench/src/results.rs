@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{dynamodb::Capacity, gates::Verdict, machine::Machine, statistics::Spread};
+use crate::{dynamodb::Capacity, machine::Machine, statistics::Spread};
 
 /// The id of the floor: what the runtime alone costs.
 pub const FLOOR: &str = "hello";
@@ -119,4 +119,47 @@ pub struct Database {
     pub warm_requests: BTreeMap<String, f64>,
     /// Capacity per warm event.
     pub warm_capacity: Capacity,
+}
+
+/// What a rule says about a subject.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The subject's id.
+    pub subject: String,
+    /// What was measured.
+    pub figure: String,
+    /// What came out.
+    pub value: Option<f64>,
+    /// What it may be at most, or has to be.
+    pub bar: Option<f64>,
+    /// How the bar came about, such as `4.6 x hello`.
+    pub rule: String,
+    /// What would be better still.
+    pub stretch: Option<f64>,
+    /// The rule's answer.
+    pub outcome: Outcome,
+    /// Whether a broken rule fails the run.
+    pub binding: bool,
+}
+
+/// A rule's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Within the bar and the stretch.
+    Stretch,
+    /// Within the bar.
+    Met,
+    /// Not within the bar; or a binding rule whose figure was not measured.
+    Broken,
+    /// Nothing to compare with in this run.
+    NotJudged,
+}
+
+impl Verdict {
+    /// Whether the run has failed.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        self.binding && self.outcome == Outcome::Broken
+    }
 }

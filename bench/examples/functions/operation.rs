@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use bench::{
     Problem,
+    dynamodb::DynamoDb,
     fixture::{ACCOUNT, Fixture},
     gateway, problem,
     results::Kind,
@@ -12,10 +13,7 @@ use local::ses::{Mail, feedback};
 use serde_json::{Value, json};
 use shared::domain::InvitationId;
 
-use crate::{
-    request::{Expected, PAGE, Request},
-    stage::Stage,
-};
+use crate::request::{Expected, PAGE, Request};
 
 /// Whose invitation all look at who change nothing.
 const INVITEE: &str = "invitee@example.com";
@@ -122,7 +120,13 @@ impl Operation {
     }
 
     /// Puts into the table what `count` requests need, and makes the requests.
-    pub(crate) async fn prepare(self, stage: &Stage, fixture: &Fixture, count: usize) -> Result<Vec<Request>, Problem> {
+    pub(crate) async fn prepare(
+        self,
+        database: &DynamoDb,
+        template: &str,
+        fixture: &Fixture,
+        count: usize,
+    ) -> Result<Vec<Request>, Problem> {
         let alike = |event, expected| vec![Request { event, expected }; count];
         let mut requests = Vec::with_capacity(count);
         match self {
@@ -180,7 +184,8 @@ impl Operation {
                 for number in 0..count {
                     fixture.invite(&address(number)).await?;
                 }
-                requests.extend(stage.stream_records(fixture).await?.iter().enumerate().map(|(number, record)| delivery(number, record)));
+                let records = database.stream_records(&fixture.table, template, self.function()).await?;
+                requests.extend(records.iter().enumerate().map(|(number, record)| delivery(number, record)));
             }
             Self::Reconcile => return Ok(alike(json!({}).to_string(), Expected::Nothing)),
             Self::Feedback => {

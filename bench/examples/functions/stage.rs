@@ -14,8 +14,7 @@ use bench::{
     problem,
     sandbox::{Core, Launch, Sandbox},
 };
-use local::stream::{Mapping, Pump, Start, Stream};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{operation::Operation, post::Post, request::Request, subject::Subject};
@@ -65,7 +64,7 @@ impl Stage {
     /// Starts a subject in a new process, with `count` requests prepared.
     pub(crate) async fn start(&self, subject: &Subject, count: usize, instrument: Vec<String>) -> Result<Run, Problem> {
         let fixture = if subject.operation.only_reads_one() { self.shared.clone() } else { self.new_world().await? };
-        let requests = subject.operation.prepare(self, &fixture, count).await?;
+        let requests = subject.operation.prepare(&self.database, &self.template, &fixture, count).await?;
         let patience = if instrument.is_empty() { PATIENCE } else { PATIENCE_WITH_INSTRUMENT };
         let launch = Launch {
             command: subject.command.clone(),
@@ -84,20 +83,6 @@ impl Stage {
         let table = format!("invitations-{:05}", self.tables.get());
         self.database.create_table(&table, &self.template).await?;
         Fixture::new(self.database.endpoint_plain(), &table).await
-    }
-
-    /// The records of a table's stream that the template lets pass to `deliver-invitations`, in order.
-    pub(crate) async fn stream_records(&self, fixture: &Fixture) -> Result<Vec<Value>, Problem> {
-        let broken = |error| problem!("the stream of {}: {error}", fixture.table);
-        let stream = Stream::open(self.database.endpoint_plain(), &fixture.table, Start::TrimHorizon).await.map_err(broken)?;
-        let mut records = Vec::new();
-        let keep = async |event: Value| {
-            records.extend(event["Records"].as_array().into_iter().flatten().cloned());
-            Ok(json!({ "batchItemFailures": [] }))
-        };
-        let mapping = Mapping::of(&self.template, "deliver-invitations").map_err(broken)?;
-        Pump::new(stream, mapping).drain(keep).await.map_err(broken)?;
-        Ok(records)
     }
 
     /// What Lambda and `template.yaml` set.

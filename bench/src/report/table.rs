@@ -4,8 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use super::format::{exact, factor, none, number, ratio};
 use crate::{
-    gates::{Outcome, Verdict},
-    results::{FLOOR, Kind, Measured, Results},
+    results::{FLOOR, Kind, Measured, Outcome, Results, Verdict},
     statistics::Spread,
 };
 
