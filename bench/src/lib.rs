@@ -17,7 +17,6 @@ pub mod report;
 pub mod results;
 pub mod runtime_api;
 pub mod sandbox;
-mod server;
 pub mod statistics;
 
 pub use local::{Problem, problem};

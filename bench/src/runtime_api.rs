@@ -2,7 +2,6 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -11,15 +10,13 @@ use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
 };
+use local::server::{Server, connection, free_port};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
 };
 
-use crate::{
-    Problem, problem,
-    server::{Server, connection},
-};
+use crate::{Problem, problem};
 
 const PREFIX: &str = "/2018-06-01/runtime/";
 /// What a function may be told about its own name.
@@ -75,12 +72,13 @@ impl RuntimeApi {
     /// When no port can be served.
     pub async fn start(patience: Duration) -> Result<Self, Problem> {
         let (sender, arrivals) = mpsc::unbounded_channel();
-        let sender = Arc::new(sender);
         let serve = move |stream| {
-            let sender = Arc::clone(&sender);
-            async move { connection(stream, |request| answer(request, Arc::clone(&sender))).await }
+            let sender = sender.clone();
+            async move { connection(stream, async |request| Ok(answer(request, &sender).await)).await }
         };
-        Ok(Self { server: Server::start(serve).await?, arrivals, waiting: None, invocations: 0, patience })
+        let server = free_port().and_then(|port| Server::on_runtime(port, serve));
+        let server = server.map_err(|error| problem!("no port of loopback can be served: {error}"))?;
+        Ok(Self { server, arrivals, waiting: None, invocations: 0, patience })
     }
 
     /// What to set `AWS_LAMBDA_RUNTIME_API` to.
@@ -149,11 +147,11 @@ impl RuntimeApi {
 }
 
 /// Answers one request of the function.
-async fn answer(request: Request<Incoming>, arrivals: Arc<mpsc::UnboundedSender<Arrival>>) -> Response<Full<Bytes>> {
+async fn answer(request: Request<Incoming>, arrivals: &mpsc::UnboundedSender<Arrival>) -> Response<Full<Bytes>> {
     let path = request.uri().path().strip_prefix(PREFIX).unwrap_or_default().to_owned();
     let parts: Vec<&str> = path.split('/').collect();
     let arrival = match (request.method(), parts.as_slice()) {
-        (&Method::GET, ["invocation", "next"]) => return next(&arrivals).await,
+        (&Method::GET, ["invocation", "next"]) => return next(arrivals).await,
         (&Method::POST, ["invocation", id, "response"]) => {
             body(request).await.map(|body| Arrival::Answer { id: (*id).to_owned(), at: Instant::now(), result: Ok(body) })
         }

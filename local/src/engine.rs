@@ -45,7 +45,7 @@ impl Engine {
     /// When the file cannot be opened as a database, or the listener cannot be served.
     pub fn start(listener: TcpListener, storage: Storage<'_>) -> Result<Self, EngineError> {
         let database = open(storage)?;
-        let server = Server::start("engine", listener, move |listener, stopped| serve(listener, database, stopped));
+        let server = Server::on_thread("engine", listener, move |listener, stopped| serve(listener, database, stopped));
         Ok(Self { server: server.map_err(EngineError::Serve)? })
     }
 

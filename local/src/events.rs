@@ -2,20 +2,12 @@
 
 mod request;
 
-use std::{
-    fmt, io,
-    net::TcpListener,
-    sync::{Arc, Mutex},
-    time::SystemTime,
-};
+use std::time::SystemTime;
 
 use axum::{body::Bytes, http::request::Parts};
 use serde_json::{Value, json};
 
-use crate::{
-    server::{Server, free_port},
-    stand_in::{self, Reply, lock},
-};
+use crate::stand_in::{Reply, Service, StandIn, State};
 
 /// The one call that is served, as the header `x-amz-target` names it.
 const TARGET: &str = "AWSEvents.PutEvents";
@@ -64,66 +56,34 @@ pub enum Behaviour {
     Hang,
 }
 
-/// Decides on one call.
-type Decide = Box<dyn FnMut(&[Event]) -> Behaviour + Send>;
-
-/// A running stand-in. Dropping it stops it.
-pub struct Bus {
-    server: Server,
-    inner: Arc<Mutex<Inner>>,
-}
-
-/// The events, and who decides on the next call.
-struct Inner {
-    events: Vec<Event>,
-    answer: Decide,
-}
+/// The stand-in. Its endpoint goes into `AWS_ENDPOINT_URL_EVENTBRIDGE`. A script sees the valid events of a call.
+pub type Bus = StandIn<EventBridge>;
 
 impl Bus {
-    /// Starts a bus that answers on `listener` and accepts every event.
-    ///
-    /// # Errors
-    /// When the listener cannot be served.
-    pub fn start(listener: TcpListener) -> io::Result<Self> {
-        let inner = Arc::new(Mutex::new(Inner { events: Vec::new(), answer: Box::new(|_| Behaviour::Accept) }));
-        let shared = Arc::clone(&inner);
-        let server = stand_in::start("bus", listener, move |parts, body| reply(&mut lock(&shared), parts, body))?;
-        Ok(Self { server, inner })
-    }
-
-    /// Starts a bus on a free port of loopback.
-    ///
-    /// # Errors
-    /// When no port or thread is to be had.
-    pub fn on_free_port() -> io::Result<Self> {
-        Self::start(free_port()?)
-    }
-
-    /// The URL to give to a client as `AWS_ENDPOINT_URL_EVENTBRIDGE`.
-    #[must_use]
-    pub fn endpoint(&self) -> &str {
-        self.server.endpoint()
-    }
-
-    /// The events that were taken, oldest first.
+    /// The events that were accepted, oldest first.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
-        lock(&self.inner).events.clone()
-    }
-
-    /// From now on `answer` decides on each call. It sees those of its events that nothing is wrong with, before they are taken.
-    pub fn answer_with(&self, answer: impl FnMut(&[Event]) -> Behaviour + Send + 'static) {
-        lock(&self.inner).answer = Box::new(answer);
+        self.records()
     }
 }
 
-impl fmt::Debug for Bus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bus").field("endpoint", &self.endpoint()).finish_non_exhaustive()
+/// Amazon EventBridge.
+#[derive(Debug)]
+pub enum EventBridge {}
+
+impl Service for EventBridge {
+    const NAME: &'static str = "bus";
+    type Record = Event;
+    type Call = [Event];
+    type Behaviour = Behaviour;
+    const DEFAULT: Behaviour = Behaviour::Accept;
+
+    fn reply(state: &mut State<Self>, parts: &Parts, body: &Bytes) -> Reply {
+        reply(state, parts, body)
     }
 }
 
-fn reply(inner: &mut Inner, parts: &Parts, body: &Bytes) -> Reply {
+fn reply(state: &mut State<EventBridge>, parts: &Parts, body: &Bytes) -> Reply {
     if parts.headers.get("x-amz-target").is_none_or(|target| target != TARGET) {
         return Reply::error(400, "UnknownOperationException", "This bus only knows PutEvents.");
     }
@@ -132,13 +92,13 @@ fn reply(inner: &mut Inner, parts: &Parts, body: &Bytes) -> Reply {
         Err(reason) => return Reply::error(400, "ValidationException", &reason),
     };
     let events: Vec<_> = entries.iter().filter_map(|entry| entry.as_ref().ok().cloned()).collect();
-    let failing = match (inner.answer)(&events) {
+    let failing = match (state.script)(&events) {
         Behaviour::Accept => None,
         Behaviour::Fail { entries, code } => Some((entries, code)),
         Behaviour::Error { status, code } => return Reply::error(status, code, "The bus was told to answer so."),
         Behaviour::AcceptAndDrop => {
-            inner.events.extend(events);
-            return Reply::Cut;
+            state.records.extend(events);
+            return Reply::Close;
         }
         Behaviour::Hang => return Reply::Hang,
     };
@@ -155,7 +115,7 @@ fn reply(inner: &mut Inner, parts: &Parts, body: &Bytes) -> Reply {
             match entry {
                 Ok(event) => {
                     let id = event.id.clone();
-                    inner.events.push(event);
+                    state.records.push(event);
                     json!({ "EventId": id })
                 }
                 Err((code, message)) => {

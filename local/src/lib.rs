@@ -9,7 +9,7 @@ pub mod engine;
 pub mod events;
 pub mod problem;
 pub mod recording;
-mod server;
+pub mod server;
 pub mod ses;
 mod stand_in;
 pub mod stream;

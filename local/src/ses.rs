@@ -5,13 +5,7 @@
 pub mod feedback;
 mod request;
 
-use std::{
-    collections::BTreeMap,
-    fmt, io,
-    net::TcpListener,
-    sync::{Arc, Mutex},
-    time::SystemTime,
-};
+use std::{collections::BTreeMap, time::SystemTime};
 
 use axum::{
     body::Bytes,
@@ -20,10 +14,7 @@ use axum::{
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{
-    server::{Server, free_port},
-    stand_in::{self, Reply, lock},
-};
+use crate::stand_in::{Reply, Service, StandIn, State};
 
 /// The one path of the API that is served.
 const PATH: &str = "/v2/email/outbound-emails";
@@ -77,66 +68,34 @@ pub enum Behaviour {
     Hang,
 }
 
-/// Decides on one mail.
-type Decide = Box<dyn FnMut(&Mail) -> Behaviour + Send>;
-
-/// A running stand-in. Dropping it stops it.
-pub struct Inbox {
-    server: Server,
-    inner: Arc<Mutex<Inner>>,
-}
-
-/// The mails, and who decides on the next one.
-struct Inner {
-    mails: Vec<Mail>,
-    answer: Decide,
-}
+/// The stand-in. Its endpoint goes into `AWS_ENDPOINT_URL_SESV2`. A script sees each valid email.
+pub type Inbox = StandIn<Ses>;
 
 impl Inbox {
-    /// Starts an inbox that answers on `listener` and accepts every mail.
-    ///
-    /// # Errors
-    /// When the listener cannot be served.
-    pub fn start(listener: TcpListener) -> io::Result<Self> {
-        let inner = Arc::new(Mutex::new(Inner { mails: Vec::new(), answer: Box::new(|_| Behaviour::Accept) }));
-        let shared = Arc::clone(&inner);
-        let server = stand_in::start("inbox", listener, move |parts, body| reply(&mut lock(&shared), parts, body))?;
-        Ok(Self { server, inner })
-    }
-
-    /// Starts an inbox on a free port of loopback.
-    ///
-    /// # Errors
-    /// When no port or thread is to be had.
-    pub fn on_free_port() -> io::Result<Self> {
-        Self::start(free_port()?)
-    }
-
-    /// The URL to give to a client as `AWS_ENDPOINT_URL_SESV2`.
-    #[must_use]
-    pub fn endpoint(&self) -> &str {
-        self.server.endpoint()
-    }
-
-    /// The mails that were taken, oldest first.
+    /// The emails that were accepted, oldest first.
     #[must_use]
     pub fn mails(&self) -> Vec<Mail> {
-        lock(&self.inner).mails.clone()
-    }
-
-    /// From now on `answer` decides on each mail. It sees the mail before it is taken.
-    pub fn answer_with(&self, answer: impl FnMut(&Mail) -> Behaviour + Send + 'static) {
-        lock(&self.inner).answer = Box::new(answer);
+        self.records()
     }
 }
 
-impl fmt::Debug for Inbox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inbox").field("endpoint", &self.endpoint()).finish_non_exhaustive()
+/// Amazon SES.
+#[derive(Debug)]
+pub enum Ses {}
+
+impl Service for Ses {
+    const NAME: &'static str = "inbox";
+    type Record = Mail;
+    type Call = Mail;
+    type Behaviour = Behaviour;
+    const DEFAULT: Behaviour = Behaviour::Accept;
+
+    fn reply(state: &mut State<Self>, parts: &Parts, body: &Bytes) -> Reply {
+        reply(state, parts, body)
     }
 }
 
-fn reply(inner: &mut Inner, parts: &Parts, body: &Bytes) -> Reply {
+fn reply(state: &mut State<Ses>, parts: &Parts, body: &Bytes) -> Reply {
     if parts.method != Method::POST || parts.uri.path() != PATH {
         return Reply::error(404, "UnknownOperationException", "This inbox only knows SendEmail.");
     }
@@ -145,19 +104,19 @@ fn reply(inner: &mut Inner, parts: &Parts, body: &Bytes) -> Reply {
         Ok(mail) => mail,
         Err(reason) => return Reply::error(400, "BadRequestException", &reason),
     };
-    let (taken, reply) = match (inner.answer)(&mail) {
+    let (taken, reply) = match (state.script)(&mail) {
         Behaviour::Accept => (true, Reply::Json(200, json!({ "MessageId": mail.message_id }), None)),
         Behaviour::SenderNotVerified => {
             let said = format!("Email address is not verified. The following identities failed the check in region CA-1: {}", mail.from);
             (false, Reply::error(400, "MessageRejected", &said))
         }
         Behaviour::QuotaUsedUp => (false, Reply::error(429, "TooManyRequestsException", "Daily message quota exceeded.")),
-        Behaviour::AcceptAndDrop => (true, Reply::Cut),
+        Behaviour::AcceptAndDrop => (true, Reply::Close),
         Behaviour::Error { status, code } => (false, Reply::error(status, code, "The inbox was told to answer so.")),
         Behaviour::Hang => (false, Reply::Hang),
     };
     if taken {
-        inner.mails.push(mail);
+        state.records.push(mail);
     }
     reply
 }

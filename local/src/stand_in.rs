@@ -1,38 +1,122 @@
-//! What the stand-ins for AWS services share: they read a request as a whole and decide on one [`Reply`], of which some are
-//! failures that a web framework does not offer.
+//! What the stand-ins for AWS services share: each records what it accepts and answers by a scripted behaviour, of which some
+//! are failures that a web framework does not offer.
 
 use std::{
+    fmt,
     future::pending,
     io,
     net::TcpListener,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use axum::{
     body::{Body, Bytes, to_bytes},
-    http::{HeaderName, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts},
+    http::{HeaderName, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts},
 };
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::sleep};
+use tokio::net::TcpStream;
 
-use crate::server::Server;
+use crate::server::{NoResponse, Server, accept, connection, free_port};
 
-/// AWS takes no larger request.
-const LARGEST: usize = 40 * 1024 * 1024;
+/// AWS accepts no larger request.
+const MAX_REQUEST: usize = 40 * 1024 * 1024;
 
 /// The header that names an error in AWS's REST protocols.
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
-/// What becomes of a request.
-pub(crate) enum Reply {
-    /// This status and this JSON, and the code of an error.
+/// A service that a stand-in emulates.
+pub trait Service: Sized + 'static {
+    /// The stand-in's name, for its thread.
+    const NAME: &'static str;
+    /// What it records.
+    type Record: Clone + Send;
+    /// What a script decides on.
+    type Call: ?Sized + 'static;
+    /// What a script decides.
+    type Behaviour: Send;
+    /// The behaviour of a stand-in without a script.
+    const DEFAULT: Self::Behaviour;
+
+    /// Answers one request.
+    #[doc(hidden)]
+    fn reply(state: &mut State<Self>, parts: &Parts, body: &Bytes) -> Reply;
+}
+
+type Script<S> = Box<dyn FnMut(&<S as Service>::Call) -> <S as Service>::Behaviour + Send>;
+
+/// A running stand-in. Dropping it stops it.
+pub struct StandIn<S: Service> {
+    server: Server,
+    state: Arc<Mutex<State<S>>>,
+}
+
+/// The records of a stand-in, and the script for the next call.
+pub struct State<S: Service> {
+    pub(crate) records: Vec<S::Record>,
+    pub(crate) script: Script<S>,
+}
+
+impl<S: Service> StandIn<S> {
+    /// Starts a stand-in that answers on `listener` and accepts every valid request.
+    ///
+    /// # Errors
+    /// When the listener cannot be served.
+    pub fn start(listener: TcpListener) -> io::Result<Self> {
+        let state = Arc::new(Mutex::new(State { records: Vec::new(), script: Box::new(|_| S::DEFAULT) }));
+        let shared = Arc::clone(&state);
+        let server = Server::on_thread(S::NAME, listener, |listener, stopped| async move {
+            tokio::select! {
+                never = accept(listener, |stream| serve::<S>(stream, Arc::clone(&shared))) => match never {},
+                _ = stopped => {}
+            }
+        })?;
+        Ok(Self { server, state })
+    }
+
+    /// Starts a stand-in on a free port of loopback.
+    ///
+    /// # Errors
+    /// When no port or thread is available.
+    pub fn on_free_port() -> io::Result<Self> {
+        Self::start(free_port()?)
+    }
+
+    /// The URL for the client's `AWS_ENDPOINT_URL_…`.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        self.server.endpoint()
+    }
+
+    /// From now on `script` decides on each valid call, before anything of it is recorded.
+    pub fn answer_with(&self, script: impl FnMut(&S::Call) -> S::Behaviour + Send + 'static) {
+        lock(&self.state).script = Box::new(script);
+    }
+
+    /// The records, oldest first.
+    pub(crate) fn records(&self) -> Vec<S::Record> {
+        lock(&self.state).records.clone()
+    }
+}
+
+impl<S: Service> fmt::Debug for StandIn<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(S::NAME).field("endpoint", &self.endpoint()).finish_non_exhaustive()
+    }
+}
+
+/// A test's script that panicked while the lock was held has left the records whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The reply to a request.
+pub enum Reply {
+    /// This status and JSON, and the code of an error.
     Json(u16, Value, Option<&'static str>),
-    /// The connection is closed without a reply.
-    Cut,
-    /// The connection stays open without a reply.
+    /// The connection is closed without a response.
+    Close,
+    /// The connection stays open without a response.
     Hang,
 }
 
@@ -42,71 +126,26 @@ impl Reply {
     }
 }
 
-/// Serves `listener` until the server is dropped.
-pub(crate) fn start(
-    name: &str,
-    listener: TcpListener,
-    reply: impl Fn(&Parts, &Bytes) -> Reply + Send + Sync + 'static,
-) -> io::Result<Server> {
-    let reply = Arc::new(reply);
-    Server::start(name, listener, |listener, stopped| async move {
-        let accept = async {
-            loop {
-                match listener.accept().await {
-                    Ok((connection, _)) => drop(tokio::spawn(serve(connection, Arc::clone(&reply)))),
-                    // Out of file descriptors, mostly: others will be closed.
-                    Err(_) => sleep(Duration::from_millis(50)).await,
-                }
-            }
-        };
-        tokio::select! {
-            () = accept => {}
-            _ = stopped => {}
+async fn serve<S: Service>(stream: TcpStream, state: Arc<Mutex<State<S>>>) {
+    let respond = async |request: Request<Incoming>| {
+        let (parts, body) = request.into_parts();
+        let body = to_bytes(Body::new(body), MAX_REQUEST).await.map_err(|_| NoResponse)?;
+        let reply = S::reply(&mut lock(&state), &parts, &body);
+        match reply {
+            Reply::Json(status, body, code) => Ok(response(status, &body, code)),
+            Reply::Close => Err(NoResponse),
+            Reply::Hang => pending().await,
         }
-    })
-}
-
-async fn serve(connection: TcpStream, reply: Arc<impl Fn(&Parts, &Bytes) -> Reply + Send + Sync + 'static>) {
-    let service = service_fn(move |request: Request<Incoming>| {
-        let reply = Arc::clone(&reply);
-        async move {
-            let (parts, body) = request.into_parts();
-            let body = to_bytes(Body::new(body), LARGEST).await.map_err(|_| Cut)?;
-            match reply(&parts, &body) {
-                Reply::Json(status, body, code) => Ok(response(status, &body, code)),
-                // An error of the service makes hyper close the connection.
-                Reply::Cut => Err(Cut),
-                Reply::Hang => pending().await,
-            }
-        }
-    });
-    // The client may have gone, or is meant to believe that we have.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(connection), service).await;
+    };
+    connection(stream, respond).await;
 }
 
 fn response(status: u16, body: &Value, code: Option<&'static str>) -> Response<Body> {
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(CONTENT_TYPE, axum::http::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(code) = code {
-        response.headers_mut().insert(ERROR_TYPE, axum::http::HeaderValue::from_static(code));
+        response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(code));
     }
     response
-}
-
-/// Why a connection is closed: there is to be no answer.
-#[derive(Debug)]
-struct Cut;
-
-impl std::fmt::Display for Cut {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("no answer")
-    }
-}
-
-impl std::error::Error for Cut {}
-
-/// Locks what a stand-in remembers. A test's closure that panicked while it was locked has spoilt none of it.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

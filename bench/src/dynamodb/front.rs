@@ -19,14 +19,12 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use local::server::{Server, connection, free_port};
 use serde_json::{Map, Value};
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
 use super::{Capacity, Counts};
-use crate::{
-    Problem, problem,
-    server::{Server, connection},
-};
+use crate::{Problem, problem};
 
 /// A TLS front. Dropping it closes its port.
 #[derive(Debug)]
@@ -61,10 +59,11 @@ impl Front {
                 // A client that does not trust us says so itself, and more plainly.
                 let Ok(stream) = acceptor.accept(stream).await else { return };
                 state.counts().handshakes += 1;
-                connection(stream, |request| answer(Arc::clone(&state), request)).await;
+                connection(stream, async |request| Ok(answer(&state, request).await)).await;
             }
         };
-        Ok(Self { server: Server::start(serve).await?, state })
+        let server = free_port().and_then(|port| Server::on_runtime(port, serve));
+        Ok(Self { server: server.map_err(|error| problem!("no port of loopback can be served: {error}"))?, state })
     }
 
     /// `https://localhost:PORT`
@@ -129,7 +128,7 @@ impl State {
     }
 }
 
-async fn answer(state: Arc<State>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(state: &State, request: Request<Incoming>) -> Response<Full<Bytes>> {
     state.forward(request).await.unwrap_or_else(|problem| {
         let mut response = Response::new(Full::new(Bytes::from(problem.to_string())));
         *response.status_mut() = StatusCode::BAD_GATEWAY;

@@ -88,7 +88,7 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     let services = Services::start()?;
     let faults = match settings.faults {
         0 => None,
-        percent => Some(Faults::open(engine.endpoint(), percent)?),
+        percent => Some(Faults::start(engine.endpoint(), percent)?),
     };
     let addresses = Addresses {
         functions: faults.as_ref().map_or(engine.endpoint(), |faults| faults.endpoint()).to_owned(),

@@ -1,28 +1,27 @@
-use local::engine::{Engine, Storage};
+use local::engine::Engine;
 
 use super::*;
 
-/// As many as one page of `ListTables` has.
-const MOST: u64 = 100;
+/// The tables on one page of `ListTables`.
+const MAX_TABLES: u64 = 100;
 
-/// What became of so many requests, each of which makes a table.
-struct Made {
-    /// Those that were answered with a success.
-    told: u64,
-    /// The tables that there are.
-    done: u64,
+/// The outcome of requests that each create a table.
+struct Outcome {
+    /// Requests with a successful response.
+    succeeded: u64,
+    /// Tables that exist.
+    tables: u64,
     counts: Value,
 }
 
-impl Made {
+impl Outcome {
     async fn of(requests: u64, percent: u32, begun: bool) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let engine = Engine::start(listener, Storage::Memory).unwrap();
-        let faults = Faults::open(engine.endpoint(), percent).map_err(|problem| problem.to_string()).unwrap();
+        let engine = Engine::in_memory().unwrap();
+        let faults = Faults::start(engine.endpoint(), percent).map_err(|problem| problem.to_string()).unwrap();
         if begun {
             faults.begin();
         }
-        let mut told = 0;
+        let mut succeeded = 0;
         for number in 0..requests {
             let table = json!({
                 "TableName": format!("table-{number}"),
@@ -30,11 +29,11 @@ impl Made {
                 "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
                 "BillingMode": "PAY_PER_REQUEST",
             });
-            told += u64::from(ask(faults.endpoint(), "CreateTable", &table).await.is_some());
+            succeeded += u64::from(send(faults.endpoint(), "CreateTable", &table).await.is_some());
         }
-        let tables = ask(engine.endpoint(), "ListTables", &json!({})).await.unwrap();
+        let tables = send(engine.endpoint(), "ListTables", &json!({})).await.unwrap();
         let counts = Client::builder(TokioExecutor::new()).build_http::<Body>().get(faults.endpoint().parse().unwrap()).await.unwrap();
-        Self { told, done: tables["TableNames"].as_array().unwrap().len() as u64, counts: json(counts).await }
+        Self { succeeded, tables: tables["TableNames"].as_array().unwrap().len() as u64, counts: json(counts).await }
     }
 
     fn met(&self, name: &str) -> u64 {
@@ -42,8 +41,8 @@ impl Made {
     }
 }
 
-/// The reply to one request, if it is a success.
-async fn ask(endpoint: &str, operation: &str, body: &Value) -> Option<Value> {
+/// The response to one request, if it is successful.
+async fn send(endpoint: &str, operation: &str, body: &Value) -> Option<Value> {
     let request = Request::post(endpoint)
         .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
         .header("content-type", "application/x-amz-json-1.0")
@@ -56,38 +55,38 @@ async fn ask(endpoint: &str, operation: &str, body: &Value) -> Option<Value> {
 }
 
 async fn json(reply: Response<Incoming>) -> Value {
-    serde_json::from_slice(&to_bytes(Body::new(reply.into_body()), LARGEST).await.unwrap()).unwrap()
+    serde_json::from_slice(&to_bytes(Body::new(reply.into_body()), MAX_REQUEST).await.unwrap()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_happens_before_they_begin() {
-    let made = Made::of(20, 100, false).await;
-    assert_eq!((made.told, made.done, &made.counts["requests"]), (20, 20, &json!(0)));
+async fn no_fault_is_injected_before_they_begin() {
+    let outcome = Outcome::of(20, 100, false).await;
+    assert_eq!((outcome.succeeded, outcome.tables, &outcome.counts["requests"]), (20, 20, &json!(0)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_kind_happens_is_counted_and_does_what_it_says() {
-    let made = Made::of(MOST, 100, true).await;
-    let counts = &made.counts;
-    assert_eq!(counts["requests"], MOST);
-    // One of the six misses a hundred draws in one of ten million runs.
-    assert!(ALL.iter().all(|(_, name)| made.met(name) > 0), "{counts}");
-    assert_eq!(ALL.iter().map(|(_, name)| made.met(name)).sum::<u64>(), MOST);
-    assert_eq!(made.told, made.met("late"), "nothing but a late request is answered with a success: {counts}");
-    assert_eq!(made.done, made.met("late") + made.met("replyLost") + made.met("errorAfterwards"), "{counts}");
+async fn each_kind_of_fault_is_injected_and_counted() {
+    let outcome = Outcome::of(MAX_TABLES, 100, true).await;
+    let counts = &outcome.counts;
+    assert_eq!(counts["requests"], MAX_TABLES);
+    // One in ten million runs misses one of the six in a hundred draws.
+    assert!(ALL.iter().all(|(_, name)| outcome.met(name) > 0), "{counts}");
+    assert_eq!(ALL.iter().map(|(_, name)| outcome.met(name)).sum::<u64>(), MAX_TABLES);
+    assert_eq!(outcome.succeeded, outcome.met("late"), "only late requests succeed: {counts}");
+    assert_eq!(outcome.tables, outcome.met("late") + outcome.met("replyLost") + outcome.met("errorAfterwards"), "{counts}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_share_of_the_requests_meets_one_and_the_others_pass() {
-    let made = Made::of(MOST, 30, true).await;
-    let met: u64 = ALL.iter().map(|(_, name)| made.met(name)).sum();
-    assert!((5..=65).contains(&met), "{}", made.counts);
-    assert_eq!(made.told, MOST - met + made.met("late"));
+async fn the_other_requests_pass() {
+    let outcome = Outcome::of(MAX_TABLES, 30, true).await;
+    let met: u64 = ALL.iter().map(|(_, name)| outcome.met(name)).sum();
+    assert!((5..=65).contains(&met), "{}", outcome.counts);
+    assert_eq!(outcome.succeeded, MAX_TABLES - met + outcome.met("late"));
 }
 
 #[tokio::test]
 async fn a_refused_transaction_names_a_reason_for_each_of_its_items() {
     let reply = refusal(&Bytes::from(r#"{"TransactItems":[{},{},{}]}"#));
-    let body: Value = serde_json::from_slice(&to_bytes(reply.into_body(), LARGEST).await.unwrap()).unwrap();
+    let body: Value = serde_json::from_slice(&to_bytes(reply.into_body(), MAX_REQUEST).await.unwrap()).unwrap();
     assert_eq!(body["CancellationReasons"], json!([{ "Code": "TransactionConflict" }, { "Code": "None" }, { "Code": "None" }]));
 }
