@@ -240,7 +240,7 @@ def delivered(caller: Caller, inbox: Caller) -> None:
     created, bouncing = caller.create("ann@example.com"), caller.create("bounce@example.com")
 
     def email_to(address: str) -> dict | None:
-        return next((email for email in inbox.call("GET", "/mails.json").json if email["to"] == [address]), None)
+        return next((email for email in inbox.call("GET", "/emails.json").json if email["to"] == [address]), None)
 
     def delivery(invitation: dict) -> str | None:
         return caller.call("GET", f"/invitations/{invitation['id']}").json.get("delivery", {}).get("state")
@@ -268,7 +268,7 @@ def delivered(caller: Caller, inbox: Caller) -> None:
     until(lambda: delivery(bouncing) == "bounced", "The bounce must show.")
     wanted = {"Invitation Created", "Invitation Accepted", "Invitation Delivered"}
     until(lambda: event_types(created) == wanted, "These events must be published, and no others.")
-    answer = inbox.call("GET", "/mails.json", Host="evil.example")
+    answer = inbox.call("GET", "/emails.json", Host="evil.example")
     check(answer.status == 403, "A page of another host must not read the inbox.", answer)
 
 
@@ -281,7 +281,7 @@ def pasted(service: Service, inbox: Caller) -> None:
     check((created.get("email"), created.get("state")) == ("new.colleague@example.com", "invited"), "It must invite.", run.stdout)
 
     def email() -> dict | None:
-        return next((email for email in inbox.call("GET", "/mails.json").json if email["to"] == [created["email"]]), None)
+        return next((email for email in inbox.call("GET", "/emails.json").json if email["to"] == [created["email"]]), None)
 
     subject = until(email, "The email must arrive.")["subject"]
     check("Example Ltd" in subject, "The email must come from the account's display name.", subject)

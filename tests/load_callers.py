@@ -69,16 +69,16 @@ class Inbox:
         self.emails: defaultdict = defaultdict(list)  # by (invitation, sending): time, token and recipients
         self.events: defaultdict = defaultdict(dict)  # by invitation and sequence number
         self.fetched = Counter()
-        self.newest = {"mails": "", "events": ""}
+        self.newest = {"emails": "", "events": ""}
         self.lock = threading.Lock()
 
     def restarted(self) -> None:
         """The service has a new, empty inbox."""
-        self.newest = {"mails": "", "events": ""}
+        self.newest = {"emails": "", "events": ""}
 
     def fetch(self, records: Records) -> None:
         with self.lock:
-            for what, note in (("mails", self._email), ("events", self._event)):
+            for what, note in (("emails", self._email), ("events", self._event)):
                 connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
                 try:
                     connection.request("GET", f"/{what}.json?after={self.newest[what]}")

@@ -45,7 +45,7 @@ class Fixture:
 
     def emails(self, address: str) -> list[dict]:
         """The emails to an address, newest first."""
-        answer = Caller(self.service.inbox_port, None).call("GET", "/mails.json")
+        answer = Caller(self.service.inbox_port, None).call("GET", "/emails.json")
         check(answer.status == 200, "The inbox must list its emails.", answer)
         return [email for email in json.loads(answer.text) if email["to"] == [address]]
 
@@ -131,10 +131,10 @@ def accept(fixture: Fixture, screenshots: Path | None) -> None:
     sent = fixture.invite("flow.accept@example.com")
     with fixture.open(sent, quiet=False, **({"device_scale_factor": 1.5} if screenshots else {})) as found:
         if screenshots:
-            found.open(f"{fixture.inbox}/mails/{sent.email['id']}/html")
+            found.open(f"{fixture.inbox}/emails/{sent.email['id']}/html")
             found.page.set_viewport_size({"width": 640, "height": 520})
             found.page.screenshot(path=screenshots / "mail.png")
-        found.open(f"{fixture.inbox}/mails/{sent.email['id']}")
+        found.open(f"{fixture.inbox}/emails/{sent.email['id']}")
         with found.context.expect_page() as opened:
             found.page.frame_locator("iframe").locator(f'a[href="{sent.link}"]').first.click()
         found.page = opened.value

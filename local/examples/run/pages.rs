@@ -60,9 +60,9 @@ pub(crate) fn open(listener: TcpListener, inbox: Arc<Inbox>, bus: Arc<Bus>) -> R
     let pages = Pages { inbox, bus, templates: Arc::new(templates().map_err(|e| failed(&e))?) };
     let app = Router::new()
         .route("/", get(list))
-        .route("/mails/{id}", get(mail))
-        .route("/mails/{id}/html", get(mail_html))
-        .route("/mails.json", get(mails_json))
+        .route("/emails/{id}", get(mail))
+        .route("/emails/{id}/html", get(mail_html))
+        .route("/emails.json", get(mails_json))
         .route("/events", get(events))
         .route("/events.json", get(events_json))
         .route("/style.css", get(async || ([(CONTENT_TYPE, "text/css")], include_str!("pages/style.css"))))

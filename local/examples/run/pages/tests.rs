@@ -49,7 +49,7 @@ impl Run {
     }
 
     fn mail(&self) -> String {
-        format!("/mails/{}", self.inbox.mails()[0].message_id)
+        format!("/emails/{}", self.inbox.mails()[0].message_id)
     }
 
     async fn get(&self, path: &str) -> (StatusCode, HeaderMap, String) {
@@ -97,14 +97,14 @@ async fn a_mail_is_shown_with_its_parts_and_its_link() {
         "{policy}"
     );
 
-    assert_eq!(run.get("/mails/none").await.0, StatusCode::NOT_FOUND);
-    assert_eq!(run.get("/mails/none/html").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(run.get("/emails/none").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(run.get("/emails/none/html").await.0, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
 async fn scripts_get_json() {
     let run = Run::new().await;
-    let mails: Value = serde_json::from_str(&run.get("/mails.json").await.2).unwrap();
+    let mails: Value = serde_json::from_str(&run.get("/emails.json").await.2).unwrap();
     let mail = &mails[0];
     assert_eq!((&mail["subject"], &mail["to"], &mail["html"]), (&json!(EVIL), &json!(["a@b.example"]), &json!("<p>Hello</p>")));
     assert_eq!((&mail["tags"], &mail["id"]), (&json!({ "sending": "1" }), &json!(run.inbox.mails()[0].message_id)));
@@ -113,7 +113,7 @@ async fn scripts_get_json() {
         (&events[0]["detail-type"], &events[0]["detail"], &events[0]["bus"]),
         (&json!(EVIL), &json!({ "evil": EVIL }), &json!("local"))
     );
-    for (path, newest) in [("/mails.json", &mail["id"]), ("/events.json", &events[0]["id"])] {
+    for (path, newest) in [("/emails.json", &mail["id"]), ("/events.json", &events[0]["id"])] {
         assert_eq!(run.get(&format!("{path}?after={}", newest.as_str().unwrap())).await.2, "[]");
         assert_ne!(run.get(&format!("{path}?after=nothing")).await.2, "[]");
     }
@@ -122,7 +122,7 @@ async fn scripts_get_json() {
 #[tokio::test]
 async fn a_page_of_another_host_gets_nothing() {
     let run = Run::new().await;
-    for path in ["/", "/mails.json", "/events.json", &run.mail(), "/nothing"] {
+    for path in ["/", "/emails.json", "/events.json", &run.mail(), "/nothing"] {
         let (status, _, body) = request("GET", &format!("{}{path}", run.url), &[("host", "evil.example")], String::new()).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}: {body}");
     }
