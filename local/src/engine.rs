@@ -1,4 +1,4 @@
-//! The embedded DynamoDB engine: one HTTP endpoint on loopback for each [`Engine`].
+//! The embedded DynamoDB engine. Each [`Engine`] is an HTTP endpoint on loopback.
 
 use std::{
     fmt, io,
@@ -12,15 +12,15 @@ use tokio::{sync::oneshot, time::timeout};
 
 use crate::server::{Server, free_port};
 
-/// How long a stopping engine waits for requests that are being served.
+/// How long a stopping engine waits for requests in progress.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Where an engine keeps its data.
 #[derive(Debug, Clone, Copy)]
 pub enum Storage<'a> {
-    /// Nowhere: the data ends with the engine.
+    /// In memory: the data is lost with the engine.
     Memory,
-    /// In an SQLite file, made when it does not exist.
+    /// In an SQLite file, which is created if missing.
     File(&'a Path),
 }
 
@@ -34,7 +34,7 @@ impl Engine {
     /// Starts an engine in memory, on a free port of loopback.
     ///
     /// # Errors
-    /// When no port or thread is to be had.
+    /// When no port or thread is available.
     pub fn in_memory() -> Result<Self, EngineError> {
         Self::start(free_port().map_err(EngineError::Serve)?, Storage::Memory)
     }
@@ -49,7 +49,7 @@ impl Engine {
         Ok(Self { server: server.map_err(EngineError::Serve)? })
     }
 
-    /// The URL to give to a client, such as `http://127.0.0.1:8000`.
+    /// The URL for clients, such as `http://127.0.0.1:8000`.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         self.server.endpoint()
@@ -75,7 +75,7 @@ async fn serve(listener: tokio::net::TcpListener, database: Database, stopped: o
     }));
     let _ = stopped.await;
     drop(finish);
-    // A client that sent half a request would hold the server for ever. What is left ends with the runtime.
+    // A client that sent half a request would block the server for ever. The runtime closes what remains.
     let _ = timeout(GRACE, server).await;
 }
 
@@ -86,7 +86,7 @@ pub enum EngineError {
     Open {
         /// Its file, if it has one.
         path: Option<PathBuf>,
-        /// What the engine says.
+        /// The engine's message.
         reason: String,
     },
     /// The listener, the runtime or the thread failed.
@@ -96,9 +96,9 @@ pub enum EngineError {
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Open { path: Some(path), reason } => write!(f, "the database {} does not open: {reason}", path.display()),
-            Self::Open { path: None, reason } => write!(f, "the database in memory does not open: {reason}"),
-            Self::Serve(error) => write!(f, "the DynamoDB engine cannot be served: {error}"),
+            Self::Open { path: Some(path), reason } => write!(f, "cannot open the database {}: {reason}", path.display()),
+            Self::Open { path: None, reason } => write!(f, "cannot open a database in memory: {reason}"),
+            Self::Serve(error) => write!(f, "cannot start the DynamoDB engine: {error}"),
         }
     }
 }

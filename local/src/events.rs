@@ -1,4 +1,4 @@
-//! A stand-in for Amazon EventBridge: a [`Bus`] that takes events by the API `PutEvents` and keeps them.
+//! A stand-in for Amazon EventBridge: a [`Bus`] that accepts events by the API `PutEvents` and records them.
 
 mod request;
 
@@ -9,50 +9,50 @@ use serde_json::{Value, json};
 
 use crate::stand_in::{Reply, Service, StandIn, State};
 
-/// The one call that is served, as the header `x-amz-target` names it.
+/// The header `x-amz-target` of the only supported operation.
 const TARGET: &str = "AWSEvents.PutEvents";
 
-/// An event that was taken.
+/// An accepted event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// What the bus named it in its answer.
+    /// The ID in the response.
     pub id: String,
-    /// The bus, by name or ARN. EventBridge has one named `default`.
+    /// The bus, by name or ARN; `default` if the entry names none.
     pub bus: String,
-    /// Who sent it.
+    /// Its source.
     pub source: String,
-    /// Its kind.
+    /// Its detail type.
     pub detail_type: String,
-    /// Its body.
+    /// Its detail.
     pub detail: Value,
-    /// The resources that it names.
+    /// Its resources.
     pub resources: Vec<String>,
-    /// When it happened as it says itself, or else when it was taken.
+    /// Its own time, or else the time of acceptance.
     pub time: SystemTime,
 }
 
-/// What becomes of a call that nothing is wrong with.
+/// The response to a valid call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Behaviour {
-    /// Its events are taken.
+    /// Accept its events.
     Accept,
-    /// Those at these places of the call, counted from 0, are not taken, for this reason, such as `ThrottlingException`. The others are.
+    /// Reject some of its entries and accept the others.
     Fail {
-        /// The places.
+        /// The rejected entries, counted from 0.
         entries: Vec<usize>,
-        /// The name of the reason.
+        /// Their error code, such as `ThrottlingException`.
         code: &'static str,
     },
-    /// None is taken, and this is said, such as 400 and `ThrottlingException`.
+    /// Reject the call, for example with 400 and `ThrottlingException`.
     Error {
         /// The HTTP status.
         status: u16,
         /// The name of the exception.
         code: &'static str,
     },
-    /// They are taken, but the connection closes before anything is said.
+    /// Accept its events, and close the connection without a response.
     AcceptAndDrop,
-    /// None is taken, and nothing is ever said.
+    /// Accept nothing and never respond.
     Hang,
 }
 
@@ -85,7 +85,7 @@ impl Service for EventBridge {
 
 fn reply(state: &mut State<EventBridge>, parts: &Parts, body: &Bytes) -> Reply {
     if parts.headers.get("x-amz-target").is_none_or(|target| target != TARGET) {
-        return Reply::error(400, "UnknownOperationException", "This bus only knows PutEvents.");
+        return Reply::error(400, "UnknownOperationException", "This bus only supports PutEvents.");
     }
     let entries = match request::read(body, SystemTime::now()) {
         Ok(entries) => entries,
@@ -95,7 +95,7 @@ fn reply(state: &mut State<EventBridge>, parts: &Parts, body: &Bytes) -> Reply {
     let failing = match (state.script)(&events) {
         Behaviour::Accept => None,
         Behaviour::Fail { entries, code } => Some((entries, code)),
-        Behaviour::Error { status, code } => return Reply::error(status, code, "The bus was told to answer so."),
+        Behaviour::Error { status, code } => return Reply::error(status, code, "Scripted error."),
         Behaviour::AcceptAndDrop => {
             state.records.extend(events);
             return Reply::Close;
@@ -106,10 +106,10 @@ fn reply(state: &mut State<EventBridge>, parts: &Parts, body: &Bytes) -> Reply {
     let results: Vec<Value> = entries
         .into_iter()
         .enumerate()
-        .map(|(place, entry)| {
-            let told = failing.as_ref().filter(|(places, _)| places.contains(&place));
-            let entry = match told {
-                Some((_, code)) => Err((*code, "The bus was told to answer so.".to_owned())),
+        .map(|(index, entry)| {
+            let scripted = failing.as_ref().filter(|(indexes, _)| indexes.contains(&index));
+            let entry = match scripted {
+                Some((_, code)) => Err((*code, "Scripted error.".to_owned())),
                 None => entry,
             };
             match entry {

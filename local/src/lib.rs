@@ -1,8 +1,8 @@
-//! The service on one machine, without AWS: an embedded DynamoDB [`engine`], the [`table`] that `template.yaml` describes and
-//! a [`client`] for either, its [`stream`], and stand-ins for the services that get what the functions send: [`ses`] and
-//! [`events`]. Programs share their error, a [`problem`], and the form of a [`recording`].
+//! The service on one machine, without AWS: an embedded DynamoDB [`engine`] with a [`client`], the [`table`] of
+//! `template.yaml`, its [`stream`], and stand-ins for the services that the functions send to, [`ses`] and [`events`].
+//! Programs share their error, a [`problem`], and the form of a [`recording`].
 //!
-//! `make run` (the example `run` of this package) and the tests stand on the same.
+//! `make run` (the example `run` of this package), the tests and the benchmarks use it.
 
 pub mod client;
 pub mod engine;

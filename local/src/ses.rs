@@ -1,6 +1,6 @@
-//! A stand-in for Amazon SES: an [`Inbox`] that takes mails by the API `SendEmail` and sends none.
+//! A stand-in for Amazon SES: an [`Inbox`] that accepts emails by the API `SendEmail` and sends none.
 //!
-//! It refuses what SES refuses, as far as SES documents it, and whatever it does not know: a mail that it takes is whole.
+//! It rejects what SES documents as invalid, and every field that it does not know, so that a recorded email is complete.
 
 pub mod feedback;
 mod request;
@@ -16,21 +16,21 @@ use uuid::Uuid;
 
 use crate::stand_in::{Reply, Service, StandIn, State};
 
-/// The one path of the API that is served.
+/// The path of the only supported operation.
 const PATH: &str = "/v2/email/outbound-emails";
 
-/// A mail that was taken.
+/// An accepted email.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// What SES would name it in its feedback.
+    /// The ID that feedback refers to.
     pub message_id: String,
-    /// When it was taken.
+    /// When it was accepted.
     pub time: SystemTime,
-    /// The sender as the mail says it, such as `Example <invitations@example.com>`.
+    /// The sender, such as `Example <invitations@example.com>`.
     pub from: String,
     /// The recipients.
     pub to: Vec<String>,
-    /// Where answers go, if not to the sender.
+    /// The addresses for replies, if not the sender's.
     pub reply_to: Vec<String>,
     /// The subject.
     pub subject: String,
@@ -38,33 +38,33 @@ pub struct Mail {
     pub text: Option<String>,
     /// The HTML part.
     pub html: Option<String>,
-    /// Headers that were asked for besides, in order.
+    /// Additional headers, in order.
     pub headers: Vec<(String, String)>,
-    /// The tags that SES repeats in its feedback.
+    /// The tags, which SES repeats in its feedback.
     pub tags: BTreeMap<String, String>,
     /// The configuration set.
     pub configuration_set: Option<String>,
 }
 
-/// What becomes of a mail that nothing is wrong with.
+/// The response to a valid email.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
-    /// It is taken.
+    /// Accept it.
     Accept,
-    /// It is not taken, and this is said, such as 429 and `TooManyRequestsException`.
+    /// Reject it, for example with 429 and `TooManyRequestsException`.
     Error {
         /// The HTTP status.
         status: u16,
         /// The name of the exception.
         code: &'static str,
     },
-    /// It is not taken, because SES does not know its sender as verified.
+    /// Reject it: its sender is not verified.
     SenderNotVerified,
-    /// It is not taken, because so many were taken in the last 24 hours.
+    /// Reject it: the quota of 24 hours is used up.
     QuotaUsedUp,
-    /// It is taken, but the connection closes before anything is said.
+    /// Accept it, and close the connection without a response.
     AcceptAndDrop,
-    /// It is not taken, and nothing is ever said.
+    /// Accept nothing and never respond.
     Hang,
 }
 
@@ -97,25 +97,25 @@ impl Service for Ses {
 
 fn reply(state: &mut State<Ses>, parts: &Parts, body: &Bytes) -> Reply {
     if parts.method != Method::POST || parts.uri.path() != PATH {
-        return Reply::error(404, "UnknownOperationException", "This inbox only knows SendEmail.");
+        return Reply::error(404, "UnknownOperationException", "This inbox only supports SendEmail.");
     }
     let id = format!("{}-000000", Uuid::now_v7());
     let mail = match request::read(body, id, SystemTime::now()) {
         Ok(mail) => mail,
         Err(reason) => return Reply::error(400, "BadRequestException", &reason),
     };
-    let (taken, reply) = match (state.script)(&mail) {
+    let (accepted, reply) = match (state.script)(&mail) {
         Behaviour::Accept => (true, Reply::Json(200, json!({ "MessageId": mail.message_id }), None)),
         Behaviour::SenderNotVerified => {
-            let said = format!("Email address is not verified. The following identities failed the check in region CA-1: {}", mail.from);
-            (false, Reply::error(400, "MessageRejected", &said))
+            let message = format!("Email address is not verified. The following identities failed the check in region CA-1: {}", mail.from);
+            (false, Reply::error(400, "MessageRejected", &message))
         }
         Behaviour::QuotaUsedUp => (false, Reply::error(429, "TooManyRequestsException", "Daily message quota exceeded.")),
         Behaviour::AcceptAndDrop => (true, Reply::Close),
-        Behaviour::Error { status, code } => (false, Reply::error(status, code, "The inbox was told to answer so.")),
+        Behaviour::Error { status, code } => (false, Reply::error(status, code, "Scripted error.")),
         Behaviour::Hang => (false, Reply::Hang),
     };
-    if taken {
+    if accepted {
         state.records.push(mail);
     }
     reply

@@ -1,5 +1,5 @@
-//! The table's stream, read as Lambda reads it: [`Stream`] gives records in the shape of Lambda's events, and a [`Pump`] hands
-//! them to a function as the event source mapping of `template.yaml` says.
+//! The table's stream, read as Lambda reads it: [`Stream`] returns records in the format of Lambda's events, and a [`Pump`]
+//! invokes a function with them by the event source mapping of `template.yaml`.
 
 mod mapping;
 mod pump;
@@ -19,11 +19,11 @@ pub use pump::Pump;
 /// Where reading starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {
-    /// With the oldest record that there is.
+    /// With the oldest record.
     TrimHorizon,
-    /// With what is written from now on.
+    /// With the next record written.
     Latest,
-    /// With the record after the one of this sequence number.
+    /// With the record after this sequence number.
     After(String),
 }
 
@@ -33,7 +33,7 @@ pub struct Stream {
     client: Client,
     arn: String,
     shard: String,
-    /// Where it stands. Nothing, once the stream has ended.
+    /// The position. None after the end of the stream.
     iterator: Option<String>,
 }
 
@@ -41,8 +41,8 @@ impl Stream {
     /// Opens the stream of the table `table` in the engine at `endpoint`.
     ///
     /// # Errors
-    /// When there is no such table or stream, when the stream has several shards, which no local engine makes within hours, or
-    /// when the engine does not answer.
+    /// When the table has no stream, the stream has several shards (local engines take hours to create a second one), or the
+    /// engine does not answer.
     pub async fn open(endpoint: &str, table: &str, start: Start) -> Result<Self, StreamError> {
         let described = client::for_endpoint(endpoint).describe_table().table_name(table).send().await.map_err(|e| failed(&e))?;
         let arn = described.table.and_then(|table| table.latest_stream_arn);
@@ -51,7 +51,7 @@ impl Stream {
         let described = client.describe_stream().stream_arn(&arn).send().await.map_err(|e| failed(&e))?;
         let shards = described.stream_description.and_then(|stream| stream.shards).unwrap_or_default();
         let [shard] = &shards[..] else {
-            return Err(StreamError(format!("the stream of {table} has {} shards, and not one", shards.len())));
+            return Err(StreamError(format!("the stream of {table} has {} shards instead of one", shards.len())));
         };
         let shard = shard.shard_id.clone().unwrap_or_default();
         let mut stream = Self { client, arn, shard, iterator: None };
@@ -70,14 +70,14 @@ impl Stream {
         Ok(())
     }
 
-    /// The next records, at most `limit`, each as in an event of Lambda. None means that there are no more at present.
+    /// The next records, at most `limit`, each as in a Lambda event. Empty if there are no more for now.
     ///
     /// # Errors
-    /// When the stream has ended, or the engine refuses or does not answer. The same records can be asked for again.
+    /// When the stream has ended, or the engine fails. The same records can be read again.
     pub async fn next_batch(&mut self, limit: u16) -> Result<Vec<Value>, StreamError> {
         let batch = match self.get(limit).await? {
             Some(batch) => batch,
-            // What it stood before has been purged since. DynamoDB Local says so as well of what was the start of an empty stream.
+            // The next record was purged. DynamoDB Local also reports this at the start of an empty stream.
             None => {
                 self.go_to(Start::TrimHorizon).await?;
                 self.get(limit).await?.ok_or_else(|| StreamError("the stream is purged faster than it is read".into()))?
@@ -88,7 +88,7 @@ impl Stream {
         Ok(records)
     }
 
-    /// What follows, or nothing when that was purged.
+    /// The next batch, or none if it was purged.
     async fn get(&self, limit: u16) -> Result<Option<GetRecordsOutput>, StreamError> {
         let iterator = self.iterator.as_ref().ok_or_else(|| StreamError("the stream has ended".into()))?;
         match self.client.get_records().shard_iterator(iterator).limit(limit.into()).send().await {
@@ -98,7 +98,7 @@ impl Stream {
         }
     }
 
-    /// The event with which Lambda invokes a function for these records.
+    /// The Lambda event for these records.
     #[must_use]
     pub fn event(records: &[Value]) -> Value {
         json!({ "Records": records })
@@ -114,7 +114,7 @@ fn failed<E: std::error::Error + ProvideErrorMetadata>(error: &E) -> StreamError
     StreamError(reason(error))
 }
 
-/// Why there is nothing to read: a sentence without a full stop.
+/// Why the stream cannot be read: a sentence without its full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamError(String);
 

@@ -1,4 +1,4 @@
-//! Makes the service's table in a local engine from `template.yaml`, so that the template stays the one description of it.
+//! Creates the service's table in a local engine from `template.yaml`, the only description of it.
 
 mod template;
 
@@ -17,16 +17,15 @@ use tokio::time::sleep;
 use crate::client::reason;
 use template::Table;
 
-/// How often, 50 ms apart, to look whether a table is ready. The embedded engine is at once; DynamoDB Local takes its time with a
-/// new index.
-const LOOKS: u32 = 1200;
+/// How often, 50 ms apart, a new table is polled. The embedded engine is ready at once; DynamoDB Local takes longer for a new
+/// index.
+const POLLS: u32 = 1200;
 
-/// Makes the table `name` as the text of `template.yaml` describes it: keys, attributes, indexes, billing mode, stream and TTL.
-/// A table that is there already is kept, and gets the global indexes that it lacks.
+/// Creates the table `name` as the text of `template.yaml` describes it: keys, attributes, indexes, billing mode, stream and TTL.
+/// An existing table is kept, and missing global indexes are added.
 ///
 /// # Errors
-/// When the template does not describe such a table, when a table of that name has other keys or indexes, or when the engine
-/// refuses or does not answer.
+/// When the template does not describe the table, a table of that name has other keys or indexes, or the engine fails.
 pub async fn create_table(client: &Client, name: &str, template: &str) -> Result<(), TableError> {
     let table = template::read(template).map_err(TableError::Template)?;
     create(client, name, &table).await?;
@@ -56,14 +55,14 @@ async fn create(client: &Client, name: &str, table: &Table) -> Result<(), TableE
     }
 }
 
-/// An empty list of indexes is refused; none is the way to say it.
+/// DynamoDB rejects an empty list of indexes.
 fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
 /// The table's description, once it and its indexes are ready for use.
 async fn ready(client: &Client, name: &str) -> Result<TableDescription, TableError> {
-    for _ in 0..LOOKS {
+    for _ in 0..POLLS {
         let described = client.describe_table().table_name(name).send().await.map_err(|e| TableError::engine(&e))?;
         match described.table {
             Some(table) if is_active(&table) => return Ok(table),
@@ -78,8 +77,8 @@ fn is_active(table: &TableDescription) -> bool {
     table.table_status == Some(TableStatus::Active) && indexes.iter().all(|i| i.index_status == Some(IndexStatus::Active))
 }
 
-/// The global indexes of the template that the table lacks. Everything else has to be the template's: keys and local indexes
-/// cannot be changed, and a global index that is another one is not deleted here.
+/// The global indexes of the template that the table lacks. Everything else must match: keys and local indexes cannot be
+/// changed, and a different global index is not deleted here.
 fn missing(found: &TableDescription, name: &str, table: &Table) -> Result<Vec<GlobalSecondaryIndex>, TableError> {
     let locals = table.local_indexes()?;
     let globals = table.global_indexes()?;
@@ -107,7 +106,7 @@ fn missing(found: &TableDescription, name: &str, table: &Table) -> Result<Vec<Gl
     }
 }
 
-/// Adds one index: more at once are refused.
+/// Adds one index: DynamoDB rejects several at once.
 async fn add(client: &Client, name: &str, table: &Table, index: GlobalSecondaryIndex) -> Result<(), TableError> {
     let create = CreateGlobalSecondaryIndexAction::builder()
         .index_name(index.index_name)
@@ -122,7 +121,7 @@ async fn add(client: &Client, name: &str, table: &Table, index: GlobalSecondaryI
     update.send().await.map(|_| ()).map_err(|e| TableError::engine(&e))
 }
 
-/// One index (or, without a name, the table itself) as a line that can be compared.
+/// One index (or, without a name, the table itself) as a comparable text.
 fn shape(name: &str, keys: &[KeySchemaElement], projection: Option<&Projection>) -> String {
     let keys: Vec<_> = keys.iter().map(|k| (k.key_type().as_str(), k.attribute_name())).collect();
     let kind = projection.and_then(Projection::projection_type);
@@ -130,7 +129,7 @@ fn shape(name: &str, keys: &[KeySchemaElement], projection: Option<&Projection>)
     format!("{name} {keys:?} {kind:?} {attributes:?}")
 }
 
-/// Switches TTL on, unless it is on: a second time is an error.
+/// Enables TTL unless it is enabled: DynamoDB rejects a second time.
 async fn enable_ttl(client: &Client, name: &str, table: &Table) -> Result<(), TableError> {
     let ttl = &table.time_to_live_specification;
     let described = client.describe_time_to_live().table_name(name).send().await.map_err(|e| TableError::engine(&e))?;
@@ -143,16 +142,16 @@ async fn enable_ttl(client: &Client, name: &str, table: &Table) -> Result<(), Ta
     update.send().await.map(|_| ()).map_err(|e| TableError::engine(&e))
 }
 
-/// Why there is no table to work with.
+/// Why the table is not available.
 #[derive(Debug)]
 pub enum TableError {
     /// The template does not describe the table.
     Template(String),
-    /// A table of this name has other keys or indexes than the template's. Lacking a global index is no such difference.
+    /// A table of this name has other keys or indexes than the template's. A missing global index is no such difference.
     Differs(String),
     /// The table of this name did not become ready.
     Slow(String),
-    /// The engine refused or did not answer.
+    /// The engine failed or did not answer.
     Engine(String),
 }
 
@@ -172,9 +171,9 @@ impl fmt::Display for TableError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Template(reason) => write!(f, "template.yaml does not describe the table: {reason}"),
-            Self::Differs(name) => write!(f, "the table {name} has other keys or indexes than template.yaml, and those are not changed"),
-            Self::Slow(name) => write!(f, "the table {name} was made, but is not ready after a minute"),
-            Self::Engine(reason) => write!(f, "the DynamoDB engine did not make the table: {reason}"),
+            Self::Differs(name) => write!(f, "the table {name} has other keys or indexes than template.yaml, and these cannot be changed"),
+            Self::Slow(name) => write!(f, "the table {name} is not ready a minute after its creation"),
+            Self::Engine(reason) => write!(f, "the DynamoDB engine did not create the table: {reason}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The body of `PutEvents`, and what EventBridge asks of it.
+//! The body of `PutEvents`, and EventBridge's rules for it.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Event;
 
-/// A field that is not listed is refused, and not forgotten in silence.
+/// An unknown field is an error: ignoring it would hide a mistake.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct PutEvents {
@@ -28,22 +28,22 @@ struct Entry {
     event_bus_name: Option<String>,
 }
 
-/// EventBridge takes no more events at once.
-const MOST_ENTRIES: usize = 10;
-/// Nor should a call be larger: 256 KB is what every target of a rule takes.
-const MOST_BYTES: usize = 256 * 1024;
+/// EventBridge's limit for one call.
+const MAX_ENTRIES: usize = 10;
+/// The largest call: every target of a rule accepts 256 KB.
+const MAX_BYTES: usize = 256 * 1024;
 
-/// Why one entry is not taken: a code and a sentence.
-type Refused = (&'static str, String);
+/// Why one entry is rejected: a code and a message.
+type Rejection = (&'static str, String);
 
-/// Reads the entries, of which each stands or falls by itself. The error is about the call as a whole.
-pub(super) fn read(body: &[u8], now: SystemTime) -> Result<Vec<Result<Event, Refused>>, String> {
-    let call: PutEvents = serde_json::from_slice(body).map_err(|e| format!("The request is not understood: {e}."))?;
-    if call.entries.is_empty() || call.entries.len() > MOST_ENTRIES {
-        return Err(format!("A call has 1 to {MOST_ENTRIES} entries."));
+/// Reads the entries. Each is valid or invalid by itself; the error is about the whole call.
+pub(super) fn read(body: &[u8], now: SystemTime) -> Result<Vec<Result<Event, Rejection>>, String> {
+    let call: PutEvents = serde_json::from_slice(body).map_err(|e| format!("The request is invalid: {e}."))?;
+    if call.entries.is_empty() || call.entries.len() > MAX_ENTRIES {
+        return Err(format!("A call must have 1 to {MAX_ENTRIES} entries."));
     }
-    if call.entries.iter().map(Entry::size).sum::<usize>() > MOST_BYTES {
-        return Err(format!("The entries together are larger than {MOST_BYTES} bytes."));
+    if call.entries.iter().map(Entry::size).sum::<usize>() > MAX_BYTES {
+        return Err(format!("The entries exceed {MAX_BYTES} bytes in total."));
     }
     Ok(call.entries.into_iter().map(|entry| entry.read(now)).collect())
 }
@@ -56,14 +56,14 @@ impl Entry {
         time + text(&self.source) + text(&self.detail_type) + text(&self.detail) + self.resources.iter().map(String::len).sum::<usize>()
     }
 
-    fn read(self, now: SystemTime) -> Result<Event, Refused> {
-        let needed = |value: Option<String>, name: &str| match value {
+    fn read(self, now: SystemTime) -> Result<Event, Rejection> {
+        let required = |value: Option<String>, name: &str| match value {
             Some(value) if !value.is_empty() => Ok(value),
             _ => Err(("InvalidArgument", format!("Parameter {name} is not valid. Reason: {name} is a required argument."))),
         };
-        let source = needed(self.source, "Source")?;
-        let detail_type = needed(self.detail_type, "DetailType")?;
-        let detail = needed(self.detail, "Detail")?;
+        let source = required(self.source, "Source")?;
+        let detail_type = required(self.detail_type, "DetailType")?;
+        let detail = required(self.detail, "Detail")?;
         if source.starts_with("aws.") {
             return Err(("NotAuthorizedForSourceException", "Not authorized for the source.".into()));
         }

@@ -2,7 +2,6 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_eventbridge::{
     Client,
-    config::{BehaviorVersion, Config, Credentials, Region, retry::RetryConfig},
     error::ProvideErrorMetadata,
     operation::put_events::PutEventsOutput,
     primitives::DateTime,
@@ -12,19 +11,13 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{Behaviour, Bus};
+use crate::client::config_without_retries;
 
-/// A bus, and a client for it that tries once.
+/// A bus, and a client for it that does not retry.
 fn bus() -> (Bus, Client) {
     let bus = Bus::on_free_port().expect("a bus starts");
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(crate::client::REGION))
-        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .retry_config(RetryConfig::disabled())
-        .endpoint_url(bus.endpoint())
-        .build();
-    (bus, Client::from_conf(config))
+    let client = Client::new(&config_without_retries(bus.endpoint()));
+    (bus, client)
 }
 
 fn event(kind: &str) -> PutEventsRequestEntryBuilder {
@@ -36,7 +29,7 @@ async fn put(client: &Client, entries: Vec<PutEventsRequestEntryBuilder>) -> Put
     client.put_events().set_entries(Some(entries)).send().await.expect("the bus answers")
 }
 
-/// The codes of the answer, with nothing for an entry that was taken.
+/// The error codes of the response, with none for an accepted entry.
 fn codes(output: &PutEventsOutput) -> Vec<Option<&str>> {
     output.entries().iter().map(|entry| entry.error_code()).collect()
 }
@@ -46,7 +39,7 @@ fn kinds(bus: &Bus) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn events_are_taken_whole() {
+async fn events_are_recorded_complete() {
     let (bus, client) = bus();
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let answer = put(&client, vec![event("Sent").time(DateTime::from(time)).resources("urn:x"), event("Accepted")]).await;
@@ -58,11 +51,11 @@ async fn events_are_taken_whole() {
     assert_eq!((events[0].bus.as_str(), events[0].source.as_str()), ("local", "invitations"));
     assert_eq!((events[0].detail_type.as_str(), &events[0].detail), ("Sent", &json!({ "id": "1" })));
     assert_eq!((events[0].time, &events[0].resources[..]), (time, &["urn:x".to_owned()][..]));
-    assert!(events[1].time > time, "without a time of its own it has the one when it was taken");
+    assert!(events[1].time > time, "an event without a time has the time of acceptance");
 }
 
 #[tokio::test]
-async fn some_of_a_call_can_fail() {
+async fn some_entries_of_a_call_can_fail() {
     let (bus, client) = bus();
     bus.answer_with(|_| Behaviour::Fail { entries: vec![1], code: "ThrottlingException" });
     let answer = put(&client, vec![event("A"), event("B"), event("C")]).await;
@@ -71,7 +64,7 @@ async fn some_of_a_call_can_fail() {
 }
 
 #[tokio::test]
-async fn what_eventbridge_refuses_is_refused_entry_by_entry() {
+async fn invalid_entries_are_rejected_one_by_one() {
     let (bus, client) = bus();
     let nameless = PutEventsRequestEntry::builder().source("invitations").detail("{}");
     let entries = vec![event("A"), nameless, event("B").detail("no json"), event("C").source("aws.ses"), event("D").detail("[]")];
@@ -83,7 +76,7 @@ async fn what_eventbridge_refuses_is_refused_entry_by_entry() {
 }
 
 #[tokio::test]
-async fn a_call_can_fail_as_a_whole() {
+async fn a_whole_call_can_fail() {
     let (bus, client) = bus();
     let call = || client.put_events().entries(event("A").build());
     bus.answer_with(|_| Behaviour::Error { status: 500, code: "InternalException" });
@@ -92,18 +85,18 @@ async fn a_call_can_fail_as_a_whole() {
     let refused = client.put_events().set_entries(eleven).send().await.expect_err("these are too many").into_service_error();
     assert_eq!(refused.code(), Some("ValidationException"));
     bus.answer_with(|_| Behaviour::Hang);
-    timeout(Duration::from_millis(200), call().send()).await.expect_err("nothing is ever said");
+    timeout(Duration::from_millis(200), call().send()).await.expect_err("there is no response");
     assert_eq!(bus.events(), []);
 
     bus.answer_with(|_| Behaviour::AcceptAndDrop);
-    let lost = call().send().await.expect_err("nothing is said");
+    let lost = call().send().await.expect_err("there is no response");
     assert!(lost.as_service_error().is_none(), "{lost:?}");
     assert_eq!(kinds(&bus), ["A"]);
 }
 
 #[tokio::test]
-async fn other_calls_are_not_known() {
+async fn other_operations_are_unknown() {
     let (_bus, client) = bus();
-    let refused = client.list_event_buses().send().await.expect_err("it is not served").into_service_error();
+    let refused = client.list_event_buses().send().await.expect_err("it is not supported").into_service_error();
     assert_eq!(refused.code(), Some("UnknownOperationException"));
 }

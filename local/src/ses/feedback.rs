@@ -1,6 +1,6 @@
-//! What SES reports of a mail, by EventBridge.
+//! The events that SES publishes about an email, through EventBridge.
 //!
-//! Only the recipient decides, as with SES's own mailbox simulator: the beginning of the local part says what happens.
+//! As with SES's own mailbox simulator, the recipient decides: the beginning of the local part selects the outcome.
 
 use std::time::SystemTime;
 
@@ -11,55 +11,51 @@ use uuid::Uuid;
 use super::Mail;
 use crate::client::REGION;
 
-/// The account of everything local.
+/// The AWS account of the events.
 const ACCOUNT: &str = "000000000000";
 
-/// What happened to a mail.
+/// The outcome of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum DeliveryStatus {
+enum Outcome {
     Delivered,
     Bounced,
-    BouncedForNow,
+    SoftBounced,
     Complained,
     MovedOutOfSpam,
     Rejected,
     Delayed,
 }
 
-/// The events of one mail, in the order in which SES sends them: a delivery, unless the recipient's address begins with
+/// The events of one email, in the order in which SES sends them: a delivery, unless the recipient's address begins with
 /// `bounce`, `soft` (a transient bounce), `complaint` (a delivery, then the complaint), `not-spam` (a delivery, then the report
-/// that it was moved out of spam, which SES sends as a complaint, too), `reject` or `delay`.
+/// that it was moved out of spam, which SES sends as a complaint), `reject` or `delay`.
 #[must_use]
 pub fn events(mail: &Mail) -> Vec<Value> {
     let recipient = mail.to.first().map(String::as_str).unwrap_or_default();
     // "Name <local@domain>" or the address alone.
     let address = recipient.rsplit_once('<').map_or(recipient, |(_, rest)| rest.trim_end_matches('>'));
-    let statuses: &[DeliveryStatus] = match address {
-        a if a.starts_with("bounce") => &[DeliveryStatus::Bounced],
-        a if a.starts_with("soft") => &[DeliveryStatus::BouncedForNow],
-        a if a.starts_with("complaint") => &[DeliveryStatus::Delivered, DeliveryStatus::Complained],
-        a if a.starts_with("not-spam") => &[DeliveryStatus::Delivered, DeliveryStatus::MovedOutOfSpam],
-        a if a.starts_with("reject") => &[DeliveryStatus::Rejected],
-        a if a.starts_with("delay") => &[DeliveryStatus::Delayed],
-        _ => &[DeliveryStatus::Delivered],
+    let outcomes: &[Outcome] = match address {
+        a if a.starts_with("bounce") => &[Outcome::Bounced],
+        a if a.starts_with("soft") => &[Outcome::SoftBounced],
+        a if a.starts_with("complaint") => &[Outcome::Delivered, Outcome::Complained],
+        a if a.starts_with("not-spam") => &[Outcome::Delivered, Outcome::MovedOutOfSpam],
+        a if a.starts_with("reject") => &[Outcome::Rejected],
+        a if a.starts_with("delay") => &[Outcome::Delayed],
+        _ => &[Outcome::Delivered],
     };
-    statuses.iter().map(|status| event(*status, mail, address, &timestamp(SystemTime::now()))).collect()
+    outcomes.iter().map(|outcome| event(*outcome, mail, address, &timestamp(SystemTime::now()))).collect()
 }
 
-fn event(status: DeliveryStatus, mail: &Mail, address: &str, now: &str) -> Value {
+fn event(outcome: Outcome, mail: &Mail, address: &str, now: &str) -> Value {
     let id = Uuid::now_v7().to_string();
-    let (detail_type, event_type, field, about) = match status {
-        DeliveryStatus::Delivered => ("Email Delivered", "Delivery", "delivery", delivery(address, now)),
-        DeliveryStatus::Bounced => {
-            ("Email Bounced", "Bounce", "bounce", bounce("Permanent", "5.1.1", "550 5.1.1 user unknown", address, now))
-        }
-        DeliveryStatus::BouncedForNow => {
-            ("Email Bounced", "Bounce", "bounce", bounce("Transient", "4.2.2", "452 4.2.2 mailbox full", address, now))
-        }
-        DeliveryStatus::Complained => ("Email Complaint Received", "Complaint", "complaint", complaint("abuse", address, now)),
-        DeliveryStatus::MovedOutOfSpam => ("Email Complaint Received", "Complaint", "complaint", complaint("not-spam", address, now)),
-        DeliveryStatus::Rejected => ("Email Rejected", "Reject", "reject", json!({ "reason": "Bad content" })),
-        DeliveryStatus::Delayed => ("Email Delivery Delayed", "DeliveryDelay", "deliveryDelay", delay(address, now)),
+    let (detail_type, event_type, field, payload) = match outcome {
+        Outcome::Delivered => ("Email Delivered", "Delivery", "delivery", delivery(address, now)),
+        Outcome::Bounced => ("Email Bounced", "Bounce", "bounce", bounce("Permanent", "5.1.1", "550 5.1.1 user unknown", address, now)),
+        Outcome::SoftBounced => ("Email Bounced", "Bounce", "bounce", bounce("Transient", "4.2.2", "452 4.2.2 mailbox full", address, now)),
+        Outcome::Complained => ("Email Complaint Received", "Complaint", "complaint", complaint("abuse", address, now)),
+        Outcome::MovedOutOfSpam => ("Email Complaint Received", "Complaint", "complaint", complaint("not-spam", address, now)),
+        Outcome::Rejected => ("Email Rejected", "Reject", "reject", json!({ "reason": "Bad content" })),
+        Outcome::Delayed => ("Email Delivery Delayed", "DeliveryDelay", "deliveryDelay", delay(address, now)),
     };
     let set = mail.configuration_set.as_deref().unwrap_or_default();
     json!({
@@ -71,12 +67,12 @@ fn event(status: DeliveryStatus, mail: &Mail, address: &str, now: &str) -> Value
         "time": now,
         "region": REGION,
         "resources": [format!("arn:aws:ses:{REGION}:{ACCOUNT}:configuration-set/{set}")],
-        "detail": { "eventType": event_type, "mail": about_mail(mail, address), field: about },
+        "detail": { "eventType": event_type, "mail": mail_object(mail, address), field: payload },
     })
 }
 
-/// What every event repeats of the mail.
-fn about_mail(mail: &Mail, address: &str) -> Value {
+/// The `mail` object of every event.
+fn mail_object(mail: &Mail, address: &str) -> Value {
     let mut tags: Map<String, Value> = mail.tags.iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
     if let Some(set) = &mail.configuration_set {
         tags.insert("ses:configuration-set".into(), json!([set]));
@@ -105,8 +101,8 @@ fn delivery(address: &str, now: &str) -> Value {
     })
 }
 
-fn bounce(kind: &str, status: &str, said: &str, address: &str, now: &str) -> Value {
-    let recipient = json!({ "emailAddress": address, "action": "failed", "status": status, "diagnosticCode": format!("smtp; {said}") });
+fn bounce(kind: &str, status: &str, response: &str, address: &str, now: &str) -> Value {
+    let recipient = json!({ "emailAddress": address, "action": "failed", "status": status, "diagnosticCode": format!("smtp; {response}") });
     json!({
         "bounceType": kind,
         "bounceSubType": if kind == "Permanent" { "General" } else { "MailboxFull" },
@@ -141,7 +137,7 @@ fn delay(address: &str, now: &str) -> Value {
 }
 
 fn timestamp(time: SystemTime) -> String {
-    // In milliseconds, as SES writes them.
+    // SES writes milliseconds.
     let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let time = DateTime::from_millis(i64::try_from(since_1970.as_millis()).unwrap_or_default());
     time.fmt(DateTimeFormat::DateTime).unwrap_or_default()

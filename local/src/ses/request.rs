@@ -1,4 +1,4 @@
-//! The body of `SendEmail`, and what SES asks of it.
+//! The body of `SendEmail`, and SES's rules for it.
 
 use std::{collections::BTreeMap, time::SystemTime};
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Mail;
 
-/// What the service sends of `SendEmail`. A field that is not listed is refused, and not forgotten in silence.
+/// The fields that the service uses. An unknown field is an error: ignoring it would hide a mistake.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct SendEmail {
@@ -48,7 +48,7 @@ struct Parts {
     html: Option<Text>,
 }
 
-/// Without a character set SES sends 7 bits, so that other text has to name one.
+/// Without a character set SES sends 7-bit text.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Text {
@@ -63,40 +63,39 @@ struct Pair {
     value: String,
 }
 
-/// SES takes no mail to more recipients.
-const MOST_RECIPIENTS: usize = 50;
-/// SES takes no more headers beside its own, none with a longer name and none with a longer value.
-const MOST_HEADERS: usize = 15;
-const LONGEST_HEADER_NAME: usize = 126;
-const LONGEST_HEADER_VALUE: usize = 870;
+/// SES's limits for an email.
+const MAX_RECIPIENTS: usize = 50;
+const MAX_HEADERS: usize = 15;
+const MAX_HEADER_NAME: usize = 126;
+const MAX_HEADER_VALUE: usize = 870;
 
-/// Reads the mail, or says in a sentence what is wrong with it.
+/// Reads the email. The error is a sentence for the response.
 pub(super) fn read(body: &[u8], message_id: String, time: SystemTime) -> Result<Mail, String> {
-    let sent: SendEmail = serde_json::from_slice(body).map_err(|e| format!("The request is not understood: {e}."))?;
+    let sent: SendEmail = serde_json::from_slice(body).map_err(|e| format!("The request is invalid: {e}."))?;
     let to = sent.destination.to_addresses;
-    if to.is_empty() || to.len() > MOST_RECIPIENTS {
-        return Err(format!("A mail has 1 to {MOST_RECIPIENTS} recipients."));
+    if to.is_empty() || to.len() > MAX_RECIPIENTS {
+        return Err(format!("An email must have 1 to {MAX_RECIPIENTS} recipients."));
     }
     [&sent.from_email_address].into_iter().chain(&to).chain(&sent.reply_to_addresses).try_for_each(|a| check_address(a))?;
 
     let Simple { subject, body, headers } = sent.content.simple;
     let subject = subject.read()?;
     if subject.is_empty() || subject.contains(['\r', '\n']) {
-        return Err("The subject is one line of text.".into());
+        return Err("The subject must be one line of text.".into());
     }
     let part = |part: Option<Text>| part.map(Text::read).transpose();
     let (text, html) = (part(body.text)?, part(body.html)?);
     if text.is_none() && html.is_none() {
-        return Err("A mail has a text or an HTML part.".into());
+        return Err("An email must have a text or an HTML part.".into());
     }
-    if headers.len() > MOST_HEADERS {
-        return Err(format!("A mail has at most {MOST_HEADERS} headers of one's own."));
+    if headers.len() > MAX_HEADERS {
+        return Err(format!("An email must have at most {MAX_HEADERS} additional headers."));
     }
     headers.iter().try_for_each(check_header)?;
     sent.email_tags.iter().try_for_each(check_tag)?;
     let tags: BTreeMap<_, _> = sent.email_tags.iter().map(|t| (t.name.clone(), t.value.clone())).collect();
     if tags.len() < sent.email_tags.len() {
-        return Err("A tag is there twice.".into());
+        return Err("A tag appears twice.".into());
     }
     Ok(Mail {
         message_id,
@@ -118,13 +117,13 @@ impl Text {
         match self.charset.as_deref() {
             Some("UTF-8") => Ok(self.data),
             None if self.data.is_ascii() => Ok(self.data),
-            None => Err("Text that is not ASCII needs its character set named.".into()),
-            Some(other) => Err(format!("This inbox knows the character set UTF-8, not {other}.")),
+            None => Err("Text that is not ASCII must name its character set.".into()),
+            Some(other) => Err(format!("This inbox only supports the character set UTF-8, not {other}.")),
         }
     }
 }
 
-/// SES wants addresses in ASCII: domains as Punycode, names as encoded words.
+/// SES requires ASCII addresses: domains as Punycode, names as encoded words.
 fn check_address(address: &str) -> Result<(), String> {
     let printable = address.chars().all(|c| matches!(c, ' '..='~'));
     // "Name <local@domain>" or the address alone.
@@ -140,12 +139,12 @@ fn check_address(address: &str) -> Result<(), String> {
 }
 
 fn check_header(header: &Pair) -> Result<(), String> {
-    let name = (1..=LONGEST_HEADER_NAME).contains(&header.name.len()) && header.name.bytes().all(|b| b.is_ascii_graphic() && b != b':');
-    let value = (1..=LONGEST_HEADER_VALUE).contains(&header.value.len()) && header.value.bytes().all(|b| matches!(b, b' '..=b'~'));
+    let name = (1..=MAX_HEADER_NAME).contains(&header.name.len()) && header.name.bytes().all(|b| b.is_ascii_graphic() && b != b':');
+    let value = (1..=MAX_HEADER_VALUE).contains(&header.value.len()) && header.value.bytes().all(|b| matches!(b, b' '..=b'~'));
     if name && value { Ok(()) } else { Err(format!("Illegal header: {}", header.name)) }
 }
 
-/// What SES allows in names and values of tags.
+/// The characters that SES allows in names and values of tags.
 fn check_tag(tag: &Pair) -> Result<(), String> {
     let allowed = |text: &str| (1..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
     if allowed(&tag.name) && allowed(&tag.value) { Ok(()) } else { Err(format!("Illegal tag: {} with the value {}", tag.name, tag.value)) }

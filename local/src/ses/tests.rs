@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use aws_sdk_sesv2::{
     Client,
-    config::{BehaviorVersion, Config, Credentials, Region, retry::RetryConfig},
     error::ProvideErrorMetadata,
     operation::send_email::{SendEmailError, SendEmailOutput, builders::SendEmailFluentBuilder},
     types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag, Template},
@@ -11,19 +10,13 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{Behaviour, Inbox, feedback};
+use crate::client::config_without_retries;
 
-/// An inbox, and a client for it that tries once.
+/// An inbox, and a client for it that does not retry.
 fn inbox() -> (Inbox, Client) {
     let inbox = Inbox::on_free_port().expect("an inbox starts");
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(crate::client::REGION))
-        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .retry_config(RetryConfig::disabled())
-        .endpoint_url(inbox.endpoint())
-        .build();
-    (inbox, Client::from_conf(config))
+    let client = Client::new(&config_without_retries(inbox.endpoint()));
+    (inbox, client)
 }
 
 fn text(text: &str) -> Content {
@@ -34,7 +27,7 @@ fn tag(name: &str, value: &str) -> MessageTag {
     MessageTag::builder().name(name).value(value).build().expect("it is whole")
 }
 
-/// A mail to `to`.
+/// An email to `to`.
 fn mail(client: &Client, to: &str) -> SendEmailFluentBuilder {
     let message = Message::builder()
         .subject(text("Grüße"))
@@ -55,11 +48,11 @@ async fn error(mail: SendEmailFluentBuilder) -> SendEmailError {
 }
 
 #[tokio::test]
-async fn a_mail_is_taken_whole() {
+async fn an_email_is_recorded_complete() {
     let (inbox, client) = inbox();
-    let SendEmailOutput { message_id, .. } = mail(&client, "a@b.example").send().await.expect("it is taken");
+    let SendEmailOutput { message_id, .. } = mail(&client, "a@b.example").send().await.expect("it is accepted");
     let mails = inbox.mails();
-    let [mail] = &mails[..] else { panic!("there is one mail: {mails:?}") };
+    let [mail] = &mails[..] else { panic!("expected one email: {mails:?}") };
     assert_eq!(Some(&mail.message_id), message_id.as_ref());
     assert_eq!((mail.from.as_str(), &mail.to[..]), ("Example <invitations@example.com>", &["a@b.example".to_owned()][..]));
     assert_eq!(mail.subject, "Grüße");
@@ -67,25 +60,25 @@ async fn a_mail_is_taken_whole() {
     assert_eq!(mail.headers, [("Auto-Submitted".to_owned(), "auto-generated".to_owned())]);
     assert_eq!(mail.tags.iter().collect::<Vec<_>>(), [(&"account".to_owned(), &"012345678912".to_owned())]);
     assert_eq!(mail.configuration_set.as_deref(), Some("local"));
-    assert!(mail.time.elapsed().expect("it was") < Duration::from_secs(60));
+    assert!(mail.time.elapsed().expect("it is in the past") < Duration::from_secs(60));
 }
 
 #[tokio::test]
-async fn errors_reach_the_client_as_those_of_ses() {
+async fn the_client_reads_errors_as_those_of_ses() {
     let (inbox, client) = inbox();
     inbox.answer_with(|_| Behaviour::Error { status: 429, code: "TooManyRequestsException" });
     assert!(error(mail(&client, "a@b.example")).await.is_too_many_requests_exception());
     inbox.answer_with(|_| Behaviour::Error { status: 400, code: "MessageRejected" });
     let refused = error(mail(&client, "a@b.example")).await;
     assert!(refused.is_message_rejected());
-    assert_eq!(refused.message(), Some("The inbox was told to answer so."));
+    assert_eq!(refused.message(), Some("Scripted error."));
     inbox.answer_with(|_| Behaviour::Error { status: 500, code: "InternalFailure" });
     assert_eq!(error(mail(&client, "a@b.example")).await.code(), Some("InternalFailure"));
     assert_eq!(inbox.mails(), []);
 }
 
 #[tokio::test]
-async fn the_answer_can_depend_on_the_mail_and_change() {
+async fn the_response_can_depend_on_the_email_and_change() {
     let (inbox, client) = inbox();
     let mut left = 1;
     inbox.answer_with(move |mail| {
@@ -95,35 +88,35 @@ async fn the_answer_can_depend_on_the_mail_and_change() {
         }
         Behaviour::Accept
     });
-    mail(&client, "quick@b.example").send().await.expect("it is taken");
+    mail(&client, "quick@b.example").send().await.expect("it is accepted");
     mail(&client, "slow@b.example").send().await.expect_err("it is refused");
-    mail(&client, "slow@b.example").send().await.expect("it is taken the second time");
+    mail(&client, "slow@b.example").send().await.expect("it is accepted the second time");
     let to: Vec<_> = inbox.mails().into_iter().flat_map(|mail| mail.to).collect();
     assert_eq!(to, ["quick@b.example", "slow@b.example"]);
 }
 
 #[tokio::test]
-async fn a_mail_can_be_taken_without_a_reply() {
+async fn an_email_can_be_accepted_without_a_response() {
     let (inbox, client) = inbox();
     inbox.answer_with(|_| Behaviour::AcceptAndDrop);
-    let lost = mail(&client, "a@b.example").send().await.expect_err("nothing is said");
+    let lost = mail(&client, "a@b.example").send().await.expect_err("there is no response");
     assert!(lost.as_service_error().is_none(), "{lost:?}");
     assert_eq!(inbox.mails().len(), 1);
     inbox.answer_with(|_| Behaviour::Accept);
-    mail(&client, "a@b.example").send().await.expect("the inbox serves on");
+    mail(&client, "a@b.example").send().await.expect("the inbox still answers");
 }
 
 #[tokio::test]
-async fn a_reply_can_stay_away() {
+async fn a_request_can_hang() {
     let (inbox, client) = inbox();
     inbox.answer_with(|_| Behaviour::Hang);
     let waited = timeout(Duration::from_millis(200), mail(&client, "a@b.example").send()).await;
-    waited.expect_err("nothing is ever said");
+    waited.expect_err("there is no response");
     assert_eq!(inbox.mails(), []);
 }
 
 #[tokio::test]
-async fn what_ses_refuses_is_refused() {
+async fn invalid_emails_are_rejected() {
     let (inbox, client) = inbox();
     let recipient = |address: &str| mail(&client, address);
     let good = || mail(&client, "a@b.example");
@@ -157,28 +150,28 @@ async fn what_ses_refuses_is_refused() {
         headed(vec![header("Many", "x"); 16]),
         good().content(EmailContent::builder().template(template).build()),
     ] {
-        let told = format!("{refused:?}");
-        assert!(error(refused).await.is_bad_request_exception(), "{told}");
+        let request = format!("{refused:?}");
+        assert!(error(refused).await.is_bad_request_exception(), "{request}");
     }
     assert_eq!(inbox.mails(), []);
 }
 
 #[tokio::test]
-async fn other_calls_are_not_known() {
+async fn other_operations_are_unknown() {
     let (_inbox, client) = inbox();
-    let refused = client.get_account().send().await.expect_err("it is not served").into_service_error();
+    let refused = client.get_account().send().await.expect_err("it is not supported").into_service_error();
     assert_eq!(refused.code(), Some("UnknownOperationException"));
 }
 
-/// The events of a mail to `to`.
+/// The events of an email to `to`.
 async fn feedback_for(to: &str) -> Vec<Value> {
     let (inbox, client) = inbox();
-    mail(&client, to).send().await.expect("it is taken");
+    mail(&client, to).send().await.expect("it is accepted");
     feedback::events(&inbox.mails()[0])
 }
 
 #[tokio::test]
-async fn the_recipient_decides_on_the_feedback() {
+async fn the_recipient_selects_the_feedback() {
     for (to, expected) in [
         ("a@b.example", &[("Email Delivered", "Delivery")][..]),
         ("bounce.1@b.example", &[("Email Bounced", "Bounce")]),
@@ -200,9 +193,9 @@ async fn the_recipient_decides_on_the_feedback() {
 }
 
 #[tokio::test]
-async fn feedback_names_the_mail_and_its_tags() {
+async fn feedback_contains_the_message_id_and_the_tags() {
     let (inbox, client) = inbox();
-    mail(&client, "Ann <bounce@b.example>").send().await.expect("it is taken");
+    mail(&client, "Ann <bounce@b.example>").send().await.expect("it is accepted");
     let taken = &inbox.mails()[0];
     let event = &feedback::events(taken)[0];
     assert_eq!(event["source"], "aws.ses");

@@ -8,27 +8,27 @@ use serde_yaml_ng::Value as Yaml;
 
 use super::{Start, StreamError};
 
-/// Which records a function gets, how many at once, and how often.
+/// The records that a function gets, the batch size and the retries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
     start: Start,
     pub(super) batch_size: u16,
-    /// How often a batch is tried again. Nothing: until it works.
+    /// The retries of a batch. None: until it succeeds.
     pub(super) retries: Option<u32>,
     /// Whether the function names the records that failed.
     pub(super) reports_failures: bool,
-    /// A record passes that one of them matches. None lets everything pass.
+    /// A record must match one of them; without any, every record matches.
     filters: Vec<Filter>,
 }
 
-/// A pattern, of EventBridge's rules the simplest: fields that are one of some texts.
+/// The simplest pattern of EventBridge: each field equals one of several texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Filter {
     Fields(BTreeMap<String, Filter>),
     OneOf(Vec<String>),
 }
 
-/// The properties of SAM's event `DynamoDB`. What is left out says how quickly and where else Lambda hands records on.
+/// The properties of SAM's event `DynamoDB`, without those about timing and other destinations.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Properties {
@@ -56,12 +56,12 @@ impl Mapping {
     /// The mapping of the function whose binary is `function`, from the text of `template.yaml`.
     ///
     /// # Errors
-    /// When the template has no such mapping, or one that this cannot follow.
+    /// When the template has no such mapping, or an unsupported one.
     pub fn of(template: &str, function: &str) -> Result<Self, StreamError> {
         Self::read(template, function).map_err(|reason| StreamError(format!("template.yaml: the stream for {function}: {reason}")))
     }
 
-    /// Where reading starts, if it has not started before.
+    /// Where the first reading starts.
     #[must_use]
     pub fn start(&self) -> Start {
         self.start.clone()
@@ -87,7 +87,7 @@ impl Mapping {
             start: match properties.starting_position.as_str() {
                 "TRIM_HORIZON" => Start::TrimHorizon,
                 "LATEST" => Start::Latest,
-                other => return Err(format!("the starting position {other} is not known")),
+                other => return Err(format!("the starting position {other} is unknown")),
             },
             // The defaults are Lambda's.
             batch_size: properties.batch_size.unwrap_or(100).clamp(1, 1000),
@@ -97,15 +97,15 @@ impl Mapping {
         })
     }
 
-    pub(super) fn lets_pass(&self, record: &Value) -> bool {
+    pub(super) fn matches(&self, record: &Value) -> bool {
         self.filters.is_empty() || self.filters.iter().any(|filter| filter.matches(record))
     }
 }
 
 impl Filter {
     fn parse(pattern: &str) -> Result<Self, String> {
-        let value = serde_json::from_str(pattern).map_err(|e| format!("the pattern {pattern} is no JSON: {e}"))?;
-        Self::read(&value).ok_or_else(|| format!("the pattern {pattern} asks for more than texts that are equal"))
+        let value = serde_json::from_str(pattern).map_err(|e| format!("the pattern {pattern} is not JSON: {e}"))?;
+        Self::read(&value).ok_or_else(|| format!("the pattern {pattern} uses more than equal texts"))
     }
 
     fn read(value: &Value) -> Option<Self> {

@@ -1,4 +1,4 @@
-//! Hands the records of a stream to a function, as Lambda's event source mapping does.
+//! Invokes a function with the records of a stream, as Lambda's event source mapping does.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use tokio::time::sleep;
 
 use super::{Mapping, Stream, StreamError, sequence_number};
 
-/// How long to wait before a batch is tried again.
+/// The pause before a batch is retried.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Reads a stream and hands on what its mapping lets pass, in order, until the function has handled it.
+/// Reads a stream and passes the records that match its mapping to a function, in order, until the function has handled them.
 ///
-/// It differs from Lambda in one thing: when the tries are used up it drops the first record that failed, and not all that came
-/// with it. That is where Lambda ends up when it halves batches.
+/// It differs from Lambda in one respect: after the last retry it drops the first failed record, not the whole batch. Lambda
+/// has the same result when it halves batches.
 #[derive(Debug)]
 pub struct Pump {
     stream: Stream,
     mapping: Mapping,
     pause: Duration,
-    /// What was read and let pass, and is not yet handled.
+    /// Matching records that are not yet handled.
     batch: Vec<Value>,
-    /// How often in a row its first record has failed.
+    /// Consecutive failures of its first record.
     failures: u32,
     /// The last record that was read.
     read: Option<String>,
@@ -30,19 +30,19 @@ pub struct Pump {
 }
 
 impl Pump {
-    /// A pump that goes on where `stream` stands.
+    /// A pump that continues at the position of `stream`.
     #[must_use]
     pub fn new(stream: Stream, mapping: Mapping) -> Self {
         Self { stream, mapping, pause: PAUSE, batch: Vec::new(), failures: 0, read: None, handled: None, dropped: Vec::new() }
     }
 
-    /// Another pause before a batch is tried again.
+    /// Replaces the pause before a retry.
     #[must_use]
     pub fn with_pause(self, pause: Duration) -> Self {
         Self { pause, ..self }
     }
 
-    /// The sequence number up to which everything is handled, skipped or dropped. Nothing, as long as nothing was read.
+    /// The sequence number up to which everything is handled, skipped or dropped. None before the first read.
     #[must_use]
     pub fn handled(&self) -> Option<&str> {
         self.handled.as_deref()
@@ -54,17 +54,17 @@ impl Pump {
         &self.dropped
     }
 
-    /// Hands on records until the stream has no more.
+    /// Invokes the function until the stream has no more records.
     ///
     /// # Errors
-    /// When the stream cannot be read. What the function has not handled is kept for the next call.
+    /// When the stream cannot be read. Unhandled records are kept for the next call.
     pub async fn drain(&mut self, mut invoke: impl AsyncFnMut(Value) -> Result<Value, String>) -> Result<(), StreamError> {
         while self.step(&mut invoke).await? {}
         Ok(())
     }
 
-    /// Reads one batch, unless there is one left, and invokes the function with it once. False, when the stream had no more.
-    /// `invoke` gets the event and comes to the function's answer, or to the reason why there is none.
+    /// Reads a batch, unless one is left, and invokes the function with it once. False if the stream had no more records.
+    /// `invoke` gets the event and returns the function's response, or the reason why there is none.
     ///
     /// # Errors
     /// As [`Self::drain`].
@@ -73,11 +73,11 @@ impl Pump {
             let records = self.stream.next_batch(self.mapping.batch_size).await?;
             let Some(last) = records.last() else { return Ok(false) };
             self.read = Some(sequence_number(last).to_owned());
-            self.batch = records.into_iter().filter(|record| self.mapping.lets_pass(record)).collect();
+            self.batch = records.into_iter().filter(|record| self.mapping.matches(record)).collect();
         }
         if !self.batch.is_empty() {
-            let answer = invoke(Stream::event(&self.batch)).await;
-            self.settle(answer).await;
+            let response = invoke(Stream::event(&self.batch)).await;
+            self.apply(response).await;
         }
         if self.batch.is_empty() {
             self.handled.clone_from(&self.read);
@@ -85,10 +85,10 @@ impl Pump {
         Ok(true)
     }
 
-    /// Takes out of the batch what the function has handled.
-    async fn settle(&mut self, answer: Result<Value, String>) {
-        let (handled, reason) = match &answer {
-            Ok(answer) if self.mapping.reports_failures => (first_failure(answer, &self.batch), "the function reported it".to_owned()),
+    /// Removes the handled records from the batch.
+    async fn apply(&mut self, response: Result<Value, String>) {
+        let (handled, reason) = match &response {
+            Ok(response) if self.mapping.reports_failures => (first_failure(response, &self.batch), "the function reported it".to_owned()),
             Ok(_) => (None, String::new()),
             Err(reason) => (Some(0), reason.clone()),
         };
@@ -104,7 +104,7 @@ impl Pump {
         self.failures += 1;
         if self.mapping.retries.is_some_and(|most| self.failures > most) {
             let number = self.batch.first().map(sequence_number).unwrap_or_default().to_owned();
-            eprintln!("The record {number} of the stream failed {} times and is dropped: {reason}.", self.failures);
+            eprintln!("The stream record {number} failed {} times and is dropped: {reason}.", self.failures);
             self.dropped.push(number);
             self.take(1);
             self.failures = 0;
@@ -120,10 +120,10 @@ impl Pump {
     }
 }
 
-/// The place of the lowest record that the answer names, if it names any. An answer that is not of the right shape, or names a
-/// record that was not in the batch, fails all of it.
-fn first_failure(answer: &Value, batch: &[Value]) -> Option<usize> {
-    let failures = match answer {
+/// The index of the first record that the response names, if any. A malformed response, or one that names a record outside
+/// the batch, fails the whole batch.
+fn first_failure(response: &Value, batch: &[Value]) -> Option<usize> {
+    let failures = match response {
         Value::Null => return None,
         Value::Object(fields) => match fields.get("batchItemFailures") {
             None if fields.is_empty() => return None,
@@ -133,9 +133,9 @@ fn first_failure(answer: &Value, batch: &[Value]) -> Option<usize> {
         },
         _ => return Some(0),
     };
-    let place = |failure: &Value| {
+    let index = |failure: &Value| {
         let number = failure.get("itemIdentifier")?.as_str()?;
         batch.iter().position(|record| sequence_number(record) == number)
     };
-    failures.iter().map(|failure| place(failure).unwrap_or(0)).min()
+    failures.iter().map(|failure| index(failure).unwrap_or(0)).min()
 }

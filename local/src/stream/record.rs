@@ -1,4 +1,4 @@
-//! A record of the stream in the shape of Lambda's events.
+//! A stream record in the format of Lambda's events.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ pub(super) fn json(record: &Record, stream_arn: &str) -> Value {
     put("eventSource", text(&record.event_source));
     put("awsRegion", text(&record.aws_region));
     put("dynamodb", record.dynamodb.as_ref().map(change));
-    // There when DynamoDB itself has deleted the row, because of its TTL.
+    // Present when DynamoDB itself deleted the row after its TTL.
     let identity = record.user_identity.as_ref();
     put("userIdentity", identity.map(|identity| json!({ "type": identity.r#type, "principalId": identity.principal_id })));
     put("eventSourceARN", Some(stream_arn.into()));
@@ -65,7 +65,7 @@ fn attribute(value: &AttributeValue) -> Value {
         AttributeValue::Bs(blobs) => json!({ "BS": blobs.iter().map(bytes).collect::<Vec<_>>() }),
         AttributeValue::L(values) => json!({ "L": values.iter().map(attribute).collect::<Vec<_>>() }),
         AttributeValue::M(values) => json!({ "M": row(values) }),
-        // The list of kinds is open in the SDK, not in DynamoDB.
+        // The SDK's enum is open; DynamoDB has no other type.
         _ => Value::Null,
     }
 }

@@ -56,9 +56,9 @@ impl Table {
         Self { _engine: engine, endpoint, client, name }
     }
 
-    async fn put(&self, key: &str, ring: bool) {
+    async fn put(&self, key: &str, pending: bool) {
         let put = self.client.put_item().table_name(&self.name).item("pk", text(key)).item("sk", text("x"));
-        let put = if ring { put.item("stream_pending", text("1")) } else { put };
+        let put = if pending { put.item("stream_pending", text("1")) } else { put };
         put.send().await.expect("the row is written");
     }
 
@@ -243,18 +243,18 @@ async fn an_answer_that_makes_no_sense_fails_the_batch() {
 }
 
 #[test]
-fn the_template_says_what_the_deliverer_gets() {
+fn the_template_maps_pending_rows_to_the_deliver_function() {
     let mapping = Mapping::of(TEMPLATE, "deliver-invitations").expect("it is a mapping");
     assert!(mapping.reports_failures && mapping.retries.is_some(), "{mapping:?}");
     let record = |image: Value| json!({ "eventName": "MODIFY", "dynamodb": { "NewImage": image } });
-    assert!(mapping.lets_pass(&record(json!({ "stream_pending": { "S": "1" } }))));
-    assert!(!mapping.lets_pass(&record(json!({ "stream_pending": { "S": "0" } }))));
-    assert!(!mapping.lets_pass(&record(json!({ "rung": { "S": "1" } }))));
-    assert!(!mapping.lets_pass(&json!({ "eventName": "REMOVE", "dynamodb": { "OldImage": { "stream_pending": { "S": "1" } } } })));
+    assert!(mapping.matches(&record(json!({ "stream_pending": { "S": "1" } }))));
+    assert!(!mapping.matches(&record(json!({ "stream_pending": { "S": "0" } }))));
+    assert!(!mapping.matches(&record(json!({ "rung": { "S": "1" } }))));
+    assert!(!mapping.matches(&json!({ "eventName": "REMOVE", "dynamodb": { "OldImage": { "stream_pending": { "S": "1" } } } })));
 }
 
 #[test]
-fn a_mapping_that_cannot_be_followed_is_refused() {
+fn an_unsupported_mapping_is_an_error() {
     for pattern in [
         r#"{"dynamodb":{"NewImage":{"due":{"N":[{"exists":true}]}}}}"#,
         r#"{"eventName":["INSERT"],"dynamodb":{"SizeBytes":[1]}}"#,

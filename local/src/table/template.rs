@@ -7,11 +7,11 @@ use aws_sdk_dynamodb::{
 use serde::Deserialize;
 use serde_yaml_ng::Value;
 
-/// The resource of the template that this crate makes.
+/// The table's resource in the template.
 const RESOURCE: &str = "InvitationsTable";
 
-/// `Properties` of the table, in CloudFormation's names. What a local engine has no use for (backups, encryption, deletion
-/// protection) is left out.
+/// `Properties` of the table, by CloudFormation's names, without those that a local engine ignores (backups, encryption,
+/// deletion protection).
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Table {
@@ -62,7 +62,7 @@ struct Stream {
     stream_view_type: String,
 }
 
-/// Which attribute says when a row may be purged.
+/// The attribute with the time at which a row expires.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct TimeToLive {
@@ -70,7 +70,7 @@ pub(super) struct TimeToLive {
     pub(super) enabled: bool,
 }
 
-/// Reads the table out of the text of `template.yaml`. The error is a sentence without a full stop.
+/// Reads the table from the text of `template.yaml`. The error is a sentence without its full stop.
 pub(super) fn read(template: &str) -> Result<Table, String> {
     let template: Value = serde_yaml_ng::from_str(template).map_err(|e| e.to_string())?;
     let properties = template
@@ -105,7 +105,7 @@ impl Table {
         self.local_secondary_indexes.iter().map(index).collect()
     }
 
-    /// Without throughput: the billing mode of the template is on demand.
+    /// Without throughput: the template's billing mode is on demand.
     pub(super) fn global_indexes(&self) -> Result<Vec<GlobalSecondaryIndex>, BuildError> {
         let index = |i: &Index| {
             GlobalSecondaryIndex::builder()

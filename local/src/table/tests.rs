@@ -10,8 +10,7 @@ use crate::{client, engine::Engine};
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 
-/// An engine, its endpoint, and a table name of the test's own. `DYNAMODB_ENDPOINT` names an engine to use instead of the
-/// embedded one, such as DynamoDB Local.
+/// An engine, its endpoint, and a table name for this test. `DYNAMODB_ENDPOINT` names another engine, such as DynamoDB Local.
 pub(crate) fn engine() -> (Option<Engine>, String, String) {
     let external = env::var("DYNAMODB_ENDPOINT").ok();
     let engine = external.is_none().then(|| Engine::in_memory().expect("an engine in memory starts"));
@@ -28,9 +27,9 @@ fn client_of_engine() -> (Option<Engine>, Client, String) {
 }
 
 #[tokio::test]
-async fn the_table_is_the_one_of_the_template() {
+async fn the_table_matches_the_template() {
     let (_engine, client, name) = client_of_engine();
-    create_table(&client, &name, TEMPLATE).await.expect("the table is made");
+    create_table(&client, &name, TEMPLATE).await.expect("the table is created");
 
     let table = client.describe_table().table_name(&name).send().await.expect("it is there").table.expect("described");
     let keys: Vec<_> = table.key_schema().iter().map(|k| (k.attribute_name(), k.key_type().as_str())).collect();
@@ -55,19 +54,19 @@ async fn the_table_is_the_one_of_the_template() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_there_is_kept() {
+async fn an_existing_table_is_kept() {
     let (_engine, client, name) = client_of_engine();
-    create_table(&client, &name, TEMPLATE).await.expect("the table is made");
-    create_table(&client, &name, TEMPLATE).await.expect("making it again changes nothing");
+    create_table(&client, &name, TEMPLATE).await.expect("the table is created");
+    create_table(&client, &name, TEMPLATE).await.expect("creating it again changes nothing");
 }
 
 #[tokio::test]
 async fn a_table_with_other_indexes_is_refused() {
     let (_engine, client, name) = client_of_engine();
     let older = TEMPLATE.replace("IndexName: by_role", "IndexName: by_whim");
-    create_table(&client, &name, &older).await.expect("the older table is made");
+    create_table(&client, &name, &older).await.expect("the older table is created");
     let refused = create_table(&client, &name, TEMPLATE).await;
-    assert!(matches!(&refused, Err(TableError::Differs(told)) if *told == name), "{refused:?}");
+    assert!(matches!(&refused, Err(TableError::Differs(table)) if *table == name), "{refused:?}");
 }
 
 /// A template of a table without local indexes, with `global_indexes` or with none.
@@ -111,17 +110,17 @@ async fn global_indexes(client: &Client, name: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn global_indexes_are_made_with_the_table() {
+async fn global_indexes_are_created_with_the_table() {
     let (_engine, client, name) = client_of_engine();
-    create_table(&client, &name, &small(DUE)).await.expect("the table is made");
+    create_table(&client, &name, &small(DUE)).await.expect("the table is created");
     assert_eq!(global_indexes(&client, &name).await, ["due: due_shard HASH, due_at RANGE: KEYS_ONLY"]);
-    create_table(&client, &name, &small(DUE)).await.expect("making it again changes nothing");
+    create_table(&client, &name, &small(DUE)).await.expect("creating it again changes nothing");
 }
 
 #[tokio::test]
-async fn a_global_index_is_added_to_the_table_and_its_rows() {
+async fn a_missing_global_index_is_added_and_covers_existing_rows() {
     let (_engine, client, name) = client_of_engine();
-    create_table(&client, &name, &small("")).await.expect("the older table is made");
+    create_table(&client, &name, &small("")).await.expect("the older table is created");
     let text = |text: &str| AttributeValue::S(text.into());
     let row = client.put_item().table_name(&name).item("pk", text("a")).item("sk", text("b"));
     let row = row.item("due_shard", text("0")).item("due_at", AttributeValue::N("7".into()));
@@ -140,18 +139,18 @@ async fn a_global_index_with_other_keys_or_another_projection_is_refused() {
     let swapped = ("due_shard, KeyType: HASH }, { AttributeName: due_at", "due_at, KeyType: HASH }, { AttributeName: due_shard");
     for (is, other) in [swapped, ("KEYS_ONLY", "ALL")] {
         let (_engine, client, name) = client_of_engine();
-        create_table(&client, &name, &small(&DUE.replace(is, other))).await.expect("the older table is made");
+        create_table(&client, &name, &small(&DUE.replace(is, other))).await.expect("the older table is created");
         let refused = create_table(&client, &name, &small(DUE)).await;
-        assert!(matches!(&refused, Err(TableError::Differs(told)) if *told == name), "{refused:?}");
+        assert!(matches!(&refused, Err(TableError::Differs(table)) if *table == name), "{refused:?}");
     }
 }
 
 #[tokio::test]
-async fn a_template_without_the_table_is_told_apart_from_an_engine_that_fails() {
+async fn a_template_without_the_table_is_another_error_than_a_failing_engine() {
     let (_engine, client, name) = client_of_engine();
     let refused = create_table(&client, &name, "Resources: {}").await;
     assert!(matches!(refused, Err(TableError::Template(_))), "{refused:?}");
-    let nobody = client::for_endpoint("http://127.0.0.1:1");
-    let refused = create_table(&nobody, &name, TEMPLATE).await;
+    let unreachable = client::for_endpoint("http://127.0.0.1:1");
+    let refused = create_table(&unreachable, &name, TEMPLATE).await;
     assert!(matches!(refused, Err(TableError::Engine(_))), "{refused:?}");
 }
