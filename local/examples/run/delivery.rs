@@ -1,5 +1,5 @@
-//! What AWS does between the functions: Lambda reads the table's stream, EventBridge keeps the schedule and brings the reports of
-//! SES.
+//! The work of AWS between the functions: Lambda reads the table's stream; EventBridge runs the schedule and delivers the
+//! events of SES.
 
 use std::{
     convert::Infallible,
@@ -25,61 +25,61 @@ use crate::{
     words::{Problem, complain, problem, say},
 };
 
-/// The function that the stream rings for.
+/// The function that handles the stream.
 const DELIVERER: &str = "deliver-invitations";
 /// The function that the schedule runs.
 const RECONCILER: &str = "reconcile-deliveries";
-/// The function that gets the reports of SES.
+/// The function that handles the events of SES.
 const RECORDER: &str = "record-feedback";
-/// How often the stream is looked at when it had nothing: as often as Lambda does.
-const LOOK: Duration = Duration::from_millis(250);
-/// How long to wait before a batch that failed is tried again: long enough to save a source file.
-const PAUSE: Duration = Duration::from_secs(2);
-/// How long a mail travels. SES is no faster either.
-const TRAVEL: Duration = Duration::from_secs(1);
-/// How often a report is brought until the function takes it.
-const TRIES: u32 = 3;
+/// The pause after an empty read of the stream, the same as Lambda's.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// The pause before a failed invocation is retried: long enough to save a source file.
+const RETRY_DELAY: Duration = Duration::from_secs(2);
+/// The time from sending an email to its report, like that of SES.
+const REPORT_DELAY: Duration = Duration::from_secs(1);
+/// How often the delivery of a report is attempted.
+const MAX_ATTEMPTS: u32 = 3;
 
-/// What the template says about the stream.
+/// The template's event source mapping of the stream.
 pub(crate) fn mapping(template: &str) -> Result<Mapping, Problem> {
     Mapping::of(template, DELIVERER).map_err(|e| problem!("{e}"))
 }
 
-/// Waits until the functions without a route answer that run by themselves. What they get here asks for nothing.
-/// Afterwards the first mail does not wait for their start, and a setting that they stumble over has been told.
+/// Waits until the event-driven functions answer events that require no work. Then the first email does not wait for their
+/// start, and an invalid setting has already been reported.
 pub(crate) async fn wait_for_functions(url: &str) -> Result<(), Problem> {
     let tags = json!({ "account": ["000000000000"], "invitation": ["0".repeat(32)], "sending": ["1"] });
-    let nobodys = json!({ "source": "aws.ses", "detail": { "eventType": "Open", "mail": { "tags": tags } } });
-    for (function, event) in [(DELIVERER, Stream::event(&[])), (RECONCILER, json!({})), (RECORDER, nobodys)] {
+    let ignored = json!({ "source": "aws.ses", "detail": { "eventType": "Open", "mail": { "tags": tags } } });
+    for (function, event) in [(DELIVERER, Stream::event(&[])), (RECONCILER, json!({})), (RECORDER, ignored)] {
         invoke(url, function, &event).await.map_err(Problem)?;
         say!("  {function} answers.");
     }
     Ok(())
 }
 
-/// The two services that get what the functions send.
+/// The two services that the functions send to.
 pub(crate) struct Services {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) bus: Arc<Bus>,
-    /// The mails that were taken and are not yet reported on.
-    travelling: UnboundedReceiver<Mail>,
+    /// Accepted emails without a report.
+    unreported: UnboundedReceiver<Mail>,
 }
 
 impl Services {
     pub(crate) fn start() -> Result<Self, Problem> {
-        let failed = |e| problem!("the services for mails and events cannot be started: {e}");
+        let failed = |e| problem!("the stand-ins for SES and EventBridge do not start: {e}");
         let inbox = Inbox::on_free_port().map_err(failed)?;
         let bus = Bus::on_free_port().map_err(failed)?;
-        let (sender, travelling) = unbounded_channel();
+        let (sender, unreported) = unbounded_channel();
         inbox.answer_with(move |mail| {
-            // Nobody receives any more when everything is being stopped.
+            // The receiver is gone when everything is being stopped.
             let _ = sender.send(mail.clone());
             Behaviour::Accept
         });
-        Ok(Self { inbox: Arc::new(inbox), bus: Arc::new(bus), travelling })
+        Ok(Self { inbox: Arc::new(inbox), bus: Arc::new(bus), unreported })
     }
 
-    /// Reads the stream, keeps the schedule and reports on mails, until one of that cannot go on.
+    /// Reads the stream, runs the schedule and reports on emails, until one of them fails.
     pub(crate) async fn run(self, settings: &Settings, state: &State, addresses: &Addresses, mapping: Mapping) -> Problem {
         let url = &addresses.url;
         tokio::select! {
@@ -88,7 +88,7 @@ impl Services {
                 Err(problem) => problem,
             },
             () = reconcile(url, settings.reconcile_every) => problem!("the schedule ended"),
-            () = report(url, self.travelling) => problem!("the inbox ended"),
+            () = report(url, self.unreported) => problem!("the inbox ended"),
         }
     }
 }
@@ -97,19 +97,19 @@ async fn read_stream(state: &State, addresses: &Addresses, mapping: Mapping) -> 
     let failed = |e| problem!("the table's stream cannot be read: {e}");
     let start = state.stream_position().map_or_else(|| mapping.start(), Start::After);
     let stream = Stream::open(&addresses.dynamodb, TABLE_NAME, start).await.map_err(failed)?;
-    let mut pump = Pump::new(stream, mapping).with_pause(PAUSE);
-    let mut remembered = None;
+    let mut pump = Pump::new(stream, mapping).with_pause(RETRY_DELAY);
+    let mut written = None;
     loop {
         let more = pump
             .step(async |event| invoke(&addresses.url, DELIVERER, &event).await.inspect_err(|reason| complain!("{reason}")))
             .await
             .map_err(failed)?;
-        if pump.handled() != remembered.as_deref() {
-            remembered = pump.handled().map(str::to_owned);
-            remembered.as_deref().map_or(Ok(()), |number| state.write_stream_position(number))?;
+        if pump.handled() != written.as_deref() {
+            written = pump.handled().map(str::to_owned);
+            written.as_deref().map_or(Ok(()), |number| state.write_stream_position(number))?;
         }
         if !more {
-            sleep(LOOK).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 }
@@ -125,17 +125,17 @@ async fn reconcile(url: &str, every: Duration) {
     }
 }
 
-/// Brings the reports on one mail after the other.
-async fn report(url: &str, mut travelling: UnboundedReceiver<Mail>) {
-    while let Some(mail) = travelling.recv().await {
-        let travelled = SystemTime::now().duration_since(mail.time).unwrap_or_default();
-        sleep(TRAVEL.saturating_sub(travelled)).await;
+/// Delivers the reports of one email after the other.
+async fn report(url: &str, mut unreported: UnboundedReceiver<Mail>) {
+    while let Some(mail) = unreported.recv().await {
+        let elapsed = SystemTime::now().duration_since(mail.time).unwrap_or_default();
+        sleep(REPORT_DELAY.saturating_sub(elapsed)).await;
         for event in feedback::events(&mail) {
-            for attempt in 1..=TRIES {
+            for attempt in 1..=MAX_ATTEMPTS {
                 match invoke(url, RECORDER, &event).await {
                     Ok(_) => break,
-                    Err(reason) if attempt == TRIES => complain!("{reason}"),
-                    Err(_) => sleep(PAUSE).await,
+                    Err(reason) if attempt == MAX_ATTEMPTS => complain!("{reason}"),
+                    Err(_) => sleep(RETRY_DELAY).await,
                 }
             }
         }

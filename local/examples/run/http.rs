@@ -1,4 +1,4 @@
-//! Calls to the service that is being started.
+//! HTTP calls to the service.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -14,12 +14,12 @@ use tokio::{
 
 use crate::words::{Problem, problem, say};
 
-/// How long `cargo lambda watch` may take until it listens.
-const LISTENS: Duration = Duration::from_secs(60);
-/// How long an answer may take: longer than the gateway waits for any.
-const ANSWER: Duration = Duration::from_secs(125);
+/// The limit for `cargo lambda watch` to start listening.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// The limit for a response, longer than that of the gateway.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(125);
 
-/// Sends one request, with `key` as its API key if there is one, and reads the whole answer.
+/// Sends a request, with an optional API key, and reads the whole response.
 pub(crate) async fn call(method: Method, url: &str, key: Option<&str>, body: String) -> Result<Response<String>, Problem> {
     let failed = |e: &dyn std::fmt::Display| problem!("{url} does not answer: {e}");
     let mut request = Request::builder().method(method).uri(url);
@@ -28,22 +28,22 @@ pub(crate) async fn call(method: Method, url: &str, key: Option<&str>, body: Str
     }
     let request = request.body(Body::from(body)).map_err(|e| failed(&e))?;
     let client = Client::builder(TokioExecutor::new()).build_http();
-    let response = timeout(ANSWER, client.request(request)).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
+    let response = timeout(RESPONSE_TIMEOUT, client.request(request)).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
     let (parts, body) = response.into_parts();
     let body = to_bytes(Body::new(body), usize::MAX).await.map_err(|e| failed(&e))?;
     Ok(Response::from_parts(parts, String::from_utf8_lossy(&body).into_owned()))
 }
 
-/// Waits until `cargo lambda watch` listens on `port` and a function answers on each route.
-/// A function's answers, errors included, carry `x-request-id`; the emulator's own do not. Returns the routes that cannot serve: a
-/// setting that a function stumbles over is a 500 of each request.
+/// Waits until `cargo lambda watch` listens on `port` and a function answers on each route. Responses of functions, errors
+/// included, have an `x-request-id`; those of the emulator do not. Returns the routes that answer 500: each request does so if
+/// a setting of the function is invalid.
 pub(crate) async fn wait_for_routes(url: &str, port: u16, routes: &[(String, String)]) -> Result<Vec<String>, Problem> {
     let listens = async {
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
             sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(LISTENS, listens).await.map_err(|_| problem!("`cargo lambda watch` does not listen after {LISTENS:?}"))?;
+    timeout(START_TIMEOUT, listens).await.map_err(|_| problem!("`cargo lambda watch` does not listen after {START_TIMEOUT:?}"))?;
     let mut broken = Vec::new();
     for (method, path) in routes {
         let path = path.replace("{id}", &"0".repeat(32));

@@ -1,4 +1,4 @@
-//! The three development keys. They are made as an operator makes keys: by invoking `manage-api-keys`.
+//! The three development keys, created by `manage-api-keys` as operators do.
 
 use axum::http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::{
 pub(crate) const ACCOUNT: &str = "012345678912";
 const OTHER_ACCOUNT: &str = "210987654321";
 
-/// The keys, by the names that `dev.json` gives them.
+/// The keys, by their names in `dev.json`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Keys {
@@ -22,7 +22,7 @@ pub(crate) struct Keys {
     other_account: String,
 }
 
-/// The keys of the last run that still work, and new ones in place of the others.
+/// The keys of the last run, with those that no longer work replaced.
 pub(crate) async fn working_keys(url: &str, last: Option<Keys>) -> Result<Keys, Problem> {
     let (full_access, read_only, other_account) = match last {
         Some(keys) => (Some(keys.full_access), Some(keys.read_only), Some(keys.other_account)),
@@ -52,6 +52,6 @@ async fn create(url: &str, account: &str, role: &str) -> Result<String, Problem>
     let answer = invoke(url, "manage-api-keys", &event).await.map_err(Problem)?;
     match answer.get("key").and_then(Value::as_str) {
         Some(key) => Ok(key.to_owned()),
-        None => Err(problem!("manage-api-keys made no key for the role {role}: {answer}")),
+        None => Err(problem!("manage-api-keys created no key for the role {role}: {answer}")),
     }
 }

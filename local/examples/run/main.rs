@@ -1,9 +1,9 @@
 //! `make run`: the whole service on this machine.
 //!
-//! It starts the embedded engine and stand-ins for SES and EventBridge, makes the table, builds the functions, runs them under
-//! `cargo lambda watch` behind a [`gateway`], waits until every route answers, and sees to it that three development keys work.
-//! Then it reads the table's stream and does what else AWS does between the functions ([`delivery`]), and shows what they send
-//! ([`pages`]). Whatever ends it, all it started ends with it.
+//! It starts the embedded engine and stand-ins for SES and EventBridge, creates the table, builds the functions, runs them
+//! under `cargo lambda watch` behind a [`gateway`], waits until every route answers, and ensures that three development keys
+//! work. Then it does the work of AWS between the functions ([`delivery`]), and shows the emails and events that they send
+//! ([`pages`]). However it ends, it ends every process that it started.
 
 mod delivery;
 mod faults;
@@ -54,14 +54,14 @@ fn fail(problem: &Problem) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Serves until a signal or a problem ends it, then ends what is left of its processes.
+/// Serves until a signal or an error, then ends all remaining processes.
 async fn run() -> Result<(), Problem> {
-    let mut end = End::new()?;
+    let mut shutdown = Shutdown::new()?;
     let settings = Settings::from_env()?;
     processes::adopt_orphans();
     let outcome = tokio::select! {
         outcome = serve(&settings) => outcome,
-        () = end.asked_for() => {
+        () = shutdown.requested() => {
             say!("\nStopping. The data stays in {}.", settings.state_dir.display());
             Ok(())
         }
@@ -72,13 +72,13 @@ async fn run() -> Result<(), Problem> {
 
 async fn serve(settings: &Settings) -> Result<(), Problem> {
     let state = State::open(&settings.state_dir)?;
-    let front = settings::bind(settings.port, "PORT")?;
-    let back = settings::bind(settings.dynamodb_port, "DYNAMODB_PORT")?;
-    let page = settings::bind(settings.inbox_port, "INBOX_PORT")?;
+    let api = settings::bind(settings.port, "PORT")?;
+    let dynamodb = settings::bind(settings.dynamodb_port, "DYNAMODB_PORT")?;
+    let inbox = settings::bind(settings.inbox_port, "INBOX_PORT")?;
     settings.check_tools()?;
 
     let file = state.path("invitations.db");
-    let engine = Engine::start(back, Storage::File(&file)).map_err(|e| problem!("{e}"))?;
+    let engine = Engine::start(dynamodb, Storage::File(&file)).map_err(|e| problem!("{e}"))?;
     say!("DynamoDB engine: {}, data in {}.", engine.endpoint(), file.display());
     let template = settings::template()?;
     let mapping = delivery::mapping(&template)?;
@@ -94,7 +94,7 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
         functions: faults.as_ref().map_or(engine.endpoint(), |faults| faults.endpoint()).to_owned(),
         url: format!("http://127.0.0.1:{}", settings.port),
         dynamodb: engine.endpoint().to_owned(),
-        inbox: pages::open(page, services.inbox.clone(), services.bus.clone())?,
+        inbox: pages::open(inbox, services.inbox.clone(), services.bus.clone())?,
         ses: services.inbox.endpoint().to_owned(),
         events: services.bus.endpoint().to_owned(),
     };
@@ -102,12 +102,12 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     say!("Building the functions. The first time takes a few minutes.");
     watch::build().await?;
     let mut watch = Watch::start(settings, &state.write_environment(&addresses)?)?;
-    gateway::open(front, watch.port())?;
+    gateway::open(api, watch.port())?;
 
     say!("Starting the functions.");
     let url = &addresses.url;
     let broken = watch.unless_it_ends(http::wait_for_routes(url, watch.port(), &settings::routes(&template)?)).await?;
-    // They say in words what is wrong with what they share with the routes.
+    // Their errors name invalid settings, which the routes share.
     watch.unless_it_ends(delivery::wait_for_functions(url)).await?;
     if let Some(route) = broken.first() {
         return Err(problem!("{route} answers 500; the log above says why"));
@@ -132,20 +132,20 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     }
 }
 
-/// What asks `make run` to end: a signal, or the death of the `make` that started it, which would leave nobody to stop it.
-struct End {
+/// The reasons to stop: a signal, or the end of the parent `make`, after which Ctrl-C would not reach this process.
+struct Shutdown {
     signals: [Signal; 3],
     parent: Option<rustix::process::Pid>,
 }
 
-impl End {
+impl Shutdown {
     fn new() -> Result<Self, Problem> {
         let on = |kind| signal(kind).map_err(|e| problem!("signals cannot be received: {e}"));
         let signals = [on(SignalKind::interrupt())?, on(SignalKind::terminate())?, on(SignalKind::hangup())?];
         Ok(Self { signals, parent: rustix::process::getppid() })
     }
 
-    async fn asked_for(&mut self) {
+    async fn requested(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.signals;
         let orphaned = async {
             while rustix::process::getppid() == self.parent {

@@ -1,8 +1,8 @@
-//! The pages that show a person, and the JSON that shows a script, which mails and events the functions sent.
+//! The inbox: pages, and JSON for scripts, with the emails and events that the functions sent.
 //!
-//! Whoever reads a mail can accept its invitation. So only this machine is answered, under its own name: a page of the internet
-//! that has a name of its own resolve to here is refused. What mails and events say is never run: templates escape it, and the
-//! HTML of a mail is shown in a sandbox.
+//! Reading an email is enough to accept its invitation. So the inbox only answers requests to 127.0.0.1 or localhost: a website
+//! whose host name resolves to this machine is refused. Content of emails and events is never executed: templates escape it, and
+//! the HTML of an email is shown in a sandbox.
 
 mod show;
 
@@ -21,6 +21,7 @@ use axum::{
 };
 use local::{
     events::Bus,
+    server::listen,
     ses::{Inbox, Mail},
 };
 use minijinja::{Environment, value::Serde};
@@ -32,17 +33,17 @@ use crate::{
     words::{Problem, problem},
 };
 
-/// What a page may load: its style, and the HTML part of a mail in a frame.
+/// The policy of pages: they load their style, and the HTML part of an email in a frame.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
-/// What the HTML part of a mail may do: look like something, and open its links in tabs of their own, which are free of all this.
-const MAIL_POLICY: HeaderValue = HeaderValue::from_static(
+/// The policy of an email's HTML part: it may have styles, and open its links in new tabs, which have no restrictions.
+const EMAIL_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; \
      sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation",
 );
-/// The mails or events that a page lists. The JSON has them all.
-const LISTED: usize = 200;
+/// The emails or events on a page. The JSON contains all.
+const PAGE_SIZE: usize = 200;
 
 #[derive(Clone)]
 struct Pages {
@@ -54,38 +55,36 @@ struct Pages {
 /// Serves the pages on `listener`. Returns their URL.
 pub(crate) fn open(listener: TcpListener, inbox: Arc<Inbox>, bus: Arc<Bus>) -> Result<String, Problem> {
     let failed = |e: &dyn std::fmt::Display| problem!("the inbox's port cannot be served: {e}");
-    listener.set_nonblocking(true).map_err(|e| failed(&e))?;
-    let listener = tokio::net::TcpListener::from_std(listener).map_err(|e| failed(&e))?;
-    let url = format!("http://{}", listener.local_addr().map_err(|e| failed(&e))?);
+    let (listener, address) = listen(listener).map_err(|e| failed(&e))?;
     let pages = Pages { inbox, bus, templates: Arc::new(templates().map_err(|e| failed(&e))?) };
     let app = Router::new()
         .route("/", get(list))
-        .route("/emails/{id}", get(mail))
-        .route("/emails/{id}/html", get(mail_html))
-        .route("/emails.json", get(mails_json))
+        .route("/emails/{id}", get(email))
+        .route("/emails/{id}/html", get(email_html))
+        .route("/emails.json", get(emails_json))
         .route("/events", get(events))
         .route("/events.json", get(events_json))
         .route("/style.css", get(async || ([(CONTENT_TYPE, "text/css")], include_str!("pages/style.css"))))
         .layer(from_fn(guard))
         .with_state(pages);
     tokio::spawn(async { axum::serve(listener, app).await });
-    Ok(url)
+    Ok(format!("http://{address}"))
 }
 
 fn templates() -> Result<Environment<'static>, minijinja::Error> {
     let mut templates = Environment::new();
-    // Their names end in .html: whatever is put into them is escaped.
+    // Templates whose names end in .html escape their values.
     templates.add_template("page.html", include_str!("pages/page.html"))?;
     templates.add_template("list.html", include_str!("pages/list.html"))?;
-    templates.add_template("mail.html", include_str!("pages/mail.html"))?;
+    templates.add_template("email.html", include_str!("pages/email.html"))?;
     templates.add_template("events.html", include_str!("pages/events.html"))?;
     Ok(templates)
 }
 
-/// Answers this machine alone, and tells its browser what pages may do.
+/// Refuses other hosts, and sets the security headers.
 async fn guard(request: Request, next: Next) -> Response {
     if !is_loopback(request.headers()) {
-        return (StatusCode::FORBIDDEN, "This inbox is called 127.0.0.1 or localhost.\n").into_response();
+        return (StatusCode::FORBIDDEN, "The inbox only answers at 127.0.0.1 or localhost.\n").into_response();
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -106,49 +105,49 @@ impl Pages {
         }
     }
 
-    fn mail(&self, id: &str) -> Option<Mail> {
-        self.inbox.mails().into_iter().find(|mail| mail.message_id == id)
+    fn email(&self, id: &str) -> Option<Mail> {
+        self.inbox.mails().into_iter().find(|email| email.message_id == id)
     }
 }
 
 async fn list(State(pages): State<Pages>) -> Response {
-    let mails = pages.inbox.mails();
-    let newest: Vec<_> = mails.iter().rev().take(LISTED).map(show::mail).collect();
-    pages.render("list.html", &json!({ "mails": newest, "count": mails.len() }))
+    let emails = pages.inbox.mails();
+    let newest: Vec<_> = emails.iter().rev().take(PAGE_SIZE).map(show::email).collect();
+    pages.render("list.html", &json!({ "emails": newest, "count": emails.len() }))
 }
 
-async fn mail(State(pages): State<Pages>, Path(id): Path<String>) -> Response {
-    match pages.mail(&id) {
-        Some(mail) => {
-            let parts = mail.text.as_deref().map(show::links);
-            pages.render("mail.html", &json!({ "mail": show::mail(&mail), "text": parts }))
+async fn email(State(pages): State<Pages>, Path(id): Path<String>) -> Response {
+    match pages.email(&id) {
+        Some(email) => {
+            let parts = email.text.as_deref().map(show::links);
+            pages.render("email.html", &json!({ "email": show::email(&email), "text": parts }))
         }
         None => not_found(),
     }
 }
 
-async fn mail_html(State(pages): State<Pages>, Path(id): Path<String>) -> Response {
-    match pages.mail(&id).and_then(|mail| mail.html) {
-        Some(html) => ([(CONTENT_SECURITY_POLICY, MAIL_POLICY)], Html(show::in_new_tabs(&html))).into_response(),
+async fn email_html(State(pages): State<Pages>, Path(id): Path<String>) -> Response {
+    match pages.email(&id).and_then(|email| email.html) {
+        Some(html) => ([(CONTENT_SECURITY_POLICY, EMAIL_POLICY)], Html(show::in_new_tabs(&html))).into_response(),
         None => not_found(),
     }
 }
 
-/// What a script has seen already: the id of the newest mail or event that it got.
+/// The ID of the newest email or event that the script already has.
 #[derive(Deserialize)]
 struct Seen {
     after: Option<String>,
 }
 
-async fn mails_json(State(pages): State<Pages>, Query(seen): Query<Seen>) -> Json<Vec<Value>> {
-    let mails = pages.inbox.mails();
-    let newer = mails.iter().rev().take_while(|mail| seen.after.as_ref() != Some(&mail.message_id));
-    Json(newer.map(show::mail).collect())
+async fn emails_json(State(pages): State<Pages>, Query(seen): Query<Seen>) -> Json<Vec<Value>> {
+    let emails = pages.inbox.mails();
+    let newer = emails.iter().rev().take_while(|email| seen.after.as_ref() != Some(&email.message_id));
+    Json(newer.map(show::email).collect())
 }
 
 async fn events(State(pages): State<Pages>) -> Response {
     let events = pages.bus.events();
-    let newest = events.iter().rev().take(LISTED).map(|event| {
+    let newest = events.iter().rev().take(PAGE_SIZE).map(|event| {
         let detail = serde_json::to_string_pretty(&event.detail).unwrap_or_default();
         json!({ "event": show::event(event), "detail": detail })
     });
@@ -162,7 +161,7 @@ async fn events_json(State(pages): State<Pages>, Query(seen): Query<Seen>) -> Js
 }
 
 fn not_found() -> Response {
-    (StatusCode::NOT_FOUND, "There is no such mail. Mails are kept until `make run` ends.\n").into_response()
+    (StatusCode::NOT_FOUND, "There is no such email. Emails are kept until `make run` ends.\n").into_response()
 }
 
 #[cfg(test)]

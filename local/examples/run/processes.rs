@@ -1,5 +1,5 @@
-//! Ends every process that `make run` started, and those that they started: `cargo lambda watch` gives each function a
-//! process group of its own, so that one signal to one group does not reach them all.
+//! Ends every descendant process of `make run`: `cargo lambda watch` starts each function in its own process group, so that
+//! one signal to one group does not reach them all.
 
 use std::{
     process::{Command, Stdio},
@@ -11,18 +11,18 @@ use tokio::time::{sleep, timeout};
 
 use crate::words::complain;
 
-/// How long processes have to end by themselves.
+/// How long processes have to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Makes orphans of our descendants our children, so that [`end_all`] finds them. Only Linux can.
+/// Makes this process the parent of orphaned descendants, so that [`end_all`] finds them. Only Linux supports this.
 pub(crate) fn adopt_orphans() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::set_child_subreaper(Some(getpid())) {
-        complain!("Processes that lose their parent will not be found at the end: {error}.");
+        complain!("Processes that lose their parent will not be ended: {error}.");
     }
 }
 
-/// Asks all descendants to end, waits, and kills those that do not.
+/// Sends SIGTERM to all descendants, waits, and kills the remaining ones.
 pub(crate) async fn end_all() {
     signal_all(Signal::TERM);
     let all_gone = async {
@@ -37,12 +37,12 @@ pub(crate) async fn end_all() {
 
 fn signal_all(signal: Signal) {
     for process in descendants() {
-        // One that has ended in the meantime is what we want.
+        // It may have ended already.
         let _ = kill_process(process, signal);
     }
 }
 
-/// Every living process that descends from this one.
+/// All running descendants of this process.
 fn descendants() -> Vec<Pid> {
     let processes = processes();
     let mut found = vec![getpid()];
@@ -54,14 +54,14 @@ fn descendants() -> Vec<Pid> {
     found.split_off(1)
 }
 
-/// Each process of the machine that has not ended, with its parent.
+/// All running processes of the machine, with their parents.
 fn processes() -> Vec<(Pid, Pid)> {
     let pair = |state: &str, process: &str, parent: &str| {
         let pid = |text: &str| Pid::from_raw(text.parse().ok()?);
         if state.starts_with('Z') { None } else { Some((pid(process)?, pid(parent)?)) }
     };
     if cfg!(target_os = "linux") {
-        // Not by `ps`, which small images lack. "1234 (name with ) and spaces) S 1 …"
+        // Small images have no `ps`. "1234 (name with ) and spaces) S 1 …"
         let folders = std::fs::read_dir("/proc").into_iter().flatten().flatten();
         let stats = folders.filter_map(|folder| std::fs::read_to_string(folder.path().join("stat")).ok());
         return stats
@@ -75,7 +75,7 @@ fn processes() -> Vec<(Pid, Pid)> {
     let Ok(ps) = Command::new("ps").args(["-A", "-o", "state=,pid=,ppid="]).stdout(Stdio::piped()).spawn() else {
         return Vec::new();
     };
-    // It lists itself too.
+    // `ps` lists itself, too.
     let itself = Pid::from_child(&ps);
     let listing = ps.wait_with_output().map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&listing)

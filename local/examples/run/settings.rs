@@ -1,5 +1,5 @@
-//! What can be set from outside: three ports, the state folder, how many instances of each function, whether a change restarts
-//! them, how often the reconciler runs, what goes wrong. The functions' own variables are not read here; they inherit the environment of `make run`.
+//! The settings of `make run`: ports, state folder, concurrency, reload, schedule and faults. The functions' own variables are
+//! not read here; the functions inherit the environment of `make run`.
 
 use std::{
     env, fs,
@@ -13,28 +13,28 @@ use serde_yaml_ng::Value;
 
 use crate::words::{Problem, problem};
 
-/// The one table of the local engine.
+/// The name of the table.
 pub(crate) const TABLE_NAME: &str = "invitations";
 
 /// The settings, each from one environment variable.
 pub(crate) struct Settings {
-    /// `PORT`: where the API answers.
+    /// `PORT`: the port of the API.
     pub(crate) port: u16,
-    /// `DYNAMODB_PORT`: where the engine answers.
+    /// `DYNAMODB_PORT`: the port of the engine.
     pub(crate) dynamodb_port: u16,
-    /// `INBOX_PORT`: where mails and events are shown.
+    /// `INBOX_PORT`: the port of the pages with emails and events.
     pub(crate) inbox_port: u16,
-    /// `STATE_DIR`: database, link key, development keys.
+    /// `STATE_DIR`: the folder of the database, the link key and the development keys.
     pub(crate) state_dir: PathBuf,
-    /// `CONCURRENCY`: how many instances of one function may run at once.
+    /// `CONCURRENCY`: the maximum number of concurrent instances of a function.
     pub(crate) concurrency: u16,
-    /// `RELOAD`: whether a changed source restarts the functions.
+    /// `RELOAD`: whether a changed source file restarts the functions.
     pub(crate) reload: bool,
-    /// `RECONCILE_SECONDS`: how long after one run of the reconciler the next begins.
+    /// `RECONCILE_SECONDS`: the pause between runs of the reconciler.
     pub(crate) reconcile_every: Duration,
-    /// `FAULTS`: how many of a hundred requests of the functions to DynamoDB meet a fault.
+    /// `FAULTS`: the percentage of the functions' requests to DynamoDB with an injected fault.
     pub(crate) faults: u32,
-    /// `CARGO_LAMBDA`: the program.
+    /// `CARGO_LAMBDA`: the path of the program.
     pub(crate) cargo_lambda: PathBuf,
 }
 
@@ -49,12 +49,12 @@ impl Settings {
             reload: match text("RELOAD", "yes")?.as_str() {
                 "yes" => true,
                 "no" => false,
-                other => return Err(problem!("RELOAD is '{other}', but has to be yes or no")),
+                other => return Err(problem!("RELOAD is '{other}', but must be yes or no")),
             },
             reconcile_every: Duration::from_secs(number("RECONCILE_SECONDS", 60)?.into()),
             faults: match text("FAULTS", "0")?.parse() {
                 Ok(percent @ 0..=100) => percent,
-                _ => return Err(problem!("FAULTS has to be a number from 0 to 100")),
+                _ => return Err(problem!("FAULTS must be a number from 0 to 100")),
             },
             cargo_lambda: text("CARGO_LAMBDA", ".local/tools/cargo-lambda/bin/cargo-lambda")?.into(),
         })
@@ -80,12 +80,12 @@ fn text(name: &str, default: &str) -> Result<String, Problem> {
 fn number(name: &str, default: u16) -> Result<u16, Problem> {
     let value = text(name, &default.to_string())?;
     match value.parse() {
-        Ok(0) | Err(_) => Err(problem!("{name} is '{value}', but has to be a number from 1 to 65535")),
+        Ok(0) | Err(_) => Err(problem!("{name} is '{value}', but must be a number from 1 to 65535")),
         Ok(number) => Ok(number),
     }
 }
 
-/// Takes a port of loopback, or says which variable names another one.
+/// Binds a port of loopback. The error names the variable for another port.
 pub(crate) fn bind(port: u16, name: &str) -> Result<TcpListener, Problem> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => problem!("port {port} is taken; stop what holds it, or choose another with `make run {name}=…`"),
@@ -93,7 +93,7 @@ pub(crate) fn bind(port: u16, name: &str) -> Result<TcpListener, Problem> {
     })
 }
 
-/// The text of the template, from which the table and the routes come.
+/// The text of the template, which defines the table and the routes.
 pub(crate) fn template() -> Result<String, Problem> {
     fs::read_to_string("template.yaml").map_err(|e| problem!("template.yaml cannot be read: {e}"))
 }

@@ -1,4 +1,4 @@
-//! The files of the state folder. Those that hold secrets can be read by their owner alone, and none is ever half-written.
+//! The files of the state folder. Only their owner can read those with secrets, and each is written atomically.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,13 +20,13 @@ use crate::{
     words::{Problem, problem},
 };
 
-/// Where everything answers.
+/// The addresses of all services.
 #[derive(Serialize)]
 pub(crate) struct Addresses {
     pub(crate) url: String,
     pub(crate) dynamodb: String,
     pub(crate) inbox: String,
-    /// Where the functions find DynamoDB.
+    /// The DynamoDB endpoint for the functions.
     #[serde(skip)]
     pub(crate) functions: String,
     #[serde(skip)]
@@ -35,7 +35,7 @@ pub(crate) struct Addresses {
     pub(crate) events: String,
 }
 
-/// What `dev.json` tells.
+/// The content of `dev.json`.
 #[derive(Serialize)]
 struct Access<'a> {
     #[serde(flatten)]
@@ -43,22 +43,22 @@ struct Access<'a> {
     keys: &'a Keys,
 }
 
-/// The file that says how far the stream was handled.
+/// The file with the position in the stream.
 const STREAM: &str = "stream-position";
 
-/// The state folder, held by this process alone.
+/// The state folder, locked by this process.
 pub(crate) struct State {
     folder: PathBuf,
-    /// Locked for as long as it is open. The lock ends with the process, however that ends.
+    /// Locked while it is open, which is until the process ends.
     _lock: File,
 }
 
 impl State {
-    /// Makes the folder if need be and takes it.
+    /// Creates the folder if needed and locks it.
     pub(crate) fn open(folder: &Path) -> Result<Self, Problem> {
         let failed = |e| problem!("the folder {} cannot be used: {e}", folder.display());
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-        // The database holds people's addresses, and the folder may have been made by another step.
+        // The database contains people's addresses, and another command may have created the folder.
         fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(failed)?;
         let lock = File::create(folder.join("lock")).map_err(failed)?;
         match lock.try_lock() {
@@ -69,7 +69,7 @@ impl State {
             }
             Err(TryLockError::Error(e)) => return Err(failed(e)),
         }
-        // Neither git nor the reload of the functions is to look at what is written in here.
+        // Keeps git, and the reload of the functions, from seeing these files.
         let ignore = folder.join(".gitignore");
         if !ignore.exists() {
             fs::write(ignore, "*\n").map_err(failed)?;
@@ -83,7 +83,7 @@ impl State {
 
     /// Writes the environment file of the functions and returns its path.
     ///
-    /// Only what has to be as it is here goes in, because the file beats the environment that the functions inherit.
+    /// It contains only what a local run requires, because the file overrides the environment that the functions inherit.
     pub(crate) fn write_environment(&self, addresses: &Addresses) -> Result<PathBuf, Problem> {
         let (key, secret) = CREDENTIALS;
         let own = |name: &str, default: &str| env::var(name).unwrap_or_else(|_| default.into());
@@ -111,7 +111,7 @@ impl State {
         self.write("functions.env", &text)
     }
 
-    /// The key that signs links: made once, then kept, so that links live as long as the data.
+    /// The key that signs links. It is created once and kept, so that links stay valid as long as the data.
     fn link_key(&self) -> Result<String, Problem> {
         let path = self.path("link-key");
         if let Ok(key) = fs::read_to_string(&path) {
@@ -138,13 +138,13 @@ impl State {
         self.write("dev.json", &format!("{file}\n"))
     }
 
-    /// Up to which record of the stream everything was handled, in the last run or in one before.
+    /// The stream position of an earlier run: the last handled record.
     pub(crate) fn stream_position(&self) -> Option<String> {
         let text = fs::read_to_string(self.path(STREAM)).ok()?;
         Some(text.trim().to_owned()).filter(|number| !number.is_empty())
     }
 
-    /// Remembers it, so that the next run goes on where this one stops.
+    /// Stores the position, so that the next run continues there.
     pub(crate) fn write_stream_position(&self, number: &str) -> Result<(), Problem> {
         self.write(STREAM, &format!("{number}\n")).map(drop)
     }
@@ -160,7 +160,7 @@ impl State {
     }
 }
 
-/// A setting that the functions would stumble over is one sentence here, and not a 500 later.
+/// Reports invalid settings of the functions before each request fails with a 500.
 fn check_configuration(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(), Problem> {
     let sending = [read_send_policy(lookup).err(), DeliveryConfig::read(lookup).err(), read_default_settings(lookup).err()];
     // Several functions read some of the variables.

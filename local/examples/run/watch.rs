@@ -1,4 +1,4 @@
-//! Building the functions, and running them under `cargo lambda watch`.
+//! Builds the functions and runs them under `cargo lambda watch`.
 
 use std::{
     env,
@@ -14,8 +14,8 @@ use crate::{
     words::{Problem, problem},
 };
 
-/// Runs its arguments, and ends them when its own standard input ends: that is when this process is gone, even by SIGKILL.
-const KEEPER: &str = r#"
+/// Runs its arguments and ends them when its standard input closes, which is when this process ends, even by SIGKILL.
+const SUPERVISOR: &str = r#"
 exec 3<&0
 "$@" </dev/null 3<&- &
 child=$!
@@ -24,13 +24,13 @@ exec 3<&-
 wait "$child"
 "#;
 
-/// A function that was killed is started again, as Lambda starts another sandbox. `cargo lambda watch` would leave its route dead.
-/// 137 is what a shell says of SIGKILL. However else it ends, it was asked to, or would end again. The variable would make each
-/// function warn that it is not built for more than one event at a time.
+/// Restarts a function that was killed (137 is a shell's status for SIGKILL), as Lambda starts another execution environment;
+/// `cargo lambda watch` would leave its route dead. Otherwise it was asked to end, or would end again. With the variable set,
+/// each function would warn that it handles only one event at a time.
 const RUNNER: &str =
     r#"target."cfg(all())".runner=["sh","-c","unset AWS_LAMBDA_MAX_CONCURRENCY; while \"$@\"; [ $? = 137 ]; do :; done","sh"]"#;
 
-/// Builds what `cargo lambda watch` will run, in the way it does, so that it finds everything built.
+/// Builds the functions in the same way as `cargo lambda watch`, so that it does not build them again.
 pub(crate) async fn build() -> Result<(), Problem> {
     let built = Command::new("cargo").args(["build", "--bins"]).stdin(Stdio::null()).status().await;
     match built {
@@ -44,8 +44,8 @@ pub(crate) async fn build() -> Result<(), Problem> {
 pub(crate) struct Watch {
     child: Child,
     port: u16,
-    /// Open for as long as the child is to live.
-    _alive: Option<ChildStdin>,
+    /// Closing it ends the child.
+    _stdin: Option<ChildStdin>,
 }
 
 impl Watch {
@@ -53,32 +53,32 @@ impl Watch {
     pub(crate) fn start(settings: &Settings, environment: &Path) -> Result<Self, Problem> {
         let port = free_port()?;
         let mut command = Command::new("sh");
-        command.args(["-c", KEEPER, "sh"]).arg(&settings.cargo_lambda).args(["lambda", "watch", "--disable-cors"]);
+        command.args(["-c", SUPERVISOR, "sh"]).arg(&settings.cargo_lambda).args(["lambda", "watch", "--disable-cors"]);
         command.args(["--invoke-address", "127.0.0.1", "--invoke-port", &port.to_string()]);
         command.args(["--config", RUNNER]);
         command.args(["--concurrency", &settings.concurrency.to_string()]).arg("--env-file").arg(environment);
         if !settings.reload {
             command.arg("--ignore-changes");
         }
-        // No credential or profile of the caller reaches a function, whatever its configuration says.
+        // Functions must not get the caller's AWS credentials or profile.
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
             command.env_remove(name);
         }
-        // It runs every function by cargo, which has nothing to say of what was built a moment ago.
+        // It starts each function by cargo, whose messages are noise for programs that were just built.
         command.env("CARGO_TERM_QUIET", if settings.reload { "false" } else { "true" });
         // The emulator's log. The functions' level is AWS_LAMBDA_LOG_LEVEL.
         command.env("RUST_LOG", "cargo_lambda=warn");
         let child = command.stdin(Stdio::piped()).process_group(0).spawn();
         let mut child = child.map_err(|e| problem!("`cargo lambda watch` cannot be started: {e}"))?;
-        let alive = child.stdin.take();
-        Ok(Self { child, port, _alive: alive })
+        let stdin = child.stdin.take();
+        Ok(Self { child, port, _stdin: stdin })
     }
 
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    /// What `work` comes to, unless `cargo lambda watch` ends before it.
+    /// The result of `work`, or an error if `cargo lambda watch` ends first.
     pub(crate) async fn unless_it_ends<T>(&mut self, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
         tokio::select! {
             outcome = work => outcome,
@@ -86,16 +86,16 @@ impl Watch {
         }
     }
 
-    /// Waits until it ends, which it never should.
+    /// Waits until it ends, which is an error.
     pub(crate) async fn ended(&mut self) -> Problem {
         match self.child.wait().await {
-            Ok(status) => problem!("`cargo lambda watch` ended ({status}), so all of it was stopped"),
+            Ok(status) => problem!("`cargo lambda watch` ended ({status}), so everything was stopped"),
             Err(error) => problem!("`cargo lambda watch` cannot be waited for: {error}"),
         }
     }
 }
 
-/// A port that was free a moment ago. `cargo lambda watch` has to take it by itself.
+/// A port that was just free. `cargo lambda watch` binds it itself.
 fn free_port() -> Result<u16, Problem> {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     taken.map(|address| address.port()).map_err(|e| problem!("no port is free: {e}"))

@@ -1,6 +1,6 @@
-//! What `make run` says: progress, and the one sentence of what went wrong.
+//! The output of `make run`: progress, and one sentence about an error.
 
-/// Prints a line. Unlike `println!` it does not panic when nobody reads any more, as after Ctrl-C on `make run | tee log`.
+/// Prints a line. Unlike `println!` it does not panic when the output is closed, as after Ctrl-C on `make run | tee log`.
 macro_rules! say {
     ($($line:tt)*) => {{
         use std::io::Write;
@@ -8,7 +8,7 @@ macro_rules! say {
     }};
 }
 
-/// Prints a line to standard error, likewise.
+/// The same for standard error.
 macro_rules! complain {
     ($($line:tt)*) => {{
         use std::io::Write;

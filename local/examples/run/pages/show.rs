@@ -1,4 +1,4 @@
-//! Mails and events as the pages and scripts see them.
+//! Emails and events in the format of the pages and the JSON.
 
 use std::time::SystemTime;
 
@@ -8,7 +8,7 @@ use local::{events::Event, ses::Mail};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-pub(super) fn mail(mail: &Mail) -> Value {
+pub(super) fn email(mail: &Mail) -> Value {
     let headers: Vec<_> = mail.headers.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
     json!({
         "id": mail.message_id,
@@ -25,14 +25,14 @@ pub(super) fn mail(mail: &Mail) -> Value {
     })
 }
 
-/// A mailbox with its encoded words (RFC 2047) decoded, of the one kind that the service makes.
+/// A mailbox with its encoded words (RFC 2047) decoded, in the encoding that the service uses.
 pub(super) fn readable(mailbox: &str) -> String {
     let decode = |word: &str| String::from_utf8(STANDARD.decode(word.strip_prefix("=?UTF-8?B?")?.strip_suffix("?=")?).ok()?).ok();
     let mut text = String::new();
     let mut after_encoded = false;
     for word in mailbox.split(' ') {
         let decoded = decode(word);
-        // The space between two encoded words is none.
+        // A space between two encoded words is not part of the text.
         let joined = after_encoded && decoded.is_some();
         if !joined && !text.is_empty() {
             text.push(' ');
@@ -43,7 +43,7 @@ pub(super) fn readable(mailbox: &str) -> String {
     text
 }
 
-/// In the names of EventBridge.
+/// By the field names of EventBridge.
 pub(super) fn event(event: &Event) -> Value {
     json!({
         "id": event.id,
@@ -60,21 +60,21 @@ fn time(time: SystemTime) -> String {
     DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// A piece of a text, which may be the address of a page.
+/// A part of a text, which may be a URL.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Piece<'a> {
     text: &'a str,
     link: bool,
 }
 
-/// The text cut where addresses of pages begin and end.
+/// The text, split where URLs begin and end.
 pub(super) fn links(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some(start) = ["https://", "http://"].into_iter().filter_map(|scheme| rest.find(scheme)).min() {
         let (before, address) = rest.split_at(start);
         let end = address.find(|c: char| c.is_whitespace() || "<>\"".contains(c)).unwrap_or(address.len());
-        // A full stop or a bracket behind an address belongs to the sentence.
+        // A full stop or a bracket after a URL belongs to the sentence.
         let (link, after) = address.split_at(address[..end].trim_end_matches(['.', ',', ')', ';']).len());
         pieces.extend([Piece { text: before, link: false }, Piece { text: link, link: true }]);
         rest = after;
@@ -83,17 +83,17 @@ pub(super) fn links(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// The HTML of a mail with links that leave the frame. The element goes to the beginning of the head: before the document it
-/// would change how browsers lay that out.
+/// The HTML of an email, with links that open outside the frame. The element is inserted at the start of the head: in front of
+/// the document it would change the layout.
 pub(super) fn in_new_tabs(html: &str) -> String {
     const BASE: &str = "<base target=\"_blank\">";
-    // ASCII, so that places are the same in both.
+    // Only ASCII letters change, so positions are the same in both.
     let lower = html.to_ascii_lowercase();
-    let behind = |tag: &str| {
+    let after = |tag: &str| {
         let start = lower.find(tag)?;
         Some(start + lower[start..].find('>')? + 1)
     };
-    let place = behind("<head>").or_else(|| behind("<head ")).or_else(|| behind("<html")).or_else(|| behind("<!doctype")).unwrap_or(0);
-    let (before, after) = html.split_at(place);
+    let position = after("<head>").or_else(|| after("<head ")).or_else(|| after("<html")).or_else(|| after("<!doctype")).unwrap_or(0);
+    let (before, after) = html.split_at(position);
     format!("{before}{BASE}{after}")
 }

@@ -16,7 +16,7 @@ use super::{
     show::{in_new_tabs, links, readable},
 };
 
-/// An inbox with one mail, a bus with one event, and the URL of their pages. All of it says things that must not be run.
+/// An inbox with one email, a bus with one event, and the URL of their pages. Their content must not be executed.
 struct Run {
     inbox: Arc<Inbox>,
     _bus: Arc<Bus>,
@@ -48,7 +48,7 @@ impl Run {
         Self { inbox, _bus: bus, url }
     }
 
-    fn mail(&self) -> String {
+    fn email(&self) -> String {
         format!("/emails/{}", self.inbox.mails()[0].message_id)
     }
 
@@ -66,9 +66,9 @@ async fn request(method: &str, url: &str, headers: &[(&str, &str)], body: String
 }
 
 #[tokio::test]
-async fn pages_escape_whatever_is_said() {
+async fn pages_escape_content() {
     let run = Run::new().await;
-    for path in ["/", &run.mail(), "/events"] {
+    for path in ["/", &run.email(), "/events"] {
         let (status, headers, page) = run.get(path).await;
         assert_eq!((status, headers["content-type"].to_str().unwrap()), (StatusCode::OK, "text/html; charset=utf-8"), "{page}");
         assert!(page.contains("&lt;script&gt;alert("), "{page}");
@@ -79,17 +79,17 @@ async fn pages_escape_whatever_is_said() {
 }
 
 #[tokio::test]
-async fn a_mail_is_shown_with_its_parts_and_its_link() {
+async fn a_page_shows_the_parts_and_the_link_of_an_email() {
     let run = Run::new().await;
-    let (_, _, page) = run.get(&run.mail()).await;
+    let (_, _, page) = run.get(&run.email()).await;
     assert!(page.contains("<a href=\"http:&#x2f;&#x2f;127.0.0.1:9000&#x2f;accept#token\" target=\"_blank\""), "{page}");
     assert!(
-        page.contains(&format!("<iframe title=\"The mail's HTML part\" src=\"{}/html\" sandbox=\"allow-popups ", run.mail())),
+        page.contains(&format!("<iframe title=\"HTML part of the email\" src=\"{}/html\" sandbox=\"allow-popups ", run.email())),
         "{page}"
     );
     assert!(page.contains("<dt>Tag sending</dt><dd>1</dd>"), "{page}");
 
-    let (_, headers, html) = run.get(&format!("{}/html", run.mail())).await;
+    let (_, headers, html) = run.get(&format!("{}/html", run.email())).await;
     assert_eq!(html, "<base target=\"_blank\"><p>Hello</p>");
     let policy = headers["content-security-policy"].to_str().unwrap();
     assert!(
@@ -104,25 +104,25 @@ async fn a_mail_is_shown_with_its_parts_and_its_link() {
 #[tokio::test]
 async fn scripts_get_json() {
     let run = Run::new().await;
-    let mails: Value = serde_json::from_str(&run.get("/emails.json").await.2).unwrap();
-    let mail = &mails[0];
-    assert_eq!((&mail["subject"], &mail["to"], &mail["html"]), (&json!(EVIL), &json!(["a@b.example"]), &json!("<p>Hello</p>")));
-    assert_eq!((&mail["tags"], &mail["id"]), (&json!({ "sending": "1" }), &json!(run.inbox.mails()[0].message_id)));
+    let emails: Value = serde_json::from_str(&run.get("/emails.json").await.2).unwrap();
+    let email = &emails[0];
+    assert_eq!((&email["subject"], &email["to"], &email["html"]), (&json!(EVIL), &json!(["a@b.example"]), &json!("<p>Hello</p>")));
+    assert_eq!((&email["tags"], &email["id"]), (&json!({ "sending": "1" }), &json!(run.inbox.mails()[0].message_id)));
     let events: Value = serde_json::from_str(&run.get("/events.json").await.2).unwrap();
     assert_eq!(
         (&events[0]["detail-type"], &events[0]["detail"], &events[0]["bus"]),
         (&json!(EVIL), &json!({ "evil": EVIL }), &json!("local"))
     );
-    for (path, newest) in [("/emails.json", &mail["id"]), ("/events.json", &events[0]["id"])] {
+    for (path, newest) in [("/emails.json", &email["id"]), ("/events.json", &events[0]["id"])] {
         assert_eq!(run.get(&format!("{path}?after={}", newest.as_str().unwrap())).await.2, "[]");
         assert_ne!(run.get(&format!("{path}?after=nothing")).await.2, "[]");
     }
 }
 
 #[tokio::test]
-async fn a_page_of_another_host_gets_nothing() {
+async fn requests_with_another_host_are_refused() {
     let run = Run::new().await;
-    for path in ["/", "/emails.json", "/events.json", &run.mail(), "/nothing"] {
+    for path in ["/", "/emails.json", "/events.json", &run.email(), "/nothing"] {
         let (status, _, body) = request("GET", &format!("{}{path}", run.url), &[("host", "evil.example")], String::new()).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}: {body}");
     }
@@ -130,7 +130,7 @@ async fn a_page_of_another_host_gets_nothing() {
 }
 
 #[test]
-fn addresses_in_a_text_become_links() {
+fn urls_in_a_text_become_links() {
     let found = |text| links(text).iter().map(|piece| serde_json::to_value(piece).unwrap()).collect::<Vec<_>>();
     let piece = |text: &str, link: bool| json!({ "text": text, "link": link });
     assert_eq!(found("none"), [piece("none", false)]);
@@ -148,7 +148,7 @@ fn encoded_words_are_shown_decoded() {
 }
 
 #[test]
-fn the_links_of_a_mail_leave_the_frame() {
+fn the_links_of_an_email_open_outside_the_frame() {
     const BASE: &str = "<base target=\"_blank\">";
     for (before, after) in [
         ("<!DOCTYPE html><html><HEAD>", "<title>x</title></head>"),
