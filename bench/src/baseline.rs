@@ -1,4 +1,4 @@
-//! What earlier runs measured and later ones are held to: `bench/baseline.json`, which is committed.
+//! The committed figures that runs are compared with: `bench/baseline.json`.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -12,12 +12,12 @@ use crate::{
     results::{Kind, Results},
 };
 
-/// The committed figures of this project's operations, by their ids.
+/// The committed figures of this project's operations, by their IDs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
     /// Capacity per warm event. It does not depend on the machine.
     pub capacity: BTreeMap<String, Capacity>,
-    /// Instructions, by what counted them.
+    /// Instructions, by counter.
     pub instructions: BTreeMap<Counter, BTreeMap<String, Instructions>>,
 }
 
@@ -31,16 +31,16 @@ pub struct Instructions {
 }
 
 impl Baseline {
-    /// The one in `file`.
+    /// Reads `file`.
     ///
     /// # Errors
-    /// When it is not there or not of this form.
+    /// When the file does not exist or has another format.
     pub fn read(file: &Path) -> Result<Self, Problem> {
         let text = fs::read_to_string(file).map_err(|error| problem!("{}: {error}", file.display()))?;
         serde_json::from_str(&text).map_err(|error| problem!("{}: {error}", file.display()))
     }
 
-    /// Takes over what a run measured. What another counter counted stays.
+    /// Takes over the figures of a run. Instructions of other counters stay.
     pub fn update(&mut self, results: &Results) {
         let own = || results.subjects.iter().filter(|subject| subject.kind != Kind::Peer);
         self.capacity = own().filter_map(|it| Some((it.id.clone(), it.database.as_ref()?.warm_capacity))).collect();

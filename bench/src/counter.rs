@@ -1,4 +1,4 @@
-//! Counts the instructions that a process executes in user mode: the figure that hardly depends on what else a machine does.
+//! Counts the instructions of a process in user mode, a figure that hardly depends on the machine's load.
 
 use std::{
     fs,
@@ -10,18 +10,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Problem, problem};
 
-/// What counts. Their numbers differ by some percent, so each is compared with its own only.
+/// The available counters. Their counts differ by a few percent, so each is only compared with itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Counter {
     /// The processor's own counter, by `perf stat`.
     PerfStat,
-    /// An emulated processor, by `valgrind --tool=callgrind`: some 50 times slower.
+    /// An emulated processor, by `valgrind --tool=callgrind`: about 50 times slower.
     Callgrind,
 }
 
 impl Counter {
-    /// The best that works on this machine.
+    /// The best counter that works on this machine.
     ///
     /// # Errors
     /// When none does.
@@ -39,10 +39,10 @@ impl Counter {
         };
         let names = || counters.iter().map(|counter| counter.name()).collect::<Vec<_>>().join(" nor ");
         let found = counters.iter().copied().find(works);
-        found.ok_or_else(|| problem!("instructions cannot be counted: {} does not work on this machine; install valgrind", names()))
+        found.ok_or_else(|| problem!("cannot count instructions: {} does not work on this machine; install valgrind", names()))
     }
 
-    /// The one whose counts do not depend on the processor.
+    /// The counter whose counts do not depend on the processor.
     ///
     /// # Errors
     /// When it does not work on this machine.
@@ -50,7 +50,7 @@ impl Counter {
         Self::first_that_works(&[Self::Callgrind])
     }
 
-    /// What it is called.
+    /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -59,7 +59,7 @@ impl Counter {
         }
     }
 
-    /// What to start a command with, so that its count is written to `file`.
+    /// The command line in front of a program that writes its count to `file`.
     #[must_use]
     pub fn instrument(self, file: &Path) -> Vec<String> {
         let file = file.display();
@@ -73,17 +73,17 @@ impl Counter {
     /// The count in `file`, once the instrument has ended.
     ///
     /// # Errors
-    /// When it did not count.
+    /// When there is no count.
     pub fn read(self, file: &Path) -> Result<u64, Problem> {
         let text = fs::read_to_string(file).map_err(|error| problem!("{} wrote no count: {error}", self.name()))?;
-        self.parse(&text).ok_or_else(|| problem!("{} wrote no count that can be read", self.name()))
+        self.parse(&text).ok_or_else(|| problem!("{} wrote an invalid count", self.name()))
     }
 
     fn parse(self, text: &str) -> Option<u64> {
         let number = match self {
             // "128719,,instructions:u,…", or "<not supported>,…"
             Self::PerfStat => text.lines().find(|line| line.contains("instructions"))?.split(',').next()?,
-            // One `summary:` for each part; there is one part.
+            // One `summary:` per part, and there is one part.
             Self::Callgrind => text.lines().find_map(|line| line.strip_prefix("summary:").or_else(|| line.strip_prefix("totals:")))?,
         };
         number.trim().parse().ok()
@@ -95,14 +95,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_count_is_read_where_each_writes_it() {
+    fn the_count_of_each_counter_is_read() {
         assert_eq!(Counter::Callgrind.parse("version: 1\nevents: Ir\nsummary: 128719\n\nfn=(1)\ntotals: 128719\n"), Some(128_719));
         assert_eq!(Counter::Callgrind.parse("events: Ir\ntotals: 5\n"), Some(5));
         assert_eq!(Counter::PerfStat.parse("# started on …\n\n128719,,instructions:u,1000,100.00,,\n"), Some(128_719));
     }
 
     #[test]
-    fn no_count_is_not_zero() {
+    fn a_missing_count_is_not_zero() {
         assert_eq!(Counter::PerfStat.parse("<not supported>,,instructions:u,0,100.00,,\n"), None);
         assert_eq!(Counter::PerfStat.parse(""), None);
         assert_eq!(Counter::Callgrind.parse("events: Ir\n"), None);

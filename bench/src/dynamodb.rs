@@ -1,7 +1,7 @@
-//! DynamoDB on loopback: the embedded engine behind TLS 1.3, as the functions meet it on AWS, counting what it is asked.
+//! DynamoDB on loopback: the embedded engine behind TLS 1.3, as on AWS, with counters for requests and capacity.
 
 mod counts;
-mod front;
+mod proxy;
 mod tls;
 
 use std::{
@@ -19,46 +19,46 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use counts::{Capacity, Counts};
-pub use front::Front;
+pub use proxy::TlsProxy;
 
 use crate::{Problem, problem};
 
-/// A running engine and its TLS front. Dropping it ends both.
+/// A running engine and its TLS proxy. Dropping it ends both.
 #[derive(Debug)]
 pub struct DynamoDb {
     engine: Engine,
-    front: Front,
+    proxy: TlsProxy,
     identity: tls::Identity,
     ca: PathBuf,
     _directory: TempDir,
 }
 
 impl DynamoDb {
-    /// Starts an engine without tables, and the front.
+    /// Starts an engine without tables, and its proxy.
     ///
     /// # Errors
-    /// When there is no port, thread, certificate or temporary file to be had.
+    /// When no port, thread, certificate or temporary file is available.
     pub async fn start() -> Result<Self, Problem> {
-        Self::over(Engine::in_memory().map_err(|error| problem!("{error}"))?).await
+        Self::with_engine(Engine::in_memory().map_err(|error| problem!("{error}"))?).await
     }
 
-    /// Starts the front of an engine that may have tables already.
+    /// Starts the proxy of an engine.
     ///
     /// # Errors
-    /// When there is no port, certificate or temporary file to be had.
-    pub async fn over(engine: Engine) -> Result<Self, Problem> {
+    /// When no port, certificate or temporary file is available.
+    pub async fn with_engine(engine: Engine) -> Result<Self, Problem> {
         let directory = TempDir::with_prefix("invitations-bench-").map_err(|error| problem!("no temporary folder: {error}"))?;
         let identity = tls::Identity::new()?;
         let ca = directory.path().join("ca.pem");
         std::fs::write(&ca, &identity.ca_pem).map_err(|error| problem!("{} cannot be written: {error}", ca.display()))?;
-        let front = Front::start(engine.endpoint(), Arc::clone(&identity.config)).await?;
-        Ok(Self { engine, front, identity, ca, _directory: directory })
+        let proxy = TlsProxy::start(engine.endpoint(), Arc::clone(&identity.config)).await?;
+        Ok(Self { engine, proxy, identity, ca, _directory: directory })
     }
 
-    /// Makes a table as `template.yaml`, whose text is `template`, describes it.
+    /// Creates a table as `template.yaml`, whose text is `template`, describes it.
     ///
     /// # Errors
-    /// When the engine refuses.
+    /// When the engine fails.
     pub async fn create_table(&self, name: &str, template: &str) -> Result<(), Problem> {
         create_table(&client::for_endpoint(self.endpoint_plain()), name, template).await.map_err(|error| problem!("{error}"))
     }
@@ -79,24 +79,24 @@ impl DynamoDb {
         Ok(records)
     }
 
-    /// The engine itself: for fixtures. What goes there is not counted.
+    /// The engine itself, for fixtures. Its requests are not counted.
     #[must_use]
     pub fn endpoint_plain(&self) -> &str {
         self.engine.endpoint()
     }
 
-    /// `https://localhost:PORT`: for what is measured.
+    /// `https://localhost:PORT`, for measured programs.
     #[must_use]
     pub fn endpoint_tls(&self) -> String {
-        self.front.endpoint()
+        self.proxy.endpoint()
     }
 
-    /// The TLS front of another service, with a certificate of the same authority. It counts for itself.
+    /// A TLS proxy for another service, with a certificate of the same authority and its own counters.
     ///
     /// # Errors
-    /// When there is no port to be had.
-    pub async fn front_of(&self, endpoint: &str) -> Result<Front, Problem> {
-        Front::start(endpoint, Arc::clone(&self.identity.config)).await
+    /// When no port is available.
+    pub async fn proxy_for(&self, endpoint: &str) -> Result<TlsProxy, Problem> {
+        TlsProxy::start(endpoint, Arc::clone(&self.identity.config)).await
     }
 
     /// The PEM file of the authority that signed the certificate of [`Self::endpoint_tls`].
@@ -105,21 +105,21 @@ impl DynamoDb {
         &self.ca
     }
 
-    /// Whether to ask the engine for the capacity that each request consumes. Off at first: it makes requests and responses
-    /// longer, which nothing that is timed may be.
+    /// Whether to request the consumed capacity from the engine. Off by default, because it makes requests and responses longer,
+    /// which would change times.
     pub fn count_capacity(&self, on: bool) {
-        self.front.count_capacity(on);
+        self.proxy.count_capacity(on);
     }
 
-    /// What has been counted since the last reset.
+    /// The counters since the last reset.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.front.counts()
+        self.proxy.counts()
     }
 
-    /// Begins to count anew.
+    /// Resets the counters.
     pub fn reset_counts(&self) {
-        self.front.reset_counts();
+        self.proxy.reset_counts();
     }
 }
 

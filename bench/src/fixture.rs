@@ -1,4 +1,4 @@
-//! What a benchmark finds in the table: one account, a key of it, invitations.
+//! The data of a benchmark: one account, its API key, invitations.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,27 +22,27 @@ use shared::{
 
 use crate::{Problem, gateway, problem};
 
-/// The account that everything belongs to.
+/// The account.
 pub const ACCOUNT: &str = "012345678912";
 /// The region in every URN.
 pub const REGION: &str = local::client::REGION;
-/// `LINK_KEYS` of whatever sends.
+/// `LINK_KEYS` of the functions.
 pub const LINK_KEYS: &str = "1:0123456789abcdef0123456789abcdef";
-/// What invitees see as the account's name.
+/// The account's display name.
 pub const ACCOUNT_NAME: &str = "Example Ltd";
-/// The role of the key and of every invitation.
+/// The role of the key and of all invitations.
 const ROLE: &str = "full-access";
 
-/// One account in one table that exists.
+/// One account in an existing table.
 #[derive(Debug, Clone)]
 pub struct Fixture {
     /// The table.
     pub table: String,
     /// An API key of [`ACCOUNT`] with every permission.
     pub key: String,
-    /// The caller that the key stands for.
+    /// The principal of the key.
     pub who: Principal,
-    /// Straight to the table, with a clock that is an hour slow.
+    /// Direct access to the table, with a clock one hour behind.
     pub store: Store,
     policy: SendPolicy,
 }
@@ -51,15 +51,15 @@ impl Fixture {
     /// Stores a new key in the table at `endpoint`.
     ///
     /// # Errors
-    /// When the table is not there.
+    /// When the table does not exist.
     pub async fn new(endpoint: &str, table: &str) -> Result<Self, Problem> {
         Self::with_client(client::for_endpoint(endpoint), table).await
     }
 
-    /// The same, by a client of the caller's.
+    /// The same with another client.
     ///
     /// # Errors
-    /// When the table is not there.
+    /// When the table does not exist.
     pub async fn with_client(client: Client, table: &str) -> Result<Self, Problem> {
         let store = Store::new(client, table.to_owned(), Arc::new(an_hour_ago));
         let (roles, urns) = (DEFAULT_ROLES.parse::<Roles>().map_err(problem_of)?, Urns::new("cloudone".to_owned(), REGION.to_owned()));
@@ -74,12 +74,12 @@ impl Fixture {
     /// Invites an address.
     ///
     /// # Errors
-    /// When it is invited already, or the table fails.
+    /// When it is already invited, or the table fails.
     pub async fn invite(&self, email: &str) -> Result<InvitationId, Problem> {
         self.try_invite(email).await?.map_err(|failure| cannot_invite(email, &failure))
     }
 
-    /// The open invitation of an address; a new one when there is none.
+    /// The open invitation of an address, or a new one.
     ///
     /// # Errors
     /// When the table fails.
@@ -97,7 +97,7 @@ impl Fixture {
         Ok(self.store.create(&self.who, &request, &self.policy, None, render).await.map(|outcome| outcome.id))
     }
 
-    /// The token in the last mail of an invitation.
+    /// The token in the last email of an invitation.
     ///
     /// # Errors
     /// When there is no such invitation, or the table fails.
@@ -109,17 +109,17 @@ impl Fixture {
         token.ok_or_else(|| problem!("the link of {id} was made with another key"))
     }
 
-    /// Where an invitation lies.
+    /// The key of an invitation.
     #[must_use]
     pub fn key(&self, id: InvitationId) -> InvitationKey {
         InvitationKey { account: self.who.account().clone(), id }
     }
 
-    /// Gives the account what invitees see of it. Without it there would be no row to read.
+    /// Stores the account's display settings, so that their row exists.
     ///
     /// # Errors
     /// When the table fails.
-    pub async fn introduce(&self) -> Result<(), Problem> {
+    pub async fn configure(&self) -> Result<(), Problem> {
         let change = SettingsChange {
             name: Change::Set(ACCOUNT_NAME.parse().map_err(problem_of)?),
             colour: Change::Set("#0b5fff".parse().map_err(problem_of)?),
@@ -129,11 +129,11 @@ impl Fixture {
         self.store.change_settings(self.who.account(), &change).await.map(drop).map_err(|error| problem!("no settings: {error}"))
     }
 
-    /// Leaves an invitation as it is when its mail has been sent and its event published. One that has a mail stays as it is.
+    /// Marks the email of an invitation as sent and its event as published, unless the email was sent.
     ///
     /// # Errors
     /// When there is no such invitation, or the table fails.
-    pub async fn pretend_sent(&self, id: InvitationId) -> Result<(), Problem> {
+    pub async fn mark_sent(&self, id: InvitationId) -> Result<(), Problem> {
         let step = |before: &Invitation, now| {
             if before.delivery.is_some() {
                 return before.clone();
@@ -145,26 +145,26 @@ impl Fixture {
         found.map_err(|error| problem!("{id} cannot be changed: {error}"))?.map(drop).ok_or_else(|| problem!("there is no invitation {id}"))
     }
 
-    /// The event of a request with this world's key.
+    /// The event of a request with the account's key.
     #[must_use]
     pub fn event(&self, method: &str, path: &str, body: Option<&Value>) -> String {
         gateway::event(method, path, Some(&self.key), body)
     }
 }
 
-/// The variables of whatever sends: no pause between sendings, and no quota that a benchmark could use up.
+/// The variables for creating and resending: without a cooldown, and with a quota that a benchmark cannot use up.
 pub fn send_settings() -> impl Iterator<Item = (&'static str, &'static str)> {
     [("LINK_KEYS", LINK_KEYS), ("RESEND_COOLDOWN_SECONDS", "0"), ("SEND_QUOTA", "4294967295")].into_iter()
 }
 
-/// The variables of whatever sends mails and events.
-pub fn mail_settings() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let mails = [("FROM_ADDRESS", "invitations@example.com"), ("CONFIGURATION_SET", "mails")];
-    mails.into_iter().chain([("LINK_BASE_URL", "https://api.example.com/accept"), ("EVENT_BUS", "events")])
+/// The variables for sending emails and events.
+pub fn email_settings() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let email = [("FROM_ADDRESS", "invitations@example.com"), ("CONFIGURATION_SET", "mails")];
+    email.into_iter().chain([("LINK_BASE_URL", "https://api.example.com/accept"), ("EVENT_BUS", "events")])
 }
 
-/// What is made beforehand is not made in the second in which it is changed: that change would leave the expiry as it was, and
-/// with it an index, and so be cheaper than it ever is in life.
+/// Prepared invitations must not be created in the second in which they are changed: their expiry, and so an index entry, would
+/// stay the same, and the change would be cheaper than in production.
 fn an_hour_ago() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_millis(now.as_millis() - 3_600_000).unwrap_or(now)

@@ -1,11 +1,11 @@
-//! Events as API Gateway makes them of what curl sends.
+//! Events as API Gateway creates them for requests by curl.
 
 use serde_json::{Map, Value, json};
 
-/// The routes that have a path of their own. All others are about one invitation.
+/// The routes with a fixed path. All others contain an invitation's ID.
 const FIXED: [&str; 5] = ["/invitations", "/invitations/lookup", "/invitations/accept", "/invitations/decline", "/accept"];
 
-/// The event of a request; `path` may have a query.
+/// The event of a request; `path` may include a query.
 #[must_use]
 pub fn event(method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> String {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -81,14 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn an_invitation_is_named_by_its_path() {
+    fn the_path_names_the_invitation() {
         let event = parsed("POST", "/invitations/ABC", Some("key"), None);
         assert_eq!((&event["routeKey"], &event["pathParameters"]["id"]), (&"POST /invitations/{id}".into(), &"ABC".into()));
         assert_eq!(event["headers"]["authorization"], "ApiKey key");
     }
 
     #[test]
-    fn what_a_holder_asks_names_none_and_has_no_key() {
+    fn invitee_requests_have_no_path_parameter_and_no_key() {
         for path in ["/invitations/lookup", "/invitations/accept", "/invitations/decline"] {
             let event = parsed("POST", path, None, Some(&json!({ "token": "t" })));
             assert_eq!((&event["routeKey"], event.get("pathParameters")), (&format!("POST {path}").into(), None));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_taken_apart() {
+    fn a_query_is_parsed() {
         let event = parsed("GET", "/invitations?limit=25", None, None);
         assert_eq!((&event["rawPath"], &event["queryStringParameters"]), (&"/invitations".into(), &json!({ "limit": "25" })));
     }

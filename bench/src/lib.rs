@@ -1,9 +1,8 @@
-//! What `make bench` and `make bench-scale` stand on.
+//! The library of `make bench` and `make bench-scale`.
 //!
-//! A [`sandbox`] runs one function as Lambda would: one process, its environment, one event after the other from a
-//! [`runtime_api`], those of HTTP as [`gateway`] makes them. The function's table is a [`world`] in a [`dynamodb`] that counts
-//! what it is asked. A [`counter`] tells its instructions. What was measured becomes [`results`], which [`gates`] classify and a
-//! [`report`] shows.
+//! A [`sandbox`] runs one function as Lambda would: a process that gets one event after the other from a [`runtime_api`], HTTP
+//! events from [`gateway`]. The function uses a [`dynamodb`] that counts requests, filled by a [`fixture`]. A [`counter`] counts
+//! its instructions. The figures become [`results`], which [`gates`] evaluate and a [`report`] shows.
 
 pub mod baseline;
 pub mod counter;

@@ -1,4 +1,4 @@
-//! What a deployment package weighs.
+//! The size of a deployment package.
 
 use std::{
     fs,
@@ -10,10 +10,10 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{Problem, problem};
 
-/// The level of Python's `zipfile`, by which SAM packs.
+/// The level of Python's `zipfile`, which SAM uses.
 const LEVEL: i64 = 6;
 
-/// The bytes of a zip with `files`, which lie in `directory`.
+/// The size in bytes of a zip with `files` from `directory`.
 ///
 /// # Errors
 /// When one cannot be read.
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_repeats_is_compressed() {
+    fn the_zip_is_compressed() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("bootstrap"), vec![7; 1_000_000]).unwrap();
         let size = zip_size(directory.path(), &["bootstrap".to_owned()]).unwrap();

@@ -1,4 +1,4 @@
-//! Lambda's runtime API for one sandbox: what a function asks for its next event and gives its answer to.
+//! Lambda's runtime API for one sandbox, from which a function gets events and to which it posts responses.
 
 use std::{
     net::SocketAddr,
@@ -19,7 +19,7 @@ use tokio::{
 use crate::{Problem, problem};
 
 const PREFIX: &str = "/2018-06-01/runtime/";
-/// What a function may be told about its own name.
+/// The ARN that functions see.
 const ARN: &str = "arn:aws:lambda:us-east-1:012345678912:function:bench";
 const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0";
 
@@ -27,23 +27,23 @@ const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42c
 #[derive(Debug)]
 pub struct RuntimeApi {
     server: Server,
-    arrivals: mpsc::UnboundedReceiver<Arrival>,
-    /// The function that waits for an event.
+    calls: mpsc::UnboundedReceiver<Call>,
+    /// The function's pending request for an event.
     waiting: Option<Waiting>,
     invocations: u64,
-    patience: Duration,
+    time_limit: Duration,
 }
 
-/// An answered invocation.
+/// A completed invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
-    /// From handing the event over to having read the response.
+    /// From the delivery of the event to the end of the response.
     pub took: Duration,
-    /// What the function answered.
+    /// The function's response.
     pub response: String,
 }
 
-/// The function asks for an event, and will get it here.
+/// The function's request for an event, and the channel for it.
 #[derive(Debug)]
 struct Waiting {
     since: Instant,
@@ -57,73 +57,73 @@ struct Event {
     body: Bytes,
 }
 
-/// What comes from the function.
+/// A call by the function.
 #[derive(Debug)]
-enum Arrival {
+enum Call {
     Waiting(Waiting),
-    Answer { id: String, at: Instant, result: Result<Bytes, String> },
+    Response { id: String, at: Instant, result: Result<Bytes, String> },
     InitError(String),
 }
 
 impl RuntimeApi {
-    /// Serves the API. An invocation that takes longer than `patience` has failed; that is also the deadline a function is told.
+    /// Starts the API. An invocation fails after `time_limit`, which is also the deadline that the function gets.
     ///
     /// # Errors
-    /// When no port can be served.
-    pub async fn start(patience: Duration) -> Result<Self, Problem> {
-        let (sender, arrivals) = mpsc::unbounded_channel();
+    /// When no port is available.
+    pub async fn start(time_limit: Duration) -> Result<Self, Problem> {
+        let (sender, calls) = mpsc::unbounded_channel();
         let serve = move |stream| {
             let sender = sender.clone();
             async move { connection(stream, async |request| Ok(answer(request, &sender).await)).await }
         };
         let server = free_port().and_then(|port| Server::on_runtime(port, serve));
         let server = server.map_err(|error| problem!("no port of loopback can be served: {error}"))?;
-        Ok(Self { server, arrivals, waiting: None, invocations: 0, patience })
+        Ok(Self { server, calls, waiting: None, invocations: 0, time_limit })
     }
 
-    /// What to set `AWS_LAMBDA_RUNTIME_API` to.
+    /// The value of `AWS_LAMBDA_RUNTIME_API`.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// Waits until the function asks for an event, and says when it did. At once when it is waiting already.
+    /// Waits until the function has requested an event, and returns when it did.
     ///
     /// # Errors
-    /// When it says that it cannot start, or says nothing for so long.
-    pub async fn ready(&mut self, patience: Duration) -> Result<Instant, Problem> {
-        timeout(patience, self.next_waiting()).await.map_err(|_| problem!("the function asked for no event within {patience:?}"))?
+    /// When it reports that it cannot start, or the time limit passes.
+    pub async fn ready(&mut self, time_limit: Duration) -> Result<Instant, Problem> {
+        timeout(time_limit, self.next_waiting()).await.map_err(|_| problem!("the function requested no event within {time_limit:?}"))?
     }
 
-    /// Hands an event to the function, once it waits for one, and waits for the answer.
+    /// Delivers an event to the function, once it has requested one, and waits for the response.
     ///
     /// # Errors
-    /// What the function reports instead of an answer; or that there is no answer in time.
+    /// When the function reports an error, or the time limit passes.
     pub async fn invoke(&mut self, event: &str) -> Result<Invocation, Problem> {
-        let patience = self.patience;
-        timeout(patience, self.exchange(event)).await.map_err(|_| problem!("no answer within {patience:?}"))?
+        let time_limit = self.time_limit;
+        timeout(time_limit, self.exchange(event)).await.map_err(|_| problem!("no response within {time_limit:?}"))?
     }
 
     async fn exchange(&mut self, event: &str) -> Result<Invocation, Problem> {
         let body = Bytes::copy_from_slice(event.as_bytes());
         self.next_waiting().await?;
-        let Some(waiting) = self.waiting.take() else { return Err(problem!("the function went away")) };
+        let Some(waiting) = self.waiting.take() else { return Err(problem!("the function closed its connection")) };
         self.invocations += 1;
         let id = format!("8476a536-e9f4-11e8-9739-{:012}", self.invocations);
-        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + self.patience;
-        let handed_over = Instant::now();
-        waiting.event.send(Event { id: id.clone(), deadline, body }).map_err(|_| problem!("the function went away"))?;
+        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + self.time_limit;
+        let delivered = Instant::now();
+        waiting.event.send(Event { id: id.clone(), deadline, body }).map_err(|_| problem!("the function closed its connection"))?;
         loop {
-            match self.arrivals.recv().await {
-                Some(Arrival::Answer { id: of, at, result }) if of == id => {
+            match self.calls.recv().await {
+                Some(Call::Response { id: of, at, result }) if of == id => {
                     let response = result.map_err(|error| problem!("the function failed: {error}"))?;
-                    let response = String::from_utf8(response.into()).map_err(|error| problem!("the answer is not UTF-8: {error}"))?;
-                    return Ok(Invocation { took: at - handed_over, response });
+                    let response = String::from_utf8(response.into()).map_err(|error| problem!("the response is not UTF-8: {error}"))?;
+                    return Ok(Invocation { took: at - delivered, response });
                 }
-                Some(Arrival::Answer { id: of, .. }) => return Err(problem!("an answer to {of}, which nobody asked")),
-                // A runtime may ask for the next event on another connection before its answer has been read here.
-                Some(Arrival::Waiting(waiting)) => self.waiting = Some(waiting),
-                Some(Arrival::InitError(error)) => return Err(problem!("the function cannot start: {error}")),
+                Some(Call::Response { id: of, .. }) => return Err(problem!("a response to the unknown request {of}")),
+                // A runtime may request the next event on another connection before its response has been read here.
+                Some(Call::Waiting(waiting)) => self.waiting = Some(waiting),
+                Some(Call::InitError(error)) => return Err(problem!("the function cannot start: {error}")),
                 None => return Err(problem!("the runtime API has ended")),
             }
         }
@@ -136,10 +136,10 @@ impl RuntimeApi {
                 self.waiting = Some(waiting);
                 return Ok(since);
             }
-            match self.arrivals.recv().await {
-                Some(Arrival::Waiting(waiting)) => self.waiting = Some(waiting),
-                Some(Arrival::InitError(error)) => return Err(problem!("the function cannot start: {error}")),
-                Some(Arrival::Answer { id, .. }) => return Err(problem!("an answer to {id}, which nobody asked")),
+            match self.calls.recv().await {
+                Some(Call::Waiting(waiting)) => self.waiting = Some(waiting),
+                Some(Call::InitError(error)) => return Err(problem!("the function cannot start: {error}")),
+                Some(Call::Response { id, .. }) => return Err(problem!("a response to the unknown request {id}")),
                 None => return Err(problem!("the runtime API has ended")),
             }
         }
@@ -147,34 +147,34 @@ impl RuntimeApi {
 }
 
 /// Answers one request of the function.
-async fn answer(request: Request<Incoming>, arrivals: &mpsc::UnboundedSender<Arrival>) -> Response<Full<Bytes>> {
+async fn answer(request: Request<Incoming>, calls: &mpsc::UnboundedSender<Call>) -> Response<Full<Bytes>> {
     let path = request.uri().path().strip_prefix(PREFIX).unwrap_or_default().to_owned();
     let parts: Vec<&str> = path.split('/').collect();
-    let arrival = match (request.method(), parts.as_slice()) {
-        (&Method::GET, ["invocation", "next"]) => return next(arrivals).await,
+    let call = match (request.method(), parts.as_slice()) {
+        (&Method::GET, ["invocation", "next"]) => return next(calls).await,
         (&Method::POST, ["invocation", id, "response"]) => {
-            body(request).await.map(|body| Arrival::Answer { id: (*id).to_owned(), at: Instant::now(), result: Ok(body) })
+            body(request).await.map(|body| Call::Response { id: (*id).to_owned(), at: Instant::now(), result: Ok(body) })
         }
         (&Method::POST, ["invocation", id, "error"]) => {
-            body(request).await.map(|body| Arrival::Answer { id: (*id).to_owned(), at: Instant::now(), result: Err(text(&body)) })
+            body(request).await.map(|body| Call::Response { id: (*id).to_owned(), at: Instant::now(), result: Err(text(&body)) })
         }
-        (&Method::POST, ["init", "error"]) => body(request).await.map(|body| Arrival::InitError(text(&body))),
+        (&Method::POST, ["init", "error"]) => body(request).await.map(|body| Call::InitError(text(&body))),
         _ => return status(StatusCode::NOT_FOUND),
     };
-    match arrival {
-        Some(arrival) => {
-            // Nobody listens any more when the sandbox is being taken down.
-            let _ = arrivals.send(arrival);
+    match call {
+        Some(call) => {
+            // The receiver is gone when the sandbox is being stopped.
+            let _ = calls.send(call);
             status(StatusCode::ACCEPTED)
         }
         None => status(StatusCode::BAD_REQUEST),
     }
 }
 
-/// Waits for an event, as long as the connection lasts.
-async fn next(arrivals: &mpsc::UnboundedSender<Arrival>) -> Response<Full<Bytes>> {
+/// Waits for an event while the connection is open.
+async fn next(calls: &mpsc::UnboundedSender<Call>) -> Response<Full<Bytes>> {
     let (sender, event) = oneshot::channel();
-    let _ = arrivals.send(Arrival::Waiting(Waiting { since: Instant::now(), event: sender }));
+    let _ = calls.send(Call::Waiting(Waiting { since: Instant::now(), event: sender }));
     let Ok(event) = event.await else { return status(StatusCode::GONE) };
     let response = Response::builder()
         .header("content-type", "application/json")
@@ -186,7 +186,7 @@ async fn next(arrivals: &mpsc::UnboundedSender<Arrival>) -> Response<Full<Bytes>
     response.unwrap_or_else(|_| status(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
-/// The whole body, or nothing when the connection broke.
+/// The whole body, or none if the connection broke.
 async fn body(request: Request<Incoming>) -> Option<Bytes> {
     Some(request.into_body().collect().await.ok()?.to_bytes())
 }

@@ -1,4 +1,4 @@
-//! One function as Lambda runs it: a process with an environment of its own, on one core, fed one event after the other.
+//! One function as Lambda runs it: a process with its own environment, on one core, that gets one event after the other.
 
 mod cgroup;
 mod core;
@@ -26,26 +26,26 @@ use crate::{
 };
 use cgroup::Cgroup;
 
-/// How long a process that was asked to end may take.
+/// The time limit for a process to end.
 const GRACE: Duration = Duration::from_secs(5);
-/// How much of what a process printed is kept, to show when it dies.
+/// The bytes of output that are kept, to show when a process ends unexpectedly.
 const TAIL: usize = 8 * 1024;
 
-/// What to start, and how.
+/// How to start a process.
 #[derive(Debug, Clone)]
 pub struct Launch {
     /// The program and its arguments.
     pub command: Vec<String>,
-    /// What to start the command with: an instrument that counts, and its arguments. Empty for none.
+    /// A program that counts instructions, with its arguments, to start the command with. Empty for none.
     pub instrument: Vec<String>,
-    /// Where it runs.
+    /// Its working directory.
     pub directory: PathBuf,
-    /// All that it finds in its environment, besides `AWS_LAMBDA_RUNTIME_API`.
+    /// Its whole environment, except for `AWS_LAMBDA_RUNTIME_API`.
     pub environment: BTreeMap<String, String>,
-    /// The core that it has to itself, where there is one.
+    /// The core for this process alone, if there is one.
     pub core: Option<Core>,
-    /// How long it may take to start, and for an event.
-    pub patience: Duration,
+    /// The time limit for its start and for an event.
+    pub timeout: Duration,
 }
 
 /// A running function. Dropping it ends its process and removes its control group.
@@ -55,20 +55,20 @@ pub struct Sandbox {
     child: Child,
     pid: Pid,
     init: Duration,
-    patience: Duration,
-    /// How long it may take to end: an instrument has much to write then.
+    time_limit: Duration,
+    /// The time limit to end, longer for an instrument, which then writes its output.
     grace: Duration,
     printed: Arc<Mutex<Vec<u8>>>,
     cgroup: Option<Cgroup>,
 }
 
 impl Sandbox {
-    /// Starts a process and waits until it asks for its first event.
+    /// Starts a process and waits until it requests its first event.
     ///
     /// # Errors
-    /// When it does not start, or does not ask in time. What it printed is part of the problem.
+    /// When it does not start, or does not request an event in time. The error contains its output.
     pub async fn start(launch: &Launch) -> Result<Self, Problem> {
-        let api = RuntimeApi::start(launch.patience).await?;
+        let api = RuntimeApi::start(launch.timeout).await?;
         let mut line = launch.instrument.iter().chain(&launch.command);
         let program = line.next().ok_or_else(|| problem!("there is no command to start"))?;
         let mut command = Command::new(program);
@@ -85,80 +85,80 @@ impl Sandbox {
         let started = Instant::now();
         let child = core::spawn_on(launch.core, &mut command).map_err(|error| problem!("{program} does not start: {error}"))?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).ok_or_else(|| problem!("{program} ended at once"))?;
-        let (patience, grace) = (launch.patience, if launch.instrument.is_empty() { GRACE } else { launch.patience });
-        let mut sandbox = Self { api, child, pid, init: Duration::ZERO, patience, grace, printed: Arc::default(), cgroup: None };
+        let (time_limit, grace) = (launch.timeout, if launch.instrument.is_empty() { GRACE } else { launch.timeout });
+        let mut sandbox = Self { api, child, pid, init: Duration::ZERO, time_limit, grace, printed: Arc::default(), cgroup: None };
         sandbox.drain();
-        let ready = unless_it_dies(&mut sandbox.child, sandbox.api.ready(launch.patience)).await;
+        let ready = unless_it_ends(&mut sandbox.child, sandbox.api.ready(launch.timeout)).await;
         let ready = ready.map_err(|problem| sandbox.with_output(problem))?;
         sandbox.init = ready - started;
         Ok(sandbox)
     }
 
-    /// From the start of the process until it first asked for an event.
+    /// The time from its start to its first request for an event.
     #[must_use]
     pub fn init(&self) -> Duration {
         self.init
     }
 
-    /// Hands over an event and waits for the answer.
+    /// Delivers an event and waits for the response.
     ///
     /// # Errors
-    /// When there is none, or an error in its place. What the process printed is part of the problem.
+    /// When there is no response, or the function reports an error. The error contains the output of the process.
     pub async fn invoke(&mut self, event: &str) -> Result<Invocation, Problem> {
-        let answer = unless_it_dies(&mut self.child, self.api.invoke(event)).await;
+        let answer = unless_it_ends(&mut self.child, self.api.invoke(event)).await;
         answer.map_err(|problem| self.with_output(problem))
     }
 
-    /// Waits until the process asks for its next event, so that it has nothing to do.
+    /// Waits until the process requests its next event and so is idle.
     ///
     /// # Errors
     /// When it does not.
     pub async fn idle(&mut self) -> Result<(), Problem> {
-        let ready = unless_it_dies(&mut self.child, self.api.ready(self.patience)).await;
+        let ready = unless_it_ends(&mut self.child, self.api.ready(self.time_limit)).await;
         ready.map(drop).map_err(|problem| self.with_output(problem))
     }
 
-    /// Processor time that all threads that still live have taken so far.
+    /// The processor time of its running threads so far.
     ///
     /// # Errors
-    /// When the kernel does not tell.
+    /// When the kernel does not report it.
     pub fn cpu_time(&self) -> Result<Duration, Problem> {
-        process::cpu_time(self.subject())
+        process::cpu_time(self.function_pid())
     }
 
-    /// The most memory that the process ever held, in bytes.
+    /// Its peak memory, in bytes.
     ///
     /// # Errors
-    /// When the kernel does not tell.
+    /// When the kernel does not report it.
     pub fn peak_memory(&self) -> Result<u64, Problem> {
-        process::peak_memory(self.subject())
+        process::peak_memory(self.function_pid())
     }
 
-    /// Gives the process the share of a processor that a Lambda of 128 MB has, from now on. False when this machine cannot.
+    /// Limits the process to the processor share of a Lambda with 128 MB. False if this machine does not support it.
     pub fn throttle(&mut self) -> bool {
         self.cgroup = Cgroup::of_128_mb(self.pid);
         self.cgroup.is_some()
     }
 
-    /// Asks the process to end, and kills it when it does not. An instrument writes its figures before this returns.
+    /// Ends the process, by force if necessary. An instrument writes its output before this returns.
     ///
     /// # Errors
     /// When it cannot be waited for.
     pub async fn stop(mut self) -> Result<(), Problem> {
-        // One that has ended already is what we want.
-        let _ = kill_process(self.subject(), Signal::TERM);
+        // It may have ended already.
+        let _ = kill_process(self.function_pid(), Signal::TERM);
         if timeout(self.grace, self.child.wait()).await.is_err() {
             self.child.kill().await.map_err(|error| problem!("a process does not end: {error}"))?;
         }
         Ok(())
     }
 
-    /// The function's process: an instrument may have it as its child.
-    fn subject(&self) -> Pid {
+    /// The function's process, which may be a child of an instrument.
+    fn function_pid(&self) -> Pid {
         process::child_of(self.pid).unwrap_or(self.pid)
     }
 
-    /// Reads what the process prints, so that it never waits for a reader.
+    /// Reads the output of the process, so that it never blocks on a full pipe.
     fn drain(&mut self) {
         if let Some(stdout) = self.child.stdout.take() {
             tokio::spawn(keep_tail(stdout, Arc::clone(&self.printed)));
@@ -176,27 +176,27 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        // A killed instrument would leave its child behind.
+        // The child of an instrument would outlive it.
         for pid in [Some(self.pid), process::child_of(self.pid)].into_iter().flatten() {
             if self.child.id().is_some() {
                 let _ = kill_process(pid, Signal::KILL);
             }
         }
-        // The control group can only be removed when nothing is in it.
-        let patience = Instant::now() + GRACE;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < patience {
+        // A control group can only be removed when it is empty.
+        let deadline = Instant::now() + GRACE;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
 
-/// The outcome of `work`, or that the process ended during it.
-async fn unless_it_dies<T>(child: &mut Child, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+/// The result of `work`, or an error if the process ends first.
+async fn unless_it_ends<T>(child: &mut Child, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
     tokio::select! {
         biased;
         outcome = work => outcome,
         status = child.wait() => {
-            // Let what it printed last be read.
+            // Its last output is still being read.
             tokio::time::sleep(Duration::from_millis(50)).await;
             Err(match status {
                 Ok(status) => problem!("the process ended: {status}"),

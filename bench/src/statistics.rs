@@ -1,8 +1,8 @@
-//! Few numbers for many.
+//! Medians and percentiles.
 
 use serde::{Deserialize, Serialize};
 
-/// One figure of several rounds.
+/// A figure over several rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// The middle one, or the mean of the two.
@@ -14,7 +14,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// None of no values.
+    /// The spread of the values, or none without values.
     #[must_use]
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let sorted = sorted(values);
@@ -25,7 +25,7 @@ impl Spread {
     }
 }
 
-/// The value that `share` of all are not above: 0.99 for the 99th percentile. None of no values.
+/// The smallest value that `share` of the values do not exceed: 0.99 for the 99th percentile. None without values.
 #[must_use]
 pub fn percentile(values: impl IntoIterator<Item = f64>, share: f64) -> Option<f64> {
     let sorted = sorted(values);

@@ -1,12 +1,12 @@
-//! `make bench`: what the functions cost, beside what a user would pick instead, and whether that is within the gates.
+//! `make bench`: measures the functions and their alternatives, and checks the gates.
 
 mod measure;
 mod operation;
-mod post;
 mod request;
 mod settings;
-mod stage;
-mod subject;
+mod stand_ins;
+mod target;
+mod testbed;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -28,14 +28,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use measure::Round;
 use settings::Settings;
-use stage::Stage;
-use subject::Subject;
+use target::Target;
+use testbed::Testbed;
 
 fn main() -> ExitCode {
     match run() {
         Ok(broken) if broken.is_empty() => ExitCode::SUCCESS,
         Ok(broken) => {
-            eprintln!("\nBroken gates:\n{}", broken.join("\n"));
+            eprintln!("\nFailed gates:\n{}", broken.join("\n"));
             ExitCode::FAILURE
         }
         Err(problem) => {
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures, judges and reports. What comes back are the broken gates.
+/// Measures, evaluates and reports. Returns the failed gates.
 fn run() -> Result<Vec<String>, Problem> {
     let settings = Settings::parse(std::env::args().skip(1))?;
     let mut results = match &settings.from {
@@ -71,13 +71,13 @@ fn run() -> Result<Vec<String>, Problem> {
 fn measured(settings: &Settings) -> Result<Results, Problem> {
     let counter = if settings.quick { Counter::repeatable()? } else { Counter::detect()? };
     let machine = Machine { environment: Environment::here(), counter };
-    // Before the first thread is started, so that none is where the functions run.
+    // Before the first thread starts, so that no thread uses the core of the functions.
     let core = Core::reserve();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| problem!("no runtime: {error}"))?;
     runtime.block_on(async {
         let receive = |kind| signal(kind).map_err(|error| problem!("signals cannot be received: {error}"));
         let (mut terminated, mut hung_up) = (receive(SignalKind::terminate())?, receive(SignalKind::hangup())?);
-        // Dropping the work ends the process that runs, and removes its control group.
+        // Dropping the work ends the running process and removes its control group.
         tokio::select! {
             results = measure_all(settings, machine, core) => results,
             _ = tokio::signal::ctrl_c() => Err(problem!("interrupted")),
@@ -88,38 +88,38 @@ fn measured(settings: &Settings) -> Result<Results, Problem> {
 }
 
 async fn measure_all(settings: &Settings, machine: Machine, core: Option<Core>) -> Result<Results, Problem> {
-    let subjects = subject::all(settings)?;
-    let stage = Stage::set(core).await?;
+    let targets = target::all(settings)?;
+    let testbed = Testbed::new(core).await?;
 
-    // Once for nothing, so that every program is in the page cache.
-    for subject in &subjects {
-        measure::timed(&stage, subject, 1).await?;
+    // One unrecorded run puts every program into the page cache.
+    for target in &targets {
+        measure::timed(&testbed, target, 1).await?;
     }
-    let mut rounds = vec![Vec::new(); subjects.len()];
-    let mut firsts = vec![Vec::new(); subjects.len()];
+    let mut rounds = vec![Vec::new(); targets.len()];
+    let mut firsts = vec![Vec::new(); targets.len()];
     for round in 1..=settings.rounds {
         eprintln!("Round {round} of {}.", settings.rounds);
-        for (index, subject) in subjects.iter().enumerate() {
-            rounds[index].push(measure::timed(&stage, subject, settings.requests.min(subject.operation.most_requests())).await?);
+        for (index, target) in targets.iter().enumerate() {
+            rounds[index].push(measure::timed(&testbed, target, settings.requests.min(target.operation.max_requests())).await?);
             if !settings.quick {
-                firsts[index].extend(measure::throttled(&stage, subject).await?);
+                firsts[index].extend(measure::throttled(&testbed, target).await?);
             }
         }
     }
     let mut all = Vec::new();
-    for (index, subject) in subjects.iter().enumerate() {
-        eprintln!("Instructions of {}, by {}.", subject.id, machine.counter.name());
+    for (index, target) in targets.iter().enumerate() {
+        eprintln!("Instructions of {}, by {}.", target.id, machine.counter.name());
         all.push(Measured {
-            id: subject.id.clone(),
-            name: subject.name.clone(),
-            kind: subject.kind,
-            versions: subject.versions.clone(),
+            id: target.id.clone(),
+            name: target.name.clone(),
+            kind: target.kind,
+            versions: target.versions.clone(),
             times: if settings.quick { None } else { times(&rounds[index], &firsts[index]) },
             peak_memory: Spread::of(rounds[index].iter().map(|round| round.memory)),
-            instructions: Some(measure::instructions(&stage, subject, machine.counter).await?),
-            database: measure::database(&stage, subject).await?,
-            binary: subject.binary.as_ref().and_then(|binary| Some(binary.metadata().ok()?.len())),
-            zip: zip(subject)?,
+            instructions: Some(measure::instructions(&testbed, target, machine.counter).await?),
+            database: measure::database(&testbed, target).await?,
+            binary: target.binary.as_ref().and_then(|binary| Some(binary.metadata().ok()?.len())),
+            zip: zip(target)?,
         });
     }
     let throttled = firsts.iter().any(|firsts| !firsts.is_empty());
@@ -140,6 +140,6 @@ fn times(rounds: &[Round], firsts: &[(Duration, Duration)]) -> Option<Times> {
     })
 }
 
-fn zip(subject: &Subject) -> Result<Option<u64>, Problem> {
-    if subject.package.is_empty() { Ok(None) } else { zip_size(&subject.directory, &subject.package).map(Some) }
+fn zip(target: &Target) -> Result<Option<u64>, Problem> {
+    if target.package.is_empty() { Ok(None) } else { zip_size(&target.directory, &target.package).map(Some) }
 }

@@ -1,4 +1,4 @@
-//! The four ways to run a subject: for its times, throttled, for its instructions, for what it asks of DynamoDB.
+//! The four ways to run a target: for its times, throttled, for its instructions, for its DynamoDB requests.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,12 +11,12 @@ use bench::{
     statistics::{Spread, percentile},
 };
 
-use crate::{operation::Operation, stage::Stage, subject::Subject};
+use crate::{operation::Operation, target::Target, testbed::Testbed};
 
-/// Warm requests of a run that counts requests. They are all alike, so few suffice; more than one, to see that they are.
+/// Warm requests of a run that counts DynamoDB requests. A few show that they are all alike.
 const COUNTED: u32 = 10;
 
-/// Figures of one process that was timed.
+/// The figures of one timed process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Round {
     pub(crate) init_ms: f64,
@@ -28,18 +28,18 @@ pub(crate) struct Round {
     pub(crate) memory: f64,
 }
 
-/// A process with nothing in its way: the first request, then `requests` warm ones.
-pub(crate) async fn timed(stage: &Stage, subject: &Subject, requests: u32) -> Result<Round, Problem> {
-    let mut run = stage.start(subject, requests as usize + 1, Vec::new()).await?;
+/// Times an unthrottled process: the first request, then `requests` warm ones.
+pub(crate) async fn timed(testbed: &Testbed, target: &Target, requests: u32) -> Result<Round, Problem> {
+    let mut run = testbed.start(target, requests as usize + 1, Vec::new()).await?;
     let init_ms = run.sandbox.init().as_secs_f64() * 1e3;
     let idle = run.sandbox.cpu_time()?;
-    let first_ms = stage.ask(&mut run, subject).await?.as_secs_f64() * 1e3;
+    let first_ms = testbed.send(&mut run, target).await?.as_secs_f64() * 1e3;
     run.sandbox.idle().await?;
     let before = run.sandbox.cpu_time()?;
     let first_cpu_ms = (before - idle).as_secs_f64() * 1e3;
     let mut warm = Vec::with_capacity(requests as usize);
     for _ in 0..requests {
-        warm.push(stage.ask(&mut run, subject).await?.as_secs_f64() * 1e6);
+        warm.push(testbed.send(&mut run, target).await?.as_secs_f64() * 1e6);
     }
     run.sandbox.idle().await?;
     let cpu = run.sandbox.cpu_time()? - before;
@@ -57,53 +57,53 @@ pub(crate) async fn timed(stage: &Stage, subject: &Subject, requests: u32) -> Re
     })
 }
 
-/// The first request with the processor share of 128 MB: in all, and without the engine's time. None where this machine
-/// cannot do that.
-pub(crate) async fn throttled(stage: &Stage, subject: &Subject) -> Result<Option<(Duration, Duration)>, Problem> {
-    let mut run = stage.start(subject, 1, Vec::new()).await?;
+/// The first request with the processor share of 128 MB: in total, and without the engine's time. None if this machine does
+/// not support that.
+pub(crate) async fn throttled(testbed: &Testbed, target: &Target) -> Result<Option<(Duration, Duration)>, Problem> {
+    let mut run = testbed.start(target, 1, Vec::new()).await?;
     let mut took = None;
     if run.sandbox.throttle() {
-        stage.database.reset_counts();
-        let all = stage.ask(&mut run, subject).await?;
-        took = Some((all, all.saturating_sub(stage.database.counts().engine)));
+        testbed.database.reset_counts();
+        let all = testbed.send(&mut run, target).await?;
+        took = Some((all, all.saturating_sub(testbed.database.counts().engine)));
     }
     run.sandbox.stop().await?;
     Ok(took)
 }
 
 /// Instructions to the first response, and per warm request: the difference of a long run and a short one.
-pub(crate) async fn instructions(stage: &Stage, subject: &Subject, counter: Counter) -> Result<Instructions, Problem> {
-    // An interpreter takes half a minute for each run under an emulated processor. Programs are run five times, and the least
-    // counts: under an emulated processor a busy machine can make a deadline pass, and what is tried again only adds.
-    let (runs, requests) = if subject.binary.is_some() { (5, 200) } else { (1, 20) };
+pub(crate) async fn instructions(testbed: &Testbed, target: &Target, counter: Counter) -> Result<Instructions, Problem> {
+    // An interpreter takes half a minute per run under an emulated processor. Programs run five times, and the minimum counts:
+    // on a busy machine a deadline can pass in the emulated processor, and retries only add instructions.
+    let (runs, requests) = if target.binary.is_some() { (5, 200) } else { (1, 20) };
     let mut firsts = Vec::new();
     for _ in 0..runs {
-        firsts.push(total(stage, subject, counter, 1).await?);
+        firsts.push(total(testbed, target, counter, 1).await?);
     }
-    let first = Spread::of(firsts).ok_or_else(|| problem!("{}: nothing was counted", subject.id))?.min;
-    let all = total(stage, subject, counter, 1 + requests).await?;
+    let first = Spread::of(firsts).ok_or_else(|| problem!("{}: no instructions were counted", target.id))?.min;
+    let all = total(testbed, target, counter, 1 + requests).await?;
     Ok(Instructions { first, warm: (all - first) / f64::from(requests), requests })
 }
 
-async fn total(stage: &Stage, subject: &Subject, counter: Counter, requests: u32) -> Result<f64, Problem> {
-    let file = stage.directory.path().join("instructions");
-    let mut run = stage.start(subject, requests as usize, counter.instrument(&file)).await?;
+async fn total(testbed: &Testbed, target: &Target, counter: Counter, requests: u32) -> Result<f64, Problem> {
+    let file = testbed.directory.path().join("instructions");
+    let mut run = testbed.start(target, requests as usize, counter.instrument(&file)).await?;
     for _ in 0..requests {
-        stage.ask(&mut run, subject).await?;
+        testbed.send(&mut run, target).await?;
     }
     run.sandbox.idle().await?;
     run.sandbox.stop().await?;
     counter.read(&file).map(|count| count as f64)
 }
 
-/// What is asked of DynamoDB during init, by the first request and by a warm one. None for who asks nothing.
-pub(crate) async fn database(stage: &Stage, subject: &Subject) -> Result<Option<Database>, Problem> {
-    if subject.operation == Operation::Hello {
+/// The DynamoDB requests during init, of the first event and of a warm one. None for a target that makes none.
+pub(crate) async fn database(testbed: &Testbed, target: &Target) -> Result<Option<Database>, Problem> {
+    if target.operation == Operation::Hello {
         return Ok(None);
     }
-    stage.database.count_capacity(true);
-    let counted = count(stage, subject).await;
-    stage.database.count_capacity(false);
+    testbed.database.count_capacity(true);
+    let counted = count(testbed, target).await;
+    testbed.database.count_capacity(false);
     let [init, first, warm] = counted?;
     let events = f64::from(COUNTED);
     Ok(Some(Database {
@@ -116,17 +116,17 @@ pub(crate) async fn database(stage: &Stage, subject: &Subject) -> Result<Option<
     }))
 }
 
-async fn count(stage: &Stage, subject: &Subject) -> Result<[Counts; 3], Problem> {
-    stage.database.reset_counts();
-    let mut run = stage.start(subject, COUNTED as usize + 1, Vec::new()).await?;
+async fn count(testbed: &Testbed, target: &Target) -> Result<[Counts; 3], Problem> {
+    testbed.database.reset_counts();
+    let mut run = testbed.start(target, COUNTED as usize + 1, Vec::new()).await?;
     let mut counts = [Counts::default(), Counts::default(), Counts::default()];
     for (phase, requests) in counts.iter_mut().zip([0, 1, COUNTED]) {
         for _ in 0..requests {
-            stage.ask(&mut run, subject).await?;
+            testbed.send(&mut run, target).await?;
         }
         run.sandbox.idle().await?;
-        *phase = stage.database.counts();
-        stage.database.reset_counts();
+        *phase = testbed.database.counts();
+        testbed.database.reset_counts();
     }
     run.sandbox.stop().await?;
     Ok(counts)

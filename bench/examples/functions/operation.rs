@@ -1,4 +1,4 @@
-//! What is asked of a subject.
+//! The operations of targets, with the events that invoke them.
 
 use std::time::SystemTime;
 
@@ -15,14 +15,14 @@ use shared::domain::InvitationId;
 
 use crate::request::{Expected, PAGE, Request};
 
-/// Whose invitation all look at who change nothing.
+/// The invitee of the invitation for read-only operations.
 const INVITEE: &str = "invitee@example.com";
-/// How many invitations `list` finds.
+/// The invitations in the account of `list`.
 const LISTED: usize = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// Any answer will do.
+    /// The hello world: any successful response.
     Hello,
     Describe,
     List,
@@ -35,16 +35,16 @@ pub(crate) enum Operation {
     Page,
     ApiKeys,
     Settings,
-    /// The stream rings for an invitation: one mail, one event.
+    /// The stream delivers an invitation: one email, one event.
     Deliver,
-    /// The clock rings, and nothing is due.
+    /// The schedule runs, and nothing is due.
     Reconcile,
-    /// SES says that a mail has arrived.
+    /// SES reports the delivery of an email.
     Feedback,
 }
 
 impl Operation {
-    /// This project's.
+    /// The operations of this project.
     pub(crate) const OWN: [Self; 14] = [
         Self::Describe,
         Self::List,
@@ -62,7 +62,7 @@ impl Operation {
         Self::Feedback,
     ];
 
-    /// Its id, and the function that does it.
+    /// Its ID and its function.
     fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Hello => ("hello", "describe-invitation"),
@@ -87,7 +87,7 @@ impl Operation {
         self.names().0
     }
 
-    /// The function that does it.
+    /// The name of its function.
     pub(crate) fn function(self) -> &'static str {
         self.names().1
     }
@@ -99,19 +99,19 @@ impl Operation {
         }
     }
 
-    /// Whether it leaves the table as it was, so that any number of subjects can share one.
+    /// Whether it only reads one invitation, so that its targets can share a table.
     pub(crate) fn only_reads_one(self) -> bool {
         matches!(self, Self::Hello | Self::Describe | Self::Lookup | Self::Page)
     }
 
-    /// Whether its function sends mails and events.
-    pub(crate) fn has_post(self) -> bool {
+    /// Whether its function sends emails and events.
+    pub(crate) fn sends(self) -> bool {
         matches!(self, Self::Deliver | Self::Reconcile)
     }
 
-    /// How many warm requests are enough. The embedded engine takes the longer for a write the more rows an account has, so
-    /// that thousands would measure the engine.
-    pub(crate) fn most_requests(self) -> u32 {
+    /// The maximum of warm requests. The embedded engine's writes slow down as an account grows, so thousands of them would
+    /// measure the engine.
+    pub(crate) fn max_requests(self) -> u32 {
         match self {
             Self::Create | Self::Revoke | Self::Resend | Self::Accept | Self::Decline | Self::Deliver | Self::Feedback => 200,
             Self::Hello | Self::Describe | Self::List | Self::Lookup | Self::Page => u32::MAX,
@@ -119,7 +119,7 @@ impl Operation {
         }
     }
 
-    /// Puts into the table what `count` requests need, and makes the requests.
+    /// Prepares the table for `count` requests, and returns the requests.
     pub(crate) async fn prepare(
         self,
         database: &DynamoDb,
@@ -131,7 +131,7 @@ impl Operation {
         let mut requests = Vec::with_capacity(count);
         match self {
             Self::Hello | Self::Describe => {
-                // An earlier run left one in this table.
+                // An earlier run may have created it in this table.
                 let id = opened_and_sent(fixture).await?.to_string();
                 let event = fixture.event("GET", &format!("/invitations/{id}"), None);
                 return Ok(alike(event, if self == Self::Hello { Expected::Success } else { Expected::Invitation(id) }));
@@ -161,26 +161,26 @@ impl Operation {
                 }
             }
             Self::Lookup => {
-                fixture.introduce().await?;
+                fixture.configure().await?;
                 let id = opened_and_sent(fixture).await?;
-                return Ok(alike(held(fixture, id, "lookup").await?, Expected::Held(INVITEE.to_owned(), "invited")));
+                return Ok(alike(by_token(fixture, id, "lookup").await?, Expected::Invitee(INVITEE.to_owned(), "invited")));
             }
             Self::Accept | Self::Decline => {
-                fixture.introduce().await?;
+                fixture.configure().await?;
                 let (verb, state) = if self == Self::Accept { ("accept", "accepted") } else { ("decline", "declined") };
                 for number in 0..count {
-                    let event = held(fixture, invited_and_sent(fixture, number).await?, verb).await?;
-                    requests.push(Request { event, expected: Expected::Held(address(number), state) });
+                    let event = by_token(fixture, invited_and_sent(fixture, number).await?, verb).await?;
+                    requests.push(Request { event, expected: Expected::Invitee(address(number), state) });
                 }
             }
             Self::Page => return Ok(alike(gateway::event("GET", "/accept", None, None), Expected::Html)),
             Self::ApiKeys => return Ok(alike(json!({ "action": "list", "account": ACCOUNT }).to_string(), Expected::Keys)),
             Self::Settings => {
-                fixture.introduce().await?;
+                fixture.configure().await?;
                 return Ok(alike(json!({ "action": "describe", "account": ACCOUNT }).to_string(), Expected::Settings));
             }
             Self::Deliver => {
-                fixture.introduce().await?;
+                fixture.configure().await?;
                 for number in 0..count {
                     fixture.invite(&address(number)).await?;
                 }
@@ -199,40 +199,40 @@ impl Operation {
     }
 }
 
-/// All of one length, so that capacity does not depend on the number.
+/// All have the same length, so that capacity does not depend on the number.
 fn address(number: usize) -> String {
     format!("invitee-{number:05}@example.com")
 }
 
-/// The invitation that all look at who change nothing.
+/// The invitation for read-only operations.
 async fn opened_and_sent(fixture: &Fixture) -> Result<InvitationId, Problem> {
     let id = fixture.open_invitation(INVITEE).await?;
-    fixture.pretend_sent(id).await?;
+    fixture.mark_sent(id).await?;
     Ok(id)
 }
 
-/// Invitations are seldom without a mail that has been sent, and a change of one then costs less than it does in life: while an
-/// event waits to be published, it is that which is due.
+/// An invitation whose email was sent, like almost all in production. Changing one with pending work is cheaper, because its
+/// index entry stays the same.
 async fn invited_and_sent(fixture: &Fixture, number: usize) -> Result<InvitationId, Problem> {
     let id = fixture.invite(&address(number)).await?;
-    fixture.pretend_sent(id).await?;
+    fixture.mark_sent(id).await?;
     Ok(id)
 }
 
-/// What the holder of an invitation's link sends.
-async fn held(fixture: &Fixture, id: InvitationId, verb: &str) -> Result<String, Problem> {
+/// The event of an invitee's request.
+async fn by_token(fixture: &Fixture, id: InvitationId, verb: &str) -> Result<String, Problem> {
     let body = json!({ "token": fixture.token(id).await?.reveal() });
     Ok(gateway::event("POST", &format!("/invitations/{verb}"), None, Some(&body)))
 }
 
-/// The event of one record of the stream.
+/// The event of one stream record.
 fn delivery(number: usize, record: &Value) -> Request {
     let sort_key = record["dynamodb"]["Keys"]["sk"]["S"].as_str().unwrap_or_default();
     let id = sort_key.trim_start_matches("I#").to_owned();
     Request { event: json!({ "Records": [record] }).to_string(), expected: Expected::Delivered { email: address(number), id } }
 }
 
-/// What SES says when the mail of an invitation has arrived.
+/// The event of SES for the delivery of an invitation's email.
 fn report(number: usize, id: InvitationId) -> Result<String, Problem> {
     let tags = [("account", ACCOUNT.to_owned()), ("invitation", id.to_string()), ("sending", "1".to_owned())];
     let mail = Mail {
@@ -249,5 +249,5 @@ fn report(number: usize, id: InvitationId) -> Result<String, Problem> {
         configuration_set: Some("mails".to_owned()),
     };
     let event = feedback::events(&mail).first().map(Value::to_string);
-    event.ok_or_else(|| problem!("there is no report of a mail to {}", address(number)))
+    event.ok_or_else(|| problem!("there is no report for the email to {}", address(number)))
 }

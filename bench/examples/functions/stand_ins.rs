@@ -1,24 +1,24 @@
-//! Where mails and events go: stand-ins of SES and EventBridge behind TLS, as the functions meet both on AWS.
+//! Stand-ins for SES and EventBridge behind TLS, which the functions use on AWS, too.
 
 use bench::{
     Problem,
-    dynamodb::{DynamoDb, Front},
+    dynamodb::{DynamoDb, TlsProxy},
     problem,
 };
 use local::{events::Bus, ses::Inbox};
 
-pub(crate) struct Post {
+pub(crate) struct StandIns {
     inbox: Inbox,
     bus: Bus,
-    ses: Front,
-    events: Front,
+    ses: TlsProxy,
+    events: TlsProxy,
 }
 
-impl Post {
-    pub(crate) async fn open(database: &DynamoDb) -> Result<Self, Problem> {
+impl StandIns {
+    pub(crate) async fn start(database: &DynamoDb) -> Result<Self, Problem> {
         let no_port = |error| problem!("no port of loopback can be served: {error}");
         let (inbox, bus) = (Inbox::on_free_port().map_err(no_port)?, Bus::on_free_port().map_err(no_port)?);
-        let (ses, events) = (database.front_of(inbox.endpoint()).await?, database.front_of(bus.endpoint()).await?);
+        let (ses, events) = (database.proxy_for(inbox.endpoint()).await?, database.proxy_for(bus.endpoint()).await?);
         Ok(Self { inbox, bus, ses, events })
     }
 
@@ -30,9 +30,9 @@ impl Post {
         self.events.endpoint()
     }
 
-    /// Whether the last mail went to this address, and the last event told of this invitation.
-    pub(crate) fn has(&self, address: &str, invitation: &str) -> bool {
-        let mailed = self.inbox.mails().last().is_some_and(|mail| mail.to == [address] && mail.html.is_some());
-        mailed && self.bus.events().last().is_some_and(|event| event.detail["invitation"]["id"] == invitation)
+    /// Whether the last email was for this address, and the last event about this invitation.
+    pub(crate) fn received(&self, address: &str, invitation: &str) -> bool {
+        let emailed = self.inbox.mails().last().is_some_and(|email| email.to == [address] && email.html.is_some());
+        emailed && self.bus.events().last().is_some_and(|event| event.detail["invitation"]["id"] == invitation)
     }
 }

@@ -1,4 +1,4 @@
-//! What is measured: this project's operations and their peers.
+//! The targets of the benchmark: this project's operations and their peers.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
 
 use bench::{
     Problem,
-    fixture::{mail_settings, send_settings},
+    fixture::{email_settings, send_settings},
     problem,
     results::{FLOOR, Kind},
 };
@@ -19,9 +19,9 @@ use crate::{operation::Operation, settings::Settings};
 /// The peers, in the order of the report.
 const PEERS: [&str; 4] = [FLOOR, "rust-defaults", "node", "python"];
 
-/// One program with one thing to do.
+/// One program with one operation.
 #[derive(Debug, Clone)]
-pub(crate) struct Subject {
+pub(crate) struct Target {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) kind: Kind,
@@ -29,40 +29,40 @@ pub(crate) struct Subject {
     pub(crate) versions: BTreeMap<String, String>,
     pub(crate) command: Vec<String>,
     pub(crate) directory: PathBuf,
-    /// May hold `{ca}`, `{ca+system}`, `{ses}` and `{events}`.
+    /// Values may contain `{ca}`, `{ca+system}`, `{ses}` and `{events}`.
     pub(crate) environment: BTreeMap<String, String>,
-    /// None when an interpreter runs it.
+    /// None for an interpreted program.
     pub(crate) binary: Option<PathBuf>,
-    /// The files of its deployment package. Empty when that cannot be compared.
+    /// The files of its deployment package. Empty if its size is not comparable.
     pub(crate) package: Vec<String>,
 }
 
-/// All subjects that the settings ask for.
-pub(crate) fn all(settings: &Settings) -> Result<Vec<Subject>, Problem> {
-    let mut subjects = Vec::new();
+/// The targets that the settings select.
+pub(crate) fn all(settings: &Settings) -> Result<Vec<Target>, Problem> {
+    let mut targets = Vec::new();
     let mut peers = PEERS.iter().filter(|id| !settings.quick || **id == FLOOR);
-    // The floor first, then this project, then the others.
-    subjects.extend(peers.next().and_then(|id| peer(id, settings).transpose()).transpose()?);
+    // The floor comes first, then this project, then the other peers.
+    targets.extend(peers.next().and_then(|id| peer(id, settings).transpose()).transpose()?);
     for operation in Operation::OWN.into_iter().filter(|it| settings.only.as_deref().is_none_or(|only| only == it.id())) {
-        subjects.push(own(operation, settings)?);
+        targets.push(own(operation, settings)?);
     }
     for id in peers {
-        subjects.extend(peer(id, settings)?);
+        targets.extend(peer(id, settings)?);
     }
-    Ok(subjects)
+    Ok(targets)
 }
 
-fn own(operation: Operation, settings: &Settings) -> Result<Subject, Problem> {
+fn own(operation: Operation, settings: &Settings) -> Result<Target, Problem> {
     let function = operation.function();
     let directory = absolute(&settings.functions.join(function))?;
     let binary = directory.join("bootstrap");
-    // The trust store of the functions is compiled in; a test's authority is added by its file.
+    // The functions' trust store is compiled in; this adds the test's authority.
     let trust = [("TRUST_STORE", "amazon,{ca}"), ("SSL_CERT_FILE", "{ca}")];
     let services = [("AWS_ENDPOINT_URL_SESV2", "{ses}"), ("AWS_ENDPOINT_URL_EVENTBRIDGE", "{events}")];
-    // Only the functions that need it: whoever looks for a variable looks at all.
-    let post = mail_settings().chain(services).filter(|_| operation.has_post());
-    let environment = trust.into_iter().chain(send_settings()).chain(post);
-    Ok(Subject {
+    // Only for functions that send: others would spend instructions on reading more variables.
+    let sending = email_settings().chain(services).filter(|_| operation.sends());
+    let environment = trust.into_iter().chain(send_settings()).chain(sending);
+    Ok(Target {
         id: operation.id().to_owned(),
         name: format!("{} ({function})", operation.id()),
         kind: operation.kind(),
@@ -89,7 +89,7 @@ struct Peer {
     environment: BTreeMap<String, String>,
 }
 
-fn peer(id: &str, settings: &Settings) -> Result<Option<Subject>, Problem> {
+fn peer(id: &str, settings: &Settings) -> Result<Option<Target>, Problem> {
     let directory = settings.peers.join(id);
     let file = directory.join("peer.json");
     if !file.exists() && settings.without_peers {
@@ -98,18 +98,17 @@ fn peer(id: &str, settings: &Settings) -> Result<Option<Subject>, Problem> {
     let text = fs::read_to_string(&file).map_err(|error| problem!("the peer {id} is not built: {}: {error}", file.display()))?;
     let peer: Peer = serde_json::from_str(&text).map_err(|error| problem!("{}: {error}", file.display()))?;
     let directory = absolute(&directory)?;
-    let environment = |text: &str| text.replace("{dir}", &directory.display().to_string());
-    let mut command: Vec<String> = peer.command.iter().map(|word| environment(word)).collect();
+    let expand = |text: &str| text.replace("{dir}", &directory.display().to_string());
+    let mut command: Vec<String> = peer.command.iter().map(|word| expand(word)).collect();
     if let Some(program) = command.first_mut().filter(|program| program.starts_with("./")) {
         *program = directory.join(&program[2..]).display().to_string();
     }
-    let mut environment: BTreeMap<String, String> =
-        peer.environment.iter().map(|(name, value)| (name.clone(), environment(value))).collect();
+    let mut environment: BTreeMap<String, String> = peer.environment.iter().map(|(name, value)| (name.clone(), expand(value))).collect();
     if peer.binary.is_none() {
         let inherited = ["PATH", "HOME"].into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
         environment.extend(inherited);
     }
-    Ok(Some(Subject {
+    Ok(Some(Target {
         id: id.to_owned(),
         name: peer.name,
         kind: Kind::Peer,

@@ -1,4 +1,4 @@
-//! Where subjects run: the table, and sandboxes over it.
+//! The environment of targets: tables, stand-ins and sandboxes.
 
 use std::{
     cell::{Cell, OnceCell},
@@ -17,39 +17,39 @@ use bench::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{operation::Operation, post::Post, request::Request, subject::Subject};
+use crate::{operation::Operation, request::Request, stand_ins::StandIns, target::Target};
 
-/// How long a process may take to start, and for an event.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// The same under an instrument that makes it 50 times slower.
-const PATIENCE_WITH_INSTRUMENT: Duration = Duration::from_secs(600);
-/// Where systems keep the certificate authorities that they trust.
+/// The time limit for the start of a process and for an event.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The same under an instrument that makes it about 50 times slower.
+const TIMEOUT_WITH_INSTRUMENT: Duration = Duration::from_secs(600);
+/// The files of trusted certificate authorities on common systems.
 const SYSTEM_AUTHORITIES: [&str; 3] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
-pub(crate) struct Stage {
+pub(crate) struct Testbed {
     pub(crate) database: DynamoDb,
     pub(crate) core: Option<Core>,
-    post: Post,
-    /// For what instruments write.
+    stand_ins: StandIns,
+    /// For the output of instruments.
     pub(crate) directory: TempDir,
     template: String,
-    /// The table of all who only read one invitation.
+    /// The table of operations that only read one invitation.
     shared: Fixture,
     tables: Cell<u32>,
     described: OnceCell<Value>,
     ca_and_system: PathBuf,
 }
 
-/// A started subject and what to ask it.
+/// A running target and its requests.
 pub(crate) struct Run {
     pub(crate) sandbox: Sandbox,
     pub(crate) requests: std::vec::IntoIter<Request>,
 }
 
-impl Stage {
-    pub(crate) async fn set(core: Option<Core>) -> Result<Self, Problem> {
+impl Testbed {
+    pub(crate) async fn new(core: Option<Core>) -> Result<Self, Problem> {
         let template =
-            fs::read_to_string("template.yaml").map_err(|error| problem!("template.yaml, to be found in the current folder: {error}"))?;
+            fs::read_to_string("template.yaml").map_err(|error| problem!("template.yaml must be in the current folder: {error}"))?;
         let database = DynamoDb::start().await?;
         let directory = TempDir::with_prefix("invitations-bench-").map_err(|error| problem!("no temporary folder: {error}"))?;
         let ca_and_system = directory.path().join("ca-and-system.pem");
@@ -57,44 +57,44 @@ impl Stage {
         fs::write(&ca_and_system, files.collect::<Vec<_>>().concat()).map_err(|error| problem!("{}: {error}", ca_and_system.display()))?;
         database.create_table("invitations", &template).await?;
         let shared = Fixture::new(database.endpoint_plain(), "invitations").await?;
-        let post = Post::open(&database).await?;
-        Ok(Self { database, core, post, directory, template, shared, tables: Cell::new(0), described: OnceCell::new(), ca_and_system })
+        let stand_ins = StandIns::start(&database).await?;
+        Ok(Self { database, core, stand_ins, directory, template, shared, tables: Cell::new(0), described: OnceCell::new(), ca_and_system })
     }
 
-    /// Starts a subject in a new process, with `count` requests prepared.
-    pub(crate) async fn start(&self, subject: &Subject, count: usize, instrument: Vec<String>) -> Result<Run, Problem> {
-        let fixture = if subject.operation.only_reads_one() { self.shared.clone() } else { self.new_world().await? };
-        let requests = subject.operation.prepare(&self.database, &self.template, &fixture, count).await?;
-        let patience = if instrument.is_empty() { PATIENCE } else { PATIENCE_WITH_INSTRUMENT };
+    /// Starts a target in a new process, with `count` prepared requests.
+    pub(crate) async fn start(&self, target: &Target, count: usize, instrument: Vec<String>) -> Result<Run, Problem> {
+        let fixture = if target.operation.only_reads_one() { self.shared.clone() } else { self.new_fixture().await? };
+        let requests = target.operation.prepare(&self.database, &self.template, &fixture, count).await?;
+        let timeout = if instrument.is_empty() { TIMEOUT } else { TIMEOUT_WITH_INSTRUMENT };
         let launch = Launch {
-            command: subject.command.clone(),
+            command: target.command.clone(),
             instrument,
-            directory: subject.directory.clone(),
-            environment: self.environment(subject, &fixture.table),
+            directory: target.directory.clone(),
+            environment: self.environment(target, &fixture.table),
             core: self.core,
-            patience,
+            timeout,
         };
-        let sandbox = Sandbox::start(&launch).await.map_err(|problem| problem!("{}: {problem}", subject.id))?;
+        let sandbox = Sandbox::start(&launch).await.map_err(|problem| problem!("{}: {problem}", target.id))?;
         Ok(Run { sandbox, requests: requests.into_iter() })
     }
 
-    async fn new_world(&self) -> Result<Fixture, Problem> {
+    async fn new_fixture(&self) -> Result<Fixture, Problem> {
         self.tables.set(self.tables.get() + 1);
         let table = format!("invitations-{:05}", self.tables.get());
         self.database.create_table(&table, &self.template).await?;
         Fixture::new(self.database.endpoint_plain(), &table).await
     }
 
-    /// What Lambda and `template.yaml` set.
-    fn environment(&self, subject: &Subject, table: &str) -> std::collections::BTreeMap<String, String> {
-        let places = [
+    /// The variables that Lambda and `template.yaml` set.
+    fn environment(&self, target: &Target, table: &str) -> std::collections::BTreeMap<String, String> {
+        let placeholders = [
             ("{ca}", self.database.ca_file().display().to_string()),
             ("{ca+system}", self.ca_and_system.display().to_string()),
-            ("{ses}", self.post.ses()),
-            ("{events}", self.post.events()),
+            ("{ses}", self.stand_ins.ses()),
+            ("{events}", self.stand_ins.events()),
         ];
         let lambda = [
-            ("AWS_LAMBDA_FUNCTION_NAME", subject.id.clone()),
+            ("AWS_LAMBDA_FUNCTION_NAME", target.id.clone()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
             ("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()),
@@ -107,18 +107,18 @@ impl Stage {
             ("TABLE_NAME", table.to_owned()),
         ];
         let tunables = self.template.lines().find_map(|line| line.trim().strip_prefix("GLIBC_TUNABLES: "));
-        let tunables = tunables.filter(|_| subject.operation == Operation::List).map(|value| ("GLIBC_TUNABLES", value.to_owned()));
-        let fill = |value: &String| places.iter().fold(value.clone(), |value, (name, environment)| value.replace(name, environment));
-        let own = subject.environment.iter().map(|(name, value)| (name.as_str(), fill(value)));
+        let tunables = tunables.filter(|_| target.operation == Operation::List).map(|value| ("GLIBC_TUNABLES", value.to_owned()));
+        let fill = |value: &String| placeholders.iter().fold(value.clone(), |text, (name, value)| text.replace(name, value));
+        let own = target.environment.iter().map(|(name, value)| (name.as_str(), fill(value)));
         lambda.into_iter().chain(tunables).chain(own).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// Sends the next request, checks the answer, and says how long it took.
-    pub(crate) async fn ask(&self, run: &mut Run, subject: &Subject) -> Result<Duration, Problem> {
-        let named = |problem| problem!("{}: {problem}", subject.id);
-        let request = run.requests.next().ok_or_else(|| problem!("{}: more requests than were prepared", subject.id))?;
+    /// Sends the next request, checks the response, and returns its duration.
+    pub(crate) async fn send(&self, run: &mut Run, target: &Target) -> Result<Duration, Problem> {
+        let named = |problem| problem!("{}: {problem}", target.id);
+        let request = run.requests.next().ok_or_else(|| problem!("{}: more requests than were prepared", target.id))?;
         let invocation = run.sandbox.invoke(&request.event).await.map_err(named)?;
-        request.check(&invocation.response, &self.described, &self.post).map_err(named)?;
+        request.check(&invocation.response, &self.described, &self.stand_ins).map_err(named)?;
         Ok(invocation.took)
     }
 }

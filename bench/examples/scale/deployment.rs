@@ -21,8 +21,8 @@ use crate::{
     steps::{FUNCTIONS, Step},
 };
 
-/// How long a function may take to start, and for an event.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The time limit for the start of a function and for an event.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A table of one size, and the functions.
 pub(crate) struct Deployment {
@@ -37,7 +37,7 @@ impl Deployment {
     pub(crate) async fn open(file: &Path, binaries: &Path, fixture: Fixture, accounts: Accounts) -> Result<Self, Problem> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|error| problem!("no port: {error}"))?;
         let engine = Engine::start(listener, Storage::File(file)).map_err(|error| problem!("{error}"))?;
-        let dynamodb = DynamoDb::over(engine).await?;
+        let dynamodb = DynamoDb::with_engine(engine).await?;
         let mut functions = BTreeMap::new();
         for name in FUNCTIONS {
             let launch = Launch {
@@ -46,7 +46,7 @@ impl Deployment {
                 directory: binaries.to_owned(),
                 environment: environment(&dynamodb, &fixture),
                 core: None,
-                patience: PATIENCE,
+                timeout: TIMEOUT,
             };
             functions.insert(name, Sandbox::start(&launch).await?);
         }

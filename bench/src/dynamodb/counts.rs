@@ -1,22 +1,22 @@
-//! What DynamoDB was asked, and what it charges for.
+//! Counters of DynamoDB requests and capacity.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What has been counted.
+/// The counters.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Counts {
     /// Requests by operation, such as `GetItem`.
     pub requests: BTreeMap<String, u64>,
-    /// Connections that were opened.
+    /// Opened connections.
     pub connections: u64,
-    /// TLS handshakes that were completed.
+    /// Completed TLS handshakes.
     pub handshakes: u64,
-    /// How long the front has waited for the engine.
+    /// The time that the engine took.
     pub engine: Duration,
-    /// Capacity consumed; zero unless it is asked for.
+    /// Consumed capacity; zero unless it is counted.
     pub capacity: Capacity,
 }
 
@@ -28,7 +28,7 @@ impl Counts {
     }
 }
 
-/// Capacity units, as they are charged.
+/// Capacity units, as DynamoDB charges them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Capacity {
     /// Read units.
@@ -38,7 +38,7 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    /// What the response to one `operation` says it consumed, in all its tables.
+    /// The capacity that the response to an `operation` reports, over all tables.
     #[must_use]
     pub fn of(operation: &str, response: &Value) -> Self {
         match response.get("ConsumedCapacity") {
@@ -48,13 +48,13 @@ impl Capacity {
         }
     }
 
-    /// Read and write units where both are told apart, else by the kind of the operation.
+    /// Read and write units if the response distinguishes them, else by the operation.
     fn of_table(operation: &str, table: &Value) -> Self {
         let units = |name: &str| table.get(name).and_then(Value::as_f64);
-        let told = Self { read: units("ReadCapacityUnits").unwrap_or(0.0), write: units("WriteCapacityUnits").unwrap_or(0.0) };
+        let distinguished = Self { read: units("ReadCapacityUnits").unwrap_or(0.0), write: units("WriteCapacityUnits").unwrap_or(0.0) };
         let all = units("CapacityUnits").unwrap_or(0.0);
         match operation {
-            _ if told != Self::default() => told,
+            _ if distinguished != Self::default() => distinguished,
             "GetItem" | "BatchGetItem" | "TransactGetItems" | "Query" | "Scan" => Self { read: all, write: 0.0 },
             _ => Self { read: 0.0, write: all },
         }
@@ -90,13 +90,13 @@ mod tests {
     }
 
     #[test]
-    fn units_that_are_told_apart_go_before_the_kind() {
+    fn distinguished_units_override_the_operation() {
         let response = json!({ "ConsumedCapacity": [{ "CapacityUnits": 5.0, "ReadCapacityUnits": 2.0, "WriteCapacityUnits": 3.0 }] });
         assert_eq!(Capacity::of("TransactWriteItems", &response), Capacity { read: 2.0, write: 3.0 });
     }
 
     #[test]
-    fn without_it_nothing_is_counted() {
+    fn a_response_without_capacity_counts_as_zero() {
         assert_eq!(Capacity::of("GetItem", &json!({ "Item": {} })), Capacity::default());
     }
 }

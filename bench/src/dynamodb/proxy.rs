@@ -1,4 +1,4 @@
-//! The TLS front: passes requests on to the engine and counts them.
+//! A TLS proxy that forwards requests to the engine and counts them.
 
 use std::{
     sync::{
@@ -26,9 +26,9 @@ use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use super::{Capacity, Counts};
 use crate::{Problem, problem};
 
-/// A TLS front. Dropping it closes its port.
+/// A running proxy. Dropping it closes its port.
 #[derive(Debug)]
-pub struct Front {
+pub struct TlsProxy {
     server: Server,
     state: Arc<State>,
 }
@@ -41,12 +41,12 @@ struct State {
     capacity: AtomicBool,
 }
 
-impl Front {
+impl TlsProxy {
     pub(super) async fn start(engine: &str, config: Arc<ServerConfig>) -> Result<Self, Problem> {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let state = Arc::new(State {
-            engine: engine.parse().map_err(|error| problem!("'{engine}' is no address: {error}"))?,
+            engine: engine.parse().map_err(|error| problem!("'{engine}' is not an address: {error}"))?,
             client: Client::builder(TokioExecutor::new()).build(connector),
             counts: Mutex::default(),
             capacity: AtomicBool::new(false),
@@ -56,7 +56,7 @@ impl Front {
             let (acceptor, state) = (acceptor.clone(), Arc::clone(&shared));
             async move {
                 state.counts().connections += 1;
-                // A client that does not trust us says so itself, and more plainly.
+                // A client that does not trust the certificate reports the error itself.
                 let Ok(stream) = acceptor.accept(stream).await else { return };
                 state.counts().handshakes += 1;
                 connection(stream, async |request| Ok(answer(&state, request).await)).await;
@@ -96,10 +96,10 @@ impl State {
         let operation = operation(&parts);
         *self.counts().requests.entry(operation.clone()).or_default() += 1;
         let counting = self.capacity.load(Ordering::Relaxed);
-        let body = if counting { asking_for_capacity(&body)? } else { body };
-        let asked = Instant::now();
+        let body = if counting { requesting_capacity(&body)? } else { body };
+        let sent = Instant::now();
         let response = self.send(parts, body).await?;
-        self.counts().engine += asked.elapsed();
+        self.counts().engine += sent.elapsed();
         if counting {
             let text: Value = serde_json::from_slice(response.body()).unwrap_or_default();
             let mut counts = self.counts();
@@ -116,7 +116,7 @@ impl State {
         {
             request = request.header(name, value);
         }
-        let request = request.body(Full::new(body)).map_err(|error| problem!("the request cannot be passed on: {error}"))?;
+        let request = request.body(Full::new(body)).map_err(|error| problem!("the request cannot be forwarded: {error}"))?;
         let no_answer = |error: &dyn std::error::Error| problem!("the engine does not answer: {error}");
         let response = self.client.request(request).await.map_err(|error| no_answer(&error))?;
         let (mut parts, body) = response.into_parts();
@@ -136,13 +136,13 @@ async fn answer(state: &State, request: Request<Incoming>) -> Response<Full<Byte
     })
 }
 
-/// `GetItem` of `DynamoDB_20120810.GetItem`.
+/// `GetItem` for `DynamoDB_20120810.GetItem`.
 fn operation(parts: &Parts) -> String {
     let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or("none");
     target.rsplit('.').next().unwrap_or(target).to_owned()
 }
 
-fn asking_for_capacity(body: &Bytes) -> Result<Bytes, Problem> {
+fn requesting_capacity(body: &Bytes) -> Result<Bytes, Problem> {
     let mut fields: Map<String, Value> = serde_json::from_slice(body).map_err(|error| problem!("the request is not JSON: {error}"))?;
     fields.insert("ReturnConsumedCapacity".to_owned(), "TOTAL".into());
     serde_json::to_vec(&fields).map(Bytes::from).map_err(|error| problem!("the request cannot be written: {error}"))

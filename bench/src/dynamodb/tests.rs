@@ -26,7 +26,7 @@ async fn database() -> DynamoDb {
     database
 }
 
-/// A connection that trusts nobody but the database's own authority.
+/// A connection that trusts only the database's authority.
 async fn connect(database: &DynamoDb) -> SendRequest<Full<Bytes>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(database.ca_file()).unwrap()).unwrap();
@@ -60,7 +60,7 @@ async fn get(connection: &mut SendRequest<Full<Bytes>>) -> Value {
 #[tokio::test]
 async fn requests_and_handshakes_are_counted() {
     let database = database().await;
-    assert_eq!(database.counts(), Counts::default(), "the table was made past the front");
+    assert_eq!(database.counts(), Counts::default(), "the table was not created through the proxy");
     let mut connection = connect(&database).await;
     get(&mut connection).await;
     get(&mut connection).await;
@@ -75,7 +75,7 @@ async fn requests_and_handshakes_are_counted() {
 }
 
 #[tokio::test]
-async fn capacity_is_counted_when_it_is_asked_for() {
+async fn capacity_is_counted_on_request() {
     let database = database().await;
     let mut connection = connect(&database).await;
     assert_eq!(get(&mut connection).await.get("ConsumedCapacity"), None);

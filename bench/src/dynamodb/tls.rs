@@ -7,7 +7,7 @@ use tokio_rustls::rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer,
 
 use crate::{Problem, problem};
 
-/// What the front shows, and what its clients have to trust.
+/// The certificate of the proxy, and the authority that its clients trust.
 #[derive(Debug)]
 pub(super) struct Identity {
     pub(super) ca_pem: String,
@@ -31,7 +31,7 @@ fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
     CertifiedIssuer::self_signed(params, KeyPair::generate()?)
 }
 
-/// TLS 1.3 only, as DynamoDB speaks it; ring, as the functions do.
+/// Only TLS 1.3, as DynamoDB; ring, as the functions.
 fn server_config(issuer: &CertifiedIssuer<'_, KeyPair>) -> Result<Arc<ServerConfig>, Problem> {
     let cannot = |error: rcgen::Error| problem!("no certificate: {error}");
     let key = KeyPair::generate().map_err(cannot)?;

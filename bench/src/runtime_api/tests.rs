@@ -2,7 +2,7 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 
 use super::*;
 
-/// Sends what a runtime would send. The headers and the body of the answer.
+/// Sends a request as a runtime would. Returns status, request ID and body of the response.
 async fn send(address: SocketAddr, method: Method, path: &str, body: &'static str) -> (StatusCode, Option<String>, String) {
     let request = Request::builder().method(method).uri(format!("http://{address}{PREFIX}{path}"));
     let client = Client::builder(TokioExecutor::new()).build_http();
@@ -12,7 +12,7 @@ async fn send(address: SocketAddr, method: Method, path: &str, body: &'static st
     (parts.status, id, text(&body.collect().await.unwrap().to_bytes()))
 }
 
-/// A function that answers one event with `answer`, posted to `kind`.
+/// A function that handles one event and posts `answer` to `kind`.
 async fn function(address: SocketAddr, kind: &str, answer: &'static str) -> String {
     let (_, id, event) = send(address, Method::GET, "invocation/next", "").await;
     send(address, Method::POST, &format!("invocation/{}/{kind}", id.unwrap()), answer).await;
@@ -24,7 +24,7 @@ async fn api() -> RuntimeApi {
 }
 
 #[tokio::test]
-async fn an_event_is_handed_over_and_answered() {
+async fn an_event_is_delivered_and_answered() {
     let mut api = api().await;
     let function = tokio::spawn(function(api.address(), "response", "the answer"));
     api.ready(Duration::from_secs(10)).await.unwrap();
@@ -34,7 +34,7 @@ async fn an_event_is_handed_over_and_answered() {
 }
 
 #[tokio::test]
-async fn waiting_for_the_function_does_not_count() {
+async fn time_before_the_function_requests_an_event_does_not_count() {
     let mut api = api().await;
     let address = api.address();
     let function = async {
@@ -46,7 +46,7 @@ async fn waiting_for_the_function_does_not_count() {
 }
 
 #[tokio::test]
-async fn an_error_in_place_of_an_answer_is_told() {
+async fn a_reported_error_fails_the_invocation() {
     let mut api = api().await;
     let address = api.address();
     let (invocation, _) = tokio::join!(api.invoke("{}"), function(address, "error", "it broke"));
@@ -54,7 +54,7 @@ async fn an_error_in_place_of_an_answer_is_told() {
 }
 
 #[tokio::test]
-async fn a_function_that_cannot_start_says_so() {
+async fn a_reported_init_error_fails_the_start() {
     let mut api = api().await;
     let address = api.address();
     let (ready, _) = tokio::join!(api.ready(Duration::from_secs(10)), send(address, Method::POST, "init/error", "no table"));
@@ -62,9 +62,9 @@ async fn a_function_that_cannot_start_says_so() {
 }
 
 #[tokio::test]
-async fn silence_is_an_error() {
+async fn a_missing_response_is_an_error() {
     let mut api = RuntimeApi::start(Duration::from_millis(100)).await.unwrap();
     assert!(api.ready(Duration::from_millis(100)).await.is_err());
     let _waits = tokio::spawn(send(api.address(), Method::GET, "invocation/next", ""));
-    assert_eq!(api.invoke("{}").await.unwrap_err().0, "no answer within 100ms");
+    assert_eq!(api.invoke("{}").await.unwrap_err().0, "no response within 100ms");
 }

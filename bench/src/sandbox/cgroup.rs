@@ -1,4 +1,4 @@
-//! The share of a processor that a small Lambda has, by a control group.
+//! Limits a process to the processor share of a small Lambda, by a control group.
 
 use std::{
     fs, io,
@@ -8,16 +8,16 @@ use std::{
 
 use rustix::process::Pid;
 
-/// 1,769 MB have one processor, so 128 MB have 1.447 ms in each 20 ms.
+/// 1,769 MB get one processor, so 128 MB get 1.447 ms in each 20 ms.
 const PERIOD_US: u64 = 20_000;
 const QUOTA_US: u64 = PERIOD_US * 128 / 1769;
 
-/// A control group with one process in it. Dropping it removes the group, once the process has ended.
+/// A control group with one process. Dropping it removes the group once the process has ended.
 #[derive(Debug)]
 pub(super) struct Cgroup(PathBuf);
 
 impl Cgroup {
-    /// A group with the share of 128 MB that holds `pid`; none when this machine or user may not make one.
+    /// A group for `pid` with the share of 128 MB, or none if this machine or user cannot create one.
     pub(super) fn of_128_mb(pid: Pid) -> Option<Self> {
         Self::v2(pid).or_else(|| Self::v1(pid))
     }
@@ -49,9 +49,9 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // The kernel takes a moment to let go of a process that has ended.
-        let patience = Instant::now() + Duration::from_secs(2);
-        while fs::remove_dir(&self.0).is_err() && Instant::now() < patience {
+        // The kernel releases an ended process with a delay.
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while fs::remove_dir(&self.0).is_err() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
     }

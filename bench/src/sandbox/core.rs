@@ -1,17 +1,17 @@
-//! A core of its own for what is measured.
+//! A core reserved for the measured process.
 
 use std::io;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::process::{Child, Command};
 
-/// A processor core that the benchmark itself stays away from.
+/// A processor core that the benchmark itself does not use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Core(usize);
 
 impl Core {
-    /// Takes the last core that this thread may run on, and keeps this thread and those that it will start off it. None when
-    /// there is only one.
+    /// Reserves the last core available to this thread: this thread, and those that it starts, no longer use it. None if there is
+    /// only one core.
     #[must_use]
     pub fn reserve() -> Option<Self> {
         let mut allowed = sched_getaffinity(None).ok()?;
@@ -24,8 +24,8 @@ impl Core {
     }
 }
 
-/// Starts a command on a core. A process inherits the affinity of the thread that starts it; `taskset` would do the same, but
-/// its own start would count as the function's.
+/// Starts a command on a core. A process inherits the affinity of the thread that starts it. With `taskset`, the start of
+/// `taskset` would be part of the measurement.
 pub(super) fn spawn_on(core: Option<Core>, command: &mut Command) -> io::Result<Child> {
     let Some(Core(core)) = core else { return command.spawn() };
     let own = sched_getaffinity(None)?;

@@ -1,4 +1,4 @@
-//! What the kernel tells about a process.
+//! The kernel's figures about a process.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -17,9 +17,9 @@ pub(super) fn cpu_time(pid: Pid) -> Result<Duration, Problem> {
     let tasks = PathBuf::from(format!("/proc/{pid}/task"));
     let entries = fs::read_dir(&tasks).map_err(|error| problem!("{}: {error}", tasks.display()))?;
     let mut nanoseconds = 0;
-    // A thread that ends between the two looks takes its time with it.
+    // The time of a thread that ends between the two readings is lost.
     for schedstat in entries.flatten().filter_map(|task| fs::read_to_string(task.path().join("schedstat")).ok()) {
-        nanoseconds += first_number(&schedstat).ok_or_else(|| problem!("the kernel keeps no schedstat"))?;
+        nanoseconds += first_number(&schedstat).ok_or_else(|| problem!("the kernel provides no schedstat"))?;
     }
     Ok(Duration::from_nanos(nanoseconds))
 }
@@ -28,7 +28,7 @@ pub(super) fn cpu_time(pid: Pid) -> Result<Duration, Problem> {
 pub(super) fn peak_memory(pid: Pid) -> Result<u64, Problem> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).map_err(|error| problem!("/proc/{pid}/status: {error}"))?;
     let kilobytes = status.lines().find_map(|line| first_number(line.strip_prefix("VmHWM:")?));
-    kilobytes.map(|kilobytes| kilobytes * 1024).ok_or_else(|| problem!("the kernel keeps no VmHWM"))
+    kilobytes.map(|kilobytes| kilobytes * 1024).ok_or_else(|| problem!("the kernel provides no VmHWM"))
 }
 
 fn first_number(text: &str) -> Option<u64> {
