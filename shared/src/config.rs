@@ -161,8 +161,7 @@ impl DeliveryConfig {
     /// All problems together, each naming its variable.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut env = Env::new(lookup);
-        let (from, link_base) = (env.required("FROM_ADDRESS"), env.required("LINK_BASE_URL"));
-        let (from, link_base) = (env.parse("FROM_ADDRESS", from), env.parse("LINK_BASE_URL", link_base));
+        let (from, link_base) = (env.required_parsed("FROM_ADDRESS"), env.required_parsed("LINK_BASE_URL"));
         let link_keys = env.link_keys();
         let (event_bus, configuration_set) = (env.text("EVENT_BUS", "default"), env.get("CONFIGURATION_SET"));
         let (retention, texts) = (env.retention(), read_texts(lookup));
@@ -231,6 +230,11 @@ impl<'a> Env<'a> {
         })
     }
 
+    fn required_parsed<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
+        let text = self.required(name);
+        if text.is_empty() { None } else { self.parse(name, text) }
+    }
+
     fn text(&self, name: &str, default: &str) -> String {
         self.get(name).unwrap_or_else(|| default.to_owned())
     }
@@ -240,7 +244,7 @@ impl<'a> Env<'a> {
         let text = self.text(name, default);
         let fits = text.len() <= 32 && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
         if !fits {
-            self.problems.push(format!("{name} must be 1 to 32 of a-z, 0-9 and -, not '{text}'"));
+            self.problems.push(format!("{name} must have 1 to 32 characters from a-z, 0-9 and -, not '{text}'"));
         }
         text
     }
@@ -272,14 +276,17 @@ impl<'a> Env<'a> {
         let text = self.get(name)?.trim().to_owned();
         let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
         if host.is_none_or(|host| host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control())) {
-            self.problems.push(format!("{name} must be a URL that begins with http:// or https://, not '{text}'"));
+            self.problems.push(format!("{name} must be a URL that starts with http:// or https://, not '{text}'"));
         }
         Some(text)
     }
 
     fn flag(&mut self, name: &str) -> bool {
-        let text = self.text(name, "false").to_ascii_lowercase();
-        self.parse(name, text).unwrap_or_default()
+        let text = self.text(name, "false");
+        text.to_ascii_lowercase().parse().unwrap_or_else(|_| {
+            self.problems.push(format!("{name} must be true or false, not '{text}'"));
+            false
+        })
     }
 
     fn parsed<T: FromStr<Err: fmt::Display> + Default>(&mut self, name: &str, default: &str) -> T {

@@ -153,7 +153,7 @@ async fn every_other_method_is_a_405() {
         let mut event = Call::get("/accept").event();
         event["requestContext"]["http"]["method"] = method.into();
         let response = send_event(&page, &event.to_string()).await;
-        let body = error("method-not-allowed", None, "this route answers GET, HEAD only");
+        let body = error("method-not-allowed", None, "this route accepts only GET, HEAD");
         answers(&response, 405, &body, &[("allow", "GET, HEAD")]);
     }
 }

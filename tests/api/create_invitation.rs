@@ -140,7 +140,7 @@ async fn an_expiry_out_of_range_is_refused_with_the_range_and_nothing_is_stored(
         let wanted = start.plus(Duration::from_secs(ahead));
         let body = json!({ "email": "user.one@example.com", "roleID": "full-access", "expiry": wanted.to_string() });
         let response = app.send(Call::post("/invitations").json(&body).key(&app.full)).await;
-        let message = format!("expiry: {wanted} is out of range; now it may be between {earliest} and {latest}");
+        let message = format!("expiry: {wanted} is out of range; it must be between {earliest} and {latest}");
         refuses(&response, 400, "invalid-expiry", Some("expiry"), &message);
     }
     for wrong in ["", "tomorrow", "2030-02-30T00:00:00Z", "2030-01-01", "2030-01-01T00:00:00", "1893456000"] {
@@ -236,7 +236,7 @@ async fn what_no_mail_could_reach_is_no_address() {
     let app = TestApp::start().await;
     let before = table(&app).await;
     let local = ": the part before the @ must be 1 to 64 ASCII letters, digits, dots or !#$%&'*+-/=?^_`{|}~";
-    let domain = ": the part after the @ is not a domain name that can receive mail";
+    let domain = ": the part after the @ is not a domain name that can receive email";
     let length = ": it must have 3 to 254 characters";
     let long_local = format!("{}@example.com", "a".repeat(65));
     let long = format!("a@{}.com", "a.".repeat(130));
@@ -284,7 +284,7 @@ async fn a_role_id_has_lower_case_letters_digits_and_hyphens_only() {
             400,
             "invalid-role-id",
             Some("roleID"),
-            &format!("roleID: '{shown}' is not a role id: 1 to 64 of a-z, 0-9 and -"),
+            &format!("roleID: '{shown}' is not a role id: it must have 1 to 64 characters from a-z, 0-9 and -"),
         );
     }
     app.send(Call::create("user.one@example.com", &"r".repeat(65)).key(&app.full)).await.expect_error(400, "invalid-role-id");

@@ -50,7 +50,13 @@ async fn an_id_that_is_not_32_hex_digits_is_refused() {
         (&long, &format!("{}…", "A".repeat(64))),
     ] {
         let response = app.send(get(wrong).key(&app.full)).await;
-        refuses(&response, 400, "invalid-id", Some("id"), &format!("id: '{shown}' is not an invitation id: it has exactly 32 hex digits"));
+        refuses(
+            &response,
+            400,
+            "invalid-id",
+            Some("id"),
+            &format!("id: '{shown}' is not an invitation id: it must have exactly 32 hex digits"),
+        );
     }
     refuses(&app.send(get("%FF%FE").key(&app.full)).await, 400, "invalid-id", Some("id"), "id: is not valid UTF-8");
 }
@@ -105,7 +111,7 @@ async fn a_row_that_cannot_be_read_is_a_500_that_says_nothing_about_it() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.set(&id, "st", AttributeValue::S("unheard-of".to_owned())).await;
-    let message = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out.";
+    let message = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out why.";
     refuses(&app.send(get(&id).key(&app.full)).await, 500, "internal-error", None, message);
 }
 

@@ -6,7 +6,7 @@ use support::{Call, Response, TestApp};
 use crate::helpers::{COOLDOWN, answers, error, refuses, resend, table, text, with};
 
 const ROUTES: [&str; 4] = ["POST /invitations", "GET /invitations", "GET /invitations/{id}", "POST /invitations/{id}"];
-const NO_EVENT: &str = "this is not an HTTP request in API Gateway's payload format 2.0";
+const NO_EVENT: &str = "the event is not an HTTP request in API Gateway's payload format 2.0";
 
 /// An app, one invitation in it that could be sent again, and for each route a request that succeeds.
 async fn app_with_calls() -> (TestApp, [Call; 4]) {
@@ -61,7 +61,7 @@ async fn an_event_that_is_no_http_request_is_a_400_on_every_route() {
 async fn a_body_that_claims_to_be_base64_and_is_not_is_refused_on_every_route() {
     let (app, calls) = app_with_calls().await;
     let before = table(&app).await;
-    let message = "the event says that its body is base64, but it is not";
+    let message = "isBase64Encoded is true, but the body is not valid base64";
     for body in ["{\"email\":\"a@example.com\"}", "====", "YQ", "YQ=", "Y!==", "YQ==\n", "_-8=", "é"] {
         for call in &calls {
             let response = app.send(call.clone().base64_text(body)).await;
@@ -143,7 +143,7 @@ async fn a_stage_prefix_and_what_is_missing_from_lean_events_do_not_matter() {
     }
     let no_id = with(&event, json!({ "pathParameters": null }));
     let response = app.send_event("GET /invitations/{id}", &no_id.to_string()).await;
-    refuses(&response, 400, "invalid-id", Some("id"), "id: '' is not an invitation id: it has exactly 32 hex digits");
+    refuses(&response, 400, "invalid-id", Some("id"), "id: '' is not an invitation id: it must have exactly 32 hex digits");
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn another_method_than_the_routes_own_is_a_405_and_changes_nothing() {
             let mut event = call.event();
             event["requestContext"]["http"]["method"] = method.into();
             let response = app.send_event(&route, &event.to_string()).await;
-            answers(&response, 405, &error("method-not-allowed", None, &format!("this route answers {own} only")), &[("allow", &own)]);
+            answers(&response, 405, &error("method-not-allowed", None, &format!("this route accepts only {own}")), &[("allow", &own)]);
         }
     }
     assert_eq!(table(&app).await, before);
@@ -209,7 +209,7 @@ async fn v1_is_the_only_version_on_every_route() {
         for wrong in ["v2", "V1", "1", "v1.0", "latest", "", "v1, v1", "v\u{0}1"] {
             let shown = wrong.replace('\u{0}', "\u{fffd}");
             let response = app.send(call.clone().header("api-version", wrong)).await;
-            let message = format!("Api-Version: '{shown}' is not a version; the only one is v1");
+            let message = format!("Api-Version: '{shown}' is not supported; the only version is v1");
             refuses(&response, 400, "invalid-api-version", Some("Api-Version"), &message);
         }
     }

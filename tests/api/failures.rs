@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::config::ConfigError;
 use support::{Call, Response, TestApp, root_file};
 
-const SORRY: &str = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out.";
+const SORRY: &str = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out why.";
 
 fn event() -> String {
     Call::get("/invitations/01A205E6D4297253BD96E74FFADF0839").event().to_string()

@@ -9,8 +9,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, Response, TestApp};
 
-/// What every closed invitation is told, but for the state.
-pub(crate) const CLOSED: &str = "for good; create a new one to invite again";
+/// The end of the sentence about a closed invitation.
+pub(crate) const CLOSED: &str = "create a new one to invite again";
 /// What every 404 says.
 pub(crate) const NOT_FOUND: &str = "The resource you were looking for doesn't exist.";
 /// How long an invitation lives unless its creator says otherwise.

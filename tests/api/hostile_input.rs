@@ -111,8 +111,8 @@ async fn a_field_that_is_missing_is_named_and_so_are_those_that_nobody_knows() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     let before = table(&app).await;
-    let create = "is not a field of this request; accepted: email, roleID, expiry, locale";
-    let modify = "is not a field of this request; accepted: state";
+    let create = "unknown field; accepted: email, roleID, expiry, locale";
+    let modify = "unknown field; accepted: state";
     let path = format!("/invitations/{id}");
     let long = "n".repeat(1000);
     for (path, body, code, field, message) in [
@@ -133,12 +133,12 @@ async fn a_field_that_is_missing_is_named_and_so_are_those_that_nobody_knows() {
     }
     // All of them, up to five.
     for (body, others) in [
-        (r#"{"a":1,"email":"a@example.com","b":1}"#, ", nor is b"),
-        (r#"{"a":1,"b":1,"roleID":"x","c":1}"#, ", nor are b, c"),
-        (r#"{"a":1,"b":1,"c":1,"d":1,"e":1}"#, ", nor are b, c, d, e"),
-        (r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1}"#, ", nor are b, c, d, e, …"),
+        (r#"{"a":1,"email":"a@example.com","b":1}"#, "; also unknown: b"),
+        (r#"{"a":1,"b":1,"roleID":"x","c":1}"#, "; also unknown: b, c"),
+        (r#"{"a":1,"b":1,"c":1,"d":1,"e":1}"#, "; also unknown: b, c, d, e"),
+        (r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1}"#, "; also unknown: b, c, d, e, …"),
     ] {
-        let message = format!("a: is not a field of this request{others}; accepted: email, roleID, expiry, locale");
+        let message = format!("a: unknown field{others}; accepted: email, roleID, expiry, locale");
         refuses(&app.send(post(&app).text(body)).await, 400, "unknown-field", Some("a"), &message);
     }
     assert_eq!(table(&app).await, before);
@@ -224,7 +224,7 @@ async fn a_query_is_read_strictly_on_every_route() {
         (format!("/invitations/{id}"), "POST", "force"),
     ] {
         let no_parameter = |name: &str, others: &str| {
-            let message = format!("{name}: is not a query parameter of this route{others}; accepted: {known}");
+            let message = format!("{name}: unknown query parameter{others}; accepted: {known}");
             error("unknown-parameter", Some(name), &message)
         };
         let not_encoded = |shown: &str| error("invalid-query", None, &format!("'{shown}' in the query is not percent-encoded UTF-8"));
@@ -233,7 +233,7 @@ async fn a_query_is_read_strictly_on_every_route() {
             ("Limit=1", no_parameter("Limit", "")),
             ("limit[]=1", no_parameter("limit[]", "")),
             ("=1", no_parameter("", "")),
-            ("a=1&b&c=", no_parameter("a", ", nor are b, c")),
+            ("a=1&b&c=", no_parameter("a", "; also unknown: b, c")),
             ("a%0D%0Aset-cookie:%20x=1", no_parameter("a\u{fffd}\u{fffd}set-cookie: x", "")),
             ("\u{0}\n\u{7f}=1", no_parameter("\u{fffd}\u{fffd}\u{fffd}", "")),
             (&long, no_parameter(&format!("{}…", &long[..64]), "")),
@@ -251,7 +251,7 @@ async fn a_query_is_read_strictly_on_every_route() {
     }
     for query in ["limit=1&limit=1", "limit=1&%6Cimit=2", "limit=1&x=1&limit=2"] {
         let response = app.send(Call::get(&format!("/invitations?{query}")).key(&app.full)).await;
-        refuses(&response, 400, "invalid-query", Some("limit"), "limit: is there twice");
+        refuses(&response, 400, "invalid-query", Some("limit"), "limit: appears twice");
     }
     assert_eq!(table(&app).await, before);
     app.send(Call::get("/invitations?&&limit=%31&").key(&app.full)).await.expect(200);

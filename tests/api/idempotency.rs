@@ -184,10 +184,10 @@ async fn keys_of_1_to_255_printable_characters_are_keys_and_nothing_else_is() {
     let app = TestApp::start().await;
     let before = table(&app).await;
     let (form, one, closing, escapes) = (
-        "a key has 1 to 255 printable ASCII characters",
+        "a key must have 1 to 255 printable ASCII characters",
         "send one key, in double quotes if it contains a comma",
-        "send one key; a quoted key ends with its closing quote",
-        "in a quoted key only \\\" and \\\\ are escapes",
+        "send one key; a quoted key must end with its closing quote",
+        "a quoted key may contain only the escapes \\\" and \\\\",
     );
     let long = "k".repeat(256);
     for (wrong, message) in [

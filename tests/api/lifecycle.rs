@@ -194,7 +194,7 @@ async fn a_closed_invitation_refuses_everything_else_and_says_its_state() {
         for _ in 0..2 {
             for call in &calls {
                 let response = app.send(call.clone().key(&app.full)).await;
-                refuses(&response, 400, &format!("already-{state}"), None, &format!("the invitation is {state} {CLOSED}"));
+                refuses(&response, 400, &format!("already-{state}"), None, &format!("the invitation is already {state}; {CLOSED}"));
             }
             app.advance(LIFETIME);
         }

@@ -11,11 +11,11 @@ use crate::helpers::{
 const HOUR: i64 = 3_600_000;
 
 fn cooldown(seconds: u64) -> String {
-    format!("the invitation was sent a moment ago; it can be sent again in {seconds} s")
+    format!("the invitation was sent too recently; it can be sent again in {seconds} s")
 }
 
 fn used_up(quota: u32, seconds: u64) -> String {
-    format!("the account has used its {quota} sendings per 3600 s; the next window starts in {seconds} s")
+    format!("the account has reached its limit of {quota} sends per 3600 s; the next window starts in {seconds} s")
 }
 
 /// Lets time pass until a quota window begins.
@@ -84,7 +84,7 @@ async fn one_invitation_is_sent_ten_times_at_most() {
         app.send(resend(&id).key(&app.full)).await.expect(200);
     }
     let before = table(&app).await;
-    let message = "the invitation has been sent 10 times, which is the most; revoke it and create a new one";
+    let message = "the invitation has been sent 10 times, the maximum; revoke it and create a new one";
     // Waiting does not help, so nobody is told to wait: not within the cooldown, not after it, not after the expiry.
     for wait in [Duration::ZERO, COOLDOWN, LIFETIME] {
         app.advance(wait);

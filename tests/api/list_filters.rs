@@ -217,8 +217,8 @@ async fn a_filter_that_is_no_state_address_or_role_is_refused() {
         ("state=Invited", "invalid-state", "state", "'Invited' is not a state: invited, accepted, declined, revoked, expired"),
         ("state=", "invalid-state", "state", "'' is not a state: invited, accepted, declined, revoked, expired"),
         ("email=user", "invalid-email", "email", "'user' is not an e-mail address; in a query, write + as %2B"),
-        ("roleID=Admin", "invalid-role-id", "roleID", "'Admin' is not a role id: 1 to 64 of a-z, 0-9 and -"),
-        ("roleID=", "invalid-role-id", "roleID", "'' is not a role id: 1 to 64 of a-z, 0-9 and -"),
+        ("roleID=Admin", "invalid-role-id", "roleID", "'Admin' is not a role id: it must have 1 to 64 characters from a-z, 0-9 and -"),
+        ("roleID=", "invalid-role-id", "roleID", "'' is not a role id: it must have 1 to 64 characters from a-z, 0-9 and -"),
     ] {
         let response = app.send(Call::get(&format!("/invitations?{query}")).key(&app.full)).await;
         refuses(&response, 400, code, Some(field), &format!("{field}: {message}"));

@@ -8,7 +8,7 @@ use support::{ACCOUNT, Call, Response, TestApp};
 
 use crate::helpers::{advance_to_expiry, answers, delete, refuses, table, text, with};
 
-const WRONG_CURSOR: &str = "cursor: this is not a 'next' of a list with these filters; start again without it";
+const WRONG_CURSOR: &str = "cursor: this is not the 'next' of a list with these filters; start again without a cursor";
 
 async fn list(app: &TestApp, query: &str) -> Response {
     app.send(Call::get(&format!("/invitations{query}")).key(&app.full)).await
@@ -90,7 +90,7 @@ async fn a_limit_that_is_negative_or_no_integer_is_refused() {
     let app = TestApp::start().await;
     for wrong in ["-1", "-0", "1.5", "7.0", "1e2", "seven", "", "%20", "7%20", "0x7", "%D9%A7", "1_000", "null"] {
         let response = list(&app, &format!("?limit={wrong}")).await;
-        let message = "limit: expected an integer from 0 to 100; 0 means 25, more than 100 is served as 100";
+        let message = "limit: must be an integer from 0 to 100; 0 means 25, and more than 100 is served as 100";
         refuses(&response, 400, "invalid-limit", Some("limit"), message);
     }
 }
@@ -100,7 +100,7 @@ async fn cursor_and_next_at_once_are_refused() {
     let app = TestApp::start().await;
     invite_many(&app, 2).await;
     let next = list(&app, "?limit=1").await.str("next");
-    let message = "cursor: cursor and next are two names of one parameter; send one of them";
+    let message = "cursor: cursor and next are the same parameter; send only one of them";
     for query in [format!("?cursor={next}&next={next}"), "?next=&cursor=".to_owned()] {
         refuses(&list(&app, &query).await, 400, "invalid-query", Some("cursor"), message);
     }

@@ -138,36 +138,41 @@ async fn an_event_that_makes_no_sense_is_told_why_and_changes_nothing() {
     let now = app.now().floor_to_second().to_string();
     let invalid = |field: &str, message: &str| refusal("invalid-field", Some(field), &format!("{field}: {message}"));
     let missing = |field: &str| refusal("missing-field", Some(field), &format!("{field}: is required"));
-    let unknown = |field: &str, accepted: &str| {
-        refusal("unknown-field", Some(field), &format!("{field}: is not a field of this request; accepted: {accepted}"))
-    };
+    let unknown =
+        |field: &str, accepted: &str| refusal("unknown-field", Some(field), &format!("{field}: unknown field; accepted: {accepted}"));
     let no_name = |name: &str, why: &str| invalid("name", &format!("'{name}' cannot be a name: {why}"));
-    let link = "a mail client could make a link or an address of it; write a blank in place of or after";
-    let account = "is not an account id: it has exactly 12 decimal digits";
+    let link = "an email client could turn it into a link; put a space after '.' or replace it";
+    let account = "is not an account id: it must have exactly 12 decimal digits";
     let list = json!({ "action": "list", "account": ACCOUNT });
     let disable = json!({ "action": "disable", "account": ACCOUNT, "id": "000000000000" });
     for (event, expected) in [
         (json!({}), missing("action")),
         (json!({ "action": "create" }), missing("account")),
         (json!({ "action": 1, "account": ACCOUNT }), invalid("action", "must be a string")),
-        (with(&create(), json!({ "action": "delete" })), invalid("action", "'delete' is none of create, list, disable")),
+        (with(&create(), json!({ "action": "delete" })), invalid("action", "must be 'create', 'list' or 'disable', not 'delete'")),
         (with(&create(), json!({ "account": "12345678912" })), invalid("account", &format!("'12345678912' {account}"))),
         (with(&create(), json!({ "account": "01234567891A" })), invalid("account", &format!("'01234567891A' {account}"))),
         (with(&create(), json!({ "account": 12345678912_i64 })), invalid("account", "must be a string")),
         (with(&create(), json!({ "role": null })), missing("role")),
-        (with(&create(), json!({ "role": "Admin" })), invalid("role", "'Admin' is not a role id: 1 to 64 of a-z, 0-9 and -")),
-        (with(&create(), json!({ "role": "admin" })), invalid("role", "'admin' is not configured; known are full-access, read-only")),
+        (
+            with(&create(), json!({ "role": "Admin" })),
+            invalid("role", "'Admin' is not a role id: it must have 1 to 64 characters from a-z, 0-9 and -"),
+        ),
+        (
+            with(&create(), json!({ "role": "admin" })),
+            invalid("role", "'admin' is not a configured role; configured roles: full-access, read-only"),
+        ),
         (with(&create(), json!({ "name": "" })), no_name("", "it must have 1 to 80 characters")),
         (with(&create(), json!({ "name": "n".repeat(81) })), no_name(&format!("{}…", "n".repeat(64)), "it must have 1 to 80 characters")),
-        (with(&create(), json!({ "name": "a\u{202e}b" })), no_name("a[U+202E]b", "it contains U+202E, a character that cannot be seen")),
-        (with(&create(), json!({ "name": "evil.example" })), no_name("evil.example", &format!("{link} '.'"))),
+        (with(&create(), json!({ "name": "a\u{202e}b" })), no_name("a[U+202E]b", "it contains the invisible character U+202E")),
+        (with(&create(), json!({ "name": "evil.example" })), no_name("evil.example", link)),
         (with(&create(), json!({ "expiry": now })), invalid("expiry", "must be in the future")),
         (with(&create(), json!({ "expiry": "soon" })), invalid("expiry", "'soon' is not an RFC 3339 time such as 2030-06-21T09:01:12Z")),
         (with(&create(), json!({ "roleID": "x" })), unknown("roleID", "action, account, role, name, expiry")),
         (with(&list, json!({ "role": "read-only" })), unknown("role", "action, account, cursor")),
-        (with(&list, json!({ "cursor": "x" })), invalid("cursor", "an API key's id has exactly 12 letters and digits")),
+        (with(&list, json!({ "cursor": "x" })), invalid("cursor", "an API key id must have exactly 12 letters and digits")),
         (with(&disable, json!({ "id": null })), missing("id")),
-        (with(&disable, json!({ "id": "#" })), invalid("id", "an API key's id has exactly 12 letters and digits")),
+        (with(&disable, json!({ "id": "#" })), invalid("id", "an API key id must have exactly 12 letters and digits")),
         (with(&disable, json!({ "enabled": "true" })), unknown("enabled", "action, account, id")),
     ] {
         assert_eq!(app.manage_keys(&event).await, expected, "{event}");

@@ -43,7 +43,7 @@ async fn a_state_that_cannot_be_asked_for_is_refused_with_the_two_that_can() {
     let before = table(&app).await;
     for wrong in ["accepted", "declined", "expired", "pending", "Revoked", "revoked ", ""] {
         let response = app.send(Call::set_state(&id, wrong).key(&app.full)).await;
-        let message = format!("state: '{wrong}' cannot be asked for; the desired state is revoked or invited");
+        let message = format!("state: must be 'revoked' or 'invited', not '{wrong}'");
         refuses(&response, 400, "invalid-state", Some("state"), &message);
     }
     assert_eq!(table(&app).await, before);
@@ -74,7 +74,7 @@ async fn an_unknown_id_and_another_accounts_id_are_the_same_404_whatever_is_aske
 async fn an_id_that_is_not_32_hex_digits_is_refused() {
     let app = TestApp::start().await;
     let response = app.send(resend("1").key(&app.full)).await;
-    refuses(&response, 400, "invalid-id", Some("id"), "id: '1' is not an invitation id: it has exactly 32 hex digits");
+    refuses(&response, 400, "invalid-id", Some("id"), "id: '1' is not an invitation id: it must have exactly 32 hex digits");
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ const ROLES: &str = r#"{
 
 fn forbidden(permission: &str, role: &str) -> String {
     format!(
-        "You tried to do something that you're not allowed to do. It takes the permission invitations:{permission}, which the role \
+        "You tried to do something that you're not allowed to do. It requires the permission invitations:{permission}, which the role \
          '{role}' does not have."
     )
 }

@@ -56,12 +56,12 @@ pub(crate) fn already_invited(id: &str) -> Value {
 
 /// The body that tells a caller that an invitation was revoked.
 pub(crate) fn already_revoked() -> Value {
-    error("already-revoked", None, "the invitation is revoked for good; create a new one to invite again")
+    error("already-revoked", None, "the invitation is already revoked; create a new one to invite again")
 }
 
 /// The body that tells a caller to wait before he sends again.
 pub(crate) fn cooldown(seconds: u64) -> Value {
-    let message = format!("the invitation was sent a moment ago; it can be sent again in {seconds} s");
+    let message = format!("the invitation was sent too recently; it can be sent again in {seconds} s");
     error("resend-cooldown", None, &message)
 }
 

@@ -6,7 +6,7 @@ use support::{ACCOUNT, Call, TestApp};
 use crate::common::{Row, assert_consistent, counts, error, resend};
 
 fn internal() -> serde_json::Value {
-    error("internal-error", None, "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out.")
+    error("internal-error", None, "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out why.")
 }
 
 async fn put(app: &TestApp, row: Row) {

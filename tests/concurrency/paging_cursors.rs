@@ -26,7 +26,7 @@ async fn list(app: &TestApp, key: &str, query: &str) -> Response {
 
 #[track_caller]
 fn assert_refused(response: &Response, token: &str) {
-    let message = "cursor: this is not a 'next' of a list with these filters; start again without it";
+    let message = "cursor: this is not the 'next' of a list with these filters; start again without a cursor";
     assert_eq!((response.status, response.json()), (400, error("invalid-cursor", Some("cursor"), message)), "{token}");
 }
 

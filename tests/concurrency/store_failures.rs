@@ -21,7 +21,7 @@ fn unavailable() -> Value {
 }
 
 fn internal() -> Value {
-    error("internal-error", None, "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out.")
+    error("internal-error", None, "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out why.")
 }
 
 #[track_caller]

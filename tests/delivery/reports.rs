@@ -267,6 +267,6 @@ async fn what_is_wrong_with_a_report_is_told_without_its_words() {
     let mut event = local::ses::feedback::events(&post.last_mail("user@example.com"))[0].clone();
     event["detail"]["mail"]["tags"]["account"] = "user@example.com".into();
     let failed = post.fail_to_report(&event.to_string()).await;
-    assert!(failed.0.starts_with("not a report of SES: Data error in line 1,"), "{failed}");
+    assert!(failed.0.starts_with("not an SES event: Data error in line 1,"), "{failed}");
     assert!(!failed.0.contains("user"), "{failed}");
 }

@@ -13,7 +13,7 @@ use verification::fuzz::key_text;
 
 const ABSENT: &str = "Unauthorized: send the header 'Authorization: ApiKey <key>'";
 const FORM: &str = "Unauthorized: the header must read 'Authorization: ApiKey <key>'";
-const MISTYPED: &str = "Unauthorized: the API key is cut off or mistyped";
+const MISTYPED: &str = "Unauthorized: the API key is incomplete or mistyped";
 /// For every well-formed key, so that the response does not reveal which keys exist.
 const UNKNOWN: &str = "Unauthorized: the API key is unknown, disabled or expired";
 

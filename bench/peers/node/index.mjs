@@ -9,7 +9,7 @@ const DEFAULT_ROLES = {
   "full-access": { can: ["invitations:read", "invitations:create", "invitations:modify"] },
   "read-only": { can: ["invitations:read"] },
 };
-const INTERNAL = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out.";
+const INTERNAL = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out why.";
 const roles = ROLES ? JSON.parse(ROLES) : DEFAULT_ROLES;
 const table = DynamoDBDocumentClient.from(new DynamoDBClient({}));
 
@@ -51,7 +51,7 @@ async function authorize(header, permission, log) {
   const [, key] = /^apikey\s+(\S+)$/i.exec(header.trim()) ?? [];
   if (!key) throw new HttpError(401, "unauthorized", "Unauthorized: the header must read 'Authorization: ApiKey <key>'");
   const [, body, account, id, secret, check] = API_KEY.exec(key) ?? [];
-  if (!body || check !== checksum(body)) throw new HttpError(401, "unauthorized", "Unauthorized: the API key is cut off or mistyped");
+  if (!body || check !== checksum(body)) throw new HttpError(401, "unauthorized", "Unauthorized: the API key is incomplete or mistyped");
 
   const now = Date.now();
   const record = await findKey(account, id, now);
@@ -61,7 +61,7 @@ async function authorize(header, permission, log) {
   }
   Object.assign(log, { account, caller: urn(account, `apikey/${id}`) });
   if (!roles[record.role]?.can.includes(permission)) {
-    const needs = `It takes the permission ${permission}, which the role '${record.role}' does not have.`;
+    const needs = `It requires the permission ${permission}, which the role '${record.role}' does not have.`;
     throw new HttpError(403, "forbidden", `You tried to do something that you're not allowed to do. ${needs}`);
   }
   return account;
@@ -72,7 +72,7 @@ async function describe(event, log) {
   const given = event.pathParameters?.id ?? "";
   const id = given.toUpperCase();
   if (!/^[0-9A-F]{32}$/.test(id)) {
-    throw new HttpError(400, "invalid-id", `id: '${given}' is not an invitation id: it has exactly 32 hex digits`, "id");
+    throw new HttpError(400, "invalid-id", `id: '${given}' is not an invitation id: it must have exactly 32 hex digits`, "id");
   }
   const item = await read(`A#${account}`, `I#${id}`);
   if (!item) throw new HttpError(404, "not-found", "The resource you were looking for doesn't exist.");

@@ -15,7 +15,7 @@ import boto3
 TABLE_NAME = os.environ["TABLE_NAME"]
 REGION = os.environ["AWS_REGION"]
 URN = f"urn:{os.environ.get('URN_NAMESPACE', 'cloudone')}:identity:{os.environ.get('URN_REGION', REGION)}"
-INTERNAL = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out."
+INTERNAL = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out why."
 DEFAULT_ROLES = {
     "full-access": {"can": ["invitations:read", "invitations:create", "invitations:modify"]},
     "read-only": {"can": ["invitations:read"]},
@@ -77,7 +77,7 @@ def authorize(header, permission, log):
         raise unauthorized("the header must read 'Authorization: ApiKey <key>'")
     match = API_KEY.fullmatch(key.strip())
     if not match or match[5] != checksum(match[1]):
-        raise unauthorized("the API key is cut off or mistyped")
+        raise unauthorized("the API key is incomplete or mistyped")
 
     account, key_id, secret = match[2], match[3], match[4]
     now = now_millis()
@@ -89,7 +89,7 @@ def authorize(header, permission, log):
     log.update(account=account, caller=f"{URN}:{account}:apikey/{key_id}")
     role = record["role"]["S"]
     if permission not in ROLES.get(role, {"can": []})["can"]:
-        needs = f"It takes the permission {permission}, which the role '{role}' does not have."
+        needs = f"It requires the permission {permission}, which the role '{role}' does not have."
         raise HttpError(403, "forbidden", f"You tried to do something that you're not allowed to do. {needs}")
     return account
 
@@ -99,7 +99,7 @@ def describe(event, log):
     given = (event.get("pathParameters") or {}).get("id", "")
     invitation = given.upper()
     if not re.fullmatch("[0-9A-F]{32}", invitation):
-        raise HttpError(400, "invalid-id", f"id: '{given}' is not an invitation id: it has exactly 32 hex digits", "id")
+        raise HttpError(400, "invalid-id", f"id: '{given}' is not an invitation id: it must have exactly 32 hex digits", "id")
     item = read(f"A#{account}", f"I#{invitation}")
     if item is None:
         raise HttpError(404, "not-found", "The resource you were looking for doesn't exist.")

@@ -73,7 +73,7 @@ struct Text {
 /// # Errors
 /// When the event is no batch of the stream.
 pub async fn handle(courier: &Courier, event: &str) -> Result<BatchAnswer, Failed> {
-    let batch: Batch = parse(event, "a batch of the table's stream")?;
+    let batch: Batch = parse(event, "a batch of DynamoDB stream records")?;
     // One settling does for all records of an invitation; when it fails, the first of them comes again.
     let mut due: BTreeMap<InvitationKey, String> = BTreeMap::new();
     for Record { dynamodb: Change { keys, sequence_number } } in batch.records {
@@ -82,7 +82,7 @@ pub async fn handle(courier: &Courier, event: &str) -> Result<BatchAnswer, Faile
         }
     }
     let until = Instant::now() + BEGUN_WITHIN;
-    let late = || StoreError::Unavailable { cause: format!("not begun within {BEGUN_WITHIN:?}") };
+    let late = || StoreError::Unavailable { cause: format!("not started within {BEGUN_WITHIN:?}") };
     let settled = stream::iter(due).map(|(key, record)| async move {
         let in_time = Instant::now() < until;
         let settled = if in_time { courier.process_due(&key).await } else { Err(late()) };

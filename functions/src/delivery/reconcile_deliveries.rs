@@ -46,7 +46,7 @@ pub async fn handle(courier: &Courier, _event: &str) -> Result<Round, Failed> {
     let Round { settled, failed } = round;
     info!(settled, failed, "round done");
     if failed > 0 && settled == 0 {
-        return Err(Failed(format!("none of {failed} invitations could be settled")));
+        return Err(Failed(format!("none of {failed} due invitations could be processed")));
     }
     Ok(round)
 }

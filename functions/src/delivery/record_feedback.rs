@@ -113,7 +113,7 @@ struct Reject {
 /// # Errors
 /// When the event is no report of SES, or the table fails.
 pub async fn handle(feedback: &Feedback, event: &str) -> Result<Recorded, Failed> {
-    let Event { detail } = parse(event, "a report of SES")?;
+    let Event { detail } = parse(event, "an SES event")?;
     let Some((key, sending)) = detail.mail.sending() else {
         warn!("a report of a mail without this service's tags");
         return Ok(Recorded::Ignored);

@@ -71,7 +71,7 @@ impl Authenticator {
             Some((scheme, key)) if scheme.eq_ignore_ascii_case("ApiKey") => key.trim(),
             _ => return Err(ApiError::Unauthorized("the header must read 'Authorization: ApiKey <key>'")),
         };
-        let key: ApiKey = key.parse().map_err(|_| ApiError::Unauthorized("the API key is cut off or mistyped"))?;
+        let key: ApiKey = key.parse().map_err(|_| ApiError::Unauthorized("the API key is incomplete or mistyped"))?;
         let now = self.store.now();
         // One sentence for all: who has no key must not learn which keys exist.
         self.record(&key, now)

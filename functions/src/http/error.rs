@@ -34,18 +34,17 @@ impl Invalid {
         Self { code, message: format!("{field}: {message}"), field: Some(field.to_owned()) }
     }
 
-    /// When there are `names` that are not `what` they should be, if there are any. At most five are shown.
+    /// Names unknown fields or parameters, five at most, and the accepted ones; `None` if there are no unknown names.
     #[must_use]
-    pub fn unknown(code: &'static str, what: &str, names: &[&str], accepted: &[&str]) -> Option<Self> {
+    pub fn unknown(code: &'static str, kind: &str, names: &[&str], accepted: &[&str]) -> Option<Self> {
         let (first, others) = names.split_first()?;
         let shown: Vec<String> = others.iter().take(4).map(|name| excerpt(name)).collect();
-        let nor = match (shown.len(), others.len()) {
+        let also = match (shown.len(), others.len()) {
             (0, _) => String::new(),
-            (1, _) => format!(", nor is {}", shown[0]),
-            (most, all) => format!(", nor are {}{}", shown.join(", "), if all > most { ", …" } else { "" }),
+            (most, all) => format!("; also unknown: {}{}", shown.join(", "), if all > most { ", …" } else { "" }),
         };
         let accepted = if accepted.is_empty() { "none".to_owned() } else { accepted.join(", ") };
-        Some(Self::field(code, &excerpt(first), format!("is not {what}{nor}; accepted: {accepted}")))
+        Some(Self::field(code, &excerpt(first), format!("unknown {kind}{also}; accepted: {accepted}")))
     }
 }
 
@@ -82,7 +81,7 @@ pub enum ApiError {
 }
 
 /// The caller's sentence of every 500.
-const INTERNAL: &str = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out.";
+const INTERNAL: &str = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out why.";
 /// The caller's sentence of every 503.
 const UNAVAILABLE: &str = "The service is temporarily unavailable, likely due to maintenance. It should be available soon, check the \
                            Retry-After header for an indication of when you might be able to try again.";
@@ -153,9 +152,9 @@ impl ApiError {
             Self::Invalid(invalid) => invalid.message.clone(),
             Self::Unauthorized(why) => format!("Unauthorized: {why}"),
             Self::Forbidden { permission, role } => format!(
-                "You tried to do something that you're not allowed to do. It takes the permission {permission}, which the role '{role}' does not have."
+                "You tried to do something that you're not allowed to do. It requires the permission {permission}, which the role '{role}' does not have."
             ),
-            Self::MethodNotAllowed { allow } => format!("this route answers {} only", allow.join(", ")),
+            Self::MethodNotAllowed { allow } => format!("this route accepts only {}", allow.join(", ")),
             Self::Rejected(rejected) => rejected.to_string(),
             Self::Store(StoreError::Unavailable { .. }) | Self::Maintenance { .. } => UNAVAILABLE.to_owned(),
             Self::Store(StoreError::Corrupt { .. } | StoreError::Defect { .. }) | Self::Internal(_) => INTERNAL.to_owned(),

@@ -77,7 +77,7 @@ impl Request {
     /// [`ApiError::Invalid`] when it is no HTTP event of format 2.0.
     pub fn parse(event: &str) -> Result<Self, ApiError> {
         let event: Event<'_> = serde_json::from_str(event)
-            .map_err(|_| Invalid::new("invalid-event", "this is not an HTTP request in API Gateway's payload format 2.0"))?;
+            .map_err(|_| Invalid::new("invalid-event", "the event is not an HTTP request in API Gateway's payload format 2.0"))?;
         let body = event.body.unwrap_or_default();
         Ok(Self {
             method: event.context.http.method.into_owned(),
@@ -161,7 +161,7 @@ fn decode(body: &str, base64: bool) -> Result<Vec<u8>, Invalid> {
         return Err(too_large());
     }
     let bytes = if base64 {
-        STANDARD.decode(body).map_err(|_| Invalid::new("invalid-event", "the event says that its body is base64, but it is not"))?
+        STANDARD.decode(body).map_err(|_| Invalid::new("invalid-event", "isBase64Encoded is true, but the body is not valid base64"))?
     } else {
         body.as_bytes().to_vec()
     };

@@ -24,9 +24,11 @@ pub fn validate_common(request: &Request, accepted: &[&str]) -> Result<Query, In
     request.body.as_ref().map_err(Clone::clone)?;
     match request.headers.api_version.as_deref().map(str::trim) {
         None | Some("v1") => Query::parse(&request.query, accepted),
-        Some(other) => {
-            Err(Invalid::field("invalid-api-version", "Api-Version", format!("'{}' is not a version; the only one is v1", excerpt(other))))
-        }
+        Some(other) => Err(Invalid::field(
+            "invalid-api-version",
+            "Api-Version",
+            format!("'{}' is not supported; the only version is v1", excerpt(other)),
+        )),
     }
 }
 
@@ -71,8 +73,8 @@ pub fn action(request: &Request, mut query: Query) -> Result<Action, Invalid> {
     let force = match query.take("force").as_deref() {
         None | Some("false") => false,
         Some("true") if body.is_empty() => true,
-        Some("true") => return Err(Invalid::field("invalid-force", "force", "is for a resend, which has no body")),
-        Some(other) => return Err(Invalid::field("invalid-force", "force", format!("'{}' is neither true nor false", excerpt(other)))),
+        Some("true") => return Err(Invalid::field("invalid-force", "force", "only a resend, which has no body, can be forced")),
+        Some(other) => return Err(Invalid::field("invalid-force", "force", format!("must be true or false, not '{}'", excerpt(other)))),
     };
     if body.is_empty() {
         return Ok(if force { Action::ForcedResend } else { Action::Resend });
@@ -83,11 +85,7 @@ pub fn action(request: &Request, mut query: Query) -> Result<Action, Invalid> {
     match state?.as_str() {
         "revoked" => Ok(Action::Revoke),
         "invited" => Ok(Action::Invite),
-        other => Err(Invalid::field(
-            "invalid-state",
-            "state",
-            format!("'{}' cannot be asked for; the desired state is revoked or invited", excerpt(other)),
-        )),
+        other => Err(Invalid::field("invalid-state", "state", format!("must be 'revoked' or 'invited', not '{}'", excerpt(other)))),
     }
 }
 
@@ -181,7 +179,7 @@ pub fn list_query(request: &Request, who: &Principal) -> Result<ListQuery, Inval
     };
     let token = match (query.take("cursor"), query.take("next")) {
         (Some(_), Some(_)) => {
-            return Err(Invalid::field("invalid-query", "cursor", "cursor and next are two names of one parameter; send one of them"));
+            return Err(Invalid::field("invalid-query", "cursor", "cursor and next are the same parameter; send only one of them"));
         }
         (cursor, next) => cursor.or(next),
     };
@@ -219,13 +217,13 @@ impl Query {
             if !accepted.contains(&name.as_str()) {
                 unknown.push(name);
             } else if parameters.iter().any(|(other, _)| *other == name) {
-                return Err(Invalid::field("invalid-query", &name, "is there twice"));
+                return Err(Invalid::field("invalid-query", &name, "appears twice"));
             } else {
                 parameters.push((name, value));
             }
         }
         let unknown: Vec<&str> = unknown.iter().map(String::as_str).collect();
-        if let Some(invalid) = Invalid::unknown("unknown-parameter", "a query parameter of this route", &unknown, accepted) {
+        if let Some(invalid) = Invalid::unknown("unknown-parameter", "query parameter", &unknown, accepted) {
             return Err(invalid);
         }
         Ok(Self(parameters))

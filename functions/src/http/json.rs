@@ -23,7 +23,7 @@ impl Fields {
         let text = std::str::from_utf8(body).map_err(|_| Invalid::new("invalid-json", "the body is not valid UTF-8"))?;
         // Said here, because the parser's own sentence would repeat a string of any length.
         if !text.trim_start().starts_with('{') {
-            return Err(Invalid::new("invalid-json", "the body must be one JSON object: it does not begin with a brace"));
+            return Err(Invalid::new("invalid-json", "the body must be one JSON object: it does not start with '{'"));
         }
         serde_json::from_str(text).map_err(|error| Invalid::new("invalid-json", format!("the body must be one JSON object: {error}")))
     }
@@ -54,7 +54,7 @@ impl Fields {
     /// `unknown-field`, naming what is, and all that are accepted.
     pub fn finish(self, accepted: &[&str]) -> Result<(), Invalid> {
         let names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
-        Invalid::unknown("unknown-field", "a field of this request", &names, accepted).map_or(Ok(()), Err)
+        Invalid::unknown("unknown-field", "field", &names, accepted).map_or(Ok(()), Err)
     }
 }
 

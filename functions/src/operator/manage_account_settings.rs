@@ -40,7 +40,9 @@ pub async fn handle(Table(store): &Table, Event { mut fields, invocation }: Even
             tracing::info!(invocation, account = account.as_str(), "settings changed");
             now
         }
-        other => return Err(Invalid::field("invalid-field", "action", format!("'{}' is none of describe, set", excerpt(other))).into()),
+        other => {
+            return Err(Invalid::field("invalid-field", "action", format!("must be 'describe' or 'set', not '{}'", excerpt(other))).into());
+        }
     };
     Ok(body(&account, &now))
 }

@@ -62,7 +62,10 @@ pub async fn handle(keys: &Keys, Event { mut fields, invocation }: Event<'_>) ->
         "create" => create(keys, account, fields, invocation).await,
         "list" => list(keys, account, fields).await,
         "disable" => disable(keys, account, fields, invocation).await,
-        other => Err(Invalid::field("invalid-field", "action", format!("'{}' is none of create, list, disable", excerpt(other))).into()),
+        other => {
+            Err(Invalid::field("invalid-field", "action", format!("must be 'create', 'list' or 'disable', not '{}'", excerpt(other)))
+                .into())
+        }
     }
 }
 
@@ -72,7 +75,12 @@ async fn create(keys: &Keys, account: AccountId, mut fields: Fields, invocation:
     let role = parsed("role", &role)?;
     if !keys.roles.contains(&role) {
         let known: Vec<String> = keys.roles.names().map(ToString::to_string).collect();
-        return Err(Invalid::field("invalid-field", "role", format!("'{role}' is not configured; known are {}", known.join(", "))).into());
+        return Err(Invalid::field(
+            "invalid-field",
+            "role",
+            format!("'{role}' is not a configured role; configured roles: {}", known.join(", ")),
+        )
+        .into());
     }
     // Invitees read it.
     let name: Option<DisplayName> = name.map(|text| parsed("name", &text)).transpose()?;

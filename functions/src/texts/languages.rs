@@ -33,7 +33,7 @@ impl Languages {
                 }
             };
             if let Some(other) = seen.insert(locale.clone(), file) {
-                note(format!("{shown}: has the same language as {}", other.display()));
+                note(format!("{shown}: is for the same language as {}", other.display()));
             }
             let Some(own) = files::read(file, note).and_then(|json| Sections::parse(&json, &shown.to_string(), note)) else { continue };
             let all = own.over(&english, &shown.to_string(), note);

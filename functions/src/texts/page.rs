@@ -39,7 +39,7 @@ fn logo(files: &[PathBuf], note: &mut impl FnMut(String)) -> Option<Logo> {
     let mut found = files.iter().filter_map(|file| Some((file, LOGOS.iter().find(|(name, _)| file.ends_with(name))?.1)));
     let (file, kind) = found.next()?;
     for (other, _) in found {
-        note(format!("{}: is a second logo beside {}", other.display(), file.display()));
+        note(format!("{}: is a second logo besides {}", other.display(), file.display()));
     }
     let url = format!("data:image/{kind};base64,{}", STANDARD.encode(files::bytes(file, note)?));
     url.parse().map_err(|problem| note(format!("{}: {problem}", file.display()))).ok()

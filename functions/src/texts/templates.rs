@@ -60,7 +60,7 @@ impl Templates {
             let template = Template { name, source };
             match template.render(&sample()) {
                 Err(error) => note(format!("{}: {error}", path.display())),
-                Ok(mail) if !mail.contains(SAMPLE_LINK) => note(format!("{}: the link is not in it", path.display())),
+                Ok(mail) if !mail.contains(SAMPLE_LINK) => note(format!("{}: does not contain the link", path.display())),
                 Ok(_) => {}
             }
             template

@@ -95,21 +95,21 @@ fn every_problem_is_a_sentence_that_names_the_file() {
     ];
     let problems = problems_of(&files);
     let expected = [
-        "de-at.json: has the same language as DE-AT.json",
-        "de.json: email.date has {moon}, which is not filled in there",
-        "de.json: email.from has {account}, which is not filled in there",
-        "de.json: there is no text 'email.greeting' in English",
+        "de-at.json: is for the same language as DE-AT.json",
+        "de.json: email.date contains {moon}, which is not a placeholder of this text",
+        "de.json: email.from contains {account}, which is not a placeholder of this text",
+        "de.json: unknown text 'email.greeting'",
         "english.language.json: 'english.language' is not a language tag such as",
         "es.json: unknown field `mial`, expected one of `email`, `page`, `roles`",
         "fr.json: invalid type: integer `1`, expected a string",
         "it.json: EOF while parsing",
-        "nl.json: email.months must be twelve names with commas between them",
+        "nl.json: email.months must be twelve names separated by commas",
         "no.json: roles.guest contains a line break or another control character",
         "no.json: roles.owner is empty",
-        "no.json: roles.read-only has {role}, which is not filled in there",
-        "pl.json: 'Read only' is not a role id: 1 to 64 of a-z, 0-9 and -",
+        "no.json: roles.read-only contains {role}, which is not a placeholder of this text",
+        "pl.json: 'Read only' is not a role id: it must have 1 to 64 characters from a-z, 0-9 and -",
         "pt.json: email.from contains a line break or another control character",
-        "pt.json: there is no text 'page.none' in English",
+        "pt.json: unknown text 'page.none'",
         "email.html: syntax error",
         "email.txt: undefined value",
     ];
@@ -118,7 +118,7 @@ fn every_problem_is_a_sentence_that_names_the_file() {
     }
     assert_eq!(problems.len(), expected.len(), "{problems:#?}");
 
-    assert_eq!(problems_of(&[("email.txt", "{{ intro }}"), ("email.html", "{{ link }}")]), ["email.txt: the link is not in it"]);
+    assert_eq!(problems_of(&[("email.txt", "{{ intro }}"), ("email.html", "{{ link }}")]), ["email.txt: does not contain the link"]);
 
     let missing = tempfile::tempdir().expect("a temporary folder").path().join("missing");
     let problems = Texts::load(Some(&missing)).expect_err("there is no such folder");
@@ -151,10 +151,10 @@ fn a_folder_may_have_one_logo_which_is_the_pages_alone() {
         assert_eq!(loaded(files), Ok(None), "{files:?}");
     }
     for (files, problem) in [
-        (&[("logo.jpg", PNG)][..], "logo.jpg: is not a logo: its data are no jpeg picture"),
-        (&[("logo.png", b"")], "logo.png: is not a logo: its data are no png picture"),
-        (&[("logo.png", &[&full[..], b"x"].concat())], "logo.png: is not a logo: the picture may have 16 KiB at most"),
-        (&[("logo.png", PNG), ("logo.gif", b"GIF89a")], "logo.png: is a second logo beside logo.gif"),
+        (&[("logo.jpg", PNG)][..], "logo.jpg: is not a valid logo: its data is not a jpeg picture"),
+        (&[("logo.png", b"")], "logo.png: is not a valid logo: its data is not a png picture"),
+        (&[("logo.png", &[&full[..], b"x"].concat())], "logo.png: is not a valid logo: the picture must not be larger than 16 KiB"),
+        (&[("logo.png", PNG), ("logo.gif", b"GIF89a")], "logo.png: is a second logo besides logo.gif"),
     ] {
         assert_eq!(loaded(files), Err(problem.to_owned()));
     }
@@ -167,7 +167,7 @@ fn the_page_has_all_words_in_every_language() {
     let mut problems = Vec::new();
     let german =
         sections(r#"{ "page": { "accept": "{role} {x} annehmen" } }"#).over(&english, "de.json", &mut |problem| problems.push(problem));
-    assert_eq!(problems, ["de.json: page.accept has {x}, which is not filled in there"]);
+    assert_eq!(problems, ["de.json: page.accept contains {x}, which is not a placeholder of this text"]);
     let shown = serde_json::json!({ "accept": "{role} {x} annehmen", "decline": "Decline" });
     assert_eq!(serde_json::json!(german.page), shown);
 

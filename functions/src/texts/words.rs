@@ -81,7 +81,7 @@ impl TryFrom<String> for Months {
 
     fn try_from(text: String) -> Result<Self, String> {
         let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
-        names.try_into().map(Self).map_err(|_| "email.months must be twelve names with commas between them".to_owned())
+        names.try_into().map(Self).map_err(|_| "email.months must be twelve names separated by commas".to_owned())
     }
 }
 
@@ -111,7 +111,7 @@ impl Sections {
             let mut all = english.clone();
             for (key, text) in own {
                 match english.get(&key) {
-                    None => note(format!("{file}: there is no text '{name}.{key}' in English")),
+                    None => note(format!("{file}: unknown text '{name}.{key}'")),
                     Some(original) => {
                         problems(&text, original).for_each(|problem| note(format!("{file}: {name}.{key} {problem}")));
                         all.insert(key, text);
@@ -132,7 +132,7 @@ impl Sections {
 /// What is wrong with a text that stands for another.
 fn problems(text: &str, original: &str) -> impl Iterator<Item = String> {
     let unknown = places(text).filter(|place| !places(original).any(|known| known == *place));
-    let unknown = unknown.map(|place| format!("has {{{place}}}, which is not filled in there"));
+    let unknown = unknown.map(|place| format!("contains {{{place}}}, which is not a placeholder of this text"));
     let control = text.chars().any(char::is_control).then(|| "contains a line break or another control character".to_owned());
     unknown.collect::<Vec<_>>().into_iter().chain(control)
 }

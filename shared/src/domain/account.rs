@@ -29,7 +29,7 @@ impl FromStr for AccountId {
         if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
             Ok(Self(text.into()))
         } else {
-            Err(Malformed(format!("'{}' is not an account id: it has exactly 12 decimal digits", excerpt(text))))
+            Err(Malformed(format!("'{}' is not an account id: it must have exactly 12 decimal digits", excerpt(text))))
         }
     }
 }

@@ -48,7 +48,7 @@ impl FromStr for ApiKeyId {
         if is_base62(text, ID_LENGTH) {
             Ok(Self(text.into()))
         } else {
-            Err(Malformed(format!("an API key's id has exactly {ID_LENGTH} letters and digits")))
+            Err(Malformed(format!("an API key id must have exactly {ID_LENGTH} letters and digits")))
         }
     }
 }
@@ -99,7 +99,7 @@ impl FromStr for ApiKey {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let malformed = || Malformed("this is not an API key of this service: is it cut off or mistyped?".to_owned());
+        let malformed = || Malformed("this is not an API key of this service; it may be incomplete or mistyped".to_owned());
         let (body, check) = text.rsplit_once('_').ok_or_else(malformed)?;
         let rest = body.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix('_')).ok_or_else(malformed)?;
         let mut parts = rest.split('_');

@@ -72,7 +72,7 @@ impl FromStr for DeliveryStatus {
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let known = Self::ALL.into_iter().find(|status| status.as_str() == text);
-        known.ok_or_else(|| Malformed(format!("'{}' is not the status of a mail", excerpt(text))))
+        known.ok_or_else(|| Malformed(format!("'{}' is not a delivery status", excerpt(text))))
     }
 }
 
@@ -106,7 +106,7 @@ impl FromStr for Delivery {
             let reason = parts.next().map(str::parse).transpose().ok()?;
             Some(Self { status, at, reason })
         };
-        delivery().ok_or_else(|| Malformed(format!("'{}' does not say what became of a mail", excerpt(text))))
+        delivery().ok_or_else(|| Malformed(format!("'{}' is not a stored delivery", excerpt(text))))
     }
 }
 

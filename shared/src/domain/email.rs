@@ -97,11 +97,11 @@ impl FromStr for Email {
         if !is_dot_atom(local) {
             return Err(wrong(": the part before the @ must be 1 to 64 ASCII letters, digits, dots or !#$%&'*+-/=?^_`{|}~"));
         }
-        let no_domain = || wrong(": the part after the @ is not a domain name that can receive mail");
+        let no_domain = || wrong(": the part after the @ is not a domain name that can receive email");
         let domain = ascii_domain(domain).ok_or_else(|| invisible(domain, &[]).unwrap_or_else(no_domain))?;
         let normalised = format!("{}@{domain}", local.to_ascii_lowercase());
         if normalised.len() > 254 {
-            return Err(wrong(": it must have 3 to 254 characters, its domain in ASCII form"));
+            return Err(wrong(": it must have 3 to 254 characters with its domain in ASCII form"));
         }
         Ok(Self { as_entered, normalised: NormalisedEmail(normalised) })
     }

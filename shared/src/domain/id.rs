@@ -49,7 +49,7 @@ impl FromStr for InvitationId {
             .then(|| Uuid::try_parse(text).ok())
             .flatten()
             .map(Self)
-            .ok_or_else(|| Malformed(format!("'{}' is not an invitation id: it has exactly 32 hex digits", excerpt(text))))
+            .ok_or_else(|| Malformed(format!("'{}' is not an invitation id: it must have exactly 32 hex digits", excerpt(text))))
     }
 }
 

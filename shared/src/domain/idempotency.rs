@@ -26,7 +26,7 @@ impl FromStr for IdempotencyKey {
         if (1..=255).contains(&key.len()) && printable {
             Ok(Self(key))
         } else {
-            Err(Malformed("a key has 1 to 255 printable ASCII characters".to_owned()))
+            Err(Malformed("a key must have 1 to 255 printable ASCII characters".to_owned()))
         }
     }
 }
@@ -38,10 +38,10 @@ fn unquote(quoted: &str) -> Result<String, Malformed> {
     loop {
         match rest.next() {
             Some('"') if rest.as_str().is_empty() => return Ok(key),
-            Some('"') | None => return Err(Malformed("send one key; a quoted key ends with its closing quote".to_owned())),
+            Some('"') | None => return Err(Malformed("send one key; a quoted key must end with its closing quote".to_owned())),
             Some('\\') => match rest.next() {
                 Some(escaped @ ('"' | '\\')) => key.push(escaped),
-                _ => return Err(Malformed("in a quoted key only \\\" and \\\\ are escapes".to_owned())),
+                _ => return Err(Malformed("a quoted key may contain only the escapes \\\" and \\\\".to_owned())),
             },
             Some(c) => key.push(c),
         }

@@ -50,7 +50,7 @@ impl FromStr for LinkKeys {
     fn from_str(text: &str) -> Result<Self, Malformed> {
         // The sentence must not repeat the text: it holds secrets.
         let malformed = || {
-            Malformed("expected id:secret[,id:secret…] with ids of 1 to 8 of a-z and 0-9, each once, and secrets of 32 or more of A-Z a-z 0-9 + / = _ -".to_owned())
+            Malformed("must be id:secret[,id:secret…]: unique ids of 1 to 8 characters from a-z and 0-9, secrets of at least 32 characters from A-Z a-z 0-9 + / = _ -".to_owned())
         };
         let mut keys = BTreeMap::new();
         let mut current = None;
@@ -151,7 +151,7 @@ impl FromStr for Token {
     /// Only the one spelling that [`Token::reveal`] gives: a token with any bit changed is another one, or none.
     fn from_str(text: &str) -> Result<Self, Malformed> {
         // The sentence must not repeat the text: it may be a secret with a typing error.
-        let malformed = || Malformed("this is not the token of a link".to_owned());
+        let malformed = || Malformed("this is not a link token".to_owned());
         let parts: Vec<&str> = text.split('.').collect();
         let [Self::VERSION, account, id, secret] = parts[..] else { return Err(malformed()) };
         let secret = URL_SAFE_NO_PAD.decode(secret).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(malformed)?;

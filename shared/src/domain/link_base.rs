@@ -51,13 +51,13 @@ impl FromStr for LinkBase {
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let url = web::address(text)?;
-        let wrong = |why: &str| Malformed(format!("'{}' is not the address of a page: {why}", excerpt(text)));
+        let wrong = |why: &str| Malformed(format!("'{}' is not a valid page address: {why}", excerpt(text)));
         if url.query().is_some() {
             return Err(wrong("it must not have a query (?)"));
         }
         // Anything else might end the link where a mail client looks for its end.
         if !url.path().bytes().all(|b| is_unreserved(b) || b == b'/' || b == b'%') {
-            return Err(wrong("its path may have letters, digits and - _ . ~ / % only"));
+            return Err(wrong("its path may contain only letters, digits and - _ . ~ / %"));
         }
         Ok(Self(String::from(url).into()))
     }

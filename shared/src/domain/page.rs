@@ -42,7 +42,7 @@ impl std::str::FromStr for Limit {
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         if !digits {
-            return Err(Malformed("expected an integer from 0 to 100; 0 means 25, more than 100 is served as 100".to_owned()));
+            return Err(Malformed("must be an integer from 0 to 100; 0 means 25, and more than 100 is served as 100".to_owned()));
         }
         Ok(match text.trim_start_matches('0') {
             "" => Self::DEFAULT,
@@ -180,7 +180,7 @@ impl Cursor {
     /// [`Malformed`] for everything else, whatever is wrong with it.
     pub fn decode(token: &str, account: &AccountId, filter: &Filter) -> Result<Self, Malformed> {
         Self::parse(token, account, filter)
-            .ok_or_else(|| Malformed("this is not a 'next' of a list with these filters; start again without it".to_owned()))
+            .ok_or_else(|| Malformed("this is not the 'next' of a list with these filters; start again without a cursor".to_owned()))
     }
 
     fn parse(token: &str, account: &AccountId, filter: &Filter) -> Option<Self> {

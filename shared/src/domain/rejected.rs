@@ -71,33 +71,40 @@ impl fmt::Display for Rejected {
                 write!(f, "email: this address already has an open invitation, {open}; resend or revoke that one")
             }
             Self::Closed(closing) => {
-                write!(f, "the invitation is {} for good; create a new one to invite again", closing.state())
+                write!(f, "the invitation is already {}; create a new one to invite again", closing.state())
             }
             Self::Expired => write!(f, "the invitation has expired; ask for a new one"),
             Self::Refused(status) => {
                 write!(
                     f,
-                    "the last mail to this address {}; send again with ?force=true if that is no longer so",
+                    "the last email to this address {}; if that is resolved, resend with ?force=true",
                     match status {
                         DeliveryStatus::Complained => "was reported as spam",
-                        _ => "was refused for good",
+                        _ => "bounced permanently",
                     }
                 )
             }
             Self::WrongInvitee => write!(f, "email: the invitation is for another address"),
             Self::SignInRequired => {
-                write!(f, "this invitation is accepted by signing in: the account's own application accepts it for whom it was sent to")
+                write!(
+                    f,
+                    "accepting this invitation requires signing in to the account's own application, which accepts it for the invitee"
+                )
             }
             Self::MaxSends { max } => {
-                write!(f, "the invitation has been sent {max} times, which is the most; revoke it and create a new one")
+                write!(f, "the invitation has been sent {max} times, the maximum; revoke it and create a new one")
             }
-            Self::Cooldown { retry_after } => write!(f, "the invitation was sent a moment ago; it can be sent again in {retry_after} s"),
+            Self::Cooldown { retry_after } => write!(f, "the invitation was sent too recently; it can be sent again in {retry_after} s"),
             Self::Quota { limit, window, retry_after } => {
-                write!(f, "the account has used its {limit} sendings per {} s; the next window starts in {retry_after} s", window.as_secs())
+                write!(
+                    f,
+                    "the account has reached its limit of {limit} sends per {} s; the next window starts in {retry_after} s",
+                    window.as_secs()
+                )
             }
             Self::RoleNotGrantable { role, own } => write!(f, "the role '{own}' may not grant the role '{}'", excerpt(role.as_str())),
             Self::Expiry { wanted, earliest, latest } => {
-                write!(f, "expiry: {wanted} is out of range; now it may be between {earliest} and {latest}")
+                write!(f, "expiry: {wanted} is out of range; it must be between {earliest} and {latest}")
             }
             Self::KeyReused => {
                 write!(f, "this Idempotency-Key was used with another request in the last 24 hours; use a new key for a new request")

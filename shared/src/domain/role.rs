@@ -37,7 +37,7 @@ impl FromStr for RoleId {
         if fits {
             Ok(Self(text.into()))
         } else {
-            Err(Malformed(format!("'{}' is not a role id: 1 to 64 of a-z, 0-9 and -", excerpt(text))))
+            Err(Malformed(format!("'{}' is not a role id: it must have 1 to 64 characters from a-z, 0-9 and -", excerpt(text))))
         }
     }
 }

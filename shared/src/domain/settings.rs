@@ -112,6 +112,6 @@ impl FromStr for Binding {
         [Self::Bearer, Self::Email]
             .into_iter()
             .find(|binding| binding.as_str() == text)
-            .ok_or_else(|| Malformed(format!("'{}' is none of bearer, email", excerpt(text))))
+            .ok_or_else(|| Malformed(format!("must be 'bearer' or 'email', not '{}'", excerpt(text))))
     }
 }

@@ -13,7 +13,7 @@ use super::support::{
     ACCOUNT, KEY, KEY_ID, KEY_SECRET, OTHER_ACCOUNT, any_account, any_time, at, parsed, principal, principal_of, record, urns,
 };
 
-const MALFORMED: &str = "this is not an API key of this service: is it cut off or mistyped?";
+const MALFORMED: &str = "this is not an API key of this service; it may be incomplete or mistyped";
 
 fn roles() -> Roles {
     parsed(DEFAULT_ROLES)

@@ -159,7 +159,7 @@ fn every_problem_is_named_at_once() {
 #[test]
 fn link_keys_are_required_and_an_error_does_not_repeat_them() {
     let none = read_send_policy(&|_| None).expect_err("required");
-    assert!(none.0.len() == 1 && none.0[0].starts_with("LINK_KEYS: expected id:secret"), "{none}");
+    assert!(none.0.len() == 1 && none.0[0].starts_with("LINK_KEYS: must be id:secret"), "{none}");
     let secret = "a-secret-with-a-typo!";
     for keys in [secret.to_owned(), format!("1:{secret}"), format!("1:{LINK_SECRET},2:{secret}"), format!("{LINK_SECRET}:1")] {
         let error = policy(&[("LINK_KEYS", &keys), ("MAX_SENDS", "0")]).expect_err("malformed");
@@ -197,7 +197,10 @@ fn the_way_to_the_table_is_what_every_aws_sdk_would_take() {
         let problems = connection(&[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).expect_err("no URL").0;
         assert!(problems[0].starts_with("AWS_ENDPOINT_URL_DYNAMODB must be a URL"), "{problems:?}");
     }
-    assert!(connection(&[("AWS_USE_FIPS_ENDPOINT", "perhaps")]).expect_err("no yes or no").0[0].starts_with("AWS_USE_FIPS_ENDPOINT: "));
+    assert!(
+        connection(&[("AWS_USE_FIPS_ENDPOINT", "perhaps")]).expect_err("no yes or no").0[0]
+            .starts_with("AWS_USE_FIPS_ENDPOINT must be true or false")
+    );
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn issued() -> impl Strategy<Value = (Filter, Cursor)> {
 #[track_caller]
 fn refused(token: &str, account: &AccountId, filter: &Filter) {
     let error = Cursor::decode(token, account, filter).expect_err(token).to_string();
-    assert_eq!(error, "this is not a 'next' of a list with these filters; start again without it");
+    assert_eq!(error, "this is not the 'next' of a list with these filters; start again without a cursor");
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn the_length_is_counted_in_characters_and_again_in_the_ascii_form() {
     assert!((2..64).contains(&room), "the example must lie at the bound: {room}");
     assert_eq!(normal(&format!("{}@{domain}", "a".repeat(room))).map(|normal| normal.len()), Ok(254));
     let error = normal(&format!("{}@{domain}", "a".repeat(room + 1))).expect_err("255 in ASCII form");
-    assert!(error.contains("3 to 254 characters, its domain in ASCII form"), "{error}");
+    assert!(error.contains("3 to 254 characters with its domain in ASCII form"), "{error}");
 }
 
 #[test]

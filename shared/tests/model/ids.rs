@@ -52,7 +52,7 @@ fn anything_but_32_hex_digits_is_refused() {
         "------------3FDCA1955AE7EB167B25",
     ] {
         let error = text.parse::<InvitationId>().expect_err(text).to_string();
-        assert_eq!(error, format!("'{text}' is not an invitation id: it has exactly 32 hex digits"));
+        assert_eq!(error, format!("'{text}' is not an invitation id: it must have exactly 32 hex digits"));
     }
 }
 

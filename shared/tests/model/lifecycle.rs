@@ -105,7 +105,7 @@ fn the_wanted_expiry_lies_between_one_hour_and_30_days_ahead_to_the_second() {
 #[test]
 fn a_refused_expiry_is_told_with_the_range() {
     let error = created(Some(NOW)).expect_err("too near").to_string();
-    assert_eq!(error, "expiry: 2020-06-21T09:01:12Z is out of range; now it may be between 2020-06-21T10:01:12Z and 2020-07-21T09:01:12Z");
+    assert_eq!(error, "expiry: 2020-06-21T09:01:12Z is out of range; it must be between 2020-06-21T10:01:12Z and 2020-07-21T09:01:12Z");
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn what_an_action_led_to_makes_its_repetition_a_success_without_a_change() {
 #[test]
 fn a_refusal_names_the_state_and_what_to_do() {
     for (closing, state) in [(Closing::Accepted, "accepted"), (Closing::Declined, "declined"), (Closing::Revoked, "revoked")] {
-        let expected = format!("the invitation is {state} for good; create a new one to invite again");
+        let expected = format!("the invitation is already {state}; create a new one to invite again");
         assert_eq!(Rejected::Closed(closing).to_string(), expected);
     }
 }

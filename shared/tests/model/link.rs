@@ -109,7 +109,7 @@ fn malformed_keys_are_refused_without_repeating_them() {
         let error = text.parse::<LinkKeys>().expect_err(&text);
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains(&LINK_SECRET[1..]) && !shown.contains("short"), "{shown}");
-        assert!(shown.starts_with("expected id:secret[,id:secret…]"), "{shown}");
+        assert!(shown.starts_with("must be id:secret[,id:secret…]"), "{shown}");
     }
 }
 

@@ -89,10 +89,7 @@ fn what_would_become_a_link_is_refused_or_taken_apart() {
         assert_eq!(stripped(text).as_deref(), Some(rest), "{text}");
     }
     let told = name("evil.example").expect_err("a link");
-    assert_eq!(
-        told,
-        "'evil.example' cannot be a name: a mail client could make a link or an address of it; write a blank in place of or after '.'"
-    );
+    assert_eq!(told, "'evil.example' cannot be a name: an email client could turn it into a link; put a space after '.' or replace it");
 }
 
 #[test]
@@ -132,8 +129,8 @@ fn what_could_be_called_is_refused_or_left_out() {
     let told = name("call 5550142").expect_err("a number");
     assert_eq!(
         told,
-        "'call 5550142' cannot be a name: a phone could make a number to call of its digits; write a word between them, or fewer than 7 of \
-         them"
+        "'call 5550142' cannot be a name: a phone could turn its digits into a number to call; use fewer than 7 digits or put a word \
+         between them"
     );
     // Two years that follow one another are none, however they are cut.
     let long = format!("{} 2024-2025", "a".repeat(71));

@@ -96,7 +96,10 @@ fn a_role_id_is_1_to_64_lower_case_letters_digits_and_hyphens() {
     let too_long = "a".repeat(65);
     for text in ["", "A", "Full-access", "full_access", "full access", "a#b", "a~", "é", "а", "a\n", " a", "*", &too_long] {
         let error = text.parse::<RoleId>().expect_err(text).to_string();
-        assert!(error.ends_with("is not a role id: 1 to 64 of a-z, 0-9 and -") && !error.contains('\n'), "{error}");
+        assert!(
+            error.ends_with("is not a role id: it must have 1 to 64 characters from a-z, 0-9 and -") && !error.contains('\n'),
+            "{error}"
+        );
     }
 }
 

@@ -85,7 +85,7 @@ fn t8_what_is_not_exactly_a_token_is_none() {
     ];
     for text in hostile {
         let error = text.parse::<Token>().expect_err(&text);
-        assert_eq!(error.to_string(), "this is not the token of a link", "it does not repeat what may be a secret");
+        assert_eq!(error.to_string(), "this is not a link token", "it does not repeat what may be a secret");
     }
 }
 

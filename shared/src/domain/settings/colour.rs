@@ -46,7 +46,7 @@ impl FromStr for Colour {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let malformed = || Malformed(format!("'{}' is not a colour: # and six hexadecimal digits, such as #0b5fff", excerpt(text)));
+        let malformed = || Malformed(format!("'{}' is not a colour: write # and six hexadecimal digits, such as #0b5fff", excerpt(text)));
         let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()));
         let number = u32::from_str_radix(digits.ok_or_else(malformed)?, 16).map_err(|_| malformed())?;
         let [_, channels @ ..] = number.to_be_bytes();

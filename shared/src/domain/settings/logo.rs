@@ -31,21 +31,21 @@ impl FromStr for Logo {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let malformed = |why: &str| Malformed(format!("is not a logo: {why}"));
+        let malformed = |why: &str| Malformed(format!("is not a valid logo: {why}"));
         let parts = text.strip_prefix("data:image/").and_then(|rest| rest.split_once(";base64,"));
         let Some((kind, data)) = parts.filter(|(kind, _)| ["png", "jpeg", "gif", "webp"].contains(kind)) else {
-            return Err(malformed("it must begin with data:image/png;base64, or the same with jpeg, gif or webp"));
+            return Err(malformed("it must start with data:image/png;base64, or the same with jpeg, gif or webp"));
         };
         // Told before it is decoded: four characters hold three bytes.
         if data.len() > MOST_BYTES.div_ceil(3) * 4 {
-            return Err(malformed("the picture may have 16 KiB at most"));
+            return Err(malformed("the picture must not be larger than 16 KiB"));
         }
-        let picture = STANDARD.decode(data).map_err(|error| malformed(&format!("its base64 is broken: {error}")))?;
+        let picture = STANDARD.decode(data).map_err(|error| malformed(&format!("its base64 is invalid: {error}")))?;
         if picture.len() > MOST_BYTES {
-            return Err(malformed("the picture may have 16 KiB at most"));
+            return Err(malformed("the picture must not be larger than 16 KiB"));
         }
         if kind_of(&picture) != Some(kind) {
-            return Err(malformed(&format!("its data are no {kind} picture")));
+            return Err(malformed(&format!("its data is not a {kind} picture")));
         }
         Ok(Self(text.into()))
     }

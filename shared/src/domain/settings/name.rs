@@ -68,10 +68,10 @@ impl FromStr for DisplayName {
             return Err(wrong("it must have 1 to 80 characters"));
         }
         if let Some((_, hidden)) = hidden_in(&name).next() {
-            return Err(wrong(&format!("it contains {}, a character that cannot be seen", code_point(hidden))));
+            return Err(wrong(&format!("it contains the invisible character {}", code_point(hidden))));
         }
         if name.starts_with(is_mark) {
-            return Err(wrong("it begins with a mark that belongs to the character before it"));
+            return Err(wrong("it starts with a combining mark"));
         }
         if let Some(link) = link_in(&name) {
             return Err(wrong(&link.to_string()));

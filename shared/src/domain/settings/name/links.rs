@@ -61,10 +61,10 @@ impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::At(c) => {
-                write!(f, "a mail client could make a link or an address of it; write a blank in place of or after '{c}'")
+                write!(f, "an email client could turn it into a link; put a space after '{c}' or replace it")
             }
             Self::Digits => {
-                write!(f, "a phone could make a number to call of its digits; write a word between them, or fewer than {NUMBER} of them")
+                write!(f, "a phone could turn its digits into a number to call; use fewer than {NUMBER} digits or put a word between them")
             }
         }
     }
