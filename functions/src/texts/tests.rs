@@ -66,7 +66,7 @@ fn the_first_wish_is_granted_that_can_be() {
     }
     assert_eq!(texts.languages.best(&[None, Some(&locale("de"))]).0.as_str(), "de");
     // What the file leaves out is there in English.
-    assert_eq!(texts.languages.best(&[Some(&locale("de"))]).1.email.button, "See the invitation");
+    assert_eq!(texts.languages.best(&[Some(&locale("de"))]).1.email.button, "View the invitation");
 }
 
 #[test]

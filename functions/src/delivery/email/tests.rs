@@ -98,11 +98,11 @@ fn a_mail_says_who_invites_to_what_until_when_and_where() {
     assert_eq!(mail.subject, "You are invited to Example Ltd.");
     let expected = format!(
         "Jane Doe has invited you to Example Ltd. with the role read-only.\nYou can accept until 21 June 2030, 09:01 UTC.\n\n\
-         To see the invitation, open this link:\n\n{link}\n\nThe link is for you alone: please do not pass it on.\n\n\
-         You can ignore this mail if you do not know what it is about. Nothing happens unless you accept."
+         To view the invitation, open this link:\n\n{link}\n\nThis link is only for you. Please do not share it.\n\n\
+         If you did not expect this invitation, you can ignore this email. Nothing happens unless you accept."
     );
     assert_eq!(mail.text, expected);
-    for text in ["Jane Doe has invited you", "until 21 June 2030, 09:01 UTC", "See the invitation", "do not pass it on"] {
+    for text in ["Jane Doe has invited you", "until 21 June 2030, 09:01 UTC", "View the invitation", "do not share it"] {
         assert!(shown(&mail.html).contains(text), "{text}: {}", mail.html);
     }
     assert!(mail.html.starts_with("<!DOCTYPE html>\n<html lang=\"en\" dir=\"ltr\">"), "{}", mail.html);

@@ -31,7 +31,7 @@ fn a_folder_has_languages_and_templates_of_its_own() {
     assert_eq!(mail.subject, "Einladung zu A & B");
     assert_eq!(mail.text, format!("Jürgen lädt Sie zu A & B ein. <{link}>"));
     let expected = format!(
-        "<html lang=\"de\"><title>Einladung zu A &amp; B</title><a href=\"{link}\">See the invitation</a>{link} \
+        "<html lang=\"de\"><title>Einladung zu A &amp; B</title><a href=\"{link}\">View the invitation</a>{link} \
          Annehmen können Sie bis 21. Juni 2030, 09.01 Uhr (UTC).</html>"
     );
     assert_eq!(mail.html, expected);
