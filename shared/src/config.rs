@@ -1,4 +1,4 @@
-//! Configuration: environment variables, read once, every problem named at once.
+//! Configuration: environment variables, read at start. All problems are reported together.
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     store::TrustStore,
 };
 
-/// The roles when the configuration names none.
+/// The default of `ROLES`.
 pub const DEFAULT_ROLES: &str = r#"{
   "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify"], "mayGrant": ["*"] },
   "read-only":   { "can": ["invitations:read"], "mayGrant": [] }
@@ -21,42 +21,42 @@ pub const DEFAULT_ROLES: &str = r#"{
 
 const DAY: u64 = 86_400;
 
-/// What every function needs.
+/// The configuration of every function.
 #[derive(Debug)]
 pub struct Config {
     /// The name of the table: `TABLE_NAME`.
     pub table: String,
-    /// The way to it.
+    /// How to connect to DynamoDB.
     pub connection: Connection,
-    /// Makes URNs: `URN_NAMESPACE`, `URN_REGION`.
+    /// Builds URNs: `URN_NAMESPACE`, `URN_REGION`.
     pub urns: Urns,
-    /// What roles may do: `ROLES`.
+    /// The permissions of roles: `ROLES`.
     pub roles: Roles,
-    /// The one account that is served, if it is one: `ONLY_ACCOUNT`.
+    /// If set, only this account is served: `ONLY_ACCOUNT`.
     pub only_account: Option<AccountId>,
-    /// When set, every route but the page answers that the service is being maintained and for how long to wait:
+    /// If set, maintenance is on, and every route except the page returns a 503 with this `Retry-After`:
     /// `MAINTENANCE_RETRY_AFTER_SECONDS`.
     pub maintenance: Option<Duration>,
 }
 
-/// The way to DynamoDB, by the variables that every AWS SDK knows, and one more.
+/// How to connect to DynamoDB: the standard variables of AWS SDKs, and `TRUST_STORE`.
 #[derive(Debug)]
 pub struct Connection {
     /// The AWS region: `AWS_REGION`.
     pub region: String,
-    /// Another endpoint of DynamoDB than the region's: `AWS_ENDPOINT_URL_DYNAMODB`, or else `AWS_ENDPOINT_URL`.
+    /// The endpoint of DynamoDB, if not the region's: `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`.
     pub endpoint: Option<String>,
-    /// Another endpoint of every service: `AWS_ENDPOINT_URL`.
+    /// The endpoint of all services, if not the region's: `AWS_ENDPOINT_URL`.
     pub any_endpoint: Option<String>,
     /// Whether to use the region's FIPS endpoint: `AWS_USE_FIPS_ENDPOINT`.
     pub fips: bool,
     /// Whether to use the region's endpoint for IPv4 and IPv6: `AWS_USE_DUALSTACK_ENDPOINT`.
     pub dual_stack: bool,
-    /// Who may vouch for the endpoint: `TRUST_STORE`.
+    /// The trusted certificate authorities: `TRUST_STORE`.
     pub trust: TrustStore,
 }
 
-/// Everything that is wrong with the environment.
+/// All configuration problems.
 #[derive(Debug)]
 pub struct ConfigError(pub Vec<String>);
 
@@ -69,7 +69,7 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Config {
-    /// From variables, as `lookup` finds them.
+    /// Reads the variables through `lookup`.
     ///
     /// # Errors
     /// All problems together, each naming its variable.
@@ -87,7 +87,7 @@ impl Config {
                 trust: env.parsed("TRUST_STORE", "amazon"),
                 region: region.clone(),
             },
-            urns: Urns::new(env.name("URN_NAMESPACE", "cloudone"), env.name("URN_REGION", &region)),
+            urns: Urns::new(env.urn_part("URN_NAMESPACE", "cloudone"), env.urn_part("URN_REGION", &region)),
             roles: env.parsed("ROLES", DEFAULT_ROLES),
             only_account: env.get("ONLY_ACCOUNT").filter(|only| only != "*").and_then(|only| env.parse("ONLY_ACCOUNT", only)),
             maintenance: Some(env.seconds("MAINTENANCE_RETRY_AFTER_SECONDS", 0, 0, 86_400)).filter(|pause| !pause.is_zero()),
@@ -96,17 +96,17 @@ impl Config {
     }
 }
 
-/// What the functions that send need besides.
+/// Reads the additional configuration of the functions that send invitations.
 ///
 /// # Errors
 /// All problems together, each naming its variable.
 pub fn read_send_policy(lookup: &dyn Fn(&str) -> Option<String>) -> Result<SendPolicy, ConfigError> {
-    const LONGEST: u64 = 3650 * DAY;
+    const MAX: u64 = 3650 * DAY;
     let mut env = Env::new(lookup);
-    let shortest = MIN_LIFETIME.as_secs();
-    let max_lifetime = env.seconds("INVITATION_MAX_LIFETIME_SECONDS", 30 * DAY, shortest, LONGEST);
+    let min = MIN_LIFETIME.as_secs();
+    let max_lifetime = env.seconds("INVITATION_MAX_LIFETIME_SECONDS", 30 * DAY, min, MAX);
     let policy = SendPolicy {
-        lifetime: env.seconds("INVITATION_LIFETIME_SECONDS", 7 * DAY, shortest, LONGEST).min(max_lifetime),
+        lifetime: env.seconds("INVITATION_LIFETIME_SECONDS", 7 * DAY, min, MAX).min(max_lifetime),
         max_lifetime,
         cooldown: env.seconds("RESEND_COOLDOWN_SECONDS", 60, 0, DAY),
         max_sends: u32::try_from(env.number("MAX_SENDS", 10, 1, 20)).unwrap_or(u32::MAX),
@@ -121,7 +121,7 @@ pub fn read_send_policy(lookup: &dyn Fn(&str) -> Option<String>) -> Result<SendP
     env.finish(policy)
 }
 
-/// How long closed and expired invitations are kept, `None` for ever: what the functions need besides that close them.
+/// Reads how long closed and expired invitations are kept, `None` for ever: `RETENTION_DAYS`.
 ///
 /// # Errors
 /// All problems together, each naming its variable.
@@ -131,31 +131,31 @@ pub fn read_retention(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<
     env.finish(retention)
 }
 
-/// What the functions need besides that send mails and events.
+/// The additional configuration of the functions that send emails and publish events.
 #[derive(Debug)]
 pub struct DeliveryConfig {
-    /// The address that mails come from: `FROM_ADDRESS`.
+    /// The sender's email address: `FROM_ADDRESS`.
     pub from: Email,
-    /// The configuration set that SES reports through: `CONFIGURATION_SET`.
+    /// The SES configuration set that publishes email events: `CONFIGURATION_SET`.
     pub configuration_set: Option<String>,
-    /// The page behind a link: `LINK_BASE_URL`.
+    /// The address of the page that links open: `LINK_BASE_URL`.
     pub link_base: LinkBase,
-    /// The keys of links: `LINK_KEYS`.
+    /// The keys of link secrets: `LINK_KEYS`.
     pub link_keys: LinkKeys,
-    /// The name of the bus that events go to: `EVENT_BUS`.
+    /// The name of the event bus: `EVENT_BUS`.
     pub event_bus: String,
-    /// How long closed and expired invitations are kept: `RETENTION_DAYS`.
+    /// How long closed and expired invitations are kept, `None` for ever: `RETENTION_DAYS`.
     pub retention: Option<Duration>,
-    /// The folder of texts and templates of one's own: `TEXTS_DIR`.
+    /// The folder of custom texts and templates: `TEXTS_DIR`.
     pub texts: Option<PathBuf>,
-    /// Another endpoint of SES than the region's: `AWS_ENDPOINT_URL_SESV2`.
+    /// The endpoint of SES, if not the region's: `AWS_ENDPOINT_URL_SESV2`.
     pub ses_endpoint: Option<String>,
-    /// Another endpoint of EventBridge than the region's: `AWS_ENDPOINT_URL_EVENTBRIDGE`.
+    /// The endpoint of EventBridge, if not the region's: `AWS_ENDPOINT_URL_EVENTBRIDGE`.
     pub events_endpoint: Option<String>,
 }
 
 impl DeliveryConfig {
-    /// From variables, as `lookup` finds them.
+    /// Reads the variables through `lookup`.
     ///
     /// # Errors
     /// All problems together, each naming its variable.
@@ -183,13 +183,13 @@ impl DeliveryConfig {
     }
 }
 
-/// The folder of texts and templates of one's own: `TEXTS_DIR`.
+/// The folder of custom texts and templates: `TEXTS_DIR`.
 #[must_use]
 pub fn read_texts(lookup: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
     Env::new(lookup).get("TEXTS_DIR").map(PathBuf::from)
 }
 
-/// What accounts show that have not set it themselves: `DEFAULT_DISPLAY_NAME`, `DEFAULT_COLOUR`, `DEFAULT_LOCALE`,
+/// Reads the settings of accounts that have not set their own: `DEFAULT_DISPLAY_NAME`, `DEFAULT_COLOUR`, `DEFAULT_LOCALE`,
 /// `DEFAULT_REDIRECT`.
 ///
 /// # Errors
@@ -207,7 +207,7 @@ pub fn read_default_settings(lookup: &dyn Fn(&str) -> Option<String>) -> Result<
     env.finish(settings)
 }
 
-/// Reads variables and collects what is wrong with them.
+/// Reads variables and collects problems.
 struct Env<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     problems: Vec<String>,
@@ -239,29 +239,29 @@ impl<'a> Env<'a> {
         self.get(name).unwrap_or_else(|| default.to_owned())
     }
 
-    /// A part of a URN.
-    fn name(&mut self, name: &str, default: &str) -> String {
+    /// A part of URNs.
+    fn urn_part(&mut self, name: &str, default: &str) -> String {
         let text = self.text(name, default);
-        let fits = text.len() <= 32 && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-        if !fits {
+        let valid = text.len() <= 32 && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        if !valid {
             self.problems.push(format!("{name} must have 1 to 32 characters from a-z, 0-9 and -, not '{text}'"));
         }
         text
     }
 
-    fn number(&mut self, name: &str, default: u64, least: u64, most: u64) -> u64 {
+    fn number(&mut self, name: &str, default: u64, min: u64, max: u64) -> u64 {
         let Some(text) = self.get(name) else { return default };
         match text.trim().parse() {
-            Ok(number) if (least..=most).contains(&number) => number,
+            Ok(number) if (min..=max).contains(&number) => number,
             _ => {
-                self.problems.push(format!("{name} must be an integer from {least} to {most}, not '{text}'"));
+                self.problems.push(format!("{name} must be an integer from {min} to {max}, not '{text}'"));
                 default
             }
         }
     }
 
-    fn seconds(&mut self, name: &str, default: u64, least: u64, most: u64) -> Duration {
-        Duration::from_secs(self.number(name, default, least, most))
+    fn seconds(&mut self, name: &str, default: u64, min: u64, max: u64) -> Duration {
+        Duration::from_secs(self.number(name, default, min, max))
     }
 
     fn retention(&mut self) -> Option<Duration> {

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use super::text::{Malformed, excerpt};
 
-/// The account that owns an invitation. Comes from a verified credential, never from a request.
+/// An account id. The account of a caller comes from a verified credential, never from a request.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(Box<str>);
 

@@ -1,8 +1,8 @@
 //! API keys: `ik_live_{account}_{id}_{secret}_{check}`.
 //!
-//! The fixed prefix lets secret scanners find a leaked key, the checksum lets a mistyped one be refused without a read.
-//! Account and id only say where the stored record lies; what a key may do is in the record, which holds a hash of the
-//! secret. The secret has 256 bits, so a fast hash is the right one.
+//! Secret scanners recognise the fixed prefix of a leaked key. The checksum rejects a mistyped key without a read. Account and id
+//! locate the stored record, which contains the key's role and a hash of the secret. A fast hash suffices, because the secret has 256
+//! random bits.
 
 use std::{fmt, str::FromStr};
 
@@ -23,7 +23,7 @@ const ID_LENGTH: usize = 12;
 const SECRET_LENGTH: usize = 43;
 const CHECK_LENGTH: usize = 6;
 
-/// The part of a key that names its record: twelve base-62 characters.
+/// The id of a key's record: twelve base-62 characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ApiKeyId(Box<str>);
 
@@ -53,7 +53,7 @@ impl FromStr for ApiKeyId {
     }
 }
 
-/// SHA-256 of a key's secret; the only trace of it that is stored.
+/// SHA-256 of a key's secret. The secret itself is not stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SecretHash(pub [u8; 32]);
 
@@ -63,7 +63,7 @@ impl fmt::Debug for SecretHash {
     }
 }
 
-/// A key as a caller presents it: well-formed, not yet known to be anybody's.
+/// A well-formed key that a caller presents. It is not verified yet.
 #[derive(Debug, Clone)]
 pub struct ApiKey {
     account: AccountId,
@@ -72,19 +72,19 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// Where the record lies: the account that the key claims.
+    /// The account that the key claims, which locates its record.
     #[must_use]
     pub fn account(&self) -> &AccountId {
         &self.account
     }
 
-    /// Where the record lies: the id that the key claims.
+    /// The id that the key claims, which locates its record.
     #[must_use]
     pub fn id(&self) -> &ApiKeyId {
         &self.id
     }
 
-    /// A new key for an account: the text to hand over, once, and what there is to store of it.
+    /// Generates a key: its text, to be shown once, and the parts to store.
     #[must_use]
     pub fn generate(account: &AccountId) -> (String, Self) {
         let id = ApiKeyId(random_base62(ID_LENGTH).into());
@@ -113,7 +113,7 @@ impl FromStr for ApiKey {
     }
 }
 
-/// What is stored of a key.
+/// The stored record of a key.
 #[derive(Debug, Clone)]
 pub struct ApiKeyRecord {
     /// The account that the key acts for.
@@ -122,32 +122,32 @@ pub struct ApiKeyRecord {
     pub id: ApiKeyId,
     /// SHA-256 of its secret.
     pub hash: SecretHash,
-    /// The role that it acts with.
+    /// The key's role.
     pub role: RoleId,
-    /// What its owner calls it.
+    /// The key's name.
     pub name: Option<String>,
-    /// Whether it may be used; a disabled key stays disabled.
+    /// Whether the key works; a disabled key stays disabled.
     pub enabled: bool,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
     /// When it stops working, if ever.
     pub expiry: Option<Timestamp>,
 }
 
 impl ApiKeyRecord {
-    /// The record of a key just generated.
+    /// The record of a new key.
     #[must_use]
     pub fn new(key: &ApiKey, role: RoleId, name: Option<String>, created: Timestamp, expiry: Option<Timestamp>) -> Self {
         Self { account: key.account.clone(), id: key.id.clone(), hash: key.hash, role, name, enabled: true, created, expiry }
     }
 
-    /// The caller that `key` stands for, or `None` when the secret is another, the key is disabled or has expired.
-    /// The secret is compared in constant time.
+    /// The caller that `key` authenticates; `None` if the secret is wrong, or the key is disabled or expired. Compares the secret in
+    /// constant time.
     #[must_use]
     pub fn verify(&self, key: &ApiKey, now: Timestamp, roles: &Roles, urns: &Urns) -> Option<Principal> {
-        let same = bool::from(self.hash.0.ct_eq(&key.hash.0)) && self.account == key.account && self.id == key.id;
-        let alive = self.enabled && self.expiry.is_none_or(|expiry| now < expiry);
-        (same && alive).then(|| {
+        let matches = bool::from(self.hash.0.ct_eq(&key.hash.0)) && self.account == key.account && self.id == key.id;
+        let active = self.enabled && self.expiry.is_none_or(|expiry| now < expiry);
+        (matches && active).then(|| {
             let urn = urns.api_key(&self.account, self.id.as_str());
             Principal::new(self.account.clone(), urn, self.name.clone(), self.role.clone(), roles.get(&self.role))
         })
@@ -162,7 +162,7 @@ fn hash(secret: &str) -> SecretHash {
     SecretHash(Sha256::digest(secret).into())
 }
 
-/// Six characters that tell a damaged key from a whole one. No secret: anybody may compute it.
+/// Six characters that detect typing errors. Not a secret: anyone can compute it.
 fn checksum(body: &str) -> String {
     let digest = Sha256::digest(body);
     digest.iter().take(CHECK_LENGTH).map(|byte| char::from(BASE62[usize::from(byte % 62)])).collect()

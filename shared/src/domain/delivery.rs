@@ -1,4 +1,4 @@
-//! What became of a sending's mail.
+//! The delivery of a sending's email.
 
 use std::{fmt, str::FromStr};
 
@@ -7,22 +7,23 @@ use super::{
     time::Timestamp,
 };
 
-/// How far a mail has come. Later news replaces earlier news, never the other way round: see [`DeliveryStatus::outranks`].
+/// The delivery status of an email. A status replaces only lower ones: see [`DeliveryStatus::outranks`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeliveryStatus {
-    /// SES has taken it.
+    /// SES has accepted the email.
     Sent,
-    /// The receiving server lets SES wait.
+    /// The receiving server has deferred the email.
     Delayed,
-    /// SES refused it, or found something in it that it does not send; or it was not sent in time, as far as we knew.
+    /// SES refused the email, or it was not sent before the invitation expired, as far as known.
     Failed,
-    /// The receiving server would not take it this time: a full mailbox, say.
+    /// The receiving server refused the email temporarily, for example because the mailbox is full.
     SoftBounced,
-    /// The receiving server has taken it. An answer that nobody is in, which SES calls a transient bounce, comes after that.
+    /// The receiving server has accepted the email. An out-of-office reply, which SES reports as a transient bounce, comes later and
+    /// does not replace this.
     Delivered,
-    /// The address does not exist, or takes no mail of ours.
+    /// The address does not exist, or refuses our emails.
     Bounced,
-    /// The invitee called it spam.
+    /// The invitee reported the email as spam.
     Complained,
 }
 
@@ -45,13 +46,13 @@ impl DeliveryStatus {
         }
     }
 
-    /// Whether it is news beside what is known. SES reports in any order, and more than once.
+    /// Whether this status replaces the known one. SES events arrive in any order, and repeatedly.
     #[must_use]
     pub fn outranks(self, known: Option<Self>) -> bool {
         known.is_none_or(|known| self > known)
     }
 
-    /// Whether another mail to the address would be refused again, and cost the sender's reputation.
+    /// Whether another email to the address would be refused and damage the sender's reputation.
     #[must_use]
     pub fn blocks(self) -> bool {
         match self {
@@ -76,18 +77,18 @@ impl FromStr for DeliveryStatus {
     }
 }
 
-/// What is known of the last sending's mail.
+/// The delivery of the last sending's email.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// How far it has come.
+    /// Its status.
     pub status: DeliveryStatus,
-    /// When that was.
+    /// The time of the status.
     pub at: Timestamp,
-    /// Why, where SES gives a reason.
+    /// The reason that SES reports, if any.
     pub reason: Option<Reason>,
 }
 
-/// `{status}#{milliseconds}`, and `#{reason}` if there is one: one attribute, because lists read it of every row.
+/// `{status}#{milliseconds}`, and `#{reason}` if there is one: a single attribute, because lists read it from every row.
 impl fmt::Display for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.status, self.at.as_millis())?;
@@ -110,13 +111,13 @@ impl FromStr for Delivery {
     }
 }
 
-/// A word of SES's for why: letters, digits, spaces and `-_./`, at most 100. Never a server's own text, which repeats
+/// A reason that SES reports: at most 100 letters, digits, spaces and `-_./`. Never the text of a mail server, which repeats
 /// addresses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reason(String);
 
 impl Reason {
-    /// What can be kept of a text; `None` when that is nothing.
+    /// The allowed characters of a text; `None` if no character is allowed.
     #[must_use]
     pub fn of(text: &str) -> Option<Self> {
         let kept: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || " -_./".contains(*c)).take(100).collect();
@@ -124,13 +125,13 @@ impl Reason {
         (!kept.is_empty()).then(|| Self(kept.to_owned()))
     }
 
-    /// A word of our own.
+    /// A reason of our own.
     #[must_use]
     pub fn word(word: &'static str) -> Self {
         Self(word.to_owned())
     }
 
-    /// The word.
+    /// The reason as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

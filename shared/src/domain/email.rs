@@ -1,10 +1,10 @@
-//! E-mail addresses: kept as entered for display, compared in one normal form.
+//! Email addresses: displayed as entered, compared in a normal form.
 //!
-//! The normal form is trimmed, lower-cased, and its domain is IDNA ASCII (UTS 46, non-transitional, STD3). No provider's
-//! private rules are applied: `a.b@gmail.com` and `ab@gmail.com` are two addresses.
+//! The normal form is trimmed and in lower case, and its domain is in IDNA ASCII form (UTS 46, non-transitional, STD3). Rules of
+//! single providers are not applied: `a.b@gmail.com` and `ab@gmail.com` are different addresses.
 //!
-//! Invisible characters around an address are dropped; inside they are refused, because what people see, what is stored and where
-//! the email goes would be three strings. Only the joiners that IDNA keeps in a domain, since its script needs them, may stay.
+//! Invisible characters around an address are removed. Inside an address they are rejected, because the visible, the stored and the
+//! delivered address would differ. Only joiners that IDNA keeps in a domain, because its script needs them, are allowed.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -15,10 +15,10 @@ use idna::{
 
 use super::text::{Malformed, code_point, excerpt, is_invisible};
 
-/// Non-joiner and joiner.
+/// The zero-width non-joiner and joiner.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
-/// A mailbox that mail could be delivered to.
+/// A deliverable email address.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email {
     as_entered: String,
@@ -30,14 +30,14 @@ pub struct Email {
 pub struct NormalisedEmail(String);
 
 impl Email {
-    /// As the caller wrote it.
+    /// The address as the caller entered it.
     #[must_use]
     pub fn as_entered(&self) -> &str {
         &self.as_entered
     }
 
-    /// The form to deliver to: the part before the @ as it was entered, since the receiving server may care, and the domain in
-    /// ASCII, since SES does.
+    /// The address for delivery: the local part as entered, because the receiving server may distinguish case, and the domain in ASCII,
+    /// which SES requires.
     #[must_use]
     pub fn mailbox(&self) -> String {
         let local = self.as_entered.trim().rsplit_once('@').map_or("", |(local, _)| local);
@@ -45,7 +45,7 @@ impl Email {
         format!("{local}@{domain}")
     }
 
-    /// The form for comparisons.
+    /// The normal form.
     #[must_use]
     pub fn normalised(&self) -> &NormalisedEmail {
         &self.normalised
@@ -60,14 +60,14 @@ impl NormalisedEmail {
     }
 }
 
-/// Shows no person: addresses must not reach a log.
+/// Hides the address, which must not be logged.
 impl fmt::Debug for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.normalised, f)
     }
 }
 
-/// Shows no person: addresses must not reach a log.
+/// Hides the address, which must not be logged.
 impl fmt::Debug for NormalisedEmail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Email(***)")
@@ -107,7 +107,7 @@ impl FromStr for Email {
     }
 }
 
-/// The text without the invisible characters before and after it. The blanks there stay as they were typed.
+/// Removes invisible characters at both ends. Whitespace stays.
 fn without_invisible_ends(text: &str) -> String {
     let outside = |c: char| c.is_whitespace() || (is_invisible(c) && !c.is_control());
     let (start, end) = (text.trim_start_matches(outside), text.trim_end_matches(outside));
@@ -115,7 +115,7 @@ fn without_invisible_ends(text: &str) -> String {
     text.char_indices().filter(|(at, c)| inside.contains(at) || !is_invisible(*c) || c.is_control()).map(|(_, c)| c).collect()
 }
 
-/// RFC 5322's dot-atom, in ASCII: SES delivers to no other local part, and quoting only serves to confuse parsers.
+/// Whether a local part is an ASCII dot-atom (RFC 5322). SES delivers to no other, and quoted local parts confuse parsers.
 fn is_dot_atom(local: &str) -> bool {
     local.len() <= 64
         && local
@@ -123,7 +123,7 @@ fn is_dot_atom(local: &str) -> bool {
             .all(|atom| !atom.is_empty() && atom.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b)))
 }
 
-/// The domain in lower-case IDNA ASCII: at least two labels, the last not a number.
+/// The domain in lower-case IDNA ASCII form: at least two labels, the last one not numeric.
 fn ascii_domain(domain: &str) -> Option<String> {
     let ascii = idna_ascii(domain)?;
     let (_, top) = ascii.rsplit_once('.')?;

@@ -1,4 +1,4 @@
-//! Invitation ids: UUIDv7 without dashes, so that the order of the ids is the order of creation.
+//! Invitation ids: UUIDv7 without dashes, so ids sort by creation time.
 
 use std::{fmt, str::FromStr, sync::Mutex};
 
@@ -9,7 +9,7 @@ use super::{
     time::Timestamp,
 };
 
-/// 128 bits, time-ordered; 32 upper-case hex digits.
+/// An invitation id: 128 bits, time-ordered, written as 32 upper-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InvitationId(Uuid);
 
@@ -53,7 +53,7 @@ impl FromStr for InvitationId {
     }
 }
 
-/// Makes ids. Ids of one generator and one millisecond still ascend: a random counter follows the time.
+/// Generates ids. Within a millisecond, the ids of a generator still ascend, because a counter follows the time.
 #[derive(Debug)]
 pub struct IdGenerator(Mutex<ContextV7>);
 

@@ -1,4 +1,4 @@
-//! Idempotency keys: the same key with the same request has one effect and one answer.
+//! Idempotency keys: repeating a request with the same key has no further effect and returns the same response.
 
 use std::{fmt, fmt::Write as _, str::FromStr};
 
@@ -6,14 +6,14 @@ use sha2::{Digest, Sha256};
 
 use super::{principal::Principal, text::Malformed};
 
-/// 1 to 255 printable ASCII characters, chosen by the caller.
+/// An `Idempotency-Key`: 1 to 255 printable ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
 impl FromStr for IdempotencyKey {
     type Err = Malformed;
 
-    /// With or without the double quotes of a structured-field string. Several header lines arrive joined by commas, so
+    /// Accepts the key with or without the double quotes of a structured-field string. Several header lines arrive joined by commas, so
     /// a comma outside of quotes means more than one key.
     fn from_str(header: &str) -> Result<Self, Malformed> {
         let text = header.trim_matches([' ', '\t']);
@@ -31,7 +31,7 @@ impl FromStr for IdempotencyKey {
     }
 }
 
-/// The text up to the closing quote, which must be the end.
+/// The text up to the closing quote, which must come last.
 fn unquote(quoted: &str) -> Result<String, Malformed> {
     let mut key = String::new();
     let mut rest = quoted.chars();
@@ -48,12 +48,12 @@ fn unquote(quoted: &str) -> Result<String, Malformed> {
     }
 }
 
-/// What tells one kept answer from all others: who asked, by which route, with which key.
+/// Identifies a stored response by caller, route and key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordId(String);
 
 impl RecordId {
-    /// Hashed, so that neither the key nor the caller can be read back.
+    /// Hashes its parts, so that neither the key nor the caller can be recovered.
     #[must_use]
     pub fn new(who: &Principal, route: &str, key: &IdempotencyKey) -> Self {
         Self(hash_parts(&["idempotency", who.urn(), route, &key.0]))
@@ -66,12 +66,12 @@ impl RecordId {
     }
 }
 
-/// Identifies a validated request: equal exactly when everything that decides its effect is equal.
+/// Identifies a validated request: equal if and only if everything that determines its effect is equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fingerprint(String);
 
 impl Fingerprint {
-    /// From the parts of the validated request, in a fixed order.
+    /// Hashes the parts of the validated request, in a fixed order.
     #[must_use]
     pub fn new(parts: &[&str]) -> Self {
         Self(hash_parts(parts))
@@ -84,16 +84,16 @@ impl Fingerprint {
     }
 }
 
-/// An answer as it is kept and replayed: what the caller was told, byte for byte.
+/// A response as it is stored and replayed, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredResponse {
-    /// The status code of the first success.
+    /// The status code of the first response.
     pub status: u16,
     /// Its body.
     pub body: String,
 }
 
-/// SHA-256 in hex. Each part is preceded by its length, so that no two lists of parts read the same.
+/// SHA-256 in hex. Each part is preceded by its length, so different lists of parts have different hashes.
 fn hash_parts(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
     for part in parts {

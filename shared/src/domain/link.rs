@@ -1,8 +1,8 @@
-//! The secret of an invitation's link, made for one sending of one invitation.
+//! The secret of an invitation's link, different for each sending.
 //!
-//! `secret = HMAC-SHA256(key, account ‖ id ‖ version ‖ nonce)`. The table keeps the nonce and SHA-256 of the secret;
-//! without the key, which is not in the table, nobody can make the secret from them. The holder of a link has a [`Token`]:
-//! where the invitation lies, and the secret. Only the secret counts; the rest says what to compare it with.
+//! `secret = HMAC-SHA256(key, account ‖ id ‖ version ‖ nonce)`. The table stores the nonce and SHA-256 of the secret, from which the
+//! secret cannot be derived without the key. The key is not in the table. The holder of a link has a [`Token`], which locates the
+//! invitation and contains the secret. Only the secret authenticates.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -13,30 +13,30 @@ use subtle::ConstantTimeEq;
 
 use super::{account::AccountId, id::InvitationId, text::Malformed};
 
-/// Sixteen random bytes that make a sending's secret its own.
+/// Sixteen random bytes that make each sending's secret unique.
 pub type Nonce = [u8; 16];
 
-/// What the table keeps of the link: enough to check a secret and to make it again with the key, never the secret.
+/// The stored part of a link: with the key it suffices to derive the secret again, without the key only to verify it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// Which key of [`LinkKeys`] made the secret.
+    /// The key of [`LinkKeys`] that the secret is derived from.
     pub key_id: String,
-    /// Which sending this is: 1 for the first.
+    /// The number of the sending, starting with 1.
     pub version: u32,
-    /// Random for each sending.
+    /// Random, for each sending.
     pub nonce: Nonce,
     /// SHA-256 of the secret.
     pub hash: [u8; 32],
 }
 
-/// The keys that make link secrets, the first for new links, the others for links that are still out.
+/// The keys for deriving link secrets: the first for new links, the others for links that are already sent.
 #[derive(Clone)]
 pub struct LinkKeys {
     current: String,
     keys: BTreeMap<String, Vec<u8>>,
 }
 
-/// Names the keys, shows none.
+/// Shows the key's id, not the keys.
 impl fmt::Debug for LinkKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LinkKeys").field("current", &self.current).finish_non_exhaustive()
@@ -48,7 +48,7 @@ impl FromStr for LinkKeys {
 
     /// `id:secret[,id:secret…]`: ids of 1 to 8 characters a-z and 0-9, secrets of at least 32 base-64 characters.
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        // The sentence must not repeat the text: it holds secrets.
+        // The message must not repeat the text, which contains secrets.
         let malformed = || {
             Malformed("must be id:secret[,id:secret…]: unique ids of 1 to 8 characters from a-z and 0-9, secrets of at least 32 characters from A-Z a-z 0-9 + / = _ -".to_owned())
         };
@@ -68,7 +68,7 @@ impl FromStr for LinkKeys {
 }
 
 impl LinkKeys {
-    /// The link of a new sending, made with the current key.
+    /// The link of a new sending, derived from the current key.
     #[must_use]
     pub fn link(&self, account: &AccountId, id: InvitationId, version: u32, nonce: Nonce) -> Link {
         let secret = derive(&self.keys[&self.current], account, id, version, &nonce);
@@ -77,19 +77,19 @@ impl LinkKeys {
 }
 
 impl LinkKeys {
-    /// The token of a sending that is stored as `link`; `None` when the key that made it is gone.
+    /// The token of a stored link; `None` if its key is no longer configured.
     #[must_use]
     pub fn token(&self, account: &AccountId, id: InvitationId, link: &Link) -> Option<Token> {
         let secret = derive(self.keys.get(&link.key_id)?, account, id, link.version, &link.nonce);
         let token = Token { account: account.clone(), id, secret };
-        // Another key under the same id would make a link that leads nowhere.
+        // A different key with the same id would yield a link that does not work.
         token.opens(link).then_some(token)
     }
 }
 
-/// What a link carries: `i1.{account}.{id}.{secret}`, the secret in base64url. Whoever has it may answer the invitation.
+/// The token in a link: `i1.{account}.{id}.{secret}`, the secret in base64url. Its holder may accept or decline the invitation.
 ///
-/// It is shown by [`Token::reveal`] alone, so that it gets into no log by accident.
+/// Only [`Token::reveal`] shows it, so that it is not logged by accident.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     account: AccountId,
@@ -98,16 +98,16 @@ pub struct Token {
 }
 
 impl Token {
-    /// What a token of this form begins with.
+    /// The prefix of this format.
     const VERSION: &str = "i1";
 
-    /// The account that the invitation would belong to.
+    /// The account that the token claims.
     #[must_use]
     pub fn account(&self) -> &AccountId {
         &self.account
     }
 
-    /// The invitation that it would be about.
+    /// The invitation that the token claims.
     #[must_use]
     pub fn id(&self) -> InvitationId {
         self.id
@@ -119,26 +119,26 @@ impl Token {
         Sha256::digest(self.secret).into()
     }
 
-    /// Whether it was made for this sending.
+    /// Whether the token belongs to this link.
     #[must_use]
     pub fn opens(&self, link: &Link) -> bool {
         self.has_hash(&link.hash)
     }
 
-    /// Whether this is SHA-256 of the secret. Takes as long for a wrong secret as for the right one.
+    /// Whether this is the hash of the secret. Compares in constant time.
     #[must_use]
     pub fn has_hash(&self, hash: &[u8; 32]) -> bool {
         self.hash().ct_eq(hash).into()
     }
 
-    /// The token itself, for the mail and for nothing else.
+    /// The token as text. Only for the email.
     #[must_use]
     pub fn reveal(&self) -> String {
         format!("{}.{}.{}.{}", Self::VERSION, self.account, self.id, URL_SAFE_NO_PAD.encode(self.secret))
     }
 }
 
-/// Shows nothing.
+/// Hides the token.
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(***)")
@@ -148,9 +148,9 @@ impl fmt::Debug for Token {
 impl FromStr for Token {
     type Err = Malformed;
 
-    /// Only the one spelling that [`Token::reveal`] gives: a token with any bit changed is another one, or none.
+    /// Accepts only the exact form of [`Token::reveal`], so that each token has a single spelling.
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        // The sentence must not repeat the text: it may be a secret with a typing error.
+        // The message must not repeat the text, which may be a mistyped secret.
         let malformed = || Malformed("this is not a link token".to_owned());
         let parts: Vec<&str> = text.split('.').collect();
         let [Self::VERSION, account, id, secret] = parts[..] else { return Err(malformed()) };
@@ -160,7 +160,7 @@ impl FromStr for Token {
     }
 }
 
-/// Every part has a fixed width, so no two inputs read the same.
+/// Every part has a fixed length, so different inputs have different encodings.
 fn derive(key: &[u8], account: &AccountId, id: InvitationId, version: u32, nonce: &Nonce) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(account.as_str().as_bytes());

@@ -1,4 +1,4 @@
-//! The address of the page that accepts invitations, and the links that lead there.
+//! The address of the page for invitees, and links to it.
 
 use std::{fmt, str::FromStr};
 
@@ -8,13 +8,13 @@ use super::{
     web,
 };
 
-/// The page's address. Comes from the configuration only; nobody who calls the API can change where links lead.
+/// The page's address. It comes only from the configuration, so callers of the API cannot change where links lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkBase(Box<str>);
 
-/// What an invitee is sent: the page's address and the token behind `#`, which browsers keep to themselves.
+/// The link in an email: the page's address, `#` and the token. Browsers do not send the part after `#`.
 ///
-/// It has no character that HTML would have to escape.
+/// It contains no character that needs escaping in HTML.
 #[derive(Clone, PartialEq, Eq)]
 pub struct InvitationLink(Box<str>);
 
@@ -33,7 +33,7 @@ impl LinkBase {
 }
 
 impl InvitationLink {
-    /// The link. A secret: it must not reach a log.
+    /// The link. A secret, which must not be logged.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -55,7 +55,7 @@ impl FromStr for LinkBase {
         if url.query().is_some() {
             return Err(wrong("it must not have a query (?)"));
         }
-        // Anything else might end the link where a mail client looks for its end.
+        // Email clients might end the link at any other character.
         if !url.path().bytes().all(|b| is_unreserved(b) || b == b'/' || b == b'%') {
             return Err(wrong("its path may contain only letters, digits and - _ . ~ / %"));
         }
@@ -63,7 +63,7 @@ impl FromStr for LinkBase {
     }
 }
 
-/// Characters that mean nothing special in a URL, wherever they stand.
+/// The unreserved characters of RFC 3986.
 fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }

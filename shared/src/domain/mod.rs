@@ -1,6 +1,6 @@
-//! The model: values that cannot be wrong and pure functions over them.
+//! The domain model: validated values and pure functions.
 //!
-//! There is no clock and no I/O in here; time and randomness come in as arguments.
+//! It uses no clock and no I/O; time and randomness are arguments.
 
 pub mod account;
 pub mod api_key;

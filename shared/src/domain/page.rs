@@ -1,9 +1,9 @@
-//! Pages of a list: filters, the way through the table that serves them, and the cursor.
+//! Pages of a list: filters, the range of the table or an index that serves them, and the cursor.
 //!
-//! A cursor is DynamoDB's `LastEvaluatedKey` with everything left out that the next request can put back: the partition
-//! comes from the principal, an index key's text from the filter. What remains is the id of the last row and, for a list
-//! by state, its time. The token is bound to account and filters by a digest, so a damaged or borrowed one is refused;
-//! the digest keeps no secret, because a forged token can do nothing that a query of the caller's own could not.
+//! A cursor is DynamoDB's `LastEvaluatedKey` without everything that the next request provides again: the partition comes from the
+//! principal, the prefix of an index key from the filter. The id of the last row remains, and its time for a list by state. A digest
+//! binds the token to the account and the filters, so damaged tokens and those of other lists are rejected. The digest is not a
+//! signature: a forged token gives access to nothing that the caller could not query anyway.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
@@ -18,17 +18,17 @@ use super::{
     time::Timestamp,
 };
 
-/// How many invitations a page holds at most.
+/// The maximum number of invitations on a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(u8);
 
 impl Limit {
-    /// When the caller does not say.
+    /// The default.
     pub const DEFAULT: Self = Self(25);
-    /// A greater request is served as this.
+    /// Higher limits are reduced to this.
     pub const MAX: Self = Self(100);
 
-    /// The limit as a count.
+    /// The limit as a number.
     #[must_use]
     pub fn get(self) -> usize {
         usize::from(self.0)
@@ -51,32 +51,32 @@ impl std::str::FromStr for Limit {
     }
 }
 
-/// Which invitations a list shows: all that match every given part.
+/// The filters of a list. An invitation must match all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// In this state.
+    /// The state.
     pub state: Option<State>,
-    /// Of this address.
+    /// The email address.
     pub email: Option<NormalisedEmail>,
-    /// With this role.
+    /// The role.
     pub role: Option<RoleId>,
 }
 
-/// The one range of the table or of one index that serves a filter, in the order that callers see.
+/// The range of the table or of an index that serves a filter, in the order of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Range<'a> {
     /// All invitations, newest first.
     All,
-    /// One address's, newest first.
+    /// Those of an email address, newest first.
     Email(&'a NormalisedEmail),
-    /// One state's: `invited` by expiry, soonest first; the others by when they got there, latest first.
+    /// Those in a state: `invited` by expiry, soonest first; the others by the time they reached it, latest first.
     State(State),
-    /// One role's, newest first.
+    /// Those with a role, newest first.
     Role(&'a RoleId),
 }
 
 impl Filter {
-    /// The most selective range: e-mail, then state, then role.
+    /// The most selective range: by email, else by state, else by role.
     #[must_use]
     pub fn range(&self) -> Range<'_> {
         match (&self.email, self.state, &self.role) {
@@ -87,14 +87,14 @@ impl Filter {
         }
     }
 
-    /// Whether the range alone decides, so that every row in it matches.
+    /// Whether every row of the range matches.
     #[must_use]
     pub fn is_range_only(&self) -> bool {
         let parts = [self.email.is_some(), self.state.is_some(), self.role.is_some()];
         parts.into_iter().filter(|given| *given).count() <= 1
     }
 
-    /// Whether an invitation matches, its state taken at `as_of`.
+    /// Whether an invitation matches, with its state at `as_of`.
     #[must_use]
     pub fn matches(&self, invitation: &Resource, as_of: Timestamp) -> bool {
         self.state.is_none_or(|state| invitation.state(as_of) == state)
@@ -102,12 +102,12 @@ impl Filter {
             && self.role.as_ref().is_none_or(|role| invitation.role == *role)
     }
 
-    /// Whether membership depends on the time of reading.
+    /// Whether the matches depend on the time of reading.
     fn depends_on_time(&self) -> bool {
         matches!(self.state, Some(State::Invited | State::Expired))
     }
 
-    /// Whether a cursor points into the range that serves the filter; the table would refuse any other as our mistake.
+    /// Whether a cursor points into the range of the filter. DynamoDB would reject any other as an invalid request.
     fn admits(&self, cursor: &Cursor) -> bool {
         match self.range() {
             Range::State(State::Invited) => Timestamp::ZERO < cursor.as_of && cursor.as_of < cursor.time,
@@ -121,7 +121,7 @@ impl Filter {
         let email = self.email.as_ref().map_or("", NormalisedEmail::as_str);
         let role = self.role.as_ref().map_or("", RoleId::as_str);
         let mut hasher = Sha256::new();
-        // No part can contain the separator.
+        // No part contains the separator.
         hasher.update(format!("cursor\0{account}\0{state}\0{email}\0{role}\0"));
         hasher.update(payload);
         let mut digest = [0; DIGEST];
@@ -130,15 +130,15 @@ impl Filter {
     }
 }
 
-/// Where a page ended.
+/// The end of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     /// The last row of the page.
     pub id: InvitationId,
     /// Its time in the index by state; zero in every other range.
     pub time: Timestamp,
-    /// The moment at which the walk began, which decides between `invited` and `expired` for all its pages: with a
-    /// moving one the cursor would fall out of the range it points into. Zero when the filter does not depend on it.
+    /// When the first page was read. It decides between `invited` and `expired` on all pages; with the current time, the cursor could
+    /// leave its range. Zero if the filter does not depend on it.
     pub as_of: Timestamp,
 }
 
@@ -147,7 +147,7 @@ const DIGEST: usize = 16;
 const PAYLOAD: usize = 1 + 16 + 8 + 8;
 
 impl Cursor {
-    /// The longest token that is looked at.
+    /// Longer tokens are rejected unread.
     pub const MAX_LENGTH: usize = 512;
 
     /// The cursor after `last`, the last row of a page read at `as_of`.
@@ -177,7 +177,7 @@ impl Cursor {
     /// The cursor in a token that was issued to `account` for `filter`.
     ///
     /// # Errors
-    /// [`Malformed`] for everything else, whatever is wrong with it.
+    /// [`Malformed`] for every other token.
     pub fn decode(token: &str, account: &AccountId, filter: &Filter) -> Result<Self, Malformed> {
         Self::parse(token, account, filter)
             .ok_or_else(|| Malformed("this is not the 'next' of a list with these filters; start again without a cursor".to_owned()))
@@ -201,7 +201,7 @@ impl Cursor {
     }
 }
 
-/// What the index by state sorts by: a pending invitation's expiry, a closed one's closing time.
+/// The sort key of the index by state: the expiry of a pending invitation, the closing time of a closed one.
 #[must_use]
 pub fn index_time(status: Status, expiry: Timestamp) -> Timestamp {
     match status {

@@ -1,4 +1,4 @@
-//! Who is acting, for which account, with which rights.
+//! The authenticated caller: account, identity and permissions.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use super::{
     role::{Permission, Role, RoleId},
 };
 
-/// A verified caller. Every access to an account's data asks for one, and only a verified credential makes one:
-/// there is no public constructor.
+/// An authenticated caller. Every access to an account's data requires one. It has no public constructor: only a verified credential
+/// yields one.
 #[derive(Debug, Clone)]
 pub struct Principal {
     account: AccountId,
@@ -24,19 +24,19 @@ impl Principal {
         Self { account, urn, name, role_id, role }
     }
 
-    /// The account whose data the caller may reach. It comes from nowhere else.
+    /// The account whose data the caller may access.
     #[must_use]
     pub fn account(&self) -> &AccountId {
         &self.account
     }
 
-    /// Names the credential that acts, as a URN.
+    /// The URN of the credential.
     #[must_use]
     pub fn urn(&self) -> &str {
         &self.urn
     }
 
-    /// What the credential is called, if it has a name: who invites, as an invitee reads it.
+    /// The name of the credential, if it has one. Invitees see it as the inviter's name.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -54,7 +54,7 @@ impl Principal {
         self.role.can(permission)
     }
 
-    /// Whether the caller may hand out, or renew, a role.
+    /// Whether the caller may grant or renew a role.
     #[must_use]
     pub fn may_grant(&self, role: &RoleId) -> bool {
         self.role.may_grant(role)

@@ -1,30 +1,30 @@
-//! Why a well-formed request has no effect.
+//! Rejections of well-formed requests.
 
 use std::{fmt, time::Duration};
 
 use super::{delivery::DeliveryStatus, id::InvitationId, invitation::Closing, role::RoleId, text::excerpt, time::Timestamp};
 
-/// The model's refusals. Each is final for the present state: the same request may succeed later, or never.
+/// Why the domain rejects a request. The same request may succeed in another state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejected {
     /// The account has no such invitation.
     NotFound,
     /// The address has an open invitation.
     AlreadyInvited {
-        /// The open one.
+        /// The open invitation.
         open: InvitationId,
     },
     /// The invitation is closed for good.
     Closed(Closing),
     /// The invitation has expired.
     Expired,
-    /// The last mail came back, or was called spam.
+    /// The last email bounced or was reported as spam.
     Refused(DeliveryStatus),
     /// The verified address is not the invited one.
     WrongInvitee,
-    /// The account wants its host application to accept for the invitee, whom it has signed in.
+    /// The account requires that its host application signs the invitee in and accepts.
     SignInRequired,
-    /// The invitation was sent as often as it may be.
+    /// The invitation was sent as often as allowed.
     MaxSends {
         /// The limit.
         max: u32,
@@ -34,29 +34,29 @@ pub enum Rejected {
         /// Whole seconds after which it may be sent again.
         retry_after: u64,
     },
-    /// The account has sent as much as it may in this window.
+    /// The account has used up its quota in this window.
     Quota {
-        /// Sendings in a window.
+        /// The number of sends per window.
         limit: u32,
         /// The length of a window.
         window: Duration,
         /// Whole seconds until the next window.
         retry_after: u64,
     },
-    /// The caller's role may not hand out this role.
+    /// The caller's role may not grant this role.
     RoleNotGrantable {
         /// The role of the invitation.
         role: RoleId,
-        /// The caller's.
+        /// The caller's role.
         own: RoleId,
     },
-    /// The wanted expiry is too near or too far.
+    /// The requested expiry is too early or too late.
     Expiry {
-        /// What was asked for.
+        /// The requested expiry.
         wanted: Timestamp,
-        /// The earliest that is accepted now.
+        /// The earliest accepted expiry.
         earliest: Timestamp,
-        /// The latest that is accepted now.
+        /// The latest accepted expiry.
         latest: Timestamp,
     },
     /// The idempotency key was used with another request.

@@ -1,4 +1,4 @@
-//! Roles are data: what a role may do, and which roles it may hand out.
+//! Roles are configuration: the permissions of a role, and the roles that it may grant.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +11,7 @@ use serde::{Deserialize, de::Error as _};
 
 use super::text::{Malformed, excerpt};
 
-/// `^[a-z0-9-]+$`, at most 64 characters.
+/// A role id: `^[a-z0-9-]+$`, at most 64 characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoleId(Box<str>);
 
@@ -33,8 +33,8 @@ impl FromStr for RoleId {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let fits = (1..=64).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-        if fits {
+        let valid = (1..=64).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        if valid {
             Ok(Self(text.into()))
         } else {
             Err(Malformed(format!("'{}' is not a role id: it must have 1 to 64 characters from a-z, 0-9 and -", excerpt(text))))
@@ -48,7 +48,7 @@ impl<'de> Deserialize<'de> for RoleId {
     }
 }
 
-/// What a route demands.
+/// The permission that a route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub enum Permission {
     /// List and describe.
@@ -88,7 +88,7 @@ impl Role {
         self.can.contains(&permission)
     }
 
-    /// Whether the role may hand out, or renew, another.
+    /// Whether the role may grant or renew another role.
     #[must_use]
     pub fn may_grant(&self, role: &RoleId) -> bool {
         match &self.may_grant {
@@ -126,19 +126,19 @@ impl<'de> Deserialize<'de> for Grants {
 pub struct Roles(BTreeMap<RoleId, Arc<Role>>);
 
 impl Roles {
-    /// The role's entry. A role that the configuration does not know can do nothing and grant nothing.
+    /// The entry of a role. An unknown role has no permissions and grants nothing.
     #[must_use]
     pub fn get(&self, role: &RoleId) -> Arc<Role> {
         self.0.get(role).cloned().unwrap_or_default()
     }
 
-    /// Whether the configuration knows the role.
+    /// Whether the role is configured.
     #[must_use]
     pub fn contains(&self, role: &RoleId) -> bool {
         self.0.contains_key(role)
     }
 
-    /// The names of all roles, in order.
+    /// The ids of all roles, sorted.
     pub fn names(&self) -> impl Iterator<Item = &RoleId> {
         self.0.keys()
     }

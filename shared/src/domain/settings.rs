@@ -1,4 +1,4 @@
-//! What an account says of itself: how mails and the page show it, and how its invitations may be accepted.
+//! Account settings: how emails and the page present the account, and who may accept its invitations.
 
 mod colour;
 mod locale;
@@ -16,26 +16,26 @@ pub use logo::Logo;
 pub use name::DisplayName;
 pub use redirect::Redirect;
 
-/// The settings of one account. All are optional; what is absent is filled in from the stack's defaults.
+/// The settings of an account. All are optional; the stack's defaults replace missing ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountSettings {
-    /// What invitees see as the account's name.
+    /// The account's name, as invitees see it.
     pub name: Option<DisplayName>,
-    /// What the page shows above the invitation.
+    /// The logo above the invitation on the page.
     pub logo: Option<Logo>,
     /// The colour of buttons.
     pub colour: Option<Colour>,
-    /// The language of mails and page, unless the invitee's browser asks for another.
+    /// The language of emails and the page, unless the invitation has its own.
     pub locale: Option<Locale>,
-    /// Where the page leads after an invitation was accepted.
+    /// The page to continue to after accepting.
     pub redirect: Option<Redirect>,
     /// Who may accept.
     pub binding: Binding,
 }
 
 impl AccountSettings {
-    /// These settings, and where they are absent those of `defaults`. The binding is the account's own: a default would
-    /// let a change of the stack open the invitations of an account that never asked for it.
+    /// Fills in missing settings from `defaults`. The binding has no default, because changing it would weaken the invitations of
+    /// accounts that did not ask for it.
     #[must_use]
     pub fn or(self, defaults: &Self) -> Self {
         Self {
@@ -49,19 +49,19 @@ impl AccountSettings {
     }
 }
 
-/// What is to become of one setting.
+/// The change of a setting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Change<T> {
-    /// It stays.
+    /// Keep the setting.
     #[default]
     Keep,
-    /// It goes.
+    /// Remove the setting.
     Remove,
-    /// It is replaced.
+    /// Set it to this value.
     Set(T),
 }
 
-/// What is to become of all of an account's settings.
+/// The changes of an account's settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SettingsChange {
     /// Of [`AccountSettings::name`].
@@ -74,22 +74,22 @@ pub struct SettingsChange {
     pub locale: Change<Locale>,
     /// Of [`AccountSettings::redirect`].
     pub redirect: Change<Redirect>,
-    /// Of [`AccountSettings::binding`]; removed, it is the default again.
+    /// Of [`AccountSettings::binding`]; removing it restores the default.
     pub binding: Change<Binding>,
 }
 
-/// What it takes to accept an invitation.
+/// Who may accept an invitation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Binding {
-    /// The link: who holds it may accept.
+    /// Whoever holds the link.
     #[default]
     Bearer,
-    /// The address: only the host application accepts, when the invitee has signed in with it.
+    /// Only the invited address: the host application accepts after the invitee has signed in.
     Email,
 }
 
 impl Binding {
-    /// As it is stored and shown.
+    /// The name in rows and responses.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

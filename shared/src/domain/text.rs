@@ -1,4 +1,4 @@
-//! Alphabets and random strings shared by keys, operations and link secrets, and how text from outside is shown.
+//! Random strings for keys and operations, and how untrusted text appears in messages.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use icu_properties::{
     props::{DefaultIgnorableCodePoint, GeneralCategory},
 };
 
-/// Digits and letters: what a double click selects whole and every shell leaves alone.
+/// Digits and letters: a double click selects them as a whole, and shells do not interpret them.
 pub(crate) const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Text that did not have the form its type demands. The sentence names what was expected and says what to change.
+/// A text that is not valid for its type. The message says what is expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Malformed(pub String);
 
@@ -25,7 +25,7 @@ impl std::error::Error for Malformed {}
 /// `N` bytes from the operating system's generator.
 ///
 /// # Panics
-/// When the operating system has no randomness to give; there is nothing safe to go on with then.
+/// If the operating system provides no randomness; continuing would be unsafe.
 #[must_use]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
@@ -39,7 +39,7 @@ pub fn random_base62(length: usize) -> String {
     let mut text = String::with_capacity(length);
     while text.len() < length {
         for byte in random_bytes::<32>() {
-            // Bytes from 248 on would make the first eight characters likelier.
+            // Using bytes from 248 on would make the first eight characters more likely.
             if byte < 248 && text.len() < length {
                 text.push(char::from(BASE62[usize::from(byte % 62)]));
             }
@@ -48,15 +48,15 @@ pub fn random_base62(length: usize) -> String {
     text
 }
 
-/// How many characters an excerpt has.
-const LONGEST_EXCERPT: usize = 64;
+/// The maximum length of an excerpt, in characters.
+const MAX_EXCERPT: usize = 64;
 
-/// What is shown of hostile input in a sentence: at most 64 characters, no control characters, and `[U+200B]` in place of an
-/// invisible one.
+/// Untrusted text for a message: at most 64 characters, without control characters, and with `[U+200B]` in place of an invisible
+/// character.
 #[must_use]
 pub fn excerpt(text: &str) -> String {
     let mut shown = String::new();
-    let mut room = LONGEST_EXCERPT;
+    let mut room = MAX_EXCERPT;
     for c in text.chars() {
         let piece = match c {
             c if c.is_control() => '\u{fffd}'.to_string(),
@@ -73,17 +73,17 @@ pub fn excerpt(text: &str) -> String {
     shown
 }
 
-/// A character's number, as Unicode writes it: `U+200B`.
+/// A character's code point: `U+200B`.
 #[must_use]
 pub fn code_point(c: char) -> String {
     format!("U+{:04X}", u32::from(c))
 }
 
-/// Whether nothing is seen of a character, and not even a blank: controls, formats, directions, separators of lines, zero widths,
-/// joiners, selectors, tags and fillers.
+/// Whether a character is invisible and not whitespace: control, format and direction characters, line separators, zero-width
+/// characters, joiners, selectors, tags and fillers.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
-    // Nearly every character of an address, and rows are full of addresses.
+    // A fast path: nearly all characters of addresses, which every row contains.
     if matches!(c, ' '..='~') {
         return false;
     }
@@ -92,6 +92,6 @@ pub fn is_invisible(c: char) -> bool {
         category,
         GeneralCategory::Control | GeneralCategory::Format | GeneralCategory::LineSeparator | GeneralCategory::ParagraphSeparator
     );
-    // U+2800 is a braille pattern without a dot.
+    // U+2800 is the blank braille pattern.
     formats || c == '\u{2800}' || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }

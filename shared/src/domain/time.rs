@@ -1,4 +1,4 @@
-//! Points in time: milliseconds since 1970, shown as RFC 3339 in UTC with whole seconds.
+//! Timestamps: milliseconds since 1970, displayed as RFC 3339 in UTC with whole seconds.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -12,18 +12,18 @@ use super::text::{Malformed, excerpt};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The latest point in time that a sort key can hold.
+    /// The latest timestamp that a sort key can hold.
     pub const MAX: Self = Self(9_999_999_999_999);
-    /// The earliest.
+    /// The earliest timestamp.
     pub const ZERO: Self = Self(0);
 
-    /// From milliseconds since 1970; `None` outside of what the type holds.
+    /// From milliseconds since 1970; `None` if out of range.
     #[must_use]
     pub fn from_millis(millis: i64) -> Option<Self> {
         (0..=Self::MAX.0).contains(&millis).then_some(Self(millis))
     }
 
-    /// The system clock, now.
+    /// The current time of the system clock.
     #[must_use]
     pub fn now() -> Self {
         Self(Utc::now().timestamp_millis().clamp(0, Self::MAX.0))
@@ -41,7 +41,7 @@ impl Timestamp {
         self.0 / 1000
     }
 
-    /// The same point without its fraction of a second, which is how callers see it.
+    /// Without the fraction of a second, as callers see it.
     #[must_use]
     pub fn floor_to_second(self) -> Self {
         Self(self.as_secs() * 1000)
@@ -54,20 +54,20 @@ impl Timestamp {
         Self(self.0.saturating_add(millis).min(Self::MAX.0))
     }
 
-    /// How long after `earlier` this is; zero when it is not after it.
+    /// The duration since `earlier`; zero if this is not later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
 
-    /// Whole seconds to wait from `now` until this point is reached: rounded up, at least 1.
+    /// Whole seconds from `now` until this time: rounded up, at least 1.
     #[must_use]
     pub fn seconds_from(self, now: Self) -> u64 {
         (self.since(now).as_millis() as u64).div_ceil(1000).max(1)
     }
 }
 
-/// What a calendar and a clock show in UTC.
+/// Date and time of day in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Civil {
     /// From 1970 on.
@@ -83,7 +83,7 @@ pub struct Civil {
 }
 
 impl Timestamp {
-    /// For texts that people read.
+    /// Date and time of day, for texts.
     #[must_use]
     pub fn civil(self) -> Civil {
         let time: DateTime<Utc> = DateTime::from_timestamp_millis(self.0).unwrap_or_default();
@@ -93,7 +93,7 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A list shows five for each row. The general formatter takes three times as long.
+        // Written by hand: a list contains five timestamps per row, and chrono's formatter takes three times as long.
         let Civil { year, month, day, hour, minute } = self.civil();
         let mut text = *b"0000-00-00T00:00:00Z";
         let parts = [(year.unsigned_abs(), 0, 4), (month, 5, 2), (day, 8, 2), (hour, 11, 2), (minute, 14, 2)];

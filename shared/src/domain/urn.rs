@@ -1,8 +1,8 @@
-//! Uniform resource names of what this service owns.
+//! Uniform resource names.
 
 use super::{account::AccountId, id::InvitationId};
 
-/// Makes URNs: `urn:{namespace}:identity:{region}:{account}:{kind}/{id}`.
+/// Builds URNs: `urn:{namespace}:identity:{region}:{account}:{kind}/{id}`.
 #[derive(Debug, Clone)]
 pub struct Urns {
     namespace: String,
@@ -10,19 +10,19 @@ pub struct Urns {
 }
 
 impl Urns {
-    /// From the configured namespace and region.
+    /// Uses the configured namespace and region.
     #[must_use]
     pub fn new(namespace: String, region: String) -> Self {
         Self { namespace, region }
     }
 
-    /// An invitation's.
+    /// The URN of an invitation.
     #[must_use]
     pub fn invitation(&self, account: &AccountId, id: InvitationId) -> String {
         self.urn(account, "invitation", &id.to_string())
     }
 
-    /// An API key's.
+    /// The URN of an API key.
     #[must_use]
     pub fn api_key(&self, account: &AccountId, id: &str) -> String {
         self.urn(account, "apikey", id)

@@ -18,7 +18,7 @@ impl Colour {
         &self.text
     }
 
-    /// Black or white, whichever is easier to read on this colour. By WCAG the better one always has a contrast of 4.5 or more.
+    /// Black or white, whichever has the higher contrast on this colour. It is always at least 4.5 (WCAG).
     #[must_use]
     pub fn text_on(&self) -> &'static str {
         // The contrast of two luminances is (lighter + 0.05) / (darker + 0.05).

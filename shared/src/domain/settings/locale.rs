@@ -1,4 +1,4 @@
-//! Languages of texts: `en`, `de-AT`, `zh-Hant-TW`.
+//! Language tags: `en`, `de-AT`, `zh-Hant-TW`.
 
 use std::{borrow::Borrow, fmt, str::FromStr};
 
@@ -12,7 +12,7 @@ const RIGHT_TO_LEFT: [&str; 21] = [
     "Thaa",
 ];
 
-/// A BCP 47 tag of language, script, region and one variant, in its usual capitals.
+/// A BCP 47 tag of language, script, region and one variant, in canonical case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Locale(Box<str>);
 
@@ -23,12 +23,12 @@ impl Locale {
         &self.0
     }
 
-    /// The tags to look for when texts in this language are wanted, best first: `zh-Hant-TW`, `zh-Hant`, `zh` (RFC 4647, 3.4).
+    /// The tags to look up for texts in this language, best first: `zh-Hant-TW`, `zh-Hant`, `zh` (RFC 4647, 3.4).
     pub fn lookup(&self) -> impl Iterator<Item = &str> {
         std::iter::successors(Some(self.as_str()), |tag| tag.rsplit_once('-').map(|(shorter, _)| shorter))
     }
 
-    /// `ltr` or `rtl`, as HTML's `dir` wants it: by the script if the tag names one, else by the language.
+    /// `ltr` or `rtl` for HTML's `dir`: from the script if the tag contains one, else from the language.
     #[must_use]
     pub fn direction(&self) -> &'static str {
         let mut subtags = self.0.split('-');
@@ -38,7 +38,7 @@ impl Locale {
     }
 }
 
-/// Equal and ordered like its tag.
+/// Equality and order are those of the tag.
 impl Borrow<str> for Locale {
     fn borrow(&self) -> &str {
         &self.0

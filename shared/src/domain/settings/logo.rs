@@ -1,4 +1,4 @@
-//! Logos: small pictures that lie in the settings themselves, so that showing one asks nobody else for it.
+//! Logos: small pictures stored in the settings, so that the page loads nothing from elsewhere.
 
 use std::{fmt, str::FromStr};
 
@@ -6,10 +6,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use crate::domain::text::Malformed;
 
-/// How many bytes a picture may have: its row is read with every invitation that is shown.
-const MOST_BYTES: usize = 16 * 1024;
+/// The maximum size of a picture. The settings are read for every invitation on the page.
+const MAX_BYTES: usize = 16 * 1024;
 
-/// A picture as a `data:` URL. No SVG: that is a document that can hold scripts.
+/// A picture as a `data:` URL. SVG is not accepted, because it can contain scripts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Logo(Box<str>);
 
@@ -36,12 +36,12 @@ impl FromStr for Logo {
         let Some((kind, data)) = parts.filter(|(kind, _)| ["png", "jpeg", "gif", "webp"].contains(kind)) else {
             return Err(malformed("it must start with data:image/png;base64, or the same with jpeg, gif or webp"));
         };
-        // Told before it is decoded: four characters hold three bytes.
-        if data.len() > MOST_BYTES.div_ceil(3) * 4 {
+        // Checked before decoding: four characters encode three bytes.
+        if data.len() > MAX_BYTES.div_ceil(3) * 4 {
             return Err(malformed("the picture must not be larger than 16 KiB"));
         }
         let picture = STANDARD.decode(data).map_err(|error| malformed(&format!("its base64 is invalid: {error}")))?;
-        if picture.len() > MOST_BYTES {
+        if picture.len() > MAX_BYTES {
             return Err(malformed("the picture must not be larger than 16 KiB"));
         }
         if kind_of(&picture) != Some(kind) {
@@ -51,7 +51,7 @@ impl FromStr for Logo {
     }
 }
 
-/// What a picture's first bytes say that it is.
+/// The type of a picture, from its first bytes.
 fn kind_of(picture: &[u8]) -> Option<&'static str> {
     match picture {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("png"),

@@ -1,4 +1,4 @@
-//! Names that strangers read in mails: plain text in which nothing hides and nothing turns into a link.
+//! Names in emails: plain text without hidden characters, and without anything that email clients turn into links.
 
 mod joiners;
 mod links;
@@ -15,14 +15,15 @@ use icu_properties::{
 use self::links::{link_in, without_links};
 use crate::domain::text::{Malformed, code_point, excerpt, is_invisible};
 
-/// How many characters a name may have.
-const LONGEST: usize = 80;
+/// The maximum length of a name, in characters.
+const MAX_LENGTH: usize = 80;
 
-/// How many characters are looked at: several may become one in the normal form.
-const READ: usize = 4 * LONGEST;
+/// The maximum length before normalisation, which can combine several characters into one.
+const MAX_INPUT: usize = 4 * MAX_LENGTH;
 
-/// The name of an account or a person, in Unicode's normal form C: 1 to 80 characters, all of them visible, or blanks, or such
-/// as change how their neighbours look (joiners in scripts that need them, and in emoji); and nothing that a mail client would turn into a link or an address, or a phone into a number to call.
+/// The name of an account or a person in Unicode normalisation form C: 1 to 80 characters. Invisible characters are allowed only where
+/// they shape their neighbours: joiners in scripts that need them, and in emoji. A name contains nothing that an email client would
+/// turn into a link, or a phone into a number to call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DisplayName(Box<str>);
 
@@ -33,15 +34,15 @@ impl DisplayName {
         &self.0
     }
 
-    /// What of a text can be shown as a name: characters that may not be in it are left out, what would make a link becomes
-    /// a blank, and the rest is cut off. `None` when nothing is left.
+    /// Makes a name of any text: removes characters that are not allowed, replaces what would become a link by spaces, and truncates.
+    /// `None` if nothing remains.
     #[must_use]
     pub fn of_untrusted(text: &str) -> Option<Self> {
-        let plain = text.chars().take(READ).map(|c| if c.is_whitespace() { ' ' } else { c });
-        let mut name = tidy(&plain.collect::<String>());
-        // A blank in place of one link may leave another. There are fewer characters each time.
+        let plain = text.chars().take(MAX_INPUT).map(|c| if c.is_whitespace() { ' ' } else { c });
+        let mut name = clean(&plain.collect::<String>());
+        // Replacing one link can create another. The loop ends, because the number of such characters decreases.
         while link_in(&name).is_some() {
-            name = tidy(&without_links(&name));
+            name = clean(&without_links(&name));
         }
         name.parse().ok()
     }
@@ -59,12 +60,12 @@ impl FromStr for DisplayName {
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let wrong = |why: &str| Malformed(format!("'{}' cannot be a name: {why}", excerpt(text)));
         let trimmed = text.trim();
-        // Said before the text is looked at more closely, which takes the longer the longer it is.
-        if trimmed.is_empty() || trimmed.chars().nth(READ).is_some() {
+        // Checked first, because the time of the other checks grows with the length.
+        if trimmed.is_empty() || trimmed.chars().nth(MAX_INPUT).is_some() {
             return Err(wrong("it must have 1 to 80 characters"));
         }
         let name = ComposingNormalizerBorrowed::new_nfc().normalize(trimmed);
-        if name.chars().nth(LONGEST).is_some() {
+        if name.chars().nth(MAX_LENGTH).is_some() {
             return Err(wrong("it must have 1 to 80 characters"));
         }
         if let Some((_, hidden)) = hidden_in(&name).next() {
@@ -80,17 +81,17 @@ impl FromStr for DisplayName {
     }
 }
 
-/// As much of a text as a name may have, in its form: blanks and marks that belong to nothing are no part of it.
-fn tidy(text: &str) -> String {
+/// Normalises and truncates a text, and removes surplus spaces and leading combining marks.
+fn clean(text: &str) -> String {
     let words = visible(text).split_whitespace().collect::<Vec<_>>().join(" ");
     let start = words.trim_start_matches(|c: char| is_mark(c) || c == ' ');
     let name = ComposingNormalizerBorrowed::new_nfc().normalize(start);
-    let end = name.char_indices().nth(LONGEST).map_or(name.len(), |(end, _)| end);
-    // The cut may leave a joiner without what it joined.
+    let end = name.char_indices().nth(MAX_LENGTH).map_or(name.len(), |(end, _)| end);
+    // Truncation can leave a joiner without the character it joined.
     visible(name[..end].trim())
 }
 
-/// A text without its hidden characters.
+/// Removes hidden characters.
 fn visible(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
     let mut start = 0;
@@ -101,7 +102,7 @@ fn visible(text: &str) -> String {
     visible + &text[start..]
 }
 
-/// The characters that cannot be seen and do nothing for those beside them, and where they are.
+/// The positions of invisible characters that do not shape their neighbours.
 fn hidden_in(text: &str) -> impl Iterator<Item = (usize, char)> {
     let hidden = text.char_indices().filter(|(_, c)| is_hidden(*c));
     hidden.filter(|(at, c)| !joiners::belongs(&text[..*at], *c, &text[at + c.len_utf8()..]))
@@ -111,7 +112,7 @@ fn is_mark(c: char) -> bool {
     GeneralCategoryGroup::Mark.contains(category(c))
 }
 
-/// Whether a character cannot be seen, other than a blank, or is one that Unicode has given no meaning.
+/// Whether a character is invisible, or has no meaning in Unicode (private use, unassigned).
 fn is_hidden(c: char) -> bool {
     is_invisible(c) || matches!(category(c), GeneralCategory::PrivateUse | GeneralCategory::Unassigned)
 }

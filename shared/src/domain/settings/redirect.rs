@@ -1,4 +1,4 @@
-//! Where the page leads when it is done.
+//! Where the page leads after accepting.
 
 use std::{fmt, str::FromStr};
 

@@ -1,8 +1,7 @@
-//! Characters that cannot be seen themselves, but change how those beside them look: without them some words of Persian, Sinhala
-//! or Hindi, and many emoji, cannot be written.
+//! Invisible characters that shape their neighbours. Some words of Persian, Sinhala or Hindi, and many emoji, need them.
 //!
-//! The two joiners stand where Unicode's identifiers have them (UAX 31, 2.3.1, contexts A1, A2 and B) and in emoji sequences, the
-//! two variation selectors of emoji after emoji alone (UTS 51). Stricter than there, a joiner is not the end of a name.
+//! The two joiners are allowed where Unicode allows them in identifiers (UAX 31, 2.3.1, contexts A1, A2 and B) and in emoji sequences,
+//! the two variation selectors only after emoji (UTS 51). Stricter than Unicode, a name must not end with a joiner.
 
 use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
 use icu_properties::{
@@ -19,12 +18,12 @@ const NON_JOINER: char = '\u{200c}';
 const JOINER: char = '\u{200d}';
 const TEXT_STYLE: char = '\u{fe0e}';
 const EMOJI_STYLE: char = '\u{fe0f}';
-/// What makes a key of a digit: `1️⃣`.
+/// Turns a digit into a keycap: `1️⃣`.
 const KEYCAP: char = '\u{20e3}';
 /// The canonical combining class of viramas.
 const VIRAMA: u8 = 9;
 
-/// Whether a character that cannot be seen has something to do between `before` and `after`.
+/// Whether an invisible character shapes its neighbours, the ends of `before` and `after`.
 pub(super) fn belongs(before: &str, c: char, after: &str) -> bool {
     match c {
         NON_JOINER => breaks_cursive(before, after) || splits_conjunct(before, after),
@@ -35,7 +34,7 @@ pub(super) fn belongs(before: &str, c: char, after: &str) -> bool {
     }
 }
 
-/// A1: between two letters that would be written as one.
+/// A1: between two letters that would be joined in cursive writing.
 fn breaks_cursive(before: &str, after: &str) -> bool {
     let seen = |c: &char| !(is_mark(*c) && !is_hidden(*c) && joining(*c) == JoiningType::Transparent);
     let (Some(left), Some(right)) = (before.chars().rev().find(seen), after.chars().find(seen)) else { return false };
@@ -50,21 +49,21 @@ fn splits_conjunct(before: &str, after: &str) -> bool {
     next.is_some_and(|next| is_letter(next) && conjunct(before) == Some(script(next)))
 }
 
-/// B: in a conjunct, but not before a vowel sign.
+/// B: in a conjunct, not before a vowel sign.
 fn shapes_conjunct(before: &str, after: &str) -> bool {
     let next = after.chars().next();
     let vowel = |c: char| CodePointMapData::<IndicSyllabicCategory>::new().get(c) == IndicSyllabicCategory::VowelDependent;
     next.is_some_and(|next| !vowel(next) && !is_hidden(next)) && conjunct(before).is_some()
 }
 
-/// The script of the letter that begins a conjunct, if a text ends with such: a letter, a virama, and other marks.
+/// The script of the conjunct that a text ends with: a letter, a virama, and other marks.
 fn conjunct(text: &str) -> Option<Script> {
     let mut marks = text.chars().rev();
     marks.by_ref().take_while(|c| reorders(*c)).find(|c| combining_class(*c) == VIRAMA)?;
     marks.find(|c| !is_nonspacing(*c)).filter(|c| is_letter(*c)).map(script)
 }
 
-/// Between two emoji, the first with its style or the tone of its skin: `🏳️‍🌈`.
+/// Between two emoji; the first may have a style or a skin tone: `🏳️‍🌈`.
 fn joins_emoji(before: &str, after: &str) -> bool {
     let modifier = |c: char| c == EMOJI_STYLE || CodePointSetData::new::<EmojiModifier>().contains(c);
     let first = before.strip_suffix(modifier).unwrap_or(before);
@@ -72,7 +71,7 @@ fn joins_emoji(before: &str, after: &str) -> bool {
     first.ends_with(pictograph) && after.starts_with(pictograph)
 }
 
-/// An emoji by itself: not a digit, nor half a flag, nor the tone of a skin.
+/// A complete emoji: not a digit, half a flag or a skin tone.
 fn is_emoji(c: char) -> bool {
     CodePointSetData::new::<Emoji>().contains(c) && !CodePointSetData::new::<EmojiComponent>().contains(c)
 }
@@ -89,7 +88,7 @@ fn is_nonspacing(c: char) -> bool {
     category(c) == GeneralCategory::NonspacingMark && !is_hidden(c)
 }
 
-/// Whether a mark may change places with others.
+/// Whether normalisation can reorder a mark.
 fn reorders(c: char) -> bool {
     is_nonspacing(c) && combining_class(c) != 0
 }

@@ -1,17 +1,17 @@
-//! The ends of domain names. Mail clients make links of what ends in one of them.
+//! Top-level domains. Email clients turn names that end with one into links.
 
 use super::is_mark;
 use crate::domain::email::idna_ascii;
 
-/// The top-level domains of the root zone in ASCII, in order, each in a line of its own.
+/// The top-level domains of the root zone in ASCII, sorted, one per line.
 const ROOT_ZONE: &str = include_str!(concat!(env!("OUT_DIR"), "/top-level-domains.txt"));
 
-/// Names that lead somewhere without the root zone (RFC 6761 and its registry), or stand for such in examples.
+/// Special-use domain names outside of the root zone (RFC 6761 and its registry).
 const SPECIAL: [&str; 8] = ["alt", "example", "internal", "invalid", "local", "localhost", "onion", "test"];
 
-/// Whether what follows a dot is a top-level domain, or begins with one that a mail client might cut off there: before a hyphen, a
-/// mark, or letters that have no capitals, since such scripts often have no blanks between words. To others marks count for nothing.
-pub(super) fn begins_top_level(label: &str) -> bool {
+/// Whether a label is a top-level domain, or starts with one where an email client might end the link: before a hyphen, a mark, or
+/// letters without case, because such scripts often have no spaces between words. Other clients ignore marks.
+pub(super) fn starts_with_top_level_domain(label: &str) -> bool {
     let plain: String = label.chars().filter(|c| !is_mark(*c)).collect();
     let is_cased = |c: char| c.is_ascii_digit() || c.is_lowercase() || c.is_uppercase();
     [label, &plain].into_iter().any(|label| {
@@ -32,7 +32,7 @@ fn is_top_level(label: &str) -> bool {
 }
 
 fn in_root_zone(name: &str) -> bool {
-    // By halves: `start` and `end` are the beginnings of lines.
+    // Binary search: `start` and `end` are starts of lines.
     let (mut start, mut end) = (0, ROOT_ZONE.len());
     while start < end {
         let middle = (start + end) / 2;
