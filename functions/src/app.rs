@@ -1,4 +1,4 @@
-//! What a cold start builds once.
+//! State that a cold start builds once.
 
 use std::time::Duration;
 
@@ -10,40 +10,40 @@ use shared::{
 
 use crate::http::auth::Authenticator;
 
-/// What every endpoint needs.
+/// State of every endpoint.
 #[derive(Debug)]
 pub struct App {
     /// The table.
     pub store: Store,
-    /// Turns credentials into principals.
+    /// Authenticates callers.
     pub auth: Authenticator,
-    /// Makes URNs.
+    /// Builds URNs.
     pub urns: Urns,
-    /// Set while the service is being maintained.
+    /// The `Retry-After` of every response during maintenance; `None` in normal operation.
     pub maintenance: Option<Duration>,
 }
 
-/// What the endpoints that send need.
+/// State of the endpoints that send invitations.
 #[derive(Debug)]
 pub struct SendingApp {
-    /// What every endpoint needs.
+    /// State of every endpoint.
     pub app: App,
-    /// The limits on sending and the keys of links.
+    /// Sending limits and link keys.
     pub policy: SendPolicy,
 }
 
 impl App {
-    /// Over a store that is connected.
+    /// Uses a connected store.
     #[must_use]
     pub fn new(store: Store, config: Config) -> Self {
         let auth = Authenticator::new(store.clone(), config.roles, config.urns.clone());
         Self { store, auth, urns: config.urns, maintenance: config.maintenance }
     }
 
-    /// From the process's environment, its connection open.
+    /// Reads the environment and opens the connection to DynamoDB.
     ///
     /// # Errors
-    /// All that is wrong with the configuration.
+    /// All configuration problems.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let config = Config::read(&variable)?;
         let store = connected(&config);
@@ -53,39 +53,39 @@ impl App {
 }
 
 impl SendingApp {
-    /// From the process's environment.
+    /// Reads the environment.
     ///
     /// # Errors
-    /// All that is wrong with the configuration.
+    /// All configuration problems.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let (app, policy) = combine(App::from_env().await, read_send_policy(&variable))?;
         Ok(Self { app, policy })
     }
 }
 
-/// What the endpoints of an invitee need.
+/// State of the endpoints for invitees.
 #[derive(Debug)]
 pub struct InviteeApp {
-    /// What every endpoint needs.
+    /// State of every endpoint.
     pub app: App,
-    /// How an account presents itself that has not said.
+    /// Settings of accounts that have not set their own.
     pub defaults: AccountSettings,
-    /// How long closed invitations are kept.
+    /// How long closed invitations are kept; `None` for ever.
     pub retention: Option<Duration>,
 }
 
 impl InviteeApp {
-    /// From the process's environment.
+    /// Reads the environment.
     ///
     /// # Errors
-    /// All that is wrong with the configuration.
+    /// All configuration problems.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let rest = combine(read_default_settings(&variable), read_retention(&variable));
         let (app, (defaults, retention)) = combine(App::from_env().await, rest)?;
         Ok(Self { app, defaults, retention })
     }
 
-    /// How an account presents itself.
+    /// The settings of an account, completed with the defaults.
     ///
     /// # Errors
     /// When the table fails.
@@ -94,7 +94,7 @@ impl InviteeApp {
     }
 }
 
-/// Both, or all that is wrong with either.
+/// Both values, or the problems of both.
 pub(crate) fn combine<A, B>(one: Result<A, ConfigError>, other: Result<B, ConfigError>) -> Result<(A, B), ConfigError> {
     match (one, other) {
         (Ok(one), Ok(other)) => Ok((one, other)),
@@ -121,12 +121,12 @@ impl AsRef<App> for SendingApp {
     }
 }
 
-/// The table that a configuration names.
+/// A store for the configured table.
 pub(crate) fn connected(config: &Config) -> Store {
     Store::new(connect(&config.connection), config.table.clone(), system_clock()).only(config.only_account.clone())
 }
 
-/// A variable of the process's environment.
+/// An environment variable.
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

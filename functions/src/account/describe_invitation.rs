@@ -13,13 +13,13 @@ use crate::{
     },
 };
 
-/// What this endpoint answers to.
+/// The route of this endpoint.
 pub const ROUTE: Route = Route { methods: &["GET"], path: "/invitations/{id}" };
 
-/// Shows one of the caller's invitations.
+/// Returns one invitation of the caller's account.
 ///
 /// # Errors
-/// Those of the contract.
+/// The errors of the contract.
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, ApiError> {
     let who = app.auth.authorize(request, Permission::Read).await?;
     input::validate_common(request, &[])?;

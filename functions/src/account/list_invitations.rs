@@ -13,13 +13,13 @@ use crate::{
     },
 };
 
-/// What this endpoint answers to.
+/// The route of this endpoint.
 pub const ROUTE: Route = Route { methods: &["GET"], path: "/invitations" };
 
-/// Lists the caller's invitations, a page at a time.
+/// Returns one page of the invitations of the caller's account.
 ///
 /// # Errors
-/// Those of the contract.
+/// The errors of the contract.
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, ApiError> {
     let who = app.auth.authorize(request, Permission::Read).await?;
     let query = input::list_query(request, &who)?;

@@ -1,4 +1,4 @@
-//! Endpoints for an account's own people, who send an API key.
+//! Endpoints for an account's administrators, authenticated by API key.
 
 pub mod create_invitation;
 pub mod describe_invitation;

@@ -16,13 +16,13 @@ use crate::{
     },
 };
 
-/// What this endpoint answers to.
+/// The route of this endpoint.
 pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/{id}" };
 
-/// Revokes or resends one of the caller's invitations.
+/// Revokes or resends an invitation of the caller's account.
 ///
 /// # Errors
-/// Those of the contract.
+/// The errors of the contract.
 pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiError> {
     let SendingApp { app, policy } = app;
     let who = app.auth.authorize(request, Permission::Modify).await?;

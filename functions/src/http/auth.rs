@@ -1,7 +1,7 @@
-//! Credential to principal: the one way to an account's data.
+//! Authentication: turns a credential into a [`Principal`], without which nothing reaches an account's data.
 //!
-//! A record is remembered for at most 30 seconds, so that is how long a disabled key can live on in a warm function; that
-//! there is none, for 5.
+//! Key records are cached for 30 seconds, so a disabled key keeps working in a warm function for at most that long. The absence of
+//! a key is cached for 5 seconds.
 
 use std::{
     collections::HashMap,
@@ -23,41 +23,41 @@ use crate::http::{
     event::{Caller, Request},
 };
 
-/// How long a key's record is remembered.
-pub const REMEMBERED_FOR: Duration = Duration::from_secs(30);
-/// How long it is remembered that there is no such key.
-const ABSENCE_REMEMBERED_FOR: Duration = Duration::from_secs(5);
-/// How many records are remembered; when there are more, all are forgotten.
-const REMEMBERED_AT_MOST: usize = 1000;
+/// How long a key's record is cached.
+const CACHE_TTL: Duration = Duration::from_secs(30);
+/// How long the absence of a key is cached.
+const NEGATIVE_CACHE_TTL: Duration = Duration::from_secs(5);
+/// How many records the cache holds; when it is full, it is cleared.
+const CACHE_CAPACITY: usize = 1000;
 
-/// What a 401 asks for.
+/// The `WWW-Authenticate` header of a 401.
 pub const CHALLENGE: &str = "ApiKey realm=\"invitations\"";
 
-/// Turns credentials into principals.
+/// Authenticates callers and checks their permissions.
 pub struct Authenticator {
     store: Store,
     roles: Roles,
     urns: Urns,
-    remembered: Mutex<HashMap<(AccountId, ApiKeyId), Remembered>>,
+    cache: Mutex<HashMap<(AccountId, ApiKeyId), CachedRecord>>,
 }
 
 #[derive(Clone)]
-struct Remembered {
+struct CachedRecord {
     record: Option<ApiKeyRecord>,
-    at: Timestamp,
+    read_at: Timestamp,
 }
 
 impl Authenticator {
-    /// Looks keys up in `store`.
+    /// Looks up keys in `store`.
     #[must_use]
     pub fn new(store: Store, roles: Roles, urns: Urns) -> Self {
-        Self { store, roles, urns, remembered: Mutex::default() }
+        Self { store, roles, urns, cache: Mutex::default() }
     }
 
-    /// The caller of a request, who has `permission`.
+    /// Returns the caller of a request if it has `permission`.
     ///
     /// # Errors
-    /// [`ApiError::Unauthorized`], [`ApiError::Forbidden`], or the store's.
+    /// [`ApiError::Unauthorized`], [`ApiError::Forbidden`], or a store error.
     pub async fn authorize(&self, request: &Request, permission: Permission) -> Result<Principal, ApiError> {
         let who = self.authenticate(request).await?;
         request.caller.get_or_init(|| Caller { account: who.account().clone(), urn: who.urn().to_owned() });
@@ -73,7 +73,7 @@ impl Authenticator {
         };
         let key: ApiKey = key.parse().map_err(|_| ApiError::Unauthorized("the API key is incomplete or mistyped"))?;
         let now = self.store.now();
-        // One sentence for all: who has no key must not learn which keys exist.
+        // One sentence for all cases: a caller without a valid key must not learn which keys exist.
         self.record(&key, now)
             .await?
             .and_then(|record| record.verify(&key, now, &self.roles, &self.urns))
@@ -81,26 +81,26 @@ impl Authenticator {
     }
 
     async fn record(&self, key: &ApiKey, now: Timestamp) -> Result<Option<ApiKeyRecord>, StoreError> {
-        let place = (key.account().clone(), key.id().clone());
-        if let Some(remembered) = self.remembered.lock().unwrap_or_else(PoisonError::into_inner).get(&place).filter(|it| it.is_fresh(now)) {
-            return Ok(remembered.record.clone());
+        let cache_key = (key.account().clone(), key.id().clone());
+        if let Some(cached) = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&cache_key).filter(|it| it.is_fresh(now)) {
+            return Ok(cached.record.clone());
         }
         let record = self.store.find_api_key(key.account(), key.id()).await?;
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        if remembered.len() >= REMEMBERED_AT_MOST {
-            remembered.clear();
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() >= CACHE_CAPACITY {
+            cache.clear();
         }
-        // The age counts from before the read: a key disabled during it must not live longer for that.
-        remembered.insert(place, Remembered { record: record.clone(), at: now });
+        // The age counts from before the read, so that a key disabled during the read is not cached for longer.
+        cache.insert(cache_key, CachedRecord { record: record.clone(), read_at: now });
         Ok(record)
     }
 }
 
-impl Remembered {
-    /// A clock that was set back makes it stale, not immortal.
+impl CachedRecord {
+    /// A record from the future is stale: the clock was set back.
     fn is_fresh(&self, now: Timestamp) -> bool {
-        let allowed = if self.record.is_some() { REMEMBERED_FOR } else { ABSENCE_REMEMBERED_FOR };
-        now >= self.at && now.since(self.at) < allowed
+        let ttl = if self.record.is_some() { CACHE_TTL } else { NEGATIVE_CACHE_TTL };
+        now >= self.read_at && now.since(self.read_at) < ttl
     }
 }
 

@@ -1,6 +1,6 @@
-//! Everything a request can come to instead of a success: its status, its code, its sentence for the caller.
+//! The errors of the API: status, code and message.
 //!
-//! This is the one file where errors of other layers become the API's. A 5xx says nothing about its cause; the log does.
+//! Only this file converts errors of other layers to API errors. A 5xx does not reveal its cause, which is logged.
 
 use std::time::Duration;
 
@@ -10,25 +10,25 @@ use shared::{
     store::{Failure, StoreError},
 };
 
-/// A request that did not make sense, and which part of it.
+/// An invalid request, and the invalid field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
     /// Stable, lower-case, hyphenated.
     pub code: &'static str,
-    /// What to change.
+    /// What is wrong and how to fix it.
     pub message: String,
-    /// The field to blame, if it is one.
+    /// The invalid field, if it is a single one.
     pub field: Option<String>,
 }
 
 impl Invalid {
-    /// When no single field is to blame.
+    /// An error of the request as a whole.
     #[must_use]
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), field: None }
     }
 
-    /// When `field` is to blame; the message begins with its name.
+    /// An error of one field; the message starts with its name.
     #[must_use]
     pub fn field(code: &'static str, field: &str, message: impl std::fmt::Display) -> Self {
         Self { code, message: format!("{field}: {message}"), field: Some(field.to_owned()) }
@@ -48,44 +48,44 @@ impl Invalid {
     }
 }
 
-/// Why a request is not answered with a success.
+/// Why a request failed.
 #[derive(Debug)]
 pub enum ApiError {
-    /// It does not make sense.
+    /// The request is invalid.
     Invalid(Invalid),
-    /// Nobody we know.
+    /// The caller is not authenticated.
     Unauthorized(&'static str),
-    /// Somebody we know, who may not do this.
+    /// The caller lacks a permission.
     Forbidden {
-        /// What it takes.
+        /// The required permission.
         permission: Permission,
-        /// What the caller has.
+        /// The caller's role.
         role: RoleId,
     },
-    /// The model refuses.
+    /// The domain rejects the request.
     Rejected(Rejected),
-    /// The route exists for another method.
+    /// The route does not support the method.
     MethodNotAllowed {
-        /// Those that it exists for.
+        /// The supported methods, for the `Allow` header.
         allow: &'static [&'static str],
     },
-    /// Somebody has switched maintenance on.
+    /// Maintenance is switched on.
     Maintenance {
-        /// When to come again.
+        /// How long to wait before the next try.
         retry_after: Duration,
     },
     /// The table failed.
     Store(StoreError),
-    /// A defect.
+    /// A bug, or a broken configuration.
     Internal(String),
 }
 
-/// The caller's sentence of every 500.
+/// The message of every 500.
 const INTERNAL: &str = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out why.";
-/// The caller's sentence of every 503.
+/// The message of every 503.
 const UNAVAILABLE: &str = "The service is temporarily unavailable, likely due to maintenance. It should be available soon, check the \
                            Retry-After header for an indication of when you might be able to try again.";
-/// How many seconds a dependency that is down is given.
+/// `Retry-After` in seconds while a dependency is down.
 const UNAVAILABLE_RETRY_AFTER: u64 = 2;
 
 impl ApiError {
@@ -114,7 +114,7 @@ impl ApiError {
         }
     }
 
-    /// The stable name of what went wrong.
+    /// The stable error code.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -145,7 +145,7 @@ impl ApiError {
         }
     }
 
-    /// The sentence for the caller.
+    /// The message for the caller.
     #[must_use]
     pub fn message(&self) -> String {
         match self {
@@ -161,7 +161,7 @@ impl ApiError {
         }
     }
 
-    /// The field of the request to blame, if it is one.
+    /// The invalid field of the request, if it is a single one.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         match self {
@@ -189,7 +189,7 @@ impl ApiError {
         }
     }
 
-    /// Whole seconds after which it makes sense to try again.
+    /// `Retry-After`: whole seconds to wait before the next try.
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
         match self {
@@ -200,7 +200,7 @@ impl ApiError {
         }
     }
 
-    /// The chain of causes of a 5xx, for the log.
+    /// The cause of a 5xx, for the log.
     #[must_use]
     pub fn cause(&self) -> Option<String> {
         match self {

@@ -1,8 +1,8 @@
-//! The event of an HTTP request: API Gateway's payload format 2.0, as function URLs and local emulators send it too.
+//! HTTP events: API Gateway's payload format 2.0, which function URLs and local emulators send, too.
 //!
-//! Parsed here and not by `lambda_http`, whose conversion panics on bad base64, on an unusual Host and on control characters
-//! in the query, and builds a path that nothing here wants: ids come from `pathParameters`, the query from the raw string,
-//! and Host is never read.
+//! This module does not use the conversion of `lambda_http`, which panics on bad base64, unusual Host headers and control
+//! characters in the query, and builds a path that is not needed: ids come from `pathParameters`, the query from the raw string,
+//! and the Host header is never read.
 
 use std::{borrow::Cow, collections::HashMap, fmt, sync::OnceLock};
 
@@ -16,38 +16,38 @@ use shared::domain::AccountId;
 
 use crate::http::error::{ApiError, Invalid};
 
-/// The largest body, in bytes after base64.
+/// The maximum size of a body in bytes, after decoding base64.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// What is used of a request.
+/// The parts of a request that endpoints use.
 #[derive(Debug)]
 pub struct Request {
     /// The HTTP method.
     pub method: String,
-    /// The headers that mean something here.
+    /// The relevant headers.
     pub headers: Headers,
-    /// The query as it was sent.
+    /// The raw query string.
     pub query: String,
-    /// Path parameters, perhaps percent-encoded.
+    /// Path parameters, which may be percent-encoded.
     pub path: HashMap<String, String>,
-    /// The body as it was sent, or why it cannot be had.
+    /// The decoded body, or why it could not be decoded.
     pub body: Result<Vec<u8>, Invalid>,
-    /// What the gateway calls this request.
+    /// The gateway's id of this request.
     pub id: Option<String>,
-    /// Who sent it, once that is known: for the log.
+    /// The caller, once authenticated; for the log.
     pub caller: OnceLock<Caller>,
 }
 
-/// What the log says of a caller.
+/// The caller as the log shows it.
 #[derive(Debug)]
 pub struct Caller {
-    /// Whose invitations the request is about.
+    /// The account whose invitations the request is about.
     pub account: AccountId,
     /// The caller's URN.
     pub urn: String,
 }
 
-/// The headers that mean something here; all others are dropped unread.
+/// The relevant headers; all others are ignored.
 #[derive(Debug, Default)]
 pub struct Headers {
     /// `Authorization`.
@@ -56,11 +56,11 @@ pub struct Headers {
     pub api_version: Option<String>,
     /// `Content-Type`.
     pub content_type: Option<String>,
-    /// `Idempotency-Key`; several lines arrive joined by commas.
+    /// `Idempotency-Key`; several header lines arrive joined by commas.
     pub idempotency_key: Option<String>,
 }
 
-/// A header's value that no log may show.
+/// A header value that must not be logged.
 #[derive(Default)]
 pub struct Secret(pub String);
 
@@ -71,10 +71,10 @@ impl fmt::Debug for Secret {
 }
 
 impl Request {
-    /// The request in an event's JSON.
+    /// Parses the JSON of an event.
     ///
     /// # Errors
-    /// [`ApiError::Invalid`] when it is no HTTP event of format 2.0.
+    /// [`ApiError::Invalid`] if it is not an HTTP event of format 2.0.
     pub fn parse(event: &str) -> Result<Self, ApiError> {
         let event: Event<'_> = serde_json::from_str(event)
             .map_err(|_| Invalid::new("invalid-event", "the event is not an HTTP request in API Gateway's payload format 2.0"))?;
@@ -155,7 +155,7 @@ impl<'de> Visitor<'de> for HeadersVisitor {
 }
 
 fn decode(body: &str, base64: bool) -> Result<Vec<u8>, Invalid> {
-    // Base64 takes four characters for three bytes: more than this cannot fit, and is not decoded to find out.
+    // Base64 encodes three bytes in four characters, so a longer text is too large in any case and need not be decoded.
     let too_large = || Invalid::new("body-too-large", "the body must not be larger than 64 KiB");
     if body.len() > MAX_BODY * 4 / 3 + 4 {
         return Err(too_large());

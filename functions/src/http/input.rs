@@ -1,4 +1,4 @@
-//! Raw request to typed values. Whatever gets past here is well-formed.
+//! Validates raw requests and converts them to typed values.
 
 use percent_encoding::percent_decode_str;
 use shared::{
@@ -15,8 +15,8 @@ use shared::{
 
 use crate::http::{error::Invalid, event::Request, json::Fields, route::Route};
 
-/// What every route checks: that the event's body can be had, whether or not the route reads it; the version of the API; and
-/// that no query parameter is there that the route does not know.
+/// Checks what is common to all routes: the body can be decoded, even if the route does not read it; the API version is supported;
+/// and every query parameter is known.
 ///
 /// # Errors
 /// `invalid-event`, `body-too-large`, `invalid-api-version`, `invalid-query`, `unknown-parameter`.
@@ -32,7 +32,7 @@ pub fn validate_common(request: &Request, accepted: &[&str]) -> Result<Query, In
     }
 }
 
-/// The invitation that the path names.
+/// The invitation id in the path.
 ///
 /// # Errors
 /// `invalid-id`.
@@ -42,10 +42,10 @@ pub fn invitation_id(request: &Request) -> Result<InvitationId, Invalid> {
     text.parse().map_err(|error: Malformed| Invalid::field("invalid-id", "id", error))
 }
 
-/// The wish in the body of a create.
+/// The body of a create.
 ///
 /// # Errors
-/// Those of the body, and `invalid-email`, `invalid-role-id`, `invalid-expiry`, `invalid-locale`.
+/// Errors of the body, and `invalid-email`, `invalid-role-id`, `invalid-expiry`, `invalid-locale`.
 pub fn new_invitation(request: &Request) -> Result<NewInvitation, Invalid> {
     let body = json_body(request)?;
     if body.is_empty() {
@@ -64,10 +64,10 @@ pub fn new_invitation(request: &Request) -> Result<NewInvitation, Invalid> {
     })
 }
 
-/// The action that a modify asks for: without a body a resend, which may be forced.
+/// The action that a modify requests. Without a body it is a resend, which can be forced.
 ///
 /// # Errors
-/// Those of the query and the body, and `invalid-force`, `invalid-state`.
+/// Errors of the query and the body, and `invalid-force`, `invalid-state`.
 pub fn action(request: &Request, mut query: Query) -> Result<Action, Invalid> {
     let body = json_body(request)?;
     let force = match query.take("force").as_deref() {
@@ -89,53 +89,53 @@ pub fn action(request: &Request, mut query: Query) -> Result<Action, Invalid> {
     }
 }
 
-/// What the holder of a link sends.
+/// The request body of a link holder.
 #[derive(Debug)]
 pub struct LinkBody {
-    /// The token; `None` when what was sent is none, which the holder must not be told apart from a wrong one.
+    /// The token; `None` if it is malformed, which the response must not distinguish from a wrong one.
     pub token: Option<Token>,
-    /// Who accepts, if the host application says so on the holder's behalf.
-    pub acceptor: Option<Acceptor>,
+    /// The invitee, if the host application accepts on their behalf.
+    pub invitee: Option<VerifiedInvitee>,
 }
 
-/// Who accepts, in the words of the host application that has signed them in.
+/// An invitee whom the host application has signed in.
 #[derive(Debug)]
-pub struct Acceptor {
-    /// What the application calls them.
+pub struct VerifiedInvitee {
+    /// The application's id of the invitee.
     pub principal: String,
-    /// Their verified address.
+    /// The verified email address.
     pub email: Email,
 }
 
-/// The token in the body, and nothing else.
+/// A body that contains only the token.
 ///
 /// # Errors
-/// Those of the body.
+/// Errors of the body.
 pub fn token(request: &Request) -> Result<LinkBody, Invalid> {
     let mut fields = Fields::parse(json_body(request)?)?;
     let token = fields.required("token");
     fields.finish(&["token"])?;
-    Ok(LinkBody { token: token?.parse().ok(), acceptor: None })
+    Ok(LinkBody { token: token?.parse().ok(), invitee: None })
 }
 
-/// The token in the body, and who accepts.
+/// A body that contains the token and the invitee.
 ///
 /// # Errors
-/// Those of the body, and `invalid-principal`, `invalid-email`.
-pub fn token_and_acceptor(request: &Request) -> Result<LinkBody, Invalid> {
+/// Errors of the body, and `invalid-principal`, `invalid-email`.
+pub fn token_and_invitee(request: &Request) -> Result<LinkBody, Invalid> {
     let mut fields = Fields::parse(json_body(request)?)?;
     let (token, principal, email) = (fields.required("token"), fields.required("principal"), fields.required("email"));
     fields.finish(&["token", "principal", "email"])?;
     let (token, principal) = (token?, principal?);
-    // An id, not a name: it is kept in the row and told in events.
+    // An id, not a name: it is stored and published in events.
     if !(1..=128).contains(&principal.len()) || !principal.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Err(Invalid::field("invalid-principal", "principal", "must have 1 to 128 printable ASCII characters"));
     }
     let email = email?.parse().map_err(|error| Invalid::field("invalid-email", "email", error))?;
-    Ok(LinkBody { token: token.parse().ok(), acceptor: Some(Acceptor { principal, email }) })
+    Ok(LinkBody { token: token.parse().ok(), invitee: Some(VerifiedInvitee { principal, email }) })
 }
 
-/// The caller's wish that the answer be kept, if there is one.
+/// The idempotency key of the request, if it has one.
 ///
 /// # Errors
 /// `invalid-idempotency-key`.
@@ -150,21 +150,21 @@ pub fn idempotency_request(
     Ok(Some(IdempotencyRequest { id: RecordId::new(who, &route.to_string(), &key), fingerprint: fingerprint() }))
 }
 
-/// What a list is asked for.
+/// The parameters of a list.
 #[derive(Debug)]
 pub struct ListQuery {
     /// Page size.
     pub limit: Limit,
-    /// Which invitations.
+    /// The filters.
     pub filter: Filter,
-    /// Where to go on.
+    /// Where the page starts.
     pub cursor: Option<Cursor>,
 }
 
-/// The parameters of a list.
+/// Parses the parameters of a list.
 ///
 /// # Errors
-/// Those of [`validate_common`], and `invalid-limit`, `invalid-state`, `invalid-email`, `invalid-role-id`, `invalid-cursor`.
+/// Errors of [`validate_common`], and `invalid-limit`, `invalid-state`, `invalid-email`, `invalid-role-id`, `invalid-cursor`.
 pub fn list_query(request: &Request, who: &Principal) -> Result<ListQuery, Invalid> {
     let mut query = validate_common(request, &["limit", "cursor", "next", "state", "email", "roleID"])?;
     let limit = query.parsed("limit", "invalid-limit")?.unwrap_or(Limit::DEFAULT);
@@ -187,7 +187,7 @@ pub fn list_query(request: &Request, who: &Principal) -> Result<ListQuery, Inval
     Ok(ListQuery { limit, cursor: cursor.map_err(|error| Invalid::field("invalid-cursor", "cursor", error))?, filter })
 }
 
-/// The body of a request that takes JSON, without white space around it; empty when there is none.
+/// The trimmed JSON body; empty if the request has no body.
 fn json_body(request: &Request) -> Result<&[u8], Invalid> {
     let body = request.body.as_ref().map_err(Clone::clone)?.trim_ascii();
     let content_type = request.headers.content_type.as_deref().unwrap_or("application/json");
@@ -203,7 +203,7 @@ fn json_body(request: &Request) -> Result<&[u8], Invalid> {
     }
 }
 
-/// The parameters of a query, each at most once and each known to the route.
+/// Query parameters: all known, none repeated.
 #[derive(Debug)]
 pub struct Query(Vec<(String, String)>);
 
@@ -239,7 +239,7 @@ impl Query {
     }
 }
 
-/// Form encoding, strictly: a percent sign is followed by two hex digits, and what comes out is UTF-8.
+/// Decodes form encoding strictly: two hex digits follow each percent sign, and the result is UTF-8.
 fn decode(raw: &str) -> Result<String, Invalid> {
     let mut after_percent = raw.split('%').skip(1);
     let escapes = after_percent.all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|b| b.is_ascii_hexdigit()));

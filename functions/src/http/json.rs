@@ -1,4 +1,4 @@
-//! JSON objects from outside: every field is asked for by name, and what is left over is an error that names it.
+//! Untrusted JSON objects: fields are taken by name, and a remaining field is an error.
 
 use std::{collections::HashSet, fmt};
 
@@ -11,27 +11,27 @@ use shared::domain::text::excerpt;
 
 use crate::http::error::Invalid;
 
-/// The fields of an object, each name once.
+/// The fields of an object, without duplicate names.
 pub struct Fields(Vec<(String, Value)>);
 
 impl Fields {
-    /// From a body. A name that appears twice is refused: two readers could see two different requests.
+    /// Parses a body. Rejects duplicate names, because two parsers could read different values.
     ///
     /// # Errors
-    /// `invalid-json` for anything that is not one JSON object.
+    /// `invalid-json` if it is not a single JSON object.
     pub fn parse(body: &[u8]) -> Result<Self, Invalid> {
         let text = std::str::from_utf8(body).map_err(|_| Invalid::new("invalid-json", "the body is not valid UTF-8"))?;
-        // Said here, because the parser's own sentence would repeat a string of any length.
+        // Checked here, because the parser's message would repeat a string of any length.
         if !text.trim_start().starts_with('{') {
             return Err(Invalid::new("invalid-json", "the body must be one JSON object: it does not start with '{'"));
         }
         serde_json::from_str(text).map_err(|error| Invalid::new("invalid-json", format!("the body must be one JSON object: {error}")))
     }
 
-    /// Takes a field out; `None` when there is none.
+    /// Takes an optional field.
     ///
     /// # Errors
-    /// `invalid-field` when it is not a string.
+    /// `invalid-field` if it is not a string.
     pub fn optional(&mut self, name: &str) -> Result<Option<String>, Invalid> {
         let Some(index) = self.0.iter().position(|(field, _)| field == name) else { return Ok(None) };
         match self.0.remove(index).1 {
@@ -40,18 +40,18 @@ impl Fields {
         }
     }
 
-    /// Takes a field out that must be there.
+    /// Takes a required field.
     ///
     /// # Errors
-    /// `missing-field`, or `invalid-field` when it is not a string.
+    /// `missing-field`, or `invalid-field` if it is not a string.
     pub fn required(&mut self, name: &str) -> Result<String, Invalid> {
         self.optional(name)?.ok_or_else(|| Invalid::field("missing-field", name, "is required"))
     }
 
-    /// Nothing may be left over.
+    /// Checks that no field remains.
     ///
     /// # Errors
-    /// `unknown-field`, naming what is, and all that are accepted.
+    /// `unknown-field`, naming the remaining and the accepted fields.
     pub fn finish(self, accepted: &[&str]) -> Result<(), Invalid> {
         let names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
         Invalid::unknown("unknown-field", "field", &names, accepted).map_or(Ok(()), Err)
@@ -75,7 +75,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
         let mut fields = Vec::new();
-        // A set, because a body has room for thousands of names.
+        // A set, because a body can contain thousands of names.
         let mut names = HashSet::new();
         while let Some((name, value)) = map.next_entry::<String, Value>()? {
             if !names.insert(name.clone()) {

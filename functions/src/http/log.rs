@@ -1,4 +1,4 @@
-//! Log lines: what goes to standard output, and in which form. One line for a request; nothing in it about people.
+//! Logging to standard output: one line per request, without personal data.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::{
     http::{event::Caller, route::Route},
 };
 
-/// Starts the log as Lambda's logging controls ask for it: from `AWS_LAMBDA_LOG_LEVEL` on, INFO unless it is set, and as JSON
-/// when `AWS_LAMBDA_LOG_FORMAT` says so.
+/// Starts logging as Lambda's logging controls say: `AWS_LAMBDA_LOG_LEVEL` is the level, INFO by default, and
+/// `AWS_LAMBDA_LOG_FORMAT` selects JSON.
 ///
-/// Finer levels than INFO, which would show people's addresses, are not compiled into a release. The runtime's own subscriber
-/// would accept filters for single modules, and bring a compiler of regular expressions along for that.
+/// Release builds do not contain levels below INFO, which would log email addresses. The runtime's own subscriber is not used,
+/// because its filters for single modules need a regular expression compiler.
 pub(crate) fn start() {
     let level = variable("AWS_LAMBDA_LOG_LEVEL").and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
-    // There is no other subscriber that could be in the way.
+    // This cannot fail, because nothing else sets a subscriber.
     let _ = if variable("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")) {
         set_global_default(json(level, std::io::stdout))
     } else {
@@ -25,33 +25,33 @@ pub(crate) fn start() {
     };
 }
 
-/// Lines as JSON, all fields on the first level. With a time stamp: Lambda takes a line without one for INFO, and would drop
-/// our errors when only errors are wanted.
+/// JSON lines with all fields at the top level. They have a timestamp, because Lambda treats lines without one as INFO and would
+/// drop errors if the log level is ERROR.
 pub fn json(level: LevelFilter, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) -> impl Subscriber + Send + Sync {
     let lines = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(writer);
     lines.json().flatten_event(true).with_current_span(false).with_span_list(false).finish()
 }
 
-/// What there is to say of a request when it has been answered.
+/// The log line of a request.
 pub(crate) struct Answered<'a> {
     pub(crate) route: Route,
-    /// What the caller was told that the request is called.
+    /// The request id in the response.
     pub(crate) request_id: &'a str,
-    /// What Lambda calls it, in the lines of its own.
+    /// Lambda's request id, as in Lambda's own log lines.
     pub(crate) invocation: &'a str,
     pub(crate) caller: Option<&'a Caller>,
     pub(crate) status: u16,
-    /// Of an error.
+    /// The code of an error.
     pub(crate) code: Option<&'static str>,
-    /// Of an error that is not the caller's.
+    /// The cause of a 5xx.
     pub(crate) cause: Option<&'a str>,
     pub(crate) took: Duration,
 }
 
 impl Answered<'_> {
-    /// The line. A request that failed because of us or of DynamoDB is an ERROR.
+    /// Writes the line. Its level is ERROR if the request failed because of the service or DynamoDB.
     ///
-    /// All in one event: fields of a span would be formatted when they are known, and parsed again for every line.
+    /// A single event without a span: the fields of a span would be formatted early and parsed again for every line.
     pub(crate) fn log(&self) {
         let Self { request_id, invocation, status, code, cause, .. } = *self;
         let (method, path) = (self.route.method(), self.route.path);

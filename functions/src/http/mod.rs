@@ -1,4 +1,4 @@
-//! From an HTTP event to a response: everything the endpoints share.
+//! What the HTTP endpoints share: parsing events, authentication, errors and responses.
 
 pub mod auth;
 pub mod edge;

@@ -1,4 +1,4 @@
-//! What callers see: the wire form of everything that goes out.
+//! The JSON of responses.
 
 use serde::Serialize;
 use shared::{
@@ -12,14 +12,14 @@ use shared::{
     store::Outcome,
 };
 
-/// An answer before it becomes a response.
+/// A response, independent of the gateway's format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// HTTP status code.
     pub status: u16,
-    /// Headers beyond those that every response has.
+    /// Headers in addition to those of every response.
     pub headers: Vec<(&'static str, String)>,
-    /// JSON, unless a `content-type` among the headers says otherwise.
+    /// JSON, unless the headers contain another `content-type`.
     pub body: String,
 }
 
@@ -30,7 +30,7 @@ impl Reply {
         Self { status: 200, headers: Vec::new(), body }
     }
 
-    /// What an operation answered, said again if it was kept.
+    /// The response of an operation, marked if it is a replay.
     #[must_use]
     pub fn of(outcome: &Outcome) -> Self {
         let StoredResponse { status, body } = outcome.response.clone();
@@ -38,7 +38,7 @@ impl Reply {
         Self { status, headers, body }
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: String) -> Self {
         self.headers.push((name, value));
@@ -46,7 +46,7 @@ impl Reply {
     }
 }
 
-/// The resource. The first nine fields are always there, in this order.
+/// The resource. The first nine fields are always present, in this order.
 #[derive(Serialize)]
 struct InvitationBody<'a> {
     id: String,
@@ -75,7 +75,7 @@ struct InvitationBody<'a> {
     delivery: Option<DeliveryBody<'a>>,
 }
 
-/// What became of the last mail.
+/// The delivery status of the last email.
 #[derive(Serialize)]
 pub(crate) struct DeliveryBody<'a> {
     state: &'static str,
@@ -91,7 +91,7 @@ impl<'a> From<&'a Delivery> for DeliveryBody<'a> {
     }
 }
 
-/// What an invitee may see.
+/// An invitation as its invitee sees it.
 #[derive(Serialize)]
 struct InviteeBody<'a> {
     account: &'a str,
@@ -106,7 +106,7 @@ struct InviteeBody<'a> {
     display: DisplayBody<'a>,
 }
 
-/// How the account presents itself.
+/// The account as its invitees see it.
 #[derive(Serialize)]
 struct DisplayBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,7 +115,7 @@ struct DisplayBody<'a> {
     logo: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     colour: Option<&'a str>,
-    /// Those that were chosen, the first before the second.
+    /// The languages of the invitation and of the account, in order of preference.
     locales: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     redirect: Option<&'a str>,
@@ -128,7 +128,7 @@ struct ListBody<'a> {
     invitations: Vec<InvitationBody<'a>>,
 }
 
-/// The error envelope.
+/// The body of every error.
 #[derive(Serialize)]
 pub(crate) struct ErrorBody<'a> {
     pub(crate) code: &'a str,
@@ -139,7 +139,7 @@ pub(crate) struct ErrorBody<'a> {
     pub(crate) request_id: &'a str,
 }
 
-/// The resource as JSON, its state taken at `now`.
+/// The resource as JSON, with its state at `now`.
 #[must_use]
 pub fn invitation(invitation: &Resource, now: Timestamp, urns: &Urns) -> String {
     to_json(&body(invitation, now, urns))
@@ -175,10 +175,10 @@ fn body<'a>(invitation: &'a Resource, now: Timestamp, urns: &Urns) -> Invitation
     }
 }
 
-/// What an invitee may see of an invitation, as JSON.
+/// An invitation as its invitee sees it, as JSON.
 #[must_use]
 pub fn invitee(invitation: &Invitation, settings: &AccountSettings, now: Timestamp) -> String {
-    // A name that was stored before there were rules for names is shown as far as they allow.
+    // Names that were stored before names had rules are cleaned up.
     let sender = invitation.sender.as_deref().and_then(DisplayName::of_untrusted);
     let locales = [&invitation.locale, &settings.locale].into_iter().flatten().map(Locale::as_str);
     to_json(&InviteeBody {
@@ -200,7 +200,7 @@ pub fn invitee(invitation: &Invitation, settings: &AccountSettings, now: Timesta
 }
 
 /// # Panics
-/// Never: these types have string keys and no fallible parts.
+/// Never: these types have string keys, and serializing them cannot fail.
 pub(crate) fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("wire types are plain JSON")
 }

@@ -1,13 +1,13 @@
-//! The methods and the path that an endpoint answers to.
+//! Routes: methods and a path.
 
 use std::fmt;
 
-/// What an endpoint answers to.
+/// The methods and the path that an endpoint serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
-    /// The HTTP methods, the main one first. A HEAD is answered like the GET beside it, without the body (RFC 9110, 9.3.2).
+    /// The HTTP methods, the main one first. A HEAD gets the response of the GET without the body (RFC 9110, 9.3.2).
     pub methods: &'static [&'static str],
-    /// The path, with its parameters in braces.
+    /// The path, with parameters in braces.
     pub path: &'static str,
 }
 

@@ -1,14 +1,13 @@
-//! `GET /accept`: the page behind the link in a mail.
+//! `GET /accept`: the page that the link in an email opens.
 //!
-//! The page is one document that loads nothing and is the same for everyone. The token is in the link's fragment, which a
-//! browser does not send: this function never sees it, reads no row and changes nothing, so that a mail scanner that follows
-//! the link finds words and two buttons. All that is particular to an invitation the page's script asks `POST
-//! /invitations/lookup` for, and only a person's click accepts or declines.
+//! The page is a single document that loads nothing and is the same for everyone. The token is in the link's fragment, which a
+//! browser does not send. This function never sees it, reads no row and changes nothing, so email scanners that follow the link do
+//! no harm. The page's script gets the invitation from `POST /invitations/lookup`, and only a click accepts or declines.
 //!
-//! A HEAD is answered like the GET, without the page.
+//! A HEAD request gets the same response without the page.
 //!
-//! While the service is being maintained the page is served like always. A browser shows a 503 as bare JSON; the page has a
-//! sentence for the one that its lookup gets, and a button for trying again.
+//! During maintenance the page is served as usual: a browser would show a 503 as bare JSON, while the page explains the 503 of its
+//! lookup and offers to try again.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -32,13 +31,13 @@ use crate::{
     texts::{PageTexts, Words},
 };
 
-/// What this endpoint answers to.
+/// The route of this endpoint.
 pub const ROUTE: Route = Route { methods: &["GET", "HEAD"], path: "/accept" };
 
 const STYLE: &str = include_str!("accept_page/page.css");
 const SCRIPT: &str = concat!(include_str!("accept_page/words.js"), include_str!("accept_page/page.js"));
 
-/// Headers that are the same whatever the page's words are.
+/// Headers that do not depend on the page's texts.
 const HEADERS: [(&str, &str); 8] = [
     ("content-type", "text/html; charset=utf-8"),
     ("referrer-policy", "no-referrer"),
@@ -56,7 +55,7 @@ const HEADERS: [(&str, &str); 8] = [
     ),
 ];
 
-/// The page, and which style and script a browser may take for its own.
+/// The page and its Content-Security-Policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// The document.
@@ -65,16 +64,16 @@ pub struct Page {
     pub csp: String,
 }
 
-/// The words of one language as the script takes them.
+/// The texts of one language, as the script reads them.
 #[derive(Serialize)]
-struct Spoken<'a> {
+struct PageWords<'a> {
     direction: &'static str,
     roles: BTreeMap<&'a str, &'a str>,
     #[serde(flatten)]
     words: &'a BTreeMap<String, String>,
 }
 
-impl<'a> Spoken<'a> {
+impl<'a> PageWords<'a> {
     fn of(locale: &Locale, words: &'a Words) -> Self {
         let roles = words.roles.iter().map(|(id, name)| (id.as_str(), name.as_str())).collect();
         Self { direction: locale.direction(), roles, words: &words.page }
@@ -82,21 +81,22 @@ impl<'a> Spoken<'a> {
 }
 
 impl Page {
-    /// The page in all languages that there are.
+    /// The page in all available languages.
     #[must_use]
     pub fn new(PageTexts { languages, logo }: &PageTexts) -> Self {
         let all: Vec<_> = languages.locales().map(|locale| (locale, languages.words(locale))).collect();
-        let words: BTreeMap<&str, Spoken<'_>> = all.iter().map(|(locale, words)| (locale.as_str(), Spoken::of(locale, words))).collect();
+        let words: BTreeMap<&str, PageWords<'_>> =
+            all.iter().map(|(locale, words)| (locale.as_str(), PageWords::of(locale, words))).collect();
 
         let logo = logo.as_ref().map(Logo::as_str);
         let script = format!("const WORDS = {};\nconst LOGO = {};\n{SCRIPT}", in_script(&to_json(&words)), in_script(&to_json(&logo)));
         let csp = format!(
             "default-src 'none'; script-src '{}'; style-src '{}'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
              frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
-            source(&script),
-            source(STYLE)
+            csp_hash(&script),
+            csp_hash(STYLE)
         );
-        // Without the script nobody knows which language it is to be, and all are there.
+        // Without the script the reader's language is unknown, so the text appears in all languages.
         let scriptless = all.iter().filter_map(|(locale, words)| {
             let text = in_html(words.page.get("noscript")?);
             Some(format!("<p lang=\"{locale}\" dir=\"{}\">{text}</p>", locale.direction()))
@@ -106,10 +106,10 @@ impl Page {
         Self { html, csp }
     }
 
-    /// From the process's environment.
+    /// Reads the environment.
     ///
     /// # Errors
-    /// All that is wrong with the texts.
+    /// All problems of the texts.
     pub fn from_env() -> Result<Self, ConfigError> {
         let texts = PageTexts::load(read_texts(&variable).as_deref()).map_err(ConfigError)?;
         Ok(Self::new(&texts))
@@ -117,13 +117,13 @@ impl Page {
 }
 
 impl Endpoint for Page {
-    /// Never: see the top of this file.
+    /// Never: see the module's documentation.
     fn maintenance(&self) -> Option<Duration> {
         None
     }
 }
 
-/// Answers with the page.
+/// Returns the page.
 ///
 /// # Errors
 /// None.
@@ -132,17 +132,17 @@ pub async fn handle(page: &Page, _: &Request) -> Result<Reply, ApiError> {
     Ok(HEADERS.iter().fold(reply, |reply, (name, value)| reply.with(name, (*value).to_owned())))
 }
 
-/// What a policy calls an inline style or script that has just these bytes.
-fn source(text: &str) -> String {
+/// The policy's hash source for an inline style or script.
+fn csp_hash(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
 }
 
-/// JSON that cannot end the script it stands in, nor a line of it.
+/// Escapes JSON so that it can end neither the script around it nor a line of it.
 fn in_script(json: &str) -> String {
     json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
-/// Text that is no markup.
+/// Escapes text for HTML.
 fn in_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }

@@ -11,22 +11,22 @@ use crate::{
         output::{self, Reply},
         route::Route,
     },
-    invitee::lookup_invitation::remember_caller,
+    invitee::record_caller,
 };
 
-/// What this endpoint answers to.
+/// The route of this endpoint.
 pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/decline" };
 
-/// Declines for the holder of a link.
+/// Declines an invitation for the holder of its link.
 ///
 /// # Errors
-/// One 404 for every token that opens nothing; what the invitation is, when it is no longer open.
+/// The same 404 for every invalid token; the state of an invitation that is no longer open.
 pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiError> {
     input::validate_common(request, &[])?;
     let token = input::token(request)?.token.ok_or(Rejected::NotFound)?;
-    // Read first: a row that cannot be read must not turn a decline that happened into a 500.
+    // Read the settings first: an unreadable row must not turn a completed decline into a 500.
     let settings = app.settings(token.account()).await?;
     let (invitation, now) = app.app.store.decide(&token, InviteeDecision::Decline, None, app.retention, |_, _| Ok(())).await?;
-    remember_caller(app, request, &token, &invitation);
+    record_caller(app, request, &token, &invitation);
     Ok(Reply::ok(output::invitee(&invitation, &settings, now)))
 }

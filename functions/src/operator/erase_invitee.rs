@@ -1,7 +1,7 @@
-//! Forgetting a person, by direct invocation: `{"account": …, "email": …}`.
+//! Erases a person's data, by direct invocation: `{"account": …, "email": …}`.
 //!
-//! Deletes the account's invitations of the address with all that goes with them, open ones too: their links are dead.
-//! Answers `{"erased": n}`; once more, it is 0. No event is published: there is nothing left to look at.
+//! Deletes the account's invitations of an email address with all related rows. Open invitations are deleted, too, and their links
+//! stop working. Returns `{"erased": n}`; a repeated call returns 0. No event is published.
 
 use serde::Serialize;
 use shared::domain::{AccountId, Email};
@@ -16,10 +16,10 @@ struct Erased {
     erased: usize,
 }
 
-/// What the function does.
+/// Handles an event.
 ///
 /// # Errors
-/// [`ApiError`] for an event that makes no sense, and when the table fails.
+/// [`ApiError`] if the event is invalid or the table fails.
 pub async fn handle(Table(store): &Table, Event { mut fields, invocation }: Event<'_>) -> Result<String, ApiError> {
     let (account, email) = (fields.required("account")?, fields.required("email")?);
     fields.finish(&["account", "email"])?;

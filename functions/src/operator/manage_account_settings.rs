@@ -1,8 +1,8 @@
-//! What accounts say of themselves, by direct invocation.
+//! Account settings, by direct invocation.
 //!
 //! `{"action": "describe", "account": …}` and
-//! `{"action": "set", "account": …, "name"?, "logo"?, "colour"?, "locale"?, "redirect"?, "binding"?}`, which changes what is
-//! given; an empty string removes it. Both answer with the settings that the account has then, without the stack's defaults.
+//! `{"action": "set", "account": …, "name"?, "logo"?, "colour"?, "locale"?, "redirect"?, "binding"?}`, which changes the
+//! given settings; an empty string removes one. Both return the account's resulting settings, without the stack's defaults.
 
 use std::str::FromStr;
 
@@ -22,10 +22,10 @@ use crate::{
     operator::invocation::{Event, Table, parsed},
 };
 
-/// What the function does.
+/// Handles an event.
 ///
 /// # Errors
-/// [`ApiError`] for an event that makes no sense, and when the table fails.
+/// [`ApiError`] if the event is invalid or the table fails.
 pub async fn handle(Table(store): &Table, Event { mut fields, invocation }: Event<'_>) -> Result<String, ApiError> {
     let action = fields.required("action")?;
     let account: AccountId = parsed("account", &fields.required("account")?)?;
@@ -68,7 +68,7 @@ fn field<T: FromStr<Err = Malformed>>(fields: &mut Fields, name: &str) -> Result
     }
 }
 
-/// The settings as their account's operator sees them.
+/// The settings in the response.
 #[derive(Serialize)]
 struct SettingsBody<'a> {
     account: &'a str,

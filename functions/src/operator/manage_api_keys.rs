@@ -27,7 +27,7 @@ use crate::{
     operator::invocation::{Event, parsed},
 };
 
-/// What the function needs.
+/// State of the function.
 #[derive(Debug)]
 pub struct Keys {
     store: Store,
@@ -35,26 +35,26 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Over a store that is connected; `roles` are the roles that a key may have.
+    /// Uses a connected store; `roles` are the roles that a key can have.
     #[must_use]
     pub fn new(store: Store, roles: Roles) -> Self {
         Self { store, roles }
     }
 
-    /// From the process's environment.
+    /// Reads the environment.
     ///
     /// # Errors
-    /// All that is wrong with the configuration.
+    /// All configuration problems.
     pub fn from_env() -> Result<Self, ConfigError> {
         let config = Config::read(&variable)?;
         Ok(Self::new(connected(&config), config.roles))
     }
 }
 
-/// What the function does.
+/// Handles an event.
 ///
 /// # Errors
-/// [`ApiError`] for an event that makes no sense or names no key, and when the table fails.
+/// [`ApiError`] if the event is invalid, the key does not exist or the table fails.
 pub async fn handle(keys: &Keys, Event { mut fields, invocation }: Event<'_>) -> Result<String, ApiError> {
     let action = fields.required("action")?;
     let account: AccountId = parsed("account", &fields.required("account")?)?;
@@ -82,7 +82,7 @@ async fn create(keys: &Keys, account: AccountId, mut fields: Fields, invocation:
         )
         .into());
     }
-    // Invitees read it.
+    // Invitees see the name.
     let name: Option<DisplayName> = name.map(|text| parsed("name", &text)).transpose()?;
     let now = keys.store.now();
     let expiry: Option<Timestamp> = expiry.map(|text| parsed("expiry", &text)).transpose()?;
@@ -118,7 +118,7 @@ struct KeysBody<'a> {
     keys: Vec<KeyBody<'a>>,
 }
 
-/// A key's record; the key itself only when it has just been made.
+/// A key's record; the key itself only in the response to its creation.
 #[derive(Serialize)]
 struct KeyBody<'a> {
     id: &'a str,
