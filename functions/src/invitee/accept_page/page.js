@@ -1,36 +1,36 @@
-// Put in front of this are the script of the words, and LOGO, the picture of accounts that have none, or null.
+// The script for texts precedes this one, and LOGO: the logo for accounts without their own, or null.
 //
-// One way: an answer of the API makes a view, and `show` writes the view. Nothing is read back from the page. Whatever comes
-// from outside is written as text, never as markup. It runs in browsers from 2021 on (iOS 15, Chrome 90, Firefox 90): nothing
-// that is younger is called.
+// Data flows one way: a response of the API becomes a view, and `show` writes the view. Nothing is read back from the page.
+// Untrusted data is written as text, never as markup. Supported are browsers from 2021 on (iOS 15, Chrome 90, Firefox 90), so newer
+// functions are not used.
 
-const TIMEOUT = 35_000; // milliseconds; API Gateway gives up before
+const TIMEOUT = 35_000; // milliseconds; API Gateway times out earlier
 
-/** What the API knows by the token: the answer of the last call. */
+/** The invitation in the last response of the API. */
 let invitation;
 let token;
-/** Counts the calls, and the links that were opened. Only the answer to what was begun last is shown. */
-let begun = 0;
+/** Counts calls and opened links. Only the response to the latest is shown. */
+let latest = 0;
 
 // --- The document --------------------------------------------------------------------------------------------------------
 
 function element(name, properties, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
+  const created = Object.assign(document.createElement(name), properties);
+  created.append(...children);
+  return created;
 }
 
 const view = document.getElementById("view");
 const status = document.getElementById("status");
 
-/** Writes a view and tells it: who cannot see the page hears its heading. */
+/** Writes a view and focuses its heading, so that screen readers announce it. */
 function show({ title, texts = [], facts = [], actions = [], after = [] }) {
   const { name, logo, colour } = invitation?.display ?? {};
   const picture = logo ?? LOGO;
-  paint(colour);
+  applyColour(colour);
   const heading = element("h1", { tabIndex: -1 }, ...title);
   view.replaceChildren(
-    // That of all accounts does not stand for this one's name.
+    // The default logo does not stand for this account's name.
     ...(picture ? [element("img", { src: picture, alt: (logo && name) ?? "" })] : []),
     heading,
     ...texts.map((text) => element("p", {}, ...text)),
@@ -43,8 +43,8 @@ function show({ title, texts = [], facts = [], actions = [], after = [] }) {
   heading.focus();
 }
 
-/** The account's colour is for surfaces only, with black or white on it, whichever stands out more. */
-function paint(colour) {
+/** Uses the account's colour for surfaces only, with black or white text, whichever has more contrast. */
+function applyColour(colour) {
   const style = document.documentElement.style;
   if (!/^#[0-9a-f]{6}$/i.test(colour ?? "")) {
     style.removeProperty("--accent");
@@ -57,28 +57,28 @@ function paint(colour) {
   });
   const luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
   style.setProperty("--accent", colour);
-  // Where 1.05 / (luminance + 0.05) and (luminance + 0.05) / 0.05 are the same: both are 4.58 there.
+  // At 0.179 the contrasts 1.05 / (luminance + 0.05) and (luminance + 0.05) / 0.05 are equal: 4.58.
   style.setProperty("--on-accent", luminance > 0.179 ? "#000000" : "#ffffff");
 }
 
-function button(label, act, className = "") {
-  const made = element("button", { type: "button", className }, label);
-  made.addEventListener("click", () => act(made));
-  return made;
+function button(label, onClick, className = "") {
+  const created = element("button", { type: "button", className }, label);
+  created.addEventListener("click", () => onClick(created));
+  return created;
 }
 
-/** A way out of here. The place it leads to comes from the account's settings. */
+/** A link to the address in the account's settings. */
 function link(label, url) {
   return element("a", { className: "primary", href: url.href, rel: "noreferrer noopener" }, label);
 }
 
-/** What the role is called, else its id. */
+/** The role's name, else its id. */
 function roleName() {
   const id = invitation.roleID;
   return has(words.roles, id) ? words.roles[id] : id;
 }
 
-/** Where the account wants people to go on, if that is a place to send a person to. */
+/** The address to continue to, if the account has set a safe one. */
 function redirect() {
   const url = parsed(invitation.display.redirect);
   if (!url) return undefined;
@@ -96,10 +96,10 @@ function parsed(text) {
 
 // --- Views ---------------------------------------------------------------------------------------------------------------
 
-/** The invitation as it is, whatever state that is. `own` when it came to that by what was pressed here. */
-function showInvitation(own = false) {
-  const accepted = own ? showAccepted : showAlreadyAccepted;
-  const declined = own ? showDeclined : showAlreadyDeclined;
+/** Shows the invitation in its state. `decidedHere` if it got there by a click on this page. */
+function showInvitation(decidedHere = false) {
+  const accepted = decidedHere ? showAccepted : showAlreadyAccepted;
+  const declined = decidedHere ? showDeclined : showAlreadyDeclined;
   ({ invited: showInvited, accepted, declined, revoked: showRevoked, expired: showExpired })[invitation.state]();
 }
 
@@ -120,7 +120,7 @@ function showInvited() {
     const accept = button(words.accept, (pressed) => send("accept", pressed), "primary");
     return show({ title, facts, actions: [accept, decline], after });
   }
-  // The host application accepts for the person, once it knows who it is.
+  // The host application accepts after the person has signed in.
   const url = redirect();
   if (!url) return show({ title, texts: [[words.sign_in_nowhere]], facts, actions: [decline], after });
   url.hash = token;
@@ -146,7 +146,7 @@ function showDeclined() {
   show({ title: [words.declined_title], texts: [[words.declined_text]] });
 }
 
-/** A link can be opened by others. Who did not accept must not read that he did. */
+/** Others can open the link, too. People who did not accept must not read that they did. */
 function showAlreadyAccepted() {
   const url = redirect();
   show({ title: [words.already_accepted_title], texts: [[words.not_you]], actions: url ? [link(words.continue, url)] : [] });
@@ -178,7 +178,7 @@ function showFailed(action, response, body) {
   showProblem(words.failed_title, text, action);
 }
 
-/** What may be better the next time. The button waits for as long as the service asked for. */
+/** A temporary problem. The button is disabled for `wait` seconds. */
 function showProblem(title, text, action, wait = 0) {
   const again = button(words.try_again, (pressed) => send(action, pressed), "primary");
   const when = element("span");
@@ -195,33 +195,33 @@ function showProblem(title, text, action, wait = 0) {
 
 // --- Calls ---------------------------------------------------------------------------------------------------------------
 
-/** Where an invitation is that can no longer be accepted or declined. */
+/** The state of an invitation, by the error code of a failed decision. */
 const STATES = { "already-accepted": "accepted", "already-declined": "declined", "already-revoked": "revoked", expired: "expired" };
 
-/** Sends the token: `lookup`, `accept` or `decline`. No button can be pressed in the meantime. */
+/** Sends the token: `lookup`, `accept` or `decline`. All buttons are disabled in the meantime. */
 async function send(action, pressed) {
   for (const each of view.querySelectorAll("button")) each.disabled = true;
   pressed?.setAttribute("aria-busy", "true");
   status.textContent = pressed ? words.sending : words.loading;
-  const mine = ++begun;
+  const current = ++latest;
   const [response, body] = await post(action, { token });
-  if (mine !== begun) return;
+  if (current !== latest) return;
   const before = invitation;
   try {
-    take(action, response, body);
+    handle(action, response, body);
   } catch {
-    // The answer is not what this page was made for: a state that it does not know, something that is missing.
+    // The response is not as expected: an unknown state, or a missing field.
     invitation = before;
     showFailed(action, response, body);
   }
 }
 
-/** The response and its body; nothing when there is none, or none in time. */
+/** The response and its body; an empty array if there is no response in time. */
 async function post(action, body) {
-  const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(), TIMEOUT);
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), TIMEOUT);
   try {
-    // Relative, so that a stage in front of the path stays. No cookie goes along, no referrer, and nothing follows a redirect.
+    // Relative, to keep a stage in the path. Sends neither cookies nor a referrer, and does not follow redirects.
     const response = await fetch(`invitations/${action}`, {
       method: "POST",
       headers: { "content-type": "application/json" },
@@ -230,7 +230,7 @@ async function post(action, body) {
       referrerPolicy: "no-referrer",
       redirect: "error",
       cache: "no-store",
-      signal: patience.signal,
+      signal: timeout.signal,
     });
     return [response, await response.json().catch(() => ({}))];
   } catch {
@@ -240,19 +240,19 @@ async function post(action, body) {
   }
 }
 
-function take(action, response, body) {
+function handle(action, response, body) {
   if (!response) return showProblem(words.offline_title, [words.offline_text], action);
   if (response.ok && body.state) {
     invitation = body;
-    speak(...invitation.display.locales, ...navigator.languages);
+    setLanguage(...invitation.display.locales, ...navigator.languages);
     return showInvitation(action !== "lookup");
   }
-  // Another 404 is that of something in front of the service, and says nothing about the link.
+  // Any other 404 comes from a gateway or proxy and says nothing about the link.
   if (response.status === 404 && body.code === "not-found") return showUnknown();
   const wait = Number.parseInt(response.headers.get("retry-after") ?? "0", 10) || 0;
   if (response.status === 429 || response.status === 503) return showProblem(words.busy_title, [words.busy_text], action, wait);
   if (invitation && body.code === "sign-in-required") {
-    // The account wants it so since the lookup.
+    // The account has changed its setting since the lookup.
     invitation = { ...invitation, binding: "email" };
     return showInvitation();
   }
@@ -266,33 +266,33 @@ function take(action, response, body) {
 // --- Start ---------------------------------------------------------------------------------------------------------------
 
 /**
- * The token in a link's fragment. Mail clients take along what stands behind a link: a dot, a bracket, a blank, some of them
- * percent-encoded. A token ends with a letter or a digit, and no percent sign is in it.
+ * The token in a link's fragment. Email clients include characters after a link, such as a dot, a bracket or a space, sometimes
+ * percent-encoded. A token ends with a letter or a digit and contains no percent sign.
  */
 function tokenIn(fragment) {
   return fragment.replace(/%[0-9a-f]{2}/gi, " ").match(/^.*[0-9a-z]/is)?.[0];
 }
 
 /**
- * Takes the token out of the address, where shoulders, screenshots and synchronised histories would see it, and keeps it in
- * the state of this entry of the tab's history. A reload and a way back find it there; another tab, another page and a server
- * do not. Session storage would do the same for a reload, but could not tell two links that were opened in one tab.
+ * Moves the token from the address, where bystanders, screenshots and synchronised histories would see it, to the state of this
+ * history entry. A reload or going back finds it there; other tabs, other pages and servers do not see it. Session storage would
+ * survive a reload, too, but could not distinguish two links opened in the same tab.
  */
 function start() {
   const fragment = location.hash.slice(1);
   if (fragment) history.replaceState({ token: tokenIn(fragment) }, "", location.pathname + location.search);
   token = history.state?.token;
   invitation = undefined;
-  begun += 1;
-  speak(...navigator.languages);
+  latest += 1;
+  setLanguage(...navigator.languages);
   if (!token) return showMissing();
   view.replaceChildren();
   document.title = words.title;
   send("lookup");
 }
 
-// Another link that is opened in this tab, and the way back to an earlier one, come without a new document.
+// Opening another link in this tab, or going back to an earlier one, does not load a new document.
 addEventListener("popstate", start);
-// So does the way back from another page, and there the invitation may have been accepted.
+// Neither does going back from another page, where the invitation may have been accepted.
 addEventListener("pageshow", ({ persisted }) => persisted && start());
 start();

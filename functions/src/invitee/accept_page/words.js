@@ -1,25 +1,24 @@
-// The language, and what is said in it. WORDS, the words of all locales and the direction each is written in, is put in front of
-// this.
+// The language of the page and its texts. WORDS, the texts and the writing direction of every locale, is defined before this script.
 
 let locale;
 let words;
 
-/** Takes the first of the locales that there are words for, else English; of a language without a region, the reader's own. */
-function speak(...wishes) {
-  const regional = (wish) => navigator.languages.find((own) => own.startsWith(`${wish}-`)) ?? wish;
-  locale = wishes.map(regional).flatMap(canonical).find(served) ?? "en";
-  words = WORDS[served(locale)];
+/** Selects the first of these locales that has texts, else English. A language without a region gets the reader's region. */
+function setLanguage(...preferred) {
+  const regional = (tag) => navigator.languages.find((own) => own.startsWith(`${tag}-`)) ?? tag;
+  locale = preferred.map(regional).flatMap(canonical).find(available) ?? "en";
+  words = WORDS[available(locale)];
   document.documentElement.lang = locale;
   document.documentElement.dir = words.direction;
 }
 
-/** Whose words are for a tag: those of `zh-Hant-TW`, of `zh-Hant` or of `zh`, whichever there are first. */
-function served(tag) {
+/** The available locale for a tag: for `zh-Hant-TW` the first of `zh-Hant-TW`, `zh-Hant` and `zh`. */
+function available(tag) {
   const parts = tag.split("-");
   return parts.map((_, left) => parts.slice(0, parts.length - left).join("-")).find((shorter) => has(WORDS, shorter));
 }
 
-/** Whether an object has this of its own. `Object.hasOwn` is too young. */
+/** Whether an object has its own property of this name. `Object.hasOwn` is too new for some supported browsers. */
 function has(object, name) {
   return Object.prototype.hasOwnProperty.call(object, name);
 }
@@ -32,7 +31,7 @@ function canonical(tag) {
   }
 }
 
-/** A sentence as nodes. Each value stands in an element of its own, so that its direction stays in there. */
+/** A sentence as nodes. Each value is in its own element, so that its writing direction does not affect the sentence. */
 function fill(sentence, values = {}) {
   return sentence.split(/\{(\w+)\}/).map((part, index) => {
     if (index % 2 === 0) return part;
