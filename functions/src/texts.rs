@@ -1,9 +1,11 @@
-//! The words of mails and page, and the templates of mails.
+//! The texts of emails and the page, and the email templates.
 //!
-//! English is built in. A folder adds languages or replaces texts: `{locale}.json` is `{"email": …, "page": …, "roles": …}` with
-//! the texts of `texts/en.json` and `accept_page/en.json`, English for whatever it leaves out, and what roles are called by their
-//! ids; `email.html` and `email.txt` take the place of the templates that are built in. A `logo.png`, or one of another kind, is the
-//! page's for those who have not set any.
+//! English is built in. A folder can add languages and replace texts:
+//!
+//! - `{locale}.json` is `{"email": …, "page": …, "roles": …}` with the keys of `texts/en.json` and `accept_page/en.json`, and role
+//!   names by role id. Missing texts stay English.
+//! - `email.html` and `email.txt` replace the built-in templates.
+//! - `logo.png` (or `.jpg`, `.gif`, `.webp`) is the page's logo for accounts without their own.
 
 mod files;
 mod fill;
@@ -22,21 +24,21 @@ pub use page::PageTexts;
 pub(crate) use templates::{EmailVariables, Templates};
 pub use words::{EmailWords, Words};
 
-/// All words and templates. Cheap to share, not to make: one per process.
+/// All texts and templates. Expensive to load, so create one per process.
 ///
-/// The page takes [`PageTexts`] instead, so that its function links no template engine.
+/// The page uses [`PageTexts`] instead, so that its function does not link the template engine.
 #[derive(Debug)]
 pub struct Texts {
-    /// The words.
+    /// The texts of all languages.
     pub languages: Languages,
     pub(crate) templates: Templates,
 }
 
 impl Texts {
-    /// What is built in, and what a folder has instead or besides.
+    /// Loads the built-in texts and those of a folder.
     ///
     /// # Errors
-    /// A sentence for each problem, naming the file.
+    /// One sentence for each problem, naming the file.
     pub fn load(folder: Option<&Path>) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let mut note = |problem: String| problems.push(problem);

@@ -1,11 +1,11 @@
-//! The files of a folder of texts.
+//! Reads the files of a folder of texts.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// All files, in order. None without a folder.
+/// All files, sorted; empty without a folder.
 pub(super) fn all(folder: Option<&Path>, note: &mut impl FnMut(String)) -> Vec<PathBuf> {
     let Some(folder) = folder else { return Vec::new() };
     let entries =
@@ -18,12 +18,12 @@ pub(super) fn all(folder: Option<&Path>, note: &mut impl FnMut(String)) -> Vec<P
     files
 }
 
-/// What is in a file that is no text.
+/// The content of a binary file.
 pub(super) fn bytes(file: &Path, note: &mut impl FnMut(String)) -> Option<Vec<u8>> {
     fs::read(file).map_err(|error| note(format!("{}: {error}", file.display()))).ok()
 }
 
-/// What is in a file.
+/// The content of a text file.
 pub(super) fn read(file: &Path, note: &mut impl FnMut(String)) -> Option<String> {
     fs::read_to_string(file).map_err(|error| note(format!("{}: {error}", file.display()))).ok()
 }

@@ -1,4 +1,4 @@
-//! The words of all languages.
+//! The texts of all languages.
 
 use std::{collections::BTreeMap, mem, path::PathBuf};
 
@@ -9,15 +9,15 @@ use super::{
     words::{Sections, Words},
 };
 
-/// The language that is always there.
+/// The language that is always available.
 const ENGLISH: &str = "en";
 
-/// The words of every language that there is.
+/// The texts of every available language.
 #[derive(Debug)]
 pub struct Languages(BTreeMap<Locale, Words>);
 
 impl Languages {
-    /// What is built in, and what these files have instead or besides.
+    /// The built-in texts and those of these files.
     pub(super) fn of(files: &[PathBuf], note: &mut impl FnMut(String)) -> Self {
         let english = Sections::english();
         let mut words = BTreeMap::new();
@@ -36,10 +36,10 @@ impl Languages {
                 note(format!("{shown}: is for the same language as {}", other.display()));
             }
             let Some(own) = files::read(file, note).and_then(|json| Sections::parse(&json, &shown.to_string(), note)) else { continue };
-            let all = own.over(&english, &shown.to_string(), note);
+            let all = own.or_english(&english, &shown.to_string(), note);
             words.extend(all.complete(&shown.to_string(), note).map(|words| (locale, words)));
         }
-        // There are no names of roles in the English that is built in, but in a file there may be.
+        // The built-in English has no role names, but an `en.json` can have some, which other languages inherit.
         let english = words.get(ENGLISH).map(|words| words.roles.clone()).unwrap_or_default();
         for Words { roles, .. } in words.values_mut() {
             *roles = english.clone().into_iter().chain(mem::take(roles)).collect();
@@ -47,21 +47,21 @@ impl Languages {
         Self(words)
     }
 
-    /// The words in the first of the wished languages that is there, with ever less of its tag: `de-AT`, then `de`. English if
-    /// none is.
+    /// The texts in the first available of the preferred languages, or in English. Each tag is shortened until it matches: `de-AT`, then
+    /// `de`.
     #[must_use]
-    pub fn best(&self, wished: &[Option<&Locale>]) -> (&Locale, &Words) {
-        let tags = wished.iter().flatten().flat_map(|locale| locale.lookup());
+    pub fn best(&self, preferred: &[Option<&Locale>]) -> (&Locale, &Words) {
+        let tags = preferred.iter().flatten().flat_map(|locale| locale.lookup());
         let found = tags.chain([ENGLISH]).find_map(|tag| self.0.get_key_value(tag));
-        found.expect("English is always there")
+        found.expect("English is always available")
     }
 
-    /// The languages that are there.
+    /// The available languages.
     pub fn locales(&self) -> impl Iterator<Item = &Locale> {
         self.0.keys()
     }
 
-    /// The words in a language: all of them, in English where they are not translated.
+    /// All texts in a language; untranslated ones are in English.
     #[must_use]
     pub fn words(&self, locale: &Locale) -> &Words {
         self.best(&[Some(locale)]).1

@@ -1,4 +1,4 @@
-//! What the page takes: words and a logo, and no template engine.
+//! The page's texts and logo, without the template engine.
 
 use std::path::{Path, PathBuf};
 
@@ -7,23 +7,23 @@ use shared::domain::settings::Logo;
 
 use super::{Languages, files};
 
-/// The files that a logo may be, and which kind of picture each is.
+/// The names of logo files and their image types.
 const LOGOS: [(&str, &str); 4] = [("logo.png", "png"), ("logo.jpg", "jpeg"), ("logo.gif", "gif"), ("logo.webp", "webp")];
 
-/// What the page is made of.
+/// The texts and the logo of the page.
 #[derive(Debug)]
 pub struct PageTexts {
-    /// The words of all languages.
+    /// The texts of all languages.
     pub languages: Languages,
-    /// The logo of whoever has not set one.
+    /// The logo for accounts without their own.
     pub logo: Option<Logo>,
 }
 
 impl PageTexts {
-    /// What is built in, and what a folder has instead or besides.
+    /// Loads the built-in texts and those of a folder.
     ///
     /// # Errors
-    /// A sentence for each problem, naming the file.
+    /// One sentence for each problem, naming the file.
     pub fn load(folder: Option<&Path>) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let mut note = |problem: String| problems.push(problem);
@@ -34,7 +34,7 @@ impl PageTexts {
     }
 }
 
-/// The one logo that there is, if any.
+/// The only logo in the folder, if it contains one.
 fn logo(files: &[PathBuf], note: &mut impl FnMut(String)) -> Option<Logo> {
     let mut found = files.iter().filter_map(|file| Some((file, LOGOS.iter().find(|(name, _)| file.ends_with(name))?.1)));
     let (file, kind) = found.next()?;

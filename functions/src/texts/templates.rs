@@ -1,42 +1,42 @@
-//! The templates of mails: built in, or files that replace them.
+//! Email templates: the built-in ones, or files that replace them.
 
 use std::path::PathBuf;
 
 use minijinja::{Environment, Error, UndefinedBehavior, Value, value::Serde};
 use serde::Serialize;
 
-/// What a template may show. All of it is plain text; in HTML the template engine escapes it.
+/// The variables of a template. All are plain text; the template engine escapes them in HTML.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct EmailVariables {
     /// The language's tag.
     pub(crate) lang: String,
     /// `ltr` or `rtl`.
     pub(crate) dir: &'static str,
-    /// The same as the mail's.
+    /// The email's subject.
     pub(crate) subject: String,
-    /// Who invites to what, with which role.
+    /// Who invites to which account, with which role.
     pub(crate) intro: String,
-    /// Until when it can be accepted.
+    /// Until when the invitation can be accepted.
     pub(crate) expiry: String,
-    /// What the button says.
+    /// The button's label.
     pub(crate) button: String,
-    /// What stands above the link, below a button.
+    /// The sentence before the link, below the button.
     pub(crate) fallback: String,
-    /// What stands above the link, without a button.
+    /// The sentence before the link, if there is no button.
     pub(crate) link_intro: String,
-    /// The link. It has nothing that would have to be escaped, and is not: mail clients know it again only as it is.
+    /// The link. It is not escaped: it contains no special characters, and email clients recognise it only unescaped.
     pub(crate) link: Value,
-    /// Not to pass the link on.
+    /// The request not to share the link.
     pub(crate) secret: String,
-    /// What to do who knows of nothing.
+    /// The note for recipients who did not expect the email.
     pub(crate) ignore: String,
     /// The button's colour.
     pub(crate) colour: String,
-    /// That of the text on it.
+    /// The colour of the button's label.
     pub(crate) on_colour: &'static str,
 }
 
-/// The source of both parts' templates.
+/// The templates of both parts.
 #[derive(Debug, Clone)]
 pub(crate) struct Templates {
     html: Template,
@@ -46,21 +46,21 @@ pub(crate) struct Templates {
 /// One template.
 #[derive(Debug, Clone)]
 struct Template {
-    /// The kind of the file that it came from decides whether values are escaped.
+    /// The file name; its extension decides whether values are escaped.
     name: &'static str,
     source: String,
 }
 
 impl Templates {
-    /// The templates of these files, or those that are built in. A file is tried out: a mail is no place to find out that it
-    /// asks for something that there is not.
+    /// The templates in these files, or the built-in ones. Each file is rendered once as a trial, so that errors show up at start and
+    /// not when an email is sent.
     pub(super) fn new(html: Option<(PathBuf, String)>, text: Option<(PathBuf, String)>, note: &mut impl FnMut(String)) -> Self {
         let mut template = |name, file: Option<(PathBuf, String)>, built_in: &str| {
             let Some((path, source)) = file else { return Template { name, source: built_in.to_owned() } };
             let template = Template { name, source };
             match template.render(&sample()) {
                 Err(error) => note(format!("{}: {error}", path.display())),
-                Ok(mail) if !mail.contains(SAMPLE_LINK) => note(format!("{}: does not contain the link", path.display())),
+                Ok(email) if !email.contains(SAMPLE_LINK) => note(format!("{}: does not contain the link", path.display())),
                 Ok(_) => {}
             }
             template
@@ -90,10 +90,10 @@ impl Template {
     }
 }
 
-/// The link that a template is tried with.
+/// The link in the trial rendering.
 const SAMPLE_LINK: &str = "https://example.com/#sample";
 
-/// Something to try a template with.
+/// The variables of the trial rendering.
 fn sample() -> EmailVariables {
     let text = || "x".to_owned();
     EmailVariables {

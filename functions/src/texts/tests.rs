@@ -1,4 +1,4 @@
-//! Languages and templates, from a folder and built in.
+//! Built-in and custom languages and templates.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::{PageTexts, Texts, fill, words::Sections};
 
-/// A folder with these files.
+/// A folder that contains these files.
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (name, text) in files {
@@ -20,7 +20,7 @@ fn locale(tag: &str) -> Locale {
     tag.parse().expect("a language tag")
 }
 
-/// What is wrong with these files; the folder's own name is left out.
+/// The problems of these files, without the folder's name.
 fn problems_of(files: &[(&str, &str)]) -> Vec<String> {
     let folder = folder(files);
     let shown = format!("{}/", folder.path().display());
@@ -40,18 +40,18 @@ fn english_is_built_in() {
 }
 
 #[test]
-fn the_first_wish_is_granted_that_can_be() {
+fn the_first_available_language_is_chosen() {
     let file = |from: &str| format!(r#"{{ "email": {{ "from": "{from}" }} }}"#);
     let (german, austrian, chinese) = (file("Einladungen"), file("Einladungen aus Wien"), file("邀請"));
     let folder = folder(&[("de.json", &german), ("de-at.json", &austrian), ("zh-Hant.json", &chinese), ("README", "not a language")]);
     let texts = Texts::load(Some(folder.path())).expect("the files are right");
     assert_eq!(texts.languages.locales().map(Locale::as_str).collect::<Vec<_>>(), ["de", "de-AT", "en", "zh-Hant"]);
-    let chosen = |wished: &[&str]| {
-        let wished: Vec<Locale> = wished.iter().map(|tag| locale(tag)).collect();
-        let (chosen, words) = texts.languages.best(&wished.iter().map(Some).collect::<Vec<_>>());
+    let chosen = |preferred: &[&str]| {
+        let preferred: Vec<Locale> = preferred.iter().map(|tag| locale(tag)).collect();
+        let (chosen, words) = texts.languages.best(&preferred.iter().map(Some).collect::<Vec<_>>());
         (chosen.to_string(), words.email.from.clone())
     };
-    for (wished, tag, from) in [
+    for (preferred, tag, from) in [
         (&["de"][..], "de", "Einladungen"),
         (&["de-AT"], "de-AT", "Einladungen aus Wien"),
         (&["de-CH"], "de", "Einladungen"),
@@ -62,15 +62,15 @@ fn the_first_wish_is_granted_that_can_be() {
         (&["en-GB", "de"], "en", "Invitations"),
         (&["fr"], "en", "Invitations"),
     ] {
-        assert_eq!(chosen(wished), (tag.to_owned(), from.to_owned()), "{wished:?}");
+        assert_eq!(chosen(preferred), (tag.to_owned(), from.to_owned()), "{preferred:?}");
     }
     assert_eq!(texts.languages.best(&[None, Some(&locale("de"))]).0.as_str(), "de");
-    // What the file leaves out is there in English.
+    // Missing texts are in English.
     assert_eq!(texts.languages.best(&[Some(&locale("de"))]).1.email.button, "View the invitation");
 }
 
 #[test]
-fn a_file_may_replace_the_english_words() {
+fn a_file_may_replace_the_english_texts() {
     let folder = folder(&[("en.json", r#"{ "email": { "from": "Welcome" } }"#)]);
     let texts = Texts::load(Some(folder.path())).expect("the file is right");
     assert_eq!((texts.languages.best(&[]).1.email.from.as_str(), texts.languages.locales().count()), ("Welcome", 1));
@@ -126,12 +126,12 @@ fn every_problem_is_a_sentence_that_names_the_file() {
 }
 
 #[test]
-fn a_folder_may_have_one_logo_which_is_the_pages_alone() {
+fn a_folder_may_contain_one_logo_for_the_page() {
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n and so on";
     let loaded = |files: &[(&str, &[u8])]| {
         let folder = folder(&[]);
         files.iter().for_each(|(name, data)| fs::write(folder.path().join(name), data).expect("a file can be written"));
-        // The mails have none, and do not wait until it is put right.
+        // Emails have no logo, so they work even if it is wrong.
         Texts::load(Some(folder.path())).expect("nothing is wrong with the texts");
         let logo = PageTexts::load(Some(folder.path())).map(|texts| texts.logo.map(|logo| logo.as_str().to_owned()));
         logo.map_err(|problems| problems.join("\n").replace(&format!("{}/", folder.path().display()), ""))
@@ -161,12 +161,12 @@ fn a_folder_may_have_one_logo_which_is_the_pages_alone() {
 }
 
 #[test]
-fn the_page_has_all_words_in_every_language() {
+fn the_page_has_all_texts_in_every_language() {
     let sections = |json| Sections::parse(json, "file", &mut |problem| panic!("{problem}")).expect("well-formed");
     let english = sections(r#"{ "page": { "accept": "Accept {role}", "decline": "Decline" } }"#);
     let mut problems = Vec::new();
-    let german =
-        sections(r#"{ "page": { "accept": "{role} {x} annehmen" } }"#).over(&english, "de.json", &mut |problem| problems.push(problem));
+    let german = sections(r#"{ "page": { "accept": "{role} {x} annehmen" } }"#)
+        .or_english(&english, "de.json", &mut |problem| problems.push(problem));
     assert_eq!(problems, ["de.json: page.accept contains {x}, which is not a placeholder of this text"]);
     let shown = serde_json::json!({ "accept": "{role} {x} annehmen", "decline": "Decline" });
     assert_eq!(serde_json::json!(german.page), shown);
@@ -180,7 +180,7 @@ fn the_page_has_all_words_in_every_language() {
 }
 
 #[test]
-fn a_role_is_called_as_its_language_says_else_as_english_does() {
+fn a_role_has_its_name_in_the_language_or_in_english() {
     let folder = folder(&[
         ("de.json", r#"{ "roles": { "read-only": "Nur lesen" } }"#),
         ("en.json", r#"{ "roles": { "read-only": "Read only", "owner": "Owner" } }"#),
@@ -197,7 +197,7 @@ fn a_role_is_called_as_its_language_says_else_as_english_does() {
 }
 
 #[test]
-fn places_are_filled_in_once() {
+fn placeholders_are_replaced_once() {
     let values = [("a", "{b}"), ("b", "B")];
     for (text, filled) in [("{a}{b}", "{b}B"), ("{a} {c} {} {", "{b} {c} {} {"), ("}{b}{", "}B{"), ("{{b}}", "{B}"), ("", "")] {
         assert_eq!(fill(text, &values), filled, "{text}");

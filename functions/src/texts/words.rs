@@ -1,4 +1,4 @@
-//! The words of one language.
+//! The texts of one language.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use serde::{
 };
 use shared::domain::RoleId;
 
-use super::fill::places;
+use super::fill::placeholders;
 
-/// The texts in English, which say what texts there are and what can be filled in. Those of the page lie beside its script.
+/// The English texts, which define all keys and their placeholders. The page's texts are next to its script.
 const EMAIL: &str = include_str!("en.json");
 const PAGE: &str = include_str!("../invitee/accept_page/en.json");
 
-/// Texts by their names.
+/// Texts by key.
 type Section = BTreeMap<String, String>;
 
-/// What a file of words says.
+/// The content of a language's file.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sections {
@@ -25,23 +25,23 @@ pub(super) struct Sections {
     pub(super) email: Section,
     #[serde(default)]
     pub(super) page: Section,
-    /// In English there are none: which roles there are, a stack's configuration says.
+    /// Empty in the built-in English, because roles are configured per stack.
     #[serde(default)]
     pub(super) roles: BTreeMap<RoleId, String>,
 }
 
-/// All words of one language.
+/// All texts of one language.
 #[derive(Debug, Clone)]
 pub struct Words {
-    /// Those of mails.
+    /// The texts of emails.
     pub email: EmailWords,
-    /// Those of the page, by their names.
+    /// The texts of the page, by key.
     pub page: BTreeMap<String, String>,
-    /// What roles are called. Those that have no name here are shown as their ids.
+    /// The names of roles. Roles without a name are shown by id.
     pub roles: BTreeMap<RoleId, String>,
 }
 
-/// The words of mails. `{…}` in them is filled in.
+/// The texts of emails, with placeholders such as `{account}`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmailWords {
@@ -63,13 +63,13 @@ pub struct EmailWords {
     pub(crate) months: Months,
 }
 
-/// The names of the months, from January on.
+/// The names of the months, starting with January.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Months([String; 12]);
 
 impl Months {
-    /// The name of a month, counted from 1.
+    /// The name of a month; January is 1.
     pub(crate) fn name(&self, month: u32) -> &str {
         let index = usize::try_from(month).ok().and_then(|month| month.checked_sub(1));
         index.and_then(|index| self.0.get(index)).map_or("", String::as_str)
@@ -86,28 +86,28 @@ impl TryFrom<String> for Months {
 }
 
 impl Sections {
-    /// What is built in.
+    /// The built-in texts.
     pub(super) fn english() -> Self {
-        let section = |json| serde_json::from_str(json).expect("the built-in file is an object of strings; a test reads it");
+        let section = |json| serde_json::from_str(json).expect("the built-in file is an object of strings, which a test checks");
         Self { email: section(EMAIL), page: section(PAGE), roles: BTreeMap::new() }
     }
 
-    /// From a file's text.
+    /// Parses a file.
     pub(super) fn parse(json: &str, file: &str, note: &mut impl FnMut(String)) -> Option<Self> {
         serde_json::from_str(json).map_err(|error| note(format!("{file}: {error}"))).ok()
     }
 
-    /// The words, when nothing is wrong with them.
+    /// Converts the sections, if they have no problems.
     pub(super) fn complete(self, file: &str, note: &mut impl FnMut(String)) -> Option<Words> {
         let email = EmailWords::deserialize(MapDeserializer::<_, Error>::new(self.email.into_iter()));
         let email = email.map_err(|error| note(format!("{file}: {error}"))).ok();
         Some(Words { email: email?, page: self.page, roles: self.roles })
     }
 
-    /// What this says, and what `english` says where this says nothing. This can only say what English says, too, and fill in
-    /// what English fills in.
-    pub(super) fn over(self, english: &Self, file: &str, note: &mut impl FnMut(String)) -> Self {
-        let mut over = |name: &str, own: Section, english: &Section| {
+    /// Adds the English texts where this language has none. Reports keys that English does not have and placeholders that the English
+    /// text does not have.
+    pub(super) fn or_english(self, english: &Self, file: &str, note: &mut impl FnMut(String)) -> Self {
+        let mut merge = |name: &str, own: Section, english: &Section| {
             let mut all = english.clone();
             for (key, text) in own {
                 match english.get(&key) {
@@ -120,7 +120,7 @@ impl Sections {
             }
             all
         };
-        let (email, page) = (over("email", self.email, &english.email), over("page", self.page, &english.page));
+        let (email, page) = (merge("email", self.email, &english.email), merge("page", self.page, &english.page));
         for (role, name) in &self.roles {
             let empty = name.trim().is_empty().then(|| "is empty".to_owned());
             problems(name, "").chain(empty).for_each(|problem| note(format!("{file}: roles.{role} {problem}")));
@@ -129,10 +129,10 @@ impl Sections {
     }
 }
 
-/// What is wrong with a text that stands for another.
+/// The problems of a text that replaces `original`.
 fn problems(text: &str, original: &str) -> impl Iterator<Item = String> {
-    let unknown = places(text).filter(|place| !places(original).any(|known| known == *place));
-    let unknown = unknown.map(|place| format!("contains {{{place}}}, which is not a placeholder of this text"));
+    let unknown = placeholders(text).filter(|name| !placeholders(original).any(|known| known == *name));
+    let unknown = unknown.map(|name| format!("contains {{{name}}}, which is not a placeholder of this text"));
     let control = text.chars().any(char::is_control).then(|| "contains a line break or another control character".to_owned());
     unknown.collect::<Vec<_>>().into_iter().chain(control)
 }
