@@ -58,7 +58,7 @@ async fn while_eventbridge_is_down_what_waits_for_it_holds_up_no_mail() {
     post.lose_the_stream().await;
     app.advance(LATER);
     let round = tokio::time::timeout(Duration::from_secs(30), post.reconcile()).await.expect("a round ends when all were asked");
-    assert_eq!(round.settled, 128);
+    assert_eq!(round.processed, 128);
     assert_eq!(post.inbox.mails().len(), 1 + late.len());
     assert!(asked.load(Ordering::SeqCst) <= 16, "{} calls", asked.load(Ordering::SeqCst));
     post.bus.answer_with(|_| Behaviour::Accept);

@@ -18,10 +18,10 @@ async fn a_sending_that_the_stream_has_lost_is_mailed_all_the_same() {
     post.reconcile().await;
     assert_eq!(post.inbox.mails().len(), 0, "the stream is given its time");
     app.advance(LATER);
-    assert_eq!(post.reconcile().await.settled, 40);
+    assert_eq!(post.reconcile().await.processed, 40);
     assert_eq!(post.inbox.mails().len(), 40);
     assert_eq!(post.event_types().len(), 40);
-    assert_eq!(post.reconcile().await.settled, 0, "nothing is due any more");
+    assert_eq!(post.reconcile().await.processed, 0, "nothing is due any more");
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn what_was_answered_in_time_does_not_expire() {
     }
     post.deliver().await;
     app.advance(LIFETIME * 2);
-    assert_eq!(post.reconcile().await.settled, 0);
+    assert_eq!(post.reconcile().await.processed, 0);
     assert!(!post.event_types().contains(&"expired".to_owned()));
 }
 
@@ -116,7 +116,7 @@ async fn t24_a_row_that_cannot_be_read_is_set_aside_and_holds_up_nobody() {
     post.deliver().await;
     assert_eq!(post.inbox.mails().len(), 1);
     app.advance(LATER);
-    assert_eq!(post.reconcile().await.settled, 0);
+    assert_eq!(post.reconcile().await.processed, 0);
     let rows = app.rows_of(ACCOUNT, "I#").await;
     let row = rows.iter().find(|row| row["sk"].as_s() == Ok(&format!("I#{broken}"))).unwrap();
     assert!(!row.contains_key("stream_pending"), "the stream says no more of it");

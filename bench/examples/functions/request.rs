@@ -79,7 +79,7 @@ impl Request {
             Expected::Settings => response["account"] == ACCOUNT && response["name"] == ACCOUNT_NAME,
             // The response would be the same without an email, because unsent emails are due later.
             Expected::Delivered { email, id } => response == json!({ "batchItemFailures": [] }) && stand_ins.received(email, id),
-            Expected::Nothing => response == json!({ "settled": 0, "failed": 0 }),
+            Expected::Nothing => response == json!({ "processed": 0, "failed": 0 }),
             Expected::Recorded => response == "recorded",
         };
         if expected { Ok(()) } else { Err(wrong()) }

@@ -1,7 +1,7 @@
-//! What the table's stream rings for: the first attempt at mails and events.
+//! Consumes the table's stream: the first attempt to send emails and publish events.
 //!
-//! Nothing is read off a record but which invitation it is about. The invitation says itself what is to be done, so records
-//! may come twice, late and in any order.
+//! Only the invitation's key is read from a record. The stored invitation determines what is due, so records may arrive twice, late
+//! and in any order.
 
 use std::{
     collections::BTreeMap,
@@ -17,24 +17,24 @@ use crate::delivery::{
     worker::{Failed, parse},
 };
 
-/// How many invitations are settled at once.
-const AT_ONCE: usize = 8;
-/// After so long none is begun: what has been begun can be finished before the function's limit.
-const BEGUN_WITHIN: Duration = Duration::from_secs(45);
+/// How many invitations are processed concurrently.
+const CONCURRENCY: usize = 8;
+/// No invitation is started after this time, so that all started ones finish before the function's timeout.
+const START_DEADLINE: Duration = Duration::from_secs(45);
 
-/// Which records are to come again.
+/// The records that Lambda must retry.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct BatchAnswer {
-    /// Lambda goes on from the first of them.
+pub struct BatchResponse {
+    /// Lambda continues with the first of them.
     pub batch_item_failures: Vec<BatchItemFailure>,
 }
 
-/// One record.
+/// A failed record.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchItemFailure {
-    /// Its sequence number.
+    /// The record's sequence number.
     pub item_identifier: String,
 }
 
@@ -68,29 +68,29 @@ struct Text {
     text: String,
 }
 
-/// Settles every invitation of a batch of records. Those that could not be, for want of the table, are to come again.
+/// Processes every invitation of a batch. If the table fails, the affected records are retried.
 ///
 /// # Errors
-/// When the event is no batch of the stream.
-pub async fn handle(courier: &Courier, event: &str) -> Result<BatchAnswer, Failed> {
+/// If the event is not a batch of stream records.
+pub async fn handle(courier: &Courier, event: &str) -> Result<BatchResponse, Failed> {
     let batch: Batch = parse(event, "a batch of DynamoDB stream records")?;
-    // One settling does for all records of an invitation; when it fails, the first of them comes again.
+    // Each invitation is processed once for all of its records. If that fails, the first of them is retried.
     let mut due: BTreeMap<InvitationKey, String> = BTreeMap::new();
     for Record { dynamodb: Change { keys, sequence_number } } in batch.records {
         if let Some(key) = InvitationKey::parse(&keys.pk.text, &keys.sk.text) {
             due.entry(key).or_insert(sequence_number);
         }
     }
-    let until = Instant::now() + BEGUN_WITHIN;
-    let late = || StoreError::Unavailable { cause: format!("not started within {BEGUN_WITHIN:?}") };
-    let settled = stream::iter(due).map(|(key, record)| async move {
-        let in_time = Instant::now() < until;
-        let settled = if in_time { courier.process_due(&key).await } else { Err(late()) };
-        let failed = settled.err()?;
-        tracing::error!(account = key.account.as_str(), invitation = %key.id, cause = %failed, "not settled");
+    let deadline = Instant::now() + START_DEADLINE;
+    let late = || StoreError::Unavailable { cause: format!("not started within {START_DEADLINE:?}") };
+    let failures = stream::iter(due).map(|(key, record)| async move {
+        let in_time = Instant::now() < deadline;
+        let result = if in_time { courier.process_due(&key).await } else { Err(late()) };
+        let failed = result.err()?;
+        tracing::error!(account = key.account.as_str(), invitation = %key.id, cause = %failed, "not processed");
         Some(BatchItemFailure { item_identifier: record })
     });
-    let mut batch_item_failures: Vec<_> = settled.buffer_unordered(AT_ONCE).filter_map(async |failure| failure).collect().await;
+    let mut batch_item_failures: Vec<_> = failures.buffer_unordered(CONCURRENCY).filter_map(async |failure| failure).collect().await;
     batch_item_failures.sort();
-    Ok(BatchAnswer { batch_item_failures })
+    Ok(BatchResponse { batch_item_failures })
 }

@@ -1,7 +1,7 @@
-//! The mail of an invitation: what it says, as a subject, a text and an HTML part.
+//! The invitation email: a subject, a text part and an HTML part.
 //!
-//! It holds one link, and nothing else that a mail client would make one of: names are [`DisplayName`]s, ids of roles are shown
-//! as such, and the invitee's address is not in it. The names are those that its account chose; the words around them are ours.
+//! It contains one link and nothing else that an email client would turn into a link: names are [`DisplayName`]s, and the invitee's
+//! address is not shown. The account chooses only the names; all other words are ours.
 
 pub mod mailbox;
 #[cfg(test)]
@@ -18,33 +18,33 @@ use shared::domain::{
 
 use crate::texts::{EmailVariables, EmailWords, Texts, Words, fill};
 
-/// The button's colour when nobody chose one.
+/// The default colour of the button.
 const COLOUR: &str = "#0b5fff";
-/// How many characters a subject may have.
-const LONGEST_SUBJECT: usize = 150;
+/// The maximum length of a subject, in characters.
+const MAX_SUBJECT: usize = 150;
 
-/// What a mail is to tell.
+/// The content of an email.
 #[derive(Debug, Clone)]
 pub struct InvitationEmail<'a> {
-    /// What the account is called.
+    /// The account's name.
     pub account_name: Option<&'a DisplayName>,
-    /// Who asked for the mail.
+    /// The inviter's name.
     pub inviter: Option<DisplayName>,
-    /// What the invitee would be.
+    /// The role that the invitation grants.
     pub role: &'a RoleId,
-    /// Until when it can be accepted.
+    /// When the invitation expires.
     pub expiry: Timestamp,
-    /// Where.
+    /// The link to the invitation.
     pub link: &'a InvitationLink,
-    /// The button's.
+    /// The button's colour.
     pub colour: Option<&'a Colour>,
-    /// The languages to look for, best first.
+    /// The preferred languages, best first.
     pub locales: [Option<&'a Locale>; 2],
 }
 
-/// A mail, ready to be sent. No part of it may reach a log: the link is in it.
+/// An email, ready to send. It must not be logged, because it contains the link.
 pub struct Rendered {
-    /// One line of 150 characters at most, in Unicode: SES encodes it for the header (RFC 2047) when it is told that it is UTF-8.
+    /// One line of at most 150 Unicode characters. SES encodes it for the header (RFC 2047).
     pub subject: String,
     /// The plain text.
     pub text: String,
@@ -53,7 +53,7 @@ pub struct Rendered {
 }
 
 impl<'a> InvitationEmail<'a> {
-    /// Of an invitation, as the settings of its account, with the stack's defaults, want it.
+    /// The email of an invitation. `settings` are the account's, completed with the stack's defaults.
     #[must_use]
     pub fn of(invitation: &'a Invitation, settings: &'a AccountSettings, link: &'a InvitationLink) -> Self {
         Self {
@@ -67,28 +67,28 @@ impl<'a> InvitationEmail<'a> {
         }
     }
 
-    /// The mail.
+    /// Renders the email.
     ///
     /// # Errors
-    /// When a template of one's own fails for it, although it did not when it was tried.
+    /// If a custom template fails, although its trial rendering succeeded.
     pub fn render(&self, texts: &Texts) -> Result<Rendered, minijinja::Error> {
         let variables = self.variables(texts);
         Ok(Rendered { text: texts.templates.text(&variables)?, html: texts.templates.html(&variables)?, subject: variables.subject })
     }
 
-    /// Whom the mail is from, as SES wants it: the account's name and our address.
+    /// The sender as SES expects it: the account's name and our address.
     #[must_use]
     pub fn mailbox(&self, texts: &Texts, address: &Email) -> String {
         let words = &texts.languages.best(&self.locales).1.email;
-        let of_account = |name: String| fill(&words.from_account, &[("account", &name)]);
-        let mut names = self.account_name.into_iter().flat_map(shortened).map(of_account).chain([words.from.clone()]);
+        let from_account = |name: String| fill(&words.from_account, &[("account", &name)]);
+        let mut names = self.account_name.into_iter().flat_map(truncations).map(from_account).chain([words.from.clone()]);
         names.find_map(|name| mailbox::mailbox(&one_line(&name), address)).unwrap_or_else(|| address.mailbox())
     }
 
     fn variables(&self, texts: &Texts) -> EmailVariables {
         let (locale, words) = texts.languages.best(&self.locales);
         let colour = self.colour.cloned().unwrap_or_else(|| COLOUR.parse().expect("a colour"));
-        let (subject, intro) = self.opening(words);
+        let (subject, intro) = self.subject_and_intro(words);
         let words = &words.email;
         EmailVariables {
             lang: locale.to_string(),
@@ -107,8 +107,8 @@ impl<'a> InvitationEmail<'a> {
         }
     }
 
-    /// The subject and the sentence that says who invites to what, as far as that is known.
-    fn opening(&self, Words { email: words, roles, .. }: &Words) -> (String, String) {
+    /// The subject and the first sentence: who invites to which account, as far as known.
+    fn subject_and_intro(&self, Words { email: words, roles, .. }: &Words) -> (String, String) {
         let (account, inviter) = (self.account_name.map(DisplayName::as_str), self.inviter.as_ref().map(DisplayName::as_str));
         let (subject, intro) = match (account, inviter) {
             (None, None) => (&words.subject, &words.intro),
@@ -116,7 +116,7 @@ impl<'a> InvitationEmail<'a> {
             (Some(_), None) => (&words.subject_account, &words.intro_account),
             (Some(_), Some(_)) => (&words.subject_account, &words.intro_inviter_account),
         };
-        // An id may look like a number to call.
+        // A role id can look like a phone number.
         let id = DisplayName::of_untrusted(self.role.as_str());
         let role = roles.get(self.role).map(String::as_str).or(id.as_ref().map(DisplayName::as_str)).unwrap_or("…");
         let values = [("account", account.unwrap_or_default()), ("inviter", inviter.unwrap_or_default()), ("role", role)];
@@ -130,18 +130,18 @@ impl fmt::Debug for Rendered {
     }
 }
 
-/// A name, and ever less of it.
-fn shortened(name: &DisplayName) -> impl Iterator<Item = String> {
+/// A name, followed by ever shorter beginnings of it.
+fn truncations(name: &DisplayName) -> impl Iterator<Item = String> {
     let name = name.as_str();
     let beginnings = name.char_indices().rev().map(|(end, _)| name[..end].trim_end()).filter(|beginning| !beginning.is_empty());
     iter::once(name.to_owned()).chain(beginnings.map(|beginning| format!("{beginning}…")))
 }
 
-/// A text for a header: without line breaks, other controls and marks that turn the direction, and not too long. Names have none
-/// of them; a translation may.
+/// A text for a header: not too long, and without line breaks, other control characters and direction marks. Names contain none of
+/// these, but translations can.
 fn one_line(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().filter(|c| !c.is_control() && !turns(*c)).take(LONGEST_SUBJECT).collect()
+    let is_direction_mark = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(|c| !c.is_control() && !is_direction_mark(*c)).take(MAX_SUBJECT).collect()
 }
 
 fn date(time: Timestamp, words: &EmailWords) -> String {

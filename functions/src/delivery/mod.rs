@@ -1,4 +1,4 @@
-//! Emails and events, after a request has been answered: the functions that no caller waits for.
+//! Emails and events: the functions that run in the background, after the response.
 
 pub mod courier;
 pub mod deliver_invitations;

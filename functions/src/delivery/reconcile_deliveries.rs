@@ -1,6 +1,7 @@
-//! Every minute: what is due and was not done. Retries, expiries, and whatever the stream has lost.
+//! Runs every minute and processes everything that is still due: retries, expiries, and changes that the stream has lost.
 //!
-//! A round asks for each invitation once. One that stays due, because EventBridge takes no events, say, holds up none behind it.
+//! A round processes each invitation once, so an invitation that stays due, for example because EventBridge is down, does not block
+//! others.
 
 use std::{
     future::ready,
@@ -14,62 +15,62 @@ use tracing::{error, info};
 
 use crate::delivery::{courier::Courier, worker::Failed};
 
-/// How long a round begins with one after the other: so much less than the function's limit that the last can be finished.
-const ROUND: Duration = Duration::from_secs(30);
-/// How many invitations are asked for at a time.
-const PAGE: i32 = 100;
-/// How many are settled at once.
-const AT_ONCE: usize = 8;
+/// No invitation is started after this time, so that all started ones finish before the function's timeout.
+const START_DEADLINE: Duration = Duration::from_secs(30);
+/// How many invitations a query returns.
+const PAGE_SIZE: i32 = 100;
+/// How many invitations are processed concurrently.
+const CONCURRENCY: usize = 8;
 
-/// What a round came to.
+/// The result of a round.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Round {
-    /// Invitations that were looked after.
-    pub settled: usize,
-    /// Those that could not be.
+    /// How many invitations were processed.
+    pub processed: usize,
+    /// How many could not be processed.
     pub failed: usize,
 }
 
-/// Settles what is due. The event says nothing.
+/// Processes everything that is due. The content of the event is ignored.
 ///
 /// # Errors
-/// When the table cannot be asked what is due, or nothing could be settled.
+/// If the due invitations cannot be read, or none could be processed.
 pub async fn handle(courier: &Courier, _event: &str) -> Result<Round, Failed> {
-    let until = Instant::now() + ROUND;
+    let deadline = Instant::now() + START_DEADLINE;
     let mut round = Round::default();
-    // Each minute another one first: when there is not enough time for all, it is not always the same that wait.
+    // Each minute starts with another shard, so that the same shards do not always wait if time is short.
     let first = courier.store().now().as_secs().unsigned_abs() / 60;
     for shard in 0..DUE_SHARDS {
         let shard = (first + u64::from(shard)) % u64::from(DUE_SHARDS);
-        reconcile(courier, shard as u8, until, &mut round).await?;
+        reconcile(courier, shard as u8, deadline, &mut round).await?;
     }
-    let Round { settled, failed } = round;
-    info!(settled, failed, "round done");
-    if failed > 0 && settled == 0 {
+    let Round { processed, failed } = round;
+    info!(processed, failed, "round done");
+    if failed > 0 && processed == 0 {
         return Err(Failed(format!("none of {failed} due invitations could be processed")));
     }
     Ok(round)
 }
 
-/// One shard, page by page, as it is now: what becomes due again meanwhile is for the next round.
-async fn reconcile(courier: &Courier, shard: u8, until: Instant, round: &mut Round) -> Result<(), StoreError> {
+/// Processes one shard, page by page. Invitations that become due again meanwhile are left to the next round.
+async fn reconcile(courier: &Courier, shard: u8, deadline: Instant, round: &mut Round) -> Result<(), StoreError> {
     let now = courier.store().now();
     let mut start = None;
     loop {
-        let (due, next) = courier.store().due(shard, now, PAGE, start).await?;
-        let in_time = stream::iter(due).take_while(|_| ready(Instant::now() < until));
+        let (due, next) = courier.store().due(shard, now, PAGE_SIZE, start).await?;
+        let in_time = stream::iter(due).take_while(|_| ready(Instant::now() < deadline));
         let results = in_time.map(|key| async move {
             let result = courier.process_due(&key).await;
             if let Err(failed) = &result {
-                error!(account = key.account.as_str(), invitation = %key.id, cause = %failed, "not settled");
+                error!(account = key.account.as_str(), invitation = %key.id, cause = %failed, "not processed");
             }
             result.is_ok()
         });
-        let results: Vec<bool> = results.buffer_unordered(AT_ONCE).collect().await;
-        let settled = results.iter().filter(|settled| **settled).count();
-        round.settled += settled;
-        round.failed += results.len() - settled;
-        if next.is_none() || Instant::now() >= until {
+        let results: Vec<bool> = results.buffer_unordered(CONCURRENCY).collect().await;
+        let processed = results.iter().filter(|processed| **processed).count();
+        round.processed += processed;
+        round.failed += results.len() - processed;
+        if next.is_none() || Instant::now() >= deadline {
             return Ok(());
         }
         start = next;

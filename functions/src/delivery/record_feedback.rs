@@ -1,4 +1,4 @@
-//! What SES reports of a mail, by EventBridge: it comes to show on the invitation.
+//! Records SES events about emails, which arrive through EventBridge, on their invitations.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -18,36 +18,36 @@ use crate::{
     delivery::worker::{Failed, parse},
 };
 
-/// How long the table is asked again when it fails. Lambda comes again, too.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a failed write is retried. Lambda retries the invocation, too.
+const RETRY_FOR: Duration = Duration::from_secs(3);
 
-/// What the function needs.
+/// State of the function.
 #[derive(Debug)]
 pub struct Feedback {
     /// The table.
     pub store: Store,
-    /// How long closed and expired invitations are kept.
+    /// How long closed and expired invitations are kept; `None` for ever.
     pub retention: Option<Duration>,
 }
 
 impl Feedback {
-    /// From the process's environment.
+    /// Reads the environment.
     ///
     /// # Errors
-    /// All that is wrong with the configuration.
+    /// All configuration problems.
     pub fn from_env() -> Result<Self, ConfigError> {
         let (config, retention) = combine(Config::read(&variable), read_retention(&variable))?;
         Ok(Self { store: connected(&config), retention })
     }
 }
 
-/// What became of a report.
+/// The outcome of an event.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Recorded {
-    /// It shows on the invitation, if it was news.
+    /// The invitation shows it, unless it already showed something later.
     Recorded,
-    /// It is none of this service's, or says nothing that is shown.
+    /// It is not about an email of this service, or its type is not shown.
     Ignored,
 }
 
@@ -63,7 +63,7 @@ struct Detail {
     mail: Mail,
     bounce: Option<Bounce>,
     complaint: Option<Complaint>,
-    delivery: Option<Timed>,
+    delivery: Option<DeliveryTime>,
     delivery_delay: Option<Delay>,
     reject: Option<Reject>,
 }
@@ -92,7 +92,7 @@ struct Complaint {
 }
 
 #[derive(Deserialize)]
-struct Timed {
+struct DeliveryTime {
     timestamp: Option<String>,
 }
 
@@ -108,30 +108,30 @@ struct Reject {
     reason: Option<String>,
 }
 
-/// Notes a report of SES on the invitation that its mail's tags name.
+/// Records an SES event on the invitation that the email's tags name.
 ///
 /// # Errors
-/// When the event is no report of SES, or the table fails.
+/// If the event is not an SES event, or the table fails.
 pub async fn handle(feedback: &Feedback, event: &str) -> Result<Recorded, Failed> {
     let Event { detail } = parse(event, "an SES event")?;
     let Some((key, sending)) = detail.mail.sending() else {
-        warn!("a report of a mail without this service's tags");
+        warn!("event of an email without this service's tags");
         return Ok(Recorded::Ignored);
     };
-    let Some((status, at, reason)) = detail.news() else { return Ok(Recorded::Ignored) };
+    let Some((status, at, reason)) = detail.delivery_status() else { return Ok(Recorded::Ignored) };
     let (account, id) = (key.account.as_str(), key.id.to_string());
-    info!(account, invitation = id, sending, status = status.as_str(), reason = reason.as_ref().map(Reason::as_str), "mail reported");
-    let found = feedback.store.update_with_retry(&key, feedback.retention, PATIENCE, |before, now| {
-        // Reports of the future would keep their event from ever being due.
+    info!(account, invitation = id, sending, status = status.as_str(), reason = reason.as_ref().map(Reason::as_str), "email event");
+    let found = feedback.store.update_with_retry(&key, feedback.retention, RETRY_FOR, |before, now| {
+        // A time in the future would postpone the published event.
         let at = at.unwrap_or(now).min(now);
         before.delivered(sending, Delivery { status, at, reason: reason.clone() })
     });
-    // An invitation that has been purged meanwhile needs to know no more.
+    // An invitation that was purged in the meantime is ignored.
     Ok(if found.await?.is_some() { Recorded::Recorded } else { Recorded::Ignored })
 }
 
 impl Mail {
-    /// Which sending of which invitation it was.
+    /// The invitation and the number of the sending, from the tags.
     fn sending(&self) -> Option<(InvitationKey, u32)> {
         let tag = |name: &str| self.tags.get(name)?.first();
         let key = InvitationKey { account: tag("account")?.parse().ok()?, id: tag("invitation")?.parse().ok()? };
@@ -157,28 +157,28 @@ impl Complaint {
 }
 
 impl Detail {
-    /// The mail's status, when, and why.
-    fn news(&self) -> Option<(DeliveryStatus, Option<Timestamp>, Option<Reason>)> {
-        let why = |words: &Option<String>| words.as_deref().and_then(Reason::of);
+    /// The email's status, its time and its reason.
+    fn delivery_status(&self) -> Option<(DeliveryStatus, Option<Timestamp>, Option<Reason>)> {
+        let reason_of = |text: &Option<String>| text.as_deref().and_then(Reason::of);
         let (status, at, reason) = match self.event_type.as_str() {
             "Send" => (DeliveryStatus::Sent, &self.mail.timestamp, None),
             "Delivery" => (DeliveryStatus::Delivered, &self.delivery.as_ref()?.timestamp, None),
             "DeliveryDelay" => {
-                (DeliveryStatus::Delayed, &self.delivery_delay.as_ref()?.timestamp, why(&self.delivery_delay.as_ref()?.delay_type))
+                (DeliveryStatus::Delayed, &self.delivery_delay.as_ref()?.timestamp, reason_of(&self.delivery_delay.as_ref()?.delay_type))
             }
             "Bounce" => {
                 let bounce = self.bounce.as_ref()?;
                 let status = if bounce.bounce_type == "Permanent" { DeliveryStatus::Bounced } else { DeliveryStatus::SoftBounced };
-                (status, &bounce.timestamp, why(&bounce.bounce_sub_type))
+                (status, &bounce.timestamp, reason_of(&bounce.bounce_sub_type))
             }
             "Complaint" => {
                 let complaint = self.complaint.as_ref().filter(|complaint| complaint.objects())?;
                 let reason = complaint.complaint_sub_type.as_ref().or(complaint.complaint_feedback_type.as_ref());
                 (DeliveryStatus::Complained, &complaint.timestamp, reason.and_then(|word| Reason::of(word)))
             }
-            "Reject" => (DeliveryStatus::Failed, &None, self.reject.as_ref().and_then(|reject| why(&reject.reason))),
+            "Reject" => (DeliveryStatus::Failed, &None, self.reject.as_ref().and_then(|reject| reason_of(&reject.reason))),
             "Rendering Failure" => (DeliveryStatus::Failed, &None, None),
-            // Opens and clicks are nobody's business.
+            // Opens and clicks are not recorded, for privacy.
             _ => return None,
         };
         Some((status, at.as_deref().and_then(|text| text.parse().ok()), reason))

@@ -189,7 +189,7 @@ impl Simulation {
             // For invitations that have expired meanwhile.
             self.reconcile().await;
             match self.reconcile().await {
-                Some(reconcile_deliveries::Round { settled: 0, failed: 0 }) => {}
+                Some(reconcile_deliveries::Round { processed: 0, failed: 0 }) => {}
                 other => self.violation(format!("without faults, work remains due: {other:?}")),
             }
         }

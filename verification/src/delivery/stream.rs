@@ -1,6 +1,6 @@
 //! A stream that loses, duplicates and reorders records, and the event source mapping that passes on the rest.
 
-use functions::delivery::deliver_invitations::{self, BatchAnswer};
+use functions::delivery::deliver_invitations::{self, BatchResponse};
 use local::stream::{Mapping, Pump, Start, Stream};
 use serde_json::{Value, json};
 use support::{TestApp, root_file};
@@ -109,7 +109,7 @@ pub(super) async fn process_batches(process: &mut Process, batches: Vec<Batch>, 
 }
 
 /// The index of the first failed record.
-fn first_failed(answer: &BatchAnswer, records: &[Value]) -> Option<usize> {
+fn first_failed(answer: &BatchResponse, records: &[Value]) -> Option<usize> {
     let named = |record: &Value| {
         answer.batch_item_failures.iter().any(|failed| record["dynamodb"]["SequenceNumber"] == failed.item_identifier.as_str())
     };

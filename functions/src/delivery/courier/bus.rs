@@ -1,4 +1,4 @@
-//! Events to EventBridge, for whoever wants to act on them. No address and no token is in them: who may see the address asks
+//! Publishes events to EventBridge. Events contain neither email addresses nor tokens; consumers that need the address get it from
 //! the API.
 
 use std::time::Duration;
@@ -23,14 +23,14 @@ use tracing::error;
 use super::{circuit::Circuit, describe};
 use crate::http::output::{DeliveryBody, to_json};
 
-/// What every event of this service says that it comes from.
+/// The `source` of every event.
 pub const SOURCE: &str = "invitations";
-/// EventBridge takes so many at once.
-const AT_ONCE: usize = 10;
-/// How long it is not asked after it has refused a whole call, or not answered: no mail is to wait for that again and again.
-const CLOSED_FOR: Duration = Duration::from_secs(30);
+/// How many entries a `PutEvents` call accepts.
+const MAX_ENTRIES: usize = 10;
+/// How long EventBridge is not called after a failed call, so that emails do not wait for it repeatedly.
+const CIRCUIT_OPEN_FOR: Duration = Duration::from_secs(30);
 
-/// Gives events to EventBridge.
+/// An EventBridge bus.
 #[derive(Debug)]
 pub struct Bus {
     client: Client,
@@ -40,7 +40,7 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// The bus of this name.
+    /// The bus with this name.
     #[must_use]
     pub fn new(config: &SdkConfig, name: String, urns: Urns) -> Self {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(2)).operation_timeout(Duration::from_secs(8));
@@ -48,12 +48,13 @@ impl Bus {
         Self { client: Client::from_conf(config.build()), name, urns, circuit: Circuit::default() }
     }
 
-    /// Publishes all that waits in an invitation's outbox; whether that is done. Once more does no harm: the same event comes again.
+    /// Publishes all events in an invitation's outbox and returns whether that succeeded. Publishing again is safe: the events are
+    /// identical.
     pub async fn publish(&self, invitation: &Invitation, now: Timestamp) -> bool {
         if self.circuit.open_until(now).is_some() {
             return false;
         }
-        for events in invitation.outbox.events.chunks(AT_ONCE) {
+        for events in invitation.outbox.events.chunks(MAX_ENTRIES) {
             let entries = events.iter().map(|event| self.entry(invitation, event)).collect();
             let failure = match self.client.put_events().set_entries(Some(entries)).send().await {
                 Ok(output) if output.failed_entry_count() == 0 => continue,
@@ -62,7 +63,7 @@ impl Bus {
                     codes.join(", ")
                 }
                 Err(error) => {
-                    self.circuit.set(Some(now.plus(CLOSED_FOR)));
+                    self.circuit.set(Some(now.plus(CIRCUIT_OPEN_FOR)));
                     describe(&error)
                 }
             };
@@ -128,7 +129,7 @@ struct Detail<'a> {
     invitation: InvitationDetail<'a>,
 }
 
-/// What never changes of it, and what the event is about.
+/// The immutable fields of the invitation, and the fields that the event is about.
 #[derive(Serialize)]
 struct InvitationDetail<'a> {
     id: String,

@@ -1,20 +1,20 @@
-//! Whether a service is asked at all.
+//! A circuit breaker: stops calling a service that is down.
 
 use std::sync::{Mutex, PoisonError};
 
 use shared::domain::Timestamp;
 
-/// Until when a service is not asked, after it has turned out that it does nothing for anybody.
+/// While open, the service is not called.
 #[derive(Debug, Default)]
 pub(super) struct Circuit(Mutex<Option<Timestamp>>);
 
 impl Circuit {
-    /// Until when not to ask, if that is so now.
+    /// The time until which the circuit is open, if it is open now.
     pub(super) fn open_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).filter(|until| *until > now)
     }
 
-    /// Asks no more until then; with `None`, asks again.
+    /// Opens the circuit until this time; `None` closes it.
     pub(super) fn set(&self, open_until: Option<Timestamp>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = open_until;
     }

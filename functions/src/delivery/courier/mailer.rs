@@ -1,4 +1,4 @@
-//! Mails to SES, and what its answers mean.
+//! Sends emails through SES and classifies its errors.
 
 use std::{fmt, time::Duration};
 
@@ -21,93 +21,99 @@ use crate::{
     texts::Texts,
 };
 
-/// How long no mail is tried after SES has said that it sends none of ours.
-const CLOSED_FOR: Duration = Duration::from_secs(300);
-/// How often a mail is asked for again at once, after SES has said that others were sent too fast, and after which pause. SES
-/// counts in seconds: whoever waited for minutes would waste most of what it allows.
-const TURNS: u32 = 5;
-const TURN: Duration = Duration::from_millis(250);
-/// How long a mail waits that has had no success with that. Always the same: the next try is as likely to succeed as this one.
-const BUSY_FOR: Duration = Duration::from_secs(30);
+/// How long no email is tried after SES has refused to send any.
+const CIRCUIT_OPEN_FOR: Duration = Duration::from_secs(300);
+/// How often an email is retried immediately after SES has reported too high a rate, and the pause before each retry. SES limits the
+/// rate per second, so longer pauses would waste most of the allowed rate.
+const THROTTLE_RETRIES: u32 = 5;
+const THROTTLE_PAUSE: Duration = Duration::from_millis(250);
+/// How long an email waits after these retries have failed. Constant, because the next try is as likely to succeed as the last.
+const THROTTLED_FOR: Duration = Duration::from_secs(30);
 
-/// What became of a mail.
+/// The outcome of sending an email.
 #[derive(Debug)]
 pub enum Outcome {
-    /// SES has it.
+    /// SES has accepted the email.
     Taken {
-        /// What SES calls it.
+        /// SES's message id.
         message: String,
     },
-    /// SES will never take it.
+    /// SES will never accept the email.
     Refused {
-        /// For the account.
+        /// The reason that the account sees.
         reason: Reason,
-        /// For the log.
+        /// The cause, for the log.
         cause: String,
     },
-    /// It was not sent. Something on our side has to be put right first.
+    /// The email was not sent. A problem on our side must be fixed first.
     Later {
-        /// For the log.
+        /// The cause, for the log.
         cause: String,
     },
-    /// It was not sent, and for the time being no mail of ours is.
+    /// The email was not sent, and SES currently sends none of our emails.
     Closed {
-        /// For the log.
+        /// The cause, for the log.
         cause: String,
-        /// Until when to wait.
+        /// When to try again.
         until: Timestamp,
     },
-    /// SES said nothing, or nothing that says whether it has the mail.
+    /// It is unknown whether SES has accepted the email.
     Unknown {
-        /// For the log.
+        /// The cause, for the log.
         cause: String,
     },
-    /// SES is busy with others of our mails.
+    /// The email was not sent, because of SES's sending rate.
     Busy {
-        /// Until when to wait.
+        /// When to try again.
         until: Timestamp,
     },
 }
 
-/// Gives mails to SES.
+/// Sends emails through SES.
 pub struct Mailer {
     client: Client,
     config: DeliveryConfig,
     texts: Texts,
-    /// Set while SES sends none of our mails: asking with each of them would only make it worse.
+    /// Open while SES sends none of our emails.
     circuit: Circuit,
-    /// Held by the one mail that is asked for again. The others wait, and so all slow down to what SES allows.
-    turn: tokio::sync::Mutex<()>,
+    /// Held during throttled retries. Other throttled emails wait, so that sending slows down to the allowed rate.
+    throttle: tokio::sync::Mutex<()>,
 }
 
 impl Mailer {
-    /// A mailer that sends as it is configured.
+    /// Creates a mailer.
     #[must_use]
     pub fn new(sdk: &SdkConfig, config: DeliveryConfig, texts: Texts) -> Self {
         let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(6)).build();
-        // One attempt: a second one of the SDK's own could be a second mail that nobody knows of.
+        // No retries by the SDK: a retry could send the email twice.
         let client = Builder::from(sdk).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
-        Self { client: Client::from_conf(client.build()), config, texts, circuit: Circuit::default(), turn: tokio::sync::Mutex::default() }
+        Self {
+            client: Client::from_conf(client.build()),
+            config,
+            texts,
+            circuit: Circuit::default(),
+            throttle: tokio::sync::Mutex::default(),
+        }
     }
 
-    /// Until when no mail is to be tried, if that is so.
+    /// The time until which no email may be tried, if the circuit is open.
     pub fn closed_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.circuit.open_until(now)
     }
 
-    /// Sends the mail of an invitation's last sending.
+    /// Sends the email of an invitation's last sending.
     pub async fn send(&self, invitation: &Invitation, settings: &AccountSettings, now: Timestamp) -> Outcome {
         let Some(token) = self.config.link_keys.token(&invitation.account, invitation.id, &invitation.link) else {
-            let cause = format!("the key '{}' that made the link is not among LINK_KEYS", invitation.link.key_id);
+            let cause = format!("the key '{}' of the link is not in LINK_KEYS", invitation.link.key_id);
             return Outcome::Later { cause };
         };
         let link = self.config.link_base.link(&token);
-        let letter = InvitationEmail::of(invitation, settings, &link);
-        let rendered = match letter.render(&self.texts) {
+        let email = InvitationEmail::of(invitation, settings, &link);
+        let rendered = match email.render(&self.texts) {
             Ok(rendered) => rendered,
             Err(problem) => return Outcome::Later { cause: problem.to_string() },
         };
-        let from = letter.mailbox(&self.texts, &self.config.from);
+        let from = email.mailbox(&self.texts, &self.config.from);
         let tags = [
             ("account", invitation.account.to_string()),
             ("invitation", invitation.id.to_string()),
@@ -122,7 +128,7 @@ impl Mailer {
             .content(EmailContent::builder().simple(message(rendered)).build())
             .set_configuration_set_name(self.config.configuration_set.clone())
             .set_email_tags(Some(tags.into()));
-        match self.ask(request).await {
+        match self.send_throttled(request).await {
             Ok(output) => {
                 self.circuit.set(None);
                 Outcome::Taken { message: output.message_id.unwrap_or_default() }
@@ -131,54 +137,54 @@ impl Mailer {
         }
     }
 
-    /// Asks SES, and again as long as it is only too fast: then it has sent nothing.
-    async fn ask(&self, request: SendEmailFluentBuilder) -> Result<SendEmailOutput, SdkError<SendEmailError, HttpResponse>> {
+    /// Sends a request, and retries it while SES reports too high a rate. Throttled requests have sent nothing.
+    async fn send_throttled(&self, request: SendEmailFluentBuilder) -> Result<SendEmailOutput, SdkError<SendEmailError, HttpResponse>> {
         let mut result = request.clone().send().await;
-        if !result.as_ref().is_err_and(too_fast) {
+        if !result.as_ref().is_err_and(is_throttled) {
             return result;
         }
-        let _turn = self.turn.lock().await;
-        for _ in 0..TURNS {
-            tokio::time::sleep(TURN).await;
+        let _throttle = self.throttle.lock().await;
+        for _ in 0..THROTTLE_RETRIES {
+            tokio::time::sleep(THROTTLE_PAUSE).await;
             result = request.clone().send().await;
-            if !result.as_ref().is_err_and(too_fast) {
+            if !result.as_ref().is_err_and(is_throttled) {
                 break;
             }
         }
         result
     }
 
-    /// What an error says about this mail, and about all.
+    /// Classifies an error: does it affect this email, or all emails?
     fn classify(&self, error: &SdkError<SendEmailError, HttpResponse>, now: Timestamp) -> Outcome {
         let cause = describe(error);
         match limit(error) {
-            Some(Limit::Rate) => return Outcome::Busy { until: now.plus(BUSY_FOR) },
-            Some(Limit::Quota) => return self.close(format!("the day's quota is used up: {cause}"), now),
+            Some(Limit::Rate) => return Outcome::Busy { until: now.plus(THROTTLED_FOR) },
+            Some(Limit::Quota) => return self.open_circuit(format!("the daily sending quota is used up: {cause}"), now),
             None => {}
         }
         match error.as_service_error() {
-            // Of our sender, in so many words, when it is not verified, or no longer. That is put right.
+            // The message names our sender address, which is not verified. An operator can fix that.
             Some(SendEmailError::MessageRejected(said))
                 if said.message().is_some_and(|said| said.contains(&self.config.from.mailbox())) =>
             {
                 Outcome::Later { cause: format!("the sender is not verified: {cause}") }
             }
-            // Of this mail. In the sandbox of SES that is every address that is not verified.
+            // This email. In the SES sandbox this happens with every unverified recipient.
             Some(SendEmailError::MessageRejected(_)) => Outcome::Refused { reason: Reason::word("MessageRejected"), cause },
             Some(SendEmailError::BadRequestException(_)) => Outcome::Refused { reason: Reason::word("BadRequest"), cause },
-            // Of all our mails.
+            // All emails.
             Some(SendEmailError::AccountSuspendedException(_) | SendEmailError::SendingPausedException(_)) => {
-                self.close(format!("sending is paused: {cause}"), now)
+                self.open_circuit(format!("sending is paused: {cause}"), now)
             }
-            // The sender's domain or the configuration set is not what it should be, or we may not send. That is put right.
+            // A problem with the sender's domain, the configuration set or permissions. An operator can fix that.
             Some(_) if error.raw_response().is_some_and(|raw| raw.status().is_client_error()) => Outcome::Later { cause },
             Some(_) | None => Outcome::Unknown { cause },
         }
     }
 
-    /// Nobody's mail is tried for a while.
-    fn close(&self, cause: String, now: Timestamp) -> Outcome {
-        let until = now.plus(CLOSED_FOR);
+    /// Opens the circuit: no email is tried for a while.
+    fn open_circuit(&self, cause: String, now: Timestamp) -> Outcome {
+        let until = now.plus(CIRCUIT_OPEN_FOR);
         self.circuit.set(Some(until));
         Outcome::Closed { cause, until }
     }
@@ -190,40 +196,40 @@ impl fmt::Debug for Mailer {
     }
 }
 
-/// A limit of SES's that our mails have reached.
+/// A sending limit of SES.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Limit {
-    /// Of mails a second.
+    /// Emails per second.
     Rate,
-    /// Of mails in 24 hours.
+    /// Emails per 24 hours.
     Quota,
 }
 
-/// Which limit an error speaks of. SES has one kind of error for both and tells them apart in words only; its guide and its API
-/// do not call it the same.
+/// The limit that an error reports. SES uses the same errors for both limits and distinguishes them only in the message; its guide
+/// and its API name the errors differently.
 /// <https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html>
 fn limit(error: &SdkError<SendEmailError, HttpResponse>) -> Option<Limit> {
     let said = error.as_service_error()?;
     match said.code()? {
         "LimitExceededException" => Some(Limit::Quota),
         "TooManyRequestsException" | "ThrottlingException" | "Throttling" => {
-            let of_the_day = said.message().is_some_and(|words| words.to_ascii_lowercase().contains("quota"));
-            Some(if of_the_day { Limit::Quota } else { Limit::Rate })
+            let is_quota = said.message().is_some_and(|message| message.to_ascii_lowercase().contains("quota"));
+            Some(if is_quota { Limit::Quota } else { Limit::Rate })
         }
         _ => None,
     }
 }
 
-/// Whether SES has only said that others were sent too fast.
-fn too_fast(error: &SdkError<SendEmailError, HttpResponse>) -> bool {
+/// Whether SES has reported too high a rate.
+fn is_throttled(error: &SdkError<SendEmailError, HttpResponse>) -> bool {
     limit(error) == Some(Limit::Rate)
 }
 
-/// The parts of the email. SES encodes the subject and makes the headers but for a constant one, so that there is no header to
-/// inject anything into. The constant one keeps absence notes and other answering machines from replying (RFC 3834, section 5).
+/// The parts of the email. SES encodes the subject and generates all headers except a constant one, so header injection is not
+/// possible. The constant header keeps autoresponders from replying (RFC 3834, section 5).
 fn message(rendered: Rendered) -> Message {
-    let utf8 = |text: String| Content::builder().data(text).charset("UTF-8").build().expect("there is a text");
+    let utf8 = |text: String| Content::builder().data(text).charset("UTF-8").build().expect("the data is set");
     let body = Body::builder().text(utf8(rendered.text)).html(utf8(rendered.html)).build();
-    let automatic = MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build().expect("it is whole");
+    let automatic = MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build().expect("name and value are set");
     Message::builder().subject(utf8(rendered.subject)).body(body).headers(automatic).build()
 }

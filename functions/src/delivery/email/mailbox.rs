@@ -1,22 +1,22 @@
-//! Mailboxes as RFC 5322 writes them: a name and an address.
+//! Mailboxes as in RFC 5322: a display name and an address.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use shared::domain::Email;
 
-/// How many bytes of text an encoded word holds: it may have 75 characters, twelve of which say that it is one, and four hold
-/// three bytes.
-const BYTES: usize = (75 - "=?UTF-8?B??=".len()) / 4 * 3;
+/// How many bytes of text an encoded word holds: it has at most 75 characters, twelve of them fixed, and four characters encode three
+/// bytes.
+const MAX_WORD_BYTES: usize = (75 - "=?UTF-8?B??=".len()) / 4 * 3;
 
-/// SES takes no mailbox that has more bytes, its name as encoded as it is. Nowhere documented, but so it answers.
-const LONGEST: usize = 320;
+/// The longest mailbox, in encoded bytes, that SES accepts. Undocumented, but observed.
+const MAX_BYTES: usize = 320;
 
-/// `"Name" <address>`, or nothing if that is longer than SES accepts. SES takes the name as it is to stand in the header: ASCII
-/// as a quoted string, anything else as encoded words (RFC 2047).
+/// `"Name" <address>`, or `None` if that is longer than SES accepts. SES expects the name as it appears in the header: ASCII as a
+/// quoted string, anything else as encoded words (RFC 2047).
 #[must_use]
 pub fn mailbox(name: &str, address: &Email) -> Option<String> {
     let printable = name.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
     let name = if printable { quoted(name) } else { encoded(name) };
-    Some(format!("{name} <{}>", address.mailbox())).filter(|mailbox| mailbox.len() <= LONGEST)
+    Some(format!("{name} <{}>", address.mailbox())).filter(|mailbox| mailbox.len() <= MAX_BYTES)
 }
 
 fn quoted(name: &str) -> String {
@@ -24,12 +24,12 @@ fn quoted(name: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-/// Words with blanks between them, which readers leave out. No character is cut in two.
+/// Encoded words separated by spaces, which mail readers drop. No character is split.
 fn encoded(name: &str) -> String {
     let mut words = vec![String::new()];
     for c in name.chars() {
         match words.last_mut() {
-            Some(word) if word.len() + c.len_utf8() <= BYTES => word.push(c),
+            Some(word) if word.len() + c.len_utf8() <= MAX_WORD_BYTES => word.push(c),
             _ => words.push(c.to_string()),
         }
     }

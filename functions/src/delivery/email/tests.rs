@@ -1,4 +1,4 @@
-//! What mails say.
+//! The text of emails.
 
 mod folder;
 mod hostile;
@@ -29,7 +29,7 @@ fn link() -> InvitationLink {
     parsed::<LinkBase>("https://example.com/accept").link(&parsed::<Token>(&token))
 }
 
-/// What a letter is made of.
+/// The content of an email.
 #[derive(Debug, Clone)]
 struct Content {
     account: Option<DisplayName>,
@@ -46,7 +46,7 @@ impl Content {
         Self { account: account.map(parsed), inviter: inviter.map(parsed), role, link: link(), colour: None, locale: None }
     }
 
-    fn letter(&self) -> InvitationEmail<'_> {
+    fn email(&self) -> InvitationEmail<'_> {
         InvitationEmail {
             account_name: self.account.as_ref(),
             inviter: self.inviter.clone(),
@@ -59,7 +59,7 @@ impl Content {
     }
 
     fn rendered(&self, texts: &Texts) -> Rendered {
-        self.letter().render(texts).expect("the templates fit")
+        self.email().render(texts).expect("the templates fit")
     }
 }
 
@@ -71,7 +71,7 @@ fn sender() -> Email {
     parsed("Invitations@Example.com")
 }
 
-/// What keeps a list of mails from showing more than the preview: a blank that cannot be broken, and nothing that could be joined.
+/// Fills the preview in a list of emails: a non-breaking space and joiners.
 const BLANKS: &str = "&#847;&zwnj;&nbsp;";
 
 /// A document's tags, in order and as they are written.
@@ -79,7 +79,7 @@ fn tags(html: &str) -> Vec<&str> {
     html.split('<').skip(1).map(|rest| rest.split_once('>').map_or(rest, |(tag, _)| tag)).collect()
 }
 
-/// What is shown of an HTML document, without its styles and the blanks after its preview.
+/// The visible text of an HTML document, without the padding after its preview.
 fn shown(html: &str) -> String {
     let (_, body) = html.split_once("<body").expect("a body");
     let body = body.replace(BLANKS, "");
@@ -91,7 +91,7 @@ fn shown(html: &str) -> String {
 }
 
 #[test]
-fn a_mail_says_who_invites_to_what_until_when_and_where() {
+fn an_email_says_who_invites_to_which_account_until_when_and_where() {
     let content = Content::new(Some("Example Ltd."), Some("Jane Doe"));
     let mail = content.rendered(&english());
     let link = content.link.as_str();
@@ -106,11 +106,11 @@ fn a_mail_says_who_invites_to_what_until_when_and_where() {
         assert!(shown(&mail.html).contains(text), "{text}: {}", mail.html);
     }
     assert!(mail.html.starts_with("<!DOCTYPE html>\n<html lang=\"en\" dir=\"ltr\">"), "{}", mail.html);
-    assert_eq!(content.letter().mailbox(&english(), &sender()), "\"Example Ltd. via Invitations\" <Invitations@example.com>");
+    assert_eq!(content.email().mailbox(&english(), &sender()), "\"Example Ltd. via Invitations\" <Invitations@example.com>");
 }
 
 #[test]
-fn what_is_not_known_is_left_out_plainly() {
+fn unknown_names_are_left_out() {
     let name = Some("Jane");
     for (account, inviter, subject, intro) in [
         (None, None, "You are invited", "You have been invited to an account with the role read-only."),
@@ -120,13 +120,13 @@ fn what_is_not_known_is_left_out_plainly() {
     ] {
         let mail = Content::new(account, inviter).rendered(&english());
         assert_eq!((mail.subject.as_str(), mail.text.lines().next()), (subject, Some(intro)));
-        assert_eq!(shown(&mail.html).matches(intro).count(), 2, "for the list of mails and in the mail");
+        assert_eq!(shown(&mail.html).matches(intro).count(), 2, "once in the preview, once in the body");
     }
-    assert_eq!(Content::new(None, name).letter().mailbox(&english(), &sender()), "\"Invitations\" <Invitations@example.com>");
+    assert_eq!(Content::new(None, name).email().mailbox(&english(), &sender()), "\"Invitations\" <Invitations@example.com>");
 }
 
 #[test]
-fn a_mail_loads_nothing_and_reports_nothing() {
+fn an_email_loads_nothing_and_reports_nothing() {
     let html = Content::new(Some("Acme"), Some("Jane")).rendered(&english()).html.to_lowercase();
     for part in [
         "<img",
@@ -148,7 +148,7 @@ fn a_mail_loads_nothing_and_reports_nothing() {
 }
 
 #[test]
-fn a_list_of_mails_shows_the_preview_and_nothing_of_what_follows() {
+fn the_preview_in_a_list_of_emails_shows_nothing_of_the_rest() {
     let html = Content::new(Some("Acme"), Some("Jane")).rendered(&english()).html;
     let (_, preview) = html.split_once("<div ").and_then(|(_, rest)| rest.split_once('>')).expect("a preview");
     let (preview, _) = preview.split_once("</div>").expect("its end");
@@ -156,19 +156,19 @@ fn a_list_of_mails_shows_the_preview_and_nothing_of_what_follows() {
 }
 
 #[test]
-fn the_language_is_said_wherever_a_mail_client_leaves_off_what_is_around() {
+fn the_language_is_declared_on_every_element_that_email_clients_keep() {
     let html = Content::new(None, None).rendered(&english()).html;
     let said: Vec<&str> = tags(&html).into_iter().filter(|tag| tag.contains("lang=\"en\" dir=\"ltr\"")).collect();
     let [document, preview, article] = said[..] else { panic!("{said:?}") };
     assert_eq!((document, preview.split(' ').next()), ("html lang=\"en\" dir=\"ltr\"", Some("div")));
     assert!(article.starts_with("div role=\"article\" "), "{article}");
-    // A direction of its own has the link alone.
+    // Only the link has its own direction.
     assert_eq!(html.matches(" dir=").count(), 4);
 }
 
 #[test]
-fn ses_does_not_put_the_link_into_a_url_of_its_own() {
-    // The token would get into the logs of whoever counts the clicks (T2).
+fn ses_does_not_replace_the_link_by_a_tracking_url() {
+    // A tracking service would log the token (T2).
     let content = Content::new(Some("Acme"), None);
     let html = content.rendered(&english()).html;
     let anchors: Vec<&str> = tags(&html).into_iter().filter(|tag| tag.starts_with("a ")).collect();
@@ -194,7 +194,7 @@ fn the_button_has_the_accounts_colour_and_a_text_that_can_be_read_on_it() {
     }
 }
 
-/// An invitation that a key of this name sends.
+/// An invitation sent with a key of this name.
 fn invitation(sender: Option<&str>, locale: Option<&str>) -> Invitation {
     let (_, key) = ApiKey::generate(&parsed("012345678912"));
     let urns = Urns::new("cloudone".to_owned(), "ca-1".to_owned());
@@ -207,7 +207,7 @@ fn invitation(sender: Option<&str>, locale: Option<&str>) -> Invitation {
 }
 
 #[test]
-fn a_letter_is_of_the_invitation_and_its_accounts_settings() {
+fn an_email_takes_its_content_from_the_invitation_and_the_accounts_settings() {
     let link = link();
     let settings = AccountSettings {
         name: Some(parsed("Acme")),
@@ -216,22 +216,22 @@ fn a_letter_is_of_the_invitation_and_its_accounts_settings() {
         ..AccountSettings::default()
     };
     let sent = invitation(Some("evil.example\u{202e}"), Some("fr"));
-    let letter = InvitationEmail::of(&sent, &settings, &link);
-    assert_eq!(letter.inviter.as_ref().map(DisplayName::as_str), Some("evil example"), "the key's name was given for another purpose");
-    assert_eq!((letter.account_name, letter.colour), (settings.name.as_ref(), settings.colour.as_ref()));
-    assert_eq!((letter.role.as_str(), letter.expiry.to_string().as_str()), ("read-only", "1970-01-08T00:00:00Z"));
-    assert_eq!(letter.locales.map(|locale| locale.map(Locale::as_str)), [Some("fr"), Some("de")]);
-    let mail = letter.render(&english()).expect("the templates fit");
+    let email = InvitationEmail::of(&sent, &settings, &link);
+    assert_eq!(email.inviter.as_ref().map(DisplayName::as_str), Some("evil example"), "the key's name may contain anything");
+    assert_eq!((email.account_name, email.colour), (settings.name.as_ref(), settings.colour.as_ref()));
+    assert_eq!((email.role.as_str(), email.expiry.to_string().as_str()), ("read-only", "1970-01-08T00:00:00Z"));
+    assert_eq!(email.locales.map(|locale| locale.map(Locale::as_str)), [Some("fr"), Some("de")]);
+    let mail = email.render(&english()).expect("the templates fit");
     assert!(!format!("{}{}{}", mail.subject, mail.text, mail.html).contains("example.org"), "the invitee's address is not in it");
 
     let (sent, settings) = (invitation(None, None), AccountSettings::default());
-    let letter = InvitationEmail::of(&sent, &settings, &link);
-    assert!(letter.inviter.is_none() && letter.account_name.is_none() && letter.colour.is_none() && letter.locales == [None, None]);
+    let email = InvitationEmail::of(&sent, &settings, &link);
+    assert!(email.inviter.is_none() && email.account_name.is_none() && email.colour.is_none() && email.locales == [None, None]);
 }
 
 #[test]
 fn debug_shows_no_link() {
     let content = Content::new(Some("Acme"), None);
-    let shown = format!("{:?} {:?}", content.letter(), content.rendered(&english()));
+    let shown = format!("{:?} {:?}", content.email(), content.rendered(&english()));
     assert!(!shown.contains("example.com") && !shown.contains("i1."), "{shown}");
 }

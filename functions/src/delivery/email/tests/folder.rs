@@ -1,4 +1,4 @@
-//! Languages and templates of one's own.
+//! Custom languages and templates.
 
 use super::{Content, hostile::read, parsed, sender};
 use crate::texts::Texts;
@@ -13,7 +13,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 #[test]
-fn a_folder_has_languages_and_templates_of_its_own() {
+fn a_folder_adds_languages_and_replaces_templates() {
     let german = r#"{ "email": {
         "subject_account": "Einladung zu {account}",
         "intro_inviter_account": "{inviter} lädt Sie zu {account} ein.",
@@ -35,9 +35,9 @@ fn a_folder_has_languages_and_templates_of_its_own() {
          Annehmen können Sie bis 21. Juni 2030, 09.01 Uhr (UTC).</html>"
     );
     assert_eq!(mail.html, expected);
-    assert_eq!(read(&content.letter().mailbox(&texts, &sender())).0, "A & B über Einladungen");
+    assert_eq!(read(&content.email().mailbox(&texts, &sender())).0, "A & B über Einladungen");
 
-    // Who asks for another language gets the same template in English.
+    // For another language the same template is rendered in English.
     let english = Content { locale: Some(parsed("fr")), ..content }.rendered(&texts);
     assert!(english.html.starts_with("<html lang=\"en\"><title>You are invited to A &amp; B</title>"), "{}", english.html);
 }
@@ -61,7 +61,7 @@ fn a_role_has_the_name_that_the_folder_gives_it() {
 }
 
 #[test]
-fn a_language_that_is_written_from_right_to_left_is_shown_so_and_marks_nothing_in_a_header() {
+fn a_right_to_left_language_sets_the_direction_and_leaves_no_marks_in_headers() {
     let hebrew = r#"{ "email": { "subject": "\u200fהוזמנת\u202e", "from": "\u2067הזמנות\u2069" } }"#;
     let folder = folder(&[("he.json", hebrew)]);
     let texts = Texts::load(Some(folder.path())).expect("the file is right");
@@ -69,7 +69,7 @@ fn a_language_that_is_written_from_right_to_left_is_shown_so_and_marks_nothing_i
     let mail = content.rendered(&texts);
     assert!(mail.html.contains("<html lang=\"he\" dir=\"rtl\">"), "{}", mail.html);
     assert_eq!(mail.subject, "הוזמנת");
-    assert_eq!(read(&content.letter().mailbox(&texts, &sender())).0, "הזמנות");
+    assert_eq!(read(&content.email().mailbox(&texts, &sender())).0, "הזמנות");
 }
 
 #[test]

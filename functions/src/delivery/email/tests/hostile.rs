@@ -1,4 +1,4 @@
-//! One link, and nothing that a name could turn into something else (T9, T11).
+//! The email has one link, and names cannot add another or change the markup (T9, T11).
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use shared::domain::settings::DisplayName;
 use super::{Content, english, parsed, sender, shown, tags};
 use crate::delivery::email::mailbox::mailbox;
 
-/// Whether somebody who is eager to make links would find one.
+/// Whether an eager email client would find a link.
 fn linkable(text: &str) -> bool {
     let dot = |c: char| matches!(c, '.' | '．' | '。' | '｡');
     let domain = |part: &str| tld::exist_case_insensitive(part);
@@ -18,7 +18,7 @@ fn linkable(text: &str) -> bool {
     dotted || text.lines().any(callable) || ["://", "www.", "@", "＠", "mailto:x"].iter().any(|part| text.to_lowercase().contains(part))
 }
 
-/// Whether there are seven digits with nothing but what people write between the digits of a phone number.
+/// Whether seven digits are separated only by characters that people use in phone numbers.
 fn callable(text: &str) -> bool {
     let runs = text.split(|c: char| !(c.is_ascii_digit() || c.is_whitespace() || "()[]{}+-./~_–—".contains(c)));
     let seasons = ["2024-2025", "1999/2000"];
@@ -27,7 +27,7 @@ fn callable(text: &str) -> bool {
 }
 
 #[test]
-fn a_role_that_looks_like_a_number_to_call_is_not_shown_as_one() {
+fn a_role_that_looks_like_a_phone_number_is_not_shown() {
     for (role, shown) in
         [("1-888-555-0142", "…"), ("call-1-888-555-0142", "call"), ("ws-admin-eu-2", "ws-admin-eu-2"), ("team-123456", "team-123456")]
     {
@@ -38,7 +38,7 @@ fn a_role_that_looks_like_a_number_to_call_is_not_shown_as_one() {
 }
 
 #[test]
-fn a_name_is_never_more_than_its_characters() {
+fn names_are_shown_literally() {
     for name in ["<b>&\"'`</b>", "</title></style><a href=x>", "{{ link }}", "{role} {% raw %}", "--> <![endif]-->", "$(x) %s \\n"] {
         let mail = Content::new(Some(name), Some(name)).rendered(&english());
         let intro = format!("{name} has invited you to {name} with the role read-only.");
@@ -47,7 +47,7 @@ fn a_name_is_never_more_than_its_characters() {
     }
 }
 
-/// The name and the address of a mailbox, as a mail client reads them.
+/// The name and the address of a mailbox, as an email client reads them.
 pub(super) fn read(mailbox: &str) -> (String, String) {
     let (name, address) = mailbox.rsplit_once(" <").expect("a name and an address");
     let name = match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
@@ -73,7 +73,7 @@ pub(super) fn read(mailbox: &str) -> (String, String) {
 }
 
 #[test]
-fn the_sender_is_written_as_mail_headers_want_it() {
+fn the_sender_is_encoded_for_the_header() {
     let address = sender();
     for (name, written) in [
         ("Acme", "\"Acme\" <Invitations@example.com>"),
@@ -89,23 +89,23 @@ fn the_sender_is_written_as_mail_headers_want_it() {
 #[test]
 fn a_sender_is_never_longer_than_ses_accepts() {
     let sender_of = |account: &str, address: &str| {
-        let mailbox = Content::new(Some(account), None).letter().mailbox(&english(), &parsed(address));
+        let mailbox = Content::new(Some(account), None).email().mailbox(&english(), &parsed(address));
         assert!(mailbox.len() <= 320, "{mailbox}");
         mailbox
     };
     assert_eq!(read(&sender_of(&"W".repeat(80), "a@example.com")).0, format!("{} via Invitations", "W".repeat(80)));
-    // 240 bytes, and more than 320 when they are encoded: it says what it can of the account, and always that it is us.
+    // 240 bytes, more than 320 when encoded: the account's name is truncated, our suffix is not.
     let (name, _) = read(&sender_of(&"株".repeat(80), "a@example.com"));
     let shown = name.strip_suffix("… via Invitations").expect("the end is still there");
     assert!(shown.chars().count() > 50 && shown.chars().all(|c| c == '株'), "{name}");
-    // Beside the longest of addresses an encoded word of 64 characters has room: 39 bytes, 19 of them for what we add.
+    // The longest address leaves room for an encoded word of 64 characters: 39 bytes, 19 of them for our suffix.
     let label = "b".repeat(62);
     let address = format!("{}@{label}.{label}.{label}", "a".repeat(64));
     let (name, shown) = read(&sender_of(&"株".repeat(80), &address));
     assert_eq!((name.as_str(), shown), ("株株株株株株… via Invitations", address));
 }
 
-/// Names as accounts choose them and as others left them behind; many are all but a link.
+/// Arbitrary names; many almost contain a link.
 fn any_name() -> impl Strategy<Value = Option<DisplayName>> {
     let part = prop_oneof![
         3 => "[a-zA-Z]{1,5}",
@@ -118,9 +118,9 @@ fn any_name() -> impl Strategy<Value = Option<DisplayName>> {
 }
 
 proptest! {
-    // T9: whatever names and roles are, the document has the same tags, written the same.
+    // T9: names and roles never change the document's tags.
     #[test]
-    fn no_name_changes_the_structure_of_the_mail(account in any_name(), inviter in any_name(), role in "[a-z0-9-]{1,64}") {
+    fn no_name_changes_the_structure_of_the_email(account in any_name(), inviter in any_name(), role in "[a-z0-9-]{1,64}") {
         let texts = english();
         let usual = Content::new(Some("Acme"), Some("Jane")).rendered(&texts);
         let content = Content { account, inviter, role: parsed(&role), ..Content::new(None, None) };
@@ -129,7 +129,7 @@ proptest! {
         prop_assert_eq!(mail.text.lines().count(), usual.text.lines().count());
     }
 
-    // T9: the one link is the button's and the one below it, and once in the text; nothing else becomes one.
+    // T9: the link is in the button and below it, and once in the text part; nothing else looks like a link.
     #[test]
     fn the_link_is_the_only_one(account in any_name(), inviter in any_name(), role in "[a-z0-9-]{1,64}") {
         let content = Content { account, inviter, role: parsed(&role), ..Content::new(None, None) };
@@ -143,14 +143,14 @@ proptest! {
         prop_assert_eq!(targets, [link]);
     }
 
-    // T11: no header has a line break, or anything else that is not seen.
+    // T11: no header contains a line break or another invisible character.
     #[test]
     fn headers_have_one_line_and_say_the_name(account in any_name()) {
         let content = Content { account, ..Content::new(None, None) };
         let texts = english();
         let subject = content.rendered(&texts).subject;
         prop_assert!(subject.chars().count() <= 150 && !subject.contains(char::is_control), "{:?}", subject);
-        let from = content.letter().mailbox(&texts, &sender());
+        let from = content.email().mailbox(&texts, &sender());
         prop_assert!(from.bytes().all(|b| b.is_ascii_graphic() || b == b' '), "{:?}", from);
         let (shown, address) = read(&from);
         let whole = content.account.as_ref().map_or("Invitations".to_owned(), |name| format!("{name} via Invitations"));
