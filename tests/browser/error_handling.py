@@ -91,7 +91,7 @@ def script_blocked(browser: Browser, stand_in: StandIn) -> None:
 def stale_answers(browser: Browser, stand_in: StandIn) -> None:
     """A late answer replaces neither a newer one nor the view without a link."""
     slow = invitation("accepted", EXAMPLE)._replace(after=1)
-    for fragment, heading in ((TOKEN, "This invitation was withdrawn"), ("", "Open the link in your mail")):
+    for fragment, heading in ((TOKEN, "This invitation was withdrawn"), ("", "Open the link in your email")):
         with invited(browser, stand_in, lookup=[INVITED, invitation("revoked", EXAMPLE)], accept=slow) as found:
             arrive(found, stand_in).press("Accept")
             if fragment:

@@ -152,7 +152,7 @@ def follow(browser: Browser, stand_in: StandIn) -> None:
             found.open(f"{stand_in.url}#{TOKEN}").sees("This invitation has already been accepted")
             check(not elsewhere.asked, "The page must not navigate by itself.", elsewhere.asked)
             found.page.get_by_role("link", name="Continue").click()
-            found.sees("Open the link in your mail")
+            found.sees("Open the link in your email")
             asked = elsewhere.asked[0]
             check(asked.path == "/welcome/accept" and "referer" not in asked.headers, "There must be no Referer.", asked)
 
@@ -210,7 +210,7 @@ def reload(browser: Browser, stand_in: StandIn) -> None:
     # A new tab of the same browser has no token.
     stand_in.will(lookup=INVITED)
     with visit(browser, stand_in.origin, TOKEN) as found:
-        found.open(stand_in.url).sees("Open the link in your mail").offers()
+        found.open(stand_in.url).sees("Open the link in your email").offers()
         posted(stand_in)
 
 
@@ -226,7 +226,7 @@ def taken_along(browser: Browser, stand_in: StandIn) -> None:
     for nothing in (".", "%20", "%E2%80%8B)"):
         stand_in.will(lookup=INVITED)
         with visit(browser, stand_in.origin, TOKEN) as found:
-            found.open(f"{stand_in.url}#{nothing}").sees("Open the link in your mail").offers()
+            found.open(f"{stand_in.url}#{nothing}").sees("Open the link in your email").offers()
             check(found.page.evaluate("location.href") == stand_in.url, "It must leave the address.")
             posted(stand_in)
 

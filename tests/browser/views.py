@@ -35,7 +35,7 @@ def press(*labels: str) -> Callable[[Visit], object]:
 
 
 UNTIL = "21 June 2030 at 09:01 UTC"
-FACTS = ("Your role", "read-only", "Invited address", "jane.roe@example.com", "Open until", UNTIL)
+FACTS = ("Your role", "read-only", "Invited email address", "jane.roe@example.com", "Open until", UNTIL)
 BUTTONS = ("Accept", "Decline")
 LONG = "W" * 40 + " " + "m" * 39
 
@@ -59,7 +59,7 @@ VIEWS = {
     "sign in": View(
         invitation(display=EXAMPLE, binding="email"),
         "Jane Doe invites you to Example Ltd",
-        (*FACTS, "sign in with the address that was invited"),
+        (*FACTS, "sign in with the invited email address"),
         ("Sign in to accept", "Decline"),
     ),
     "sign in, nowhere": View(
@@ -74,7 +74,7 @@ VIEWS = {
     "accepted": View(
         invitation(display=EXAMPLE),
         "You have accepted",
-        ("that you accept the role read-only",),
+        ("that you accepted the role read-only",),
         ("Continue",),
         press("Accept"),
         answers={"accept": invitation("accepted", EXAMPLE)},
@@ -82,7 +82,7 @@ VIEWS = {
     "accepted, nowhere to go": View(
         invitation(),
         "You have accepted",
-        ("acceptance of the role read-only", "close this page"),
+        ("that you accepted the role read-only", "close this page"),
         (),
         press("Accept"),
         answers={"accept": invitation("accepted")},
@@ -106,13 +106,13 @@ VIEWS = {
         "This invitation has already been declined",
         ("If that was not you, tell", "ask to be invited again"),
     ),
-    "revoked": View(invitation("revoked", EXAMPLE), "This invitation was withdrawn", ("cannot be accepted any more",)),
+    "revoked": View(invitation("revoked", EXAMPLE), "This invitation was withdrawn", ("can no longer be accepted",)),
     "expired": View(invitation("expired", EXAMPLE), "This invitation has expired", (f"open until {UNTIL}",)),
-    "unknown": View(error(404, "not-found"), "This link does not work", ("Open the link of the latest mail.",)),
+    "unknown": View(error(404, "not-found"), "This link does not work", ("Open the link in the latest email.",)),
     "no token": View(
         error(404, "not-found"),
-        "Open the link in your mail",
-        ("by the link in the mail", "copy the link from the mail into this one"),
+        "Open the link in your email",
+        ("with the link in the invitation email", "copy the link from the email into this one"),
         token="",
     ),
     "no connection": View(GONE, "No connection", ("Check your connection",), ("Try again",)),
