@@ -100,7 +100,7 @@ fn all_in(page: &Page) -> BTreeMap<String, Map<String, Value>> {
 }
 
 #[tokio::test]
-async fn the_page_is_one_document_with_all_its_headers() {
+async fn the_page_is_one_document_with_exactly_these_headers() {
     let page = english_page();
     let response = send(&page, Call::get("/accept")).await.expect(200);
     assert_eq!(response.text, page.html);
@@ -130,7 +130,7 @@ async fn the_page_is_one_document_with_all_its_headers() {
 }
 
 #[tokio::test]
-async fn a_head_is_answered_like_a_get_without_the_page() {
+async fn head_returns_the_headers_of_get_without_the_page() {
     let page = english_page();
     let get = send(&page, Call::get("/accept")).await;
     let head = send(&page, Call::new("HEAD", "/accept")).await;
@@ -159,7 +159,7 @@ async fn every_other_method_is_a_405() {
 }
 
 #[tokio::test]
-async fn whatever_the_request_holds_the_page_is_the_same() {
+async fn the_page_is_the_same_for_every_request() {
     // T10: not even the Host header gets into it.
     let page = english_page();
     let expected = send(&page, Call::get("/accept")).await.expect(200);
@@ -179,7 +179,7 @@ async fn whatever_the_request_holds_the_page_is_the_same() {
 }
 
 #[test]
-fn the_page_names_no_place_that_anything_could_be_loaded_from() {
+fn the_page_loads_nothing_from_elsewhere() {
     let html = english_page().html;
     assert_eq!(html.matches("http").count(), script(&html).matches("http").count(), "only the script may speak of http");
     assert_eq!(html.matches("src=").count() + html.matches("@import").count() + html.matches("url(").count(), 0);
@@ -193,7 +193,7 @@ fn the_page_names_no_place_that_anything_could_be_loaded_from() {
 }
 
 #[test]
-fn the_script_uses_just_the_words_that_there_are() {
+fn the_script_uses_exactly_the_words_that_are_defined() {
     let source = ["words.js", "page.js"].map(|name| root_file(&format!("functions/src/invitee/accept_page/{name}"))).concat();
     let name = |text: &str| text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>();
     let mut used: BTreeSet<String> = source.split("words.").skip(1).map(name).collect();
@@ -203,7 +203,7 @@ fn the_script_uses_just_the_words_that_there_are() {
 }
 
 #[test]
-fn every_language_is_in_the_page_and_what_it_does_not_say_is_english() {
+fn the_page_has_every_language_and_falls_back_to_english() {
     assert_eq!(words_in(&english_page()), BTreeMap::from([("en".to_owned(), words("ltr", &[]))]));
 
     let german = [("accept", "Annehmen"), ("noscript", "Ohne JavaScript & Co. geht es nicht.")];
@@ -220,7 +220,7 @@ fn every_language_is_in_the_page_and_what_it_does_not_say_is_english() {
 }
 
 #[test]
-fn a_logo_in_the_folder_is_in_the_script() {
+fn a_logo_in_the_folder_is_embedded_in_the_script() {
     assert_eq!(constant::<Option<String>>(&english_page(), "LOGO"), None);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("accept_page").join("logo");
     fs::create_dir_all(&folder).expect("a folder");
@@ -231,7 +231,7 @@ fn a_logo_in_the_folder_is_in_the_script() {
 }
 
 #[test]
-fn every_language_says_what_roles_are_called() {
+fn every_language_can_name_the_roles() {
     let roles = |page: &Page| all_in(page).into_iter().map(|(locale, all)| (locale, all["roles"].clone())).collect::<Vec<_>>();
     assert_eq!(roles(&english_page()), [("en".to_owned(), json!({}))]);
     let files = [
@@ -244,7 +244,7 @@ fn every_language_says_what_roles_are_called() {
 }
 
 #[tokio::test]
-async fn words_can_neither_leave_the_script_nor_become_markup() {
+async fn words_cannot_break_out_of_the_script_or_become_markup() {
     let evil = "</script><script>alert(1)</script><!--<script> \u{2028}\u{2029} \"'`$\\ </div> &lt; <p lang=\"xx\">";
     let page = page_with("evil", &[("de.json", json!({ "accept": evil, "noscript": evil }))]);
     // There is one script, and it holds the words as they are.

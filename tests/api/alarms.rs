@@ -20,7 +20,7 @@ fn metrics(alarm: &Value) -> usize {
 }
 
 #[test]
-fn no_alarm_reads_more_metrics_than_cloudwatch_lets_it() {
+fn no_alarm_reads_more_metrics_than_cloudwatch_allows() {
     // Beyond that CloudWatch refuses the alarm, and with it the whole stack; no linter knows.
     for (name, alarm) in alarms(&template()) {
         assert!(metrics(alarm) <= 10, "{name} reads {} metrics", metrics(alarm));

@@ -17,7 +17,7 @@ fn urn_of_key(key: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_create_answers_the_whole_resource_and_where_it_is() {
+async fn create_returns_the_whole_resource_and_its_location() {
     let app = TestApp::start().await;
     let response = app.send(Call::create("User.One@Example.com", "full-access").key(&app.full)).await;
     let now = app.now();
@@ -41,7 +41,7 @@ async fn a_create_answers_the_whole_resource_and_where_it_is() {
 }
 
 #[tokio::test]
-async fn the_nine_fields_come_first_and_in_their_order() {
+async fn the_fields_have_the_order_of_the_contract() {
     let app = TestApp::start().await;
     let response = app.send(Call::create("user.one@example.com", "full-access").key(&app.full)).await.expect(201);
     let fields = ["id", "email", "roleID", "state", "created", "lastModified", "expiry", "lastSent", "urn", "invitedBy"];
@@ -50,7 +50,7 @@ async fn the_nine_fields_come_first_and_in_their_order() {
 }
 
 #[tokio::test]
-async fn a_create_stores_the_invitation_its_lock_and_its_cost_and_nothing_else() {
+async fn create_stores_the_invitation_its_lock_and_the_quota_count_and_nothing_else() {
     let app = TestApp::start().await;
     let before = table(&app).await;
     let id = text(&app.invite("User.One@Example.com").await, "id");
@@ -106,7 +106,7 @@ async fn a_create_stores_the_invitation_its_lock_and_its_cost_and_nothing_else()
 }
 
 #[tokio::test]
-async fn ids_ascend_with_creation_within_a_millisecond_too() {
+async fn ids_ascend_in_order_of_creation_even_within_a_millisecond() {
     let app = TestApp::start().await;
     let mut ids = Vec::new();
     for n in 0..20 {
@@ -116,7 +116,7 @@ async fn ids_ascend_with_creation_within_a_millisecond_too() {
 }
 
 #[tokio::test]
-async fn an_expiry_between_one_hour_and_thirty_days_ahead_is_taken_without_its_fraction() {
+async fn an_expiry_one_hour_to_thirty_days_ahead_is_accepted_without_its_fraction() {
     let app = TestApp::start().await;
     let start = app.now().floor_to_second();
     for (n, ahead) in [3600, 3601, 30 * 86_400].into_iter().enumerate() {
@@ -163,7 +163,7 @@ async fn an_expiry_is_converted_to_utc() {
 }
 
 #[tokio::test]
-async fn an_address_is_shown_as_it_was_typed_and_stored_in_its_normal_form_beside_it() {
+async fn an_address_is_shown_as_typed_and_also_stored_in_its_normal_form() {
     let app = TestApp::start().await;
     let typed = "\u{a0} Anna.O'Neil+x@Sub.B\u{dc}CHER.example ";
     let created = app.invite(typed).await;
@@ -176,7 +176,7 @@ async fn an_address_is_shown_as_it_was_typed_and_stored_in_its_normal_form_besid
 }
 
 #[tokio::test]
-async fn an_open_invitation_is_named_to_whoever_invites_the_address_again() {
+async fn inviting_an_address_again_names_its_open_invitation() {
     let app = TestApp::start().await;
     let open = text(&app.invite("User.One@Bücher.example").await, "id");
     let before = table(&app).await;
@@ -190,7 +190,7 @@ async fn an_open_invitation_is_named_to_whoever_invites_the_address_again() {
 }
 
 #[tokio::test]
-async fn the_address_can_be_invited_again_at_once_when_the_open_invitation_has_ended() {
+async fn an_address_can_be_invited_again_as_soon_as_its_invitation_has_ended() {
     for end in ["revoked", "accepted", "declined", "expired"] {
         let app = TestApp::start().await;
         let first = text(&app.invite("user.one@example.com").await, "id");
@@ -221,7 +221,7 @@ async fn an_address_is_still_taken_one_millisecond_before_the_expiry() {
 }
 
 #[tokio::test]
-async fn two_accounts_invite_the_same_address_without_knowing_of_each_other() {
+async fn two_accounts_can_invite_the_same_address_independently() {
     let app = TestApp::start().await;
     let mine = app.invite("user.one@example.com").await;
     let call = Call::create("user.one@example.com", "full-access").key(&app.other);
@@ -232,7 +232,7 @@ async fn two_accounts_invite_the_same_address_without_knowing_of_each_other() {
 }
 
 #[tokio::test]
-async fn what_no_mail_could_reach_is_no_address() {
+async fn an_undeliverable_address_is_refused() {
     let app = TestApp::start().await;
     let before = table(&app).await;
     let local = ": the part before the @ must be 1 to 64 ASCII letters, digits, dots or !#$%&'*+-/=?^_`{|}~";
@@ -294,7 +294,7 @@ async fn a_role_id_has_lower_case_letters_digits_and_hyphens_only() {
 }
 
 #[tokio::test]
-async fn namespace_region_lifetime_and_retention_are_configuration() {
+async fn namespace_region_lifetime_and_retention_are_configurable() {
     let app = TestApp::with(&[
         ("URN_NAMESPACE", "acme"),
         ("URN_REGION", "moon-1"),

@@ -25,7 +25,7 @@ const REFERENCES: [(&str, usize); 7] = [
 ];
 
 #[test]
-fn the_variables_of_each_function_fit_into_its_environment_however_long_the_parameters_are() {
+fn each_functions_environment_has_room_for_the_longest_parameters() {
     let template = template();
     for (name, function) in template::functions(&template) {
         // Lambda measures a JSON object: `{"NAME":"value",…}`.

@@ -11,7 +11,7 @@ fn get(id: &str) -> Call {
 }
 
 #[tokio::test]
-async fn both_roles_see_what_was_created_at_once_and_nothing_is_written() {
+async fn both_roles_can_read_a_new_invitation_at_once_and_nothing_is_written() {
     let app = TestApp::start().await;
     let created = app.invite("user.one@example.com").await;
     let before = table(&app).await;
@@ -72,7 +72,7 @@ async fn an_unknown_id_and_another_accounts_id_are_the_same_404() {
 }
 
 #[tokio::test]
-async fn an_invitation_is_expired_from_the_very_millisecond_of_its_expiry() {
+async fn an_invitation_is_expired_from_the_millisecond_of_its_expiry() {
     let app = TestApp::start().await;
     let created = app.invite("user.one@example.com").await;
     let id = text(&created, "id");
@@ -86,7 +86,7 @@ async fn an_invitation_is_expired_from_the_very_millisecond_of_its_expiry() {
 }
 
 #[tokio::test]
-async fn a_closed_invitation_says_when_and_stays_closed_after_its_expiry() {
+async fn a_closed_invitation_shows_when_it_closed_and_stays_closed_after_its_expiry() {
     let app = TestApp::start().await;
     for (state, field) in [("accepted", "acceptedAt"), ("declined", "declinedAt"), ("revoked", "revokedAt")] {
         let created = app.invite(&format!("{state}@example.com")).await;
@@ -107,7 +107,7 @@ async fn a_closed_invitation_says_when_and_stays_closed_after_its_expiry() {
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_is_a_500_that_says_nothing_about_it() {
+async fn an_unreadable_row_is_a_500_that_reveals_nothing_about_it() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.set(&id, "st", AttributeValue::S("unheard-of".to_owned())).await;

@@ -26,7 +26,7 @@ fn refuses_the_event(response: &Response) {
 }
 
 #[tokio::test]
-async fn an_event_that_is_no_http_request_is_a_400_on_every_route() {
+async fn an_event_that_is_not_an_http_request_is_a_400_on_every_route() {
     let (app, calls) = app_with_calls().await;
     let before = table(&app).await;
     let deep = format!("{{\"headers\":{}", "[".repeat(100_000));
@@ -58,7 +58,7 @@ async fn an_event_that_is_no_http_request_is_a_400_on_every_route() {
 }
 
 #[tokio::test]
-async fn a_body_that_claims_to_be_base64_and_is_not_is_refused_on_every_route() {
+async fn a_body_with_invalid_base64_is_refused_on_every_route() {
     let (app, calls) = app_with_calls().await;
     let before = table(&app).await;
     let message = "isBase64Encoded is true, but the body is not valid base64";
@@ -72,7 +72,7 @@ async fn a_body_that_claims_to_be_base64_and_is_not_is_refused_on_every_route() 
 }
 
 #[tokio::test]
-async fn hosts_of_all_kinds_change_no_answer_and_appear_in_none() {
+async fn no_host_header_changes_or_appears_in_a_response() {
     let (app, calls) = app_with_calls().await;
     let call = &calls[2];
     let expected = app.send(call.clone()).await.expect(200);
@@ -123,7 +123,7 @@ async fn hosts_of_all_kinds_change_no_answer_and_appear_in_none() {
 }
 
 #[tokio::test]
-async fn a_stage_prefix_and_what_is_missing_from_lean_events_do_not_matter() {
+async fn stage_prefixes_and_missing_optional_fields_make_no_difference() {
     let (app, calls) = app_with_calls().await;
     let expected = app.send(calls[2].clone()).await.expect(200);
     let event = calls[2].event();
@@ -147,7 +147,7 @@ async fn a_stage_prefix_and_what_is_missing_from_lean_events_do_not_matter() {
 }
 
 #[tokio::test]
-async fn a_request_id_that_could_not_be_a_header_is_replaced_by_the_invocations() {
+async fn a_request_id_that_is_no_header_value_is_replaced_by_the_invocation_id() {
     let (app, calls) = app_with_calls().await;
     for (id, expected) in [
         ("JKJaXmPLvHcESHA=", "JKJaXmPLvHcESHA="),
@@ -168,7 +168,7 @@ async fn a_request_id_that_could_not_be_a_header_is_replaced_by_the_invocations(
 }
 
 #[tokio::test]
-async fn another_method_than_the_routes_own_is_a_405_and_changes_nothing() {
+async fn a_method_other_than_the_routes_own_is_a_405_and_changes_nothing() {
     let (app, calls) = app_with_calls().await;
     let before = table(&app).await;
     for call in &calls {
@@ -187,7 +187,7 @@ async fn another_method_than_the_routes_own_is_a_405_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn reading_changes_nothing_however_often_and_by_whatever_method() {
+async fn repeated_reads_change_nothing() {
     // T1: what scanners and prefetchers do.
     let (app, calls) = app_with_calls().await;
     let before = table(&app).await;
@@ -220,7 +220,7 @@ async fn v1_is_the_only_version_on_every_route() {
 }
 
 #[tokio::test]
-async fn no_answer_contains_what_makes_a_link_or_a_key() {
+async fn no_response_contains_the_secret_of_a_link_or_key() {
     // T2: the secret's key, the nonce, the hash, and the API key with its hash.
     let (app, calls) = app_with_calls().await;
     let id = calls[2].id().expect("an id").to_owned();

@@ -30,7 +30,7 @@ async fn a_panic_is_answered_with_the_constant_500() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_cannot_be_read_is_answered_with_the_constant_500() {
+async fn an_invalid_configuration_is_answered_with_the_constant_500() {
     let problem = ConfigError(vec!["TABLE_NAME must be set".to_owned()]);
     let handle = async |_: &App, _: &Request| -> Result<Reply, _> { unreachable!("there is no state to handle anything with") };
     let response = Response::from(answer(ROUTE, Err(&problem), &event(), "invocation-1", &handle).await);
@@ -41,7 +41,7 @@ async fn a_configuration_that_cannot_be_read_is_answered_with_the_constant_500()
 }
 
 #[test]
-fn what_is_deployed_can_answer_a_panic_because_it_unwinds() {
+fn release_builds_unwind_so_that_panics_can_be_answered() {
     // cargo-lambda builds with "abort" where the profile does not say.
     let manifest = root_file("Cargo.toml");
     let (_, release) = manifest.split_once("[profile.release]").expect("there is a release profile");

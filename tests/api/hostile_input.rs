@@ -20,7 +20,7 @@ fn is_no_object(response: &Response, body: &str) {
 }
 
 #[tokio::test]
-async fn what_is_not_one_json_object_is_refused_on_both_routes_that_take_a_body() {
+async fn a_body_that_is_not_one_json_object_is_refused_on_both_routes() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.advance(COOLDOWN);
@@ -70,7 +70,7 @@ async fn what_is_not_one_json_object_is_refused_on_both_routes_that_take_a_body(
 }
 
 #[tokio::test]
-async fn a_field_that_appears_twice_is_refused_however_it_is_spelt() {
+async fn a_duplicate_field_is_refused_even_when_it_is_escaped() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     let before = table(&app).await;
@@ -88,7 +88,7 @@ async fn a_field_that_appears_twice_is_refused_however_it_is_spelt() {
 }
 
 #[tokio::test]
-async fn a_field_of_another_type_is_named() {
+async fn a_field_of_the_wrong_type_is_named() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     let before = table(&app).await;
@@ -107,7 +107,7 @@ async fn a_field_of_another_type_is_named() {
 }
 
 #[tokio::test]
-async fn a_field_that_is_missing_is_named_and_so_are_those_that_nobody_knows() {
+async fn missing_and_unknown_fields_are_named() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     let before = table(&app).await;
@@ -145,7 +145,7 @@ async fn a_field_that_is_missing_is_named_and_so_are_those_that_nobody_knows() {
 }
 
 #[tokio::test]
-async fn a_create_without_a_body_says_what_it_takes() {
+async fn create_without_a_body_names_the_required_fields() {
     let app = TestApp::start().await;
     for call in [post(&app), post(&app).text(""), post(&app).text(" \n"), post(&app).bytes(b"")] {
         refuses(&app.send(call).await, 400, "invalid-json", None, "the body must be a JSON object with email and roleID");
@@ -153,7 +153,7 @@ async fn a_create_without_a_body_says_what_it_takes() {
 }
 
 #[tokio::test]
-async fn a_body_of_64_kib_is_read_and_one_byte_more_is_not() {
+async fn a_body_of_64_kib_is_accepted_and_one_byte_more_is_refused() {
     let app = TestApp::start().await;
     let padded = |email: &str, length: usize| {
         let body = json!({ "email": email, "roleID": "full-access" }).to_string();
@@ -190,7 +190,7 @@ async fn a_body_that_is_not_utf_8_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_of_another_type_is_refused_and_one_without_a_type_is_json() {
+async fn another_content_type_is_refused_and_a_missing_one_means_json() {
     let app = TestApp::start().await;
     let body = json!({ "email": "a@example.com", "roleID": "read-only" }).to_string();
     let before = table(&app).await;
@@ -210,7 +210,7 @@ async fn a_body_of_another_type_is_refused_and_one_without_a_type_is_json() {
 }
 
 #[tokio::test]
-async fn a_query_is_read_strictly_on_every_route() {
+async fn queries_are_parsed_strictly_on_every_route() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.advance(COOLDOWN);
@@ -258,7 +258,7 @@ async fn a_query_is_read_strictly_on_every_route() {
 }
 
 #[tokio::test]
-async fn no_error_gives_back_more_of_a_request_than_a_glimpse() {
+async fn no_error_repeats_more_than_an_excerpt_of_the_request() {
     let app = TestApp::start().await;
     let huge = "x".repeat(60_000);
     let calls = [
@@ -281,7 +281,7 @@ async fn no_error_gives_back_more_of_a_request_than_a_glimpse() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_one_long_string_does_not_come_back() {
+async fn an_error_does_not_repeat_a_body_of_one_long_string() {
     let app = TestApp::start().await;
     let body = format!("\"{}\"", "A".repeat(60_000));
     let response = app.send(Call::post("/invitations").text(&body).key(&app.full)).await.expect_error(400, "invalid-json");
@@ -289,7 +289,7 @@ async fn a_body_that_is_one_long_string_does_not_come_back() {
 }
 
 #[tokio::test]
-async fn an_invisible_character_is_named_in_every_sentence_that_repeats_it() {
+async fn every_error_that_repeats_an_invisible_character_names_it() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.advance(COOLDOWN);

@@ -24,7 +24,7 @@ fn replays(again: &Response, first: &Response) {
 }
 
 #[tokio::test]
-async fn the_same_create_again_is_answered_with_the_first_success_byte_for_byte() {
+async fn a_repeated_create_returns_the_first_response_byte_for_byte() {
     let app = TestApp::start().await;
     let first = app.send(create(&app, "key")).await.expect(201);
     let id = first.str("id");
@@ -58,7 +58,7 @@ async fn a_create_is_replayed_even_if_the_invitation_has_changed_since() {
 }
 
 #[tokio::test]
-async fn an_answer_is_kept_for_24_hours_to_the_millisecond() {
+async fn a_response_is_stored_for_24_hours_to_the_millisecond() {
     let app = TestApp::start().await;
     let first = app.send(create(&app, "key")).await.expect(201);
     app.advance(DAY - TICK);
@@ -90,7 +90,7 @@ async fn the_same_key_with_another_request_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn how_the_same_request_is_written_does_not_matter() {
+async fn other_spellings_of_the_same_request_are_replayed() {
     let app = TestApp::start().await;
     let first = app.send(create(&app, "key")).await.expect(201);
     let spellings = [
@@ -111,7 +111,7 @@ async fn how_the_same_request_is_written_does_not_matter() {
 }
 
 #[tokio::test]
-async fn a_key_belongs_to_who_used_it_and_to_its_route() {
+async fn a_key_belongs_to_its_caller_and_its_route() {
     let app = TestApp::start().await;
     let first = app.send(create(&app, "key")).await.expect(201);
     // T22: another account, and another key of the same account, get answers of their own.
@@ -126,7 +126,7 @@ async fn a_key_belongs_to_who_used_it_and_to_its_route() {
 }
 
 #[tokio::test]
-async fn errors_are_not_kept() {
+async fn errors_are_not_stored() {
     let app = TestApp::start().await;
     let open = app.invite("user.one@example.com").await;
     let before = table(&app).await;
@@ -140,7 +140,7 @@ async fn errors_are_not_kept() {
 }
 
 #[tokio::test]
-async fn a_resend_with_a_key_sends_once_however_often_it_is_repeated() {
+async fn a_repeated_resend_with_a_key_sends_once() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.advance(COOLDOWN);
@@ -162,7 +162,7 @@ async fn a_resend_with_a_key_sends_once_however_often_it_is_repeated() {
 }
 
 #[tokio::test]
-async fn a_revocation_and_an_answer_without_a_change_are_replayed_too() {
+async fn revocations_and_requests_without_a_change_are_replayed_too() {
     let app = TestApp::start().await;
     let created = app.invite("user.one@example.com").await;
     let id = text(&created, "id");
@@ -180,7 +180,7 @@ async fn a_revocation_and_an_answer_without_a_change_are_replayed_too() {
 }
 
 #[tokio::test]
-async fn keys_of_1_to_255_printable_characters_are_keys_and_nothing_else_is() {
+async fn a_key_has_1_to_255_printable_ascii_characters() {
     let app = TestApp::start().await;
     let before = table(&app).await;
     let (form, one, closing, escapes) = (

@@ -44,7 +44,7 @@ fn conceivable() -> Vec<Access> {
 }
 
 #[tokio::test]
-async fn each_function_is_allowed_exactly_what_it_calls_in_partitions_of_the_kinds_that_it_calls() {
+async fn each_function_is_allowed_exactly_the_calls_that_it_makes() {
     let app = TestApp::start().await;
     let done = all_that_is_done(&app).await;
     let functions = functions(&template());
@@ -70,7 +70,7 @@ async fn each_function_is_allowed_exactly_what_it_calls_in_partitions_of_the_kin
 
 /// T15: the second wall, which the parameter `OnlyAccount` builds.
 #[tokio::test]
-async fn in_a_stack_of_one_account_each_function_may_do_what_it_does_for_it_and_nothing_for_another() {
+async fn in_a_single_account_stack_no_function_may_reach_another_account() {
     let app = TestApp::start().await;
     let done = all_that_is_done(&app).await;
     for (name, function) in functions(&template()) {
@@ -86,7 +86,7 @@ async fn in_a_stack_of_one_account_each_function_may_do_what_it_does_for_it_and_
 }
 
 #[test]
-fn both_halves_of_the_condition_are_needed_and_one_account_is_its_business_if_it_is_named() {
+fn both_halves_of_the_condition_are_needed_and_one_account_can_be_named() {
     let statement = functions(&template())["manage-account-settings"].allowed[0].clone();
     let access = |leading: &[&str]| Access {
         action: "GetItem".to_owned(),
@@ -109,7 +109,7 @@ fn both_halves_of_the_condition_are_needed_and_one_account_is_its_business_if_it
 }
 
 #[tokio::test]
-async fn the_store_makes_no_call_that_the_test_above_has_not_seen() {
+async fn the_store_makes_no_call_that_these_tests_do_not_observe() {
     let app = TestApp::start().await;
     let seen: BTreeSet<String> = all_that_is_done(&app).await.into_values().flatten().map(|(operation, _)| operation).collect();
     let data_plane = [
@@ -144,7 +144,7 @@ async fn the_store_makes_no_call_that_the_test_above_has_not_seen() {
 }
 
 #[test]
-fn what_may_be_queried_are_the_indexes_of_the_table() {
+fn exactly_the_indexes_of_the_table_may_be_queried() {
     let template = template();
     let indexes = list(&template["Resources"]["InvitationsTable"]["Properties"]["LocalSecondaryIndexes"]);
     let mut expected: BTreeSet<String> = indexes.map(|index| format!("index/{}", string(&index["IndexName"]))).collect();
@@ -153,7 +153,7 @@ fn what_may_be_queried_are_the_indexes_of_the_table() {
 }
 
 #[tokio::test]
-async fn a_filter_that_matches_nothing_takes_few_requests_however_small_the_page() {
+async fn a_filter_without_matches_takes_few_requests_even_with_small_pages() {
     let app = TestApp::start().await;
     for number in 0..300 {
         app.invite(&format!("user-{number}@example.com")).await;
@@ -169,7 +169,7 @@ async fn a_filter_that_matches_nothing_takes_few_requests_however_small_the_page
 }
 
 #[tokio::test]
-async fn an_operation_makes_as_few_requests_as_it_can() {
+async fn each_operation_makes_as_few_requests_as_possible() {
     let app = TestApp::start().await;
     // At the beginning of a quota's window: near its end a cooldown is the longer wait, and the quota is not asked.
     app.advance(Duration::from_millis(3_600_000 - app.now().as_millis().unsigned_abs() % 3_600_000));

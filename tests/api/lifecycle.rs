@@ -69,7 +69,7 @@ async fn assert_revoked(app: &TestApp, created: &Value, before: &Value, response
 }
 
 #[tokio::test]
-async fn a_resend_of_an_open_invitation_makes_a_new_link_and_starts_the_lifetime_again() {
+async fn a_resend_of_an_open_invitation_makes_a_new_link_and_restarts_the_lifetime() {
     let app = TestApp::start().await;
     let created = invitation_that_is(&app, "invited").await;
     let before = invitation_row(&app, &text(&created, "id")).await;
@@ -78,7 +78,7 @@ async fn a_resend_of_an_open_invitation_makes_a_new_link_and_starts_the_lifetime
 }
 
 #[tokio::test]
-async fn a_resend_of_an_expired_invitation_opens_it_again() {
+async fn a_resend_of_an_expired_invitation_reopens_it() {
     for requested_at in [None, Some("invited")] {
         let app = TestApp::start().await;
         let created = invitation_that_is(&app, "expired").await;
@@ -91,7 +91,7 @@ async fn a_resend_of_an_expired_invitation_opens_it_again() {
 }
 
 #[tokio::test]
-async fn asking_for_invited_of_an_open_invitation_changes_and_sends_nothing() {
+async fn setting_an_open_invitation_to_invited_changes_and_sends_nothing() {
     let app = TestApp::start().await;
     let created = invitation_that_is(&app, "invited").await;
     let before = table(&app).await;
@@ -101,7 +101,7 @@ async fn asking_for_invited_of_an_open_invitation_changes_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_revocation_closes_an_open_invitation_and_gives_the_address_free() {
+async fn revoking_an_open_invitation_closes_it_and_frees_the_address() {
     let app = TestApp::start().await;
     let created = invitation_that_is(&app, "invited").await;
     let id = text(&created, "id");
@@ -113,7 +113,7 @@ async fn a_revocation_closes_an_open_invitation_and_gives_the_address_free() {
 }
 
 #[tokio::test]
-async fn a_revocation_closes_an_expired_invitation() {
+async fn revoking_an_expired_invitation_closes_it() {
     let app = TestApp::start().await;
     let created = invitation_that_is(&app, "expired").await;
     app.advance(COOLDOWN);
@@ -125,7 +125,7 @@ async fn a_revocation_closes_an_expired_invitation() {
 }
 
 #[tokio::test]
-async fn a_revocation_of_an_expired_invitation_leaves_the_lock_to_its_new_holder_or_to_nobody() {
+async fn revoking_an_expired_invitation_leaves_another_invitations_lock_alone() {
     // The address was invited again, or TTL has purged the lock.
     for taken in [true, false] {
         let app = TestApp::start().await;
@@ -150,7 +150,7 @@ async fn a_revocation_of_an_expired_invitation_leaves_the_lock_to_its_new_holder
 }
 
 #[tokio::test]
-async fn an_expired_invitation_cannot_be_sent_again_while_its_address_has_another_open_one() {
+async fn an_expired_invitation_cannot_be_resent_while_its_address_has_an_open_one() {
     let app = TestApp::start().await;
     let expired = text(&invitation_that_is(&app, "expired").await, "id");
     let open = text(&app.invite(EMAIL).await, "id");
@@ -169,7 +169,7 @@ async fn an_expired_invitation_cannot_be_sent_again_while_its_address_has_anothe
 }
 
 #[tokio::test]
-async fn a_repeated_revocation_is_a_200_that_changes_nothing() {
+async fn revoking_twice_is_a_200_that_changes_nothing() {
     let app = TestApp::start().await;
     let id = text(&invitation_that_is(&app, "revoked").await, "id");
     let revoked = crate::helpers::describe(&app, &id).await;
@@ -181,7 +181,7 @@ async fn a_repeated_revocation_is_a_200_that_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_closed_invitation_refuses_everything_else_and_says_its_state() {
+async fn a_closed_invitation_refuses_every_other_action_and_names_its_state() {
     for state in ["revoked", "accepted", "declined"] {
         let app = TestApp::start().await;
         let id = text(&invitation_that_is(&app, state).await, "id");
@@ -203,7 +203,7 @@ async fn a_closed_invitation_refuses_everything_else_and_says_its_state() {
 }
 
 #[tokio::test]
-async fn a_resend_one_millisecond_before_the_expiry_and_one_at_it_both_leave_it_open() {
+async fn a_resend_just_before_the_expiry_and_one_at_it_both_leave_it_open() {
     for before_expiry in [1, 0] {
         let app = TestApp::start().await;
         let created = app.invite(EMAIL).await;
@@ -217,7 +217,7 @@ async fn a_resend_one_millisecond_before_the_expiry_and_one_at_it_both_leave_it_
 }
 
 #[tokio::test]
-async fn a_lifetime_that_the_creator_chose_is_what_a_resend_starts_again() {
+async fn a_resend_restarts_the_lifetime_that_the_creator_chose() {
     let app = TestApp::start().await;
     let wanted = app.now().floor_to_second().plus(COOLDOWN * 90);
     let body = json!({ "email": EMAIL, "roleID": "full-access", "expiry": wanted.to_string() });
@@ -228,7 +228,7 @@ async fn a_lifetime_that_the_creator_chose_is_what_a_resend_starts_again() {
 }
 
 #[tokio::test]
-async fn every_sending_has_a_link_of_its_own() {
+async fn every_sending_has_its_own_link() {
     let app = TestApp::start().await;
     let id = text(&app.invite(EMAIL).await, "id");
     let (mut nonces, mut hashes) = (BTreeSet::new(), BTreeSet::new());

@@ -25,7 +25,7 @@ fn advance_to_window(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn a_resend_within_the_cooldown_is_told_to_the_second_how_long_to_wait() {
+async fn a_resend_within_the_cooldown_gets_the_exact_seconds_to_wait() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     let before = table(&app).await;
@@ -41,7 +41,7 @@ async fn a_resend_within_the_cooldown_is_told_to_the_second_how_long_to_wait() {
 }
 
 #[tokio::test]
-async fn waiting_as_long_as_retry_after_says_succeeds() {
+async fn waiting_for_retry_after_succeeds() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.advance(Duration::from_millis(12_345));
@@ -52,7 +52,7 @@ async fn waiting_as_long_as_retry_after_says_succeeds() {
 }
 
 #[tokio::test]
-async fn the_cooldown_holds_for_an_expired_invitation_and_for_asking_for_invited() {
+async fn the_cooldown_applies_to_expired_invitations_and_to_the_state_invited() {
     let app = TestApp::with(&[("RESEND_COOLDOWN_SECONDS", "86400"), ("INVITATION_LIFETIME_SECONDS", "3600")]).await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     let since = app.now();
@@ -67,7 +67,7 @@ async fn the_cooldown_holds_for_an_expired_invitation_and_for_asking_for_invited
 }
 
 #[tokio::test]
-async fn revoking_and_asking_for_what_already_is_need_no_waiting() {
+async fn revoking_and_requests_without_a_change_ignore_the_cooldown() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.send(Call::set_state(&id, "invited").key(&app.full)).await.expect(200);
@@ -76,7 +76,7 @@ async fn revoking_and_asking_for_what_already_is_need_no_waiting() {
 }
 
 #[tokio::test]
-async fn one_invitation_is_sent_ten_times_at_most() {
+async fn an_invitation_is_sent_at_most_ten_times() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     for _ in 1..10 {
@@ -97,7 +97,7 @@ async fn one_invitation_is_sent_ten_times_at_most() {
 }
 
 #[tokio::test]
-async fn the_quota_of_a_window_is_shared_by_creates_and_resends_and_begins_anew_with_the_next() {
+async fn creates_and_resends_share_a_quota_that_resets_with_each_window() {
     let app = TestApp::with(&[("SEND_QUOTA", "3")]).await;
     advance_to_window(&app);
     let start = app.now().as_millis();
@@ -124,7 +124,7 @@ async fn the_quota_of_a_window_is_shared_by_creates_and_resends_and_begins_anew_
 }
 
 #[tokio::test]
-async fn each_account_has_a_quota_of_its_own() {
+async fn each_account_has_its_own_quota() {
     let app = TestApp::with(&[("SEND_QUOTA", "1")]).await;
     advance_to_window(&app);
     app.invite("one@example.com").await;
@@ -134,7 +134,7 @@ async fn each_account_has_a_quota_of_its_own() {
 }
 
 #[tokio::test]
-async fn requests_that_fail_cost_nothing() {
+async fn failed_requests_use_no_quota() {
     let app = TestApp::with(&[("SEND_QUOTA", "3")]).await;
     advance_to_window(&app);
     let open = text(&app.invite("open@example.com").await, "id");
@@ -165,7 +165,7 @@ async fn requests_that_fail_cost_nothing() {
 }
 
 #[tokio::test]
-async fn who_must_wait_for_cooldown_and_quota_is_told_the_longer_wait() {
+async fn when_cooldown_and_quota_both_apply_the_longer_wait_is_returned() {
     let app = TestApp::with(&[("SEND_QUOTA", "1")]).await;
     advance_to_window(&app);
     let id = text(&app.invite("user.one@example.com").await, "id");

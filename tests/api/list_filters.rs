@@ -55,7 +55,7 @@ async fn close(app: &TestApp, invitation: &Value, state: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_list_of_an_address_shows_its_invitations_newest_first_whatever_their_state() {
+async fn filtering_by_address_shows_invitations_of_every_state_newest_first() {
     let app = TestApp::start().await;
     let first = revoke(&app, &invite(&app, "User.One@example.com", "full-access").await).await;
     invite(&app, "user.one@example.com.example", "full-access").await;
@@ -69,7 +69,7 @@ async fn the_list_of_an_address_shows_its_invitations_newest_first_whatever_thei
 }
 
 #[tokio::test]
-async fn an_address_with_a_plus_is_found_when_the_plus_is_percent_encoded_and_the_error_says_so() {
+async fn a_plus_in_an_address_must_be_percent_encoded_and_the_error_says_so() {
     let app = TestApp::start().await;
     let tagged = invite(&app, "user+tag@example.com", "full-access").await;
     shows(&app, "email=user%2Btag@example.com", std::slice::from_ref(&tagged)).await;
@@ -89,7 +89,7 @@ async fn an_international_domain_is_found_in_either_form() {
 }
 
 #[tokio::test]
-async fn the_list_of_a_role_is_newest_first_and_knows_roles_that_begin_alike_apart() {
+async fn filtering_by_role_is_newest_first_and_matches_the_whole_role() {
     let app = TestApp::start().await;
     let one = invite(&app, "one@example.com", "admin").await;
     let two = invite(&app, "two@example.com", "admin-2").await;
@@ -100,7 +100,7 @@ async fn the_list_of_a_role_is_newest_first_and_knows_roles_that_begin_alike_apa
 }
 
 #[tokio::test]
-async fn the_list_of_the_invited_shows_the_one_that_expires_soonest_first() {
+async fn filtering_by_invited_shows_the_soonest_expiry_first() {
     let app = TestApp::start().await;
     let [a, b, c] = [invite(&app, "a@example.com", "full-access").await, invite(&app, "b@example.com", "full-access").await, {
         let soon = app.now().floor_to_second().plus(COOLDOWN * 120).to_string();
@@ -117,7 +117,7 @@ async fn the_list_of_the_invited_shows_the_one_that_expires_soonest_first() {
 }
 
 #[tokio::test]
-async fn the_list_of_the_expired_shows_the_latest_first_and_begins_at_the_very_millisecond() {
+async fn filtering_by_expired_shows_the_latest_first_to_the_millisecond() {
     let app = TestApp::start().await;
     let mut all = Vec::new();
     for name in ["a", "b", "c"] {
@@ -134,7 +134,7 @@ async fn the_list_of_the_expired_shows_the_latest_first_and_begins_at_the_very_m
 }
 
 #[tokio::test]
-async fn the_lists_of_closed_states_show_what_was_closed_last_first() {
+async fn filtering_by_a_closed_state_shows_the_last_closed_first() {
     let app = TestApp::start().await;
     for state in ["accepted", "declined", "revoked"] {
         let mut created = Vec::new();
@@ -152,7 +152,7 @@ async fn the_lists_of_closed_states_show_what_was_closed_last_first() {
 }
 
 #[tokio::test]
-async fn a_walk_of_the_invited_misses_none_and_repeats_none_while_they_expire() {
+async fn paging_while_invitations_expire_misses_none_and_repeats_none() {
     let app = TestApp::start().await;
     let mut all = Vec::new();
     for n in 0..6 {
@@ -177,7 +177,7 @@ async fn a_walk_of_the_invited_misses_none_and_repeats_none_while_they_expire() 
 }
 
 #[tokio::test]
-async fn combined_filters_show_what_matches_all_of_them() {
+async fn combined_filters_show_only_invitations_that_match_all_of_them() {
     let app = TestApp::start().await;
     let a1 = revoke(&app, &invite(&app, "a@example.com", "full-access").await).await;
     let a2 = revoke(&app, &invite(&app, "a@example.com", "read-only").await).await;
@@ -200,7 +200,7 @@ async fn combined_filters_show_what_matches_all_of_them() {
 }
 
 #[tokio::test]
-async fn a_filter_of_another_account_shows_nothing() {
+async fn filters_show_nothing_of_another_account() {
     let app = TestApp::start().await;
     invite(&app, "user.one@example.com", "full-access").await;
     for query in ["", "?email=user.one@example.com", "?state=invited", "?roleID=full-access", "?state=invited&roleID=full-access"] {
@@ -210,7 +210,7 @@ async fn a_filter_of_another_account_shows_nothing() {
 }
 
 #[tokio::test]
-async fn a_filter_that_is_no_state_address_or_role_is_refused() {
+async fn an_invalid_filter_is_refused() {
     let app = TestApp::start().await;
     for (query, code, field, message) in [
         ("state=pending", "invalid-state", "state", "'pending' is not a state: invited, accepted, declined, revoked, expired"),

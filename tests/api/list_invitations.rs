@@ -26,13 +26,13 @@ async fn invite_many(app: &TestApp, count: usize) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn an_account_without_invitations_has_an_empty_list_without_a_next() {
+async fn an_empty_list_has_no_next() {
     let app = TestApp::start().await;
     answers(&list(&app, "").await, 200, &json!({ "invitations": [] }), &[]);
 }
 
 #[tokio::test]
-async fn thirty_invitations_walk_out_in_five_pages_of_seven_newest_first() {
+async fn thirty_invitations_fill_five_pages_of_seven_newest_first() {
     let app = TestApp::start().await;
     let all = invite_many(&app, 30).await;
     let before = table(&app).await;
@@ -53,7 +53,7 @@ async fn thirty_invitations_walk_out_in_five_pages_of_seven_newest_first() {
 }
 
 #[tokio::test]
-async fn there_is_a_next_only_when_at_least_one_more_exists() {
+async fn next_is_present_only_when_at_least_one_more_exists() {
     let app = TestApp::start().await;
     let all = invite_many(&app, 4).await;
     answers(&list(&app, "?limit=4").await, 200, &json!({ "invitations": all }), &[]);
@@ -86,7 +86,7 @@ async fn a_limit_of_more_than_100_is_served_as_100() {
 }
 
 #[tokio::test]
-async fn a_limit_that_is_negative_or_no_integer_is_refused() {
+async fn a_limit_that_is_negative_or_not_an_integer_is_refused() {
     let app = TestApp::start().await;
     for wrong in ["-1", "-0", "1.5", "7.0", "1e2", "seven", "", "%20", "7%20", "0x7", "%D9%A7", "1_000", "null"] {
         let response = list(&app, &format!("?limit={wrong}")).await;
@@ -96,7 +96,7 @@ async fn a_limit_that_is_negative_or_no_integer_is_refused() {
 }
 
 #[tokio::test]
-async fn cursor_and_next_at_once_are_refused() {
+async fn cursor_and_next_together_are_refused() {
     let app = TestApp::start().await;
     invite_many(&app, 2).await;
     let next = list(&app, "?limit=1").await.str("next");
@@ -136,7 +136,7 @@ async fn the_list_shows_each_state_as_it_is_now() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_is_damaged_cut_or_made_up_is_refused() {
+async fn a_damaged_truncated_or_invented_cursor_is_refused() {
     let app = TestApp::start().await;
     invite_many(&app, 2).await;
     let next = list(&app, "?limit=1").await.str("next");
@@ -159,7 +159,7 @@ async fn a_cursor_that_is_damaged_cut_or_made_up_is_refused() {
 }
 
 #[tokio::test]
-async fn a_cursor_used_by_another_account_or_with_other_filters_shows_nobodys_data() {
+async fn a_cursor_is_refused_for_another_account_and_for_other_filters() {
     let app = TestApp::start().await;
     invite_many(&app, 3).await;
     for n in 0..3 {
@@ -181,7 +181,7 @@ async fn a_cursor_used_by_another_account_or_with_other_filters_shows_nobodys_da
 }
 
 #[tokio::test]
-async fn a_walk_goes_on_where_it_was_when_invitations_come_change_and_go() {
+async fn paging_continues_while_invitations_are_added_changed_and_deleted() {
     let app = TestApp::start().await;
     let all = invite_many(&app, 9).await;
     let first = list(&app, "?limit=3").await.expect(200);
@@ -197,7 +197,7 @@ async fn a_walk_goes_on_where_it_was_when_invitations_come_change_and_go() {
 }
 
 #[tokio::test]
-async fn a_walk_that_ends_because_the_rest_was_purged_ends_with_an_empty_last_page() {
+async fn the_last_page_is_empty_when_the_rest_was_purged() {
     let app = TestApp::start().await;
     let all = invite_many(&app, 2).await;
     let first = list(&app, "?limit=1").await.expect(200);

@@ -6,7 +6,7 @@ use support::{ACCOUNT, Call, TestApp, faults::Fault, logged::Lines};
 use crate::helpers::{COOLDOWN, resend, text};
 
 #[tokio::test]
-async fn every_line_of_json_can_be_found_by_the_id_that_the_caller_was_told_and_has_a_time_stamp() {
+async fn every_json_line_has_a_timestamp_and_the_request_id_of_the_response() {
     let app = TestApp::start().await;
     let (lines, _guard) = Lines::as_deployed();
     app.send(Call::get("/invitations").key(&app.full)).await.expect(200);

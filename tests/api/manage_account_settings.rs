@@ -34,7 +34,7 @@ async fn row(app: &TestApp) -> Option<Value> {
 }
 
 #[tokio::test]
-async fn settings_are_kept_for_one_account_in_one_row() {
+async fn each_account_has_one_row_of_settings() {
     let app = TestApp::start().await;
     let before = table(&app).await;
     assert_eq!(app.manage_settings(&describe(ACCOUNT)).await, nothing(ACCOUNT));
@@ -53,7 +53,7 @@ async fn settings_are_kept_for_one_account_in_one_row() {
 }
 
 #[tokio::test]
-async fn what_is_not_given_stays_and_what_is_empty_goes() {
+async fn absent_settings_stay_and_empty_ones_are_removed() {
     let app = TestApp::start().await;
     let mut expected = app.manage_settings(&set(all())).await;
     for (change, now) in [
@@ -76,7 +76,7 @@ async fn what_is_not_given_stays_and_what_is_empty_goes() {
 }
 
 #[tokio::test]
-async fn nothing_is_written_when_nothing_is_given_and_removing_what_is_not_there_is_no_error() {
+async fn an_empty_change_writes_nothing_and_removing_an_absent_setting_succeeds() {
     let app = TestApp::start().await;
     assert_eq!(app.manage_settings(&set(json!({}))).await, nothing(ACCOUNT));
     assert_eq!(row(&app).await, None);
@@ -85,7 +85,7 @@ async fn nothing_is_written_when_nothing_is_given_and_removing_what_is_not_there
 }
 
 #[tokio::test]
-async fn an_event_that_makes_no_sense_is_told_why_and_changes_nothing() {
+async fn an_invalid_event_gets_the_reason_and_changes_nothing() {
     let app = TestApp::start().await;
     app.manage_settings(&set(all())).await;
     let before = table(&app).await;

@@ -50,7 +50,7 @@ async fn a_new_key_is_shown_once_and_only_its_hash_is_stored() {
 }
 
 #[tokio::test]
-async fn a_key_has_a_name_that_invitees_can_read() {
+async fn the_name_of_a_key_is_trimmed_and_normalised() {
     let app = TestApp::start().await;
     let created = app.manage_keys(&with(&create(), json!({ "name": " Zoe\u{308} Doe, Fiat S.p.A.\n" }))).await;
     assert_eq!(created["name"], "Zoë Doe, Fiat S.p.A.");
@@ -59,7 +59,7 @@ async fn a_key_has_a_name_that_invitees_can_read() {
 }
 
 #[tokio::test]
-async fn a_key_is_told_as_it_is_stored_whatever_became_of_the_reply() {
+async fn a_lost_reply_still_returns_the_key_and_a_failed_write_returns_none() {
     let app = TestApp::start().await;
     app.faults.next([Fault::ReplyLost]);
     let created = app.manage_keys(&create()).await;
@@ -104,7 +104,7 @@ async fn the_list_shows_an_accounts_own_keys_page_by_page() {
 }
 
 #[tokio::test]
-async fn disabling_changes_the_one_key_and_repeating_it_nothing_more() {
+async fn disabling_a_key_changes_only_that_key_and_can_be_repeated() {
     let app = TestApp::start().await;
     let created = app.manage_keys(&create()).await;
     let id = text(&created, "id");
@@ -120,7 +120,7 @@ async fn disabling_changes_the_one_key_and_repeating_it_nothing_more() {
 }
 
 #[tokio::test]
-async fn a_key_that_the_account_does_not_have_cannot_be_disabled_and_is_not_made_by_trying() {
+async fn disabling_an_unknown_key_is_not_found_and_creates_nothing() {
     let app = TestApp::start().await;
     let theirs = app.other.split('_').nth(3).unwrap_or_default().to_owned();
     let before = table(&app).await;
@@ -132,7 +132,7 @@ async fn a_key_that_the_account_does_not_have_cannot_be_disabled_and_is_not_made
 }
 
 #[tokio::test]
-async fn an_event_that_makes_no_sense_is_told_why_and_changes_nothing() {
+async fn an_invalid_event_gets_the_reason_and_changes_nothing() {
     let app = TestApp::start().await;
     let before = table(&app).await;
     let now = app.now().floor_to_second().to_string();
@@ -185,7 +185,7 @@ async fn an_event_that_makes_no_sense_is_told_why_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_disabled_key_lives_on_in_a_warm_function_for_30_seconds_at_most() {
+async fn a_warm_function_accepts_a_disabled_key_for_at_most_30_seconds() {
     let app = TestApp::start().await;
     let created = app.manage_keys(&create()).await;
     let call = Call::get("/invitations").key(created["key"].as_str().expect("a key"));
@@ -206,7 +206,7 @@ async fn a_disabled_key_lives_on_in_a_warm_function_for_30_seconds_at_most() {
 }
 
 #[tokio::test]
-async fn that_a_key_is_unknown_is_remembered_for_5_seconds_at_most() {
+async fn a_warm_function_refuses_an_unknown_key_from_memory_for_at_most_5_seconds() {
     let app = TestApp::start().await;
     let created = app.manage_keys(&create()).await;
     let (pk, sk) = (format!("KEYS#{ACCOUNT}"), text(&created, "id"));

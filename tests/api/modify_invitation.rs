@@ -5,7 +5,7 @@ use support::{Call, TestApp};
 use crate::helpers::{COOLDOWN, NOT_FOUND, refuses, resend, table, text};
 
 #[tokio::test]
-async fn no_body_an_empty_one_and_white_space_are_all_a_resend() {
+async fn a_missing_empty_or_blank_body_is_a_resend() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     let path = format!("/invitations/{id}");
@@ -36,7 +36,7 @@ async fn an_object_without_a_state_is_not_a_resend() {
 }
 
 #[tokio::test]
-async fn a_state_that_cannot_be_asked_for_is_refused_with_the_two_that_can() {
+async fn an_invalid_state_is_refused_with_the_two_valid_ones() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.advance(COOLDOWN);
@@ -58,7 +58,7 @@ async fn an_id_in_lower_case_names_the_same_invitation() {
 }
 
 #[tokio::test]
-async fn an_unknown_id_and_another_accounts_id_are_the_same_404_whatever_is_asked() {
+async fn an_unknown_id_and_another_accounts_id_are_the_same_404_for_every_action() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.advance(COOLDOWN);
@@ -78,7 +78,7 @@ async fn an_id_that_is_not_32_hex_digits_is_refused() {
 }
 
 #[tokio::test]
-async fn an_invitation_that_another_version_of_the_service_annotated_keeps_what_is_not_understood() {
+async fn attributes_of_another_version_of_the_service_are_kept() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.set(&id, "unknown_here", aws_sdk_dynamodb::types::AttributeValue::S("kept".to_owned())).await;

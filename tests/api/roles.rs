@@ -72,7 +72,7 @@ async fn a_key_whose_role_is_no_longer_configured_can_do_nothing() {
 }
 
 #[tokio::test]
-async fn a_role_creates_invitations_with_the_roles_that_it_may_grant_and_no_other() {
+async fn a_role_can_only_invite_to_roles_that_it_may_grant() {
     let app = TestApp::with(&[("ROLES", ROLES)]).await;
     let key = app.new_key(ACCOUNT, "inviter").await;
     let before = table(&app).await;
@@ -88,7 +88,7 @@ async fn a_role_creates_invitations_with_the_roles_that_it_may_grant_and_no_othe
 }
 
 #[tokio::test]
-async fn who_may_not_grant_the_role_may_not_send_the_invitation_again_but_may_revoke_it() {
+async fn a_caller_who_may_not_grant_the_role_can_revoke_but_not_resend() {
     let app = TestApp::with(&[("ROLES", ROLES)]).await;
     let key = app.new_key(ACCOUNT, "inviter").await;
     let created = app.invite("user.one@example.com").await;
@@ -112,7 +112,7 @@ async fn who_may_not_grant_the_role_may_not_send_the_invitation_again_but_may_re
 }
 
 #[tokio::test]
-async fn who_has_lost_the_right_to_grant_gets_no_kept_answer_from_before() {
+async fn a_caller_who_can_no_longer_grant_the_role_gets_no_stored_response() {
     let app = TestApp::with(&[("ROLES", ROLES)]).await;
     let key = app.new_key(ACCOUNT, "inviter").await;
     let call = Call::create("user.one@example.com", "guest").key(&key).header("idempotency-key", "k");

@@ -59,7 +59,7 @@ fn metadata() -> Value {
 }
 
 #[test]
-fn every_endpoint_is_a_binary_of_the_functions_package_and_there_is_no_other_binary() {
+fn the_workspace_has_exactly_one_binary_for_each_endpoint() {
     let metadata = metadata();
     let mut binaries = BTreeMap::new();
     for package in list(&metadata["packages"]) {
@@ -161,7 +161,7 @@ fn values(more: &[(&str, &str)]) -> HashMap<String, String> {
 }
 
 #[test]
-fn the_template_sets_the_variables_that_the_code_reads_and_no_other() {
+fn the_template_sets_exactly_the_variables_that_the_code_reads() {
     let common = asked(|lookup| Config::read(lookup));
     let aws = |name: &String| name.starts_with("AWS_");
     assert!(common.contains("AWS_REGION"));
@@ -207,7 +207,7 @@ fn numbers() -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn the_template_lets_through_what_the_code_accepts_and_nothing_else() {
+fn the_template_accepts_exactly_the_numbers_that_the_code_accepts() {
     let numbers = numbers();
     assert_eq!(numbers.len(), 8, "{:?}", numbers.keys());
     for (name, parameter) in &numbers {
@@ -223,7 +223,7 @@ fn the_template_lets_through_what_the_code_accepts_and_nothing_else() {
 }
 
 #[test]
-fn the_templates_defaults_are_the_codes() {
+fn the_template_and_the_code_have_the_same_defaults() {
     let template = template();
     let mut variables = values(&[]);
     variables.extend(numbers().into_iter().map(|(name, parameter)| (name, parameter["Default"].to_string())));

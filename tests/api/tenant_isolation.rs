@@ -97,7 +97,7 @@ fn hostile_texts(foreign: &Foreign) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn no_input_leads_a_caller_with_a_key_out_of_his_account() {
+async fn no_input_leads_the_holder_of_a_key_to_another_account() {
     let app = TestApp::start().await;
     let mut post = Post::of(&app).await;
     let foreign = foreign(&app, &mut post).await;
@@ -136,7 +136,7 @@ async fn no_input_leads_a_caller_with_a_key_out_of_his_account() {
 }
 
 #[tokio::test]
-async fn a_link_leads_to_its_own_account_and_a_key_beside_it_to_the_keys() {
+async fn a_link_leads_to_its_own_account_and_a_key_sent_with_it_to_that_keys_account() {
     let (app, foreign, own) = links().await;
     let _ = app.faults.take_requests();
     for verb in ["lookup", "decline"] {
@@ -162,7 +162,7 @@ async fn a_link_leads_to_its_own_account_and_a_key_beside_it_to_the_keys() {
 }
 
 #[tokio::test]
-async fn what_is_invoked_directly_leads_to_the_account_that_it_is_told() {
+async fn an_operator_function_leads_to_the_account_in_its_event() {
     let app = TestApp::start().await;
     app.invite("user.one@example.com").await;
     for (account, other) in [(ACCOUNT, OTHER_ACCOUNT), (OTHER_ACCOUNT, ACCOUNT)] {
@@ -189,7 +189,7 @@ async fn what_is_invoked_directly_leads_to_the_account_that_it_is_told() {
 }
 
 #[tokio::test]
-async fn the_background_leads_to_the_account_of_each_invitation() {
+async fn background_work_leads_to_the_account_of_each_invitation() {
     let app = TestApp::start().await;
     let mut post = Post::of(&app).await;
     for (key, account) in [(&app.full, ACCOUNT), (&app.other, OTHER_ACCOUNT)] {
@@ -206,7 +206,7 @@ async fn the_background_leads_to_the_account_of_each_invitation() {
 }
 
 #[tokio::test]
-async fn a_stack_of_one_account_does_not_even_ask_for_what_is_anothers() {
+async fn a_single_account_stack_never_reads_another_accounts_rows() {
     let (app, foreign, own) = links().await;
     let only = app.another(&[("ONLY_ACCOUNT", ACCOUNT)]);
     let _ = app.faults.take_requests();

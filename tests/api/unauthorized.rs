@@ -44,7 +44,7 @@ async fn without_a_credential_every_route_says_which_one_to_send() {
 }
 
 #[tokio::test]
-async fn the_scheme_is_read_in_any_case_and_spaces_around_the_key_do_not_matter() {
+async fn the_scheme_is_case_insensitive_and_spaces_around_the_key_are_ignored() {
     let (app, _) = app_with_an_invitation().await;
     for header in [format!("apikey {}", app.full), format!("APIKEY  {} ", app.full), format!(" ApiKey {}", app.full)] {
         app.send(Call::get("/invitations").header("authorization", &header)).await.expect(200);
@@ -53,7 +53,7 @@ async fn the_scheme_is_read_in_any_case_and_spaces_around_the_key_do_not_matter(
 }
 
 #[tokio::test]
-async fn a_key_expires_at_its_very_millisecond_although_a_warm_function_remembers_it() {
+async fn a_key_expires_to_the_millisecond_even_in_a_warm_function() {
     let (app, _) = app_with_an_invitation().await;
     let expiry = app.now().floor_to_second().plus(Duration::from_secs(20));
     let event = json!({ "action": "create", "account": ACCOUNT, "role": "read-only", "expiry": expiry.to_string() });
@@ -86,7 +86,7 @@ async fn another_accounts_key_finds_nothing_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_account_named_by_a_request_is_an_error_or_ignored_and_never_obeyed() {
+async fn an_account_named_in_a_request_is_refused_or_ignored() {
     let (app, id) = app_with_an_invitation().await;
     let call = Call::get(&format!("/invitations/{id}?account={ACCOUNT}")).key(&app.other);
     app.send(call).await.expect_error(400, "unknown-parameter");

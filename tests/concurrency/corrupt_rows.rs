@@ -14,7 +14,7 @@ async fn put(app: &TestApp, row: Row) {
 }
 
 #[tokio::test]
-async fn a_corrupt_invitation_is_a_500_wherever_what_is_corrupt_is_read() {
+async fn a_corrupt_invitation_is_a_500_wherever_the_corrupt_attribute_is_read() {
     let app = TestApp::start().await;
     app.invite("bob@example.com").await;
     let id = app.invite("ann@example.com").await["id"].as_str().expect("an id").to_owned();
@@ -68,7 +68,7 @@ async fn a_corrupt_invitation_is_a_500_wherever_what_is_corrupt_is_read() {
 }
 
 #[tokio::test]
-async fn a_corrupt_lock_or_kept_answer_is_a_500_and_not_an_answer() {
+async fn a_corrupt_lock_or_stored_response_is_a_500() {
     let app = TestApp::start().await;
     let call = Call::create("ann@example.com", "full-access").key(&app.full).header("idempotency-key", "k");
     app.send(call.clone()).await.expect(201);
@@ -91,7 +91,7 @@ async fn a_corrupt_lock_or_kept_answer_is_a_500_and_not_an_answer() {
 }
 
 #[tokio::test]
-async fn a_corrupt_row_is_no_concern_of_those_who_do_not_read_it() {
+async fn a_corrupt_row_does_not_affect_requests_that_do_not_read_it() {
     let app = TestApp::start().await;
     let ann = app.invite("ann@example.com").await["id"].as_str().expect("an id").to_owned();
     let bob = app.invite("bob@example.com").await;

@@ -13,7 +13,7 @@ use support::{
 use crate::common::{assert_consistent, charged, counts};
 
 #[tokio::test]
-async fn a_process_that_dies_after_a_commit_leaves_the_effect_and_no_answer() {
+async fn a_process_killed_after_a_commit_leaves_the_effect_and_no_response() {
     let app = TestApp::start().await;
     app.faults.transactions([Crash]);
     let (answer, life) = killable(app.send(Call::create("ann@example.com", "full-access").key(&app.full))).await;
@@ -24,7 +24,7 @@ async fn a_process_that_dies_after_a_commit_leaves_the_effect_and_no_answer() {
 }
 
 #[tokio::test]
-async fn what_nobody_may_die_of_is_a_lost_reply() {
+async fn a_crash_outside_of_a_killable_process_is_a_lost_reply() {
     let app = TestApp::start().await;
     app.faults.transactions([Crash]);
     app.invite("ann@example.com").await;
@@ -32,7 +32,7 @@ async fn what_nobody_may_die_of_is_a_lost_reply() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_arrives_a_second_time_has_one_effect() {
+async fn a_transaction_that_arrives_twice_has_one_effect() {
     let app = TestApp::start().await;
     let _ = app.faults.take_requests();
     app.faults.transactions([Twice(Duration::from_millis(5))]);
@@ -44,7 +44,7 @@ async fn a_transaction_that_arrives_a_second_time_has_one_effect() {
 }
 
 #[tokio::test]
-async fn what_is_late_arrives() {
+async fn a_late_request_arrives() {
     let app = TestApp::start().await;
     app.faults.transactions([Late(Duration::from_millis(20))]);
     let started = std::time::Instant::now();
@@ -64,7 +64,7 @@ async fn met(seed: u64, chances: &[(Fault, u32)]) -> Vec<(&'static str, usize)> 
 }
 
 #[tokio::test]
-async fn the_weather_is_its_seeds_and_each_fault_comes_as_often_as_its_chance_says() {
+async fn the_seed_decides_the_faults_and_each_is_as_frequent_as_its_chance() {
     let chances =
         [(Late(Duration::ZERO), 2000), (Twice(Duration::ZERO), 1000), (TimedOut, 0), (Fault::Cancelled(vec!["TransactionConflict"]), 4000)];
     let counts = met(7, &chances).await;

@@ -22,7 +22,7 @@ pub(crate) fn replay_of(first: &Response) -> Response {
 }
 
 #[tokio::test]
-async fn a_repeated_create_gets_the_first_answer_byte_for_byte_though_all_has_changed_since() {
+async fn a_repeated_create_returns_the_first_response_whatever_changed_since() {
     let app = TestApp::start().await;
     let call = create(&app, "Ann@Example.com", "k");
     let first = app.send(call.clone()).await.expect(201);
@@ -44,7 +44,7 @@ async fn a_repeated_create_gets_the_first_answer_byte_for_byte_though_all_has_ch
 }
 
 #[tokio::test]
-async fn a_key_is_refused_to_every_other_request() {
+async fn a_key_is_refused_for_every_other_request() {
     let app = TestApp::start().await;
     let expiry = app.now().plus(2 * DAY).to_string();
     let first = app.send(create(&app, "ann@example.com", "k")).await.expect(201);
@@ -68,7 +68,7 @@ async fn a_key_is_refused_to_every_other_request() {
 
 /// T22: a kept answer is nobody else's.
 #[tokio::test]
-async fn the_same_key_of_another_caller_or_account_has_its_own_answer() {
+async fn the_same_key_of_another_caller_or_account_has_its_own_response() {
     let app = TestApp::start().await;
     let first = app.send(create(&app, "ann@example.com", "k")).await.expect(201);
 
@@ -94,7 +94,7 @@ async fn the_same_key_of_another_caller_or_account_has_its_own_answer() {
 }
 
 #[tokio::test]
-async fn a_key_means_one_thing_on_create_and_another_on_modify() {
+async fn the_same_key_is_independent_on_create_and_on_modify() {
     let app = TestApp::start().await;
     let created = app.send(create(&app, "ann@example.com", "k")).await.expect(201);
     let id = created.str("id");
@@ -107,7 +107,7 @@ async fn a_key_means_one_thing_on_create_and_another_on_modify() {
 }
 
 #[tokio::test]
-async fn an_error_is_not_kept_and_its_key_is_free_for_any_request() {
+async fn an_error_is_not_stored_and_leaves_its_key_unused() {
     let app = TestApp::with(&[("SEND_QUOTA", "2")]).await;
     let open = app.invite("ann@example.com").await["id"].as_str().expect("an id").to_owned();
 
@@ -129,7 +129,7 @@ async fn an_error_is_not_kept_and_its_key_is_free_for_any_request() {
 }
 
 #[tokio::test]
-async fn an_answer_is_kept_for_24_hours_to_the_millisecond() {
+async fn a_response_is_stored_for_24_hours_to_the_millisecond() {
     let app = TestApp::start().await;
     let call = create(&app, "ann@example.com", "k");
     let first = app.send(call.clone()).await.expect(201);
@@ -152,7 +152,7 @@ async fn an_answer_is_kept_for_24_hours_to_the_millisecond() {
 }
 
 #[tokio::test]
-async fn the_quoted_and_the_unquoted_form_are_one_key() {
+async fn a_quoted_and_an_unquoted_key_are_the_same() {
     let app = TestApp::start().await;
     for (n, (plain, quoted)) in [("abc", "\"abc\""), ("a b", "\"a b\""), ("a\\b", "\"a\\\\b\""), ("#1", " \"#1\" ")].iter().enumerate() {
         let email = format!("user-{n}@example.com");
@@ -165,7 +165,7 @@ async fn the_quoted_and_the_unquoted_form_are_one_key() {
 }
 
 #[tokio::test]
-async fn a_create_is_replayed_though_its_expiry_has_become_too_near() {
+async fn a_create_is_replayed_even_if_its_expiry_is_too_near_by_now() {
     let app = TestApp::start().await;
     let body =
         json!({ "email": "ann@example.com", "roleID": "full-access", "expiry": app.now().plus(Duration::from_secs(3600)).to_string() });
@@ -188,7 +188,7 @@ async fn a_create_is_replayed_though_its_expiry_has_become_too_near() {
 }
 
 #[tokio::test]
-async fn a_kept_answer_shows_neither_key_nor_caller_in_the_table() {
+async fn a_stored_response_shows_neither_key_nor_caller() {
     let app = TestApp::start().await;
     app.send(create(&app, "ann@example.com", "canary-of-a-key")).await.expect(201);
     let by = app.full.split('_').nth(3).expect("the key has an id");

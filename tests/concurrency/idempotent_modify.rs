@@ -19,7 +19,7 @@ async fn invited(app: &TestApp, email: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_repeated_revocation_gets_the_first_answer() {
+async fn a_repeated_revocation_returns_the_first_response() {
     let app = TestApp::start().await;
     let id = invited(&app, "ann@example.com").await;
     let call = Call::set_state(&id, "revoked").key(&app.full).header("idempotency-key", "k");
@@ -32,7 +32,7 @@ async fn a_repeated_revocation_gets_the_first_answer() {
 }
 
 #[tokio::test]
-async fn a_repeated_resend_gets_the_first_answer_within_the_cooldown_and_after_it() {
+async fn a_repeated_resend_returns_the_first_response_within_the_cooldown_and_after_it() {
     let app = TestApp::start().await;
     let id = invited(&app, "ann@example.com").await;
     app.advance(MINUTE);
@@ -60,7 +60,7 @@ async fn a_repeated_resend_gets_the_first_answer_within_the_cooldown_and_after_i
 }
 
 #[tokio::test]
-async fn asking_for_what_is_so_already_is_kept_like_any_success() {
+async fn the_response_to_a_request_without_a_change_is_stored_like_any_success() {
     let app = TestApp::start().await;
     let id = invited(&app, "ann@example.com").await;
     let before = stored(&app, &id).await;
@@ -83,7 +83,7 @@ async fn asking_for_what_is_so_already_is_kept_like_any_success() {
 }
 
 #[tokio::test]
-async fn a_key_is_refused_to_another_action_and_to_another_invitation() {
+async fn a_key_is_refused_for_another_action_and_for_another_invitation() {
     let app = TestApp::start().await;
     let (ann, bob) = (invited(&app, "ann@example.com").await, invited(&app, "bob@example.com").await);
     app.advance(MINUTE);
@@ -100,7 +100,7 @@ async fn a_key_is_refused_to_another_action_and_to_another_invitation() {
 }
 
 #[tokio::test]
-async fn the_same_key_of_a_colleague_or_another_account_is_judged_on_its_own() {
+async fn the_same_key_of_a_colleague_or_another_account_is_independent() {
     let app = TestApp::start().await;
     let id = invited(&app, "ann@example.com").await;
     app.advance(MINUTE);
@@ -115,7 +115,7 @@ async fn the_same_key_of_a_colleague_or_another_account_is_judged_on_its_own() {
 }
 
 #[tokio::test]
-async fn a_refused_modification_keeps_no_answer() {
+async fn a_refused_modification_stores_no_response() {
     let app = TestApp::start().await;
     let id = invited(&app, "ann@example.com").await;
     let call = resend(&id).key(&app.full).header("idempotency-key", "k");
@@ -129,7 +129,7 @@ async fn a_refused_modification_keeps_no_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_at_once_with_one_key_have_one_effect_and_one_answer() {
+async fn concurrent_requests_with_one_key_have_one_effect_and_one_response() {
     let app = TestApp::start().await;
     let processes = processes(&app, 4);
     for (round, body) in [None, Some("invited"), Some("revoked"), None, Some("invited"), Some("revoked")].into_iter().enumerate() {

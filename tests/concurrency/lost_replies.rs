@@ -73,7 +73,7 @@ async fn lose(reads: usize, prepare: impl AsyncFn(&TestApp) -> Call) -> Vec<(Tes
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_create_whose_reply_is_lost_is_told_its_success() {
+async fn a_create_whose_reply_is_lost_succeeds() {
     for (app, created) in lose(0, async |_| Call::create("ann@example.com", "full-access")).await {
         let created = created.expect(201);
         let id = created.str("id");
@@ -85,7 +85,7 @@ async fn a_create_whose_reply_is_lost_is_told_its_success() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_resend_whose_reply_is_lost_is_told_its_success() {
+async fn a_resend_whose_reply_is_lost_succeeds() {
     let prepare = async |app: &TestApp| {
         let id = invited(app, "ann@example.com").await;
         app.advance(Duration::from_secs(60));
@@ -100,7 +100,7 @@ async fn a_resend_whose_reply_is_lost_is_told_its_success() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revocation_whose_reply_is_lost_is_told_its_success() {
+async fn a_revocation_whose_reply_is_lost_succeeds() {
     let prepare = async |app: &TestApp| Call::set_state(&invited(app, "ann@example.com").await, "revoked");
     for (app, revoked) in lose(1, prepare).await {
         let revoked = revoked.expect(200);
@@ -110,7 +110,7 @@ async fn a_revocation_whose_reply_is_lost_is_told_its_success() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kept_answer_without_an_effect_survives_the_loss_of_its_reply() {
+async fn a_stored_response_without_a_change_survives_a_lost_reply() {
     let all = losses().into_iter().map(async |(faults, _)| {
         let app = TestApp::start().await;
         let id = invited(&app, "ann@example.com").await;
@@ -126,7 +126,7 @@ async fn a_kept_answer_without_an_effect_survives_the_loss_of_its_reply() {
 }
 
 #[tokio::test]
-async fn when_even_the_read_back_fails_it_is_a_503_and_the_key_finds_the_success_later() {
+async fn when_the_read_back_fails_too_it_is_a_503_and_a_retry_with_the_key_succeeds() {
     let app = TestApp::start().await;
     app.invite("warm@example.com").await;
     let create = Call::create("ann@example.com", "full-access").key(&app.full);
@@ -144,7 +144,7 @@ async fn when_even_the_read_back_fails_it_is_a_503_and_the_key_finds_the_success
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_was_not_done_is_not_told_as_done() {
+async fn a_write_that_failed_is_not_reported_as_a_success() {
     let refused = async |reads: usize, call: fn(&str) -> Call| {
         let app = TestApp::start().await;
         let id = invited(&app, "ann@example.com").await;

@@ -25,7 +25,7 @@ fn sizes(pages: &[Vec<Value>]) -> Vec<usize> {
 }
 
 #[tokio::test]
-async fn thirty_invitations_walk_out_by_sevens_in_five_pages_newest_first() {
+async fn thirty_invitations_fill_five_pages_of_seven_newest_first() {
     let app = TestApp::start().await;
     let all = invite_many(&app, 30).await;
     let pages = walk(&app, &app.full, "limit=7", nothing).await;
@@ -64,7 +64,7 @@ async fn a_page_that_ends_with_the_last_invitation_has_no_next() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_hundred_and_one_more_is_the_most_that_is_read() {
+async fn a_page_reads_at_most_a_hundred_rows_and_one() {
     let app = TestApp::start().await;
     let all = invite_many(&app, 101).await;
     let _ = app.faults.take_requests();
@@ -76,7 +76,7 @@ async fn a_page_of_a_hundred_and_one_more_is_the_most_that_is_read() {
 }
 
 #[tokio::test]
-async fn each_filter_alone_walks_its_own_invitations_in_its_own_order() {
+async fn each_filter_alone_pages_through_its_invitations_in_order() {
     let app = TestApp::with(&[("SEND_QUOTA", "10000")]).await;
     let mut by_state: [Vec<String>; 4] = Default::default();
     let [revoked, accepted, declined, invited] = &mut by_state;

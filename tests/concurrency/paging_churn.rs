@@ -35,7 +35,7 @@ fn assert_exactly_once(read: &[Value], stayed: impl IntoIterator<Item = String>)
 }
 
 #[tokio::test]
-async fn a_walk_reads_what_stays_while_others_insert_revoke_and_purge_even_the_row_it_stands_on() {
+async fn paging_survives_inserts_revocations_and_purges_even_of_the_cursors_row() {
     let app = TestApp::with(&[("SEND_QUOTA", "10000")]).await;
     for (query, limit) in [("", 7), ("roleID=full-access&", 7), ("", 1), ("", 13)] {
         let mut made = populate(&app, 30).await;
@@ -71,7 +71,7 @@ async fn a_walk_reads_what_stays_while_others_insert_revoke_and_purge_even_the_r
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn walks_beside_busy_writers_read_what_stays() {
+async fn paging_beside_busy_writers_shows_every_row_that_stays() {
     let app = Arc::new(TestApp::with(&[("SEND_QUOTA", "10000"), ("RESEND_COOLDOWN_SECONDS", "0")]).await);
     let made = populate(&app, 60).await;
     let stay: Vec<String> = made.iter().step_by(2).cloned().collect();
@@ -103,7 +103,7 @@ async fn walks_beside_busy_writers_read_what_stays() {
 }
 
 #[tokio::test]
-async fn a_walk_by_address_reads_what_stays() {
+async fn paging_by_address_shows_every_row_that_stays() {
     let app = TestApp::with(&[("SEND_QUOTA", "10000")]).await;
     let mut made = Vec::new();
     for _ in 0..20 {
@@ -124,7 +124,7 @@ async fn a_walk_by_address_reads_what_stays() {
 }
 
 #[tokio::test]
-async fn a_walk_of_the_closed_reads_what_stays_while_more_are_closed() {
+async fn paging_by_a_closed_state_shows_every_row_that_stays_while_more_are_closed() {
     let app = TestApp::with(&[("SEND_QUOTA", "10000")]).await;
     for state in ["revoked", "accepted", "declined"] {
         let close = async |id: &str| match state {
@@ -155,7 +155,7 @@ async fn a_walk_of_the_closed_reads_what_stays_while_more_are_closed() {
 
 /// With a moving now the cursor would fall out of the range it points into.
 #[tokio::test]
-async fn the_lists_of_invited_and_expired_hold_still_while_the_clock_moves() {
+async fn the_lists_of_invited_and_expired_are_stable_while_time_passes() {
     let app = TestApp::start().await;
     let made = populate(&app, 20).await;
     let mut soonest_first = made.clone();
@@ -191,7 +191,7 @@ async fn the_lists_of_invited_and_expired_hold_still_while_the_clock_moves() {
 }
 
 #[tokio::test]
-async fn at_one_moment_every_open_row_is_either_invited_or_expired() {
+async fn at_any_moment_every_open_row_is_either_invited_or_expired() {
     let app = TestApp::start().await;
     let id = populate(&app, 3).await.remove(1);
     let expiry = crate::common::number(&crate::common::stored(&app, &id).await, "exp");

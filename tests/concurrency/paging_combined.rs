@@ -54,7 +54,7 @@ fn rows_asked_for(app: &TestApp) -> u64 {
 }
 
 #[tokio::test]
-async fn matches_that_lie_thousands_of_rows_apart_are_all_reached_a_bounded_number_of_rows_at_a_time() {
+async fn matches_thousands_of_rows_apart_are_all_found_with_bounded_reads() {
     let app = TestApp::start().await;
     app.invite("ann@example.com").await;
     let pattern = app.rows_of(ACCOUNT, "I#").await.remove(0);

@@ -115,7 +115,7 @@ async fn a_cursor_of_another_version_is_refused() {
 
 /// The digest keeps no secret, so anyone can make a token; the partition still comes from the caller's key alone.
 #[tokio::test]
-async fn a_forged_cursor_shows_nothing_but_the_callers_own() {
+async fn a_forged_cursor_shows_only_the_callers_own_invitations() {
     let app = two_accounts().await;
     let foreign: Vec<String> = crate::common::ids(list(&app, &app.other, "").await.json()["invitations"].as_array().expect("a list"));
     let own = list(&app, &app.full, "").await.json()["invitations"].clone();

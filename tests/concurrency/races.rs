@@ -16,7 +16,7 @@ fn with_status(responses: &[Response], status: u16) -> Vec<&Response> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_200_creates_for_one_address_one_succeeds_and_199_are_told_its_id() {
+async fn of_200_creates_for_one_address_one_succeeds_and_199_get_its_id() {
     let app = TestApp::start().await;
     let spellings = ["ann@example.com", "Ann@Example.COM", " ann@example.com", "ANN@EXAMPLE.COM  ", "aNN@example.com"];
     let calls = (0..200).map(|n| Call::create(spellings[n % spellings.len()], "full-access").key(&app.full));
@@ -75,7 +75,7 @@ async fn creates_with_one_key_and_two_requests_are_one_create_its_replays_and_re
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_of_the_quota_is_sent_once_however_many_want_it() {
+async fn concurrent_creates_never_exceed_the_quota() {
     let app = TestApp::with(&[("SEND_QUOTA", "10")]).await;
     let calls = (0..60).map(|n| Call::create(&format!("user-{n}@example.com"), "full-access").key(&app.full));
     let responses = race(&processes(&app, 4), calls).await;
@@ -89,7 +89,7 @@ async fn the_last_of_the_quota_is_sent_once_however_many_want_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_is_invited_again_only_once_the_old_invitation_has_expired() {
+async fn an_address_is_invited_again_only_after_the_old_invitation_has_expired() {
     let app = TestApp::start().await;
     let processes = processes(&app, 4);
     for round in 0..20 {
@@ -126,7 +126,7 @@ async fn an_address_is_invited_again_only_once_the_old_invitation_has_expired() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_creates_and_resends_of_expired_ones_one_takes_the_address_and_all_are_told() {
+async fn of_concurrent_creates_and_resends_for_one_address_exactly_one_succeeds() {
     let app = TestApp::with(&[("SEND_QUOTA", "10000")]).await;
     let processes = processes(&app, 4);
     let mut winners = BTreeSet::new();
@@ -159,7 +159,7 @@ async fn of_creates_and_resends_of_expired_ones_one_takes_the_address_and_all_ar
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_create_that_races_a_revocation_is_told_the_old_one_or_succeeds() {
+async fn a_create_that_races_a_revocation_succeeds_or_names_the_old_invitation() {
     let app = TestApp::start().await;
     let processes = processes(&app, 4);
     for round in 0..25 {
@@ -184,7 +184,7 @@ async fn a_create_that_races_a_revocation_is_told_the_old_one_or_succeeds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_revocation_and_a_resend_the_end_is_revoked_and_each_is_told_its_own() {
+async fn a_revocation_wins_over_a_concurrent_resend_and_both_get_their_own_result() {
     let app = TestApp::with(&[("SEND_QUOTA", "10000")]).await;
     let processes = processes(&app, 4);
     let mut ends = BTreeSet::new();
@@ -227,7 +227,7 @@ async fn of_a_revocation_and_a_resend_the_end_is_revoked_and_each_is_told_its_ow
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_resends_one_is_sent_and_the_others_are_told_to_wait() {
+async fn of_many_concurrent_resends_one_is_sent_and_the_others_are_429() {
     let app = TestApp::start().await;
     let processes = processes(&app, 4);
     for round in 0..8 {
@@ -253,7 +253,7 @@ async fn of_many_resends_one_is_sent_and_the_others_are_told_to_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_revocations_are_one_and_all_are_told_it() {
+async fn many_concurrent_revocations_are_one_and_all_return_it() {
     let app = TestApp::start().await;
     let processes = processes(&app, 4);
     for round in 0..8 {

@@ -81,7 +81,7 @@ async fn an_address_is_never_blocked_by_a_revoked_invitation() {
 }
 
 #[tokio::test]
-async fn a_create_whose_reply_cannot_be_read_is_told_its_success() {
+async fn a_create_whose_reply_is_garbled_succeeds() {
     let app = TestApp::start().await;
     warm(&app).await;
     app.faults.next([Garbled]);
@@ -90,7 +90,7 @@ async fn a_create_whose_reply_cannot_be_read_is_told_its_success() {
 }
 
 #[tokio::test]
-async fn what_is_logged_of_a_reply_that_cannot_be_read_holds_nothing_of_it() {
+async fn the_log_of_a_garbled_reply_contains_nothing_of_it() {
     let app = TestApp::start().await;
     let id = invited(&app, "canary-person@example.com").await;
     let request = |call: Call| Request::parse(&call.key(&app.full).event().to_string()).expect("an event");
@@ -106,7 +106,7 @@ async fn what_is_logged_of_a_reply_that_cannot_be_read_holds_nothing_of_it() {
 }
 
 #[tokio::test]
-async fn an_operation_whose_reply_is_lost_and_that_is_throttled_ever_after_is_told_its_success() {
+async fn an_operation_whose_reply_is_lost_succeeds_even_if_all_retries_are_throttled() {
     let throttled = || std::iter::repeat_n(Fault::Error(400, "ThrottlingException"), 40);
     let app = TestApp::start().await;
     warm(&app).await;
@@ -126,7 +126,7 @@ async fn an_operation_whose_reply_is_lost_and_that_is_throttled_ever_after_is_to
 }
 
 #[tokio::test]
-async fn what_a_caller_is_told_after_a_detour_is_what_is_kept_under_his_key() {
+async fn after_a_late_conflict_the_response_is_the_one_stored_under_the_key() {
     let app = TestApp::with(&[("RESEND_COOLDOWN_SECONDS", "0")]).await;
     let id = invited(&app, "ann@example.com").await;
     let second = app.another(&[]);
@@ -146,7 +146,7 @@ async fn what_a_caller_is_told_after_a_detour_is_what_is_kept_under_his_key() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_behind_does_not_take_an_invitation_back_in_time() {
+async fn a_clock_that_is_behind_does_not_move_timestamps_back() {
     let app = TestApp::start().await;
     let id = invited(&app, "ann@example.com").await;
     let created = describe(&app, &id).await["created"].clone();
@@ -156,7 +156,7 @@ async fn a_clock_that_is_behind_does_not_take_an_invitation_back_in_time() {
 }
 
 #[tokio::test]
-async fn a_quota_that_was_used_up_after_a_revocation_does_not_hide_the_revocation() {
+async fn an_exhausted_quota_does_not_hide_a_concurrent_revocation() {
     let app = TestApp::with(&[("SEND_QUOTA", "2")]).await;
     let id = invited(&app, "ann@example.com").await;
     let second = app.another(&[]);

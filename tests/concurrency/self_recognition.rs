@@ -58,7 +58,7 @@ async fn interrupted(app: &TestApp, call: Call, reads: usize, unknown: Unknown, 
 }
 
 #[tokio::test]
-async fn a_create_that_meets_itself_is_a_201() {
+async fn a_create_that_finds_its_own_effect_is_a_201() {
     let app = TestApp::start().await;
     let mut made = 0;
     for unknown in UNKNOWN {
@@ -75,7 +75,7 @@ async fn a_create_that_meets_itself_is_a_201() {
 }
 
 #[tokio::test]
-async fn a_create_that_was_revoked_before_it_could_look_is_still_told_as_made() {
+async fn a_create_that_is_revoked_before_its_retry_still_succeeds() {
     let app = TestApp::start().await;
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
         for call in both(&Call::create("ann@example.com", "full-access").key(&app.full), &format!("key-{}", n)) {
@@ -99,7 +99,7 @@ async fn a_create_that_was_revoked_before_it_could_look_is_still_told_as_made() 
 }
 
 #[tokio::test]
-async fn a_create_whose_expiry_has_become_too_near_before_it_could_look_is_still_told_as_made() {
+async fn a_create_whose_expiry_is_too_near_at_its_retry_still_succeeds() {
     let app = TestApp::start().await;
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
         let hour = app.now().plus(Duration::from_secs(3600)).to_string();
@@ -113,7 +113,7 @@ async fn a_create_whose_expiry_has_become_too_near_before_it_could_look_is_still
 }
 
 #[tokio::test]
-async fn a_create_whose_address_has_gone_to_another_since_is_told_its_own() {
+async fn a_create_whose_address_is_taken_before_its_retry_returns_its_own_invitation() {
     let app = TestApp::start().await;
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
         for call in both(&Call::create("ann@example.com", "full-access").key(&app.full), &format!("key-{}", n)) {
@@ -135,7 +135,7 @@ async fn a_create_whose_address_has_gone_to_another_since_is_told_its_own() {
 }
 
 #[tokio::test]
-async fn a_resend_that_meets_itself_is_a_200_and_no_429() {
+async fn a_resend_that_finds_its_own_effect_is_a_200_and_not_a_429() {
     let app = TestApp::start().await;
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
         let id = invited(&app, &format!("user-{n}@example.com")).await;
@@ -151,7 +151,7 @@ async fn a_resend_that_meets_itself_is_a_200_and_no_429() {
 }
 
 #[tokio::test]
-async fn a_resend_that_was_revoked_before_it_could_look_is_still_told_as_sent() {
+async fn a_resend_that_is_revoked_before_its_retry_still_succeeds() {
     let app = TestApp::start().await;
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
         for call in [false, true] {
@@ -176,7 +176,7 @@ async fn a_resend_that_was_revoked_before_it_could_look_is_still_told_as_sent() 
 
 /// The last applied operation alone would not do: it is another's.
 #[tokio::test]
-async fn a_resend_that_another_resend_has_followed_finds_itself_among_the_applied_ones() {
+async fn a_resend_recognises_itself_after_later_resends() {
     let app = TestApp::with(&[("RESEND_COOLDOWN_SECONDS", "0")]).await;
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
         let id = invited(&app, &format!("user-{n}@example.com")).await;
@@ -199,7 +199,7 @@ async fn a_resend_that_another_resend_has_followed_finds_itself_among_the_applie
 }
 
 #[tokio::test]
-async fn a_revocation_that_meets_itself_is_told_as_its_own() {
+async fn a_revocation_that_finds_its_own_effect_succeeds() {
     let app = TestApp::start().await;
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
         for keyed in [false, true] {
@@ -224,7 +224,7 @@ async fn a_revocation_that_meets_itself_is_told_as_its_own() {
 
 /// A kept answer is what the caller was told, also when he was told by way of his own effect.
 #[tokio::test]
-async fn what_is_told_after_a_late_success_is_what_is_kept() {
+async fn the_response_after_a_late_success_is_the_stored_one() {
     let app = TestApp::start().await;
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
         let create =
@@ -244,7 +244,7 @@ async fn what_is_told_after_a_late_success_is_what_is_kept() {
 
 /// What was kept without a change has no other trace than the kept answer.
 #[tokio::test]
-async fn an_answer_without_a_change_that_meets_the_one_it_kept_is_no_replay() {
+async fn a_response_without_a_change_that_finds_itself_stored_is_not_a_replay() {
     let app = TestApp::start().await;
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
         let id = invited(&app, &format!("user-{n}@example.com")).await;
@@ -257,7 +257,7 @@ async fn an_answer_without_a_change_that_meets_the_one_it_kept_is_no_replay() {
 }
 
 #[tokio::test]
-async fn what_was_done_before_its_expiry_and_looked_at_after_it_is_told_as_it_was_done() {
+async fn a_write_before_the_expiry_is_returned_as_it_was_even_when_read_back_later() {
     let app = TestApp::start().await;
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
         let week = async || app.advance(Duration::from_secs(7 * 86_400));
@@ -272,7 +272,7 @@ async fn what_was_done_before_its_expiry_and_looked_at_after_it_is_told_as_it_wa
 }
 
 #[tokio::test]
-async fn a_resend_that_another_has_followed_a_minute_later_is_told_when_it_was_sent() {
+async fn a_resend_followed_by_another_returns_its_own_time() {
     let app = TestApp::start().await;
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
         let id = invited(&app, &format!("user-{n}@example.com")).await;

@@ -138,7 +138,7 @@ async fn a_write_that_is_never_answered_is_a_503_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_our_own_fault_is_a_500_that_says_nothing_of_it() {
+async fn an_error_of_ours_is_a_500_that_reveals_nothing() {
     for fault in
         ["ResourceNotFoundException", "AccessDeniedException", "ValidationException", "UnrecognizedClientException", "SomethingNew"]
     {
@@ -155,7 +155,7 @@ async fn what_is_our_own_fault_is_a_500_that_says_nothing_of_it() {
 }
 
 #[tokio::test]
-async fn a_transaction_cancelled_for_our_own_fault_is_a_500() {
+async fn a_transaction_cancelled_by_an_error_of_ours_is_a_500() {
     let (app, _) = prepared().await;
     for reasons in [vec!["None", "ValidationError", "None"], vec!["ItemCollectionSizeLimitExceeded"], vec!["None", "None", "None"], vec![]]
     {
@@ -168,7 +168,7 @@ async fn a_transaction_cancelled_for_our_own_fault_is_a_500() {
 }
 
 #[tokio::test]
-async fn conflicts_and_throttled_transactions_are_tried_again() {
+async fn conflicts_and_throttled_transactions_are_retried() {
     let (app, id) = prepared().await;
     let busy = || {
         [
@@ -196,7 +196,7 @@ async fn conflicts_and_throttled_transactions_are_tried_again() {
 }
 
 #[tokio::test]
-async fn a_conflict_that_never_ends_is_a_503_after_six_tries_and_three_seconds() {
+async fn a_permanent_conflict_is_a_503_after_six_attempts_within_three_seconds() {
     let (app, id) = prepared().await;
     let create = Call::create("bob@example.com", "full-access");
     let mut waited = Duration::ZERO;
@@ -224,7 +224,7 @@ async fn a_conflict_that_never_ends_is_a_503_after_six_tries_and_three_seconds()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_in_one_anothers_way_all_get_through() {
+async fn conflicting_callers_all_succeed_in_the_end() {
     let app = TestApp::start().await;
     let processes = processes(&app, 2);
     crate::common::race(&processes, (0..2).map(|_| Call::get("/invitations").key(&app.full))).await;

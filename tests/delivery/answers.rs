@@ -32,7 +32,7 @@ async fn a_lookup_shows_what_the_invitee_may_see_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_account_presents_itself_as_it_has_set() {
+async fn a_lookup_shows_the_accounts_display_settings() {
     let (app, mut post) = start().await;
     let set = json!({ "action": "set", "account": ACCOUNT, "name": "Example Ltd", "colour": "#0b5fff", "redirect": "https://app.example.com/in", "locale": "de" });
     app.manage_settings(&set).await;
@@ -49,7 +49,7 @@ async fn the_account_presents_itself_as_it_has_set() {
 }
 
 #[tokio::test]
-async fn who_accepts_has_accepted_and_may_say_so_again() {
+async fn accepting_twice_is_a_200_both_times() {
     let (app, mut post) = start().await;
     let (id, token) = invited(&app, &mut post).await;
     app.advance(COOLDOWN);
@@ -70,7 +70,7 @@ async fn who_accepts_has_accepted_and_may_say_so_again() {
 }
 
 #[tokio::test]
-async fn who_declines_has_declined_and_may_say_so_again() {
+async fn declining_twice_is_a_200_both_times() {
     let (app, mut post) = start().await;
     let (id, token) = invited(&app, &mut post).await;
     assert_eq!(hold(&app, "decline", &token).await.expect(200).json()["state"], "declined");
@@ -81,7 +81,7 @@ async fn who_declines_has_declined_and_may_say_so_again() {
 }
 
 #[tokio::test]
-async fn a_revoked_invitation_says_that_it_is_revoked() {
+async fn a_revoked_invitation_can_be_looked_up_but_not_answered() {
     let (app, mut post) = start().await;
     let (id, token) = invited(&app, &mut post).await;
     revoke(&app, &id).await.expect(200);
@@ -91,7 +91,7 @@ async fn a_revoked_invitation_says_that_it_is_revoked() {
 }
 
 #[tokio::test]
-async fn an_expired_invitation_says_so_from_its_very_expiry_on() {
+async fn an_invitation_is_expired_from_the_millisecond_of_its_expiry() {
     let (app, mut post) = start().await;
     let (_, token) = invited(&app, &mut post).await;
     let expiry = app.now().floor_to_second().plus(LIFETIME);
@@ -104,7 +104,7 @@ async fn an_expired_invitation_says_so_from_its_very_expiry_on() {
 }
 
 #[tokio::test]
-async fn who_answered_in_time_is_not_told_too_late_because_his_answer_was_tried_again() {
+async fn an_answer_given_in_time_counts_even_if_its_retry_is_after_the_expiry() {
     for (verb, state) in [("accept", "accepted"), ("decline", "declined")] {
         let (app, mut post) = start().await;
         let (id, token) = invited(&app, &mut post).await;
@@ -124,7 +124,7 @@ async fn who_answered_in_time_is_not_told_too_late_because_his_answer_was_tried_
 }
 
 #[tokio::test]
-async fn an_answer_that_was_not_written_is_not_told_as_given() {
+async fn an_answer_that_was_not_written_is_a_503() {
     for verb in ["accept", "decline"] {
         let (app, mut post) = start().await;
         let (id, token) = invited(&app, &mut post).await;
@@ -136,7 +136,7 @@ async fn an_answer_that_was_not_written_is_not_told_as_given() {
 }
 
 #[tokio::test]
-async fn a_revocation_that_finds_itself_is_told_as_it_was_kept_whatever_was_heard_of_the_mail_since() {
+async fn a_retried_revocation_returns_what_it_stored_even_if_a_report_came_since() {
     let (app, mut post) = start().await;
     let (id, _) = invited(&app, &mut post).await;
     let mail = post.last_mail(EMAIL);
@@ -156,7 +156,7 @@ async fn a_revocation_that_finds_itself_is_told_as_it_was_kept_whatever_was_hear
 }
 
 #[tokio::test]
-async fn who_has_lost_the_lock_has_expired_whatever_the_clocks_say() {
+async fn an_invitation_without_its_lock_is_expired_even_for_a_clock_that_is_behind() {
     let (app, mut post) = start().await;
     let (first, token) = invited(&app, &mut post).await;
     app.advance(LIFETIME);
@@ -172,7 +172,7 @@ async fn who_has_lost_the_lock_has_expired_whatever_the_clocks_say() {
 }
 
 #[tokio::test]
-async fn t8_t19_every_token_that_opens_nothing_gets_the_same_404_on_every_route() {
+async fn t8_t19_every_invalid_token_gets_the_same_404_on_every_route() {
     let (app, mut post) = start().await;
     let (id, token) = invited(&app, &mut post).await;
     let secret = token.rsplit_once('.').unwrap().1.to_owned();
@@ -206,7 +206,7 @@ async fn t8_t19_every_token_that_opens_nothing_gets_the_same_404_on_every_route(
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_token_is_a_400_that_does_not_repeat_it() {
+async fn a_body_without_a_token_is_a_400_that_does_not_repeat_it() {
     let (app, mut post) = start().await;
     let (_, token) = invited(&app, &mut post).await;
     let body = |text: &str| text.replace("TOKEN", &token);
@@ -235,7 +235,7 @@ async fn a_body_that_is_no_token_is_a_400_that_does_not_repeat_it() {
 }
 
 #[tokio::test]
-async fn the_token_in_a_query_or_a_header_is_none() {
+async fn a_token_in_a_query_or_a_header_is_ignored_or_refused() {
     let (app, mut post) = start().await;
     let (_, token) = invited(&app, &mut post).await;
     let query = Call::post(&format!("/invitations/accept?token={token}")).json(&json!({ "token": "" }));

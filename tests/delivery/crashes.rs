@@ -54,7 +54,7 @@ async fn die(crash: Crash) -> Option<usize> {
 }
 
 #[tokio::test]
-async fn a_courier_that_dies_at_any_of_its_requests_loses_nothing() {
+async fn a_courier_killed_at_any_of_its_requests_loses_nothing() {
     let mut copies = Vec::new();
     for after in [false, true] {
         let mut request = 0;
@@ -76,7 +76,7 @@ async fn a_courier_that_dies_at_any_of_its_requests_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_mail_whose_reply_arrived_is_sent_once_although_the_table_is_down_for_seconds_after_it() {
+async fn an_accepted_email_is_sent_once_even_if_the_table_then_fails_for_seconds() {
     let (app, mut post) = start().await;
     let id = id(&app.invite(EMAIL).await);
     post.lose_the_stream().await;
@@ -95,7 +95,7 @@ async fn a_mail_whose_reply_arrived_is_sent_once_although_the_table_is_down_for_
 }
 
 #[tokio::test]
-async fn a_create_whose_reply_was_lost_is_mailed_once() {
+async fn a_create_whose_reply_was_lost_sends_one_email() {
     let (app, mut post) = start().await;
     app.faults.transactions([Fault::ReplyLost]);
     app.invite(EMAIL).await;
@@ -107,7 +107,7 @@ async fn a_create_whose_reply_was_lost_is_mailed_once() {
 }
 
 #[tokio::test]
-async fn a_create_that_died_right_after_its_commit_is_mailed() {
+async fn a_create_killed_right_after_its_commit_sends_its_email() {
     let (app, mut post) = start().await;
     let gate = Barrier::default();
     // The table carries it out, the reply is lost, and the function is killed before it can ask again.

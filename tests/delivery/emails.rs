@@ -7,7 +7,7 @@ use support::{ACCOUNT, Call, Post, TestApp, post::token, root_file};
 use crate::helpers::{COOLDOWN, EMAIL, LATER, describe, hold, id, invited, resend, revoke, start, start_with};
 
 #[tokio::test]
-async fn a_create_leads_to_one_mail_from_the_configured_sender_with_a_link_that_opens_it() {
+async fn a_create_sends_one_email_from_the_configured_sender_with_a_working_link() {
     let (app, mut post) = start().await;
     let (id, token) = invited(&app, &mut post).await;
     let mails = post.inbox.mails();
@@ -27,7 +27,7 @@ async fn a_create_leads_to_one_mail_from_the_configured_sender_with_a_link_that_
 }
 
 #[tokio::test]
-async fn a_mail_goes_to_the_domain_in_ascii_and_to_the_local_part_as_it_was_typed() {
+async fn an_email_goes_to_the_ascii_domain_and_the_local_part_as_typed() {
     let (app, mut post) = start().await;
     app.invite(" User.One@Bücher.example ").await;
     post.deliver().await;
@@ -35,7 +35,7 @@ async fn a_mail_goes_to_the_domain_in_ascii_and_to_the_local_part_as_it_was_type
 }
 
 #[tokio::test]
-async fn what_the_stream_hands_over_twice_is_mailed_once() {
+async fn a_record_that_the_stream_delivers_twice_sends_one_email() {
     let (app, mut post) = start().await;
     app.invite(EMAIL).await;
     post.deliver().await;
@@ -49,7 +49,7 @@ async fn what_the_stream_hands_over_twice_is_mailed_once() {
 }
 
 #[tokio::test]
-async fn of_many_couriers_at_once_one_sends() {
+async fn of_many_concurrent_couriers_one_sends() {
     let (app, mut post) = start().await;
     let key = key(&id(&app.invite(EMAIL).await));
     let couriers: Vec<_> = (0..8).map(|_| post.another(&app)).collect();
@@ -60,7 +60,7 @@ async fn of_many_couriers_at_once_one_sends() {
 }
 
 #[tokio::test]
-async fn a_resend_leads_to_another_mail_with_another_link() {
+async fn a_resend_sends_another_email_with_another_link() {
     let (app, mut post) = start().await;
     let (id, first) = invited(&app, &mut post).await;
     app.advance(COOLDOWN);
@@ -74,7 +74,7 @@ async fn a_resend_leads_to_another_mail_with_another_link() {
 }
 
 #[tokio::test]
-async fn only_the_last_of_several_sendings_is_mailed_when_the_stream_was_late() {
+async fn when_the_stream_is_late_only_the_last_sending_is_emailed() {
     let (app, mut post) = start().await;
     let id = id(&app.invite(EMAIL).await);
     app.advance(COOLDOWN);
@@ -86,7 +86,7 @@ async fn only_the_last_of_several_sendings_is_mailed_when_the_stream_was_late() 
 }
 
 #[tokio::test]
-async fn what_was_revoked_before_its_mail_went_out_is_not_mailed() {
+async fn an_invitation_revoked_before_its_email_is_not_emailed() {
     let (app, mut post) = start().await;
     let id = id(&app.invite(EMAIL).await);
     revoke(&app, &id).await.expect(200);
@@ -98,7 +98,7 @@ async fn what_was_revoked_before_its_mail_went_out_is_not_mailed() {
 }
 
 #[tokio::test]
-async fn t10_the_link_is_made_from_configuration_whatever_the_request_says_of_its_host() {
+async fn t10_the_link_comes_from_configuration_and_never_from_the_host() {
     let (app, mut post) = start().await;
     let hostile = [
         "evil.example",
@@ -133,7 +133,7 @@ async fn t10_the_link_is_made_from_configuration_whatever_the_request_says_of_it
 }
 
 #[tokio::test]
-async fn the_mail_names_who_asked_for_it_and_the_account_as_it_calls_itself() {
+async fn the_email_names_its_sender_and_the_account() {
     let (app, mut post) = start_with(&[("DEFAULT_DISPLAY_NAME", "Nobody in particular")]).await;
     let created = json!({ "action": "create", "account": ACCOUNT, "role": "full-access", "name": "Jane Doe" });
     let key = app.manage_keys(&created).await["key"].as_str().unwrap().to_owned();
@@ -155,7 +155,7 @@ async fn the_mail_names_who_asked_for_it_and_the_account_as_it_calls_itself() {
 }
 
 #[tokio::test]
-async fn t9_a_name_that_would_be_a_link_is_none_when_it_is_shown() {
+async fn t9_a_name_that_would_become_a_link_is_neutralised_when_shown() {
     let (app, mut post) = start().await;
     for (number, name) in
         ["Visit https://evil.example/x now", "evil.example", "<b>Bold</b>", "a\u{202e}b", "www.evil.example", "x@evil.example"]
@@ -181,7 +181,7 @@ async fn t9_a_name_that_would_be_a_link_is_none_when_it_is_shown() {
 }
 
 #[tokio::test]
-async fn t9_what_an_account_was_called_before_the_rules_were_as_they_are_holds_nothing_up() {
+async fn t9_an_account_name_stored_before_the_present_rules_blocks_nothing() {
     let (app, mut post) = start().await;
     let describe = json!({ "action": "describe", "account": ACCOUNT });
     for (number, (stored, shown)) in
@@ -212,7 +212,7 @@ fn t2_ses_does_not_count_the_clicks_on_a_link() {
 }
 
 #[tokio::test]
-async fn the_language_is_the_invitations_else_the_accounts_and_english_when_there_is_none() {
+async fn the_language_is_that_of_the_invitation_then_of_the_account_then_english() {
     let folder = std::env::temp_dir().join(format!("texts-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("de.json"), r#"{ "email": { "button": "Einladung ansehen" } }"#).unwrap();

@@ -14,7 +14,7 @@ async fn erase(app: &TestApp, account: &str, email: &str) -> Value {
 }
 
 #[tokio::test]
-async fn t21_whatever_an_account_has_about_an_address_goes_and_everything_else_stays() {
+async fn t21_erasing_an_address_deletes_all_of_its_rows_and_no_others() {
     let (app, mut post) = start().await;
     let (first, _) = invited(&app, &mut post).await;
     revoke(&app, &first).await.expect(200);
@@ -48,7 +48,7 @@ async fn t21_whatever_an_account_has_about_an_address_goes_and_everything_else_s
 }
 
 #[tokio::test]
-async fn what_lies_beyond_the_first_megabyte_goes_as_well() {
+async fn rows_beyond_the_first_megabyte_are_erased_too() {
     let (app, mut post) = start().await;
     let (id, _) = invited(&app, &mut post).await;
     let text = AttributeValue::S;
@@ -68,7 +68,7 @@ async fn what_lies_beyond_the_first_megabyte_goes_as_well() {
 }
 
 #[tokio::test]
-async fn an_erasure_that_fails_is_told_so_and_the_next_does_the_rest() {
+async fn a_failed_erasure_is_an_error_and_the_next_one_completes_it() {
     let (app, mut post) = start().await;
     // What is looked for and deleted: invitations, the lock, answers, an answer, an invitation, answers, the lock.
     for request in 0..7 {
@@ -109,7 +109,7 @@ async fn a_resend_during_an_erasure_leaves_no_lock_behind() {
 }
 
 #[tokio::test]
-async fn an_erasure_that_makes_no_sense_is_told_so() {
+async fn an_invalid_erasure_is_refused() {
     let (app, _) = start().await;
     assert_eq!(erase(&app, ACCOUNT, "nobody").await["code"], "invalid-field");
     assert_eq!(erase(&app, "1", EMAIL).await["field"], "account");

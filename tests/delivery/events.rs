@@ -10,7 +10,7 @@ use support::{ACCOUNT, Call};
 use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, hold, invited, resend, revoke, start};
 
 #[tokio::test]
-async fn each_event_has_a_stable_id_and_the_next_number() {
+async fn each_event_has_a_stable_id_and_the_next_sequence_number() {
     let (app, mut post) = start().await;
     let (id, _) = invited(&app, &mut post).await;
     let delivered = post.last_mail(EMAIL);
@@ -30,7 +30,7 @@ async fn each_event_has_a_stable_id_and_the_next_number() {
 }
 
 #[tokio::test]
-async fn an_event_says_what_happened_to_which_invitation_and_shows_no_person() {
+async fn an_event_names_the_change_and_the_invitation_but_no_person() {
     let (app, mut post) = start().await;
     let created = app.now();
     let (id, token) = invited(&app, &mut post).await;
@@ -59,7 +59,7 @@ async fn an_event_says_what_happened_to_which_invitation_and_shows_no_person() {
 }
 
 #[tokio::test]
-async fn an_event_is_as_of_when_it_happened_however_late_and_often_it_is_told() {
+async fn an_event_shows_the_time_of_the_change_however_late_and_often_it_is_published() {
     let (app, mut post) = start().await;
     let created = app.now();
     // Every event is taken, but nobody hears of that: so it is told again, when more has happened.
@@ -118,7 +118,7 @@ async fn an_event_is_as_of_when_it_happened_however_late_and_often_it_is_told() 
 }
 
 #[tokio::test]
-async fn every_happening_has_its_name() {
+async fn every_event_type_has_its_name() {
     let (app, mut post) = start().await;
     for (email, verb) in [("bounce@example.com", ""), ("user.1@example.com", "decline"), ("user.2@example.com", "revoke")] {
         let id = crate::helpers::id(&app.invite(email).await);
@@ -137,7 +137,7 @@ async fn every_happening_has_its_name() {
 }
 
 #[tokio::test]
-async fn no_write_that_changes_nothing_tells_anything() {
+async fn a_request_without_a_change_publishes_no_event() {
     let (app, mut post) = start().await;
     let (id, token) = invited(&app, &mut post).await;
     revoke(&app, &id).await.expect(200);

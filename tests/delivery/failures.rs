@@ -40,7 +40,7 @@ async fn with_events_waiting(app: &TestApp, copies: u64) {
 }
 
 #[tokio::test]
-async fn while_eventbridge_is_down_what_waits_for_it_holds_up_no_mail() {
+async fn while_eventbridge_is_down_waiting_events_delay_no_email() {
     let (app, mut post) = start().await;
     invited(&app, &mut post).await;
     with_events_waiting(&app, 120).await;
@@ -72,7 +72,7 @@ async fn while_eventbridge_is_down_what_waits_for_it_holds_up_no_mail() {
 }
 
 #[tokio::test]
-async fn while_an_accounts_settings_cannot_be_read_its_mails_wait() {
+async fn emails_wait_while_the_accounts_settings_cannot_be_read() {
     let (app, mut post) = start().await;
     app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "name": "Example" })).await;
     let break_it = |colour: &str| {
@@ -97,7 +97,7 @@ async fn while_an_accounts_settings_cannot_be_read_its_mails_wait() {
 }
 
 #[tokio::test]
-async fn a_row_that_could_not_be_read_is_looked_at_again_when_it_has_been_repaired() {
+async fn a_quarantined_row_is_processed_once_it_is_repaired() {
     let (app, mut post) = start().await;
     let id = id(&app.invite(EMAIL).await);
     let hash = app.rows_of(ACCOUNT, "I#").await[0]["th"].clone();
@@ -115,7 +115,7 @@ async fn a_row_that_could_not_be_read_is_looked_at_again_when_it_has_been_repair
 }
 
 #[tokio::test]
-async fn a_transaction_in_the_way_of_a_mail_is_met_again_and_a_failing_table_is_told() {
+async fn a_conflict_with_a_transaction_is_retried_and_a_failing_table_is_an_error() {
     let (app, mut post) = start().await;
     for (error, sent) in [("TransactionConflictException", true), ("AccessDeniedException", false)] {
         let email = format!("{}@example.com", error.to_lowercase());
@@ -131,7 +131,7 @@ async fn a_transaction_in_the_way_of_a_mail_is_met_again_and_a_failing_table_is_
 }
 
 #[tokio::test]
-async fn what_was_stored_before_there_were_events_can_be_changed() {
+async fn a_row_stored_before_events_existed_can_be_changed() {
     let (app, mut post) = start().await;
     let mut ids = Vec::new();
     for number in 0..2 {

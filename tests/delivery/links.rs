@@ -28,7 +28,7 @@ async fn t3_after_each_resend_every_earlier_link_is_a_404() {
 }
 
 #[tokio::test]
-async fn a_resend_of_an_expired_invitation_kills_the_expired_link_too() {
+async fn a_resend_of_an_expired_invitation_invalidates_the_expired_link() {
     let (app, mut post) = start().await;
     let (id, token) = invited(&app, &mut post).await;
     app.advance(LIFETIME);
@@ -80,7 +80,7 @@ fn answer(status: u16, word: &str) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn of_accept_and_decline_at_once_one_has_its_way_and_the_other_is_told() {
+async fn of_a_concurrent_accept_and_decline_one_succeeds_and_the_other_is_refused() {
     for outcome in race("accept", "decline").await {
         let accepted = (answer(200, "accepted"), answer(400, "already-accepted"), "accepted".to_owned());
         let declined = (answer(400, "already-declined"), answer(200, "declined"), "declined".to_owned());
@@ -89,7 +89,7 @@ async fn of_accept_and_decline_at_once_one_has_its_way_and_the_other_is_told() {
 }
 
 #[tokio::test]
-async fn of_accept_and_revoke_at_once_one_has_its_way_and_the_other_is_told() {
+async fn of_a_concurrent_accept_and_revoke_one_succeeds_and_the_other_is_refused() {
     for outcome in race("accept", "revoke").await {
         let accepted = (answer(200, "accepted"), answer(400, "already-accepted"), "accepted".to_owned());
         let revoked = (answer(400, "already-revoked"), answer(200, "revoked"), "revoked".to_owned());
@@ -98,7 +98,7 @@ async fn of_accept_and_revoke_at_once_one_has_its_way_and_the_other_is_told() {
 }
 
 #[tokio::test]
-async fn of_accept_and_resend_at_once_the_link_works_once_or_is_dead() {
+async fn in_a_race_of_accept_and_resend_the_link_works_or_is_invalid() {
     for outcome in race("accept", "resend").await {
         let accepted = (answer(200, "accepted"), answer(400, "already-accepted"), "accepted".to_owned());
         let resent = (answer(404, "not-found"), answer(200, "invited"), "invited".to_owned());
@@ -107,7 +107,7 @@ async fn of_accept_and_resend_at_once_the_link_works_once_or_is_dead() {
 }
 
 #[tokio::test]
-async fn of_many_who_accept_at_once_all_are_told_that_it_is_accepted_and_it_was_once() {
+async fn many_concurrent_accepts_all_succeed_and_are_one() {
     let (app, mut post) = start().await;
     let (_, token) = invited(&app, &mut post).await;
     let process = app.another_patient();
@@ -149,7 +149,7 @@ async fn t1_no_get_head_or_options_of_any_path_changes_anything() {
 }
 
 #[tokio::test]
-async fn t4_no_token_made_of_parts_of_others_opens_anything() {
+async fn t4_no_token_assembled_from_parts_of_others_opens_anything() {
     let (app, mut post) = start().await;
     let mut tokens = Vec::new();
     for (number, key) in [&app.full, &app.other, &app.full].into_iter().enumerate() {

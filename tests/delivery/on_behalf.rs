@@ -16,7 +16,7 @@ async fn bind(app: &TestApp, binding: &str) {
 }
 
 #[tokio::test]
-async fn the_application_accepts_for_whom_it_has_signed_in_and_says_who_that_is() {
+async fn an_application_accepts_for_the_user_it_signed_in_and_names_that_user() {
     let (app, mut post) = start().await;
     let (id, token) = invited(&app, &mut post).await;
     assert_eq!(accept(&app, &app.full, &token, "user-4711", "User.One@EXAMPLE.com").await.expect(200).json()["state"], "accepted");
@@ -27,7 +27,7 @@ async fn the_application_accepts_for_whom_it_has_signed_in_and_says_who_that_is(
 }
 
 #[tokio::test]
-async fn t7_who_may_accept_for_every_binding_and_every_address() {
+async fn t7_the_binding_decides_which_address_may_accept() {
     for binding in ["bearer", "email"] {
         for (email, same) in [(EMAIL, true), ("user.two@example.com", false)] {
             let (app, mut post) = start().await;
@@ -55,7 +55,7 @@ async fn t7_who_may_accept_for_every_binding_and_every_address() {
 }
 
 #[tokio::test]
-async fn whoever_may_not_accept_by_the_link_alone_is_told_what_it_is_once_it_is_no_longer_open() {
+async fn a_link_that_may_not_accept_alone_still_shows_a_closed_state() {
     for (what, code) in [("revoke", "already-revoked"), ("decline", "already-declined"), ("expire", "expired")] {
         let (app, mut post) = start().await;
         bind(&app, "email").await;
@@ -78,7 +78,7 @@ async fn whoever_may_not_accept_by_the_link_alone_is_told_what_it_is_once_it_is_
 }
 
 #[tokio::test]
-async fn a_key_of_another_account_or_without_the_right_accepts_nothing() {
+async fn a_key_of_another_account_or_without_the_permission_accepts_nothing() {
     let roles = r#"{ "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify"], "mayGrant": ["*"] },
         "read-only": { "can": ["invitations:read"], "mayGrant": [] },
         "helper": { "can": ["invitations:modify"], "mayGrant": ["read-only"] } }"#;
@@ -93,7 +93,7 @@ async fn a_key_of_another_account_or_without_the_right_accepts_nothing() {
 }
 
 #[tokio::test]
-async fn the_address_alone_is_no_token() {
+async fn the_address_alone_opens_nothing() {
     let (app, mut post) = start().await;
     let (id, _) = invited(&app, &mut post).await;
     for token in ["", &id, &format!("i1.{ACCOUNT}.{id}."), &format!("i1.{ACCOUNT}.{id}.{}", "A".repeat(43))] {
@@ -103,7 +103,7 @@ async fn the_address_alone_is_no_token() {
 }
 
 #[tokio::test]
-async fn who_accepts_must_be_said_with_a_key_and_cannot_be_said_without_one() {
+async fn the_principal_is_required_with_a_key_and_refused_without_one() {
     let (app, mut post) = start().await;
     let (_, token) = invited(&app, &mut post).await;
     let body = json!({ "token": token, "principal": "user-1", "email": EMAIL });

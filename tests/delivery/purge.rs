@@ -17,7 +17,7 @@ async fn marked(app: &TestApp) -> Option<i64> {
 }
 
 #[tokio::test]
-async fn an_invitation_is_not_marked_before_the_world_has_been_told_how_it_ended() {
+async fn an_invitation_gets_no_ttl_before_its_last_event_is_published() {
     let (app, mut post) = start_with(&[("RETENTION_DAYS", "1")]).await;
     let (id, _) = invited(&app, &mut post).await;
     assert_eq!(marked(&app).await, None);
@@ -41,7 +41,7 @@ async fn an_invitation_is_not_marked_before_the_world_has_been_told_how_it_ended
 }
 
 #[tokio::test]
-async fn an_open_invitation_is_never_marked_and_an_expired_one_when_that_was_told() {
+async fn an_open_invitation_never_has_a_ttl_and_an_expired_one_gets_it_with_its_event() {
     for (days, kept) in [("0", None), ("2", Some(2 * DAY))] {
         let (app, mut post) = start_with(&[("RETENTION_DAYS", days)]).await;
         let id = id(&app.invite(EMAIL).await);

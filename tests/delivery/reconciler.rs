@@ -8,7 +8,7 @@ use support::{ACCOUNT, faults::Fault};
 use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, hold, id, invited, resend, revoke, start};
 
 #[tokio::test]
-async fn a_sending_that_the_stream_has_lost_is_mailed_all_the_same() {
+async fn a_sending_that_the_stream_lost_is_emailed_all_the_same() {
     let (app, mut post) = start().await;
     let mut ids = Vec::new();
     for number in 0..40 {
@@ -25,7 +25,7 @@ async fn a_sending_that_the_stream_has_lost_is_mailed_all_the_same() {
 }
 
 #[tokio::test]
-async fn events_that_the_stream_has_lost_are_published_in_their_order() {
+async fn events_that_the_stream_lost_are_published_in_order() {
     let (app, mut post) = start().await;
     let id = id(&app.invite(EMAIL).await);
     app.advance(COOLDOWN);
@@ -39,7 +39,7 @@ async fn events_that_the_stream_has_lost_are_published_in_their_order() {
 }
 
 #[tokio::test]
-async fn an_expiry_is_told_once_when_it_has_come_and_again_after_a_resend() {
+async fn an_expiry_is_published_once_and_again_after_a_resend() {
     let (app, mut post) = start().await;
     let (id, _) = invited(&app, &mut post).await;
     app.advance(LIFETIME - COOLDOWN);
@@ -64,7 +64,7 @@ async fn an_expiry_is_told_once_when_it_has_come_and_again_after_a_resend() {
 }
 
 #[tokio::test]
-async fn what_was_answered_in_time_does_not_expire() {
+async fn an_invitation_answered_in_time_does_not_expire() {
     let (app, mut post) = start().await;
     for (number, verb) in ["accept", "decline"].into_iter().enumerate() {
         let email = format!("user.{number}@example.com");
@@ -79,7 +79,7 @@ async fn what_was_answered_in_time_does_not_expire() {
 }
 
 #[tokio::test]
-async fn while_eventbridge_is_down_mails_go_out_and_events_follow() {
+async fn while_eventbridge_is_down_emails_go_out_and_events_follow() {
     let (app, mut post) = start().await;
     post.bus.answer_with(|_| Behaviour::Error { status: 400, code: "ThrottlingException" });
     let (id, token) = invited(&app, &mut post).await;
@@ -94,7 +94,7 @@ async fn while_eventbridge_is_down_mails_go_out_and_events_follow() {
 }
 
 #[tokio::test]
-async fn events_of_which_some_failed_come_again_under_their_own_ids() {
+async fn events_that_failed_are_published_again_with_the_same_ids() {
     let (app, mut post) = start().await;
     let id = id(&app.invite(EMAIL).await);
     revoke(&app, &id).await.expect(200);
@@ -108,7 +108,7 @@ async fn events_of_which_some_failed_come_again_under_their_own_ids() {
 }
 
 #[tokio::test]
-async fn t24_a_row_that_cannot_be_read_is_set_aside_and_holds_up_nobody() {
+async fn t24_an_unreadable_row_is_quarantined_and_delays_no_other() {
     let (app, mut post) = start().await;
     let broken = id(&app.invite("broken@example.com").await);
     app.set(&broken, "th", AttributeValue::S("not a hash".to_owned())).await;
@@ -125,7 +125,7 @@ async fn t24_a_row_that_cannot_be_read_is_set_aside_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn while_the_table_is_down_the_stream_is_asked_to_come_again_and_then_all_arrives() {
+async fn while_the_table_is_down_the_stream_retries_and_then_everything_arrives() {
     let (app, mut post) = start().await;
     app.invite(EMAIL).await;
     app.faults.always(Fault::Error(400, "ProvisionedThroughputExceededException"));

@@ -24,7 +24,7 @@ async fn delivery(app: &TestApp, id: &str) -> (String, Value) {
 }
 
 #[tokio::test]
-async fn what_became_of_the_mail_shows_on_the_invitation() {
+async fn the_delivery_status_of_the_email_shows_on_the_invitation() {
     let (app, mut post) = start().await;
     for (email, state, event_type) in [
         ("user@example.com", "delivered", Some("delivered")),
@@ -78,7 +78,7 @@ async fn a_hard_bounce_or_a_complaint_blocks_a_resend_unless_it_is_forced() {
 }
 
 #[tokio::test]
-async fn a_feedback_report_blocks_a_resend_unless_it_objects_to_nothing() {
+async fn a_complaint_blocks_a_resend_unless_it_objects_to_nothing() {
     let (app, mut post) = start().await;
     let listed = "OnAccountSuppressionList";
     for (number, (kind, sub_type, reason)) in [
@@ -123,7 +123,7 @@ async fn a_feedback_report_blocks_a_resend_unless_it_objects_to_nothing() {
 }
 
 #[tokio::test]
-async fn force_is_for_a_resend_alone() {
+async fn force_applies_to_a_resend_only() {
     let (app, mut post) = start().await;
     let id = invite(&app, &mut post, "bounce@example.com").await;
     let call = Call::set_state(&id, "revoked");
@@ -133,7 +133,7 @@ async fn force_is_for_a_resend_alone() {
 }
 
 #[tokio::test]
-async fn reports_may_come_twice_late_and_in_any_order() {
+async fn reports_may_arrive_twice_late_and_in_any_order() {
     let (app, mut post) = start().await;
     let id = id(&app.invite("complaint@example.com").await);
     post.deliver().await;
@@ -163,14 +163,14 @@ async fn reported_late(app: &TestApp, post: &mut Post, email: &str) -> (String, 
 }
 
 #[tokio::test]
-async fn a_delivery_of_an_earlier_sending_is_no_news() {
+async fn a_delivery_report_of_an_earlier_sending_is_ignored() {
     let (app, mut post) = start().await;
     let (id, _) = reported_late(&app, &mut post, "user@example.com").await;
     assert_eq!(delivery(&app, &id).await.0, "sent");
 }
 
 #[tokio::test]
-async fn a_bounce_that_comes_after_a_resend_blocks_the_next_one_until_somebody_insists() {
+async fn a_bounce_after_a_resend_blocks_the_next_one_unless_forced() {
     let (app, mut post) = start().await;
     let (id, first) = reported_late(&app, &mut post, "bounce@example.com").await;
     assert_eq!(delivery(&app, &id).await.0, "bounced");
@@ -188,7 +188,7 @@ async fn a_bounce_that_comes_after_a_resend_blocks_the_next_one_until_somebody_i
 }
 
 #[tokio::test]
-async fn a_mail_that_arrived_after_all_is_not_told_as_failed() {
+async fn an_email_that_arrived_after_all_is_not_shown_as_failed() {
     let (app, mut post) = start().await;
     let id = id(&app.invite("user@example.com").await);
     post.deliver().await;
@@ -205,7 +205,7 @@ async fn a_mail_that_arrived_after_all_is_not_told_as_failed() {
 }
 
 #[tokio::test]
-async fn a_report_that_comes_before_our_own_note_is_kept() {
+async fn a_report_that_arrives_before_our_own_record_is_kept() {
     let (app, mut post) = start().await;
     let id = id(&app.invite("user@example.com").await);
     post.deliver().await;
@@ -220,7 +220,7 @@ async fn a_report_that_comes_before_our_own_note_is_kept() {
 }
 
 #[tokio::test]
-async fn what_is_no_report_of_ours_is_ignored() {
+async fn a_report_that_is_not_ours_is_ignored() {
     let (app, mut post) = start().await;
     let id = invite(&app, &mut post, "delay@example.com").await;
     let before = app.rows().await;
@@ -250,7 +250,7 @@ async fn what_is_no_report_of_ours_is_ignored() {
 }
 
 #[tokio::test]
-async fn a_report_from_the_future_is_of_now() {
+async fn a_report_from_the_future_is_dated_now() {
     let (app, mut post) = start().await;
     let id = id(&app.invite("user@example.com").await);
     post.deliver().await;
@@ -261,7 +261,7 @@ async fn a_report_from_the_future_is_of_now() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_report_is_told_without_its_words() {
+async fn the_error_about_a_report_does_not_repeat_it() {
     let (app, mut post) = start().await;
     invite(&app, &mut post, "user@example.com").await;
     let mut event = local::ses::feedback::events(&post.last_mail("user@example.com"))[0].clone();

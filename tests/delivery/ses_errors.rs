@@ -32,7 +32,7 @@ async fn reconcile_after(app: &TestApp, post: &Post, wait: Duration) {
 }
 
 #[tokio::test]
-async fn what_ses_will_never_take_has_failed_and_shows_it() {
+async fn an_email_that_ses_rejects_for_good_has_failed() {
     for code in ["MessageRejected", "BadRequestException"] {
         let (app, mut post) = start().await;
         let asked = answer_always(&post, Behaviour::Error { status: 400, code });
@@ -54,7 +54,7 @@ async fn what_ses_will_never_take_has_failed_and_shows_it() {
 }
 
 #[tokio::test]
-async fn what_passes_is_tried_again_by_the_reconciler_and_arrives() {
+async fn after_a_temporary_error_the_reconciler_retries_until_the_email_arrives() {
     for (status, code) in [
         (400, "MailFromDomainNotVerifiedException"),
         (404, "NotFoundException"),
@@ -81,7 +81,7 @@ async fn what_passes_is_tried_again_by_the_reconciler_and_arrives() {
 }
 
 #[tokio::test]
-async fn while_the_sender_is_not_verified_mails_wait() {
+async fn emails_wait_while_the_sender_is_not_verified() {
     let (app, mut post) = start().await;
     app.manage_settings(&json!({ "action": "set", "account": support::ACCOUNT, "name": "Example" })).await;
     let asked = answer_always(&post, Behaviour::SenderNotVerified);
@@ -96,7 +96,7 @@ async fn while_the_sender_is_not_verified_mails_wait() {
 }
 
 #[tokio::test]
-async fn mails_go_out_as_fast_as_ses_allows_and_no_slower() {
+async fn emails_throttled_by_ses_are_all_sent_at_the_rate_it_allows() {
     let (app, mut post) = start().await;
     let (mut second, mut taken) = (Instant::now(), 0);
     post.inbox.answer_with(move |_| {
@@ -118,7 +118,7 @@ async fn mails_go_out_as_fast_as_ses_allows_and_no_slower() {
 }
 
 #[tokio::test]
-async fn pauses_grow_from_try_to_try() {
+async fn pauses_grow_from_attempt_to_attempt() {
     for (status, code) in [(503, "ServiceUnavailable"), (404, "NotFoundException")] {
         let (app, mut post) = start().await;
         let asked = answer_always(&post, Behaviour::Error { status, code });
@@ -134,7 +134,7 @@ async fn pauses_grow_from_try_to_try() {
 }
 
 #[tokio::test]
-async fn while_sending_is_paused_nobodys_mail_is_tried_and_then_all_are_sent() {
+async fn while_sending_is_paused_no_email_is_tried_and_then_all_are_sent() {
     let error = |code| Behaviour::Error { status: 400, code };
     for answer in [
         error("SendingPausedException"),
@@ -162,7 +162,7 @@ async fn while_sending_is_paused_nobodys_mail_is_tried_and_then_all_are_sent() {
 }
 
 #[tokio::test]
-async fn when_ses_took_the_mail_and_its_answer_was_lost_a_second_copy_has_the_same_working_link() {
+async fn when_the_reply_of_ses_is_lost_the_second_copy_has_the_same_working_link() {
     let (app, mut post) = start().await;
     let mut first = true;
     post.inbox.answer_with(move |_| if std::mem::take(&mut first) { Behaviour::AcceptAndDrop } else { Behaviour::Accept });
@@ -181,7 +181,7 @@ async fn when_ses_took_the_mail_and_its_answer_was_lost_a_second_copy_has_the_sa
 }
 
 #[tokio::test]
-async fn a_mail_that_cannot_be_sent_before_its_invitation_expires_has_failed() {
+async fn an_email_that_cannot_be_sent_before_the_expiry_has_failed() {
     let (app, mut post) = start().await;
     let asked = answer_always(&post, Behaviour::Error { status: 503, code: "ServiceUnavailable" });
     let id = id(&app.invite(EMAIL).await);

@@ -42,7 +42,7 @@ fn a_key_whose_check_was_computed_elsewhere_is_accepted() {
 }
 
 #[test]
-fn only_sha_256_of_the_secret_is_kept() {
+fn only_the_sha_256_of_the_secret_is_stored() {
     let kept = record(&parsed(KEY), "full-access").hash.0;
     let hex: String = kept.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex, "71d84b1859bad11abcb3dfd9353c8d1873aafd883ffaf6f2c9df7cbcfc3e1850");
@@ -66,7 +66,7 @@ fn every_character_of_the_alphabet_occurs_in_generated_keys() {
 }
 
 #[test]
-fn what_is_not_a_key_is_refused_without_repeating_it() {
+fn a_malformed_key_is_refused_without_repeating_it() {
     let cut = &KEY[..KEY.len() - 1];
     let parts: Vec<_> = KEY.split('_').collect();
     for text in [
@@ -126,7 +126,7 @@ fn a_key_makes_the_principal_of_its_record() {
 }
 
 #[test]
-fn the_principal_of_a_key_has_its_name_if_it_has_one() {
+fn a_principal_has_the_name_of_its_key_if_any() {
     let key = ApiKey::generate(&parsed(ACCOUNT)).1;
     for name in [None, Some("Jane Doe")] {
         let named = ApiKeyRecord { name: name.map(str::to_owned), ..record(&key, "read-only") };
@@ -143,7 +143,7 @@ fn a_key_whose_role_is_not_configured_can_do_nothing() {
 }
 
 #[test]
-fn another_secret_account_or_id_is_not_let_in() {
+fn a_key_with_another_secret_account_or_id_is_refused() {
     let key: ApiKey = parsed(KEY);
     let own = record(&key, "full-access");
     assert!(lets_in(&own, &key, Timestamp::ZERO));
@@ -156,7 +156,7 @@ fn another_secret_account_or_id_is_not_let_in() {
 }
 
 #[test]
-fn a_disabled_key_is_not_let_in() {
+fn a_disabled_key_is_refused() {
     let key: ApiKey = parsed(KEY);
     let disabled = ApiKeyRecord { enabled: false, ..record(&key, "full-access") };
     assert!(!lets_in(&disabled, &key, Timestamp::ZERO));
@@ -164,7 +164,7 @@ fn a_disabled_key_is_not_let_in() {
 }
 
 #[test]
-fn a_key_is_let_in_until_the_millisecond_of_its_expiry() {
+fn a_key_is_accepted_until_the_millisecond_of_its_expiry() {
     let key: ApiKey = parsed(KEY);
     let expiring = ApiKeyRecord { expiry: Some(at(5000)), ..record(&key, "full-access") };
     assert!(lets_in(&expiring, &key, at(4999)));
@@ -187,7 +187,7 @@ fn debug_shows_neither_secret_nor_hash() {
 
 proptest! {
     #[test]
-    fn a_generated_key_has_the_form_and_is_read_back(account in any_account()) {
+    fn a_generated_key_has_the_documented_form_and_round_trips(account in any_account()) {
         let (text, generated) = ApiKey::generate(&account);
         prop_assert!(has_the_form(&text), "{}", text);
         prop_assert_eq!(generated.account(), &account);

@@ -30,7 +30,7 @@ fn urn(variables: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn only_the_table_must_be_named() {
+fn only_the_table_name_is_required() {
     let config = config(&[("TABLE_NAME", "invitations")]).expect("well-formed");
     assert_eq!(config.table, "invitations");
     assert_eq!(config.maintenance, None);
@@ -49,7 +49,7 @@ fn the_limits_on_sending_have_the_defaults_of_the_contract() {
 }
 
 #[test]
-fn every_variable_is_heeded() {
+fn every_variable_takes_effect() {
     let policy = policy(&[
         ("INVITATION_LIFETIME_SECONDS", "7200"),
         ("INVITATION_MAX_LIFETIME_SECONDS", "10000"),
@@ -74,7 +74,7 @@ fn every_variable_is_heeded() {
 }
 
 #[test]
-fn urns_are_made_of_the_configured_namespace_and_region_or_that_of_the_function() {
+fn urns_have_the_configured_namespace_and_region_or_the_functions_region() {
     let rest = "012345678912:invitation/3FDCA1955AE7EB167B25D7D90AC02B9F";
     assert_eq!(urn(&[("AWS_REGION", "ca-central-1")]), format!("urn:cloudone:identity:ca-central-1:{rest}"));
     assert_eq!(urn(&[("AWS_REGION", "ca-central-1"), ("URN_REGION", "ca-1")]), format!("urn:cloudone:identity:ca-1:{rest}"));
@@ -82,7 +82,7 @@ fn urns_are_made_of_the_configured_namespace_and_region_or_that_of_the_function(
 }
 
 #[test]
-fn an_empty_variable_is_an_absent_one() {
+fn an_empty_variable_counts_as_absent() {
     let policy = policy(&[("MAX_SENDS", ""), ("SEND_QUOTA", "  "), ("RETENTION_DAYS", "")]).expect("well-formed");
     assert_eq!((policy.max_sends, policy.quota), (10, 500));
     assert!(config(&[("TABLE_NAME", "t"), ("ROLES", ""), ("URN_REGION", "")]).is_ok());
@@ -92,7 +92,7 @@ fn an_empty_variable_is_an_absent_one() {
 }
 
 #[test]
-fn zero_means_off_for_maintenance_and_for_ever_for_retention() {
+fn zero_turns_maintenance_off_and_retains_for_ever() {
     let config = config(&[("TABLE_NAME", "t"), ("MAINTENANCE_RETRY_AFTER_SECONDS", "0")]).expect("well-formed");
     assert_eq!(config.maintenance, None);
     assert_eq!(policy(&[("RETENTION_DAYS", "0")]).expect("well-formed").retention, None);
@@ -122,7 +122,7 @@ fn numbers_are_accepted_within_their_bounds_only() {
 }
 
 #[test]
-fn no_lifetime_is_longer_than_the_longest() {
+fn the_default_lifetime_is_capped_by_the_maximum() {
     let longest = ("INVITATION_MAX_LIFETIME_SECONDS", "86400");
     for variables in [&[longest][..], &[longest, ("INVITATION_LIFETIME_SECONDS", "604800")]] {
         let policy = policy(variables).expect("well-formed");
@@ -170,7 +170,7 @@ fn link_keys_are_required_and_an_error_does_not_repeat_them() {
 }
 
 #[test]
-fn the_parts_of_a_urn_have_no_character_that_could_end_them() {
+fn the_parts_of_a_urn_contain_no_separator() {
     for wrong in ["a:b", "A", "a b", &"a".repeat(33)] {
         let error = config(&[("TABLE_NAME", "table"), ("URN_NAMESPACE", wrong), ("URN_REGION", wrong)]).expect_err("malformed");
         assert_eq!(error.0.len(), 2, "{error}");
@@ -178,7 +178,7 @@ fn the_parts_of_a_urn_have_no_character_that_could_end_them() {
 }
 
 #[test]
-fn the_way_to_the_table_is_what_every_aws_sdk_would_take() {
+fn the_connection_reads_the_variables_of_the_aws_sdks() {
     let connection = |variables: &[(&str, &str)]| config(&[&[("TABLE_NAME", "table")], variables].concat()).map(|config| config.connection);
     let plain = connection(&[]).expect("well-formed");
     assert_eq!((plain.region.as_str(), plain.endpoint, plain.fips, plain.dual_stack), ("us-east-1", None, false, false));
@@ -204,7 +204,7 @@ fn the_way_to_the_table_is_what_every_aws_sdk_would_take() {
 }
 
 #[test]
-fn accounts_have_the_defaults_of_the_stack_if_there_are_any() {
+fn the_stack_can_set_default_settings_for_accounts() {
     let read = |variables: &[(&str, &str)]| {
         read_default_settings(&|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
     };

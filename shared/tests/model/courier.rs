@@ -28,14 +28,14 @@ fn event_types(invitation: &Invitation) -> Vec<EventType> {
 }
 
 #[test]
-fn a_fresh_mail_is_due_at_once_by_the_stream_and_after_the_grace_by_the_index() {
+fn a_new_email_is_due_at_once_by_the_stream_and_after_the_grace_period_by_the_index() {
     let fresh = pending(SENT);
     assert!(fresh.needs_stream() && fresh.mail_is_due(SENT));
     assert_eq!(fresh.due(), Some(SENT.plus(GRACE)));
 }
 
 #[test]
-fn a_claimed_mail_is_nobody_elses_until_the_lease_ends() {
+fn a_claimed_email_belongs_to_its_courier_until_the_lease_ends() {
     let claimed = pending(SENT).claimed(claim(), at(1000));
     let end = at(1000).plus(LEASE);
     assert!(!claimed.needs_stream() && !claimed.mail_is_due(at(1000)));
@@ -44,7 +44,7 @@ fn a_claimed_mail_is_nobody_elses_until_the_lease_ends() {
 }
 
 #[test]
-fn a_postponed_mail_is_due_when_its_pause_is_over_and_keeps_its_count() {
+fn a_postponed_email_is_due_after_its_pause_and_keeps_its_count() {
     let claimed = pending(SENT).claimed(claim(), at(0)).postponed(at(900_000));
     assert_eq!((claimed.due(), claimed.send_attempts.tries, claimed.needs_stream()), (Some(at(900_000)), 1, false));
     let never_tried = pending(SENT).postponed(at(900_000));
@@ -58,7 +58,7 @@ fn pauses_double_from_half_a_minute_to_an_hour() {
 }
 
 #[test]
-fn a_sent_mail_leaves_the_expiry_to_wait_for_and_that_leaves_nothing() {
+fn after_the_email_only_the_expiry_is_due_and_after_it_nothing() {
     let sent = pending(SENT).delivered(1, Delivery { status: DeliveryStatus::Sent, at: at(1), reason: None });
     assert_eq!((sent.due(), sent.needs_stream()), (Some(sent.expiry.plus(MARGIN)), false));
     let expired = sent.expired(sent.expiry);
@@ -68,7 +68,7 @@ fn a_sent_mail_leaves_the_expiry_to_wait_for_and_that_leaves_nothing() {
 }
 
 #[test]
-fn an_expiry_is_due_a_margin_after_it_until_it_is_told() {
+fn an_expiry_is_due_after_a_margin_until_it_is_published() {
     let open = pending(SENT);
     let due = open.expiry.plus(MARGIN);
     assert!(!open.expiry_is_due(open.expiry) && !open.expiry_is_due(at(due.as_millis() - 1)));
@@ -77,7 +77,7 @@ fn an_expiry_is_due_a_margin_after_it_until_it_is_told() {
 }
 
 #[test]
-fn a_mail_that_was_never_sent_has_failed_when_the_invitation_expires() {
+fn an_email_never_sent_has_failed_when_the_invitation_expires() {
     let before = pending(SENT).postponed(at(1));
     let expired = before.expired(before.expiry);
     assert_eq!(expired.delivery.as_ref().map(|it| it.status), Some(DeliveryStatus::Failed));
@@ -86,7 +86,7 @@ fn a_mail_that_was_never_sent_has_failed_when_the_invitation_expires() {
 }
 
 #[test]
-fn closed_invitations_want_no_mail_and_do_not_expire() {
+fn closed_invitations_need_no_email_and_do_not_expire() {
     for closing in [Closing::Accepted, Closing::Declined, Closing::Revoked] {
         let closed = pending(SENT).closed(closing, at(1), claim());
         assert!(!closed.mail_is_due(at(2)) && !closed.expiry_is_due(closed.expiry.plus(MARGIN)));
@@ -95,7 +95,7 @@ fn closed_invitations_want_no_mail_and_do_not_expire() {
 }
 
 #[test]
-fn later_news_replaces_earlier_news_whatever_the_order_it_comes_in() {
+fn a_later_status_replaces_an_earlier_one_in_any_order_of_arrival() {
     for known in DeliveryStatus::ALL {
         for status in DeliveryStatus::ALL {
             let before = Invitation { delivery: Some(news(known)), ..pending(SENT) };
@@ -106,7 +106,7 @@ fn later_news_replaces_earlier_news_whatever_the_order_it_comes_in() {
 }
 
 #[test]
-fn the_same_news_again_is_none() {
+fn the_same_status_again_changes_nothing() {
     for status in DeliveryStatus::ALL {
         let known = Invitation { delivery: Some(news(status)), ..pending(SENT) };
         assert_eq!(known.delivered(1, Delivery { at: at(9), ..news(status) }), known, "{status}");
@@ -114,7 +114,7 @@ fn the_same_news_again_is_none() {
 }
 
 #[test]
-fn of_an_earlier_sending_only_a_refusal_of_the_address_is_news() {
+fn of_an_earlier_sending_only_a_bounce_or_complaint_counts() {
     let mut third = pending(SENT);
     third.link.version = 3;
     third.delivery = Some(news(DeliveryStatus::Sent));
@@ -137,7 +137,7 @@ fn of_an_earlier_sending_only_a_refusal_of_the_address_is_news() {
 }
 
 #[test]
-fn a_mail_is_due_at_once_whatever_the_clock_of_who_asked_for_it_says() {
+fn an_email_is_due_at_once_even_if_the_senders_clock_is_ahead() {
     let asked = pending(at(10_000));
     assert!(asked.mail_is_due(at(asked.last_sent.as_millis() - 2000)));
     let tried = asked.postponed(asked.last_sent.plus(MARGIN));
@@ -146,7 +146,7 @@ fn a_mail_is_due_at_once_whatever_the_clock_of_who_asked_for_it_says() {
 }
 
 #[test]
-fn a_mail_that_ses_did_not_take_up_has_not_been_tried() {
+fn an_email_that_ses_did_not_consider_has_not_been_tried() {
     let mut busy = pending(SENT);
     for _ in 0..20 {
         busy = busy.claimed(claim(), at(1000)).put_back(at(2000));
@@ -160,7 +160,7 @@ fn a_mail_that_ses_did_not_take_up_has_not_been_tried() {
 }
 
 #[test]
-fn claims_of_which_nobody_heard_again_come_ever_more_rarely() {
+fn claims_without_an_outcome_are_retried_at_growing_intervals() {
     let (mut invitation, mut now) = (pending(SENT), SENT);
     let pauses = (0..12).map(|_| {
         let before = now;
@@ -173,7 +173,7 @@ fn claims_of_which_nobody_heard_again_come_ever_more_rarely() {
 }
 
 #[test]
-fn the_world_is_told_of_what_it_can_act_on() {
+fn only_actionable_delivery_statuses_are_published() {
     let told = |status| event_types(&pending(SENT).delivered(1, news(status)));
     assert_eq!(told(DeliveryStatus::Sent), []);
     assert_eq!(told(DeliveryStatus::Delayed), []);
@@ -186,7 +186,7 @@ fn the_world_is_told_of_what_it_can_act_on() {
 }
 
 #[test]
-fn what_is_told_of_a_mail_is_what_was_known_then() {
+fn a_delivery_event_shows_the_status_of_its_time() {
     for status in DeliveryStatus::ALL {
         let news = Delivery { reason: Reason::of("MailboxFull"), ..news(status) };
         let told = pending(SENT).delivered(1, news.clone()).outbox.events;
@@ -197,7 +197,7 @@ fn what_is_told_of_a_mail_is_what_was_known_then() {
 }
 
 #[test]
-fn a_reason_is_a_word_and_never_a_servers_own_text() {
+fn a_reason_is_a_short_plain_text() {
     assert_eq!(Reason::of("  MailboxFull\r\n").as_ref().map(Reason::as_str), Some("MailboxFull"));
     let long = Reason::of(&"x".repeat(1000)).expect("something is left");
     assert_eq!(long.as_str().len(), 100);
@@ -205,7 +205,7 @@ fn a_reason_is_a_word_and_never_a_servers_own_text() {
 }
 
 #[test]
-fn what_became_of_a_mail_survives_being_written() {
+fn a_delivery_round_trips() {
     for status in DeliveryStatus::ALL {
         for reason in [None, Reason::of("NoEmail"), Reason::of("Bad content")] {
             let delivery = Delivery { status, at: at(1_592_730_072_999), reason };
@@ -218,7 +218,7 @@ fn what_became_of_a_mail_survives_being_written() {
 }
 
 #[test]
-fn an_event_survives_being_written_and_has_an_id_of_its_own() {
+fn an_event_round_trips_and_has_its_own_id() {
     for (place, event_type) in EventType::ALL.into_iter().enumerate() {
         for reason in [None, Reason::of("Bad content")] {
             let event = Event { sequence: place as u64 + 1, event_type, at: at(1_592_730_072_999), reason };
@@ -236,7 +236,7 @@ fn an_event_survives_being_written_and_has_an_id_of_its_own() {
 
 proptest! {
     #[test]
-    fn whatever_is_due_now_is_in_the_index_by_now_or_within_the_grace(invitation in any_invitation(), now in near_time()) {
+    fn everything_due_is_in_the_index_within_the_grace_period(invitation in any_invitation(), now in near_time()) {
         if invitation.mail_is_due(now) || invitation.expiry_is_due(now) || !invitation.outbox.events.is_empty() {
             prop_assert!(invitation.due().is_some());
         }
@@ -250,7 +250,7 @@ proptest! {
     }
 
     #[test]
-    fn every_step_leaves_the_revision_to_the_store_and_the_callers_view_of_its_history(invitation in any_invitation(), now in near_time()) {
+    fn every_step_leaves_the_revision_and_the_visible_history_unchanged(invitation in any_invitation(), now in near_time()) {
         for after in [invitation.claimed(claim(), now), invitation.postponed(now), invitation.published(), invitation.expired(now)] {
             prop_assert_eq!(after.revision, invitation.revision);
             prop_assert_eq!((after.modified, after.expiry, after.status), (invitation.modified, invitation.expiry, invitation.status));
@@ -259,7 +259,7 @@ proptest! {
     }
 
     #[test]
-    fn only_an_open_invitation_is_mailed(invitation in any_invitation(), now in near_time()) {
+    fn only_an_open_invitation_is_emailed(invitation in any_invitation(), now in near_time()) {
         if invitation.mail_is_due(now) {
             prop_assert_eq!(invitation.state(now), State::Invited);
             prop_assert_eq!(invitation.status, Status::Pending);

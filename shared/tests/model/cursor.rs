@@ -40,7 +40,7 @@ fn refused(token: &str, account: &AccountId, filter: &Filter) {
 }
 
 #[test]
-fn a_token_is_66_characters_and_the_same_for_ever() {
+fn a_token_is_66_characters_and_stable_across_versions() {
     let filter = Filter { state: Some(State::Invited), ..Filter::default() };
     let cursor = Cursor { id: parsed(ID), time: at(1_592_730_072_000), as_of: at(1_592_730_000_123) };
     let token = cursor.encode(&parsed(ACCOUNT), &filter);
@@ -50,7 +50,7 @@ fn a_token_is_66_characters_and_the_same_for_ever() {
 }
 
 #[test]
-fn a_cursor_holds_a_time_only_where_the_list_depends_on_it() {
+fn a_cursor_contains_a_time_only_if_the_list_depends_on_it() {
     let invitation = pending(at(1_000_000));
     let as_of = at(2_000_000);
     let (by_state, by_email) = (Some(State::Invited), Some(invitation.email.normalised().clone()));
@@ -70,7 +70,7 @@ fn a_cursor_holds_a_time_only_where_the_list_depends_on_it() {
 }
 
 #[test]
-fn every_changed_character_every_cut_and_every_addition_is_refused() {
+fn a_changed_truncated_or_extended_token_is_refused() {
     let (account, filter) = (parsed(ACCOUNT), Filter::default());
     let token = Cursor::after(&pending(at(0)).resource(), &filter, at(1)).encode(&account, &filter);
     for place in 0..token.len() {
@@ -92,7 +92,7 @@ fn every_changed_character_every_cut_and_every_addition_is_refused() {
 }
 
 #[test]
-fn a_token_longer_than_512_characters_is_not_looked_at() {
+fn a_token_longer_than_512_characters_is_not_decoded() {
     for length in [Cursor::MAX_LENGTH, Cursor::MAX_LENGTH + 1, 1_000_000] {
         refused(&"A".repeat(length), &parsed(ACCOUNT), &Filter::default());
     }
@@ -161,7 +161,7 @@ fn a_limit_is_an_integer_where_0_means_25_and_more_than_100_is_100() {
 
 proptest! {
     #[test]
-    fn an_issued_token_is_read_back_short_and_url_safe((filter, cursor) in issued(), account in any_account()) {
+    fn an_issued_token_round_trips_and_is_short_and_url_safe((filter, cursor) in issued(), account in any_account()) {
         let token = cursor.encode(&account, &filter);
         prop_assert!(token.len() <= Cursor::MAX_LENGTH && token.bytes().all(|b| ALPHABET.contains(&b)), "{}", token);
         prop_assert!(!token.contains(account.as_str()));
@@ -235,7 +235,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_decoded_is_what_was_encoded_or_nothing(id in any_id(), time in any_time(), as_of in any_time(), filter in any_filter()) {
+    fn decoding_returns_what_was_encoded_or_nothing(id in any_id(), time in any_time(), as_of in any_time(), filter in any_filter()) {
         let (account, cursor) = (parsed(ACCOUNT), Cursor { id, time, as_of });
         if let Ok(decoded) = Cursor::decode(&cursor.encode(&account, &filter), &account, &filter) {
             prop_assert_eq!(decoded, cursor);

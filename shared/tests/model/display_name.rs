@@ -85,7 +85,7 @@ fn check(text: &str) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn ordinary_names_are_kept_as_they_are() {
+fn ordinary_names_are_unchanged() {
     for text in [
         "Example Ltd.",
         "Acme S.A.",
@@ -151,7 +151,7 @@ fn ordinary_names_are_kept_as_they_are() {
 }
 
 #[test]
-fn names_are_trimmed_and_have_one_spelling() {
+fn names_are_trimmed_and_normalised() {
     assert_eq!(name("\u{3000} Zoe\u{308} \n").as_deref(), Ok("Zoë"));
     assert_eq!(stripped("\tZoe\u{308}\u{a0} \r\n Doe").as_deref(), Some("Zoë Doe"));
 }
@@ -167,7 +167,7 @@ fn the_length_is_counted_in_characters_of_the_normal_form() {
 }
 
 #[test]
-fn what_cannot_be_seen_is_refused_or_left_out() {
+fn invisible_characters_are_refused_or_removed() {
     for c in [
         '\0',
         '\u{7f}',
@@ -238,7 +238,7 @@ fn joiners_and_selectors_are_kept_where_a_script_or_an_emoji_needs_them() {
 }
 
 #[test]
-fn joiners_and_selectors_are_refused_or_left_out_where_nothing_needs_them() {
+fn joiners_and_selectors_are_refused_or_removed_elsewhere() {
     for (text, rest) in [
         ("Ja\u{200c}ne", "Jane"),
         ("Ja\u{200d}ne", "Jane"),
@@ -289,7 +289,7 @@ fn joiners_and_selectors_are_refused_or_left_out_where_nothing_needs_them() {
 }
 
 #[test]
-fn a_name_does_not_begin_with_a_mark_that_would_change_what_stands_before_it() {
+fn a_name_does_not_begin_with_a_combining_mark() {
     // U+0338 turns the end of a tag into another character.
     assert!(name("\u{338}Jane").expect_err("a mark").contains("starts with a combining mark"));
     assert_eq!(stripped(" \u{338} \u{301}Jane").as_deref(), Some("Jane"));
@@ -313,14 +313,14 @@ fn near_link() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn whatever_is_accepted_is_plain(text in prop_oneof![any::<String>(), near_link(), "\\PC{0,90}"]) {
+    fn every_accepted_name_is_plain(text in prop_oneof![any::<String>(), near_link(), "\\PC{0,90}"]) {
         if let Ok(accepted) = name(&text) {
             check(&accepted)?;
         }
     }
 
     #[test]
-    fn whatever_is_left_of_any_text_is_plain_and_stays_as_it_is(text in prop_oneof![any::<String>(), near_link(), "\\PC{0,200}"]) {
+    fn every_stripped_text_is_plain_and_stable(text in prop_oneof![any::<String>(), near_link(), "\\PC{0,200}"]) {
         if let Some(rest) = stripped(&text) {
             check(&rest)?;
             prop_assert_eq!(stripped(&rest), Some(rest));
@@ -328,13 +328,13 @@ proptest! {
     }
 
     #[test]
-    fn something_is_left_of_every_text_that_begins_with_something(start in "[a-zA-Zа-яぁ-ん]", text in prop_oneof![any::<String>(), near_link()]) {
+    fn stripping_keeps_something_of_every_text_that_begins_with_a_letter(start in "[a-zA-Zа-яぁ-ん]", text in prop_oneof![any::<String>(), near_link()]) {
         let rest = stripped(&format!("{start}{text}"));
         prop_assert!(rest.is_some());
     }
 
     #[test]
-    fn a_name_that_was_accepted_loses_nothing_but_surplus_blanks(text in "[a-zA-Zа-яäöü0-9 .,:&()-]{1,80}") {
+    fn stripping_an_accepted_name_removes_only_surplus_blanks(text in "[a-zA-Zа-яäöü0-9 .,:&()-]{1,80}") {
         if let Ok(accepted) = text.parse::<DisplayName>() {
             let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
             let rest = stripped(accepted.as_str()).expect("a name");

@@ -37,14 +37,14 @@ fn refused(typed: &str, why: Why) {
 }
 
 #[test]
-fn a_mail_goes_to_the_person_as_typed_at_the_domain_in_ascii() {
+fn the_mailbox_has_the_local_part_as_typed_and_the_domain_in_ascii() {
     let mailbox = |typed: &str| parsed::<Email>(typed).mailbox();
     assert_eq!(mailbox(" Ann.Example+Tag@EXAMPLE.com "), "Ann.Example+Tag@example.com");
     assert_eq!(mailbox("Ann@b\u{fc}cher.example"), "Ann@xn--bcher-kva.example");
 }
 
 #[test]
-fn an_address_is_accepted_with_its_normal_form_and_kept_as_typed() {
+fn an_address_has_a_normal_form_and_is_kept_as_typed() {
     for (typed, expected) in ACCEPTED {
         let email: Email = typed.parse().unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(email.normalised().as_str(), *expected, "{typed:?}");
@@ -54,7 +54,7 @@ fn an_address_is_accepted_with_its_normal_form_and_kept_as_typed() {
 }
 
 #[test]
-fn what_is_not_seen_is_dropped_from_the_ends_of_an_address() {
+fn invisible_characters_are_trimmed_from_the_ends_of_an_address() {
     for (text, typed) in [
         ("\u{feff}User@example.com", "User@example.com"),
         ("User@example.com\u{200b}", "User@example.com"),
@@ -75,20 +75,20 @@ fn what_is_not_seen_is_dropped_from_the_ends_of_an_address() {
 }
 
 #[test]
-fn an_address_names_what_is_not_seen_in_it() {
+fn an_invisible_character_in_an_address_is_named() {
     let error = normal("jane\u{200b}@example.com").expect_err("an invisible character");
     assert_eq!(error, "'jane[U+200B]@example.com' is not an e-mail address: it contains the invisible character U+200B");
 }
 
 #[test]
-fn what_is_not_an_address_is_refused_with_the_reason() {
+fn an_invalid_address_is_refused_with_the_reason() {
     for (typed, why) in REJECTED {
         refused(typed, *why);
     }
 }
 
 #[test]
-fn two_addresses_are_one_exactly_when_their_normal_forms_are() {
+fn two_addresses_are_equal_exactly_when_their_normal_forms_are() {
     let same = |one: &str, other: &str| parsed::<Email>(one).normalised() == parsed::<Email>(other).normalised();
     assert!(same("User@MÜNCHEN.de", " user@xn--mnchen-3ya.de"));
     assert!(!same("user@straße.de", "user@strasse.de"));
@@ -190,27 +190,27 @@ fn check_normal_form(typed: &str) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn no_text_makes_it_panic(text in any::<String>()) {
+    fn arbitrary_text_causes_no_panic(text in any::<String>()) {
         check_normal_form(&text)?;
     }
 
     #[test]
-    fn no_text_with_an_at_makes_it_panic(local in "\\PC{0,8}", domain in "\\PC{0,12}", top in "\\PC{0,4}") {
+    fn arbitrary_text_with_an_at_sign_causes_no_panic(local in "\\PC{0,8}", domain in "\\PC{0,12}", top in "\\PC{0,4}") {
         check_normal_form(&format!("{local}@{domain}.{top}"))?;
     }
 
     #[test]
-    fn the_normal_form_of_a_normal_form_is_itself(email in any_email()) {
+    fn the_normal_form_is_stable(email in any_email()) {
         check_normal_form(email.as_entered())?;
     }
 
     #[test]
-    fn the_normal_form_of_a_domain_of_any_script_is_its_own(domain in domain()) {
+    fn the_normal_form_of_a_domain_of_any_script_is_stable(domain in domain()) {
         check_normal_form(&format!("User@{domain}"))?;
     }
 
     #[test]
-    fn neither_case_nor_surrounding_blanks_nor_what_is_not_seen_make_another_address(email in any_email(), before in "[ \u{a0}\u{3000}\u{feff}]{0,3}", after in "[ \u{200b}]{0,3}") {
+    fn case_surrounding_blanks_and_invisible_characters_make_no_other_address(email in any_email(), before in "[ \u{a0}\u{3000}\u{feff}]{0,3}", after in "[ \u{200b}]{0,3}") {
         let typed = format!("{before}{}{after}", email.as_entered().to_ascii_uppercase());
         prop_assert_eq!(normal(&typed), Ok(email.normalised().as_str().to_owned()));
     }

@@ -13,7 +13,7 @@ fn filter(state: Option<State>, email: Option<&str>, role: Option<&str>) -> Filt
 }
 
 #[test]
-fn the_most_selective_part_decides_the_range_and_one_part_alone_is_decided_by_it() {
+fn the_most_selective_filter_decides_the_range() {
     let (state, email, role) = (State::Revoked, parsed::<Email>("user@example.com"), parsed("full-access"));
     let (by_email, by_state, by_role) = (Range::Email(email.normalised()), Range::State(state), Range::Role(&role));
     for (given, range, alone) in [
@@ -46,7 +46,7 @@ fn an_invitation_matches_when_every_given_part_does() {
 }
 
 #[test]
-fn invited_and_expired_part_at_the_millisecond_of_the_expiry() {
+fn invited_ends_and_expired_begins_at_the_millisecond_of_the_expiry() {
     let invitation = Invitation { expiry: at(5000), ..pending(at(0)) };
     for (as_of, state) in [(4999, State::Invited), (5000, State::Expired), (5001, State::Expired)] {
         for asked in State::ALL {
@@ -57,7 +57,7 @@ fn invited_and_expired_part_at_the_millisecond_of_the_expiry() {
 
 proptest! {
     #[test]
-    fn an_invitation_matches_exactly_what_holds_for_it(
+    fn an_invitation_matches_exactly_the_filters_that_hold_for_it(
         invitation in any_invitation(),
         as_of in near_time(),
         state in prop::option::of(prop::sample::select(State::ALL.to_vec())),

@@ -77,7 +77,7 @@ fn more_than_one_key_and_broken_quotes_are_refused() {
 }
 
 #[test]
-fn hashes_are_the_same_for_ever() {
+fn hashes_are_stable_across_versions() {
     // Computed apart from the code: what was kept before a deployment is replayed after it.
     let who = principal_of(&parsed::<ApiKey>(KEY), "full-access", &parsed(DEFAULT_ROLES));
     assert_eq!(RecordId::new(&who, ROUTE, &parsed("key-1")).as_str(), "c4b2c1b8c83442ee5b12a8a8ef44c7283d499f95833f95d52e3e005ba4dbb649");
@@ -88,7 +88,7 @@ fn hashes_are_the_same_for_ever() {
 }
 
 #[test]
-fn another_principal_route_or_key_keeps_another_answer() {
+fn another_principal_route_or_key_has_another_record() {
     let (who, key) = (principal(ACCOUNT, "full-access"), parsed("key-1"));
     let id = RecordId::new(&who, ROUTE, &key);
     assert_eq!(RecordId::new(&who, ROUTE, &parsed("\"key-1\"")), id);
@@ -99,7 +99,7 @@ fn another_principal_route_or_key_keeps_another_answer() {
 }
 
 #[test]
-fn what_is_kept_shows_neither_key_nor_caller() {
+fn a_record_shows_neither_key_nor_caller() {
     let who = principal(ACCOUNT, "full-access");
     let id = RecordId::new(&who, ROUTE, &parsed("my-key"));
     assert!(!format!("{id:?}").contains("my-key") && !id.as_str().contains(ACCOUNT));
@@ -107,7 +107,7 @@ fn what_is_kept_shows_neither_key_nor_caller() {
 }
 
 #[test]
-fn no_part_runs_into_the_next() {
+fn the_hashed_parts_are_separated() {
     let print = |parts: &[&str]| Fingerprint::new(parts);
     assert_ne!(print(&["ab", "c"]), print(&["a", "bc"]));
     assert_ne!(print(&["abc"]), print(&["a", "b", "c"]));
@@ -131,13 +131,13 @@ proptest! {
     }
 
     #[test]
-    fn two_texts_are_one_key_only_if_they_are_equal(one in "[ab\"\\\\, ]{1,4}", other in "[ab\"\\\\, ]{1,4}") {
+    fn two_keys_are_equal_only_if_their_texts_are(one in "[ab\"\\\\, ]{1,4}", other in "[ab\"\\\\, ]{1,4}") {
         let quoted = |text: &str| parsed::<IdempotencyKey>(&format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")));
         prop_assert_eq!(quoted(&one) == quoted(&other), one == other);
     }
 
     #[test]
-    fn no_header_makes_it_panic(header in prop_oneof![any::<String>(), "[\"\\\\a, é\t]{0,12}"]) {
+    fn no_header_causes_a_panic(header in prop_oneof![any::<String>(), "[\"\\\\a, é\t]{0,12}"]) {
         let _: Result<IdempotencyKey, _> = header.parse();
     }
 

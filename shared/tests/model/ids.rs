@@ -27,7 +27,7 @@ fn an_id_is_32_upper_case_hex_digits() {
 }
 
 #[test]
-fn either_case_is_accepted_and_means_the_same() {
+fn ids_are_case_insensitive() {
     let id: InvitationId = parsed(ID);
     assert_eq!(parsed::<InvitationId>(&ID.to_lowercase()), id);
     assert_eq!(parsed::<InvitationId>("3fdcA1955ae7eb167B25d7d90ac02b9F"), id);
@@ -72,7 +72,7 @@ fn ids_ascend_even_when_the_clock_steps_back() {
 }
 
 #[test]
-fn ids_of_many_threads_and_one_generator_are_all_different_and_ascend_in_the_order_of_their_generation() {
+fn ids_of_one_generator_are_unique_and_ascend_across_threads() {
     const THREADS: usize = 8;
     const EACH: usize = 1000;
     let (generator, start) = (IdGenerator::default(), Barrier::new(THREADS));
@@ -114,7 +114,7 @@ fn an_account_is_exactly_twelve_decimal_digits() {
 
 proptest! {
     #[test]
-    fn an_id_is_read_back_from_its_text_in_either_case(id in any_id()) {
+    fn an_id_round_trips_in_either_case(id in any_id()) {
         let text = id.to_string();
         prop_assert!(text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F')), "{}", text);
         prop_assert_eq!(parsed::<InvitationId>(&text), id);
@@ -128,7 +128,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_it_panic(text in prop_oneof![any::<String>(), "[0-9a-fA-F-]{30,36}"]) {
+    fn arbitrary_text_causes_no_panic(text in prop_oneof![any::<String>(), "[0-9a-fA-F-]{30,36}"]) {
         if let Ok(id) = text.parse::<InvitationId>() {
             prop_assert_eq!(id.to_string(), text.to_uppercase());
         }
@@ -142,7 +142,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_ids_is_the_order_of_generation_however_the_clock_goes(times in prop::collection::vec(any_time(), 2..50)) {
+    fn ids_ascend_in_order_of_generation_whatever_the_clock_does(times in prop::collection::vec(any_time(), 2..50)) {
         let generator = IdGenerator::default();
         let ids: Vec<_> = times.into_iter().map(|now| generator.next(now)).collect();
         prop_assert!(ids.is_sorted_by(|one, next| one < next));

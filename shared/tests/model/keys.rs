@@ -58,14 +58,14 @@ fn the_items_of_an_account_have_these_keys() {
 }
 
 #[test]
-fn a_kept_answer_has_this_key() {
+fn a_stored_response_has_this_key() {
     let id = RecordId::new(&caller(), "POST /invitations", &parsed("key"));
     assert_eq!(keys::stored_response(&id), format!("K#{}", id.as_str()));
     assert!(id.as_str().len() == 64 && id.as_str().bytes().all(|b| b.is_ascii_hexdigit()));
 }
 
 #[test]
-fn api_keys_have_a_partition_apart_from_the_data_of_their_account() {
+fn api_keys_have_their_own_partition() {
     let account = parsed(ACCOUNT);
     assert_eq!(keys::api_key_partition(&account).as_str(), "KEYS#012345678912");
     assert_eq!(strings(&keys::api_key(&account, &parsed(KEY_ID))), [("pk", "KEYS#012345678912"), ("sk", KEY_ID)]);
@@ -74,12 +74,12 @@ fn api_keys_have_a_partition_apart_from_the_data_of_their_account() {
 }
 
 #[test]
-fn settings_have_a_partition_of_their_own() {
+fn settings_have_their_own_partition() {
     assert_eq!(strings(&keys::settings(&parsed(ACCOUNT))), [("pk", "SETTINGS#012345678912"), ("sk", "settings")]);
 }
 
 #[test]
-fn an_invitation_stands_in_the_indexes_like_this() {
+fn an_invitation_has_these_index_keys() {
     let invitation = pending(at(1_592_730_072_999));
     assert_eq!(keys::by_state(&invitation), "pending#1593334872000#3FDCA1955AE7EB167B25D7D90AC02B9F");
     assert_eq!(keys::by_email(invitation.email.normalised(), invitation.id), "user.one@example.com#3FDCA1955AE7EB167B25D7D90AC02B9F");
@@ -121,7 +121,7 @@ fn ranges_have_these_bounds() {
 }
 
 #[test]
-fn an_invitations_key_is_read_back_and_no_other_items_is() {
+fn only_an_invitations_key_is_parsed_as_one() {
     let (account, id): (AccountId, InvitationId) = (parsed(ACCOUNT), parsed(ID));
     let (pk, sk) = (keys::partition(&account), keys::invitation(id));
     assert_eq!(keys::parse_invitation_key(pk.as_str(), &sk), Some((account.clone(), id)));
@@ -140,7 +140,7 @@ fn the_last_byte_of_an_id_is_its_shard_of_four() {
 }
 
 #[test]
-fn a_rows_primary_key_is_both_its_keys_and_no_more() {
+fn a_primary_key_is_exactly_both_key_attributes() {
     let key = keys::invitation_key(&parsed(ACCOUNT), parsed(ID));
     let row = key.clone().row([("email", AttributeValue::S("user@example.com".to_owned()))]);
     assert_eq!(row.len(), 3);
@@ -148,13 +148,13 @@ fn a_rows_primary_key_is_both_its_keys_and_no_more() {
 }
 
 #[test]
-fn what_a_cold_start_reads_lies_in_nobodys_partition() {
+fn a_cold_start_reads_from_no_accounts_partition() {
     assert_eq!(strings(&keys::nothing()), [("pk", "KEYS#"), ("sk", "nothing")]);
     assert_eq!(keys::parse_api_key_partition("KEYS#"), None);
 }
 
 #[test]
-fn keys_of_another_form_are_not_read() {
+fn malformed_keys_are_not_parsed() {
     for sk in ["", ID, "I#", "I#3FDCA195", "P#3FDCA1955AE7EB167B25D7D90AC02B9F", "i#3FDCA1955AE7EB167B25D7D90AC02B9F", "I##"] {
         assert_eq!(keys::parse_invitation(sk), None, "{sk}");
     }
@@ -199,7 +199,7 @@ fn a_range_ends_where_its_page_starts() {
 }
 
 #[test]
-fn a_page_starts_in_the_callers_own_partition_whatever_the_cursor_says() {
+fn a_page_starts_in_the_callers_partition_for_every_cursor() {
     let cursor = Cursor { id: parsed(ID), time: Timestamp::ZERO, as_of: Timestamp::ZERO };
     let start = keys::start_key(&principal(OTHER_ACCOUNT, "read-only"), Range::All, &cursor);
     assert_eq!(start.attributes().get("pk"), Some(&AttributeValue::S("A#210987654321".to_owned())));
@@ -216,7 +216,7 @@ fn matching_filter(invitation: &Invitation, as_of: Timestamp, (state, email, rol
 
 proptest! {
     #[test]
-    fn every_key_is_read_back(id in any_id(), account in any_account(), time in any_time()) {
+    fn every_key_round_trips(id in any_id(), account in any_account(), time in any_time()) {
         prop_assert_eq!(keys::parse_invitation(&keys::invitation(id)), Some(id));
         let who = principal(account.as_str(), "full-access");
         prop_assert_eq!(keys::parse_partition(keys::partition(who.account()).as_str()), Some(account.clone()));
@@ -227,7 +227,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_the_parsers_panic(text in any::<String>(), prefix in "(A#|I#|KEYS#)?") {
+    fn arbitrary_text_makes_no_parser_panic(text in any::<String>(), prefix in "(A#|I#|KEYS#)?") {
         let text = prefix + &text;
         let _: (Option<InvitationId>, Option<AccountId>, Option<AccountId>) =
             (keys::parse_invitation(&text), keys::parse_partition(&text), keys::parse_api_key_partition(&text));
@@ -270,21 +270,21 @@ proptest! {
     }
 
     #[test]
-    fn no_addresss_range_contains_anothers_invitation(one in any_email(), other in any_email(), id in any_id()) {
+    fn the_range_of_an_address_contains_no_other_addresss_invitation(one in any_email(), other in any_email(), id in any_id()) {
         let bounds = keys::bounds(Range::Email(one.normalised()), Timestamp::ZERO);
         prop_assert_eq!(within(&bounds, &keys::by_email(other.normalised(), id)), one.normalised() == other.normalised());
         prop_assert!(within(&bounds, &keys::by_email(one.normalised(), id)));
     }
 
     #[test]
-    fn no_roles_range_contains_anothers_invitation(one in any_role(), other in any_role(), id in any_id()) {
+    fn the_range_of_a_role_contains_no_other_roles_invitation(one in any_role(), other in any_role(), id in any_id()) {
         let bounds = keys::bounds(Range::Role(&one), Timestamp::ZERO);
         prop_assert_eq!(within(&bounds, &keys::by_role(&other, id)), one == other);
         prop_assert!(within(&bounds, &keys::by_role(&one, id)));
     }
 
     #[test]
-    fn no_address_makes_a_lock_of_another_item(one in any_email(), other in any_email(), id in any_id()) {
+    fn no_address_makes_the_key_of_another_item(one in any_email(), other in any_email(), id in any_id()) {
         prop_assert_eq!(keys::lock(one.normalised()) == keys::lock(other.normalised()), one.normalised() == other.normalised());
         let bounds = keys::bounds(Range::All, Timestamp::ZERO);
         prop_assert!(!within(&bounds, &keys::lock(one.normalised())));

@@ -83,7 +83,7 @@ fn a_created_invitation_has_exactly_these_fields() {
 }
 
 #[test]
-fn the_wanted_expiry_lies_between_one_hour_and_30_days_ahead_to_the_second() {
+fn a_requested_expiry_is_one_hour_to_30_days_ahead_to_the_second() {
     for (wanted, seconds) in [
         (NOW_FLOORED + HOUR, 3600),
         (NOW_FLOORED + HOUR + 999, 3600),
@@ -103,13 +103,13 @@ fn the_wanted_expiry_lies_between_one_hour_and_30_days_ahead_to_the_second() {
 }
 
 #[test]
-fn a_refused_expiry_is_told_with_the_range() {
+fn the_error_about_an_expiry_names_the_range() {
     let error = created(Some(NOW)).expect_err("too near").to_string();
     assert_eq!(error, "expiry: 2020-06-21T09:01:12Z is out of range; it must be between 2020-06-21T10:01:12Z and 2020-07-21T09:01:12Z");
 }
 
 #[test]
-fn nobody_creates_with_a_role_that_his_own_may_not_grant() {
+fn a_caller_cannot_create_with_a_role_that_it_may_not_grant() {
     let refused = |own: &str, role: &str, expiry| {
         let request = NewInvitation { role: parsed(role), ..request(expiry) };
         let refusal = Rejected::RoleNotGrantable { role: parsed(role), own: parsed(own) };
@@ -123,7 +123,7 @@ fn nobody_creates_with_a_role_that_his_own_may_not_grant() {
 }
 
 #[test]
-fn a_revocation_changes_status_modified_operations_and_outbox_and_nothing_else() {
+fn a_revocation_changes_exactly_these_fields() {
     let before = pending(at(1000));
     let after = before.closed(Closing::Revoked, at(5000), OperationId("op".to_owned()));
     let expected = Invitation {
@@ -137,7 +137,7 @@ fn a_revocation_changes_status_modified_operations_and_outbox_and_nothing_else()
 }
 
 #[test]
-fn a_resend_starts_the_sending_anew_and_changes_nothing_else() {
+fn a_resend_changes_exactly_these_fields() {
     let before = Invitation {
         lifetime: Duration::from_secs(7200),
         send_attempts: SendAttempts { tries: 3, not_before: at(2000), claim: Some(OperationId("claim".to_owned())) },
@@ -178,7 +178,7 @@ fn a_resend_makes_a_link_of_the_next_version_with_the_current_key_and_the_operat
 }
 
 #[test]
-fn nobody_renews_a_role_that_his_own_may_not_grant_but_he_may_take_it_back() {
+fn a_caller_cannot_resend_a_role_that_it_may_not_grant_but_can_revoke_it() {
     let reader = principal(ACCOUNT, "read-only");
     let refusal = Rejected::RoleNotGrantable { role: parsed("full-access"), own: parsed("read-only") };
     let (open, expired) = (pending(at(0)), Invitation { expiry: at(1), ..pending(at(0)) });
@@ -194,7 +194,7 @@ fn nobody_renews_a_role_that_his_own_may_not_grant_but_he_may_take_it_back() {
 }
 
 #[test]
-fn an_address_that_refused_the_last_mail_gets_no_other_unless_somebody_insists() {
+fn an_address_that_bounced_or_complained_gets_no_resend_unless_forced() {
     for status in DeliveryStatus::ALL {
         let before = Invitation { delivery: Some(Delivery { status, at: at(1), reason: None }), ..pending(at(0)) };
         let resent = |action| modify(&caller(), &before, action, &operation("op"), at(60_000), &policy());
@@ -206,7 +206,7 @@ fn an_address_that_refused_the_last_mail_gets_no_other_unless_somebody_insists()
 }
 
 #[test]
-fn an_invitee_answers_what_is_open_and_may_say_it_again() {
+fn an_invitee_can_answer_an_open_invitation_and_repeat_the_answer() {
     let open = pending(at(0));
     let id = OperationId("op".to_owned());
     for given in InviteeDecision::ALL {
@@ -226,7 +226,7 @@ fn an_invitee_answers_what_is_open_and_may_say_it_again() {
 }
 
 #[test]
-fn t7_once_somebody_has_accepted_nobody_else_has() {
+fn t7_an_invitation_accepted_by_one_principal_is_closed_to_others() {
     let id = OperationId("op".to_owned());
     let Ok(Some(closed)) = decide(&pending(at(0)), InviteeDecision::Accept, Some("user-1"), &id, at(1)) else { panic!("it is open") };
     assert_eq!(closed.accepted_by.as_deref(), Some("user-1"));
@@ -235,14 +235,14 @@ fn t7_once_somebody_has_accepted_nobody_else_has() {
 }
 
 #[test]
-fn a_revocation_heeds_neither_cooldown_nor_sendings() {
+fn a_revocation_ignores_the_cooldown_and_the_number_of_sendings() {
     let worn = Invitation { sends: 10, ..pending(at(0)) };
     let revoked = modify(&caller(), &worn, Action::Revoke, &operation("op"), at(1), &policy());
     assert!(matches!(revoked, Ok(Change::Closed(after)) if after.state(at(1)) == State::Revoked));
 }
 
 #[test]
-fn a_row_may_be_purged_when_its_retention_after_its_end_is_over() {
+fn a_row_may_be_purged_when_the_retention_after_its_end_is_over() {
     let day = Duration::from_secs(86_400);
     let open = pending(at(1000));
     assert_eq!(purge_after(&open, Some(day)), Some(open.expiry.plus(day)));
@@ -252,7 +252,7 @@ fn a_row_may_be_purged_when_its_retention_after_its_end_is_over() {
 }
 
 #[test]
-fn operations_of_one_process_differ_in_id_and_nonce() {
+fn generated_operations_differ_in_id_and_nonce() {
     let (one, other) = (Operation::generate(), Operation::generate());
     assert_ne!(one.id, other.id);
     assert_ne!(one.nonce, other.nonce);
@@ -272,7 +272,7 @@ proptest! {
     }
 
     #[test]
-    fn a_created_invitation_is_open_and_lasts_as_long_as_it_may(now in any_now(), id in any_id(), ahead in prop::option::of(0i64..40 * DAY)) {
+    fn a_created_invitation_is_open_for_a_lifetime_within_the_policy(now in any_now(), id in any_id(), ahead in prop::option::of(0i64..40 * DAY)) {
         let request = request(ahead.map(|ahead| now.as_millis() + ahead));
         match create(&caller(), &request, id, &operation("op"), now, &policy()) {
             Ok(invitation) => {
@@ -294,7 +294,7 @@ proptest! {
     }
 
     #[test]
-    fn every_change_is_one_operation_and_keeps_who_and_what(
+    fn every_change_adds_one_operation_and_keeps_the_identity(
         before in any_invitation(),
         action in prop::sample::select(Action::ALL.to_vec()),
         now in near_time(),
@@ -313,7 +313,7 @@ proptest! {
     }
 
     #[test]
-    fn no_time_makes_a_decision_panic(before in any_invitation(), now in any_time(), expiry in prop::option::of(any_time())) {
+    fn no_time_causes_a_panic(before in any_invitation(), now in any_time(), expiry in prop::option::of(any_time())) {
         for action in Action::ALL {
             let _: Result<Change, Rejected> = modify(&caller(), &before, action, &operation("op"), now, &policy());
         }

@@ -29,7 +29,7 @@ fn a_resend_is_refused_until_the_millisecond_at_which_the_cooldown_ends() {
 }
 
 #[test]
-fn the_cooldown_holds_for_an_expired_invitation_too() {
+fn the_cooldown_applies_to_an_expired_invitation_too() {
     let expired = Invitation { expiry: at(1), ..pending(at(0)) };
     for action in [Action::Resend, Action::Invite] {
         let refusal = modify(&caller(), &expired, action, &operation("op"), at(30_000), &policy());
@@ -38,7 +38,7 @@ fn the_cooldown_holds_for_an_expired_invitation_too() {
 }
 
 #[test]
-fn an_invitation_is_sent_ten_times_at_most_which_is_told_before_the_cooldown() {
+fn the_limit_of_ten_sendings_is_reported_before_the_cooldown() {
     let sent = |sends| Invitation { sends, ..pending(at(0)) };
     assert!(matches!(resend(&caller(), &sent(9), at(60_000), &policy()), Ok(Change::Sent(after)) if after.sends == 10));
     for sends in [10, 11] {
@@ -51,7 +51,7 @@ fn an_invitation_is_sent_ten_times_at_most_which_is_told_before_the_cooldown() {
 }
 
 #[test]
-fn a_quota_window_begins_at_a_multiple_of_its_length_and_its_end_is_told_to_the_second() {
+fn quota_windows_start_at_multiples_of_their_length_and_end_to_the_second() {
     let quota = |retry_after| Rejected::Quota { limit: 500, window: Duration::from_secs(3600), retry_after };
     for (now, start, retry_after) in [
         (0, 0, 3600),
@@ -70,7 +70,7 @@ fn a_quota_window_begins_at_a_multiple_of_its_length_and_its_end_is_told_to_the_
 
 proptest! {
     #[test]
-    fn waiting_as_long_as_told_succeeds_and_a_second_less_does_not(sent in any_now(), waited in 0i64..70_000, cooldown in 1u64..70) {
+    fn waiting_for_retry_after_succeeds_and_a_second_less_does_not(sent in any_now(), waited in 0i64..70_000, cooldown in 1u64..70) {
         let cooling = SendPolicy { cooldown: Duration::from_secs(cooldown), ..policy() };
         let before = Invitation { next_send: sent.plus(cooling.cooldown), ..pending(sent) };
         let now = at(sent.as_millis() + waited);
@@ -87,7 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn waiting_for_the_next_quota_window_as_long_as_told_is_exact(now in any_now(), seconds in 1u64..100_000) {
+    fn retry_after_reaches_the_next_quota_window_exactly(now in any_now(), seconds in 1u64..100_000) {
         let policy = SendPolicy { quota_window: Duration::from_secs(seconds), ..policy() };
         let window = |wait| quota_window(now.plus(Duration::from_secs(wait)), &policy);
         let (start, refusal) = window(0);

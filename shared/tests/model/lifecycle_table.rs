@@ -58,7 +58,7 @@ fn caller() -> Principal {
 }
 
 #[test]
-fn the_table_of_the_tests_has_every_state_and_every_action_once() {
+fn the_table_has_every_pair_of_state_and_action_once() {
     let cells: BTreeSet<_> = TABLE.iter().map(|(state, action, _)| (*state, action.as_str())).collect();
     assert_eq!(cells.len(), State::ALL.len() * Action::ALL.len());
     let names = Action::ALL.map(Action::as_str);
@@ -66,14 +66,14 @@ fn the_table_of_the_tests_has_every_state_and_every_action_once() {
 }
 
 #[test]
-fn every_action_comes_in_every_state_to_what_the_table_says() {
+fn every_state_and_action_leads_to_the_step_in_the_table() {
     for (state, action, expected) in TABLE {
         assert_eq!(step(state, action), expected.map_err(Rejected::Closed), "{state} {action:?}");
     }
 }
 
 #[test]
-fn an_invitation_becomes_what_the_table_says() {
+fn every_state_and_action_leads_to_the_change_in_the_table() {
     for (state, action, expected) in TABLE {
         let before = in_state(state);
         assert_eq!(before.state(at(NOW)), state);
@@ -97,7 +97,7 @@ fn an_invitation_becomes_what_the_table_says() {
 }
 
 #[test]
-fn what_an_action_led_to_makes_its_repetition_a_success_without_a_change() {
+fn repeating_a_revocation_or_an_invite_succeeds_without_a_change() {
     let again = |before: &Invitation, action| modify(&caller(), before, action, &operation("again"), at(NOW), &policy());
     let Ok(Change::Closed(revoked)) = again(&in_state(State::Invited), Action::Revoke) else { panic!("it can be revoked") };
     assert_eq!(again(&revoked, Action::Revoke), Ok(Change::Nothing));
@@ -106,7 +106,7 @@ fn what_an_action_led_to_makes_its_repetition_a_success_without_a_change() {
 }
 
 #[test]
-fn a_refusal_names_the_state_and_what_to_do() {
+fn a_refusal_names_the_state_and_the_remedy() {
     for (closing, state) in [(Closing::Accepted, "accepted"), (Closing::Declined, "declined"), (Closing::Revoked, "revoked")] {
         let expected = format!("the invitation is already {state}; create a new one to invite again");
         assert_eq!(Rejected::Closed(closing).to_string(), expected);

@@ -30,7 +30,7 @@ fn the_hash_is_sha_256_of_hmac_sha_256_over_account_id_version_and_nonce() {
 }
 
 #[test]
-fn each_of_account_id_version_nonce_and_key_makes_another_secret() {
+fn the_secret_depends_on_account_id_version_nonce_and_key() {
     let one_key = format!("k1:{LINK_SECRET}");
     let mut other_nonce = nonce();
     other_nonce[15] ^= 1;
@@ -50,7 +50,7 @@ fn each_of_account_id_version_nonce_and_key_makes_another_secret() {
 }
 
 #[test]
-fn the_keys_id_is_no_part_of_the_secret() {
+fn the_secret_does_not_depend_on_the_keys_id() {
     let named = |id: &str| link(&format!("{id}:{LINK_SECRET}"), ACCOUNT, ID, 1, nonce());
     assert_eq!(named("a").hash, named("b").hash);
     assert_eq!(named("b").key_id, "b");
@@ -125,7 +125,7 @@ fn debug_shows_no_secret() {
 
 proptest! {
     #[test]
-    fn no_two_sendings_have_one_secret(
+    fn no_two_sendings_share_a_secret(
         one in (any_account(), any_id(), any::<u32>(), any::<Nonce>()),
         other in (any_account(), any_id(), any::<u32>(), any::<Nonce>()),
         same in any::<(bool, bool, bool, bool)>(),
@@ -142,7 +142,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_it_panic(text in prop_oneof![any::<String>(), "[a-z0-9:,]{0,80}", "[a-c]:[A-Za-z0-9]{30,34}(,[a-c]:[A-Za-z0-9]{30,34})?"]) {
+    fn arbitrary_text_causes_no_panic(text in prop_oneof![any::<String>(), "[a-z0-9:,]{0,80}", "[a-c]:[A-Za-z0-9]{30,34}(,[a-c]:[A-Za-z0-9]{30,34})?"]) {
         let _: Result<LinkKeys, _> = text.parse();
     }
 }

@@ -3,7 +3,7 @@
 use super::display_name::{name, stripped};
 
 #[test]
-fn what_would_become_a_link_is_refused_or_taken_apart() {
+fn text_that_a_client_would_link_is_refused_or_taken_apart() {
     for (text, rest) in [
         ("evil.example", "evil example"),
         ("Go to example.com/x now", "Go to example com/x now"),
@@ -93,7 +93,7 @@ fn what_would_become_a_link_is_refused_or_taken_apart() {
 }
 
 #[test]
-fn what_could_be_called_is_refused_or_left_out() {
+fn phone_numbers_are_refused_or_removed() {
     for (text, rest) in [
         ("Billing: call +1 (888) 555-0142", Some("Billing: call")),
         ("call 888.555.0142 now", Some("call now")),

@@ -28,7 +28,7 @@ fn the_default_roles_are_those_of_the_contract() {
 }
 
 #[test]
-fn a_role_that_the_configuration_does_not_know_can_do_nothing_and_grant_nothing() {
+fn an_unconfigured_role_can_do_nothing_and_grant_nothing() {
     let roles: Roles = parsed(DEFAULT_ROLES);
     for role in ["unknown", "full-acces", "full-access-2", "-"] {
         assert!(!roles.contains(&parsed(role)));
@@ -105,17 +105,17 @@ fn a_role_id_is_1_to_64_lower_case_letters_digits_and_hyphens() {
 
 proptest! {
     #[test]
-    fn every_role_id_is_read_back(role in any_role()) {
+    fn every_role_id_round_trips(role in any_role()) {
         prop_assert_eq!(parsed::<RoleId>(role.as_str()), role);
     }
 
     #[test]
-    fn no_text_makes_it_panic(text in prop_oneof![any::<String>(), "[\\[\\]{}\":,a-z*]{0,40}"]) {
+    fn arbitrary_text_causes_no_panic(text in prop_oneof![any::<String>(), "[\\[\\]{}\":,a-z*]{0,40}"]) {
         let _: (Result<RoleId, _>, Result<Roles, _>) = (text.parse(), text.parse());
     }
 
     #[test]
-    fn a_role_grants_what_it_names_and_nothing_else(named in prop::collection::vec(any_role(), 0..4), asked in any_role()) {
+    fn a_role_grants_exactly_what_it_names(named in prop::collection::vec(any_role(), 0..4), asked in any_role()) {
         let json = format!(r#"{{"own": {{"can": [], "mayGrant": {:?}}}}}"#, named.iter().map(RoleId::as_str).collect::<Vec<_>>());
         prop_assert_eq!(parsed::<Roles>(&json).get(&parsed("own")).may_grant(&asked), named.contains(&asked));
     }

@@ -39,14 +39,14 @@ fn stages() -> Vec<Invitation> {
 }
 
 #[test]
-fn every_stage_is_read_back() {
+fn an_invitation_of_every_stage_round_trips() {
     for invitation in stages() {
         assert_eq!(from_row(to_row(&invitation, None)).expect("it can be read"), invitation);
     }
 }
 
 #[test]
-fn a_row_has_only_what_there_is() {
+fn a_row_has_no_empty_attributes() {
     let fresh = pending(Timestamp::ZERO);
     let has = |invitation: &Invitation, name: &str| to_row(invitation, None).contains_key(name);
     let claimed = fresh.claimed(claim(), at(1));
@@ -59,7 +59,7 @@ fn a_row_has_only_what_there_is() {
 }
 
 #[test]
-fn a_status_that_is_none_or_lacks_its_time_is_not_read() {
+fn an_unknown_status_or_one_without_its_time_is_refused() {
     let with = |status: &str, closed: Option<i64>| {
         let mut row = to_row(&pending(Timestamp::ZERO), None);
         row.insert("st".to_owned(), AttributeValue::S(status.to_owned()));
@@ -73,7 +73,7 @@ fn a_status_that_is_none_or_lacks_its_time_is_not_read() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named_by_its_key_unless_that_is_an_address() {
+fn an_unreadable_row_is_named_by_its_key_unless_that_holds_an_address() {
     let named = |sk: Option<&str>| {
         let mut row = to_row(&pending(Timestamp::ZERO), None);
         row.remove("email");
@@ -92,7 +92,7 @@ fn what_cannot_be_read_is_named_by_its_key_unless_that_is_an_address() {
 
 proptest! {
     #[test]
-    fn any_invitation_is_read_back(invitation in any_invitation()) {
+    fn any_invitation_round_trips(invitation in any_invitation()) {
         prop_assert_eq!(from_row(to_row(&invitation, None)).expect("it can be read"), invitation);
     }
 }

@@ -26,7 +26,7 @@ fn logo(kind: &str, magic: &[u8], length: usize) -> String {
 }
 
 #[test]
-fn a_binding_is_shown_as_it_is_read() {
+fn a_binding_round_trips() {
     for (binding, text) in [(Binding::Bearer, "bearer"), (Binding::Email, "email")] {
         assert_eq!((binding.to_string().as_str(), binding.as_str(), parsed::<Binding>(text)), (text, text, binding));
     }
@@ -42,7 +42,7 @@ fn a_colour_has_six_digits() {
 }
 
 #[test]
-fn the_text_on_a_colour_is_the_one_that_is_easier_to_read() {
+fn the_text_colour_is_the_one_with_more_contrast() {
     // #767676 on white has 4.54, #757575 on black 4.6: known from WCAG's own tools.
     for (colour, text) in [
         ("#000000", "#ffffff"),
@@ -61,7 +61,7 @@ fn the_text_on_a_colour_is_the_one_that_is_easier_to_read() {
 }
 
 #[test]
-fn a_logo_is_a_picture_of_the_type_that_it_says() {
+fn a_logo_is_an_image_of_its_declared_type() {
     let webp = *b"RIFF\0\0\0\0WEBP";
     for (kind, magic) in [("png", &PNG[..]), ("jpeg", &[0xff, 0xd8, 0xff]), ("gif", b"GIF87a"), ("gif", b"GIF89a"), ("webp", &webp)] {
         let text = logo(kind, magic, 100);
@@ -100,7 +100,7 @@ fn a_logo_has_at_most_16_kib() {
 }
 
 #[test]
-fn a_locale_has_its_usual_capitals() {
+fn a_locale_has_conventional_capitals() {
     for (text, tag) in
         [("en", "en"), ("DE-at", "de-AT"), ("zh-hant-tw", "zh-Hant-TW"), ("es-419", "es-419"), ("de-1996", "de-1996"), ("fil", "fil")]
     {
@@ -128,7 +128,7 @@ fn a_locale_has_its_usual_capitals() {
 }
 
 #[test]
-fn a_locale_is_looked_for_with_ever_less_of_its_tag() {
+fn a_locale_falls_back_to_shorter_tags() {
     let looked_for = |tag: &str| parsed::<Locale>(tag).lookup().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(looked_for("zh-Hant-TW"), ["zh-Hant-TW", "zh-Hant", "zh"]);
     assert_eq!(looked_for("en"), ["en"]);
@@ -144,7 +144,7 @@ fn a_locale_knows_its_direction() {
 }
 
 #[test]
-fn a_redirect_leads_to_a_page_that_nobody_can_change_on_the_way() {
+fn a_redirect_uses_https_except_on_the_local_machine() {
     for (text, address) in [
         ("https://example.com", "https://example.com/"),
         ("HTTPS://Example.com/a?b=c", "https://example.com/a?b=c"),
@@ -187,7 +187,7 @@ fn a_redirect_leads_to_a_page_that_nobody_can_change_on_the_way() {
 }
 
 #[test]
-fn the_page_of_the_links_has_no_query_and_only_plain_characters() {
+fn the_base_of_links_has_no_query_and_only_plain_characters() {
     assert_eq!(parsed::<LinkBase>("http://127.0.0.1:9000/accept").as_str(), "http://127.0.0.1:9000/accept");
     assert_eq!(parsed::<LinkBase>("https://Example.com").as_str(), "https://example.com/");
     for text in [
@@ -204,7 +204,7 @@ fn the_page_of_the_links_has_no_query_and_only_plain_characters() {
 }
 
 #[test]
-fn a_link_is_the_page_and_the_token_and_debug_shows_neither() {
+fn a_link_is_the_page_with_the_token_and_debug_shows_neither() {
     let token = format!("i1.{ACCOUNT}.{ID}.{}", "A".repeat(43));
     let link = parsed::<LinkBase>("https://example.com/accept").link(&parsed::<Token>(&token));
     assert_eq!(link.as_str(), format!("https://example.com/accept#{token}"));
@@ -212,7 +212,7 @@ fn a_link_is_the_page_and_the_token_and_debug_shows_neither() {
 }
 
 #[test]
-fn what_is_absent_is_filled_in_from_the_defaults_but_for_the_binding() {
+fn absent_settings_come_from_the_defaults_except_the_binding() {
     let own = AccountSettings { name: Some(parsed("Own")), colour: Some(parsed("#000000")), ..AccountSettings::default() };
     let defaults = AccountSettings {
         name: Some(parsed("Default")),
@@ -239,7 +239,7 @@ fn a_binding_is_one_of_two() {
 
 proptest! {
     #[test]
-    fn every_colour_has_a_text_that_can_be_read(red in any::<u8>(), green in any::<u8>(), blue in any::<u8>()) {
+    fn every_colour_has_a_readable_text_colour(red in any::<u8>(), green in any::<u8>(), blue in any::<u8>()) {
         let colour: Colour = parsed(&format!("#{red:02x}{green:02x}{blue:02x}"));
         // WCAG's contrast, computed in other units.
         let linear = |channel: u8| { let c = f64::from(channel) / 255.0; if c <= 0.03928 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) } };
@@ -249,7 +249,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_any_setting_panic_and_what_is_accepted_is_its_own_form(text in prop_oneof![any::<String>(), "https?://\\PC{0,20}", "[a-zA-Z0-9-]{1,12}"]) {
+    fn arbitrary_text_makes_no_setting_panic_and_accepted_values_are_stable(text in prop_oneof![any::<String>(), "https?://\\PC{0,20}", "[a-zA-Z0-9-]{1,12}"]) {
         if let Ok(redirect) = text.parse::<Redirect>() {
             prop_assert!(redirect.as_str().bytes().all(|b| b.is_ascii_graphic()), "{}", redirect);
             prop_assert_eq!(parsed::<Redirect>(redirect.as_str()), redirect);

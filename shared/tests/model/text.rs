@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use shared::domain::text::{excerpt, random_base62};
 
 #[test]
-fn a_random_string_has_the_length_that_was_asked_for() {
+fn a_random_string_has_the_requested_length() {
     for length in [0, 1, 12, 31, 32, 33, 100] {
         assert_eq!(random_base62(length).len(), length);
     }
@@ -23,7 +23,7 @@ fn every_letter_and_digit_is_equally_likely() {
 }
 
 #[test]
-fn an_excerpt_has_64_characters_at_most_and_none_that_controls() {
+fn an_excerpt_has_at_most_64_characters_and_no_control_characters() {
     assert_eq!(excerpt(""), "");
     assert_eq!(excerpt("a\nb\u{1b}c"), "a\u{fffd}b\u{fffd}c");
     let most = "é".repeat(64);

@@ -8,7 +8,7 @@ use shared::domain::Timestamp;
 use super::support::{any_time, at, parsed};
 
 #[test]
-fn a_time_is_read_in_any_rfc_3339_form_and_shown_in_utc_with_whole_seconds() {
+fn a_time_is_parsed_in_any_rfc_3339_form_and_shown_in_utc_with_whole_seconds() {
     for (text, millis, shown) in [
         ("2020-06-21T09:01:12Z", 1_592_730_072_000, "2020-06-21T09:01:12Z"),
         ("2020-06-21T09:01:12.999Z", 1_592_730_072_999, "2020-06-21T09:01:12Z"),
@@ -32,7 +32,7 @@ fn a_time_is_read_in_any_rfc_3339_form_and_shown_in_utc_with_whole_seconds() {
 }
 
 #[test]
-fn what_is_no_rfc_3339_time_or_out_of_range_is_refused() {
+fn an_invalid_or_out_of_range_time_is_refused() {
     for text in [
         "",
         "now",
@@ -75,7 +75,7 @@ fn what_is_no_rfc_3339_time_or_out_of_range_is_refused() {
 }
 
 #[test]
-fn milliseconds_outside_of_13_digits_are_no_time() {
+fn milliseconds_of_more_than_13_digits_are_no_time() {
     for millis in [i64::MIN, -1, 10_000_000_000_000, i64::MAX] {
         assert_eq!(Timestamp::from_millis(millis), None);
     }
@@ -84,7 +84,7 @@ fn milliseconds_outside_of_13_digits_are_no_time() {
 }
 
 #[test]
-fn the_clock_is_past_the_day_this_was_written() {
+fn the_clock_is_later_than_this_test() {
     assert!(parsed::<Timestamp>("2025-01-01T00:00:00Z") < Timestamp::now());
     assert!(Timestamp::now() < Timestamp::MAX);
 }
@@ -98,7 +98,7 @@ fn adding_stops_at_the_latest_time() {
 }
 
 #[test]
-fn the_time_to_wait_is_rounded_up_and_never_0() {
+fn the_seconds_to_wait_are_rounded_up_and_never_0() {
     for (now, seconds) in [(0, 10), (1, 10), (999, 10), (1000, 9), (9000, 1), (9001, 1), (9999, 1), (10_000, 1), (99_999, 1)] {
         assert_eq!(at(10_000).seconds_from(at(now)), seconds, "{now}");
     }
@@ -106,7 +106,7 @@ fn the_time_to_wait_is_rounded_up_and_never_0() {
 
 proptest! {
     #[test]
-    fn what_is_shown_is_read_back_without_its_fraction(time in any_time()) {
+    fn a_time_round_trips_without_its_fraction(time in any_time()) {
         let shown = time.to_string();
         prop_assert!(shown.len() == 20 && shown.ends_with('Z'), "{}", shown);
         prop_assert_eq!(parsed::<Timestamp>(&shown), time.floor_to_second());
@@ -115,13 +115,13 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_times_is_the_order_of_what_is_shown_of_them(one in any_time(), other in any_time()) {
+    fn times_and_their_texts_have_the_same_order(one in any_time(), other in any_time()) {
         let (first, last) = (one.min(other), one.max(other));
         prop_assert!(first.to_string() <= last.to_string());
     }
 
     #[test]
-    fn an_offset_changes_how_a_time_is_written_and_not_which_it_is(time in any_time(), offset in -1439i32..=1439) {
+    fn an_offset_does_not_change_the_time(time in any_time(), offset in -1439i32..=1439) {
         let there = chrono::DateTime::from_timestamp_millis(time.as_millis())
             .expect("in range")
             .with_timezone(&chrono::FixedOffset::east_opt(offset * 60).expect("in range"));
@@ -129,7 +129,7 @@ proptest! {
     }
 
     #[test]
-    fn waiting_as_long_as_told_reaches_the_time(time in any_time(), now in any_time()) {
+    fn waiting_for_the_returned_seconds_reaches_the_time(time in any_time(), now in any_time()) {
         let wait = |seconds| now.plus(Duration::from_secs(seconds)) >= time;
         let seconds = time.seconds_from(now);
         prop_assert!(wait(seconds));
@@ -137,14 +137,14 @@ proptest! {
     }
 
     #[test]
-    fn what_lies_between_two_times_leads_from_one_to_the_other(one in any_time(), other in any_time()) {
+    fn adding_the_difference_of_two_times_leads_from_one_to_the_other(one in any_time(), other in any_time()) {
         let (first, last) = (one.min(other), one.max(other));
         prop_assert_eq!(first.plus(last.since(first)), last);
         prop_assert!(first == last || first.since(last).is_zero());
     }
 
     #[test]
-    fn no_text_makes_it_panic(text in prop_oneof![any::<String>(), "[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{0,12})?[Zz+-]?([0-9]{2}:[0-9]{2})?"]) {
+    fn arbitrary_text_causes_no_panic(text in prop_oneof![any::<String>(), "[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{0,12})?[Zz+-]?([0-9]{2}:[0-9]{2})?"]) {
         let _: Result<Timestamp, _> = text.parse();
     }
 }

@@ -17,7 +17,7 @@ fn sent(version: u32) -> (Link, Token) {
 }
 
 #[test]
-fn a_token_reads_version_account_id_and_256_bits_of_secret() {
+fn a_token_has_version_account_id_and_256_bits_of_secret() {
     let (_, token) = sent(1);
     let text = token.reveal();
     let parts: Vec<&str> = text.split('.').collect();
@@ -38,13 +38,13 @@ fn t3_a_token_opens_its_own_sending_and_no_other() {
 }
 
 #[test]
-fn a_token_made_again_from_the_row_is_the_same() {
+fn a_token_rebuilt_from_the_row_is_the_same() {
     let (link, token) = sent(7);
     assert_eq!(keys().token(&parsed(ACCOUNT), parsed(ID), &link), Some(token));
 }
 
 #[test]
-fn without_the_key_that_made_it_there_is_no_token() {
+fn a_token_cannot_be_rebuilt_without_its_key() {
     let (link, _) = sent(1);
     let rotated: LinkKeys = parsed(&format!("k2:{LINK_SECRET}"));
     assert_eq!(rotated.token(&parsed(ACCOUNT), parsed(ID), &link), None);
@@ -54,7 +54,7 @@ fn without_the_key_that_made_it_there_is_no_token() {
 }
 
 #[test]
-fn t8_what_is_not_exactly_a_token_is_none() {
+fn t8_a_malformed_token_is_refused() {
     let good = sent(1).1.reveal();
     let (version, rest) = good.split_once('.').expect("four parts");
     let secret = rest.rsplit_once('.').expect("four parts").1;
@@ -103,14 +103,14 @@ fn t4_a_token_with_any_bit_changed_opens_nothing_of_its_account_and_id() {
 }
 
 #[test]
-fn a_token_shows_itself_to_no_log() {
+fn debug_shows_no_token() {
     let (_, token) = sent(1);
     assert_eq!(format!("{token:?}"), "Token(***)");
 }
 
 proptest! {
     #[test]
-    fn every_sending_has_a_token_of_its_own_that_survives_being_written(account in any_account(), id in any_id(), version in 1u32..100, nonce: [u8; 16]) {
+    fn every_sending_has_its_own_token_that_round_trips(account in any_account(), id in any_id(), version in 1u32..100, nonce: [u8; 16]) {
         let link = keys().link(&account, id, version, nonce);
         let token = keys().token(&account, id, &link).expect("the key is there");
         prop_assert!(token.opens(&link));
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_reading_a_token_panic(text in ".{0,200}") {
+    fn arbitrary_text_makes_no_token_parser_panic(text in ".{0,200}") {
         let _: Result<Token, _> = text.parse();
     }
 }

@@ -24,7 +24,7 @@ const PUBLISHED: [&str; 5] = [
 ];
 
 #[test]
-fn the_roots_that_are_compiled_in_are_the_five_that_amazon_publishes() {
+fn the_embedded_roots_are_the_five_that_amazon_publishes() {
     let pem = fs::read(amazon()).expect("the file is there");
     let fingerprints: Vec<String> = CertificateDer::pem_slice_iter(&pem)
         .map(|certificate| Sha256::digest(certificate.expect("well-formed")).iter().map(|byte| format!("{byte:02x}")).collect())
@@ -33,7 +33,7 @@ fn the_roots_that_are_compiled_in_are_the_five_that_amazon_publishes() {
 }
 
 #[test]
-fn a_trust_store_is_amazon_native_a_file_or_several_of_them() {
+fn a_trust_store_is_amazon_native_a_file_or_a_list_of_them() {
     let file = amazon().display().to_string();
     for text in ["amazon", "native", &file, "amazon,native", &format!("amazon, {file}")] {
         text.parse::<TrustStore>().unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -41,7 +41,7 @@ fn a_trust_store_is_amazon_native_a_file_or_several_of_them() {
 }
 
 #[test]
-fn a_file_that_the_tls_stack_would_panic_on_is_refused_with_its_name() {
+fn an_unusable_certificate_file_is_refused_with_its_name() {
     let folder = std::env::temp_dir().join(format!("trust-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder");
     let file = |name: &str, text: &str| {
