@@ -1,4 +1,4 @@
-//! The page behind the link in a mail, as a browser gets it (T18).
+//! The page behind the link in an email, as a browser receives it (T18).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,7 +28,7 @@ async fn send(page: &Page, call: Call) -> Response {
     send_event(page, &call.event().to_string()).await
 }
 
-/// What stands between two marks, of which there is one each.
+/// The text between two marks, each of which occurs once.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     let [_, rest] = text.split(start).collect::<Vec<_>>()[..] else { panic!("not one {start}") };
     let [inside, _] = rest.split(end).collect::<Vec<_>>()[..] else { panic!("not one {end}") };
@@ -43,7 +43,7 @@ fn script(html: &str) -> &str {
     between(html, "<script type=\"module\">", "</script>")
 }
 
-/// What is there for those whose browser does not run the script.
+/// The part for browsers that do not run the script.
 fn scriptless(html: &str) -> &str {
     between(html, "<div class=\"scriptless\">", "</div></div>")
 }
@@ -59,7 +59,7 @@ fn english_page() -> Page {
     Page::new(&PageTexts::load(None).expect("the built-in texts are right"))
 }
 
-/// The page with a folder of texts for the test `name`, each file with some of the page's words.
+/// The page with a folder of texts for the test `name`; each file has some of the page's words.
 fn page_with(name: &str, files: &[(&str, Value)]) -> Page {
     let files: Vec<_> = files.iter().map(|(file, words)| (*file, json!({ "page": words }))).collect();
     page_of(name, &files)
@@ -75,26 +75,26 @@ fn page_of(name: &str, files: &[(&str, Value)]) -> Page {
     Page::new(&PageTexts::load(Some(&folder)).expect("the texts are right"))
 }
 
-/// A language's words with the direction they are written in and what is its own.
+/// The words of a language: the English ones, replaced by `own`.
 fn words(direction: &str, own: &[(&str, &str)]) -> Words {
     let own = own.iter().copied().chain([("direction", direction)]).map(|(name, text)| (name.to_owned(), text.to_owned()));
     english().into_iter().chain(own).collect()
 }
 
-/// What the script has under a name, as a browser reads it.
+/// A constant of the script, as a browser reads it.
 fn constant<T: DeserializeOwned>(page: &Page, name: &str) -> T {
     let found = script(&page.html).lines().find_map(|line| line.strip_prefix(&format!("const {name} = "))?.strip_suffix(';'));
     serde_json::from_str(found.expect("the constant")).expect("JSON")
 }
 
-/// The words that the script has; without what roles are called.
+/// The words in the script, without the names of roles.
 fn words_in(page: &Page) -> BTreeMap<String, Words> {
     let text = |(name, text): (String, Value)| Some((name, text.as_str()?.to_owned()));
     let words = |words: Map<String, Value>| words.into_iter().filter(|(name, _)| name != "roles").map(|word| text(word).expect("a text"));
     all_in(page).into_iter().map(|(locale, all)| (locale, words(all).collect())).collect()
 }
 
-/// All that the script has for each language.
+/// Everything in the script, by language.
 fn all_in(page: &Page) -> BTreeMap<String, Map<String, Value>> {
     constant(page, "WORDS")
 }
@@ -136,7 +136,7 @@ async fn head_returns_the_headers_of_get_without_the_page() {
     let head = send(&page, Call::new("HEAD", "/accept")).await;
     assert_eq!(head, Response { text: String::new(), ..get });
 
-    // Whatever the answer: a body would be taken for the beginning of the next one.
+    // The same holds for an error: a client would take a body for the beginning of the next response.
     let broken = ConfigError(vec!["de.json: x".to_owned()]);
     let failed = async |call: Call| -> Response {
         answer(ROUTE, Err::<&Page, _>(&broken), &call.event().to_string(), "invocation-1", &handle).await.into()
@@ -147,7 +147,7 @@ async fn head_returns_the_headers_of_get_without_the_page() {
 
 #[tokio::test]
 async fn every_other_method_is_a_405() {
-    // T1: a GET changes nothing because there is nothing here that could; and nothing else is answered.
+    // T1: a GET has nothing to change here, and every other method is refused.
     let page = english_page();
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", ""] {
         let mut event = Call::get("/accept").event();
@@ -160,7 +160,7 @@ async fn every_other_method_is_a_405() {
 
 #[tokio::test]
 async fn the_page_is_the_same_for_every_request() {
-    // T10: not even the Host header gets into it.
+    // T10: not even the Host header appears in it.
     let page = english_page();
     let expected = send(&page, Call::get("/accept")).await.expect(200);
     let calls = [
@@ -181,11 +181,11 @@ async fn the_page_is_the_same_for_every_request() {
 #[test]
 fn the_page_loads_nothing_from_elsewhere() {
     let html = english_page().html;
-    assert_eq!(html.matches("http").count(), script(&html).matches("http").count(), "only the script may speak of http");
+    assert_eq!(html.matches("http").count(), script(&html).matches("http").count(), "only the script may contain http");
     assert_eq!(html.matches("src=").count() + html.matches("@import").count() + html.matches("url(").count(), 0);
     assert_eq!(html.matches("href=").count(), 1);
     assert!(html.contains("<link rel=\"icon\" href=\"data:,\">"));
-    // Markup is made of nodes: no sink that takes a string for markup or for code.
+    // The script builds nodes: it uses no sink that takes a string as markup or code.
     for sink in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "localStorage", "document.cookie"]
     {
         assert!(!html.contains(sink), "{sink}");
@@ -197,7 +197,7 @@ fn the_script_uses_exactly_the_words_that_are_defined() {
     let source = ["words.js", "page.js"].map(|name| root_file(&format!("functions/src/invitee/accept_page/{name}"))).concat();
     let name = |text: &str| text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>();
     let mut used: BTreeSet<String> = source.split("words.").skip(1).map(name).collect();
-    // No words, and the one that is for those who have no script.
+    // Two that are not words, and the one outside of the script.
     assert!(used.remove("direction") && used.remove("roles") && used.insert("noscript".to_owned()));
     assert_eq!(used, english().into_keys().collect());
 }
@@ -210,7 +210,7 @@ fn the_page_has_every_language_and_falls_back_to_english() {
     let files = [("de.json", json!(BTreeMap::from(german))), ("ar-EG.json", json!({})), ("en.json", json!({ "accept": "Join" }))];
     let page = page_with("languages", &files);
     let expected = [("ar-EG", words("rtl", &[])), ("de", words("ltr", &german)), ("en", words("ltr", &[("accept", "Join")]))];
-    // What a language does not say is said in the English that is built in.
+    // The fallback is the built-in English, not that of en.json.
     assert_eq!(words_in(&page), expected.map(|(locale, words)| (locale.to_owned(), words)).into());
     let scriptless = scriptless(&page.html);
     assert!(scriptless.contains("<p lang=\"de\" dir=\"ltr\">Ohne JavaScript &amp; Co. geht es nicht.</p>"), "{scriptless}");
@@ -245,10 +245,10 @@ fn every_language_can_name_the_roles() {
 
 #[tokio::test]
 async fn words_cannot_break_out_of_the_script_or_become_markup() {
-    let evil = "</script><script>alert(1)</script><!--<script> \u{2028}\u{2029} \"'`$\\ </div> &lt; <p lang=\"xx\">";
-    let page = page_with("evil", &[("de.json", json!({ "accept": evil, "noscript": evil }))]);
-    // There is one script, and it holds the words as they are.
-    assert_eq!(words_in(&page)["de"], words("ltr", &[("accept", evil), ("noscript", evil)]));
+    let hostile = "</script><script>alert(1)</script><!--<script> \u{2028}\u{2029} \"'`$\\ </div> &lt; <p lang=\"xx\">";
+    let page = page_with("hostile", &[("de.json", json!({ "accept": hostile, "noscript": hostile }))]);
+    // It is still one script, with the words unchanged.
+    assert_eq!(words_in(&page)["de"], words("ltr", &[("accept", hostile), ("noscript", hostile)]));
     let script = script(&page.html);
     assert!(!script.contains("<!--") && !script.contains(['\u{2028}', '\u{2029}']));
     assert!(page.csp.contains(&STANDARD.encode(Sha256::digest(script))));

@@ -1,4 +1,4 @@
-//! What DynamoDB asks IAM about a request: actions, resources, and the partitions that they lead to.
+//! The accesses that IAM checks for a DynamoDB request: actions, resources and partitions.
 
 use std::collections::BTreeSet;
 
@@ -9,15 +9,15 @@ use crate::template::{list, string};
 /// One action on one resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Access {
-    /// Without the service's name, such as `GetItem`.
+    /// Without the service prefix, such as `GetItem`.
     pub(crate) action: String,
     /// `table`, or `index/{name}`.
     pub(crate) resource: String,
-    /// `dynamodb:LeadingKeys`: the partition keys that it names.
+    /// `dynamodb:LeadingKeys`: its partition keys.
     pub(crate) leading: BTreeSet<String>,
 }
 
-/// What a request asks for. A transaction asks for each of its parts.
+/// The accesses of a request. A transaction has those of each part.
 pub(crate) fn accesses(operation: &str, input: &Value) -> Vec<Access> {
     let access = |action: &str, resource: String, leading: BTreeSet<String>| Access { action: action.to_owned(), resource, leading };
     let on_table = |action: &str, key: &Value| access(action, "table".to_owned(), [string(&key["pk"]["S"])].into());
@@ -38,16 +38,16 @@ pub(crate) fn accesses(operation: &str, input: &Value) -> Vec<Access> {
                 "Put" => on_table("PutItem", &part["Item"]),
                 "Update" | "Delete" => on_table(&format!("{kind}Item"), &part["Key"]),
                 "ConditionCheck" => on_table("ConditionCheckItem", &part["Key"]),
-                other => panic!("no kind of a part: {other}"),
+                other => panic!("unknown kind of part: {other}"),
             });
             asked.collect()
         }
-        // Scan, batches and PartiQL: no wall is known for them, so nothing may use them.
-        other => panic!("the service does not make such requests: {other}"),
+        // Scan, batches and PartiQL have no tenant check, so nothing may use them.
+        other => panic!("the service must not make such requests: {other}"),
     }
 }
 
-/// The partitions of a query: the value that its first condition asks for, and the one that it starts in.
+/// The partitions of a query: the value of its first condition, and the one of its start key.
 fn partitions(input: &Value, attribute: &str) -> BTreeSet<String> {
     let condition = string(&input["KeyConditionExpression"]);
     let (name, rest) = condition.split_once(" = ").expect("the partition comes first");
@@ -58,7 +58,7 @@ fn partitions(input: &Value, attribute: &str) -> BTreeSet<String> {
     start.into_iter().chain([string(&input["ExpressionAttributeValues"][value]["S"])]).collect()
 }
 
-/// Every partition key that a request holds, wherever.
+/// Every partition key anywhere in a request.
 pub(crate) fn every_partition(input: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     collect(input, &mut found);

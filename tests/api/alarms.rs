@@ -1,4 +1,4 @@
-//! The template's alarms, as far as CloudWatch's own rules and the code say how they have to be.
+//! The template's alarms against CloudWatch's rules and the code.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -21,7 +21,7 @@ fn metrics(alarm: &Value) -> usize {
 
 #[test]
 fn no_alarm_reads_more_metrics_than_cloudwatch_allows() {
-    // Beyond that CloudWatch refuses the alarm, and with it the whole stack; no linter knows.
+    // CloudWatch refuses an alarm with more, and with it the whole stack; no linter knows that.
     for (name, alarm) in alarms(&template()) {
         assert!(metrics(alarm) <= 10, "{name} reads {} metrics", metrics(alarm));
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::template::template;
 
-/// How many values a key has in a request, by the Service Authorization Reference.
+/// The number of values of a key in a request, by the Service Authorization Reference.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Type {
     /// `String`: one value.
@@ -25,7 +25,7 @@ fn operators(of: Type) -> &'static [&'static str] {
     }
 }
 
-/// What is wrong with a statement's `Condition`.
+/// The problems of a statement's `Condition`.
 fn problems(condition: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     for (operator, keys) in condition.as_object().expect("operators") {
@@ -44,7 +44,7 @@ fn problems(condition: &Value) -> Vec<String> {
     problems
 }
 
-/// Every condition of a policy statement, wherever the template has one.
+/// Every condition of a policy statement in the template.
 fn conditions<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
     match value {
         Value::Object(fields) => {

@@ -85,7 +85,7 @@ async fn create_stores_the_invitation_its_lock_and_the_quota_count_and_nothing_e
         "rev": 1,
         "ops": invitation["ops"],
         "by": urn_of_key(&app.full),
-        // What is still to be told and sent, and when somebody is to look after it.
+        // What is still to be published and sent, and when the reconciler takes over.
         "events": 1,
         "out": [format!("1#created#{now}")],
         "stream_pending": "1",
@@ -203,7 +203,7 @@ async fn an_address_can_be_invited_again_as_soon_as_its_invitation_has_ended() {
         let second = app.invite("USER.one@example.com").await;
         assert_ne!(text(&second, "id"), first);
         assert_eq!(row(&app, "P#user.one@example.com").await.map(|lock| text(&lock, "inv")), Some(text(&second, "id")));
-        assert_eq!(invitation_row(&app, &first).await, ended, "{end}: the first one stays as it ended");
+        assert_eq!(invitation_row(&app, &first).await, ended, "{end}: the first one stays unchanged");
         assert_eq!(text(&describe(&app, &first).await, "state"), end);
     }
 }

@@ -1,4 +1,4 @@
-//! What AWS would refuse or bill when the stack is deployed, which no linter reports.
+//! What AWS would refuse or bill at deployment, which no linter reports.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Events as they may arrive, and as they should not: never a dead sandbox, never a 5xx, never a word of the Host (T10, T23).
+//! Valid, unusual and malformed events: no crash, no 5xx, and nothing of the Host header in a response (T10, T23).
 
 use serde_json::{Value, json};
 use support::{Call, Response, TestApp};
@@ -8,7 +8,7 @@ use crate::helpers::{COOLDOWN, answers, error, refuses, resend, table, text, wit
 const ROUTES: [&str; 4] = ["POST /invitations", "GET /invitations", "GET /invitations/{id}", "POST /invitations/{id}"];
 const NO_EVENT: &str = "the event is not an HTTP request in API Gateway's payload format 2.0";
 
-/// An app, one invitation in it that could be sent again, and for each route a request that succeeds.
+/// An app with one invitation that can be resent, and a successful request for each route.
 async fn app_with_calls() -> (TestApp, [Call; 4]) {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
@@ -19,7 +19,7 @@ async fn app_with_calls() -> (TestApp, [Call; 4]) {
     (app, calls)
 }
 
-/// An error that was raised before the request had an id.
+/// Asserts an error that was raised before the request id was known.
 #[track_caller]
 fn refuses_the_event(response: &Response) {
     answers(response, 400, &with(&error("invalid-event", None, NO_EVENT), json!({ "requestId": "invocation-1" })), &[]);
@@ -42,7 +42,7 @@ async fn an_event_that_is_not_an_http_request_is_a_400_on_every_route() {
         with(&event, json!({ "body": {} })),
         with(&event, json!({ "rawQueryString": {} })),
         with(&event, json!({ "pathParameters": [] })),
-        // Payload format 1.0, a queue's message, a schedule's.
+        // Payload format 1.0, a queue message, a schedule.
         json!({ "httpMethod": "GET", "path": "/invitations", "headers": {}, "requestContext": { "httpMethod": "GET" } }),
         json!({ "Records": [{ "messageId": "1", "body": "{}", "eventSource": "aws:sqs" }] }),
         json!({ "source": "aws.events", "detail": {} }),

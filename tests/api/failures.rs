@@ -1,4 +1,4 @@
-//! Defects of ours: answered like every other error, and said to nobody but the log (T23).
+//! Defects of ours: answered like every other error, with details in the log only (T23).
 
 use functions::{
     account::describe_invitation::ROUTE,
@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use shared::config::ConfigError;
 use support::{Call, Response, TestApp, root_file};
 
-const SORRY: &str = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out why.";
+const INTERNAL_ERROR: &str = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out why.";
 
 fn event() -> String {
     Call::get("/invitations/01A205E6D4297253BD96E74FFADF0839").event().to_string()
 }
 
 fn internal_error(request_id: &str) -> Value {
-    json!({ "code": "internal-error", "message": SORRY, "requestId": request_id })
+    json!({ "code": "internal-error", "message": INTERNAL_ERROR, "requestId": request_id })
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn an_invalid_configuration_is_answered_with_the_constant_500() {
 
 #[test]
 fn release_builds_unwind_so_that_panics_can_be_answered() {
-    // cargo-lambda builds with "abort" where the profile does not say.
+    // cargo-lambda builds with "abort" unless the profile says otherwise.
     let manifest = root_file("Cargo.toml");
     let (_, release) = manifest.split_once("[profile.release]").expect("there is a release profile");
     let release = release.split("\n[").next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the tests of this binary have in common: whole responses and whole rows, compared.
+//! Helpers of these tests: they compare whole responses and whole rows.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,18 +9,18 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, Response, TestApp};
 
-/// The end of the sentence about a closed invitation.
+/// The end of every error about a closed invitation.
 pub(crate) const CLOSED: &str = "create a new one to invite again";
-/// What every 404 says.
+/// The message of every 404.
 pub(crate) const NOT_FOUND: &str = "The resource you were looking for doesn't exist.";
-/// How long an invitation lives unless its creator says otherwise.
+/// The default lifetime of an invitation.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
 /// The pause between two sendings.
 pub(crate) const COOLDOWN: Duration = Duration::from_secs(60);
 /// The smallest step of the clock.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
 
-/// Asserts status, body and all headers; `more` are those beyond the three that every response has.
+/// Asserts status, body and all headers; `more` are the headers beyond the three of every response.
 #[track_caller]
 pub(crate) fn answers(response: &Response, status: u16, body: &Value, more: &[(&str, &str)]) {
     assert_eq!(response.status, status, "{}", response.text);
@@ -31,14 +31,14 @@ pub(crate) fn answers(response: &Response, status: u16, body: &Value, more: &[(&
     assert_eq!(response.headers, headers);
 }
 
-/// Asserts all of an error's response that has no headers of its own, or those of a 401.
+/// Asserts a whole error response without further headers, except for a 401.
 #[track_caller]
 pub(crate) fn refuses(response: &Response, status: u16, code: &str, field: Option<&str>, message: &str) {
     let challenge = [("www-authenticate", "ApiKey realm=\"invitations\"")];
     answers(response, status, &error(code, field, message), if status == 401 { &challenge } else { &[] });
 }
 
-/// Asserts all of a response that says when to come again.
+/// Asserts a whole error response with a `Retry-After`.
 #[track_caller]
 pub(crate) fn defers(response: &Response, status: u16, code: &str, seconds: u64, message: &str) {
     answers(response, status, &error(code, None, message), &[("retry-after", &seconds.to_string())]);
@@ -91,31 +91,31 @@ pub(crate) async fn invitation_row(app: &TestApp, id: &str) -> Value {
     row(app, &format!("I#{id}")).await.expect("the invitation is there")
 }
 
-/// Deletes a row, behind the service's back, as TTL or a restored backup would.
+/// Deletes a row directly, as TTL or a restored backup would.
 pub(crate) async fn delete(app: &TestApp, pk: &str, sk: &str) {
     let [pk, sk] = [pk, sk].map(|text| AttributeValue::S(text.to_owned()));
     app.client.delete_item().table_name(&app.table).key("pk", pk).key("sk", sk).send().await.expect("a row can be deleted");
 }
 
-/// How many sendings the account was charged for, in all windows.
+/// The account's sendings that count towards the quota, in all windows.
 pub(crate) async fn charged(app: &TestApp) -> i64 {
     let rows = table(app).await;
     rows.iter().filter(|((_, sk), _)| sk.starts_with("Q#")).map(|(_, row)| number(row, "n")).sum()
 }
 
-/// A field that is a string.
+/// A string field.
 #[track_caller]
 pub(crate) fn text(value: &Value, field: &str) -> String {
     value[field].as_str().unwrap_or_else(|| panic!("no string '{field}' in {value}")).to_owned()
 }
 
-/// A field that is a number.
+/// A number field.
 #[track_caller]
 pub(crate) fn number(value: &Value, field: &str) -> i64 {
     value[field].as_i64().unwrap_or_else(|| panic!("no number '{field}' in {value}"))
 }
 
-/// The resource as it is described now.
+/// The resource as described now.
 pub(crate) async fn describe(app: &TestApp, id: &str) -> Value {
     app.send(Call::get(&format!("/invitations/{id}")).key(&app.full)).await.expect(200).json()
 }
@@ -125,7 +125,7 @@ pub(crate) fn resend(id: &str) -> Call {
     Call::post(&format!("/invitations/{id}"))
 }
 
-/// Lets time pass until an invitation's expiry, to the millisecond.
+/// Advances the clock to an invitation's expiry, to the millisecond.
 pub(crate) async fn advance_to_expiry(app: &TestApp, id: &str) {
     let left = number(&invitation_row(app, id).await, "exp") - app.now().as_millis();
     app.advance(Duration::from_millis(u64::try_from(left).expect("it has not expired yet")));

@@ -1,4 +1,4 @@
-//! Bodies and queries that nobody means well with: a 4xx that says what to change, and nothing written (T8, T23).
+//! Hostile bodies and queries: a 4xx that says what to change, and no write (T8, T23).
 
 use serde_json::{Value, json};
 use support::{Call, Response, TestApp};
@@ -11,7 +11,7 @@ fn post(app: &TestApp) -> Call {
     Call::post("/invitations").key(&app.full)
 }
 
-/// Asserts that the body was refused as JSON, in a sentence that begins like every such sentence and is not long.
+/// Asserts that the body was refused as JSON, with a short message.
 #[track_caller]
 fn is_no_object(response: &Response, body: &str) {
     let message = response.str("message");
@@ -322,7 +322,7 @@ async fn every_error_that_repeats_an_invisible_character_names_it() {
         let message = response.str("message");
         assert!(message.contains("[U+200B]") && !response.text.contains('\u{200b}'), "{message}");
     }
-    // At its ends an address loses it, like blanks.
+    // At the ends of an address it is trimmed, like blanks.
     let created = app.send(Call::create("\u{feff}User.Two@example.com\u{200b}", "read-only").key(&app.full)).await.expect(201);
     assert_eq!(created.str("email"), "User.Two@example.com");
     assert!(table(&app).await.len() > before.len());

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: one effect, one answer.
+//! `Idempotency-Key`: one effect, one response.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn create(app: &TestApp, key: &str) -> Call {
     Call::create("user.one@example.com", "full-access").key(&app.full).header("idempotency-key", key)
 }
 
-/// Asserts that `again` is `first`, word for word, and says that it is a replay.
+/// Asserts that `again` is `first`, byte for byte, and marked as a replay.
 #[track_caller]
 fn replays(again: &Response, first: &Response) {
     assert_eq!((again.status, &again.text), (first.status, &first.text));
@@ -30,14 +30,18 @@ async fn a_repeated_create_returns_the_first_response_byte_for_byte() {
     let id = first.str("id");
     answers(&first, 201, &first.json(), &[("location", &format!("/invitations/{id}"))]);
     let before = table(&app).await;
-    let kept = before.iter().find(|((_, sk), _)| sk.starts_with("K#")).map(|(_, row)| row.clone()).expect("a kept answer");
+    let kept = before.iter().find(|((_, sk), _)| sk.starts_with("K#")).map(|(_, row)| row.clone()).expect("a stored response");
     let until = app.now().plus(DAY);
     let expected = json!({
         "pk": format!("A#{ACCOUNT}"), "sk": kept["sk"], "fp": kept["fp"], "status": 201, "body": first.text, "inv": id,
         "exp": until.as_millis(), "ttl": until.as_secs(), "op": kept["op"],
     });
     assert_eq!(kept, expected);
-    assert_eq!((text(&kept, "sk").len(), text(&kept, "fp").len(), text(&kept, "op").len()), (66, 64, 12), "hashes, and an operation's id");
+    assert_eq!(
+        (text(&kept, "sk").len(), text(&kept, "fp").len(), text(&kept, "op").len()),
+        (66, 64, 12),
+        "two hashes and the id of the operation"
+    );
     for _ in 0..3 {
         app.advance(Duration::from_secs(3600));
         replays(&app.send(create(&app, "key")).await, &first);
@@ -64,7 +68,7 @@ async fn a_response_is_stored_for_24_hours_to_the_millisecond() {
     app.advance(DAY - TICK);
     replays(&app.send(create(&app, "key")).await, &first);
     app.advance(TICK);
-    // The invitation is open still, so now it is an ordinary conflict.
+    // The invitation is still open, so this is now an ordinary conflict.
     app.send(create(&app, "key")).await.expect_error(400, "already-invited");
     app.advance(LIFETIME);
     let second = app.send(create(&app, "key")).await.expect(201);
@@ -114,7 +118,7 @@ async fn other_spellings_of_the_same_request_are_replayed() {
 async fn a_key_belongs_to_its_caller_and_its_route() {
     let app = TestApp::start().await;
     let first = app.send(create(&app, "key")).await.expect(201);
-    // T22: another account, and another key of the same account, get answers of their own.
+    // T22: another account and another key of the same account get their own responses.
     let theirs = app.send(create(&app, "key").key(&app.other)).await.expect(201);
     assert_eq!((theirs.header("idempotent-replayed"), theirs.str("id") == first.str("id")), (None, false));
     let colleague = app.new_key(ACCOUNT, "full-access").await;
@@ -154,7 +158,7 @@ async fn a_repeated_resend_with_a_key_sends_once() {
     }
     assert_eq!(table(&app).await, before);
     assert_eq!(charged(&app).await, 2);
-    // Closed, and with another action under the same key.
+    // Even when it is closed. The same key with another action is refused.
     app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200);
     replays(&app.send(call).await, &first);
     let other = Call::set_state(&id, "revoked").key(&app.full).header("idempotency-key", "key");

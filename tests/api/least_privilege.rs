@@ -1,4 +1,4 @@
-//! No function may do more than it calls, and each may do all that it calls; and it does not call more often than it must.
+//! Each function may do exactly what it does, and makes no more requests than it needs.
 
 use std::{collections::BTreeSet, fs, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     template::{functions, list, resources, string, template},
 };
 
-/// What a function could ask for: every action, wherever it makes sense, in partitions of every kind.
+/// Every action on every resource where it makes sense, in partitions of every kind.
 fn conceivable() -> Vec<Access> {
     let kinds =
         [format!("A#{ACCOUNT}"), format!("KEYS#{ACCOUNT}"), "KEYS#".to_owned(), format!("SETTINGS#{ACCOUNT}"), format!("B#{ACCOUNT}")];
@@ -50,25 +50,25 @@ async fn each_function_is_allowed_exactly_the_calls_that_it_makes() {
     let functions = functions(&template());
     assert_eq!(functions.keys().collect::<Vec<_>>(), done.keys().collect::<Vec<_>>());
     for (name, function) in functions {
-        // What it may do with other services stands in statements of their own.
+        // Other services have their own statements.
         let of_table = |statement: &&Value| list(&statement["Action"]).any(|action| string(action).starts_with("dynamodb:"));
         let statements: Vec<Value> = function.allowed.iter().filter(of_table).cloned().collect();
         let used: BTreeSet<Access> = done[name.as_str()].iter().flat_map(|(operation, input)| accesses(operation, input)).collect();
         if name == "accept-page" {
-            assert!(function.allowed.is_empty() && used.is_empty(), "the page asks nobody anything");
+            assert!(function.allowed.is_empty() && used.is_empty(), "the page calls no service");
         }
         for access in &used {
-            assert!(allows(&statements, access, "*"), "{name} calls what it may not: {access:?}");
+            assert!(allows(&statements, access, "*"), "{name} is denied what it does: {access:?}");
         }
-        // A pattern that stands for an account's partition stands for that of no account, too.
+        // A pattern for the partition of any account also matches the partition without an account.
         let nobodys = |access: &Access| access.leading == ["KEYS#".to_owned()].into() && name == "manage-api-keys";
         for access in conceivable().into_iter().filter(|access| !nobodys(access)) {
-            assert_eq!(allows(&statements, &access, "*"), used.contains(&access), "{name} may do what it does not call: {access:?}");
+            assert_eq!(allows(&statements, &access, "*"), used.contains(&access), "{name} is allowed what it does not do: {access:?}");
         }
     }
 }
 
-/// T15: the second wall, which the parameter `OnlyAccount` builds.
+/// T15: the second barrier, by the parameter `OnlyAccount`.
 #[tokio::test]
 async fn in_a_single_account_stack_no_function_may_reach_another_account() {
     let app = TestApp::start().await;
@@ -78,9 +78,9 @@ async fn in_a_single_account_stack_no_function_may_reach_another_account() {
         for access in accesses {
             let of_table = |statement: &&Value| list(&statement["Action"]).any(|action| string(action).starts_with("dynamodb:"));
             let statements: Vec<Value> = function.allowed.iter().filter(of_table).cloned().collect();
-            assert!(allows(&statements, &access, ACCOUNT), "{name} is kept from {access:?}");
+            assert!(allows(&statements, &access, ACCOUNT), "{name} is denied {access:?}");
             let of_an_account = access.leading.iter().any(|partition| partition.ends_with(ACCOUNT));
-            assert_eq!(allows(&statements, &access, OTHER_ACCOUNT), !of_an_account, "{name} is let to {access:?}");
+            assert_eq!(allows(&statements, &access, OTHER_ACCOUNT), !of_an_account, "{name} is allowed {access:?}");
         }
     }
 }
@@ -103,7 +103,7 @@ fn both_halves_of_the_condition_are_needed_and_one_account_can_be_named() {
     assert_eq!([&settings, &data, &nothing].map(|access| allows(&whole, access, "*")), [true, false, false]);
     assert_eq!([&settings, &data, &nothing].map(|access| allows(&without("Null"), access, "*")), [true, false, true]);
     assert_eq!([&settings, &data, &nothing].map(|access| allows(&without("ForAllValues:StringLike"), access, "*")), [true, true, false]);
-    // Whose settings: that is for the code to keep apart, unless the stack serves one account only; see docs/adr/0021.
+    // IAM cannot keep accounts apart here, unless the stack serves only one; see docs/adr/0021.
     assert_eq!(["1", "2"].map(|only| allows(&whole, &settings, only)), [true, false]);
     assert!(allows(&whole, &access(&["SETTINGS#2"]), "*"));
 }
@@ -135,12 +135,12 @@ async fn the_store_makes_no_call_that_these_tests_do_not_observe() {
         let called = data_plane.iter().filter(|call| source.contains(&format!(".{call}()")));
         written.extend(called.map(|call| call.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect::<String>()));
         let paginated = source.contains(".into_paginator()");
-        assert!(!paginated, "{name}: a paginator makes requests that nobody counts");
+        assert!(!paginated, "{name}: a paginator makes uncounted requests");
     }
     assert_eq!(written, seen);
     // The functions reach the table through the store only.
     let manifest = root_file("functions/Cargo.toml");
-    assert!(!manifest.contains("aws-sdk-dynamodb"), "functions talk to DynamoDB themselves");
+    assert!(!manifest.contains("aws-sdk-dynamodb"), "the functions must not call DynamoDB themselves");
 }
 
 #[test]
@@ -171,14 +171,14 @@ async fn a_filter_without_matches_takes_few_requests_even_with_small_pages() {
 #[tokio::test]
 async fn each_operation_makes_as_few_requests_as_possible() {
     let app = TestApp::start().await;
-    // At the beginning of a quota's window: near its end a cooldown is the longer wait, and the quota is not asked.
+    // At the start of a quota window: near its end the cooldown is the longer wait, and the quota is not read.
     app.advance(Duration::from_millis(3_600_000 - app.now().as_millis().unsigned_abs() % 3_600_000));
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.advance(COOLDOWN);
     let path = format!("/invitations/{id}");
     let kept = |call: Call, key: &str| call.header("idempotency-key", key);
     for (call, expected) in [
-        // The first one looks the credential up as well.
+        // The first one also reads the credential.
         (Call::get(&path), &["GetItem", "GetItem"][..]),
         (Call::get(&path), &["GetItem"]),
         (Call::get("/invitations"), &["Query"]),
@@ -192,11 +192,11 @@ async fn each_operation_makes_as_few_requests_as_possible() {
         (kept(Call::create("user.three@example.com", "full-access"), "c"), &["TransactWriteItems"]),
         (Call::set_state(&id, "invited"), &["GetItem"]),
         (resend(&id), &["GetItem", "TransactWriteItems"]),
-        // Refused for the cooldown: the quota may stand longer, and the caller is told the longer wait.
+        // Refused for the cooldown: the quota may apply longer, and the longer wait is returned.
         (resend(&id), &["GetItem", "GetItem"]),
         (kept(Call::set_state(&id, "revoked"), "r"), &["GetItem", "TransactWriteItems"]),
         (Call::set_state(&id, "revoked"), &["GetItem"]),
-        // What cannot come to anything costs nothing.
+        // Invalid requests cost nothing.
         (Call::get("/invitations?limit=x"), &[]),
         (Call::create("nobody", "full-access"), &[]),
         (Call::set_state("1", "revoked"), &[]),

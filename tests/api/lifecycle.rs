@@ -1,4 +1,4 @@
-//! The whole table of the contract: every state and every action, with what is answered and what is stored.
+//! The table of the contract: every state and action, with the response and the stored row.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::helpers::{
 const EMAIL: &str = "user.one@example.com";
 const LOCK: &str = "P#user.one@example.com";
 
-/// An invitation that has reached a state, its cooldown over.
+/// An invitation in a state, after its cooldown.
 async fn invitation_that_is(app: &TestApp, state: &str) -> Value {
     let created = app.invite(EMAIL).await;
     let id = text(&created, "id");
@@ -31,7 +31,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// Asserts that `response` is a resend of `created` at this very moment, in all its parts.
+/// Asserts that `response` and the table show a resend of `created` at this moment.
 async fn assert_sent_again(app: &TestApp, created: &Value, before: &Value, response: &Response) {
     let (id, now) = (text(created, "id"), app.now());
     let expiry = now.floor_to_second().plus(LIFETIME);
@@ -55,7 +55,7 @@ async fn assert_sent_again(app: &TestApp, created: &Value, before: &Value, respo
     assert_eq!(charged(app).await, 2);
 }
 
-/// Asserts that `response` is the revocation of `created` at this very moment, in all its parts.
+/// Asserts that `response` and the table show the revocation of `created` at this moment.
 async fn assert_revoked(app: &TestApp, created: &Value, before: &Value, response: &Response) {
     let (id, now) = (text(created, "id"), app.now());
     let changes = json!({ "state": "revoked", "lastModified": now.to_string(), "revokedAt": now.to_string() });
@@ -65,7 +65,7 @@ async fn assert_revoked(app: &TestApp, created: &Value, before: &Value, response
     assert_eq!(differences(before, &after), set(&["by_state", "closed", "events", "modified", "ops", "out", "rev", "st"]));
     assert_eq!((text(&after, "st"), text(&after, "by_state")), ("revoked".to_owned(), format!("revoked#{:013}#{id}", now.as_millis())));
     assert_eq!((number(&after, "closed"), number(&after, "modified"), number(&after, "rev")), (now.as_millis(), now.as_millis(), 2));
-    assert_eq!(charged(app).await, 1, "a revocation costs nothing");
+    assert_eq!(charged(app).await, 1, "a revocation uses no quota");
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn revoking_an_expired_invitation_leaves_another_invitations_lock_alone() 
         let key = (format!("A#{ACCOUNT}"), format!("I#{id}"));
         assert_eq!(after.remove(&key).map(|row| text(&row, "st")).as_deref(), Some("revoked"));
         before.remove(&key);
-        assert_eq!(after, before, "nothing but the invitation");
+        assert_eq!(after, before, "only the invitation has changed");
     }
 }
 
@@ -190,7 +190,7 @@ async fn a_closed_invitation_refuses_every_other_action_and_names_its_state() {
         if state != "revoked" {
             calls.push(Call::set_state(&id, "revoked"));
         }
-        // Before its expiry and after it: it is closed for good.
+        // Before its expiry and after it.
         for _ in 0..2 {
             for call in &calls {
                 let response = app.send(call.clone().key(&app.full)).await;

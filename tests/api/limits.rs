@@ -1,4 +1,4 @@
-//! Cooldown, quota and the most sendings of one invitation. `Retry-After` is exact: waiting that long succeeds (T13).
+//! Cooldown, quota and the maximum of sendings. `Retry-After` is exact: waiting that long succeeds (T13).
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn used_up(quota: u32, seconds: u64) -> String {
     format!("the account has reached its limit of {quota} sends per 3600 s; the next window starts in {seconds} s")
 }
 
-/// Lets time pass until a quota window begins.
+/// Advances the clock to the start of a quota window.
 fn advance_to_window(app: &TestApp) {
     let into = app.now().as_millis() % HOUR;
     app.advance(Duration::from_millis(u64::try_from(HOUR - into).expect("not negative")));
@@ -85,7 +85,7 @@ async fn an_invitation_is_sent_at_most_ten_times() {
     }
     let before = table(&app).await;
     let message = "the invitation has been sent 10 times, the maximum; revoke it and create a new one";
-    // Waiting does not help, so nobody is told to wait: not within the cooldown, not after it, not after the expiry.
+    // Waiting does not help, so there is no Retry-After: within the cooldown, after it, and after the expiry.
     for wait in [Duration::ZERO, COOLDOWN, LIFETIME] {
         app.advance(wait);
         refuses(&app.send(resend(&id).key(&app.full)).await, 400, "max-sends", None, message);

@@ -1,4 +1,4 @@
-//! `GET /invitations` with filters: what they show, in which order, alone and combined.
+//! `GET /invitations` with filters, alone and combined: matches and their order.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use support::{Call, TestApp};
 
 use crate::helpers::{COOLDOWN, LIFETIME, TICK, answers, refuses, resend, text, with};
 
-/// All pages of a list, a page at a time of `limit`.
+/// All invitations of a list, read in pages of `limit`.
 async fn walk(app: &TestApp, query: &str, limit: usize) -> Vec<Value> {
     let mut all = Vec::new();
     let mut cursor = String::new();
@@ -22,11 +22,11 @@ async fn walk(app: &TestApp, query: &str, limit: usize) -> Vec<Value> {
             None => return all,
         }
         let single = !query.contains('&');
-        assert!(!single || invitations.len() == limit, "a page of one filter is full while there is a next");
+        assert!(!single || invitations.len() == limit, "with one filter, a page that has a next is full");
     }
 }
 
-/// Asserts what a filter shows, whatever the size of the page.
+/// Asserts the matches of a filter.
 #[track_caller]
 fn same(found: &[Value], expected: &[Value], query: &str) {
     assert_eq!(found, expected, "{query}");
@@ -161,7 +161,7 @@ async fn paging_while_invitations_expire_misses_none_and_repeats_none() {
     for state in ["invited", "expired"] {
         let mut found = Vec::new();
         let mut query = format!("/invitations?state={state}&limit=2");
-        // The walk begins just before the first expiry for the one and just after the last for the other.
+        // Paging begins just before the first expiry in one case and just after the last in the other.
         let until = if state == "invited" { LIFETIME - Duration::from_secs(6) } else { Duration::from_secs(10) };
         app.advance(until);
         loop {
@@ -192,7 +192,7 @@ async fn combined_filters_show_only_invitations_that_match_all_of_them() {
     shows(&app, "roleID=full-access&email=b@example.com&state=accepted", &[b1]).await;
     shows(&app, "roleID=full-access&email=b@example.com&state=declined", &none).await;
 
-    // They follow the clock as well.
+    // They follow the clock, too.
     app.advance(LIFETIME);
     shows(&app, "state=invited&roleID=full-access", &none).await;
     shows(&app, "email=a@example.com&state=expired", &[with(&a3, json!({ "state": "expired" }))]).await;

@@ -175,7 +175,7 @@ async fn a_cursor_is_refused_for_another_account_and_for_other_filters() {
             let response = list(&app, &format!("?limit=1&{used}&cursor={next}")).await;
             refuses(&response, 400, "invalid-cursor", Some("cursor"), WRONG_CURSOR);
         }
-        // The page size is no filter: it may change on the way.
+        // The page size is not a filter: it may change between pages.
         list(&app, &format!("?limit=2&{issued}&cursor={next}")).await.expect(200);
     }
 }
@@ -185,7 +185,7 @@ async fn paging_continues_while_invitations_are_added_changed_and_deleted() {
     let app = TestApp::start().await;
     let all = invite_many(&app, 9).await;
     let first = list(&app, "?limit=3").await.expect(200);
-    // The very row that the cursor names disappears, newer ones come, and one ahead is revoked.
+    // The row that the cursor names is deleted, a newer one is added, and one ahead is revoked.
     delete(&app, &format!("A#{ACCOUNT}"), &format!("I#{}", text(&all[2], "id"))).await;
     app.invite("new@example.com").await;
     let revoked = app.send(Call::set_state(&text(&all[4], "id"), "revoked").key(&app.full)).await.expect(200).json();

@@ -1,4 +1,4 @@
-//! Logs say what happened, and nothing about people or secrets (T2, T21).
+//! Logs show what happened, but no people and no secrets (T2, T21).
 
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, TestApp, faults::Fault, logged::Lines};
@@ -20,13 +20,13 @@ async fn every_json_line_has_a_timestamp_and_the_request_id_of_the_response() {
 
     let logged = lines.take();
     let lines: Vec<Value> = logged.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
-    let told = |field: &str| lines.iter().map(|line| line[field].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>();
-    assert_eq!(told("level"), ["INFO", "INFO", "INFO", "INFO", "INFO", "ERROR", "ERROR"]);
-    assert_eq!(told("message"), ["answered", "answered", "answered", "key created", "key disabled", "failed", "failed"]);
-    assert_eq!(told("invocation"), ["invocation-1"; 7]);
-    assert_eq!(told("request_id"), ["request-1", "request-1", "invocation-1", "", "", "request-1", ""]);
-    assert!(told("timestamp").iter().all(|time| time.ends_with('Z') && time.len() > 20), "{logged}");
-    assert!(told("cause")[5..].iter().all(|cause| cause.contains("AccessDenied")), "{logged}");
+    let values = |field: &str| lines.iter().map(|line| line[field].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>();
+    assert_eq!(values("level"), ["INFO", "INFO", "INFO", "INFO", "INFO", "ERROR", "ERROR"]);
+    assert_eq!(values("message"), ["answered", "answered", "answered", "key created", "key disabled", "failed", "failed"]);
+    assert_eq!(values("invocation"), ["invocation-1"; 7]);
+    assert_eq!(values("request_id"), ["request-1", "request-1", "invocation-1", "", "", "request-1", ""]);
+    assert!(values("timestamp").iter().all(|time| time.ends_with('Z') && time.len() > 20), "{logged}");
+    assert!(values("cause")[5..].iter().all(|cause| cause.contains("AccessDenied")), "{logged}");
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn no_address_key_token_or_idempotency_key_reaches_the_log() {
     for canary in ["canary", email, secret, row["nonce"].as_s().unwrap(), row["th"].as_s().unwrap()] {
         assert!(!logged.contains(canary), "{canary} in: {}", logged.lines().find(|line| line.contains(canary)).unwrap_or_default());
     }
-    // What is to be found there instead: one line for a request, and the cause of what is a 5xx.
+    // It does show one line for each request, and the cause of a 5xx.
     assert!(
         logged.contains("status=201") && logged.contains("request_id=\"request-1\"") && logged.contains(&format!("account=\"{ACCOUNT}\"")),
         "{logged}"

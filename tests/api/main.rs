@@ -1,4 +1,4 @@
-//! The API, as its callers see it.
+//! The API as callers see it, and the configuration files that have to match the code.
 
 mod accept_page;
 mod access;

@@ -5,7 +5,7 @@ use support::{ACCOUNT, OTHER_ACCOUNT, TestApp};
 
 use crate::helpers::{table, with};
 
-/// A picture of one byte, as far as its first bytes say.
+/// The smallest logo that is accepted.
 const LOGO: &str = "data:image/gif;base64,R0lGODlhAA==";
 
 fn describe(account: &str) -> Value {
@@ -38,7 +38,7 @@ async fn each_account_has_one_row_of_settings() {
     let app = TestApp::start().await;
     let before = table(&app).await;
     assert_eq!(app.manage_settings(&describe(ACCOUNT)).await, nothing(ACCOUNT));
-    assert_eq!(table(&app).await, before, "looking leaves nothing behind");
+    assert_eq!(table(&app).await, before, "describing writes nothing");
 
     let given = with(&all(), json!({ "name": " Example Ltd ", "colour": "#0B5FFF", "locale": "DE-at", "redirect": "https://Example.com" }));
     let expected = with(&nothing(ACCOUNT), all());

@@ -1,4 +1,4 @@
-//! `manage-api-keys`, by direct invocation, and how long a key lives on in a warm function (T16).
+//! `manage-api-keys`, by direct invocation, and how long a warm function remembers a key (T16).
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -192,9 +192,9 @@ async fn a_warm_function_accepts_a_disabled_key_for_at_most_30_seconds() {
     app.send(call.clone()).await.expect(200);
     app.advance(Duration::from_secs(1));
     app.manage_keys(&json!({ "action": "disable", "account": ACCOUNT, "id": created["id"] })).await;
-    // Another process has not seen it and refuses at once.
+    // Another process has not cached it and refuses at once.
     app.another(&[]).send(call.clone()).await.expect_error(401, "unauthorized");
-    // Uses in between do not prolong it.
+    // Requests in between do not prolong this.
     for _ in 0..28 {
         app.advance(Duration::from_secs(1));
         app.send(call.clone()).await.expect(200);
@@ -218,7 +218,7 @@ async fn a_warm_function_refuses_an_unknown_key_from_memory_for_at_most_5_second
     for _ in 0..3 {
         app.send(call.clone()).await.expect_error(401, "unauthorized");
     }
-    assert_eq!(app.faults.take_operations(), ["GetItem"], "asked once");
+    assert_eq!(app.faults.take_operations(), ["GetItem"], "it is read once");
     app.client.put_item().table_name(&app.table).set_item(Some(stored)).send().await.expect("a put");
     app.advance(Duration::from_secs(5) - TICK);
     app.send(call.clone()).await.expect_error(401, "unauthorized");

@@ -1,4 +1,4 @@
-//! `POST /invitations/{id}`: what a request may look like. What it does is in `lifecycle`.
+//! `POST /invitations/{id}`: the form of requests. Their effects are in `lifecycle`.
 
 use support::{Call, TestApp};
 
@@ -16,7 +16,7 @@ async fn a_missing_empty_or_blank_body_is_a_resend() {
         assert_eq!(response.str("lastSent"), app.now().to_string());
         assert_eq!(crate::helpers::number(&crate::helpers::invitation_row(&app, &id).await, "sends"), 2 + i64::try_from(n).expect("small"));
     }
-    // Of a body that is not there it does not matter what type it has.
+    // Without a body the content type does not matter.
     app.advance(COOLDOWN);
     app.send(Call::post(&path).header("content-type", "text/plain").key(&app.full)).await.expect(200);
 }

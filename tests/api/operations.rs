@@ -1,4 +1,4 @@
-//! All that every function does, for the tests that hold it against what it may do.
+//! Runs every function, for the tests of its permissions.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use support::{ACCOUNT, Call, Post, TestApp};
 
 use crate::helpers::{COOLDOWN, resend, text};
 
-/// Everything that every function does, with all it can come to, and the requests that each made.
+/// Runs every function with all its outcomes and returns the DynamoDB requests of each.
 pub(crate) async fn all_that_is_done(app: &TestApp) -> BTreeMap<&'static str, Vec<(String, Value)>> {
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.advance(COOLDOWN);
@@ -24,7 +24,7 @@ pub(crate) async fn all_that_is_done(app: &TestApp) -> BTreeMap<&'static str, Ve
                 kept(Call::create("user.three@example.com", "full-access")),
                 kept(Call::create("user.three@example.com", "full-access")),
                 kept(Call::create("user.four@example.com", "full-access")),
-                // Refused, and the answer looked for that may have been kept.
+                // Refused, and the stored response is looked up.
                 Call::create("user.two@example.com", "full-access").header("idempotency-key", "c"),
             ],
         ),
@@ -43,7 +43,7 @@ pub(crate) async fn all_that_is_done(app: &TestApp) -> BTreeMap<&'static str, Ve
     let mut done = BTreeMap::new();
     let _ = app.faults.take_requests();
     for (function, calls) in calls {
-        // Long enough for the credential to be looked up again.
+        // Long enough for the credential to be read again.
         app.advance(COOLDOWN);
         app.state().store.open().await;
         for call in calls {
@@ -60,7 +60,7 @@ pub(crate) async fn all_that_is_done(app: &TestApp) -> BTreeMap<&'static str, Ve
     done
 }
 
-/// What follows an answer: mails, reports of them, the invitee's answers, expiries.
+/// Everything after the response: emails, reports about them, answers of invitees.
 async fn in_the_background(app: &TestApp, done: &mut BTreeMap<&'static str, Vec<(String, Value)>>) {
     app.invite("user.five@example.com").await;
     let mut post = Post::of(app).await;

@@ -1,4 +1,4 @@
-//! What IAM would say: the part of its rules that the template's statements use, and nothing else passes.
+//! IAM's decision about an access, by the part of its rules that the template uses. Everything else panics.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::{
     template::{list, resources, string},
 };
 
-/// Whether one of these statements, which all allow, allows it. `only` is the template's `OnlyAccount`.
+/// Whether one of these `Allow` statements allows it. `only` is the template's `OnlyAccount`.
 pub(crate) fn allows(statements: &[Value], access: &Access, only: &str) -> bool {
     statements.iter().any(|statement| {
         let action = list(&statement["Action"]).any(|action| string(action) == format!("dynamodb:{}", access.action));
@@ -17,31 +17,31 @@ pub(crate) fn allows(statements: &[Value], access: &Access, only: &str) -> bool 
     })
 }
 
-/// Whether a statement's conditions hold, all of them.
+/// Whether all conditions of a statement hold.
 fn holds(condition: &Value, leading: &BTreeSet<String>, only: &str) -> bool {
     let operators = condition.as_object().into_iter().flatten();
     operators.flat_map(|(operator, keys)| keys.as_object().expect("keys").iter().map(move |(key, values)| (operator, key, values))).all(
         |(operator, key, values)| match (operator.as_str(), key.as_str()) {
-            // True when there is none: hence the other one.
+            // Also true without any value: hence `Null`.
             ("ForAllValues:StringLike", "dynamodb:LeadingKeys") => {
                 leading.iter().all(|value| list(values).any(|pattern| like(&filled(pattern, only), value)))
             }
             ("Null", "dynamodb:LeadingKeys") => leading.is_empty() == (string(values) == "true"),
-            _ => panic!("no condition of the template's: {operator} of {key}"),
+            _ => panic!("unknown condition: {operator} of {key}"),
         },
     )
 }
 
-/// A text, its parameter filled in.
+/// A text with its parameter filled in.
 fn filled(text: &Value, only: &str) -> String {
     text["!Sub"].as_str().map_or_else(|| string(text), |text| text.replace("${OnlyAccount}", only))
 }
 
-/// `*` stands for anything.
+/// Whether a pattern with a trailing `*` matches.
 fn like(pattern: &str, value: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == value,
         Some((start, "")) => value.starts_with(start),
-        Some(_) => panic!("no pattern of the template's: {pattern}"),
+        Some(_) => panic!("unknown form of pattern: {pattern}"),
     }
 }

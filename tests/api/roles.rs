@@ -1,4 +1,4 @@
-//! Roles are data: what each may do, and which roles it may hand out or renew (T14).
+//! Roles are configuration: what each may do, and which roles it may grant (T14).
 
 use serde_json::json;
 use support::{ACCOUNT, Call, TestApp};
@@ -26,7 +26,7 @@ fn not_grantable(own: &str, role: &str) -> String {
     format!("the role '{own}' may not grant the role '{role}'")
 }
 
-/// One request for each thing that the API does, what it takes, and what comes of it when permitted.
+/// One request for each operation of the API, with its permission and its status when permitted.
 fn everything(id: &str) -> [(Call, &'static str, u16); 6] {
     let path = format!("/invitations/{id}");
     [
@@ -76,7 +76,7 @@ async fn a_role_can_only_invite_to_roles_that_it_may_grant() {
     let app = TestApp::with(&[("ROLES", ROLES)]).await;
     let key = app.new_key(ACCOUNT, "inviter").await;
     let before = table(&app).await;
-    // Its own role is no exception, nor is one that nobody knows.
+    // Its own role is no exception, nor is an unknown one.
     for role in ["full-access", "inviter", "unheard-of", "guest-2", "read"] {
         let response = app.send(Call::create("user.one@example.com", role).key(&key)).await;
         refuses(&response, 403, "role-not-grantable", Some("roleID"), &not_grantable("inviter", role));
@@ -100,7 +100,7 @@ async fn a_caller_who_may_not_grant_the_role_can_revoke_but_not_resend() {
         refuses(&app.send(resend(&id).key(&key)).await, 403, "role-not-grantable", Some("roleID"), &message);
         app.advance(COOLDOWN);
     }
-    // Open already: nothing is renewed.
+    // It is open already: nothing is granted.
     crate::helpers::answers(&app.send(Call::set_state(&id, "invited").key(&key)).await, 200, &created, &[]);
     app.advance(LIFETIME);
     for call in [resend(&id), Call::set_state(&id, "invited")] {
@@ -137,8 +137,8 @@ async fn read_only_never_causes_a_write() {
             _ => refuses(&response, 403, "forbidden", None, &forbidden(takes, "read-only")),
         }
     }
-    // What it may not do it may not do with a body that makes no sense either: permission comes first.
-    let senseless = Call::post("/invitations").json(&json!(["?"])).key(&app.read_only);
-    refuses(&app.send(senseless).await, 403, "forbidden", None, &forbidden("create", "read-only"));
+    // The permission is checked before the body.
+    let invalid = Call::post("/invitations").json(&json!(["?"])).key(&app.read_only);
+    refuses(&app.send(invalid).await, 403, "forbidden", None, &forbidden("create", "read-only"));
     assert_eq!(table(&app).await, before);
 }

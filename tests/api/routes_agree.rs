@@ -1,4 +1,4 @@
-//! One list of endpoints and one of settings, whoever keeps a copy: binaries, template, local router, OpenAPI, code.
+//! Binaries, template, local router, OpenAPI and code agree on endpoints and variables.
 
 use std::{
     cell::RefCell,
@@ -17,7 +17,7 @@ use support::root_file;
 
 use crate::template::{functions, list, string, template};
 
-/// What the project promises: each binary and its route.
+/// Each binary and its routes.
 fn promised() -> BTreeMap<String, BTreeSet<String>> {
     let routes = [
         ("accept-invitation", Some(accept_invitation::ROUTE)),
@@ -42,13 +42,13 @@ fn promised() -> BTreeMap<String, BTreeSet<String>> {
     all
 }
 
-/// Only those that have a route.
+/// Only the binaries with a route.
 fn routed(mut all: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
     all.retain(|_, routes| !routes.is_empty());
     all
 }
 
-/// What cargo knows of the workspace.
+/// Cargo's metadata of the workspace.
 fn metadata() -> Value {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
@@ -64,14 +64,14 @@ fn the_workspace_has_exactly_one_binary_for_each_endpoint() {
     let mut binaries = BTreeMap::new();
     for package in list(&metadata["packages"]) {
         for target in list(&package["targets"]).filter(|target| list(&target["kind"]).any(|kind| kind == "bin")) {
-            // cargo-lambda takes every binary of the workspace for a function.
+            // cargo-lambda treats every binary of the workspace as a function.
             assert_eq!(package["name"], "functions", "{target}");
             binaries.insert(string(&target["name"]), string(&target["src_path"]));
         }
     }
     assert_eq!(binaries.keys().collect::<Vec<_>>(), promised().keys().collect::<Vec<_>>());
     for (name, routes) in promised() {
-        // Each one is the shell of the module that is named like it.
+        // Each one is the shell of the module with its name.
         let module = name.replace('-', "_");
         let source = root_file(&format!("functions/src/bin/{name}.rs"));
         let mut wanted = vec![module.clone()];
@@ -115,7 +115,7 @@ fn openapi_describes_the_same_routes_under_the_same_names() {
             let id = string(&operation["operationId"]);
             let name: String =
                 id.chars().map(|c| if c.is_uppercase() { format!("-{}", c.to_lowercase()) } else { c.to_string() }).collect();
-            // Each operation has a name of its own, and a HEAD that of its GET with its method behind it.
+            // Each operation has a unique name; a HEAD has the name of its GET with a suffix.
             let name = if method == "head" { name.strip_suffix("-head").expect("the name of its GET").to_owned() } else { name };
             found.entry(name).or_default().insert(format!("{} {path}", method.to_uppercase()));
         }
@@ -123,7 +123,7 @@ fn openapi_describes_the_same_routes_under_the_same_names() {
     assert_eq!(found, routed(promised()));
 }
 
-/// The variables that are asked for when `read` reads the configuration.
+/// The variables that `read` reads.
 fn asked<T, E: std::fmt::Debug>(read: impl Fn(&dyn Fn(&str) -> Option<String>) -> Result<T, E>) -> BTreeSet<String> {
     let asked = RefCell::new(BTreeSet::new());
     let lookup = |name: &str| {
@@ -134,7 +134,7 @@ fn asked<T, E: std::fmt::Debug>(read: impl Fn(&dyn Fn(&str) -> Option<String>) -
     asked.take()
 }
 
-/// What a function's state reads beside what every function reads.
+/// The variables that a function's state reads in addition to the common ones.
 fn read_by(state: &str) -> BTreeSet<String> {
     let (defaults, retention) = (asked(|lookup| read_default_settings(lookup)), asked(|lookup| read_retention(lookup)));
     match state {
@@ -149,7 +149,7 @@ fn read_by(state: &str) -> BTreeSet<String> {
     }
 }
 
-/// The least that a configuration needs, and more.
+/// The required variables, and `more`.
 fn values(more: &[(&str, &str)]) -> HashMap<String, String> {
     let least = [
         ("TABLE_NAME", "table"),
@@ -165,21 +165,21 @@ fn the_template_sets_exactly_the_variables_that_the_code_reads() {
     let common = asked(|lookup| Config::read(lookup));
     let aws = |name: &String| name.starts_with("AWS_");
     assert!(common.contains("AWS_REGION"));
-    // What the template sets for all, whether or not they have a use for it.
+    // The template sets these for all functions, used or not.
     let global: BTreeSet<String> = ["ONLY_ACCOUNT", "TABLE_NAME", "TRUST_STORE"].map(str::to_owned).into();
     for (name, function) in functions(&template()) {
         let source = root_file(&format!("functions/src/bin/{name}.rs"));
         let state = source.split("::from_env()").next().and_then(|before| before.rsplit(|c: char| !c.is_alphanumeric()).next());
         let state = state.unwrap_or_else(|| panic!("{name} has no state"));
         let own = read_by(state);
-        // Who serves no route knows no maintenance, and only who shows URNs makes them.
+        // A function without a route has no maintenance mode; only some show URNs.
         let urns = ["URN_NAMESPACE", "URN_REGION"].map(str::to_owned);
         let expected: BTreeSet<String> = match state {
             "App" | "SendingApp" | "InviteeApp" => common.union(&own).cloned().collect(),
             "Courier" => global.iter().chain(&own).chain(&urns).cloned().collect(),
             _ => global.union(&own).cloned().collect(),
         };
-        // Set by Lambda itself, or by whoever has a special network.
+        // `AWS_*` are set by Lambda itself, or by operators with a special network.
         let mut expected: BTreeSet<_> = expected.into_iter().filter(|name| !aws(name)).collect();
         if name == "list-invitations" {
             // Read by the C library.
@@ -189,7 +189,7 @@ fn the_template_sets_exactly_the_variables_that_the_code_reads() {
     }
 }
 
-/// What a configuration comes to, or what is wrong with it.
+/// The configuration as text, or its errors.
 fn read(variables: &HashMap<String, String>) -> Result<String, String> {
     let lookup = |name: &str| variables.get(name).cloned();
     match (Config::read(&lookup), read_send_policy(&lookup)) {
@@ -198,7 +198,7 @@ fn read(variables: &HashMap<String, String>) -> Result<String, String> {
     }
 }
 
-/// The variables that come from a parameter that is a number, and that parameter.
+/// The variables that come from a numeric parameter, and that parameter.
 fn numbers() -> BTreeMap<String, Value> {
     let template = template();
     let variables = functions(&template).into_values().flat_map(|function| function.variables);

@@ -1,4 +1,4 @@
-//! `template.yaml` as data, for the tests that hold it against the code.
+//! `template.yaml` as data, for the tests that compare it with the code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ pub(crate) struct Function {
     pub(crate) resource: String,
     /// Method and path of its routes.
     pub(crate) routes: BTreeSet<String>,
-    /// Its variables, those of all functions included.
+    /// Its variables, including those of all functions.
     pub(crate) variables: BTreeMap<String, Value>,
     /// What it is allowed to do.
     pub(crate) allowed: Vec<Value>,
@@ -51,7 +51,7 @@ pub(crate) fn functions(template: &Value) -> BTreeMap<String, Function> {
         .collect()
 }
 
-/// What a statement's `Resource` says: the table is `table`, an index of it `index/{name}`.
+/// The resources of a statement: the table is `table`, its indexes are `index/{name}`.
 pub(crate) fn resources(statement: &Value) -> BTreeSet<String> {
     let one = |resource: &Value| {
         if *resource == json!({ "!GetAtt": "InvitationsTable.Arn" }) {

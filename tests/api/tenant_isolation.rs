@@ -1,4 +1,4 @@
-//! T5, T15: whatever a request asks for, it leads to partitions of the caller's own account, and to its function's own table.
+//! T5, T15: every request leads only to partitions of the caller's account, and to the function's own table.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,13 @@ use crate::{
     operations::all_that_is_done,
 };
 
-/// The partitions that requests lead to. What a request holds of other partitions, wherever, would fail here.
+/// The partitions that requests lead to. Fails if a request contains the key of any other partition.
 fn led_to(requests: &[(String, Value)]) -> BTreeSet<String> {
     let mut led = BTreeSet::new();
     for (operation, input) in requests {
         let leading: BTreeSet<String> = accesses(operation, input).into_iter().flat_map(|access| access.leading).collect();
         let held = every_partition(input);
-        assert!(held.is_subset(&leading), "{operation} holds {held:?} and leads to {leading:?}");
+        assert!(held.is_subset(&leading), "{operation} contains {held:?} and leads to {leading:?}");
         led.extend(leading);
     }
     led
@@ -46,7 +46,7 @@ async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
         let mut named = BTreeSet::new();
         requests.iter().for_each(|(_, input)| tables(input, &mut named));
         assert!(name == "accept-page" || named == [app.table.clone()].into(), "{name}: {named:?}");
-        // A cold start reads what does not exist, and the reconciler looks into the shards of what is due.
+        // A cold start reads a row that does not exist, and the reconciler queries the shards of the index.
         let led = led_to(&requests).into_iter().filter(|partition| partition != "KEYS#" && partition.len() > 1).collect::<BTreeSet<_>>();
         let kinds: &[&str] = match name {
             "manage-api-keys" => &["KEYS"],
@@ -61,7 +61,7 @@ async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
     }
 }
 
-/// What somebody could put into a request to be led elsewhere: ids, cursors and tokens of the other account, and key strings.
+/// Values of the other account that an attacker could put into a request.
 struct Foreign {
     id: String,
     cursor: String,
@@ -77,7 +77,7 @@ async fn foreign(app: &TestApp, post: &mut Post) -> Foreign {
     Foreign { id, cursor, token: post.last_token("foreign.one@example.com") }
 }
 
-/// A service, what is another account's, and the token of a link of [`ACCOUNT`].
+/// A service, values of another account, and the token of a link of [`ACCOUNT`].
 async fn links() -> (TestApp, Foreign, String) {
     let app = TestApp::start().await;
     let mut post = Post::of(&app).await;
@@ -88,7 +88,7 @@ async fn links() -> (TestApp, Foreign, String) {
     (app, foreign, own)
 }
 
-/// Texts that would be partition keys, or parts of them, or end one.
+/// Texts that could be, continue or end a partition key.
 fn hostile_texts(foreign: &Foreign) -> Vec<String> {
     let other = OTHER_ACCOUNT;
     let keys = ["A#", "KEYS#", "SETTINGS#", "#A#", "I#", "P#", "../A#", "A%23", "\u{0}A#", ""].map(|start| format!("{start}{other}"));
@@ -129,7 +129,7 @@ async fn no_input_leads_the_holder_of_a_key_to_another_account() {
         answered.insert(app.send_event(&call.route(), &event).await.status);
         requests.extend(app.faults.take_requests());
     }
-    // Not all of it was turned away before it came to the table.
+    // Enough of them reached the table.
     assert!(answered.is_superset(&[200, 201, 400, 404].into()), "{answered:?}");
     assert!(requests.len() > 50, "{}", requests.len());
     assert_eq!(led_to(&requests), of(ACCOUNT, &["A", "KEYS"]));
@@ -143,7 +143,7 @@ async fn a_link_leads_to_its_own_account_and_a_key_sent_with_it_to_that_keys_acc
         app.send(Call::holder(verb, &foreign.token)).await.expect(200);
         assert_eq!(led_to(&app.faults.take_requests()), of(OTHER_ACCOUNT, &["A", "SETTINGS"]), "{verb}");
     }
-    // Secrets and ids of one account under the name of the other.
+    // Secrets and ids of one account with the account id of the other.
     for swapped in [own.replace(ACCOUNT, OTHER_ACCOUNT), foreign.token.replace(OTHER_ACCOUNT, ACCOUNT)] {
         for verb in ["lookup", "accept", "decline"] {
             app.send(Call::holder(verb, &swapped)).await.expect(404);
@@ -152,7 +152,7 @@ async fn a_link_leads_to_its_own_account_and_a_key_sent_with_it_to_that_keys_acc
             assert!(led.is_subset(&of(named, &["A", "SETTINGS"])), "{verb}: {led:?}");
         }
     }
-    // On behalf: the key of one account opens no link of the other, and does not even look.
+    // The key of one account accepts no link of the other, and does not even read it.
     let behalf = json!({ "token": own, "principal": "user-1", "email": "user.one@example.com" });
     app.send(Call::post("/invitations/accept").json(&behalf).key(&app.other)).await.expect(404);
     assert_eq!(led_to(&app.faults.take_requests()), of(OTHER_ACCOUNT, &["KEYS"]));
@@ -171,7 +171,7 @@ async fn an_operator_function_leads_to_the_account_in_its_event() {
         app.manage_keys(&json!({ "action": "list", "account": account })).await;
         app.manage_keys(&json!({ "action": "disable", "account": other, "id": key["id"] })).await;
         let led = led_to(&app.faults.take_requests());
-        assert_eq!(led, &of(account, &["KEYS"]) | &of(other, &["KEYS"]), "as it was told, once the one, once the other");
+        assert_eq!(led, &of(account, &["KEYS"]) | &of(other, &["KEYS"]), "the accounts of the events");
         app.manage_settings(&json!({ "action": "set", "account": account, "name": format!("A#{other}") })).await;
         app.manage_settings(&json!({ "action": "describe", "account": account })).await;
         assert_eq!(led_to(&app.faults.take_requests()), of(account, &["SETTINGS"]));
@@ -185,7 +185,7 @@ async fn an_operator_function_leads_to_the_account_in_its_event() {
             app.erase(&event).await;
         }
     }
-    assert_eq!(app.faults.take_requests(), [], "what is no account leads nowhere");
+    assert_eq!(app.faults.take_requests(), [], "an invalid account leads nowhere");
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn background_work_leads_to_the_account_of_each_invitation() {
         assert_eq!(led_to(&app.faults.take_requests()), of(account, &["A", "SETTINGS"]), "{account}");
         post.report(&post.last_mail(&email)).await;
         assert_eq!(led_to(&app.faults.take_requests()), of(account, &["A"]), "{account}");
-        // What the report rings for is settled before the other account's turn.
+        // The record of the report is processed before the next account.
         post.deliver().await;
     }
 }

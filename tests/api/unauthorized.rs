@@ -1,4 +1,4 @@
-//! Who may ask, and for whose data (T5, T16). Credentials that are none are in `verification/tests/hostile_credentials.rs`.
+//! Authentication, and access to another account (T5, T16). Invalid credentials are in `verification/tests/hostile_credentials.rs`.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::helpers::{COOLDOWN, LIFETIME, NOT_FOUND, TICK, answers, refuses, rese
 const ABSENT: &str = "Unauthorized: send the header 'Authorization: ApiKey <key>'";
 const UNKNOWN: &str = "Unauthorized: the API key is unknown, disabled or expired";
 
-/// One request for each thing that the API does.
+/// One request for each operation of the API.
 fn everything(id: &str) -> [Call; 6] {
     let path = format!("/invitations/{id}");
     [
@@ -23,7 +23,7 @@ fn everything(id: &str) -> [Call; 6] {
     ]
 }
 
-/// An app with an invitation that could be sent again.
+/// An app with an invitation that can be resent.
 async fn app_with_an_invitation() -> (TestApp, String) {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
@@ -76,7 +76,7 @@ async fn another_accounts_key_finds_nothing_and_changes_nothing() {
     answers(&app.send(Call::get("/invitations").key(&app.other)).await, 200, &json!({ "invitations": [] }), &[]);
     assert_eq!(table(&app).await, before);
 
-    // What it creates is its own, and out of reach of the first.
+    // Its own invitations are out of reach of the first account.
     let theirs = app.send(Call::create("user.one@example.com", "full-access").key(&app.other)).await.expect(201).str("id");
     app.send(Call::get(&format!("/invitations/{theirs}")).key(&app.full)).await.expect(404);
     let mine = app.send(Call::get("/invitations").key(&app.full)).await.expect(200).json();

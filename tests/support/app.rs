@@ -41,13 +41,13 @@ pub const OTHER_ACCOUNT: &str = "210987654321";
 
 /// The service, its table and its clock.
 pub struct TestApp {
-    /// Straight to the engine, past every fault.
+    /// Connects to the engine directly, without faults.
     pub client: Client,
-    /// Where the engine answers.
+    /// The engine's endpoint.
     pub endpoint: String,
     /// The name of the table.
     pub table: String,
-    /// What may go wrong between the SDK and the engine.
+    /// Faults between the SDK and the engine.
     pub faults: Faults,
     /// A key of [`ACCOUNT`] with the role `full-access`.
     pub full: String,
@@ -114,7 +114,7 @@ impl TestApp {
         this
     }
 
-    /// The same service in another process, as it were: the same table and clock, nothing remembered, `variables` changed.
+    /// The same service as another process: same table and clock, empty caches, `variables` changed.
     #[must_use]
     pub fn another(&self, variables: &[(&str, &str)]) -> SecondApp {
         let mut all = self.variables.clone();
@@ -122,31 +122,31 @@ impl TestApp {
         SecondApp { app: endpoints(&store(&self.client, &self.faults, &self.table, clock(&self.now)), &all) }
     }
 
-    /// Like [`Self::another`], but its SDK waits for an answer as long as a machine may need that is busy with other things:
-    /// for tests of what many callers do, not of how long it takes.
+    /// Like [`Self::another`], but with a long SDK timeout, so that a busy machine does not cause failures: for tests of
+    /// concurrent callers that do not measure time.
     #[must_use]
     pub fn another_patient(&self) -> SecondApp {
         let store = patient_store(&self.client, &self.faults, &self.table, clock(&self.now));
         SecondApp { app: endpoints(&store, &self.variables) }
     }
 
-    /// Sends a request to the function that its route leads to. The response fits `openapi.yaml`, or the test fails.
+    /// Sends a request to the function of its route. Fails the test if the response does not match `openapi.yaml`.
     pub async fn send(&self, call: Call) -> Response {
         send(&self.app, call).await
     }
 
-    /// Sends any event to the function of a route, as it is.
+    /// Sends an arbitrary event to the function of a route.
     pub async fn send_event(&self, route: &str, event: &str) -> Response {
         self.app.answer(route, event).await.into()
     }
 
-    /// What the handlers of this process share.
+    /// The state that the handlers of this process share.
     #[must_use]
     pub fn state(&self) -> &App {
         &self.app.sending.app
     }
 
-    /// A variable of the functions.
+    /// An environment variable of the functions.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<String> {
         self.variables.get(name).cloned()
@@ -181,24 +181,24 @@ impl TestApp {
         self.send(Call::create(email, "full-access").key(&self.full)).await.expect(201).json()
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub fn advance(&self, time: Duration) {
         self.now.fetch_add(i64::try_from(time.as_millis()).expect("a short time"), Ordering::SeqCst);
     }
 
-    /// Sets the clock back, as it looks when another process whose clock is behind takes over.
+    /// Sets the clock back, like another process whose clock is behind.
     pub fn set_back(&self, time: Duration) {
         self.now.fetch_sub(i64::try_from(time.as_millis()).expect("a short time"), Ordering::SeqCst);
     }
 
-    /// The time now.
+    /// The clock's time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.now.load(Ordering::SeqCst)).expect("a time of this century")
     }
 }
 
-/// The service in another process.
+/// The service as another process.
 pub struct SecondApp {
     app: Endpoints,
 }
@@ -225,11 +225,11 @@ fn clock(now: &Arc<AtomicI64>) -> Clock {
     Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)).expect("a time of this century"))
 }
 
-/// A store whose client has the deadlines of production and may meet faults.
+/// A store whose client has the deadlines of production and passes through the faults.
 fn store(client: &Client, faults: &Faults, table: &str, clock: Clock) -> Store {
     let config = with_deadlines(client.config().to_builder())
         .http_client(faults.over(client))
-        // The SDK's budget for retries belongs to the process; one test must not use up another's.
+        // The SDK's retry budget is per process; tests must not use up each other's.
         .retry_partition(RetryPartition::new(table.to_owned()))
         .build();
     Store::new(Client::from_conf(config), table.to_owned(), clock)
@@ -245,7 +245,7 @@ fn roles(variables: &HashMap<String, String>) -> Roles {
     Config::read(&|name| variables.get(name).cloned()).expect("the configuration is right").roles
 }
 
-/// The text of a file at the top of the project.
+/// The text of a file in the project's root.
 #[must_use]
 pub fn root_file(name: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(name);

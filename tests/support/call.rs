@@ -1,4 +1,4 @@
-//! A request as API Gateway would hand it over, and the response to it.
+//! A request as API Gateway delivers it, and its response.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use functions::http::output::Reply;
 use serde_json::{Map, Value, json};
 
-/// The paths below `/invitations` that are no invitation's.
+/// The paths below `/invitations` without an id.
 const FIXED: [&str; 3] = ["/invitations/lookup", "/invitations/accept", "/invitations/decline"];
 
 /// A request, built step by step.
@@ -42,25 +42,25 @@ impl Call {
         Self::new("POST", path)
     }
 
-    /// The create of an invitation.
+    /// Creates an invitation.
     #[must_use]
     pub fn create(email: &str, role: &str) -> Self {
         Self::post("/invitations").json(&json!({ "email": email, "roleID": role }))
     }
 
-    /// The desired state of an invitation.
+    /// Sets the desired state of an invitation.
     #[must_use]
     pub fn set_state(id: &str, state: &str) -> Self {
         Self::post(&format!("/invitations/{id}")).json(&json!({ "state": state }))
     }
 
-    /// What the holder of a link does: `lookup`, `accept` or `decline`.
+    /// A request with the token of a link: `lookup`, `accept` or `decline`.
     #[must_use]
     pub fn holder(verb: &str, token: &str) -> Self {
         Self::post(&format!("/invitations/{verb}")).json(&json!({ "token": token }))
     }
 
-    /// Signed with an API key.
+    /// With an API key.
     #[must_use]
     pub fn key(self, key: &str) -> Self {
         self.header("authorization", &format!("ApiKey {key}"))
@@ -79,14 +79,14 @@ impl Call {
         self.header("content-type", "application/json").text(&body.to_string())
     }
 
-    /// With any body that is text.
+    /// With a text body.
     #[must_use]
     pub fn text(mut self, body: &str) -> Self {
         self.body = Some(body.to_owned());
         self
     }
 
-    /// With any body, base64-encoded as API Gateway does with binary ones.
+    /// With a binary body, base64-encoded as API Gateway does.
     #[must_use]
     pub fn bytes(mut self, body: &[u8]) -> Self {
         self.body = Some(STANDARD.encode(body));
@@ -94,7 +94,7 @@ impl Call {
         self
     }
 
-    /// With a body that claims to be base64.
+    /// With a body that is marked as base64.
     #[must_use]
     pub fn base64_text(mut self, body: &str) -> Self {
         self.body = Some(body.to_owned());
@@ -108,7 +108,7 @@ impl Call {
         self.path.strip_prefix("/invitations/").filter(|_| !FIXED.contains(&self.path.as_str()))
     }
 
-    /// The route that a gateway would choose.
+    /// The route that API Gateway would choose.
     #[must_use]
     pub fn route(&self) -> String {
         let path = if self.id().is_some() { "/invitations/{id}" } else { self.path.as_str() };
@@ -145,25 +145,25 @@ impl Call {
     }
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     /// HTTP status code.
     pub status: u16,
     /// Header names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// The body as it was sent.
+    /// The body.
     pub text: String,
 }
 
 impl Response {
-    /// The body.
+    /// The body as JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).expect("the body is JSON")
     }
 
-    /// A field of the body that is a string.
+    /// A string field of the body.
     #[must_use]
     pub fn str(&self, field: &str) -> String {
         self.json()[field].as_str().unwrap_or_else(|| panic!("no string '{field}' in {}", self.text)).to_owned()
@@ -175,14 +175,14 @@ impl Response {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// This very response if it has the status; else the test fails and shows it.
+    /// Returns this response if it has the status; otherwise fails the test.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text);
         self
     }
 
-    /// This very response if it is this error; else the test fails and shows it.
+    /// Returns this response if it is this error; otherwise fails the test.
     #[track_caller]
     pub fn expect_error(self, status: u16, code: &str) -> Self {
         assert_eq!((self.status, self.json()["code"].as_str()), (status, Some(code)), "{}", self.text);

@@ -1,4 +1,4 @@
-//! The functions behind the gateway, as one process after another would have them.
+//! The HTTP functions, routed as the gateway routes them.
 
 use functions::{
     account::{create_invitation, describe_invitation, list_invitations, modify_invitation},
@@ -16,21 +16,21 @@ use shared::{
     store::Store,
 };
 
-/// What the endpoints need.
+/// The state of the endpoints.
 pub struct Endpoints {
-    /// What those for a sender share.
+    /// For the endpoints that send.
     pub sending: SendingApp,
-    /// What those for a holder of a link share.
+    /// For the endpoints that take the token of a link.
     pub invitee: InviteeApp,
     /// The page behind a link.
     pub page: Page,
 }
 
 impl Endpoints {
-    /// Endpoints over a store, with what `variable` says of the functions' variables.
+    /// Endpoints over a store, configured by `variable`.
     ///
     /// # Panics
-    /// When a variable is not right.
+    /// If a variable is invalid.
     #[must_use]
     pub fn new(store: &Store, variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let config = || Config::read(&variable).expect("the configuration is right");
@@ -43,10 +43,10 @@ impl Endpoints {
         Self { sending: SendingApp { app: app(), policy }, invitee: InviteeApp { app: app(), defaults, retention }, page }
     }
 
-    /// What the function of a route answers to an event.
+    /// The reply of the function of a route to an event.
     ///
     /// # Panics
-    /// When no function has the route.
+    /// If no function has the route.
     pub async fn answer(&self, route: &str, event: &str) -> Reply {
         let (id, Self { sending, invitee, page }) = ("invocation-1", self);
         match route {

@@ -1,6 +1,6 @@
-//! What can go wrong between the SDK and DynamoDB, on demand.
+//! Injects faults between the SDK and DynamoDB.
 //!
-//! Local engines never conflict, throttle or lose a reply; this does. It stands in for the SDK's HTTP connector.
+//! Local engines never conflict, throttle or lose a reply, so this replaces the SDK's HTTP connector.
 
 mod connector;
 pub mod process;
@@ -24,14 +24,14 @@ use tokio::sync::Semaphore;
 use schedule::FaultSchedule;
 use wire::Wire;
 
-/// What happens to one request.
+/// A fault of one request.
 #[derive(Debug, Clone)]
 pub enum Fault {
     /// Nothing.
     None,
     /// It never reaches DynamoDB.
     Refused,
-    /// It never reaches DynamoDB, and the SDK has waited for the reply as long as it does.
+    /// It never reaches DynamoDB, and the SDK times out.
     TimedOut,
     /// DynamoDB carries it out, and the reply is lost.
     ReplyLost,
@@ -41,26 +41,26 @@ pub enum Fault {
     Error(u16, &'static str),
     /// The transaction is cancelled for these reasons, and nothing is carried out.
     Cancelled(Vec<&'static str>),
-    /// DynamoDB carries the transaction out and reports a conflict: so it looks when an earlier try of the same operation
-    /// was carried out late.
+    /// DynamoDB carries the transaction out and reports a conflict, as when an earlier attempt of the same operation was
+    /// carried out late.
     ConflictAfterwards,
-    /// The same, and the report of the conflict waits at the gate.
+    /// The same, and the report of the conflict waits at the barrier.
     LateConflict(Barrier),
     /// DynamoDB carries it out, and the last byte of its reply is missing.
     Garbled,
-    /// No answer comes, ever.
+    /// No reply ever comes.
     Silence,
-    /// It takes this long to reach DynamoDB.
+    /// It reaches DynamoDB after this time.
     Late(Duration),
-    /// It reaches DynamoDB a second time, this long after it was carried out.
+    /// It reaches DynamoDB again, this long after it was carried out.
     Twice(Duration),
-    /// DynamoDB carries it out, and the process that asked for it dies: see [`process`].
+    /// DynamoDB carries it out, and the calling process is killed: see [`process`].
     Crash,
-    /// It waits at the gate, and then this happens to it.
+    /// It waits at the barrier, and then meets this fault.
     Held(Barrier, Box<Fault>),
 }
 
-/// Where a request waits until the test lets it go on.
+/// Holds a request until the test releases it.
 #[derive(Debug, Clone)]
 pub struct Barrier {
     arrived: Arc<Semaphore>,
@@ -74,23 +74,23 @@ impl Default for Barrier {
 }
 
 impl Barrier {
-    /// Waits until a request has come here.
+    /// Waits until a request has arrived.
     pub async fn arrived(&self) {
-        self.arrived.acquire().await.expect("a gate is never torn down").forget();
+        self.arrived.acquire().await.expect("a barrier is never closed").forget();
     }
 
-    /// Lets one request go on.
+    /// Releases one request.
     pub fn open(&self) {
         self.opened.add_permits(1);
     }
 
     async fn pass(&self) {
         self.arrived.add_permits(1);
-        self.opened.acquire().await.expect("a gate is never torn down").forget();
+        self.opened.acquire().await.expect("a barrier is never closed").forget();
     }
 }
 
-/// The faults to come, in order, and the requests that were made. What comes after the last fault is left alone.
+/// The coming faults, in order, and the requests made. Requests after the last fault succeed.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Arc<Mutex<Inner>>);
 
@@ -98,11 +98,11 @@ pub struct Faults(Arc<Mutex<Inner>>);
 struct Inner {
     queue: VecDeque<Fault>,
     transactions: VecDeque<Fault>,
-    /// For all requests to come.
+    /// For all further requests.
     always: Option<Fault>,
     schedule: Option<FaultSchedule>,
     wire: Option<Arc<dyn Wire>>,
-    /// Requests that are on their way to DynamoDB or there.
+    /// Requests that DynamoDB has not answered yet.
     under_way: Arc<AtomicUsize>,
     /// The operation and the JSON of each.
     requests: Vec<(String, Value)>,
@@ -124,13 +124,13 @@ impl Faults {
         self.lock().always = Some(fault);
     }
 
-    /// One request in `one_in` meets one of these from now on. `seed` decides which.
+    /// From now on one request in `one_in` meets one of these. `seed` decides which.
     pub fn sometimes(&self, seed: u64, one_in: u32, faults: Vec<Fault>) {
         let each = FaultSchedule::WHOLE / one_in / u32::try_from(faults.len()).expect("a few faults");
         self.schedule(seed, faults.into_iter().map(|fault| (fault, each)).collect());
     }
 
-    /// From now on a request meets each of these so many times in ten thousand. `seed` decides which requests do.
+    /// From now on a request meets each of these with a chance in ten thousand. `seed` decides which requests do.
     pub fn schedule(&self, seed: u64, chances: Vec<(Fault, u32)>) {
         self.lock().schedule = Some(FaultSchedule::new(seed, chances));
     }
@@ -147,12 +147,12 @@ impl Faults {
         self.lock().schedule.as_ref().map(|schedule| schedule.met.clone()).unwrap_or_default()
     }
 
-    /// From now on requests and replies go through `wire`, which may change them.
+    /// From now on `wire` may change requests and replies.
     pub fn wire(&self, wire: Arc<dyn Wire>) {
         self.lock().wire = Some(wire);
     }
 
-    /// Waits until DynamoDB has answered all that has been sent, be it to nobody.
+    /// Waits until DynamoDB has answered all requests, even those whose callers are gone.
     pub async fn calm(&self) {
         let under_way = Arc::clone(&self.lock().under_way);
         while under_way.load(Ordering::SeqCst) > 0 {
@@ -160,7 +160,7 @@ impl Faults {
         }
     }
 
-    /// No more faults. What changes requests on the wire stays.
+    /// Removes all faults, but not the wire.
     pub fn clear(&self) {
         let mut inner = self.lock();
         inner.queue.clear();
@@ -169,26 +169,26 @@ impl Faults {
         inner.schedule = None;
     }
 
-    /// How many faults are still to come.
+    /// The number of faults that no request has met yet.
     #[must_use]
     pub fn left(&self) -> usize {
         let inner = self.lock();
         inner.queue.len() + inner.transactions.len()
     }
 
-    /// The operations requested since the last time this was asked, every attempt counted.
+    /// The operations requested since the last call, every attempt counted.
     #[must_use]
     pub fn take_operations(&self) -> Vec<String> {
         self.take_requests().into_iter().map(|(operation, _)| operation).collect()
     }
 
-    /// The operations requested since the last time this was asked, each with its JSON, every attempt counted.
+    /// The operations requested since the last call, each with its JSON, every attempt counted.
     #[must_use]
     pub fn take_requests(&self) -> Vec<(String, Value)> {
         std::mem::take(&mut self.lock().requests)
     }
 
-    /// An HTTP client that meets these faults on its way to where `client` goes.
+    /// The HTTP client of `client` with these faults.
     pub(crate) fn over(&self, client: &Client) -> SharedHttpClient {
         connector::over(self, client)
     }

@@ -1,6 +1,6 @@
 //! The service in this process, for tests: the real handlers and the real SDK over a real engine.
 //!
-//! Every [`TestApp`] has a table of its own and a clock that stands still until it is told to move on. Every response is
+//! Every [`TestApp`] has a table of its own and a clock that moves only when a test advances it. Every response is
 //! checked against `openapi.yaml`.
 
 mod app;

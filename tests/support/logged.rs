@@ -1,4 +1,4 @@
-//! What is logged, caught on the thread that logs it.
+//! Captures the log of the current thread.
 
 use std::{
     io::{self, Write},
@@ -7,12 +7,12 @@ use std::{
 
 use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
 
-/// Log lines, as they are written.
+/// Captured log lines.
 #[derive(Clone, Default)]
 pub struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
-    /// All that this thread logs from now on, as text for people, as long as what comes with them lives.
+    /// Captures what this thread logs, as readable text, until the returned guard is dropped.
     #[must_use]
     pub fn as_text() -> (Self, impl Drop) {
         let lines = Self::default();
@@ -21,7 +21,7 @@ impl Lines {
         (lines, subscriber.set_default())
     }
 
-    /// The same in the form and at the level that are deployed.
+    /// The same in the deployed format and at the deployed level.
     #[must_use]
     pub fn as_deployed() -> (Self, impl Drop) {
         let lines = Self::default();
@@ -29,10 +29,10 @@ impl Lines {
         (lines, functions::http::log::json(LevelFilter::INFO, move || writer.clone()).set_default())
     }
 
-    /// What was logged since the last time.
+    /// The lines since the last call.
     ///
     /// # Panics
-    /// When it is not UTF-8.
+    /// If they are not UTF-8.
     #[must_use]
     pub fn take(&self) -> String {
         let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));

@@ -1,4 +1,4 @@
-//! `openapi.yaml` as a judge: a response that it does not describe fails the test.
+//! Checks responses against `openapi.yaml`: a response that it does not describe fails the test.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,7 @@ use crate::{Call, Response, app::root_file};
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_yaml_ng::from_str(&root_file("openapi.yaml")).expect("openapi.yaml is YAML"));
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
 
-/// Fails the test unless the document describes this response to this call: its status, its body, its headers.
+/// Fails the test unless the document describes status, body and headers of this response to this call.
 pub(crate) fn check(call: &Call, response: &Response) {
     let route = call.route();
     let (method, path) = route.split_once(' ').expect("a route has two words");
@@ -42,13 +42,13 @@ pub(crate) fn check(call: &Call, response: &Response) {
     }
 }
 
-/// The validator of the schema at a place of the document.
+/// The validator of the schema at a JSON pointer.
 fn validator(pointer: &str) -> Arc<Validator> {
     let mut validators = VALIDATORS.lock().expect("no test panics in here");
     let entry = validators.entry(pointer.to_owned()).or_insert_with(|| {
         let fragment = pointer.replace('{', "%7B").replace('}', "%7D");
         let mut schema = json!({ "$schema": "https://json-schema.org/draft/2020-12/schema", "$ref": format!("#{fragment}") });
-        // The whole document comes along, so that its references lead somewhere.
+        // Its references point into the whole document.
         schema["paths"] = DOCUMENT["paths"].clone();
         schema["components"] = DOCUMENT["components"].clone();
         let options = jsonschema::options().should_validate_formats(true);

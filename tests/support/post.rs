@@ -1,4 +1,4 @@
-//! What happens after an answer: the stream is drained, mails are taken by a stand-in of SES, events by one of EventBridge.
+//! Everything after the response: the stream, and stand-ins for SES and EventBridge.
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use functions::{
@@ -24,20 +24,20 @@ use shared::{
 
 use crate::{TestApp, root_file};
 
-/// The functions that no caller waits for, and the services that they talk to.
+/// The background functions and the services that they call.
 pub struct Post {
-    /// Where SES would be.
+    /// Stands in for SES.
     pub inbox: Inbox,
-    /// Where EventBridge would be.
+    /// Stands in for EventBridge.
     pub bus: Bus,
-    /// What sends.
+    /// Sends emails and events.
     pub courier: Courier,
     feedback: Feedback,
     pump: Pump,
 }
 
 impl Post {
-    /// What belongs to a service.
+    /// The background functions of a service.
     pub async fn of(app: &TestApp) -> Self {
         let inbox = Inbox::on_free_port().expect("there is a port");
         let bus = Bus::on_free_port().expect("there is a port");
@@ -48,13 +48,13 @@ impl Post {
         Self { inbox, bus, courier, feedback, pump: Pump::new(stream, mapping) }
     }
 
-    /// Another courier of the same service, as another process has one.
+    /// The courier of another process of the same service.
     #[must_use]
     pub fn another(&self, app: &TestApp) -> Courier {
         courier(app, &self.inbox, &self.bus)
     }
 
-    /// Hands over what the stream has, as Lambda does, until there is nothing left.
+    /// Delivers the records of the stream, as Lambda does, until none is left.
     pub async fn deliver(&mut self) {
         let courier = &self.courier;
         let work = self.pump.drain(async |event: Value| {
@@ -64,57 +64,57 @@ impl Post {
         work.await.expect("the stream can be read");
     }
 
-    /// Does away with what the stream has, as if it were lost.
+    /// Discards the records of the stream.
     pub async fn lose_the_stream(&mut self) {
         self.pump.drain(async |_| Ok(serde_json::json!({ "batchItemFailures": [] }))).await.expect("the stream can be read");
     }
 
-    /// One round of the reconciler.
+    /// Runs the reconciler once.
     pub async fn reconcile(&self) -> reconcile_deliveries::Round {
         invoke(Ok(&self.courier), "{}", &reconcile_deliveries::handle).await.expect("the table answers")
     }
 
-    /// Lets SES report of a mail what its recipient's address asks for: a delivery, or a bounce for `bounce…`, and so on.
+    /// Sends the reports of SES about an email. Its recipient decides which: `bounce…` means a bounce, and so on.
     pub async fn report(&self, mail: &Mail) {
         for event in feedback::events(mail) {
             self.report_event(&event.to_string()).await;
         }
     }
 
-    /// Lets SES report anything.
+    /// Sends an arbitrary report of SES.
     pub async fn report_event(&self, event: &str) -> Recorded {
-        invoke(Ok(&self.feedback), event, &record_feedback::handle).await.expect("the report is noted")
+        invoke(Ok(&self.feedback), event, &record_feedback::handle).await.expect("the report can be recorded")
     }
 
-    /// Lets SES report what cannot be noted, and says why not.
+    /// Sends a report of SES that must fail, and returns the error.
     pub async fn fail_to_report(&self, event: &str) -> Failed {
-        invoke(Ok(&self.feedback), event, &record_feedback::handle).await.expect_err("the report cannot be noted")
+        invoke(Ok(&self.feedback), event, &record_feedback::handle).await.expect_err("the report cannot be recorded")
     }
 
-    /// The last mail to an address.
+    /// The last email to an address.
     #[must_use]
     pub fn last_mail(&self, to: &str) -> Mail {
         let mails = self.inbox.mails();
-        mails.into_iter().rev().find(|mail| mail.to == [to]).unwrap_or_else(|| panic!("no mail to {to}"))
+        mails.into_iter().rev().find(|mail| mail.to == [to]).unwrap_or_else(|| panic!("no email to {to}"))
     }
 
-    /// The token in the last mail to an address.
+    /// The token in the last email to an address.
     #[must_use]
     pub fn last_token(&self, to: &str) -> String {
         token(&self.last_mail(to))
     }
 
-    /// The names of the events so far, in the order in which they came.
+    /// The types of the published events, in order.
     #[must_use]
     pub fn event_types(&self) -> Vec<String> {
         self.bus.events().iter().map(|event: &Event| event.detail["type"].as_str().unwrap_or_default().to_owned()).collect()
     }
 }
 
-/// The token in a mail's link.
+/// The token in the link of an email.
 #[must_use]
 pub fn token(mail: &Mail) -> String {
-    let text = mail.text.as_deref().expect("a mail has a text part");
+    let text = mail.text.as_deref().expect("an email has a text part");
     let link = text.split_whitespace().find(|word| word.contains("#i1.")).unwrap_or_else(|| panic!("no link in {text}"));
     link.split_once('#').expect("a link has a fragment").1.to_owned()
 }
@@ -132,7 +132,7 @@ fn outgoing(app: &TestApp) -> DeliveryConfig {
     DeliveryConfig::read(&|name| app.variable(name)).expect("the configuration is right")
 }
 
-/// The way to a stand-in.
+/// The SDK configuration for a stand-in.
 fn sdk_config(endpoint: &str) -> SdkConfig {
     let (key, secret) = CREDENTIALS;
     SdkConfig::builder()

@@ -1,17 +1,17 @@
-//! Choices that only their seed decides.
+//! Reproducible pseudo-random choices.
 
-/// A generator of choices: SplitMix64 (Steele, Lea, Flood, 2014). Not for secrets.
+/// A seeded generator, SplitMix64 (Steele, Lea, Flood, 2014). Not for secrets.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
 impl Random {
-    /// One for each seed.
+    /// A generator with a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Another one, that has nothing in common with this.
+    /// An independent generator.
     #[must_use]
     pub fn fork(&mut self) -> Self {
         Self(self.bits())
@@ -29,21 +29,21 @@ impl Random {
     /// A number below `end`.
     ///
     /// # Panics
-    /// When `end` is 0.
+    /// If `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
-        // The bias is that of 2^64 modulo `end`: nothing that a test could see.
+        // The bias of the modulo is far too small for a test to see.
         usize::try_from(self.bits() % u64::try_from(end).expect("a count")).expect("below a count")
     }
 
-    /// Whether what happens `part` times in `whole` happens now.
+    /// True with a probability of `part` in `whole`.
     pub fn chance(&mut self, part: usize, whole: usize) -> bool {
         self.below(whole) < part
     }
 
-    /// One of several.
+    /// A random element.
     ///
     /// # Panics
-    /// When there is none.
+    /// If there is none.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }

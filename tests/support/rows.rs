@@ -1,4 +1,4 @@
-//! The rows of a service's table, read and changed behind the service's back.
+//! Reads and changes the rows of the table directly.
 
 use std::collections::HashMap;
 

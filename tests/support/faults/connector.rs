@@ -1,4 +1,4 @@
-//! The HTTP connector between the SDK and the engine that the faults happen in.
+//! The HTTP connector that injects the faults.
 
 use std::sync::{
     Arc,
@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::{Fault, Faults, process, wire::Wire};
 
-/// An HTTP client that meets `faults` on its way to where `client` goes.
+/// The HTTP client of `client` with `faults`.
 pub(super) fn over(faults: &Faults, client: &Client) -> SharedHttpClient {
     let inner = client.config().http_client().expect("a client has an HTTP client");
     let faults = faults.clone();
@@ -51,7 +51,7 @@ impl HttpConnector for Connector {
     }
 }
 
-/// Lets a request meet its fault.
+/// Sends a request with its fault.
 async fn pass(fault: Fault, way: Way, request: HttpRequest, transaction: bool) -> Result<HttpResponse, ConnectorError> {
     let mut fault = fault;
     while let Fault::Held(gate, then) = fault {
@@ -91,9 +91,9 @@ async fn pass(fault: Fault, way: Way, request: HttpRequest, transaction: bool) -
             send(way, request, transaction).await
         }
         Fault::Twice(pause) => {
-            let again = request.try_clone().expect("a body that is at hand");
+            let again = request.try_clone().expect("the body is in memory");
             let reply = send(way.clone(), request, transaction).await;
-            // Only what was carried out is known by its token. A copy of what was refused would be another request.
+            // DynamoDB recognises only a transaction that it carried out. A copy of a refused one would be a new request.
             if reply.as_ref().is_ok_and(|reply| reply.status().is_success()) {
                 way.send_unheard(again, pause);
             }
@@ -107,7 +107,7 @@ async fn pass(fault: Fault, way: Way, request: HttpRequest, transaction: bool) -
     }
 }
 
-/// Sends a request, and notes that it was carried out.
+/// Sends a request and counts it if it was carried out.
 async fn send(way: Way, request: HttpRequest, transaction: bool) -> Result<HttpResponse, ConnectorError> {
     let reply = way.send(request).await;
     if transaction && reply.as_ref().is_ok_and(|reply| reply.status().is_success()) {
@@ -116,7 +116,7 @@ async fn send(way: Way, request: HttpRequest, transaction: bool) -> Result<HttpR
     reply
 }
 
-/// The rest of the way to DynamoDB. What has been sent is carried out, whether or not anybody waits for it.
+/// The rest of the way to DynamoDB. A request once sent is carried out, even if its caller is gone.
 #[derive(Clone)]
 struct Way {
     inner: SharedHttpConnector,
@@ -143,19 +143,18 @@ impl Way {
         sent.await.map_err(|error| ConnectorError::other(error.into(), None))?
     }
 
-    /// Sends it after a pause, for nobody to hear the reply.
+    /// Sends it after a pause and drops the reply.
     fn send_unheard(self, request: HttpRequest, pause: std::time::Duration) {
         let passage = Passage::begin(&self.under_way);
         tokio::spawn(async move {
             tokio::time::sleep(pause).await;
-            // Whatever comes back: nobody is there.
             let _ = self.send(request).await;
             drop(passage);
         });
     }
 }
 
-/// Counts a request for as long as it is under way.
+/// Counts a request while it is under way.
 struct Passage(Arc<AtomicUsize>);
 
 impl Passage {
@@ -188,7 +187,7 @@ async fn through(wire: &dyn Wire, inner: &SharedHttpConnector, request: HttpRequ
 
 /// The same request with another operation and body.
 fn with(request: &HttpRequest, operation: &str, input: &Value) -> HttpRequest {
-    let mut changed = request.try_clone().expect("a body that is at hand");
+    let mut changed = request.try_clone().expect("the body is in memory");
     let body = input.to_string();
     changed.headers_mut().insert("x-amz-target", format!("DynamoDB_20120810.{operation}"));
     changed.headers_mut().insert("content-length", body.len().to_string());
@@ -196,7 +195,7 @@ fn with(request: &HttpRequest, operation: &str, input: &Value) -> HttpRequest {
     changed
 }
 
-/// The name of the operation that a request is for.
+/// The operation of a request.
 pub(super) fn operation(request: &HttpRequest) -> String {
     let target = request.headers().get("x-amz-target").unwrap_or_default();
     target.rsplit('.').next().unwrap_or_default().to_owned()

@@ -1,4 +1,4 @@
-//! Processes that may die in the middle of a request, and what their transactions came to.
+//! Processes that can be killed in the middle of a request, and the outcome of their transactions.
 
 use std::{
     future::Future,
@@ -11,16 +11,16 @@ tokio::task_local! {
     static PROCESS: Arc<(Notify, Mutex<Process>)>;
 }
 
-/// What became of a piece of work's transactions, each try counted.
+/// The outcome of a process's transactions, each attempt counted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Process {
     /// DynamoDB carried it out.
     pub carried_out: usize,
-    /// Its success was heard.
+    /// The process received the success.
     pub heard: usize,
 }
 
-/// What `work` comes to; `None` if it met [`Fault::Crash`](super::Fault::Crash) on the way: then nothing more of it happens.
+/// Runs `work` until it ends, or until it meets [`Fault::Crash`](super::Fault::Crash), which drops it and returns `None`.
 pub async fn killable<T>(work: impl Future<Output = T>) -> (Option<T>, Process) {
     let process = Arc::new((Notify::new(), Mutex::new(Process::default())));
     let done = tokio::select! {
@@ -32,7 +32,7 @@ pub async fn killable<T>(work: impl Future<Output = T>) -> (Option<T>, Process) 
     (done, process)
 }
 
-/// Ends the [`killable`] work that this is called in, and never comes back; at once when there is none.
+/// Kills the current [`killable`] work and never returns; returns at once outside of one.
 pub(super) async fn die() {
     if let Ok(process) = PROCESS.try_with(Arc::clone) {
         process.0.notify_one();
@@ -40,8 +40,8 @@ pub(super) async fn die() {
     }
 }
 
-/// Notes something of the [`killable`] work that this is called in.
+/// Changes the counts of the current [`killable`] work.
 pub(super) fn note(change: impl FnOnce(&mut Process)) {
-    // Work that may not die is not asked about its transactions.
+    // Outside of killable work nothing is counted.
     let _ = PROCESS.try_with(|process| change(&mut process.1.lock().unwrap_or_else(PoisonError::into_inner)));
 }

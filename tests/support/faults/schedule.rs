@@ -1,11 +1,11 @@
-//! Faults by chance.
+//! Random faults.
 
 use std::collections::BTreeMap;
 
 use super::Fault;
 use crate::random::Random;
 
-/// Which requests meet which faults. Only the seed and the order of the requests decide.
+/// Decides which requests meet which faults, by the seed and the order of the requests only.
 #[derive(Debug)]
 pub(super) struct FaultSchedule {
     random: Random,
@@ -14,7 +14,7 @@ pub(super) struct FaultSchedule {
 }
 
 impl FaultSchedule {
-    /// What the chances are parts of.
+    /// The denominator of the chances.
     pub(super) const WHOLE: u32 = 10_000;
 
     pub(super) fn new(seed: u64, chances: Vec<(Fault, u32)>) -> Self {
@@ -23,7 +23,7 @@ impl FaultSchedule {
         Self { random: Random::new(seed), chances, met: BTreeMap::new() }
     }
 
-    /// What the next request meets. Only transactions are cancelled.
+    /// The fault of the next request. Only transactions are cancelled.
     pub(super) fn draw(&mut self, transaction: bool) -> Option<Fault> {
         let mut drawn = u32::try_from(self.random.below(Self::WHOLE as usize)).expect("a small number");
         for (fault, chance) in &self.chances {
@@ -48,7 +48,7 @@ impl Fault {
         )
     }
 
-    /// What it is called where faults are counted.
+    /// Its name in counts.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -66,7 +66,7 @@ impl Fault {
             Self::Silence => "no answer",
             Self::Late(_) => "late",
             Self::Twice(_) => "sent twice",
-            Self::Crash => "process died after commit",
+            Self::Crash => "process killed after commit",
             Self::Held(..) => "held up",
         }
     }

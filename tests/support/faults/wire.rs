@@ -1,12 +1,12 @@
-//! What becomes of requests and replies on their way: for a service that is broken on purpose.
+//! Changes requests and replies on their way: for mutation tests.
 
 use std::fmt::Debug;
 
 use serde_json::Value;
 
-/// Something on the wire that changes what passes.
+/// Changes requests and replies.
 pub trait Wire: Debug + Send + Sync {
-    /// Changes a request of an operation. What it gives back is sent as another operation, after the first has succeeded.
+    /// Changes a request of an operation. The request it returns is sent too, after the first has succeeded.
     fn request(&self, _operation: &str, _input: &mut Value) -> Option<(&'static str, Value)> {
         None
     }
