@@ -1,4 +1,4 @@
-//! A cold start opens the connection, and nothing that goes wrong with it is anybody's concern.
+//! A cold start opens the connection; a failure to do so has no consequences.
 
 use std::time::{Duration, Instant};
 

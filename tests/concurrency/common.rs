@@ -1,4 +1,4 @@
-//! What the tests of this binary share: many callers at once, and what must hold of the table whatever they did.
+//! Helpers of these tests: concurrent callers, and the invariants of the table.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,7 +13,7 @@ use support::{ACCOUNT, Call, Response, SecondApp, TestApp};
 /// A row of the table.
 pub(crate) type Row = HashMap<String, AttributeValue>;
 
-/// Several processes of the service over one table; none has answered anything yet.
+/// Several processes of the service over one table, with empty caches.
 pub(crate) fn processes(app: &TestApp, count: usize) -> Vec<Arc<SecondApp>> {
     (0..count).map(|_| Arc::new(app.another_patient())).collect()
 }
@@ -23,7 +23,7 @@ pub(crate) async fn race(processes: &[Arc<SecondApp>], calls: impl IntoIterator<
     staggered(processes, calls.into_iter().map(|call| (0, call))).await
 }
 
-/// The same, each call after so many milliseconds.
+/// The same, each call after a delay in milliseconds.
 pub(crate) async fn staggered(processes: &[Arc<SecondApp>], calls: impl IntoIterator<Item = (u64, Call)>) -> Vec<Response> {
     let send = |(process, (delay, call)): (Arc<SecondApp>, (u64, Call))| {
         tokio::spawn(async move {
@@ -48,24 +48,24 @@ pub(crate) fn error(code: &str, field: Option<&str>, message: &str) -> Value {
     body
 }
 
-/// The body that tells a caller about the open invitation in his way.
+/// The body that names the open invitation of an address.
 pub(crate) fn already_invited(id: &str) -> Value {
     let message = format!("email: this address already has an open invitation, {id}; resend or revoke that one");
     error("already-invited", Some("email"), &message)
 }
 
-/// The body that tells a caller that an invitation was revoked.
+/// The body for a revoked invitation.
 pub(crate) fn already_revoked() -> Value {
     error("already-revoked", None, "the invitation is already revoked; create a new one to invite again")
 }
 
-/// The body that tells a caller to wait before he sends again.
+/// The body for a resend within the cooldown.
 pub(crate) fn cooldown(seconds: u64) -> Value {
     let message = format!("the invitation was sent too recently; it can be sent again in {seconds} s");
     error("resend-cooldown", None, &message)
 }
 
-/// The body that tells a caller that his key is taken.
+/// The body for a key that was used with another request.
 pub(crate) fn key_reused() -> Value {
     let message = "this Idempotency-Key was used with another request in the last 24 hours; use a new key for a new request";
     error("idempotency-key-reused", None, message)
@@ -76,31 +76,31 @@ pub(crate) fn resend(id: &str) -> Call {
     Call::post(&format!("/invitations/{id}"))
 }
 
-/// The invitation as it is described now.
+/// The invitation as described now.
 pub(crate) async fn describe(app: &TestApp, id: &str) -> Value {
     app.send(Call::get(&format!("/invitations/{id}")).key(&app.full)).await.expect(200).json()
 }
 
-/// The one invitation's row of this id.
+/// The row of an invitation.
 pub(crate) async fn stored(app: &TestApp, id: &str) -> Row {
     let rows = app.rows_of(ACCOUNT, "I#").await;
     rows.into_iter().find(|row| text(row, "sk") == format!("I#{id}")).unwrap_or_else(|| panic!("no row of {id}"))
 }
 
-/// How many sendings the account was charged for.
+/// The account's sendings that count towards the quota.
 pub(crate) async fn charged(app: &TestApp) -> i64 {
     app.rows_of(ACCOUNT, "Q#").await.iter().map(|row| number(row, "n")).sum()
 }
 
-/// How many rows there are of each kind: invitations, locks, kept answers.
+/// The number of rows of each kind: invitations, locks, stored responses.
 pub(crate) async fn counts(app: &TestApp) -> [usize; 3] {
     let rows = app.rows().await;
     ["I#", "P#", "K#"]
         .map(|prefix| rows.iter().filter(|row| text(row, "pk").starts_with("A#") && text(row, "sk").starts_with(prefix)).count())
 }
 
-/// What holds of an account's rows at any moment, whatever happened: at most one open invitation for an address, and that one
-/// holds the address's lock until its expiry; as many sendings charged as made; no link of two sendings alike.
+/// Asserts the invariants of an account's rows: an address has at most one open invitation, which holds its lock until the
+/// expiry; every sending counts once towards the quota; no two sendings share a link.
 pub(crate) async fn assert_consistent(app: &TestApp) {
     let now = app.now().as_millis();
     let invitations = app.rows_of(ACCOUNT, "I#").await;
@@ -123,32 +123,32 @@ pub(crate) async fn assert_consistent(app: &TestApp) {
     assert_eq!(locks, holders, "the locks are those of the open invitations");
 
     let sends: i64 = invitations.iter().map(|row| number(row, "sends")).sum();
-    assert_eq!(charged(app).await, sends, "every sending is charged once");
+    assert_eq!(charged(app).await, sends, "every sending counts once");
     let mut links: Vec<&str> = invitations.iter().map(|row| text(row, "th")).collect();
     links.sort_unstable();
     links.dedup();
-    assert_eq!(links.len(), invitations.len(), "no two links have one secret");
+    assert_eq!(links.len(), invitations.len(), "no two links share a secret");
     for row in &invitations {
-        // The first operation created it; each further one sent it again or closed it.
+        // The first operation created it; each further one resent or closed it.
         let revisions = number(row, "sends") + i64::from(text(row, "st") != "pending");
         assert_eq!((number(row, "rev"), number(row, "tv")), (revisions, number(row, "sends")), "{row:?}");
         assert_eq!(row["ops"].as_ss().map(Vec::len), Ok(usize::try_from(revisions).expect("a count")), "{row:?}");
     }
 }
 
-/// An attribute that is a string.
+/// A string attribute.
 #[track_caller]
 pub(crate) fn text<'a>(row: &'a Row, attribute: &str) -> &'a str {
     row[attribute].as_s().expect("it is a string")
 }
 
-/// An attribute that is a number.
+/// A number attribute.
 #[track_caller]
 pub(crate) fn number(row: &Row, attribute: &str) -> i64 {
     row[attribute].as_n().expect("it is a number").parse().expect("it is an integer")
 }
 
-/// All pages of a list, read one after another; `between` happens after each page but the last, and gets what was read so far.
+/// Reads all pages of a list. `between` runs after each page but the last, with the invitations read so far.
 pub(crate) async fn walk(app: &TestApp, key: &str, query: &str, mut between: impl AsyncFnMut(&[Value])) -> Vec<Vec<Value>> {
     let mut pages = Vec::new();
     let mut read = Vec::new();
@@ -163,7 +163,7 @@ pub(crate) async fn walk(app: &TestApp, key: &str, query: &str, mut between: imp
         if next.is_none() {
             return pages;
         }
-        assert!(pages.len() < 500, "the walk does not end");
+        assert!(pages.len() < 500, "paging does not end");
         between(&read).await;
     }
 }
@@ -173,7 +173,7 @@ pub(crate) fn ids(invitations: &[Value]) -> Vec<String> {
     invitations.iter().map(|it| it["id"].as_str().expect("an id").to_owned()).collect()
 }
 
-/// Removes an invitation's row behind the service's back, as TTL would.
+/// Deletes an invitation's row directly, as TTL would.
 pub(crate) async fn purge(app: &TestApp, id: &str) {
     let key = |text: String| AttributeValue::S(text);
     let delete = app.client.delete_item().table_name(&app.table).key("pk", key(format!("A#{ACCOUNT}"))).key("sk", key(format!("I#{id}")));

@@ -1,4 +1,4 @@
-//! A row that cannot be read is an error, never a row that is skipped.
+//! An unreadable row is an error and is never skipped.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use support::{ACCOUNT, Call, TestApp};
@@ -22,7 +22,7 @@ async fn a_corrupt_invitation_is_a_500_wherever_the_corrupt_attribute_is_read() 
 
     let text = |value: &str| Some(AttributeValue::S(value.to_owned()));
     let number = |value: &str| Some(AttributeValue::N(value.to_owned()));
-    let damages = [
+    let corruptions = [
         ("st", text("open")),
         ("st", text("revoked")),
         ("st", None),
@@ -37,12 +37,12 @@ async fn a_corrupt_invitation_is_a_500_wherever_the_corrupt_attribute_is_read() 
         ("ops", text("one")),
         ("rev", None),
     ];
-    for (attribute, value) in damages {
+    for (attribute, value) in corruptions {
         let mut row = good.clone();
         row.remove(attribute);
         row.extend(value.map(|value| (attribute.to_owned(), value)));
         put(&app, row.clone()).await;
-        let looks = [
+        let reads = [
             Call::get(&format!("/invitations/{id}")),
             Call::get("/invitations"),
             Call::get("/invitations?limit=1"),
@@ -50,17 +50,17 @@ async fn a_corrupt_invitation_is_a_500_wherever_the_corrupt_attribute_is_read() 
             Call::get("/invitations?roleID=full-access&state=invited"),
         ];
         let changes = [resend(&id), Call::set_state(&id, "revoked")];
-        // What nobody is shown does not keep anybody from looking.
+        // Attributes that are never shown do not affect reads.
         let hidden = matches!(attribute, "sends" | "nonce" | "th" | "ops" | "rev");
-        for look in looks.iter().filter(|_| hidden).cloned() {
-            app.send(look.key(&app.full)).await.expect(200);
+        for read in reads.iter().filter(|_| hidden).cloned() {
+            app.send(read.key(&app.full)).await.expect(200);
         }
-        for call in changes.into_iter().chain(looks.into_iter().filter(|_| !hidden)) {
+        for call in changes.into_iter().chain(reads.into_iter().filter(|_| !hidden)) {
             let response = app.send(call.key(&app.full)).await;
             assert_eq!((response.status, response.json()), (500, internal()), "{attribute}: {:?}", row.get(attribute));
         }
         let after = app.rows_of(ACCOUNT, "I#").await;
-        assert!(after.contains(&row), "it was left as it was");
+        assert!(after.contains(&row), "the row is unchanged");
     }
     put(&app, good).await;
     app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
@@ -79,9 +79,9 @@ async fn a_corrupt_lock_or_stored_response_is_a_500() {
     let response = app.send(Call::create("ann@example.com", "full-access").key(&app.full)).await;
     assert_eq!((response.status, response.json()), (500, internal()));
 
-    let kept = app.rows_of(ACCOUNT, "K#").await.remove(0);
+    let stored = app.rows_of(ACCOUNT, "K#").await.remove(0);
     for attribute in ["fp", "status", "body", "inv"] {
-        let mut row = kept.clone();
+        let mut row = stored.clone();
         row.insert(attribute.to_owned(), AttributeValue::Bool(true));
         put(&app, row).await;
         let response = app.send(call.clone()).await;

@@ -1,4 +1,4 @@
-//! The faults do what they are called: what the verification relies on.
+//! The injected faults do what their names say: the verification relies on it.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ use crate::common::{assert_consistent, charged, counts};
 async fn a_process_killed_after_a_commit_leaves_the_effect_and_no_response() {
     let app = TestApp::start().await;
     app.faults.transactions([Crash]);
-    let (answer, life) = killable(app.send(Call::create("ann@example.com", "full-access").key(&app.full))).await;
-    assert!(answer.is_none());
-    assert_eq!((life.carried_out, life.heard), (1, 0));
+    let (response, process) = killable(app.send(Call::create("ann@example.com", "full-access").key(&app.full))).await;
+    assert!(response.is_none());
+    assert_eq!((process.carried_out, process.heard), (1, 0));
     assert_eq!(counts(&app).await, [1, 1, 0]);
     assert_consistent(&app).await;
 }
@@ -36,9 +36,9 @@ async fn a_transaction_that_arrives_twice_has_one_effect() {
     let app = TestApp::start().await;
     let _ = app.faults.take_requests();
     app.faults.transactions([Twice(Duration::from_millis(5))]);
-    let (answer, life) = killable(app.send(Call::create("ann@example.com", "full-access").key(&app.full))).await;
-    assert_eq!(answer.expect("nobody died").status, 201);
-    assert_eq!((life.carried_out, life.heard), (1, 1));
+    let (response, process) = killable(app.send(Call::create("ann@example.com", "full-access").key(&app.full))).await;
+    assert_eq!(response.expect("no crash was injected").status, 201);
+    assert_eq!((process.carried_out, process.heard), (1, 1));
     app.faults.calm().await;
     assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
 }
@@ -70,7 +70,7 @@ async fn the_seed_decides_the_faults_and_each_is_as_frequent_as_its_chance() {
     let counts = met(7, &chances).await;
     assert_eq!(counts, met(7, &chances).await);
     assert_ne!(counts, met(8, &chances).await);
-    // Reads are not cancelled, and what has no chance does not come.
+    // Reads are not cancelled, and a chance of 0 means never.
     let [("late", late), ("sent twice", twice)] = counts[..] else { panic!("{counts:?}") };
     let ratio = late as f64 / twice as f64;
     assert!((1.4..2.8).contains(&ratio), "{counts:?}");

@@ -1,4 +1,4 @@
-//! One key, one effect, one answer: create.
+//! One key, one effect, one response: create.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -14,10 +14,10 @@ fn create(app: &TestApp, email: &str, key: &str) -> Call {
     Call::create(email, "full-access").key(&app.full).header("idempotency-key", key)
 }
 
-/// The same answer, marked as given before.
+/// The same response, marked as a replay.
 pub(crate) fn replay_of(first: &Response) -> Response {
     let mut replay = first.clone();
-    assert_eq!(replay.headers.insert("idempotent-replayed".to_owned(), "true".to_owned()), None, "that was no first answer");
+    assert_eq!(replay.headers.insert("idempotent-replayed".to_owned(), "true".to_owned()), None, "the first response is not a replay");
     replay
 }
 
@@ -66,7 +66,7 @@ async fn a_key_is_refused_for_every_other_request() {
     assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 1], 1));
 }
 
-/// T22: a kept answer is nobody else's.
+/// T22: a stored response belongs to its caller only.
 #[tokio::test]
 async fn the_same_key_of_another_caller_or_account_has_its_own_response() {
     let app = TestApp::start().await;
@@ -74,8 +74,8 @@ async fn the_same_key_of_another_caller_or_account_has_its_own_response() {
 
     let colleague = app.new_key(ACCOUNT, "full-access").await;
     let call = |email, key| Call::create(email, "full-access").key(key).header("idempotency-key", "k");
-    let told = app.send(call("ann@example.com", &colleague)).await.expect(400);
-    assert_eq!(told.json(), already_invited(&first.str("id")), "the colleague's request is judged on its own");
+    let refused = app.send(call("ann@example.com", &colleague)).await.expect(400);
+    assert_eq!(refused.json(), already_invited(&first.str("id")), "the colleague's request is independent");
     let own = app.send(call("bob@example.com", &colleague)).await.expect(201);
     assert_eq!((own.str("email"), own.header("idempotent-replayed")), ("bob@example.com".to_owned(), None));
 
@@ -83,12 +83,12 @@ async fn the_same_key_of_another_caller_or_account_has_its_own_response() {
     assert_eq!(foreign.header("idempotent-replayed"), None);
     assert!(foreign.str("urn").contains(OTHER_ACCOUNT) && foreign.str("id") != first.str("id"));
     assert!(!foreign.text.contains(ACCOUNT));
-    for (call, answer) in [
+    for (call, response) in [
         (call("ann@example.com", &app.full), &first),
         (call("bob@example.com", &colleague), &own),
         (call("ann@example.com", &app.other), &foreign),
     ] {
-        assert_eq!(app.send(call).await, replay_of(answer));
+        assert_eq!(app.send(call).await, replay_of(response));
     }
     assert_eq!(counts(&app).await, [3, 3, 3]);
 }
@@ -143,12 +143,12 @@ async fn a_response_is_stored_for_24_hours_to_the_millisecond() {
     assert_ne!(second.str("id"), first.str("id"));
     assert_eq!(second.json(), describe(&app, &second.str("id")).await);
     app.advance(DAY - TICK);
-    assert_eq!(app.send(call).await, replay_of(&second), "the day counts from the second answer");
+    assert_eq!(app.send(call).await, replay_of(&second), "the 24 hours count from the second response");
     assert_eq!((counts(&app).await, charged(&app).await), ([2, 1, 1], 2));
-    let kept: HashMap<_, _> = app.rows_of(ACCOUNT, "K#").await.remove(0);
+    let stored: HashMap<_, _> = app.rows_of(ACCOUNT, "K#").await.remove(0);
     let until = (app.now().as_millis() + 1).to_string();
-    assert_eq!(kept["exp"].as_n(), Ok(&until));
-    assert_eq!(kept["ttl"].as_n(), Ok(&(app.now().plus(TICK).as_secs()).to_string()));
+    assert_eq!(stored["exp"].as_n(), Ok(&until));
+    assert_eq!(stored["ttl"].as_n(), Ok(&(app.now().plus(TICK).as_secs()).to_string()));
 }
 
 #[tokio::test]
@@ -159,7 +159,7 @@ async fn a_quoted_and_an_unquoted_key_are_the_same() {
         let first = app.send(create(&app, &email, plain)).await.expect(201);
         assert_eq!(app.send(create(&app, &email, quoted)).await, replay_of(&first), "{quoted}");
     }
-    // The case of a key counts.
+    // Keys are case-sensitive.
     app.send(create(&app, "user-9@example.com", "ABC")).await.expect(201);
     assert_eq!(counts(&app).await, [5, 5, 5]);
 }
@@ -192,7 +192,7 @@ async fn a_stored_response_shows_neither_key_nor_caller() {
     let app = TestApp::start().await;
     app.send(create(&app, "ann@example.com", "canary-of-a-key")).await.expect(201);
     let by = app.full.split('_').nth(3).expect("the key has an id");
-    let kept = app.rows_of(ACCOUNT, "K#").await.remove(0);
-    assert!(!format!("{kept:?}").contains("canary-of-a-key"));
-    assert!(!kept["sk"].as_s().expect("a string").contains(by));
+    let stored = app.rows_of(ACCOUNT, "K#").await.remove(0);
+    assert!(!format!("{stored:?}").contains("canary-of-a-key"));
+    assert!(!stored["sk"].as_s().expect("a string").contains(by));
 }

@@ -1,4 +1,4 @@
-//! One key, one effect, one answer: revoke, resend, and asking for what is so already.
+//! One key, one effect, one response: revoke, resend, and requests without a change.
 
 use std::{iter::repeat_n, time::Duration};
 
@@ -43,15 +43,15 @@ async fn a_repeated_resend_returns_the_first_response_within_the_cooldown_and_af
     assert_eq!(app.send(call.clone()).await, replay_of(&first), "at once");
     app.advance(Duration::from_secs(59));
     assert_eq!(app.send(call.clone()).await, replay_of(&first), "within the cooldown");
-    let told = app.send(resend(&id).key(&app.full)).await.expect(429);
-    assert_eq!((told.json(), told.header("retry-after")), (cooldown(1), Some("1")));
+    let refused = app.send(resend(&id).key(&app.full)).await.expect(429);
+    assert_eq!((refused.json(), refused.header("retry-after")), (cooldown(1), Some("1")));
     app.advance(2 * MINUTE);
-    assert_eq!(app.send(call.clone()).await, replay_of(&first), "when it could be sent again");
+    assert_eq!(app.send(call.clone()).await, replay_of(&first), "after the cooldown");
     app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200);
-    assert_eq!(app.send(call.clone()).await, replay_of(&first), "when it was revoked");
+    assert_eq!(app.send(call.clone()).await, replay_of(&first), "after the revocation");
     assert_eq!((counts(&app).await, charged(&app).await), ([1, 0, 1], 2));
 
-    // To the millisecond: the answer to a request that would be refused now.
+    // To the millisecond, although a new request would be refused by now.
     app.advance(Duration::from_secs(24 * 3600 - 59 - 120) - Duration::from_millis(1));
     assert_eq!(app.send(call.clone()).await, replay_of(&first));
     app.advance(Duration::from_millis(1));
@@ -67,13 +67,13 @@ async fn the_response_to_a_request_without_a_change_is_stored_like_any_success()
     let invite = Call::set_state(&id, "invited").key(&app.full).header("idempotency-key", "invite");
     let still_invited = app.send(invite.clone()).await.expect(200);
     assert_eq!(still_invited.json(), describe(&app, &id).await);
-    assert_eq!(stored(&app, &id).await, before, "nothing was written to it");
+    assert_eq!(stored(&app, &id).await, before, "its row is unchanged");
     assert_eq!(app.send(invite.clone()).await, replay_of(&still_invited));
 
     app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200);
     let revoked = stored(&app, &id).await;
     app.advance(MINUTE);
-    assert_eq!(app.send(invite).await, replay_of(&still_invited), "it was so when it was asked");
+    assert_eq!(app.send(invite).await, replay_of(&still_invited), "it was invited at the first request");
     let revoke = Call::set_state(&id, "revoked").key(&app.full).header("idempotency-key", "revoke");
     let still_revoked = app.send(revoke.clone()).await.expect(200);
     assert_eq!((still_revoked.json(), still_revoked.header("idempotent-replayed")), (describe(&app, &id).await, None));
@@ -94,7 +94,7 @@ async fn a_key_is_refused_for_another_action_and_for_another_invitation() {
         assert_eq!(refused.json(), key_reused());
     }
     let same = app.send(resend(&ann.to_lowercase()).text(" \n ").key(&app.full).header("idempotency-key", "\"k\"")).await;
-    assert_eq!(same, replay_of(&first), "an id in lower case and white space for a body are the same request");
+    assert_eq!(same, replay_of(&first), "a lower-case id and a blank body make the same request");
     assert_eq!((counts(&app).await, charged(&app).await), ([2, 2, 1], 3));
     assert_consistent(&app).await;
 }
@@ -142,7 +142,7 @@ async fn concurrent_requests_with_one_key_have_one_effect_and_one_response() {
         let call = call.key(&app.full).header("idempotency-key", &format!("key-{round}"));
         let responses = race(&processes, repeat_n(call, 30)).await;
 
-        let first = responses.iter().find(|it| it.header("idempotent-replayed").is_none()).expect("one is the first");
+        let first = responses.iter().find(|it| it.header("idempotent-replayed").is_none()).expect("one is not a replay");
         assert_eq!((first.status, first.json()), (200, describe(&app, &id).await));
         let replays = responses.iter().filter(|response| **response == replay_of(first)).count();
         assert_eq!(replays, 29, "{body:?}");

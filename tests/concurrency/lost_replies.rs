@@ -1,4 +1,4 @@
-//! A reply is lost, the effect is not: the caller is told of his own success, and there is one effect.
+//! A lost reply does not lose the effect: the caller gets a success, and there is one effect.
 
 use std::time::Duration;
 
@@ -14,8 +14,7 @@ use crate::{
     idempotency::replay_of,
 };
 
-/// What may become of the replies to one transaction, each carried out by the first of the attempts; and whether the SDK
-/// gives up on them.
+/// Faults of the attempts of one transaction, which is carried out once; and whether the SDK gives up after them.
 fn losses() -> Vec<(Vec<Fault>, bool)> {
     let in_progress = || Error(400, "TransactionInProgressException");
     vec![
@@ -35,17 +34,17 @@ async fn invited(app: &TestApp, email: &str) -> String {
     app.invite(email).await["id"].as_str().expect("an id").to_owned()
 }
 
-/// The transactions that were sent, which must all be the same bytes with the same token.
+/// The number of transactions sent, which must all be identical, token included.
 fn transactions(app: &TestApp) -> usize {
     let requests = app.faults.take_requests();
     let sent: Vec<Value> = requests.into_iter().filter(|(operation, _)| operation == "TransactWriteItems").map(|(_, body)| body).collect();
     assert!(sent[0]["ClientRequestToken"].is_string());
-    assert!(sent.iter().all(|body| *body == sent[0]), "they are one transaction, sent again");
+    assert!(sent.iter().all(|body| *body == sent[0]), "the attempts are identical");
     sent.len()
 }
 
-/// Loses the replies to a call in every way, without and with an Idempotency-Key, each on a table of its own: `prepare` makes
-/// what the call is about. Gives back the table and what the caller was told.
+/// Sends the call of `prepare` with each of these faults, without and with an Idempotency-Key, each time to another table.
+/// Returns each service with the response.
 async fn lose(reads: usize, prepare: impl AsyncFn(&TestApp) -> Call) -> Vec<(TestApp, Response)> {
     let cases = losses().into_iter().flat_map(|loss| [(loss.clone(), false), (loss, true)]);
     join_all(cases.map(async |((faults, gives_up), keyed)| {
@@ -54,14 +53,14 @@ async fn lose(reads: usize, prepare: impl AsyncFn(&TestApp) -> Call) -> Vec<(Tes
         if keyed {
             call = call.header("idempotency-key", "k");
         }
-        // From now on the caller's key is remembered.
+        // From now on the caller's key is cached.
         app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
         let _ = app.faults.take_requests();
         app.faults.next(vec![Fault::None; reads].into_iter().chain(faults.clone()));
         let response = app.send(call.clone()).await;
         assert_eq!(app.faults.left(), 0);
         assert_eq!(transactions(&app), if gives_up { 3 } else { faults.len() + 1 });
-        assert_eq!(response.header("idempotent-replayed"), None, "it is told as its own");
+        assert_eq!(response.header("idempotent-replayed"), None, "it is not a replay");
         if keyed {
             assert_eq!(app.send(call).await, replay_of(&response));
         }
@@ -132,20 +131,20 @@ async fn when_the_read_back_fails_too_it_is_a_503_and_a_retry_with_the_key_succe
     let create = Call::create("ann@example.com", "full-access").key(&app.full);
     let keyed = create.clone().header("idempotency-key", "k");
     app.faults.next(vec![ReplyLost; 3].into_iter().chain(vec![Error(500, "InternalServerError"); 3]));
-    let told = app.send(keyed.clone()).await.expect_error(503, "unavailable");
-    assert_eq!(told.header("retry-after"), Some("2"));
+    let failed = app.send(keyed.clone()).await.expect_error(503, "unavailable");
+    assert_eq!(failed.header("retry-after"), Some("2"));
     let row = app.rows_of(ACCOUNT, "I#").await.into_iter().find(|row| text(row, "email") == "ann@example.com").expect("it was created");
     let id = &text(&row, "sk")[2..];
     let replay = app.send(keyed).await.expect(201);
     assert_eq!((replay.json(), replay.header("idempotent-replayed")), (describe(&app, id).await, Some("true")));
-    assert_eq!(app.send(create).await.expect(400).json(), already_invited(id), "without the key he is told where it is");
+    assert_eq!(app.send(create).await.expect(400).json(), already_invited(id), "without the key the error names it");
     assert_eq!((counts(&app).await, charged(&app).await), ([2, 2, 1], 2));
     assert_consistent(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_failed_is_not_reported_as_a_success() {
-    let refused = async |reads: usize, call: fn(&str) -> Call| {
+    let fails = async |reads: usize, call: fn(&str) -> Call| {
         let app = TestApp::start().await;
         let id = invited(&app, "ann@example.com").await;
         app.advance(Duration::from_secs(61));
@@ -156,9 +155,9 @@ async fn a_write_that_failed_is_not_reported_as_a_success() {
         assert_eq!(((app.rows().await.len(), describe(&app, &id).await), charged(&app).await), (before, 1));
     };
     tokio::join!(
-        refused(0, |_| Call::create("bob@example.com", "full-access")),
-        refused(1, resend),
-        refused(1, |id| Call::set_state(id, "revoked")),
-        refused(1, |id| Call::set_state(id, "invited").header("idempotency-key", "k")),
+        fails(0, |_| Call::create("bob@example.com", "full-access")),
+        fails(1, resend),
+        fails(1, |id| Call::set_state(id, "revoked")),
+        fails(1, |id| Call::set_state(id, "invited").header("idempotency-key", "k")),
     );
 }

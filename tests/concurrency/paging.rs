@@ -1,4 +1,4 @@
-//! Walks through a list that nobody changes: complete, in order, without an empty page.
+//! Paging through a list without changes: complete, in order, without an empty page.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::common::{describe, ids, walk};
 
 async fn nothing(_: &[Value]) {}
 
-/// Invites so many people, a second apart; the newest comes first.
+/// Creates invitations a second apart; the newest comes first.
 async fn invite_many(app: &TestApp, count: usize) -> Vec<Value> {
     let mut invited = Vec::new();
     for n in 0..count {
@@ -31,7 +31,7 @@ async fn thirty_invitations_fill_five_pages_of_seven_newest_first() {
     let pages = walk(&app, &app.full, "limit=7", nothing).await;
     assert_eq!(sizes(&pages), [7, 7, 7, 7, 2]);
     assert_eq!(pages.concat(), all);
-    assert_eq!(walk(&app, &app.read_only, "limit=7", nothing).await, pages, "whoever reads");
+    assert_eq!(walk(&app, &app.read_only, "limit=7", nothing).await, pages, "for both roles");
     assert_eq!(walk(&app, &app.other, "limit=7", nothing).await, [[]; 1] as [[Value; 0]; 1], "another account has none");
 }
 
@@ -116,7 +116,7 @@ async fn each_filter_alone_pages_through_its_invitations_in_order() {
             assert_eq!((sizes(&pages), &ids(&pages.concat())), (sized.clone(), expected), "{query}");
             let queries = app.faults.take_requests().into_iter().filter(|(name, _)| name == "Query");
             let limits: Vec<Value> = queries.map(|(_, body)| body["Limit"].clone()).collect();
-            assert_eq!(limits, vec![json!(limit + 1); sized.len()], "one read of a page and one, for each page");
+            assert_eq!(limits, vec![json!(limit + 1); sized.len()], "each page reads one row more than it shows");
             for invitation in &pages.concat() {
                 assert_eq!(*invitation, describe(&app, invitation["id"].as_str().expect("an id")).await);
             }

@@ -1,4 +1,4 @@
-//! Walks through a list that others change: every invitation that existed throughout is read exactly once.
+//! Paging through a list while others change it: every invitation that stays is read exactly once.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::common::{ids, purge, text, walk};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// So many invitations, a bit apart; the oldest first.
+/// Creates invitations a bit apart; the oldest comes first.
 async fn populate(app: &TestApp, count: usize) -> Vec<String> {
     let mut made = Vec::new();
     for n in 0..count {
@@ -23,7 +23,7 @@ async fn revoke(app: &TestApp, id: &str) {
     app.send(Call::set_state(id, "revoked").key(&app.full)).await.expect(200);
 }
 
-/// Fails unless none was read twice and each that `stayed` was read.
+/// Asserts that none was read twice and that each that `stayed` was read.
 #[track_caller]
 fn assert_exactly_once(read: &[Value], stayed: impl IntoIterator<Item = String>) {
     let ids = ids(read);
@@ -43,7 +43,7 @@ async fn paging_survives_inserts_revocations_and_purges_even_of_the_cursors_row(
         let mut gone = BTreeSet::new();
         let mut extra = 0;
         let pages = walk(&app, &app.full, &format!("{query}limit={limit}"), async |read: &[Value]| {
-            // The last row of the page is the one the cursor points to; one row before it and one after it go as well.
+            // The cursor points to the last row of the page; it is purged, and so are one row before it and one after it.
             let last = read.last().expect("the first page is not empty")["id"].as_str().expect("an id").to_owned();
             let ahead = made.iter().filter(|id| **id < last).nth(2).cloned();
             let behind = made.iter().find(|id| **id > last).cloned();
@@ -119,7 +119,7 @@ async fn paging_by_address_shows_every_row_that_stays() {
         revoke(&app, &id).await;
     })
     .await;
-    assert_eq!(ids(&pages.concat()), made, "each was there when its page was read, and what came later is newer");
+    assert_eq!(ids(&pages.concat()), made, "each existed when its page was read, and later ones are newer");
     assert_eq!(gone.len(), 6);
 }
 
@@ -134,7 +134,7 @@ async fn paging_by_a_closed_state_shows_every_row_that_stays_while_more_are_clos
         let mut closed = Vec::new();
         for n in 0..15 {
             let id = app.invite(&format!("{state}-{n}@example.com")).await["id"].as_str().expect("an id").to_owned();
-            // Several at the same moment, too.
+            // Some of them at the same moment.
             app.advance(Duration::from_millis(n % 3));
             close(&id).await;
             closed.push(id);
@@ -148,18 +148,18 @@ async fn paging_by_a_closed_state_shows_every_row_that_stays_while_more_are_clos
         })
         .await;
         let read = pages.concat();
-        assert_eq!((read.len(), pages.len()), (15, 4), "what is closed later comes before where the walk is");
+        assert_eq!((read.len(), pages.len()), (15, 4), "invitations closed later come before the cursor");
         assert_exactly_once(&read, closed);
     }
 }
 
-/// With a moving now the cursor would fall out of the range it points into.
+/// If each page used the current time, the cursor would fall out of its range.
 #[tokio::test]
 async fn the_lists_of_invited_and_expired_are_stable_while_time_passes() {
     let app = TestApp::start().await;
     let made = populate(&app, 20).await;
     let mut soonest_first = made.clone();
-    // They expire half a day apart, the oldest last; several pages' worth do so during the walk.
+    // They expire half a day apart, the oldest last; several pages of them do so while paging.
     for (n, id) in made.iter().enumerate() {
         let row = crate::common::stored(&app, id).await;
         let expiry = app.now().as_millis() + 43_200_000 * (20 - i64::try_from(n).expect("a small number"));
@@ -170,15 +170,15 @@ async fn the_lists_of_invited_and_expired_are_stable_while_time_passes() {
     soonest_first.reverse();
     let pages = walk(&app, &app.full, "state=invited&limit=3", async |_| app.advance(2 * DAY)).await;
     let read = pages.concat();
-    assert_eq!(ids(&read), soonest_first, "those that were invited when the walk began");
+    assert_eq!(ids(&read), soonest_first, "those that were invited at the first page");
     assert_eq!(pages.len(), 7);
     for (n, invitation) in read.iter().enumerate() {
         // Page p was read 2p days after the beginning; number n expires after (n + 1) / 2 days.
         let expired = n / 3 * 4 > n;
-        assert_eq!(invitation["state"], if expired { "expired" } else { "invited" }, "the state is that of the moment it is shown");
+        assert_eq!(invitation["state"], if expired { "expired" } else { "invited" }, "the state is that at the time of the page");
     }
 
-    // 12 days have passed. The expired ones, latest first; what expires during the walk is not among them.
+    // 12 days have passed. Invitations that expire while paging are not listed.
     app.faults.clear();
     let now_invited = ids(&walk(&app, &app.full, "state=invited&limit=100", async |_| ()).await.concat());
     assert!(now_invited.is_empty(), "all have expired by now");

@@ -1,4 +1,4 @@
-//! Combined filters: a bounded number of rows is read for each request, and every match is reached.
+//! Combined filters: each request reads a bounded number of rows, and every match is found.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,14 +8,14 @@ use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp};
 
 use crate::common::{Row, ids, purge, walk};
 
-/// How many rows a request may read.
+/// The number of rows that a request may read.
 const BUDGET: u64 = 1000;
 
 fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-/// The row of another invitation like `row`.
+/// The row of another invitation, copied from `row`.
 fn like(row: &Row, n: usize, address: &str, role: &str, st: &str) -> (String, Row) {
     let id = format!("01F00000000070008000{n:012X}");
     let time = if st == "pending" { row["exp"].as_n().expect("a number") } else { row["created"].as_n().expect("a number") };
@@ -46,8 +46,8 @@ async fn write(app: &TestApp, rows: Vec<Row>) {
     }
 }
 
-/// How many rows each of the requests since the last time may have read at most, by the requests' own limits.
-fn rows_asked_for(app: &TestApp) -> u64 {
+/// The number of rows that the requests since the last call may have read, by their own limits.
+fn rows_read(app: &TestApp) -> u64 {
     let requests = app.faults.take_requests();
     assert!(requests.iter().all(|(operation, _)| operation == "Query"));
     requests.iter().map(|(_, body)| body["Limit"].as_u64().expect("every query has a limit")).sum()
@@ -61,7 +61,7 @@ async fn matches_thousands_of_rows_apart_are_all_found_with_bounded_reads() {
     let mut rows = Vec::new();
     let mut rare = BTreeSet::new();
     for n in 0..2300 {
-        // The first and the last row, a few side by side, and none at all for more than a request's worth after them.
+        // The first and the last row, a few neighbours, and then none for more rows than a request may read.
         let is_rare = matches!(n, 0 | 1 | 2 | 500 | 600 | 601 | 602 | 2299);
         let (id, row) = like(&pattern, n, &format!("user-{n}@example.com"), if is_rare { "rare" } else { "full-access" }, "pending");
         if is_rare {
@@ -80,23 +80,23 @@ async fn matches_thousands_of_rows_apart_are_all_found_with_bounded_reads() {
         let _ = app.faults.take_requests();
         let mut between = 0;
         let pages = walk(&app, &app.full, &format!("state=invited&roleID=rare&limit={limit}"), async |_| {
-            let asked = rows_asked_for(&app);
-            assert!(asked <= BUDGET, "{asked} rows for one page");
+            let read = rows_read(&app);
+            assert!(read <= BUDGET, "{read} rows for one page");
             between += 1;
         })
         .await;
-        assert!(rows_asked_for(&app) <= BUDGET);
+        assert!(rows_read(&app) <= BUDGET);
         let read = pages.concat();
         assert_eq!(ids(&read).into_iter().collect::<BTreeSet<_>>(), rare);
         assert_eq!(read.len(), rare.len(), "none was read twice");
         assert!(!serde_json::to_string(&read).expect("JSON").contains("canary"));
-        assert!(limit < 100 || pages[1].is_empty(), "a page may be empty while there is a next");
+        assert!(limit < 100 || pages[1].is_empty(), "a page with a next may be empty");
         assert!(pages.iter().all(|page| page.len() <= limit));
         assert!((3..=most_pages).contains(&pages.len()), "{} pages", pages.len());
         assert_eq!(between, pages.len() - 1);
     }
 
-    // No match at all: as many pages as the rows take, and an end.
+    // Without a match the rows still take several pages, and paging ends.
     let pages = walk(&app, &app.full, "state=invited&roleID=nobody", async |_| ()).await;
     assert_eq!((pages.concat().len(), pages.len()), (0, 3));
     let none = app.send(Call::get("/invitations?state=expired&roleID=rare").key(&app.full)).await.expect(200);

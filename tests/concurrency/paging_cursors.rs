@@ -1,4 +1,4 @@
-//! A cursor leads nowhere but on: not to another account, not into another list (T4, T5).
+//! A cursor leads neither to another account nor into another list (T4, T5).
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
@@ -8,7 +8,7 @@ use crate::common::error;
 
 const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Five invitations of each account. Those of the other have a canary in every text.
+/// Five invitations of each account. Those of the other account contain a canary.
 async fn two_accounts() -> TestApp {
     let app = TestApp::start().await;
     for n in 0..5 {
@@ -30,7 +30,7 @@ fn assert_refused(response: &Response, token: &str) {
     assert_eq!((response.status, response.json()), (400, error("invalid-cursor", Some("cursor"), message)), "{token}");
 }
 
-/// A token made as the service makes them, with a right digest; nothing in it is secret.
+/// A token with a valid digest, as the service makes it; nothing in it is secret.
 fn forge(version: u8, account: &str, filter: [&str; 3], id: &str, time: i64, as_of: i64) -> String {
     let mut payload = vec![version];
     payload.extend(u128::from_str_radix(id, 16).expect("an id").to_be_bytes());
@@ -68,7 +68,7 @@ async fn a_cursor_of_another_account_or_list_is_refused() {
                 assert_refused(&response, &own);
             }
         }
-        // Its limit is no part of a list.
+        // The limit may change.
         let more = list(&app, &app.full, &format!("{}&next={own}", from.replace("limit=2", "limit=50"))).await.expect(200);
         assert_eq!((more.json()["invitations"].as_array().map(Vec::len), more.json().get("next")), (Some(3), None));
     }
@@ -96,7 +96,7 @@ async fn a_cursor_with_any_bit_flipped_or_any_end_cut_off_is_refused() {
         for token in damaged {
             assert_refused(&list(&app, &app.full, &format!("{query}&cursor={token}")).await, &token);
         }
-        assert!(app.faults.take_operations().is_empty(), "the table was not asked");
+        assert!(app.faults.take_operations().is_empty(), "the table is not read");
         list(&app, &app.full, &format!("{query}&cursor={token}")).await.expect(200);
     }
 }
@@ -106,14 +106,14 @@ async fn a_cursor_of_another_version_is_refused() {
     let app = two_accounts().await;
     let last = list(&app, &app.full, "limit=2").await.json()["invitations"][1]["id"].as_str().expect("an id").to_owned();
     let real = list(&app, &app.full, "limit=2").await.str("next");
-    assert_eq!(forge(1, ACCOUNT, ["", "", ""], &last, 0, 0), real, "the test knows how tokens are made");
+    assert_eq!(forge(1, ACCOUNT, ["", "", ""], &last, 0, 0), real, "the test builds tokens like the service");
     for version in (0..=255).filter(|version| *version != 1) {
         let token = forge(version, ACCOUNT, ["", "", ""], &last, 0, 0);
         assert_refused(&list(&app, &app.full, &format!("cursor={token}")).await, &token);
     }
 }
 
-/// The digest keeps no secret, so anyone can make a token; the partition still comes from the caller's key alone.
+/// The digest needs no secret, so anyone can make a token; the partition still comes from the caller's key alone.
 #[tokio::test]
 async fn a_forged_cursor_shows_only_the_callers_own_invitations() {
     let app = two_accounts().await;

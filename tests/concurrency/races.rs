@@ -1,4 +1,4 @@
-//! Many callers create at once: the races of one address.
+//! Races of many callers for one address.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::common::{
     staggered, stored, text,
 };
 
-/// Those with this status.
+/// The responses with this status.
 fn with_status(responses: &[Response], status: u16) -> Vec<&Response> {
     responses.iter().filter(|response| response.status == status).collect()
 }
@@ -43,7 +43,7 @@ async fn two_hundred_creates_with_one_key_are_one_create_and_199_replays() {
     let call = Call::create("ann@example.com", "full-access").key(&app.full).header("idempotency-key", "one");
     let responses = race(&processes(&app, 8), std::iter::repeat_n(call, 200)).await;
 
-    let first = responses.iter().find(|response| response.header("idempotent-replayed").is_none()).expect("one is the first");
+    let first = responses.iter().find(|response| response.header("idempotent-replayed").is_none()).expect("one is not a replay");
     let mut replayed = first.clone();
     replayed.headers.insert("idempotent-replayed".to_owned(), "true".to_owned());
     assert_eq!((first.status, first.json()), (201, describe(&app, &first.str("id")).await));
@@ -100,7 +100,7 @@ async fn an_address_is_invited_again_only_after_the_old_invitation_has_expired()
         let left = u64::try_from(expiry - app.now().as_millis()).expect("it is open");
         app.advance(Duration::from_millis(left - 3));
 
-        // The clock passes the expiry while they run.
+        // The clock passes the expiry while the calls run.
         let calls = (0..8).map(|_| Call::create(&address, "full-access").key(&app.full));
         let (responses, ()) = tokio::join!(race(&processes, calls), async {
             for _ in 0..6 {
@@ -155,7 +155,7 @@ async fn of_concurrent_creates_and_resends_for_one_address_exactly_one_succeeds(
         }
         assert_consistent(&app).await;
     }
-    assert!(winners.len() > 1, "the race has more than one end: {winners:?}");
+    assert!(winners.len() > 1, "the race has more than one outcome: {winners:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,7 +207,7 @@ async fn a_revocation_wins_over_a_concurrent_resend_and_both_get_their_own_resul
         assert_eq!((&end["state"], &end["revokedAt"]), (&json!("revoked"), &json!(now.to_string())));
         match responses[1].status {
             200 => {
-                // It was open in between: as it was told, but for what the revocation changed.
+                // The resend came first: its response lacks only the changes of the revocation.
                 let mut between = end;
                 between["state"] = "invited".into();
                 between.as_object_mut().expect("an object").remove("revokedAt");
@@ -223,7 +223,7 @@ async fn a_revocation_wins_over_a_concurrent_resend_and_both_get_their_own_resul
         ends.insert(responses[1].status);
         assert_consistent(&app).await;
     }
-    assert_eq!(ends, BTreeSet::from([200, 400]), "the race has two ends");
+    assert_eq!(ends, BTreeSet::from([200, 400]), "the race has two outcomes");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,14 +240,14 @@ async fn of_many_concurrent_resends_one_is_sent_and_the_others_are_429() {
         assert_eq!(sent.len(), 1);
         assert_eq!(sent[0].json(), describe(&app, &id).await);
         assert_eq!(sent[0].str("lastSent"), app.now().to_string());
-        let told = with_status(&responses, 429);
-        assert_eq!(told.len(), 24);
-        for response in told {
+        let refused = with_status(&responses, 429);
+        assert_eq!(refused.len(), 24);
+        for response in refused {
             assert_eq!((response.json(), response.header("retry-after")), (cooldown(60), Some("60")));
         }
         let after = stored(&app, &id).await;
         assert_eq!(number(&after, "sends"), 2);
-        assert_ne!(text(&after, "th"), text(&before, "th"), "the old link is dead");
+        assert_ne!(text(&after, "th"), text(&before, "th"), "the old link is invalid");
         assert_consistent(&app).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Defects that were found by attacking the service, each with the test that would have found it (T21).
+//! Tests of defects that were found and fixed (T21).
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn invited(app: &TestApp, email: &str) -> String {
     app.invite(email).await["id"].as_str().expect("an id").to_owned()
 }
 
-/// Removes all locks, as DynamoDB does some time after they are over.
+/// Deletes all locks, as TTL does some time after they end.
 async fn purge_locks(app: &TestApp) {
     for row in app.rows_of(ACCOUNT, "P#").await {
         let delete = app.client.delete_item().table_name(&app.table);
@@ -31,7 +31,7 @@ async fn purge_locks(app: &TestApp) {
     }
 }
 
-/// After this the key is remembered, so that faults meet what comes after.
+/// Caches the key, so that faults meet only later requests.
 async fn warm(app: &TestApp) {
     app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
 }
@@ -68,7 +68,7 @@ async fn an_address_is_never_blocked_by_a_revoked_invitation() {
     }
     app.advance(WEEK);
     for round in 0..40 {
-        // The lock of the expired one goes to another invitation, and with that.
+        // Another invitation takes the lock of the expired one and releases it.
         let other = invited(&app, &format!("user-{round}@example.com")).await;
         app.send(Call::set_state(&other, "revoked").key(&app.full)).await.expect(200);
     }
@@ -134,7 +134,7 @@ async fn after_a_late_conflict_the_response_is_the_one_stored_under_the_key() {
     let gate = Barrier::default();
     app.faults.next([Fault::None, LateConflict(gate.clone())]);
     let call = resend(&id).key(&app.full).header("idempotency-key", "one");
-    let (told, ()) = tokio::join!(second.send(call.clone()), async {
+    let (response, ()) = tokio::join!(second.send(call.clone()), async {
         gate.arrived().await;
         app.advance(Duration::from_secs(2));
         app.send(resend(&id).key(&app.full)).await.expect(200);
@@ -142,7 +142,7 @@ async fn after_a_late_conflict_the_response_is_the_one_stored_under_the_key() {
     });
     let replayed = app.send(call).await.expect(200);
     assert_eq!(replayed.header("idempotent-replayed"), Some("true"));
-    assert_eq!((told.status, told.header("idempotent-replayed"), &told.text), (200, None, &replayed.text));
+    assert_eq!((response.status, response.header("idempotent-replayed"), &response.text), (200, None, &replayed.text));
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn an_exhausted_quota_does_not_hide_a_concurrent_revocation() {
     second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
     warm(&app).await;
     let gate = Barrier::default();
-    // The invitation is read, and it is too soon to send it again; the read of the quota waits.
+    // The invitation is read and within its cooldown; the read of the quota waits.
     app.faults.next([Fault::None, Held(gate.clone(), Box::new(Fault::None))]);
     let (answer, ()) = tokio::join!(second.send(resend(&id).key(&app.full)), async {
         gate.arrived().await;
@@ -172,7 +172,7 @@ async fn an_exhausted_quota_does_not_hide_a_concurrent_revocation() {
         gate.open();
     });
     answer.expect_error(400, "already-revoked");
-    // And when it is so at the same time, the quota is told: it stands longer.
+    // When cooldown and quota both apply, the quota is returned: it applies longer.
     let id = app.send(Call::get("/invitations?state=invited").key(&app.full)).await.json()["invitations"][0]["id"].clone();
     app.send(resend(id.as_str().expect("an id")).key(&app.full)).await.expect_error(429, "send-quota");
 }

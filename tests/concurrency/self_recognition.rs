@@ -1,6 +1,6 @@
-//! An operation meets its own effect: it was carried out, the caller's function was told that it was not, and tries again.
+//! An operation finds its own effect: it was carried out, but the function does not know that and retries.
 //!
-//! Without the ids of the applied operations in the row each of these callers would collide with himself.
+//! Without the ids of applied operations in the row, each of these requests would conflict with itself.
 
 use std::time::Duration;
 
@@ -22,22 +22,22 @@ async fn invited(app: &TestApp, email: &str) -> String {
 }
 
 /// The same call, without and with an Idempotency-Key.
-fn both(call: &Call, key: &str) -> [Call; 2] {
+fn without_and_with_key(call: &Call, key: &str) -> [Call; 2] {
     [call.clone(), call.clone().header("idempotency-key", key)]
 }
 
-/// How a transaction's success can stay unknown until the operation looks again.
+/// Why an operation does not know that its transaction succeeded.
 #[derive(Clone, Copy)]
 enum Unknown {
-    /// A conflict is reported: the operation tries again.
+    /// A conflict is reported: the operation retries.
     Conflict,
-    /// No reply comes, however often the SDK sends it again: the operation reads back.
+    /// All replies to the SDK are lost: the operation reads back.
     NoReply,
 }
 
 const UNKNOWN: [Unknown; 2] = [Unknown::Conflict, Unknown::NoReply];
 
-/// Sends `call`, whose first transaction stays `unknown` after `reads` reads, and lets `meanwhile` happen before it looks again.
+/// Sends `call`. Its first transaction, after `reads` reads, stays `unknown`; `meanwhile` runs before the retry.
 async fn interrupted(app: &TestApp, call: Call, reads: usize, unknown: Unknown, meanwhile: impl AsyncFnOnce()) -> Response {
     let gate = Barrier::default();
     let second = app.another(&[]);
@@ -53,7 +53,7 @@ async fn interrupted(app: &TestApp, call: Call, reads: usize, unknown: Unknown, 
         gate.open();
     });
     assert_eq!(app.faults.left(), 0);
-    assert_eq!(response.header("idempotent-replayed"), None, "it is told as its own");
+    assert_eq!(response.header("idempotent-replayed"), None, "it is not a replay");
     response
 }
 
@@ -62,7 +62,7 @@ async fn a_create_that_finds_its_own_effect_is_a_201() {
     let app = TestApp::start().await;
     let mut made = 0;
     for unknown in UNKNOWN {
-        for call in both(&Call::create("ann@example.com", "full-access").key(&app.full), &format!("key-{made}")) {
+        for call in without_and_with_key(&Call::create("ann@example.com", "full-access").key(&app.full), &format!("key-{made}")) {
             made += 1;
             let created = interrupted(&app, call, 0, unknown, async || {}).await.expect(201);
             let id = created.str("id");
@@ -78,19 +78,19 @@ async fn a_create_that_finds_its_own_effect_is_a_201() {
 async fn a_create_that_is_revoked_before_its_retry_still_succeeds() {
     let app = TestApp::start().await;
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
-        for call in both(&Call::create("ann@example.com", "full-access").key(&app.full), &format!("key-{}", n)) {
+        for call in without_and_with_key(&Call::create("ann@example.com", "full-access").key(&app.full), &format!("key-{}", n)) {
             let mut seen = None;
             let created = interrupted(&app, call, 0, unknown, async || {
                 let open = app.send(Call::get("/invitations?state=invited").key(&app.full)).await.expect(200).json();
                 let made = open["invitations"][0].clone();
-                // Time passes as well: the caller is still told when it was created.
+                // Time passes, too: the response still has the time of the creation.
                 app.advance(Duration::from_secs(5));
                 app.send(Call::set_state(made["id"].as_str().expect("an id"), "revoked").key(&app.full)).await.expect(200);
                 seen = Some(made);
             })
             .await
             .expect(201);
-            assert_eq!(Some(created.json()), seen, "what was stored when it was made");
+            assert_eq!(Some(created.json()), seen, "as stored at its creation");
             assert_eq!(describe(&app, &created.str("id")).await["state"], "revoked");
         }
     }
@@ -116,7 +116,7 @@ async fn a_create_whose_expiry_is_too_near_at_its_retry_still_succeeds() {
 async fn a_create_whose_address_is_taken_before_its_retry_returns_its_own_invitation() {
     let app = TestApp::start().await;
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
-        for call in both(&Call::create("ann@example.com", "full-access").key(&app.full), &format!("key-{}", n)) {
+        for call in without_and_with_key(&Call::create("ann@example.com", "full-access").key(&app.full), &format!("key-{}", n)) {
             let mut ids = Vec::new();
             let created = interrupted(&app, call, 0, unknown, async || {
                 let open = app.send(Call::get("/invitations?state=invited").key(&app.full)).await.expect(200).json();
@@ -139,7 +139,7 @@ async fn a_resend_that_finds_its_own_effect_is_a_200_and_not_a_429() {
     let app = TestApp::start().await;
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
         let id = invited(&app, &format!("user-{n}@example.com")).await;
-        for (sends, call) in (2..).zip(both(&resend(&id).key(&app.full), &format!("key-{n}"))) {
+        for (sends, call) in (2..).zip(without_and_with_key(&resend(&id).key(&app.full), &format!("key-{n}"))) {
             app.advance(MINUTE);
             let sent = interrupted(&app, call, 1, unknown, async || {}).await.expect(200);
             assert_eq!((sent.json(), sent.str("lastSent")), (describe(&app, &id).await, app.now().to_string()));
@@ -157,7 +157,7 @@ async fn a_resend_that_is_revoked_before_its_retry_still_succeeds() {
         for call in [false, true] {
             let id = invited(&app, &format!("user-{n}@example.com")).await;
             app.advance(MINUTE);
-            let [plain, keyed] = both(&resend(&id).key(&app.full), &format!("key-{n}"));
+            let [plain, keyed] = without_and_with_key(&resend(&id).key(&app.full), &format!("key-{n}"));
             let mut seen = None;
             let sent = interrupted(&app, if call { keyed } else { plain }, 1, unknown, async || {
                 seen = Some(describe(&app, &id).await);
@@ -166,7 +166,7 @@ async fn a_resend_that_is_revoked_before_its_retry_still_succeeds() {
             })
             .await
             .expect(200);
-            assert_eq!(Some(sent.json()), seen, "what was stored when it was sent");
+            assert_eq!(Some(sent.json()), seen, "as stored at its sending");
             assert_eq!(describe(&app, &id).await["state"], "revoked");
         }
     }
@@ -174,13 +174,13 @@ async fn a_resend_that_is_revoked_before_its_retry_still_succeeds() {
     assert_consistent(&app).await;
 }
 
-/// The last applied operation alone would not do: it is another's.
+/// The last applied operation alone would not be enough: it belongs to another request.
 #[tokio::test]
 async fn a_resend_recognises_itself_after_later_resends() {
     let app = TestApp::with(&[("RESEND_COOLDOWN_SECONDS", "0")]).await;
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
         let id = invited(&app, &format!("user-{n}@example.com")).await;
-        let [plain, keyed] = both(&resend(&id).key(&app.full), &format!("key-{n}"));
+        let [plain, keyed] = without_and_with_key(&resend(&id).key(&app.full), &format!("key-{n}"));
         for (call, sends) in [(plain, 4), (keyed, 7)] {
             let mut seen = None;
             let sent = interrupted(&app, call, 1, unknown, async || {
@@ -192,7 +192,7 @@ async fn a_resend_recognises_itself_after_later_resends() {
             .await
             .expect(200);
             assert_eq!(Some(sent.json()), seen);
-            assert_eq!(number(&stored(&app, &id).await, "sends"), sends, "it was not sent once more");
+            assert_eq!(number(&stored(&app, &id).await, "sends"), sends, "it was not sent again");
         }
     }
     assert_consistent(&app).await;
@@ -204,10 +204,11 @@ async fn a_revocation_that_finds_its_own_effect_succeeds() {
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
         for keyed in [false, true] {
             let id = invited(&app, "ann@example.com").await;
-            let call = both(&Call::set_state(&id, "revoked").key(&app.full), &format!("key-{n}"))[usize::from(keyed)].clone();
+            let call =
+                without_and_with_key(&Call::set_state(&id, "revoked").key(&app.full), &format!("key-{n}"))[usize::from(keyed)].clone();
             let revoked = interrupted(&app, call, 1, unknown, async || {
                 app.advance(Duration::from_secs(5));
-                // Another revocation changes nothing, and the address is free for another invitation.
+                // Another revocation changes nothing, and the address can be invited again.
                 app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200);
                 let other = invited(&app, "ann@example.com").await;
                 app.send(Call::set_state(&other, "revoked").key(&app.full)).await.expect(200);
@@ -222,7 +223,7 @@ async fn a_revocation_that_finds_its_own_effect_succeeds() {
     assert_consistent(&app).await;
 }
 
-/// A kept answer is what the caller was told, also when he was told by way of his own effect.
+/// The stored response is the one that the caller got, even if the operation had to find its own effect.
 #[tokio::test]
 async fn the_response_after_a_late_success_is_the_stored_one() {
     let app = TestApp::start().await;
@@ -242,16 +243,16 @@ async fn the_response_after_a_late_success_is_the_stored_one() {
     assert_consistent(&app).await;
 }
 
-/// What was kept without a change has no other trace than the kept answer.
+/// A request without a change leaves no trace but the stored response.
 #[tokio::test]
 async fn a_response_without_a_change_that_finds_itself_stored_is_not_a_replay() {
     let app = TestApp::start().await;
     for (n, unknown) in UNKNOWN.into_iter().enumerate() {
         let id = invited(&app, &format!("user-{n}@example.com")).await;
         let call = Call::set_state(&id, "invited").key(&app.full).header("idempotency-key", &format!("key-{n}"));
-        let told = interrupted(&app, call.clone(), 1, unknown, async || {}).await.expect(200);
+        let first = interrupted(&app, call.clone(), 1, unknown, async || {}).await.expect(200);
         let again = app.send(call).await.expect(200);
-        assert_eq!((again.header("idempotent-replayed"), &again.text), (Some("true"), &told.text));
+        assert_eq!((again.header("idempotent-replayed"), &again.text), (Some("true"), &first.text));
     }
     assert_consistent(&app).await;
 }
@@ -285,7 +286,7 @@ async fn a_resend_followed_by_another_returns_its_own_time() {
         })
         .await
         .expect(200);
-        assert_eq!(Some(sent.json()), seen, "as of its own sending");
+        assert_eq!(Some(sent.json()), seen, "as at its own sending");
     }
     assert_consistent(&app).await;
 }

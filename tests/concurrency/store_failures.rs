@@ -1,4 +1,4 @@
-//! The table fails: what callers are told, when, and that nothing was done.
+//! The table fails: callers get an error in time, and nothing is changed.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use support::{
 
 use crate::common::{assert_consistent, charged, counts, describe, error, processes, resend};
 
-/// A function's own limit is longer: whoever waits this long has got an answer.
+/// Every response comes within this time, which is less than the timeout of the functions.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 fn unavailable() -> Value {
@@ -29,7 +29,7 @@ fn assert_unavailable(response: &Response) {
     assert_eq!((response.status, response.json(), response.header("retry-after")), (503, unavailable(), Some("2")));
 }
 
-/// Every route, as calls that succeed on a sound table.
+/// A call of every route that succeeds on a healthy table.
 fn calls(id: &str, key: &str) -> [Call; 6] {
     [
         Call::create("bob@example.com", "full-access"),
@@ -42,17 +42,17 @@ fn calls(id: &str, key: &str) -> [Call; 6] {
     .map(|call| call.key(key))
 }
 
-/// A service with one invitation that may be sent again.
+/// A service with one invitation that can be resent.
 async fn prepared() -> (TestApp, String) {
     let app = TestApp::start().await;
     let id = app.invite("ann@example.com").await["id"].as_str().expect("an id").to_owned();
     app.advance(Duration::from_secs(61));
-    // It remembers the caller's key from now on.
+    // This caches the caller's key.
     describe(&app, &id).await;
     (app, id)
 }
 
-/// Every call to a service that has already answered (`warm`) or not, with this fault at every request from the `from`th on.
+/// Sends every call to a `warm` or a cold process, with this fault at every request from the `from`th on.
 async fn under(fault: &Fault, warm: bool, from: usize) -> Vec<(Call, Response, Duration, usize)> {
     let (app, id) = prepared().await;
     let mut results = Vec::new();
@@ -90,7 +90,7 @@ async fn a_table_that_throttles_fails_or_refuses_is_a_503_in_time_on_every_route
     for (call, response, took, requests) in join_all(all).await.into_iter().flatten() {
         assert_unavailable(&response);
         assert!(took < DEADLINE, "{} took {took:?}", call.route());
-        assert!(requests > 1, "{} was tried once only", call.route());
+        assert!(requests > 1, "{} was tried only once", call.route());
     }
 }
 
@@ -104,7 +104,7 @@ async fn a_table_that_is_silent_is_a_503_in_time_on_every_route() {
     let started = Instant::now();
     let responses = join_all(seconds.iter().zip(calls).map(|(second, call)| second.send(call))).await;
     assert!(started.elapsed() < DEADLINE, "{:?}", started.elapsed());
-    assert_eq!(responses[6].status, 401, "no table is needed to refuse what is no key");
+    assert_eq!(responses[6].status, 401, "a malformed key is refused without the table");
     for response in &responses[..6] {
         assert_unavailable(response);
     }
@@ -112,7 +112,7 @@ async fn a_table_that_is_silent_is_a_503_in_time_on_every_route() {
     assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
 }
 
-/// Services with the deadlines of production that remember the caller's key.
+/// Processes with the deadlines of production and a warm cache.
 async fn processes_with_deadlines(app: &TestApp, count: usize) -> Vec<support::SecondApp> {
     let seconds: Vec<_> = (0..count).map(|_| app.another(&[])).collect();
     for second in &seconds {
@@ -145,10 +145,10 @@ async fn an_error_of_ours_is_a_500_that_reveals_nothing() {
         for (warm, from) in [(false, 0), (true, 0), (true, 1)] {
             for (call, response, _, requests) in under(&Error(400, fault), warm, from).await {
                 if from > 0 && (call.method == "GET" || call.id().is_none()) {
-                    continue; // One request is all that it takes.
+                    continue; // It takes only one request.
                 }
                 assert_eq!((response.status, response.json(), response.header("retry-after")), (500, internal(), None), "{fault}");
-                assert_eq!(requests, from + 1, "{} is not tried again", call.route());
+                assert_eq!(requests, from + 1, "{} is not retried", call.route());
             }
         }
     }
@@ -173,7 +173,7 @@ async fn conflicts_and_throttled_transactions_are_retried() {
     let busy = || {
         [
             Cancelled(vec!["TransactionConflict", "None", "None"]),
-            // A condition that failed beside a conflict says nothing: it may have failed because of it.
+            // A condition that failed beside a conflict proves nothing: it may have failed because of it.
             Cancelled(vec!["ConditionalCheckFailed", "TransactionConflict", "None"]),
             Cancelled(vec!["None", "ThrottlingError", "None"]),
             Cancelled(vec!["ProvisionedThroughputExceeded", "None", "None"]),
@@ -213,11 +213,11 @@ async fn a_permanent_conflict_is_a_503_after_six_attempts_within_three_seconds()
         waited += started.elapsed();
         let operations = app.faults.take_operations();
         assert_eq!(operations.iter().filter(|operation| *operation == "TransactWriteItems").count(), 6);
-        // At the end it looks whether an earlier try was carried out after all.
+        // At the end it reads back whether an earlier attempt was carried out after all.
         assert_eq!(operations.len(), reads + 6 + 1);
         app.faults.clear();
     }
-    // The pauses grow. Those of one operation are 775 ms on average; if they did not grow they would be 125 ms, or less.
+    // The pauses of one operation are 775 ms on average. They would be at most 125 ms if they did not grow.
     assert!(waited > Duration::from_secs(1), "{waited:?}");
     assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
     assert_eq!(describe(&app, &id).await["state"], "invited");
@@ -233,7 +233,7 @@ async fn conflicting_callers_all_succeed_in_the_end() {
     let responses = crate::common::race(&processes, calls).await;
     assert!(app.faults.met() > 5);
     app.faults.clear();
-    // One try in three fails; six in a row do so about once in seven hundred calls, and that caller is told so.
+    // One attempt in three fails. Six in a row fail in about one of 700 calls, which is then a 503.
     let created = responses.iter().filter(|response| response.status == 201).count();
     assert!(created >= 38, "{created}");
     responses.iter().filter(|response| response.status != 201).for_each(assert_unavailable);
