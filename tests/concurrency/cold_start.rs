@@ -2,10 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::json;
 use support::{
     Call, TestApp,
-    faults::Fault::{self, Error, Garbled, Refused, ReplyLost, Silence},
+    faults::{
+        Fault::{self, Error, Garbled, Refused, ReplyLost, Silence},
+        Faults,
+    },
 };
 
 #[tokio::test]
@@ -23,12 +27,15 @@ async fn a_cold_start_waits_at_most_a_second_and_survives_every_fault() {
     let id = app.invite("ann@example.com").await["id"].as_str().expect("an id").to_owned();
     let faults: [Fault; 6] =
         [Silence, Refused, ReplyLost, Garbled, Error(400, "ResourceNotFoundException"), Error(500, "InternalServerError")];
-    for fault in faults {
-        app.faults.always(fault.clone());
+    join_all(faults.map(async |fault| {
+        let faults = Faults::default();
+        let process = app.another_in_real_time(&faults);
+        faults.always(fault.clone());
         let started = Instant::now();
-        app.state().store.open().await;
+        process.state().store.open().await;
         assert!(started.elapsed() < Duration::from_millis(1500), "{fault:?}: {:?}", started.elapsed());
-        app.faults.clear();
-        app.send(Call::get(&format!("/invitations/{id}")).key(&app.full)).await.expect(200);
-    }
+        faults.clear();
+        process.send(Call::get(&format!("/invitations/{id}")).key(&app.full)).await.expect(200);
+    }))
+    .await;
 }

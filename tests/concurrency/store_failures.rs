@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::Value;
 use support::{
-    Call, Response, TestApp,
-    faults::Fault::{self, Cancelled, Error, Refused, Silence},
+    Call, Response, SecondApp, TestApp,
+    faults::{
+        Fault::{self, Cancelled, Error, Refused, Silence},
+        Faults,
+    },
 };
 
 use crate::common::{assert_consistent, charged, counts, describe, error, processes, resend};
@@ -52,23 +55,34 @@ async fn prepared() -> (TestApp, String) {
     (app, id)
 }
 
-/// Sends every call to a `warm` or a cold process, with this fault at every request from the `from`th on.
+/// A process of its own for each call, with its faults; `warm` ones have cached the caller's key.
+async fn processes_in_real_time(app: &TestApp, warm: bool, calls: Vec<Call>) -> Vec<(SecondApp, Faults, Call)> {
+    let mut processes = Vec::new();
+    for call in calls {
+        let faults = Faults::default();
+        let process = app.another_in_real_time(&faults);
+        if warm {
+            process.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+        }
+        let _ = faults.take_operations();
+        processes.push((process, faults, call));
+    }
+    processes
+}
+
+/// Sends every call to a `warm` or a cold process, with this fault at every request from the `from`th on. Returns each call with
+/// its response, the time it took, and the number of requests.
 async fn under(fault: &Fault, warm: bool, from: usize) -> Vec<(Call, Response, Duration, usize)> {
     let (app, id) = prepared().await;
-    let mut results = Vec::new();
-    for call in calls(&id, &app.full) {
-        let second = app.another(&[]);
-        if warm {
-            second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
-        }
-        let _ = app.faults.take_operations();
-        app.faults.next(vec![Fault::None; from]);
-        app.faults.always(fault.clone());
+    let processes = processes_in_real_time(&app, warm, calls(&id, &app.full).into()).await;
+    let results = join_all(processes.into_iter().map(async |(process, faults, call)| {
+        faults.next(vec![Fault::None; from]);
+        faults.always(fault.clone());
         let started = Instant::now();
-        let response = second.send(call.clone()).await;
-        results.push((call, response, started.elapsed(), app.faults.take_operations().len()));
-        app.faults.clear();
-    }
+        let response = process.send(call.clone()).await;
+        (call, response, started.elapsed(), faults.take_operations().len())
+    }))
+    .await;
     if from == 0 {
         assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
         assert_eq!(describe(&app, &id).await["state"], "invited");
@@ -97,28 +111,21 @@ async fn a_table_that_throttles_fails_or_refuses_is_a_503_in_time_on_every_route
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_is_silent_is_a_503_in_time_on_every_route() {
     let (app, id) = prepared().await;
-    let seconds: Vec<_> = processes_with_deadlines(&app, 7).await;
-    app.faults.always(Silence);
     let mut calls: Vec<Call> = calls(&id, &app.full).into();
     calls.push(Call::get(&format!("/invitations/{id}")).key("unread"));
+    let processes = processes_in_real_time(&app, true, calls).await;
     let started = Instant::now();
-    let responses = join_all(seconds.iter().zip(calls).map(|(second, call)| second.send(call))).await;
+    let responses = join_all(processes.into_iter().map(async |(process, faults, call)| {
+        faults.always(Silence);
+        process.send(call).await
+    }))
+    .await;
     assert!(started.elapsed() < DEADLINE, "{:?}", started.elapsed());
     assert_eq!(responses[6].status, 401, "a malformed key is refused without the table");
     for response in &responses[..6] {
         assert_unavailable(response);
     }
-    app.faults.clear();
     assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
-}
-
-/// Processes with the deadlines of production and a warm cache.
-async fn processes_with_deadlines(app: &TestApp, count: usize) -> Vec<support::SecondApp> {
-    let seconds: Vec<_> = (0..count).map(|_| app.another(&[])).collect();
-    for second in &seconds {
-        second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
-    }
-    seconds
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,12 +133,12 @@ async fn a_write_that_is_never_answered_is_a_503_in_time() {
     let unanswered = async |body: Option<&str>| {
         let (app, id) = prepared().await;
         let call = body.map_or_else(|| resend(&id), |state| Call::set_state(&id, state));
-        app.faults.next([Fault::None]);
-        app.faults.always(Silence);
+        let (process, faults, call) = processes_in_real_time(&app, true, vec![call.key(&app.full)]).await.remove(0);
+        faults.next([Fault::None]);
+        faults.always(Silence);
         let started = Instant::now();
-        assert_unavailable(&app.send(call.key(&app.full)).await);
+        assert_unavailable(&process.send(call).await);
         assert!(started.elapsed() < DEADLINE, "{:?}", started.elapsed());
-        app.faults.clear();
         assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
     };
     tokio::join!(unanswered(None), unanswered(Some("revoked")));

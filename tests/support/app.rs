@@ -13,7 +13,7 @@ use std::{
 
 use aws_sdk_dynamodb::{
     Client,
-    config::{retry::RetryPartition, timeout::TimeoutConfig},
+    config::{self, retry::RetryPartition, timeout::TimeoutConfig},
 };
 use functions::{
     app::App,
@@ -122,6 +122,15 @@ impl TestApp {
         SecondApp { app: endpoints(&store(&self.client, &self.faults, &self.table, clock(&self.now)), &all) }
     }
 
+    /// Another process that meets its own faults, and whose SDK pauses between attempts as long as in production: for tests that
+    /// measure time.
+    #[must_use]
+    pub fn another_in_real_time(&self, faults: &Faults) -> SecondApp {
+        let config = production_config(&self.client, faults, &self.table).build();
+        let store = Store::new(Client::from_conf(config), self.table.clone(), clock(&self.now));
+        SecondApp { app: endpoints(&store, &self.variables) }
+    }
+
     /// Like [`Self::another`], but with a long SDK timeout, so that a busy machine does not cause failures: for tests of
     /// concurrent callers that do not measure time.
     #[must_use]
@@ -208,6 +217,12 @@ impl SecondApp {
     pub async fn send(&self, call: Call) -> Response {
         send(&self.app, call).await
     }
+
+    /// The state that the handlers of this process share.
+    #[must_use]
+    pub fn state(&self) -> &App {
+        &self.app.sending.app
+    }
 }
 
 async fn send(app: &Endpoints, call: Call) -> Response {
@@ -225,14 +240,20 @@ fn clock(now: &Arc<AtomicI64>) -> Clock {
     Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)).expect("a time of this century"))
 }
 
-/// A store whose client has the deadlines of production and passes through the faults.
+/// A store whose client has the deadlines of production, passes through the faults, and hardly pauses before it retries.
 fn store(client: &Client, faults: &Faults, table: &str, clock: Clock) -> Store {
-    let config = with_deadlines(client.config().to_builder())
+    let config = production_config(client, faults, table).build();
+    let retries = config.retry_config().expect("production has a retry policy").clone();
+    let config = config.to_builder().retry_config(retries.with_initial_backoff(Duration::from_millis(1))).build();
+    Store::new(Client::from_conf(config), table.to_owned(), clock)
+}
+
+/// The configuration of production, with the faults.
+fn production_config(client: &Client, faults: &Faults, table: &str) -> config::Builder {
+    with_deadlines(client.config().to_builder())
         .http_client(faults.over(client))
         // The SDK's retry budget is per process; tests must not use up each other's.
         .retry_partition(RetryPartition::new(table.to_owned()))
-        .build();
-    Store::new(Client::from_conf(config), table.to_owned(), clock)
 }
 
 fn patient_store(client: &Client, faults: &Faults, table: &str, clock: Clock) -> Store {
