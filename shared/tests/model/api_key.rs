@@ -19,7 +19,7 @@ fn roles() -> Roles {
     parsed(DEFAULT_ROLES)
 }
 
-/// Whether a record lets a key in at a point in time.
+/// Whether a record accepts a key at a time.
 fn lets_in(record: &ApiKeyRecord, key: &ApiKey, now: Timestamp) -> bool {
     record.verify(key, now, &roles(), &urns()).is_some()
 }
@@ -200,7 +200,7 @@ proptest! {
     fn no_key_opens_the_record_of_another(account in any_account(), now in any_time()) {
         let ((_, one), (_, other)) = (ApiKey::generate(&account), ApiKey::generate(&account));
         prop_assert!(!lets_in(&record(&one, "full-access"), &other, now));
-        // Not even when it claims the other's place.
+        // Not even with the id of the other.
         let stolen = ApiKeyRecord { id: other.id().clone(), ..record(&one, "full-access") };
         prop_assert!(!lets_in(&stolen, &other, now));
     }

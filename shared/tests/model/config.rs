@@ -23,7 +23,7 @@ fn policy(variables: &[(&str, &str)]) -> Result<SendPolicy, ConfigError> {
     })
 }
 
-/// What the urn of an invitation shows of the configuration.
+/// The URN of an invitation with a configuration.
 fn urn(variables: &[(&str, &str)]) -> String {
     let all = [&[("TABLE_NAME", "table")], variables].concat();
     config(&all).expect("well-formed").urns.invitation(&parsed(ACCOUNT), parsed(ID))

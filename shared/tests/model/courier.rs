@@ -1,4 +1,4 @@
-//! What is due for an invitation, and what a mail's status makes of it.
+//! What is due for an invitation, and the effects of delivery statuses.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn claim() -> OperationId {
     OperationId("claim".to_owned())
 }
 
-fn news(status: DeliveryStatus) -> Delivery {
+fn report(status: DeliveryStatus) -> Delivery {
     Delivery { status, at: at(5), reason: Reason::of("NoEmail") }
 }
 
@@ -40,7 +40,7 @@ fn a_claimed_email_belongs_to_its_courier_until_the_lease_ends() {
     let end = at(1000).plus(LEASE);
     assert!(!claimed.needs_stream() && !claimed.mail_is_due(at(1000)));
     assert_eq!((claimed.due(), claimed.send_attempts.tries), (Some(end), 1));
-    assert!(claimed.mail_is_due(end), "whoever had it is gone");
+    assert!(claimed.mail_is_due(end), "its courier is gone");
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_postponed_email_is_due_after_its_pause_and_keeps_its_count() {
     let claimed = pending(SENT).claimed(claim(), at(0)).postponed(at(900_000));
     assert_eq!((claimed.due(), claimed.send_attempts.tries, claimed.needs_stream()), (Some(at(900_000)), 1, false));
     let never_tried = pending(SENT).postponed(at(900_000));
-    assert!(!never_tried.needs_stream(), "the stream would come back with it at once");
+    assert!(!never_tried.needs_stream(), "the stream would retry it at once");
 }
 
 #[test]
@@ -98,8 +98,8 @@ fn closed_invitations_need_no_email_and_do_not_expire() {
 fn a_later_status_replaces_an_earlier_one_in_any_order_of_arrival() {
     for known in DeliveryStatus::ALL {
         for status in DeliveryStatus::ALL {
-            let before = Invitation { delivery: Some(news(known)), ..pending(SENT) };
-            let after = before.delivered(1, news(status));
+            let before = Invitation { delivery: Some(report(known)), ..pending(SENT) };
+            let after = before.delivered(1, report(status));
             assert_eq!(after.delivery.map(|it| it.status), Some(known.max(status)), "{known} then {status}");
         }
     }
@@ -108,8 +108,8 @@ fn a_later_status_replaces_an_earlier_one_in_any_order_of_arrival() {
 #[test]
 fn the_same_status_again_changes_nothing() {
     for status in DeliveryStatus::ALL {
-        let known = Invitation { delivery: Some(news(status)), ..pending(SENT) };
-        assert_eq!(known.delivered(1, Delivery { at: at(9), ..news(status) }), known, "{status}");
+        let known = Invitation { delivery: Some(report(status)), ..pending(SENT) };
+        assert_eq!(known.delivered(1, Delivery { at: at(9), ..report(status) }), known, "{status}");
     }
 }
 
@@ -117,23 +117,23 @@ fn the_same_status_again_changes_nothing() {
 fn of_an_earlier_sending_only_a_bounce_or_complaint_counts() {
     let mut third = pending(SENT);
     third.link.version = 3;
-    third.delivery = Some(news(DeliveryStatus::Sent));
+    third.delivery = Some(report(DeliveryStatus::Sent));
     for status in DeliveryStatus::ALL {
-        let after = third.delivered(1, news(status));
+        let after = third.delivered(1, report(status));
         assert_eq!(after != third, status.blocks(), "{status}");
     }
-    assert_eq!(third.delivered(2, news(DeliveryStatus::Bounced)).delivery, Some(news(DeliveryStatus::Bounced)));
+    assert_eq!(third.delivered(2, report(DeliveryStatus::Bounced)).delivery, Some(report(DeliveryStatus::Bounced)));
     for sending in [0, 4] {
-        assert_eq!(third.delivered(sending, news(DeliveryStatus::Bounced)), third, "there is no such sending");
+        assert_eq!(third.delivered(sending, report(DeliveryStatus::Bounced)), third, "there is no such sending");
     }
     let forced = Invitation { feedback_since: 3, ..third.clone() };
-    assert_eq!(forced.delivered(2, news(DeliveryStatus::Bounced)), forced);
-    assert_ne!(forced.delivered(3, news(DeliveryStatus::Bounced)), forced);
-    let arrived = Invitation { delivery: Some(news(DeliveryStatus::Delivered)), ..third.clone() };
-    assert_eq!(arrived.delivered(2, news(DeliveryStatus::Bounced)), arrived, "the address takes mail by now");
-    assert_ne!(arrived.delivered(2, news(DeliveryStatus::Complained)), arrived);
+    assert_eq!(forced.delivered(2, report(DeliveryStatus::Bounced)), forced);
+    assert_ne!(forced.delivered(3, report(DeliveryStatus::Bounced)), forced);
+    let arrived = Invitation { delivery: Some(report(DeliveryStatus::Delivered)), ..third.clone() };
+    assert_eq!(arrived.delivered(2, report(DeliveryStatus::Bounced)), arrived, "a later email arrived");
+    assert_ne!(arrived.delivered(2, report(DeliveryStatus::Complained)), arrived);
     let unsent = Invitation { delivery: None, ..third };
-    assert_eq!(unsent.delivered(2, news(DeliveryStatus::Bounced)), unsent, "its mail is still to go out");
+    assert_eq!(unsent.delivered(2, report(DeliveryStatus::Bounced)), unsent, "its email is not sent yet");
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn an_email_is_due_at_once_even_if_the_senders_clock_is_ahead() {
     assert!(asked.mail_is_due(at(asked.last_sent.as_millis() - 2000)));
     let tried = asked.postponed(asked.last_sent.plus(MARGIN));
     assert!(!tried.mail_is_due(asked.last_sent));
-    assert_eq!(tried.due(), Some(asked.last_sent.plus(MARGIN)), "the pause is over then, and not later");
+    assert_eq!(tried.due(), Some(asked.last_sent.plus(MARGIN)), "exactly at the end of the pause");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn an_email_that_ses_did_not_consider_has_not_been_tried() {
     let failing = pending(SENT).claimed(claim(), at(0)).postponed(at(1)).claimed(claim(), at(1)).postponed(at(2));
     assert_eq!(failing.send_attempts.tries, 2);
     assert_eq!(failing.claimed(claim(), at(2)).put_back(at(3)).send_attempts.tries, 2);
-    assert_eq!(failing.put_back(at(3)).send_attempts.tries, 2, "nobody had it in hand");
+    assert_eq!(failing.put_back(at(3)).send_attempts.tries, 2, "it was not claimed");
 }
 
 #[test]
@@ -174,21 +174,21 @@ fn claims_without_an_outcome_are_retried_at_growing_intervals() {
 
 #[test]
 fn only_actionable_delivery_statuses_are_published() {
-    let told = |status| event_types(&pending(SENT).delivered(1, news(status)));
-    assert_eq!(told(DeliveryStatus::Sent), []);
-    assert_eq!(told(DeliveryStatus::Delayed), []);
-    assert_eq!(told(DeliveryStatus::Delivered), [EventType::Delivered]);
-    assert_eq!(told(DeliveryStatus::SoftBounced), [EventType::SoftBounced]);
-    assert_eq!(told(DeliveryStatus::Bounced), [EventType::Bounced]);
-    assert_eq!(told(DeliveryStatus::Complained), [EventType::Complained]);
-    assert_eq!(told(DeliveryStatus::Failed), [EventType::Failed]);
+    let published = |status| event_types(&pending(SENT).delivered(1, report(status)));
+    assert_eq!(published(DeliveryStatus::Sent), []);
+    assert_eq!(published(DeliveryStatus::Delayed), []);
+    assert_eq!(published(DeliveryStatus::Delivered), [EventType::Delivered]);
+    assert_eq!(published(DeliveryStatus::SoftBounced), [EventType::SoftBounced]);
+    assert_eq!(published(DeliveryStatus::Bounced), [EventType::Bounced]);
+    assert_eq!(published(DeliveryStatus::Complained), [EventType::Complained]);
+    assert_eq!(published(DeliveryStatus::Failed), [EventType::Failed]);
     assert_eq!(EventType::SoftBounced.kind(), "bounced");
 }
 
 #[test]
 fn a_delivery_event_shows_the_status_of_its_time() {
     for status in DeliveryStatus::ALL {
-        let news = Delivery { reason: Reason::of("MailboxFull"), ..news(status) };
+        let news = Delivery { reason: Reason::of("MailboxFull"), ..report(status) };
         let told = pending(SENT).delivered(1, news.clone()).outbox.events;
         assert!(told.iter().all(|event| event.delivery() == Some(news.clone())), "{status}");
     }

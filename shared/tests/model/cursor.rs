@@ -44,7 +44,7 @@ fn a_token_is_66_characters_and_stable_across_versions() {
     let filter = Filter { state: Some(State::Invited), ..Filter::default() };
     let cursor = Cursor { id: parsed(ID), time: at(1_592_730_072_000), as_of: at(1_592_730_000_123) };
     let token = cursor.encode(&parsed(ACCOUNT), &filter);
-    // Computed apart from the code: tokens that are out must still be understood after a deployment.
+    // Computed independently: issued tokens must still be valid after a deployment.
     assert_eq!(token, "AT_coZVa5-sWeyXX2QrAK58AAAFy1hwzwAAAAXLWGxr7KIeibUE89ttxzZ50CuV5tQ");
     assert_eq!(Cursor::decode(&token, &parsed(ACCOUNT), &filter), Ok(cursor));
 }
@@ -99,7 +99,7 @@ fn a_token_longer_than_512_characters_is_not_decoded() {
     assert_eq!(Cursor::MAX_LENGTH, 512);
 }
 
-/// A token of any content whose digest is right: the digest is no secret.
+/// A token of any content with a valid digest: the digest needs no secret.
 fn forged(version: u8, cursor: (&str, i64, i64), account: &str, filter: &Filter) -> String {
     let id: shared::domain::InvitationId = parsed(cursor.0);
     let mut bytes = vec![version];
@@ -117,7 +117,7 @@ fn a_forged_token_is_refused_when_no_list_could_have_issued_it() {
     let account = parsed(ACCOUNT);
     let all = Filter::default();
     let of = |state| Filter { state: Some(state), ..Filter::default() };
-    assert!(Cursor::decode(&forged(1, (ID, 0, 0), ACCOUNT, &all), &account, &all).is_ok(), "the forgery itself works");
+    assert!(Cursor::decode(&forged(1, (ID, 0, 0), ACCOUNT, &all), &account, &all).is_ok(), "the forgery itself is valid");
     assert!(Cursor::decode(&forged(1, (ID, 8, 7), ACCOUNT, &of(State::Invited)), &account, &of(State::Invited)).is_ok());
     assert!(Cursor::decode(&forged(1, (ID, 7, 7), ACCOUNT, &of(State::Expired)), &account, &of(State::Expired)).is_ok());
 
@@ -127,7 +127,7 @@ fn a_forged_token_is_refused_when_no_list_could_have_issued_it() {
     refused(&forged(1, (ID, 0, -1), ACCOUNT, &all), &account, &all);
     refused(&forged(1, (ID, 0, 10_000_000_000_000), ACCOUNT, &all), &account, &all);
     refused(&forged(1, (ID, i64::MAX, i64::MIN), ACCOUNT, &all), &account, &all);
-    // Outside of the range that it points into, the table would call the request a defect of ours.
+    // DynamoDB rejects a start key outside of the range, which would be a 500.
     refused(&forged(1, (ID, 7, 7), ACCOUNT, &of(State::Invited)), &account, &of(State::Invited));
     refused(&forged(1, (ID, 8, 7), ACCOUNT, &of(State::Expired)), &account, &of(State::Expired));
     refused(&forged(1, (ID, 8, 0), ACCOUNT, &of(State::Invited)), &account, &of(State::Invited));

@@ -1,19 +1,19 @@
-//! Names that strangers read (T9, T11): nothing hides in them and nothing turns into a link.
+//! Display names (T9, T11): no hidden characters, and nothing that becomes a link.
 
 use proptest::prelude::*;
 use shared::domain::settings::DisplayName;
 
-/// Why a name is refused, or the name.
+/// The name, or the reason for its refusal.
 pub(crate) fn name(text: &str) -> Result<String, String> {
     text.parse::<DisplayName>().map(|name| name.to_string()).map_err(|error| error.to_string())
 }
 
-/// What is left of a text that others gave.
+/// A text stripped to a name.
 pub(crate) fn stripped(text: &str) -> Option<String> {
     DisplayName::of_untrusted(text).map(|name| name.as_str().to_owned())
 }
 
-/// Characters that must not be in a name, told by their code points and not by the code's own tables.
+/// Characters that a name must not contain, by code point and not by the tables of the code.
 fn hides(c: char) -> bool {
     c.is_control()
         || matches!(u32::from(c),
@@ -22,12 +22,12 @@ fn hides(c: char) -> bool {
             | 0xe0000..=0xe0fff | 0xf0000..=0x10_ffff)
 }
 
-/// Whether nothing is seen of a character by itself.
+/// Whether a character alone is invisible.
 pub(crate) fn is_unseen(c: char) -> bool {
     hides(c) || matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}')
 }
 
-/// Whether a joiner or a selector stands where it does nothing, for somebody who knows which blocks have none at all.
+/// Whether a joiner or a selector has no effect, decided by the blocks that have none.
 fn idle(text: &str) -> bool {
     let is_joiner = |c: char| matches!(c, '\u{200c}' | '\u{200d}');
     let is_selector = |c: char| matches!(c, '\u{fe0e}' | '\u{fe0f}');
@@ -50,7 +50,7 @@ fn idle(text: &str) -> bool {
     })
 }
 
-/// Whether somebody who is eager to make links would find one.
+/// Whether an eager client would find a link.
 fn linkable(text: &str) -> bool {
     let plain: String = text.chars().map(|c| if matches!(c, '．' | '。' | '｡' | '․') { '.' } else { c }).collect();
     let plain = plain.to_lowercase();
@@ -63,7 +63,7 @@ fn linkable(text: &str) -> bool {
     dotted || ["://", "www.", "@", "＠", "：//", "\\\\"].iter().any(|part| plain.contains(part)) || callable(&plain)
 }
 
-/// Whether there are seven digits with nothing but what people write between the digits of a phone number.
+/// Whether there are seven digits with only the separators of phone numbers between them.
 fn callable(text: &str) -> bool {
     let runs = text.split(|c: char| !(c.is_ascii_digit() || c.is_whitespace() || "()[]{}+-./~_–—‐‑−".contains(c)));
     runs.map(|run| run.trim_matches(|c: char| !c.is_ascii_digit()))
@@ -74,13 +74,13 @@ fn is_season(run: &str, year: u32) -> bool {
     ['-', '–', '/'].iter().any(|dash| run == format!("{year}{dash}{}", year + 1))
 }
 
-/// What holds for every name.
+/// Asserts the properties of every name.
 fn check(text: &str) -> Result<(), TestCaseError> {
     prop_assert!((1..=80).contains(&text.chars().count()), "{:?}", text);
     prop_assert_eq!(text.trim(), text);
     prop_assert!(!text.contains(hides) && !idle(text), "{:?}", text);
     prop_assert!(!linkable(text), "{:?}", text);
-    prop_assert_eq!(name(text), Ok(text.to_owned()), "it is a name again");
+    prop_assert_eq!(name(text), Ok(text.to_owned()), "it is itself a name");
     Ok(())
 }
 
@@ -203,7 +203,7 @@ fn invisible_characters_are_refused_or_removed() {
     }
 }
 
-/// Real words and emoji, and what each becomes without its joiners and selectors.
+/// Real words and emoji, and each without its joiners and selectors.
 const JOINED: [&str; 17] = [
     // A1: Persian, with a mark in between, Syriac.
     "نامه\u{200c}ای",
@@ -246,7 +246,7 @@ fn joiners_and_selectors_are_refused_or_removed_elsewhere() {
         ("И\u{200d}ван", "Иван"),
         ("王\u{200c}明", "王明"),
         ("5\u{200d}6", "56"),
-        // At an end, also of the cut name, and behind a blank.
+        // At an end, also of the truncated name, and after a blank.
         ("\u{200d}Jane", "Jane"),
         ("Jane\u{200c}", "Jane"),
         ("\u{200c}نامه", "نامه"),
@@ -295,7 +295,7 @@ fn a_name_does_not_begin_with_a_combining_mark() {
     assert_eq!(stripped(" \u{338} \u{301}Jane").as_deref(), Some("Jane"));
 }
 
-/// Text that is often close to a link.
+/// Text that often resembles a link.
 fn near_link() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         4 => "[a-zA-Z0-9]{1,4}",

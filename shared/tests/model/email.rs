@@ -1,4 +1,4 @@
-//! E-mail addresses (T11, T12, T21).
+//! Email addresses (T11, T12, T21).
 
 use proptest::prelude::*;
 use shared::domain::Email;
@@ -9,7 +9,7 @@ use super::{
     support::{any_email, parsed},
 };
 
-/// The sentence's part that says why.
+/// The part of the error that names the reason.
 fn sentence(why: Why) -> String {
     let why = match why {
         Why::Length => ": it must have 3 to 254 characters",
@@ -22,7 +22,7 @@ fn sentence(why: Why) -> String {
     format!("is not an e-mail address{why}")
 }
 
-/// The normal form, or the sentence.
+/// The normal form, or the error.
 fn normal(typed: &str) -> Result<String, String> {
     typed.parse::<Email>().map(|email| email.normalised().as_str().to_owned()).map_err(|error| error.to_string())
 }
@@ -31,8 +31,8 @@ fn normal(typed: &str) -> Result<String, String> {
 fn refused(typed: &str, why: Why) {
     let error = normal(typed).expect_err(typed);
     let whole = matches!(why, Why::NoAt | Why::Invisible(_));
-    let told = if whole { error.ends_with(&sentence(why)) } else { error.contains(&sentence(why)) };
-    assert!(told, "{typed:?} is refused for another reason: {error}");
+    let named = if whole { error.ends_with(&sentence(why)) } else { error.contains(&sentence(why)) };
+    assert!(named, "{typed:?} is refused for another reason: {error}");
     assert!(!error.contains(char::is_control), "{error:?}");
 }
 
@@ -67,7 +67,7 @@ fn invisible_characters_are_trimmed_from_the_ends_of_an_address() {
         let email: Email = parsed(text);
         assert_eq!(email.as_entered(), typed, "{text:?}");
         assert_eq!(email.normalised(), parsed::<Email>(typed).normalised());
-        assert_eq!(parsed::<Email>(email.as_entered()), email, "a row is read as it was written");
+        assert_eq!(parsed::<Email>(email.as_entered()), email, "the address of a row parses again");
     }
     let most = format!("\u{feff}{}@example.com\u{200b}", "a".repeat(64));
     assert_eq!(parsed::<Email>(&most).as_entered().chars().count(), 76);
@@ -132,7 +132,7 @@ fn the_length_is_counted_in_characters_and_again_in_the_ascii_form() {
     let domain = format!("{label}.{label}.{label}.{label}.{label}.{label}.jp");
     let ascii = normal(&format!("a@{domain}")).expect("the domain itself fits");
     let room = 254 - (ascii.len() - 1);
-    assert!((2..64).contains(&room), "the example must lie at the bound: {room}");
+    assert!((2..64).contains(&room), "the example must be near the limit: {room}");
     assert_eq!(normal(&format!("{}@{domain}", "a".repeat(room))).map(|normal| normal.len()), Ok(254));
     let error = normal(&format!("{}@{domain}", "a".repeat(room + 1))).expect_err("255 in ASCII form");
     assert!(error.contains("3 to 254 characters with its domain in ASCII form"), "{error}");
@@ -170,7 +170,7 @@ fn domain() -> impl Strategy<Value = String> {
     prop::collection::vec(label, 1..4).prop_map(|labels| labels.join("."))
 }
 
-/// What holds for every accepted address.
+/// Asserts the properties of every accepted address.
 fn check_normal_form(typed: &str) -> Result<(), TestCaseError> {
     let Ok(email) = typed.parse::<Email>() else { return Ok(()) };
     let normal = email.normalised().as_str();

@@ -1,4 +1,4 @@
-//! Addresses and what becomes of each.
+//! Addresses with their normal form or the reason for their refusal.
 
 /// Typed, and its normal form. The ASCII forms of domains come from another implementation of UTS 46.
 pub(crate) const ACCEPTED: &[(&str, &str)] = &[
@@ -60,7 +60,7 @@ pub(crate) const ACCEPTED: &[(&str, &str)] = &[
     ("user@xn--r8jz45g.xn--zckzah", "user@xn--r8jz45g.xn--zckzah"),
 ];
 
-/// Why an address is refused: what the sentence says about it.
+/// Why an address is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why {
     Length,
@@ -82,7 +82,7 @@ pub(crate) const REJECTED: &[(&str, Why)] = &[
     ("user", NoAt),
     ("user.example.com", NoAt),
     ("user＠example.com", NoAt),
-    // Control characters: nothing may reach a header of a mail.
+    // Control characters must not reach a header of an email.
     ("user@example.com\r\nBcc: other@example.com", Control),
     ("user@example.com\n", Control),
     ("\tuser@example.com", Control),
@@ -149,7 +149,7 @@ pub(crate) const REJECTED: &[(&str, Why)] = &[
     ("юзер@example.com", Local),
     ("ｕser@example.com", Local),
     ("\u{212a}ate@example.com", Local),
-    // Not a domain that receives mail.
+    // Not a domain that receives email.
     ("user@", Domain),
     ("user@  ", Domain),
     ("user@.", Domain),

@@ -1,4 +1,4 @@
-//! Idempotency keys, and what tells one request from another (T22).
+//! Idempotency keys and request fingerprints (T22).
 
 use proptest::prelude::*;
 use shared::{
@@ -78,7 +78,7 @@ fn more_than_one_key_and_broken_quotes_are_refused() {
 
 #[test]
 fn hashes_are_stable_across_versions() {
-    // Computed apart from the code: what was kept before a deployment is replayed after it.
+    // Computed independently: responses stored before a deployment are replayed after it.
     let who = principal_of(&parsed::<ApiKey>(KEY), "full-access", &parsed(DEFAULT_ROLES));
     assert_eq!(RecordId::new(&who, ROUTE, &parsed("key-1")).as_str(), "c4b2c1b8c83442ee5b12a8a8ef44c7283d499f95833f95d52e3e005ba4dbb649");
     assert_eq!(

@@ -80,7 +80,7 @@ fn ids_of_one_generator_are_unique_and_ascend_across_threads() {
     let own: Vec<Vec<InvitationId>> = thread::scope(|scope| {
         let work = || {
             start.wait();
-            // First without any order but each thread's own, then with a common one.
+            // First unordered between threads, then in a common order.
             let own: Vec<_> = (0..EACH).map(|_| generator.next(at(1_000))).collect();
             for _ in 0..EACH {
                 let mut all = in_order.lock().expect("no thread panics");

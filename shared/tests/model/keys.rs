@@ -1,4 +1,4 @@
-//! Key strings: each one literally, and what their order promises.
+//! Key strings: each one literally, and the order of each kind.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ use super::support::{
     pending, principal,
 };
 
-/// The strings of a key, by attribute.
+/// The attributes of a key.
 fn strings(key: &Key) -> Vec<(&str, &str)> {
     let mut strings: Vec<_> =
         key.attributes().iter().map(|(name, value)| (name.as_str(), value.as_s().map_or("not a string", String::as_str))).collect();
@@ -31,7 +31,7 @@ fn within(bounds: &Bounds, value: &str) -> bool {
     (bounds.from.as_str()..=bounds.to.as_str()).contains(&value)
 }
 
-/// The value that an invitation has in the attribute of a range.
+/// The value of an invitation in the attribute of a range.
 fn position(invitation: &Invitation, attribute: &str) -> String {
     match attribute {
         "sk" => keys::invitation(invitation.id),
@@ -205,7 +205,7 @@ fn a_page_starts_in_the_callers_partition_for_every_cursor() {
     assert_eq!(start.attributes().get("pk"), Some(&AttributeValue::S("A#210987654321".to_owned())));
 }
 
-/// A filter whose parts are some of what holds for the invitation.
+/// A filter with some of the properties of the invitation.
 fn matching_filter(invitation: &Invitation, as_of: Timestamp, (state, email, role): (bool, bool, bool)) -> Filter {
     Filter {
         state: state.then(|| invitation.state(as_of)),
@@ -307,7 +307,7 @@ proptest! {
         let filter = matching_filter(&invitation, as_of, parts);
         prop_assert!(filter.matches(&invitation.resource(), as_of));
         let cursor = Cursor::after(&invitation.resource(), &filter, as_of);
-        // What a page read later would use: the cursor's moment where the filter depends on it.
+        // Like a later page: with the time of the cursor if the filter depends on it.
         let frozen = if cursor.as_of == Timestamp::ZERO { Timestamp::MAX } else { cursor.as_of };
         let bounds = keys::bounds(filter.range(), frozen);
         let start = keys::start_key(&caller(), filter.range(), &cursor);

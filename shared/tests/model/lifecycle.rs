@@ -1,4 +1,4 @@
-//! What creating, resending and revoking make, and who may (T14).
+//! The results of create, resend and revoke, and their permissions (T14).
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ fn event(sequence: u64, event_type: EventType, at: Timestamp) -> Event {
     Event { sequence, event_type, at, reason: None }
 }
 
-/// Times far enough from the latest for every policy to have room.
+/// Times that are far enough from the latest one for every policy.
 pub(crate) fn any_now() -> impl Strategy<Value = Timestamp> {
     (0i64..5_000_000_000_000).prop_map(at)
 }
@@ -93,7 +93,7 @@ fn a_requested_expiry_is_one_hour_to_30_days_ahead_to_the_second() {
     ] {
         let invitation = created(Some(wanted)).expect("in range");
         assert_eq!(invitation.lifetime, Duration::from_secs(seconds), "a resend lasts as long");
-        assert_eq!(invitation.expiry, at(wanted).floor_to_second(), "what was asked for is what is stored");
+        assert_eq!(invitation.expiry, at(wanted).floor_to_second(), "the requested expiry is stored");
     }
     for wanted in [0, NOW, NOW_FLOORED + HOUR - 1, NOW_FLOORED + 30 * DAY + 1000, Timestamp::MAX.as_millis()] {
         let refusal =
@@ -118,7 +118,7 @@ fn a_caller_cannot_create_with_a_role_that_it_may_not_grant() {
     refused("read-only", "read-only", None);
     refused("read-only", "full-access", None);
     refused("unknown", "unknown", None);
-    // The right is asked for before anything else is told.
+    // The permission is checked first.
     refused("read-only", "full-access", Some(0));
 }
 
@@ -182,13 +182,13 @@ fn a_caller_cannot_resend_a_role_that_it_may_not_grant_but_can_revoke_it() {
     let reader = principal(ACCOUNT, "read-only");
     let refusal = Rejected::RoleNotGrantable { role: parsed("full-access"), own: parsed("read-only") };
     let (open, expired) = (pending(at(0)), Invitation { expiry: at(1), ..pending(at(0)) });
-    // Before the limits: what may not be granted is not granted later either.
+    // This is checked before the limits, because waiting does not help.
     for before in [&open, &expired, &Invitation { sends: 10, ..open.clone() }] {
         assert_eq!(resend(&reader, before, at(30_000), &policy()), Err(refusal.clone()));
     }
     assert_eq!(modify(&reader, &expired, Action::Invite, &operation("op"), at(60_000), &policy()), Err(refusal));
     assert!(matches!(modify(&reader, &open, Action::Revoke, &operation("op"), at(1), &policy()), Ok(Change::Closed(_))));
-    // A closed one is closed for everybody.
+    // A closed invitation is closed for every caller.
     let closed = Invitation { status: Status::Closed(Closing::Accepted, at(1)), ..open };
     assert_eq!(resend(&reader, &closed, at(60_000), &policy()), Err(Rejected::Closed(Closing::Accepted)));
 }
@@ -236,8 +236,8 @@ fn t7_an_invitation_accepted_by_one_principal_is_closed_to_others() {
 
 #[test]
 fn a_revocation_ignores_the_cooldown_and_the_number_of_sendings() {
-    let worn = Invitation { sends: 10, ..pending(at(0)) };
-    let revoked = modify(&caller(), &worn, Action::Revoke, &operation("op"), at(1), &policy());
+    let exhausted = Invitation { sends: 10, ..pending(at(0)) };
+    let revoked = modify(&caller(), &exhausted, Action::Revoke, &operation("op"), at(1), &policy());
     assert!(matches!(revoked, Ok(Change::Closed(after)) if after.state(at(1)) == State::Revoked));
 }
 
@@ -283,7 +283,7 @@ proptest! {
             }
             Err(Rejected::Expiry { wanted, earliest, latest }) => {
                 prop_assert!(wanted < earliest || latest < wanted);
-                // The range that is told is one that succeeds.
+                // Every time in the returned range succeeds.
                 for expiry in [earliest, latest] {
                     let request = NewInvitation { expiry: Some(expiry), ..request.clone() };
                     prop_assert!(create(&caller(), &request, id, &operation("op"), now, &policy()).is_ok());
@@ -303,7 +303,7 @@ proptest! {
             return Ok(());
         };
         prop_assert_eq!(after.revision, before.revision, "the store counts revisions");
-        // A clock that is behind does not take it back in time.
+        // A clock that is behind does not move it back in time.
         prop_assert_eq!(after.modified, now.max(before.modified));
         prop_assert_eq!(after.operations.len(), before.operations.len() + 1);
         prop_assert!(after.operations.is_superset(&before.operations) && after.operations.contains(&OperationId("op".to_owned())));

@@ -1,4 +1,4 @@
-//! The limits on sending: exact to the millisecond, and what is told about waiting is exact to the second.
+//! The limits on sending are exact to the millisecond, and `Retry-After` is exact to the second.
 
 use std::time::Duration;
 

@@ -40,7 +40,7 @@ const TABLE: [(State, Action, Result<Step, Closing>); 20] = {
 /// An hour after the invitation was sent: past every cooldown, before its expiry.
 const NOW: i64 = 3_600_000;
 
-/// An invitation that is in a state at [`NOW`].
+/// An invitation that has a state at [`NOW`].
 fn in_state(state: State) -> Invitation {
     let sent = pending(at(0));
     let closed = |closing| Invitation { status: Status::Closed(closing, at(1)), ..sent.clone() };
@@ -120,7 +120,7 @@ fn a_state_is_read_by_its_exact_name() {
         assert_eq!(state.to_string(), state.as_str());
         assert!(state.as_str().to_uppercase().parse::<State>().is_err());
     }
-    let error = "pending".parse::<State>().expect_err("how it is stored is not how it is called").to_string();
+    let error = "pending".parse::<State>().expect_err("the stored name is not the public one").to_string();
     assert_eq!(error, "'pending' is not a state: invited, accepted, declined, revoked, expired");
     for text in ["", " invited", "invited ", "inviteD", "open"] {
         assert!(text.parse::<State>().is_err(), "{text:?}");

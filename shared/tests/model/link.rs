@@ -1,4 +1,4 @@
-//! The secrets of links, of which the table keeps only the hash (T4, T16).
+//! The secrets of links; the table stores only their hashes (T4, T16).
 
 use proptest::prelude::*;
 use shared::domain::link::{Link, LinkKeys, Nonce};
@@ -11,7 +11,7 @@ fn keys(text: &str) -> LinkKeys {
     parsed(text)
 }
 
-/// The link of the known answer, or one that differs from it in one thing.
+/// The link of the known answer, or one that differs from it in one value.
 fn link(keys: &str, account: &str, id: &str, version: u32, nonce: Nonce) -> Link {
     parsed::<LinkKeys>(keys).link(&parsed(account), parsed(id), version, nonce)
 }
@@ -24,7 +24,7 @@ fn nonce() -> Nonce {
 fn the_hash_is_sha_256_of_hmac_sha_256_over_account_id_version_and_nonce() {
     let link = link(&format!("k1:{LINK_SECRET}"), ACCOUNT, ID, 1, nonce());
     let hex: String = link.hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    // Computed apart from the code; were it another, every link that is out would be dead.
+    // Computed independently: with another hash every issued link would be invalid.
     assert_eq!(hex, "71bf0a87ed45fb292be52affe9231ac2c61454c654aeb6167d132c8f8e1cc250");
     assert_eq!((link.key_id.as_str(), link.version, link.nonce), ("k1", 1, nonce()));
 }
@@ -120,7 +120,7 @@ fn debug_shows_no_secret() {
     assert!(!shown.contains(LINK_SECRET) && !shown.contains(OTHER_SECRET), "{shown}");
     // Nor as bytes: '0' and '1' are 48 and 49.
     assert!(!shown.contains("48, 49"), "{shown}");
-    assert!(shown.contains("k1"), "the key that signs is named: {shown}");
+    assert!(shown.contains("k1"), "the signing key is named: {shown}");
 }
 
 proptest! {

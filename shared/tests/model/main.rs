@@ -1,4 +1,4 @@
-//! The model and the key strings, by their public interface: tables of examples and properties of all values.
+//! Tests of the domain and of the key strings by their public interface: tables of examples and properties.
 
 mod api_key;
 mod config;

@@ -1,4 +1,4 @@
-//! What a mail client would make a link of, and a phone a number to call (T9): no name has it.
+//! Names contain nothing that an email client would link or a phone would call (T9).
 
 use super::display_name::{name, stripped};
 
@@ -109,7 +109,7 @@ fn phone_numbers_are_refused_or_removed() {
         ("Jane 555\u{a0}\u{3000}0142", Some("Jane")),
         ("Jane 555ー0142", Some("Jane")),
         ("Jane 555·0142", Some("Jane")),
-        // An address, and a number to call when it is taken apart.
+        // An address that becomes a phone number when it is taken apart.
         ("Jane 192.168.10.1", Some("Jane")),
         ("Jane 555@0142", Some("Jane")),
         ("1234567tel:x", Some("tel x")),
@@ -132,7 +132,7 @@ fn phone_numbers_are_refused_or_removed() {
         "'call 5550142' cannot be a name: a phone could turn its digits into a number to call; use fewer than 7 digits or put a word \
          between them"
     );
-    // Two years that follow one another are none, however they are cut.
+    // Two consecutive years are no phone number.
     let long = format!("{} 2024-2025", "a".repeat(71));
     assert_eq!(stripped(&long), Some("a".repeat(71)));
 }

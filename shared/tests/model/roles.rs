@@ -1,4 +1,4 @@
-//! Roles as data (T14).
+//! Roles as configuration (T14).
 
 use proptest::prelude::*;
 use shared::{
@@ -50,7 +50,7 @@ fn a_role_grants_exactly_the_roles_it_names_and_a_star_means_all() {
     assert!(!grants("lead", "lead") && !grants("lead", "root") && !grants("lead", "members"));
     assert!(grants("root", "root") && grants("root", "anything"));
     assert_eq!(can(&roles, "lead"), ["invitations:create"]);
-    assert!(can(&roles, "root").is_empty(), "granting is not doing");
+    assert!(can(&roles, "root").is_empty(), "the right to grant gives no permission");
 }
 
 #[test]

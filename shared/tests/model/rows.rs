@@ -1,4 +1,4 @@
-//! Invitations as rows: what is written is read back, and what is absent is not written.
+//! Invitations as rows: they round-trip, and absent values are not written.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ fn claim() -> OperationId {
     OperationId("claim".to_owned())
 }
 
-/// An invitation in every stage of its life.
+/// An invitation in every stage of its lifecycle.
 fn stages() -> Vec<Invitation> {
     let fresh = pending(Timestamp::ZERO);
     let sent = Delivery { status: DeliveryStatus::Sent, at: at(1), reason: Reason::of("Why") };

@@ -1,4 +1,4 @@
-//! An account's settings, but for its name.
+//! The settings of an account, except its name.
 
 use std::{borrow::Borrow, fmt::Debug};
 
@@ -18,7 +18,7 @@ fn refused<T: std::str::FromStr<Err: ToString> + Debug>(text: &str) -> String {
 
 const PNG: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
 
-/// A logo of a type whose data are of `length` bytes and begin with `magic`.
+/// A logo of a type; its data have `length` bytes and begin with `magic`.
 fn logo(kind: &str, magic: &[u8], length: usize) -> String {
     let mut data = magic.to_vec();
     data.resize(length, 0);
@@ -53,7 +53,7 @@ fn the_text_colour_is_the_one_with_more_contrast() {
         ("#767676", "#000000"),
         ("#ff0000", "#000000"),
         ("#0000ff", "#ffffff"),
-        // The very dark shades of green and blue decide nothing here; taken for lighter than they are, they would.
+        // Very dark shades of green and blue: a wrong gamma would change these results.
         ("#e40a0a", "#ffffff"),
     ] {
         assert_eq!(parsed::<Colour>(colour).text_on(), text, "{colour}");
@@ -94,7 +94,7 @@ fn a_logo_has_at_most_16_kib() {
     for length in [most + 1, most + 2, most + 3, 1_000_000] {
         assert!(refused::<Logo>(&logo("png", &PNG, length)).ends_with("larger than 16 KiB"), "{length}");
     }
-    // In a log it would be a long line.
+    // The data would make a long log line.
     let shown = format!("{:?}", parsed::<Logo>(&logo("png", &PNG, 100)));
     assert!(shown.len() < 20 && shown.ends_with(" bytes)"), "{shown}");
 }

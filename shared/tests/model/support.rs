@@ -1,4 +1,4 @@
-//! Values that many tests need, and strategies for arbitrary ones.
+//! Values for many tests, and strategies for arbitrary ones.
 
 use std::{collections::BTreeSet, fmt::Debug, str::FromStr, time::Duration};
 
@@ -17,36 +17,36 @@ use shared::{
 
 /// The account of most tests.
 pub(crate) const ACCOUNT: &str = "012345678912";
-/// The other one.
+/// Another account.
 pub(crate) const OTHER_ACCOUNT: &str = "210987654321";
-/// A well-formed key of [`ACCOUNT`]; its check was computed apart from the code.
+/// A well-formed key of [`ACCOUNT`]; its checksum was computed independently.
 pub(crate) const KEY: &str = "ik_live_012345678912_AbCdEfGhIjKl_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg_K4a1Qh";
-/// Its id.
+/// The id in [`KEY`].
 pub(crate) const KEY_ID: &str = "AbCdEfGhIjKl";
-/// Its secret.
+/// The secret in [`KEY`].
 pub(crate) const KEY_SECRET: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg";
 /// The id of the contract's example.
 pub(crate) const ID: &str = "3FDCA1955AE7EB167B25D7D90AC02B9F";
 /// The secret of the link keys in [`policy`].
 pub(crate) const LINK_SECRET: &str = "0123456789abcdef0123456789ABCDEF";
 
-/// Parses what the test knows to be well-formed.
+/// Parses a well-formed value.
 #[track_caller]
 pub(crate) fn parsed<T: FromStr<Err: Debug>>(text: &str) -> T {
-    text.parse().expect("the test's value is well-formed")
+    text.parse().expect("the value is well-formed")
 }
 
-/// The point in time at so many milliseconds.
+/// The time at these milliseconds.
 #[track_caller]
 pub(crate) fn at(millis: i64) -> Timestamp {
-    Timestamp::from_millis(millis).expect("the test's time is in range")
+    Timestamp::from_millis(millis).expect("the time is in range")
 }
 
 pub(crate) fn urns() -> Urns {
     Urns::new("cloudone".to_owned(), "ca-1".to_owned())
 }
 
-/// The record of a key as it is made.
+/// The record of a new key.
 pub(crate) fn record(key: &ApiKey, role: &str) -> ApiKeyRecord {
     ApiKeyRecord::new(key, parsed(role), None, Timestamp::ZERO, None)
 }
@@ -56,7 +56,7 @@ pub(crate) fn principal(account: &str, role: &str) -> Principal {
     principal_of(&ApiKey::generate(&parsed(account)).1, role, &parsed(DEFAULT_ROLES))
 }
 
-/// The caller that a key stands for.
+/// The caller with a key.
 pub(crate) fn principal_of(key: &ApiKey, role: &str, roles: &Roles) -> Principal {
     record(key, role).verify(key, Timestamp::ZERO, roles, &urns()).expect("the key is its own")
 }
@@ -110,12 +110,12 @@ pub(crate) fn pending(created: Timestamp) -> Invitation {
     }
 }
 
-/// Every point in time that the type holds.
+/// Every valid time.
 pub(crate) fn any_time() -> impl Strategy<Value = Timestamp> {
     (0..=Timestamp::MAX.as_millis()).prop_map(at)
 }
 
-/// Times that meet: few milliseconds, so that arbitrary ones are often equal or neighbours.
+/// Times within few milliseconds, so that two of them are often equal or adjacent.
 pub(crate) fn near_time() -> impl Strategy<Value = Timestamp> {
     prop_oneof![(1_000_000i64..1_000_006).prop_map(at), any_time()]
 }
@@ -128,12 +128,12 @@ pub(crate) fn any_account() -> impl Strategy<Value = AccountId> {
     "[0-9]{12}".prop_map(|digits| parsed(&digits))
 }
 
-/// Roles, many of them the beginning of each other.
+/// Roles, many of them prefixes of each other.
 pub(crate) fn any_role() -> impl Strategy<Value = RoleId> {
     prop_oneof!["[a-b-]{1,3}", "[a-z0-9-]{1,64}"].prop_map(|name| parsed(&name))
 }
 
-/// Addresses with every character that a local part may hold, many of them the beginning of each other.
+/// Addresses with every character of a local part, many of them prefixes of each other.
 pub(crate) fn any_email() -> impl Strategy<Value = Email> {
     let local = prop_oneof![4 => "[a#~]{1,2}", 1 => "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]{1,12}(\\.[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]{1,6}){0,2}"];
     let domain = prop_oneof![3 => "a\\.co", 3 => "a\\.com", 1 => "[a-z0-9]{1,12}(\\.[a-z0-9]{1,6})?\\.[a-z]{2,6}"];
@@ -145,7 +145,7 @@ pub(crate) fn any_status() -> impl Strategy<Value = Status> {
     prop_oneof![2 => Just(Status::Pending), 3 => (closing, near_time()).prop_map(|(how, when)| Status::Closed(how, when))]
 }
 
-/// Invitations that differ in everything that lists and decisions look at.
+/// Invitations that differ in everything that affects lists and decisions.
 pub(crate) fn any_invitation() -> impl Strategy<Value = Invitation> {
     let sending = (near_time(), near_time(), near_time(), 1u32..25, 0u64..5_000_000);
     (any_id(), any_email(), any_role(), any_status(), sending, 1u64..1000).prop_map(

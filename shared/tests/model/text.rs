@@ -1,4 +1,4 @@
-//! Random strings, and what is shown of hostile input.
+//! Random strings and excerpts of hostile input.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ fn every_letter_and_digit_is_equally_likely() {
         *seen.entry(letter).or_default() += 1;
     }
     assert_eq!(seen.keys().collect::<String>(), "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
-    // Six standard deviations. One byte more of the 256 would make a character likelier by 2,450.
+    // Six standard deviations. A bias of one byte in 256 would add 2,450 to a count.
     assert!(seen.values().all(|count| (9_400..=10_600).contains(count)), "{seen:?}");
 }
 
@@ -53,7 +53,7 @@ fn an_excerpt_names_invisible_characters_by_their_code_points() {
     ] {
         assert_eq!(excerpt(&format!("a{c}b")), format!("a[U+{:04X}]b", u32::from(c)));
     }
-    // They count as they are shown.
+    // The limit counts them as shown.
     assert_eq!(excerpt(&"\u{200b}".repeat(8)), "[U+200B]".repeat(8));
     assert_eq!(excerpt(&"\u{200b}".repeat(9)), format!("{}…", "[U+200B]".repeat(8)));
     assert_eq!(excerpt(&format!("{}\u{200b}b", "a".repeat(57))), format!("{}…", "a".repeat(57)));

@@ -1,4 +1,4 @@
-//! Who may vouch for DynamoDB's name.
+//! TLS trust for DynamoDB.
 
 use std::{fs, path::PathBuf};
 
