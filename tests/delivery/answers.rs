@@ -1,4 +1,4 @@
-//! What the holder of a link can do, and what he is told.
+//! What the holder of a link can do, and the responses.
 
 use serde_json::json;
 use support::{
@@ -6,16 +6,16 @@ use support::{
     faults::{Barrier, Fault},
 };
 
-use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, hold, invited, resend, revoke, start};
+use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, invited, resend, revoke, start, use_link};
 
 #[tokio::test]
 async fn a_lookup_shows_what_the_invitee_may_see_and_changes_nothing() {
-    // T6: the token alone decides what is shown, and an answer shows it again.
+    // T6: the token alone decides what is shown, and the response to an answer shows it again.
     let (app, mut post) = start().await;
     let (_, token) = invited(&app, &mut post).await;
     let before = app.rows().await;
     let expiry = app.now().floor_to_second().plus(LIFETIME).to_string();
-    let seen = hold(&app, "lookup", &token).await.expect(200);
+    let seen = use_link(&app, "lookup", &token).await.expect(200);
     let expected = json!({
         "account": ACCOUNT,
         "email": EMAIL,
@@ -37,15 +37,15 @@ async fn a_lookup_shows_the_accounts_display_settings() {
     let set = json!({ "action": "set", "account": ACCOUNT, "name": "Example Ltd", "colour": "#0b5fff", "redirect": "https://app.example.com/in", "locale": "de" });
     app.manage_settings(&set).await;
     let (_, token) = invited(&app, &mut post).await;
-    let display = hold(&app, "lookup", &token).await.expect(200).json()["display"].clone();
+    let display = use_link(&app, "lookup", &token).await.expect(200).json()["display"].clone();
     assert_eq!(display, json!({ "name": "Example Ltd", "colour": "#0b5fff", "locales": ["de"], "redirect": "https://app.example.com/in" }));
 
-    // The invitation's own language goes before the account's.
+    // The invitation's language comes before the account's.
     let body = json!({ "email": "user.two@example.com", "roleID": "read-only", "locale": "fr-CA" });
     app.send(Call::post("/invitations").json(&body).key(&app.full)).await.expect(201);
     post.deliver().await;
     let token = post.last_token("user.two@example.com");
-    assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["display"]["locales"], json!(["fr-CA", "de"]));
+    assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["display"]["locales"], json!(["fr-CA", "de"]));
 }
 
 #[tokio::test]
@@ -53,17 +53,17 @@ async fn accepting_twice_is_a_200_both_times() {
     let (app, mut post) = start().await;
     let (id, token) = invited(&app, &mut post).await;
     app.advance(COOLDOWN);
-    let accepted = hold(&app, "accept", &token).await.expect(200).json();
+    let accepted = use_link(&app, "accept", &token).await.expect(200).json();
     assert_eq!(accepted["state"], "accepted");
     let seen = describe(&app, &id).await;
     assert_eq!((&seen["state"], &seen["acceptedAt"]), (&json!("accepted"), &json!(app.now().to_string())));
-    assert!(app.rows_of(ACCOUNT, "P#").await.is_empty(), "the address is free");
+    assert!(app.rows_of(ACCOUNT, "P#").await.is_empty(), "the address can be invited again");
 
     let before = app.rows().await;
     app.advance(COOLDOWN);
-    assert_eq!(hold(&app, "accept", &token).await.expect(200).json(), accepted);
-    assert!(app.rows().await.iter().all(|row| before.contains(row)), "saying it again writes nothing");
-    hold(&app, "decline", &token).await.expect_error(400, "already-accepted");
+    assert_eq!(use_link(&app, "accept", &token).await.expect(200).json(), accepted);
+    assert!(app.rows().await.iter().all(|row| before.contains(row)), "accepting again writes nothing");
+    use_link(&app, "decline", &token).await.expect_error(400, "already-accepted");
     revoke(&app, &id).await.expect_error(400, "already-accepted");
     resend(&app, &id).await.expect_error(400, "already-accepted");
     app.invite(EMAIL).await;
@@ -73,9 +73,9 @@ async fn accepting_twice_is_a_200_both_times() {
 async fn declining_twice_is_a_200_both_times() {
     let (app, mut post) = start().await;
     let (id, token) = invited(&app, &mut post).await;
-    assert_eq!(hold(&app, "decline", &token).await.expect(200).json()["state"], "declined");
-    assert_eq!(hold(&app, "decline", &token).await.expect(200).json()["state"], "declined");
-    hold(&app, "accept", &token).await.expect_error(400, "already-declined");
+    assert_eq!(use_link(&app, "decline", &token).await.expect(200).json()["state"], "declined");
+    assert_eq!(use_link(&app, "decline", &token).await.expect(200).json()["state"], "declined");
+    use_link(&app, "accept", &token).await.expect_error(400, "already-declined");
     assert_eq!(describe(&app, &id).await["declinedAt"], json!(app.now().to_string()));
     app.invite(EMAIL).await;
 }
@@ -85,9 +85,9 @@ async fn a_revoked_invitation_can_be_looked_up_but_not_answered() {
     let (app, mut post) = start().await;
     let (id, token) = invited(&app, &mut post).await;
     revoke(&app, &id).await.expect(200);
-    assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["state"], "revoked");
-    hold(&app, "accept", &token).await.expect_error(400, "already-revoked");
-    hold(&app, "decline", &token).await.expect_error(400, "already-revoked");
+    assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["state"], "revoked");
+    use_link(&app, "accept", &token).await.expect_error(400, "already-revoked");
+    use_link(&app, "decline", &token).await.expect_error(400, "already-revoked");
 }
 
 #[tokio::test]
@@ -96,11 +96,11 @@ async fn an_invitation_is_expired_from_the_millisecond_of_its_expiry() {
     let (_, token) = invited(&app, &mut post).await;
     let expiry = app.now().floor_to_second().plus(LIFETIME);
     app.advance(expiry.since(app.now()) - std::time::Duration::from_millis(1));
-    assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["state"], "invited");
+    assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["state"], "invited");
     app.advance(std::time::Duration::from_millis(1));
-    assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["state"], "expired");
-    hold(&app, "accept", &token).await.expect_error(400, "expired");
-    hold(&app, "decline", &token).await.expect_error(400, "expired");
+    assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["state"], "expired");
+    use_link(&app, "accept", &token).await.expect_error(400, "expired");
+    use_link(&app, "decline", &token).await.expect_error(400, "expired");
 }
 
 #[tokio::test]
@@ -110,10 +110,10 @@ async fn an_answer_given_in_time_counts_even_if_its_retry_is_after_the_expiry() 
         let (id, token) = invited(&app, &mut post).await;
         let expiry = app.now().floor_to_second().plus(LIFETIME);
         app.advance(expiry.since(app.now()) - std::time::Duration::from_millis(1));
-        // It is carried out, and a conflict is reported when it has expired.
+        // It is carried out, and a conflict is reported after the expiry.
         let gate = Barrier::default();
         app.faults.transactions([Fault::LateConflict(gate.clone())]);
-        let (answered, ()) = tokio::join!(hold(&app, verb, &token), async {
+        let (answered, ()) = tokio::join!(use_link(&app, verb, &token), async {
             gate.arrived().await;
             app.advance(LATER);
             gate.open();
@@ -129,7 +129,7 @@ async fn an_answer_that_was_not_written_is_a_503() {
         let (app, mut post) = start().await;
         let (id, token) = invited(&app, &mut post).await;
         app.faults.transactions(vec![Fault::Refused; 3]);
-        hold(&app, verb, &token).await.expect_error(503, "unavailable");
+        use_link(&app, verb, &token).await.expect_error(503, "unavailable");
         assert_eq!(app.faults.left(), 0);
         assert_eq!(describe(&app, &id).await["state"], "invited");
     }
@@ -139,14 +139,14 @@ async fn an_answer_that_was_not_written_is_a_503() {
 async fn a_retried_revocation_returns_what_it_stored_even_if_a_report_came_since() {
     let (app, mut post) = start().await;
     let (id, _) = invited(&app, &mut post).await;
-    let mail = post.last_mail(EMAIL);
+    let email = post.last_mail(EMAIL);
     let revocation = || Call::set_state(&id, "revoked").key(&app.full).header("idempotency-key", "k");
-    // It is carried out, and a conflict is reported when the mail has been.
+    // It is carried out, and a conflict is reported after the email.
     let gate = Barrier::default();
     app.faults.transactions([Fault::LateConflict(gate.clone())]);
     let (revoked, ()) = tokio::join!(app.send(revocation()), async {
         gate.arrived().await;
-        post.report(&mail).await;
+        post.report(&email).await;
         gate.open();
     });
     let revoked = revoked.expect(200);
@@ -161,13 +161,13 @@ async fn an_invitation_without_its_lock_is_expired_even_for_a_clock_that_is_behi
     let (first, token) = invited(&app, &mut post).await;
     app.advance(LIFETIME);
     let second = crate::helpers::id(&app.invite(EMAIL).await);
-    // A process whose clock is behind still takes the first one for open.
+    // For a process whose clock is behind the first one is still open.
     app.set_back(LATER);
-    hold(&app, "accept", &token).await.expect_error(400, "expired");
+    use_link(&app, "accept", &token).await.expect_error(400, "expired");
     assert_eq!(describe(&app, &first).await["state"], "invited");
     app.advance(LATER);
     post.deliver().await;
-    hold(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
+    use_link(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
     assert_eq!(describe(&app, &second).await["state"], "accepted");
 }
 
@@ -197,7 +197,7 @@ async fn t8_t19_every_invalid_token_gets_the_same_404_on_every_route() {
     let mut answers = std::collections::BTreeSet::new();
     for token in hostile {
         for verb in ["lookup", "accept", "decline"] {
-            let answer = hold(&app, verb, &token).await.expect_error(404, "not-found");
+            let answer = use_link(&app, verb, &token).await.expect_error(404, "not-found");
             answers.insert((answer.text, format!("{:?}", answer.headers)));
         }
     }
@@ -228,10 +228,10 @@ async fn a_body_without_a_token_is_a_400_that_does_not_repeat_it() {
             assert!(!answer.text.contains(&token), "{}", answer.text);
         }
     }
-    // T18: another site's form can send text/plain without asking, and no more.
+    // T18: a form of another site can send text/plain without a preflight, but not JSON.
     let form = Call::holder("accept", &token).header("content-type", "text/plain");
     app.send(form).await.expect_error(400, "invalid-content-type");
-    hold(&app, "accept", &token).await.expect(200);
+    use_link(&app, "accept", &token).await.expect(200);
 }
 
 #[tokio::test]
@@ -243,5 +243,5 @@ async fn a_token_in_a_query_or_a_header_is_ignored_or_refused() {
     assert!(!answer.text.contains(&token));
     let header = Call::holder("accept", "").header("authorization", &format!("Bearer {token}"));
     app.send(header).await.expect_error(401, "unauthorized");
-    assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["state"], "invited");
+    assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["state"], "invited");
 }

@@ -1,4 +1,4 @@
-//! Killed at any point: every committed sending arrives, and a second copy only where SES had taken the first.
+//! Crashes at any point: every committed sending arrives, with a second copy only if SES had accepted the first.
 
 use std::collections::BTreeSet;
 
@@ -8,17 +8,17 @@ use support::{
     post::token,
 };
 
-use crate::helpers::{EMAIL, LATER, hold, id, start};
+use crate::helpers::{EMAIL, LATER, id, start, use_link};
 
-/// Where a courier dies: before its request to the table, counted from 1, or after the table has carried it out.
+/// Where a courier is killed: before a request to the table, counted from 1, or after the table has carried it out.
 #[derive(Debug, Clone, Copy)]
 struct Crash {
     request: usize,
     after: bool,
 }
 
-/// Kills a courier there, lets another go on, and says how many mails that made; `None` when it was done before.
-async fn die(crash: Crash) -> Option<usize> {
+/// Kills a courier there, lets another one continue, and returns the number of emails; `None` if the first one finished before.
+async fn kill_courier(crash: Crash) -> Option<usize> {
     let (app, mut post) = start().await;
     let id = id(&app.invite(EMAIL).await);
     post.lose_the_stream().await;
@@ -47,7 +47,7 @@ async fn die(crash: Crash) -> Option<usize> {
     }
     let tokens: BTreeSet<String> = post.inbox.mails().iter().map(token).collect();
     assert_eq!(tokens.len(), 1, "{crash:?}: all copies have the same link");
-    hold(&app, "lookup", tokens.first().unwrap()).await.expect(200);
+    use_link(&app, "lookup", tokens.first().unwrap()).await.expect(200);
     let events: BTreeSet<String> = post.bus.events().iter().map(|event| event.detail["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(events, [format!("{id}-1")].into(), "{crash:?}");
     Some(post.inbox.mails().len())
@@ -60,19 +60,19 @@ async fn a_courier_killed_at_any_of_its_requests_loses_nothing() {
         let mut request = 0;
         loop {
             request += 1;
-            match die(Crash { request, after }).await {
-                Some(mails) => copies.push((after, request, mails)),
+            match kill_courier(Crash { request, after }).await {
+                Some(emails) => copies.push((after, request, emails)),
                 None => break,
             }
         }
     }
-    // Look, claim, the account's settings, look, note. SES is asked after the third.
+    // Load, claim, load the account's settings, load, record. SES is called after the third.
     assert!(copies.len() >= 10, "{copies:?}");
-    for (after, request, mails) in &copies {
+    for (after, request, emails) in &copies {
         let before_ses = *request <= if *after { 2 } else { 3 };
-        assert!(*mails == 1 || (*mails == 2 && !before_ses), "{copies:?}");
+        assert!(*emails == 1 || (*emails == 2 && !before_ses), "{copies:?}");
     }
-    assert!(copies.iter().any(|(_, _, mails)| *mails == 2), "one crash must fall between SES's answer and the note: {copies:?}");
+    assert!(copies.iter().any(|(_, _, emails)| *emails == 2), "one crash must fall between the reply of SES and the record: {copies:?}");
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn an_accepted_email_is_sent_once_even_if_the_table_then_fails_for_seconds
     let id = id(&app.invite(EMAIL).await);
     post.lose_the_stream().await;
     let key = shared::store::InvitationKey { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
-    // Look, claim, the account's settings; SES takes the mail. The SDK asks three times for each try of ours.
+    // Load, claim, load the account's settings; SES accepts the email. The SDK sends each of our attempts three times.
     let good = (0..3).map(|_| Fault::None);
     app.faults.next(good.chain((0..12).map(|_| Fault::Error(400, "ThrottlingException"))));
     post.another(&app).process_due(&key).await.unwrap();
@@ -110,16 +110,16 @@ async fn a_create_whose_reply_was_lost_sends_one_email() {
 async fn a_create_killed_right_after_its_commit_sends_its_email() {
     let (app, mut post) = start().await;
     let gate = Barrier::default();
-    // The table carries it out, the reply is lost, and the function is killed before it can ask again.
+    // The table carries it out, the reply is lost, and the function is killed before it can retry.
     app.faults.transactions([Fault::ReplyLost, Fault::Held(gate.clone(), Box::new(Fault::Refused))]);
     let process = app.another(&[]);
     tokio::select! {
         () = gate.arrived() => {}
-        answer = process.send(Call::create(EMAIL, "read-only").key(&app.full)) => panic!("it was answered: {answer:?}"),
+        answer = process.send(Call::create(EMAIL, "read-only").key(&app.full)) => panic!("it returned: {answer:?}"),
     }
     app.faults.clear();
-    assert_eq!(app.rows_of(ACCOUNT, "I#").await.len(), 1, "but it had written");
+    assert_eq!(app.rows_of(ACCOUNT, "I#").await.len(), 1, "it had committed");
     post.deliver().await;
     assert_eq!(post.inbox.mails().len(), 1);
-    hold(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
+    use_link(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
 }

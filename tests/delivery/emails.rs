@@ -1,27 +1,27 @@
-//! A committed sending leads to its mail, once, with a link that works.
+//! Each committed sending leads to one email with a working link.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 use support::{ACCOUNT, Call, Post, TestApp, post::token, root_file};
 
-use crate::helpers::{COOLDOWN, EMAIL, LATER, describe, hold, id, invited, resend, revoke, start, start_with};
+use crate::helpers::{COOLDOWN, EMAIL, LATER, describe, id, invited, resend, revoke, start, start_with, use_link};
 
 #[tokio::test]
 async fn a_create_sends_one_email_from_the_configured_sender_with_a_working_link() {
     let (app, mut post) = start().await;
     let (id, token) = invited(&app, &mut post).await;
     let mails = post.inbox.mails();
-    let [mail] = &mails[..] else { panic!("{} mails", mails.len()) };
+    let [mail] = &mails[..] else { panic!("{} emails", mails.len()) };
     assert_eq!(mail.to, [EMAIL]);
     assert!(mail.from.ends_with("<invitations@sender.example>"), "{}", mail.from);
     assert_eq!(mail.configuration_set.as_deref(), Some("mails"));
-    assert_eq!(mail.headers, [("Auto-Submitted".to_owned(), "auto-generated".to_owned())], "absence notes must not answer it");
+    assert_eq!(mail.headers, [("Auto-Submitted".to_owned(), "auto-generated".to_owned())], "out-of-office replies must not answer it");
     let tags = [("account", ACCOUNT), ("invitation", &id), ("sending", "1")].map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(mail.tags, tags.into());
     let link = format!("https://api.example.com/accept#{token}");
     assert!(mail.text.as_deref().unwrap().contains(&link));
     assert!(mail.html.as_deref().unwrap().contains(&link));
-    assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["email"], EMAIL);
+    assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["email"], EMAIL);
     let delivery = describe(&app, &id).await["delivery"].clone();
     assert_eq!(delivery, json!({ "state": "sent", "time": app.now().to_string() }));
 }
@@ -65,7 +65,7 @@ async fn a_resend_sends_another_email_with_another_link() {
     let (id, first) = invited(&app, &mut post).await;
     app.advance(COOLDOWN);
     resend(&app, &id).await.expect(200);
-    assert_eq!(describe(&app, &id).await.get("delivery"), None, "of the new sending nothing is known yet");
+    assert_eq!(describe(&app, &id).await.get("delivery"), None, "nothing is known of the new sending yet");
     post.deliver().await;
     assert_eq!(post.inbox.mails().len(), 2);
     assert_ne!(post.last_token(EMAIL), first);
@@ -81,8 +81,8 @@ async fn when_the_stream_is_late_only_the_last_sending_is_emailed() {
     resend(&app, &id).await.expect(200);
     post.deliver().await;
     let tokens: Vec<String> = post.inbox.mails().iter().map(token).collect();
-    assert_eq!(tokens.len(), 1, "a mail with a dead link helps nobody");
-    hold(&app, "lookup", &tokens[0]).await.expect(200);
+    assert_eq!(tokens.len(), 1, "no email is sent with an invalid link");
+    use_link(&app, "lookup", &tokens[0]).await.expect(200);
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn the_email_names_its_sender_and_the_account() {
     post.deliver().await;
     let mail = post.last_mail(EMAIL);
     assert!(mail.text.as_deref().unwrap().contains("Example Ltd") && mail.from.contains("Example Ltd"), "{}", mail.from);
-    // The name of who acts, not of who acted first.
+    // It names the sender of this sending, not of the first one.
     app.advance(COOLDOWN);
     app.send(Call::post(&format!("/invitations/{id}")).key(&key)).await.expect(200);
     post.deliver().await;
@@ -162,9 +162,9 @@ async fn t9_a_name_that_would_become_a_link_is_neutralised_when_shown() {
             .iter()
             .enumerate()
     {
-        // A key's name was not always looked at.
+        // Keys created by earlier versions can have any name.
         let created = app.manage_keys(&json!({ "action": "create", "account": ACCOUNT, "role": "full-access" })).await;
-        name_row(&app, &format!("KEYS#{ACCOUNT}"), created["id"].as_str().unwrap(), name).await;
+        write_name(&app, &format!("KEYS#{ACCOUNT}"), created["id"].as_str().unwrap(), name).await;
         let key = created["key"].as_str().unwrap().to_owned();
         let email = format!("user.{number}@example.com");
         app.send(Call::create(&email, "read-only").key(&key)).await.expect(201);
@@ -187,7 +187,7 @@ async fn t9_an_account_name_stored_before_the_present_rules_blocks_nothing() {
     for (number, (stored, shown)) in
         [("evil.example", Some("evil example")), ("call 555-0142", Some("call")), ("555-0142", None), ("\u{202e}", None)].iter().enumerate()
     {
-        name_row(&app, &format!("SETTINGS#{ACCOUNT}"), "settings", stored).await;
+        write_name(&app, &format!("SETTINGS#{ACCOUNT}"), "settings", stored).await;
         assert_eq!(app.manage_settings(&describe).await["name"].as_str(), *shown);
         for verb in ["accept", "decline"] {
             let email = format!("{verb}.{number}@example.com");
@@ -196,8 +196,8 @@ async fn t9_an_account_name_stored_before_the_present_rules_blocks_nothing() {
             let mail = post.last_mail(&email);
             assert_eq!(mail.subject, shown.map_or("You are invited".to_owned(), |name| format!("You are invited to {name}")));
             let token = token(&mail);
-            assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["display"]["name"].as_str(), *shown);
-            hold(&app, verb, &token).await.expect(200);
+            assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["display"]["name"].as_str(), *shown);
+            use_link(&app, verb, &token).await.expect(200);
         }
     }
 }
@@ -232,8 +232,8 @@ async fn the_language_is_that_of_the_invitation_then_of_the_account_then_english
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// Writes a name into a row past all that looks at names.
-async fn name_row(app: &TestApp, pk: &str, sk: &str, name: &str) {
+/// Writes a name into a row without validation.
+async fn write_name(app: &TestApp, pk: &str, sk: &str, name: &str) {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let update = app.client.update_item().table_name(&app.table).key("pk", text(pk)).key("sk", text(sk));
     let update = update.update_expression("SET #name = :name").expression_attribute_names("#name", "name");

@@ -1,4 +1,4 @@
-//! A person is forgotten when somebody asks for it (T21).
+//! Erasure of a person on request (T21).
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use support::{
     faults::{Barrier, Fault},
 };
 
-use crate::helpers::{COOLDOWN, EMAIL, LATER, hold, invited, resend, revoke, start};
+use crate::helpers::{COOLDOWN, EMAIL, LATER, invited, resend, revoke, start, use_link};
 
 async fn erase(app: &TestApp, account: &str, email: &str) -> Value {
     app.erase(&json!({ "account": account, "email": email })).await
@@ -18,8 +18,8 @@ async fn t21_erasing_an_address_deletes_all_of_its_rows_and_no_others() {
     let (app, mut post) = start().await;
     let (first, _) = invited(&app, &mut post).await;
     revoke(&app, &first).await.expect(200);
-    let kept = Call::create(EMAIL, "read-only").key(&app.full).header("idempotency-key", "k1");
-    app.send(kept).await.expect(201);
+    let keyed = Call::create(EMAIL, "read-only").key(&app.full).header("idempotency-key", "k1");
+    app.send(keyed).await.expect(201);
     post.deliver().await;
     let token = post.last_token(EMAIL);
     let before = app.rows().await.len();
@@ -33,16 +33,16 @@ async fn t21_erasing_an_address_deletes_all_of_its_rows_and_no_others() {
     let about = |row: &&std::collections::HashMap<String, _>| format!("{row:?}").contains("user.one");
     let left: Vec<_> = rows.iter().filter(about).collect();
     assert!(left.iter().all(|row| format!("{row:?}").contains(OTHER_ACCOUNT)), "{left:?}");
-    // Two invitations, one lock, one kept answer.
+    // Two invitations, one lock, one stored response.
     assert_eq!(rows.len(), before + others - 4);
 
-    hold(&app, "lookup", &token).await.expect_error(404, "not-found");
-    hold(&app, "accept", &token).await.expect_error(404, "not-found");
+    use_link(&app, "lookup", &token).await.expect_error(404, "not-found");
+    use_link(&app, "accept", &token).await.expect_error(404, "not-found");
     post.report(&post.last_mail(EMAIL)).await;
     post.deliver().await;
     app.advance(LATER);
     post.reconcile().await;
-    assert_eq!(app.rows_of(ACCOUNT, "I#").await.len(), 2, "nothing brings it back");
+    assert_eq!(app.rows_of(ACCOUNT, "I#").await.len(), 2, "nothing recreates it");
     assert_eq!(erase(&app, ACCOUNT, EMAIL).await, json!({ "erased": 0 }));
     app.invite(EMAIL).await;
 }
@@ -53,7 +53,7 @@ async fn rows_beyond_the_first_megabyte_are_erased_too() {
     let (id, _) = invited(&app, &mut post).await;
     let text = AttributeValue::S;
     for number in 0..4 {
-        // A query stops after a megabyte.
+        // A query returns at most a megabyte.
         let put = app.client.put_item().table_name(&app.table).item("pk", text(format!("A#{ACCOUNT}"))).item("inv", text(id.clone()));
         let put = put.item("sk", text(format!("K#{}", number.to_string().repeat(64)))).item("large", text("x".repeat(350_000)));
         put.send().await.expect("the row can be written");
@@ -70,7 +70,7 @@ async fn rows_beyond_the_first_megabyte_are_erased_too() {
 #[tokio::test]
 async fn a_failed_erasure_is_an_error_and_the_next_one_completes_it() {
     let (app, mut post) = start().await;
-    // What is looked for and deleted: invitations, the lock, answers, an answer, an invitation, answers, the lock.
+    // Its requests query and delete: invitations, the lock, responses, a response, an invitation, responses, the lock.
     for request in 0..7 {
         app.send(Call::create(EMAIL, "read-only").key(&app.full).header("idempotency-key", &request.to_string())).await.expect(201);
         post.deliver().await;
@@ -78,7 +78,7 @@ async fn a_failed_erasure_is_an_error_and_the_next_one_completes_it() {
         app.faults.next(failing);
         assert_eq!(erase(&app, ACCOUNT, EMAIL).await["code"], "internal-error", "{request}");
         assert_eq!(app.faults.left(), 0);
-        // The invitation is gone once the fifth request has been made.
+        // The fifth request deletes the invitation.
         assert_eq!(erase(&app, ACCOUNT, EMAIL).await, json!({ "erased": u8::from(request <= 4) }), "{request}");
         let left: Vec<_> = app.rows().await.into_iter().filter(|row| format!("{row:?}").contains("user.one")).collect();
         assert!(left.is_empty(), "{request}: {left:?}");
@@ -88,7 +88,7 @@ async fn a_failed_erasure_is_an_error_and_the_next_one_completes_it() {
 #[tokio::test]
 async fn a_resend_during_an_erasure_leaves_no_lock_behind() {
     let (app, mut post) = start().await;
-    // Before each of its requests, from the first deletion on.
+    // The resend comes before each of its requests from the first deletion on.
     for request in 3..6 {
         let (id, _) = invited(&app, &mut post).await;
         app.advance(COOLDOWN);

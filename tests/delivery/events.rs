@@ -1,4 +1,4 @@
-//! The world is told what happened, so that it can act on it.
+//! Published events.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shared::domain::Timestamp;
 use support::{ACCOUNT, Call};
 
-use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, hold, invited, resend, revoke, start};
+use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, invited, resend, revoke, start, use_link};
 
 #[tokio::test]
 async fn each_event_has_a_stable_id_and_the_next_sequence_number() {
@@ -18,7 +18,7 @@ async fn each_event_has_a_stable_id_and_the_next_sequence_number() {
     app.advance(COOLDOWN);
     resend(&app, &id).await.expect(200);
     post.deliver().await;
-    hold(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
+    use_link(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
     post.deliver().await;
     assert_eq!(post.event_types(), ["created", "delivered", "resent", "accepted"]);
     let events = post.bus.events();
@@ -34,7 +34,7 @@ async fn an_event_names_the_change_and_the_invitation_but_no_person() {
     let (app, mut post) = start().await;
     let created = app.now();
     let (id, token) = invited(&app, &mut post).await;
-    hold(&app, "accept", &token).await.expect(200);
+    use_link(&app, "accept", &token).await.expect(200);
     app.advance(COOLDOWN);
     post.deliver().await;
     let event = post.bus.events().pop().unwrap();
@@ -62,7 +62,7 @@ async fn an_event_names_the_change_and_the_invitation_but_no_person() {
 async fn an_event_shows_the_time_of_the_change_however_late_and_often_it_is_published() {
     let (app, mut post) = start().await;
     let created = app.now();
-    // Every event is taken, but nobody hears of that: so it is told again, when more has happened.
+    // Every event is accepted but the reply is lost, so it is published again after later changes.
     post.bus.answer_with(|_| Behaviour::AcceptAndDrop);
     let (id, _) = invited(&app, &mut post).await;
     let mail = post.last_mail(EMAIL);
@@ -94,9 +94,9 @@ async fn an_event_shows_the_time_of_the_change_however_late_and_often_it_is_publ
     app.advance(LATER);
     post.reconcile().await;
 
-    let mut told: BTreeMap<u64, Vec<Value>> = BTreeMap::new();
+    let mut published: BTreeMap<u64, Vec<Value>> = BTreeMap::new();
     for event in post.bus.events() {
-        told.entry(event.detail["sequence"].as_u64().unwrap()).or_default().push(event.detail);
+        published.entry(event.detail["sequence"].as_u64().unwrap()).or_default().push(event.detail);
     }
     let expiry = |sent: Timestamp| sent.floor_to_second().plus(LIFETIME).to_string();
     let changing = [
@@ -106,9 +106,9 @@ async fn an_event_shows_the_time_of_the_change_however_late_and_often_it_is_publ
         json!({ "expiry": expiry(resent) }),
         json!({ "acceptedBy": "user-1" }),
     ];
-    assert_eq!(told.len(), changing.len());
+    assert_eq!(published.len(), changing.len());
     let times = [created, soft, hard, resent, accepted];
-    for (((sequence, copies), expected), time) in told.iter().zip(changing).zip(times) {
+    for (((sequence, copies), expected), time) in published.iter().zip(changing).zip(times) {
         assert!(copies.len() > 1 && copies.iter().all(|copy| *copy == copies[0]), "{sequence}: {copies:?}");
         assert_eq!(copies[0]["time"], time.to_string());
         let mut about = copies[0]["invitation"].clone();
@@ -127,7 +127,7 @@ async fn every_event_type_has_its_name() {
         match verb {
             "" => {}
             "revoke" => drop(revoke(&app, &id).await.expect(200)),
-            verb => drop(hold(&app, verb, &post.last_token(email)).await.expect(200)),
+            verb => drop(use_link(&app, verb, &post.last_token(email)).await.expect(200)),
         }
         post.deliver().await;
     }
@@ -142,12 +142,12 @@ async fn a_request_without_a_change_publishes_no_event() {
     let (id, token) = invited(&app, &mut post).await;
     revoke(&app, &id).await.expect(200);
     post.deliver().await;
-    let told = post.event_types();
+    let published = post.event_types();
     for _ in 0..3 {
         revoke(&app, &id).await.expect(200);
-        hold(&app, "accept", &token).await.expect_error(400, "already-revoked");
-        hold(&app, "lookup", &token).await.expect(200);
+        use_link(&app, "accept", &token).await.expect_error(400, "already-revoked");
+        use_link(&app, "lookup", &token).await.expect(200);
         post.deliver().await;
     }
-    assert_eq!(post.event_types(), told);
+    assert_eq!(post.event_types(), published);
 }

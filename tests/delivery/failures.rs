@@ -1,4 +1,4 @@
-//! Trouble of one kind, or of one invitation, holds up nothing else; and when it is over, all is done.
+//! A failure of one service or of one invitation delays nothing else, and once it ends everything is done.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,9 +22,9 @@ use shared::{
 };
 use support::{ACCOUNT, Call, TestApp, faults::Fault};
 
-use crate::helpers::{COOLDOWN, EMAIL, LATER, describe, hold, id, invited, resend, revoke, start};
+use crate::helpers::{COOLDOWN, EMAIL, LATER, describe, id, invited, resend, revoke, start, use_link};
 
-/// Writes copies of the only invitation that there is, into one shard of what is due: their mails have gone out, an event waits.
+/// Writes copies of the only invitation into one shard of the index `due`: their emails are sent, an event is waiting.
 async fn with_events_waiting(app: &TestApp, copies: u64) {
     let row = app.rows_of(ACCOUNT, "I#").await.pop().unwrap();
     let mut invitation = item::from_row(row).unwrap();
@@ -44,8 +44,8 @@ async fn while_eventbridge_is_down_waiting_events_delay_no_email() {
     let (app, mut post) = start().await;
     invited(&app, &mut post).await;
     with_events_waiting(&app, 120).await;
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&asked);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&calls);
     post.bus.answer_with(move |_| {
         counter.fetch_add(1, Ordering::SeqCst);
         Behaviour::Error { status: 400, code: "AccessDeniedException" }
@@ -57,25 +57,25 @@ async fn while_eventbridge_is_down_waiting_events_delay_no_email() {
     }
     post.lose_the_stream().await;
     app.advance(LATER);
-    let round = tokio::time::timeout(Duration::from_secs(30), post.reconcile()).await.expect("a round ends when all were asked");
+    let round = tokio::time::timeout(Duration::from_secs(30), post.reconcile()).await.expect("a round ends after one pass");
     assert_eq!(round.processed, 128);
     assert_eq!(post.inbox.mails().len(), 1 + late.len());
-    assert!(asked.load(Ordering::SeqCst) <= 16, "{} calls", asked.load(Ordering::SeqCst));
+    assert!(calls.load(Ordering::SeqCst) <= 16, "{} calls", calls.load(Ordering::SeqCst));
     post.bus.answer_with(|_| Behaviour::Accept);
     app.advance(LATER);
     post.reconcile().await;
-    let mut told = BTreeMap::<String, usize>::new();
+    let mut published = BTreeMap::<String, usize>::new();
     for event_type in post.event_types() {
-        *told.entry(event_type).or_default() += 1;
+        *published.entry(event_type).or_default() += 1;
     }
-    assert_eq!(told, [("created".to_owned(), 1 + late.len()), ("delivered".to_owned(), 120)].into());
+    assert_eq!(published, [("created".to_owned(), 1 + late.len()), ("delivered".to_owned(), 120)].into());
 }
 
 #[tokio::test]
 async fn emails_wait_while_the_accounts_settings_cannot_be_read() {
     let (app, mut post) = start().await;
     app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "name": "Example" })).await;
-    let break_it = |colour: &str| {
+    let set_colour = |colour: &str| {
         let update = app.client.update_item().table_name(&app.table);
         let key = |text: String| AttributeValue::S(text);
         update
@@ -85,15 +85,15 @@ async fn emails_wait_while_the_accounts_settings_cannot_be_read() {
             .expression_attribute_values(":c", key(colour.to_owned()))
             .send()
     };
-    break_it("none at all").await.unwrap();
+    set_colour("invalid").await.unwrap();
     let id = id(&app.invite(EMAIL).await);
     post.deliver().await;
     assert_eq!(post.inbox.mails().len(), 0);
-    break_it("#0b5fff").await.unwrap();
+    set_colour("#0b5fff").await.unwrap();
     app.advance(LATER);
     post.reconcile().await;
     assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent");
-    hold(&app, "lookup", &post.last_token(EMAIL)).await.expect(200);
+    use_link(&app, "lookup", &post.last_token(EMAIL)).await.expect(200);
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn a_quarantined_row_is_processed_once_it_is_repaired() {
     let id = id(&app.invite(EMAIL).await);
     let hash = app.rows_of(ACCOUNT, "I#").await[0]["th"].clone();
     app.set(&id, "th", AttributeValue::S("not a hash".to_owned())).await;
-    // What could not be set aside is not taken for settled.
+    // A row that could not be quarantined does not count as processed.
     let key = InvitationKey { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
     app.faults.next([Fault::None, Fault::Error(400, "AccessDeniedException")]);
     assert!(post.courier.process_due(&key).await.is_err());
@@ -111,7 +111,7 @@ async fn a_quarantined_row_is_processed_once_it_is_repaired() {
     app.advance(Duration::from_secs(3600));
     post.reconcile().await;
     assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent");
-    hold(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
+    use_link(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn a_conflict_with_a_transaction_is_retried_and_a_failing_table_is_an_erro
         assert_eq!(post.inbox.mails().iter().filter(|mail| mail.to == [email.as_str()]).count(), usize::from(sent), "{error}");
         post.deliver().await;
     }
-    // At the latest when the stream comes again.
+    // The failed one is sent when the stream retries.
     assert_eq!(post.inbox.mails().len(), 2);
 }
 
@@ -145,9 +145,9 @@ async fn a_row_stored_before_events_existed_can_be_changed() {
     revoke(&app, &ids[0]).await.expect(200);
     resend(&app, &ids[1]).await.expect(200);
     post.deliver().await;
-    // Of two invitations; nobody promises an order.
+    // They belong to two invitations, so their order is not guaranteed.
     assert_eq!(post.event_types().into_iter().collect::<BTreeSet<_>>(), ["revoked".to_owned(), "resent".to_owned()].into());
-    let accept = hold(&app, "accept", &post.last_token("user.1@example.com")).await.expect(200).json();
+    let accept = use_link(&app, "accept", &post.last_token("user.1@example.com")).await.expect(200).json();
     assert_eq!(accept["state"], "accepted");
     app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
 }

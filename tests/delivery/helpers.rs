@@ -1,32 +1,32 @@
-//! What the tests of this binary have in common.
+//! Helpers of these tests.
 
 use std::time::Duration;
 
 use serde_json::Value;
 use support::{Call, Post, Response, TestApp};
 
-/// Whom most tests invite.
+/// The invitee of most tests.
 pub(crate) const EMAIL: &str = "user.one@example.com";
 /// The pause between two sendings.
 pub(crate) const COOLDOWN: Duration = Duration::from_secs(60);
-/// How long an invitation lives.
+/// The default lifetime of an invitation.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
-/// Longer than the stream's grace, and than a mail is in one courier's hands.
+/// Longer than the grace period of the stream and than the lease of a courier.
 pub(crate) const LATER: Duration = Duration::from_secs(200);
 
-/// The service with its post.
+/// A service with its background functions.
 pub(crate) async fn start() -> (TestApp, Post) {
     start_with(&[]).await
 }
 
-/// The service with its post, some variables set.
+/// The same with some variables set.
 pub(crate) async fn start_with(variables: &[(&str, &str)]) -> (TestApp, Post) {
     let app = TestApp::with(variables).await;
     let post = Post::of(&app).await;
     (app, post)
 }
 
-/// Invites [`EMAIL`], and lets the mail arrive. The id and the token.
+/// Invites [`EMAIL`] and delivers the email. Returns the id and the token.
 pub(crate) async fn invited(app: &TestApp, post: &mut Post) -> (String, String) {
     let id = id(&app.invite(EMAIL).await);
     post.deliver().await;
@@ -43,17 +43,17 @@ pub(crate) async fn describe(app: &TestApp, id: &str) -> Value {
     app.send(Call::get(&format!("/invitations/{id}")).key(&app.full)).await.expect(200).json()
 }
 
-/// Sends it again.
+/// Resends it.
 pub(crate) async fn resend(app: &TestApp, id: &str) -> Response {
     app.send(Call::post(&format!("/invitations/{id}")).key(&app.full)).await
 }
 
-/// Takes it back.
+/// Revokes it.
 pub(crate) async fn revoke(app: &TestApp, id: &str) -> Response {
     app.send(Call::set_state(id, "revoked").key(&app.full)).await
 }
 
-/// What the holder of a link gets.
-pub(crate) async fn hold(app: &TestApp, verb: &str, token: &str) -> Response {
+/// Sends a request with the token of a link.
+pub(crate) async fn use_link(app: &TestApp, verb: &str, token: &str) -> Response {
     app.send(Call::holder(verb, token)).await
 }

@@ -1,9 +1,9 @@
-//! Every earlier link is dead, under concurrency too; and looking never changes anything.
+//! Every earlier link is invalid, under concurrency too; and reading never changes anything.
 
 use futures_util::future::join_all;
 use support::{ACCOUNT, Call, Response};
 
-use crate::helpers::{COOLDOWN, EMAIL, LIFETIME, describe, hold, invited, resend, revoke, start};
+use crate::helpers::{COOLDOWN, EMAIL, LIFETIME, describe, invited, resend, revoke, start, use_link};
 
 #[tokio::test]
 async fn t3_after_each_resend_every_earlier_link_is_a_404() {
@@ -13,18 +13,18 @@ async fn t3_after_each_resend_every_earlier_link_is_a_404() {
     for _ in 0..5 {
         app.advance(COOLDOWN);
         resend(&app, &id).await.expect(200);
-        // From the commit on, before any mail has gone out.
+        // From the commit on, before any email is sent.
         for token in &dead {
             for verb in ["lookup", "accept", "decline"] {
-                hold(&app, verb, token).await.expect_error(404, "not-found");
+                use_link(&app, verb, token).await.expect_error(404, "not-found");
             }
         }
         post.deliver().await;
         let token = post.last_token(EMAIL);
-        assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["state"], "invited");
+        assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["state"], "invited");
         dead.push(token);
     }
-    hold(&app, "accept", &dead.pop().unwrap()).await.expect(200);
+    use_link(&app, "accept", &dead.pop().unwrap()).await.expect(200);
 }
 
 #[tokio::test]
@@ -32,18 +32,18 @@ async fn a_resend_of_an_expired_invitation_invalidates_the_expired_link() {
     let (app, mut post) = start().await;
     let (id, token) = invited(&app, &mut post).await;
     app.advance(LIFETIME);
-    hold(&app, "accept", &token).await.expect_error(400, "expired");
+    use_link(&app, "accept", &token).await.expect_error(400, "expired");
     resend(&app, &id).await.expect(200);
-    hold(&app, "accept", &token).await.expect_error(404, "not-found");
+    use_link(&app, "accept", &token).await.expect_error(404, "not-found");
 }
 
-/// How an answer reads: its status and, of an error, its code.
-fn told(response: &Response) -> (u16, String) {
+/// The status of a response, with the code of an error or the state.
+fn summary(response: &Response) -> (u16, String) {
     let body = response.json();
     (response.status, body["code"].as_str().or(body["state"].as_str()).unwrap_or_default().to_owned())
 }
 
-/// Runs both, in many orders, and gives their answers with the state that came of it.
+/// Runs two calls at once, several times, and returns their responses with the final state.
 async fn race(left: &str, right: &str) -> Vec<((u16, String), (u16, String), String)> {
     let (app, mut post) = start().await;
     let mut seen = Vec::new();
@@ -69,8 +69,8 @@ async fn race(left: &str, right: &str) -> Vec<((u16, String), (u16, String), Str
         }
         let state = describe(&app, &id).await["state"].as_str().unwrap().to_owned();
         let lock = app.rows_of(ACCOUNT, "P#").await.iter().any(|row| row["inv"].as_s() == Ok(&id));
-        assert_eq!(lock, state == "invited", "the lock is held as long as it is open");
-        seen.push((told(&answers[0]), told(&answers[1]), state));
+        assert_eq!(lock, state == "invited", "an open invitation holds its lock");
+        seen.push((summary(&answers[0]), summary(&answers[1]), state));
     }
     seen
 }
@@ -112,7 +112,7 @@ async fn many_concurrent_accepts_all_succeed_and_are_one() {
     let (_, token) = invited(&app, &mut post).await;
     let process = app.another_patient();
     let answers = join_all((0..25).map(|_| process.send(Call::holder("accept", &token)))).await;
-    assert!(answers.iter().all(|answer| told(answer) == self::answer(200, "accepted")), "{answers:?}");
+    assert!(answers.iter().all(|answer| summary(answer) == self::answer(200, "accepted")), "{answers:?}");
     post.deliver().await;
     assert_eq!(post.event_types(), ["created", "accepted"]);
 }
@@ -133,7 +133,7 @@ async fn t1_no_get_head_or_options_of_any_path_changes_anything() {
     ];
     for method in ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "PATCH"] {
         for route in routes {
-            // Whatever function a gateway would hand it to: none of them answers to it.
+            // Whichever function a gateway routes it to, none of them accepts it.
             let path = route.split_once(' ').unwrap().1.replace("{id}", &id);
             let event = Call::new(method, &path).json(&serde_json::json!({ "token": token })).event();
             let response = app.send_event(route, &event.to_string()).await;
@@ -164,13 +164,13 @@ async fn t4_no_token_assembled_from_parts_of_others_opens_anything() {
         for id in 0..3 {
             for secret in 0..3 {
                 let token = ["i1", parts[account][1], parts[id][2], parts[secret][3]].join(".");
-                let response = hold(&app, "lookup", &token).await;
+                let response = use_link(&app, "lookup", &token).await;
                 let whole = tokens.contains(&token);
                 assert_eq!(response.status, if whole { 200 } else { 404 }, "{account} {id} {secret}");
                 opened += usize::from(whole);
             }
         }
     }
-    // Accounts 0 and 2 are the same one.
+    // Accounts 0 and 2 are the same.
     assert_eq!(opened, 5);
 }

@@ -1,4 +1,4 @@
-//! What happens after an answer: the mail arrives, its link works as long as it should, and the world is told.
+//! Everything after the response: emails, links and events.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

@@ -1,16 +1,16 @@
-//! The account's application accepts for whom it has signed in, and for invitations of its own account (T5, T7).
+//! The account's application accepts on behalf of the user it signed in, for invitations of its account (T5, T7).
 
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, Response, TestApp};
 
-use crate::helpers::{EMAIL, LIFETIME, describe, hold, invited, revoke, start, start_with};
+use crate::helpers::{EMAIL, LIFETIME, describe, invited, revoke, start, start_with, use_link};
 
 async fn accept(app: &TestApp, key: &str, token: &str, principal: &str, email: &str) -> Response {
     let body = json!({ "token": token, "principal": principal, "email": email });
     app.send(Call::post("/invitations/accept").json(&body).key(key)).await
 }
 
-async fn bind(app: &TestApp, binding: &str) {
+async fn set_binding(app: &TestApp, binding: &str) {
     let set: Value = app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "binding": binding })).await;
     assert_eq!(set["binding"], binding);
 }
@@ -31,9 +31,9 @@ async fn t7_the_binding_decides_which_address_may_accept() {
     for binding in ["bearer", "email"] {
         for (email, same) in [(EMAIL, true), ("user.two@example.com", false)] {
             let (app, mut post) = start().await;
-            bind(&app, binding).await;
+            set_binding(&app, binding).await;
             let (id, token) = invited(&app, &mut post).await;
-            assert_eq!(hold(&app, "lookup", &token).await.expect(200).json()["binding"], binding);
+            assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["binding"], binding);
             let before = app.rows().await;
             let answer = accept(&app, &app.full, &token, "user-1", email).await;
             if same {
@@ -41,8 +41,8 @@ async fn t7_the_binding_decides_which_address_may_accept() {
                 continue;
             }
             answer.expect_error(403, "wrong-invitee");
-            assert!(app.rows().await.iter().all(|row| before.contains(row)), "a mismatch consumes nothing");
-            let answer = hold(&app, "accept", &token).await;
+            assert!(app.rows().await.iter().all(|row| before.contains(row)), "a mismatch changes nothing");
+            let answer = use_link(&app, "accept", &token).await;
             if binding == "bearer" {
                 answer.expect(200);
             } else {
@@ -58,23 +58,23 @@ async fn t7_the_binding_decides_which_address_may_accept() {
 async fn a_link_that_may_not_accept_alone_still_shows_a_closed_state() {
     for (what, code) in [("revoke", "already-revoked"), ("decline", "already-declined"), ("expire", "expired")] {
         let (app, mut post) = start().await;
-        bind(&app, "email").await;
+        set_binding(&app, "email").await;
         let (id, token) = invited(&app, &mut post).await;
         match what {
             "revoke" => drop(revoke(&app, &id).await.expect(200)),
-            "decline" => drop(hold(&app, "decline", &token).await.expect(200)),
+            "decline" => drop(use_link(&app, "decline", &token).await.expect(200)),
             _ => app.advance(LIFETIME),
         }
-        hold(&app, "accept", &token).await.expect_error(400, code);
+        use_link(&app, "accept", &token).await.expect_error(400, code);
     }
     let (app, mut post) = start().await;
-    bind(&app, "email").await;
+    set_binding(&app, "email").await;
     let (_, token) = invited(&app, &mut post).await;
     accept(&app, &app.full, &token, "user-1", EMAIL).await.expect(200);
     let before = app.rows().await;
-    assert_eq!(hold(&app, "accept", &token).await.expect(200).json()["state"], "accepted");
+    assert_eq!(use_link(&app, "accept", &token).await.expect(200).json()["state"], "accepted");
     accept(&app, &app.full, &token, "user-1", "user.two@example.com").await.expect_error(403, "wrong-invitee");
-    assert!(app.rows().await.iter().all(|row| before.contains(row)), "saying it again writes nothing");
+    assert!(app.rows().await.iter().all(|row| before.contains(row)), "accepting again writes nothing");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! DynamoDB deletes what is marked with a time, some time after it: nothing may be due for it then.
+//! DynamoDB deletes a row some time after its TTL, so nothing may be due for it by then.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, id, invited, resend, revo
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// When the only invitation may be purged, in seconds.
-async fn marked(app: &TestApp) -> Option<i64> {
+/// The TTL of the only invitation, in seconds.
+async fn ttl(app: &TestApp) -> Option<i64> {
     let row = app.rows_of(ACCOUNT, "I#").await.pop().expect("there is an invitation");
     row.get("ttl").map(|ttl: &AttributeValue| ttl.as_n().expect("a number").parse().expect("seconds"))
 }
@@ -20,24 +20,24 @@ async fn marked(app: &TestApp) -> Option<i64> {
 async fn an_invitation_gets_no_ttl_before_its_last_event_is_published() {
     let (app, mut post) = start_with(&[("RETENTION_DAYS", "1")]).await;
     let (id, _) = invited(&app, &mut post).await;
-    assert_eq!(marked(&app).await, None);
+    assert_eq!(ttl(&app).await, None);
     post.bus.answer_with(|_| Behaviour::Error { status: 500, code: "InternalException" });
     let closed = app.now();
     revoke(&app, &id).await.expect(200);
     post.deliver().await;
     app.advance(3 * DAY);
     post.reconcile().await;
-    assert_eq!(marked(&app).await, None, "the bus has been down for longer than it is kept");
+    assert_eq!(ttl(&app).await, None, "the bus has been down for longer than the retention");
     post.bus.answer_with(|_| Behaviour::Accept);
     app.advance(LATER);
     post.reconcile().await;
     assert_eq!(post.event_types(), ["created", "revoked"]);
-    assert_eq!(marked(&app).await, Some(closed.plus(DAY).as_secs()));
-    // Whoever reports of it late brings it back to mind.
+    assert_eq!(ttl(&app).await, Some(closed.plus(DAY).as_secs()));
+    // A late report removes the TTL again, until its event is published.
     post.bus.answer_with(|_| Behaviour::Error { status: 500, code: "InternalException" });
     app.advance(LATER);
     post.report(&post.last_mail(EMAIL)).await;
-    assert_eq!(marked(&app).await, None);
+    assert_eq!(ttl(&app).await, None);
 }
 
 #[tokio::test]
@@ -52,10 +52,10 @@ async fn an_open_invitation_never_has_a_ttl_and_an_expired_one_gets_it_with_its_
         let expiry = app.now().floor_to_second().plus(LIFETIME);
         app.advance(LIFETIME);
         post.reconcile().await;
-        assert_eq!(marked(&app).await, None, "it has expired, and nobody knows");
+        assert_eq!(ttl(&app).await, None, "it has expired, but its event is not published");
         app.advance(LATER);
         post.reconcile().await;
         assert_eq!(post.event_types(), ["created", "resent", "expired"]);
-        assert_eq!(marked(&app).await, kept.map(|kept| expiry.plus(kept).as_secs()));
+        assert_eq!(ttl(&app).await, kept.map(|kept| expiry.plus(kept).as_secs()));
     }
 }

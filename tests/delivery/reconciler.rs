@@ -1,11 +1,11 @@
-//! What the stream loses, the reconciler finds: a sending, an event, an expiry.
+//! The reconciler finds what the stream lost: sendings, events, expiries.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::events::Behaviour;
 use shared::domain::courier::MARGIN;
 use support::{ACCOUNT, faults::Fault};
 
-use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, hold, id, invited, resend, revoke, start};
+use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, id, invited, resend, revoke, start, use_link};
 
 #[tokio::test]
 async fn a_sending_that_the_stream_lost_is_emailed_all_the_same() {
@@ -16,7 +16,7 @@ async fn a_sending_that_the_stream_lost_is_emailed_all_the_same() {
     }
     post.lose_the_stream().await;
     post.reconcile().await;
-    assert_eq!(post.inbox.mails().len(), 0, "the stream is given its time");
+    assert_eq!(post.inbox.mails().len(), 0, "the grace period of the stream is not over");
     app.advance(LATER);
     assert_eq!(post.reconcile().await.processed, 40);
     assert_eq!(post.inbox.mails().len(), 40);
@@ -47,7 +47,7 @@ async fn an_expiry_is_published_once_and_again_after_a_resend() {
     assert_eq!(post.event_types(), ["created"]);
     app.advance(COOLDOWN);
     post.reconcile().await;
-    assert_eq!(post.event_types(), ["created"], "another clock may be a little behind");
+    assert_eq!(post.event_types(), ["created"], "another clock may be slightly behind");
     app.advance(MARGIN);
     for _ in 0..3 {
         post.reconcile().await;
@@ -60,7 +60,7 @@ async fn an_expiry_is_published_once_and_again_after_a_resend() {
     post.reconcile().await;
     assert_eq!(post.event_types(), ["created", "expired", "resent", "expired"]);
     let row = &app.rows_of(ACCOUNT, "I#").await[0];
-    assert!(!row.contains_key("due_at") && !row.contains_key("due_shard"), "there is nothing left to wait for");
+    assert!(!row.contains_key("due_at") && !row.contains_key("due_shard"), "nothing is due any more");
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn an_invitation_answered_in_time_does_not_expire() {
         let email = format!("user.{number}@example.com");
         app.invite(&email).await;
         post.deliver().await;
-        hold(&app, verb, &post.last_token(&email)).await.expect(200);
+        use_link(&app, verb, &post.last_token(&email)).await.expect(200);
     }
     post.deliver().await;
     app.advance(LIFETIME * 2);
@@ -84,7 +84,7 @@ async fn while_eventbridge_is_down_emails_go_out_and_events_follow() {
     post.bus.answer_with(|_| Behaviour::Error { status: 400, code: "ThrottlingException" });
     let (id, token) = invited(&app, &mut post).await;
     assert_eq!(post.event_types(), [""; 0]);
-    hold(&app, "accept", &token).await.expect(200);
+    use_link(&app, "accept", &token).await.expect(200);
     post.deliver().await;
     post.bus.answer_with(|_| Behaviour::Accept);
     app.advance(LATER);
@@ -119,9 +119,9 @@ async fn t24_an_unreadable_row_is_quarantined_and_delays_no_other() {
     assert_eq!(post.reconcile().await.processed, 0);
     let rows = app.rows_of(ACCOUNT, "I#").await;
     let row = rows.iter().find(|row| row["sk"].as_s() == Ok(&format!("I#{broken}"))).unwrap();
-    assert!(!row.contains_key("stream_pending"), "the stream says no more of it");
+    assert!(!row.contains_key("stream_pending"), "the stream does not retry it");
     let due: i64 = row["due_at"].as_n().unwrap().parse().unwrap();
-    assert!(due > app.now().as_millis(), "and it is left alone for a while");
+    assert!(due > app.now().as_millis(), "the reconciler leaves it alone for a while");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What SES reports comes to show on the invitation, and decides about another mail.
+//! Reports of SES show on the invitation and decide whether it can be resent.
 
 use functions::delivery::record_feedback::Recorded;
 use local::ses::{Behaviour, Mail};
@@ -8,7 +8,7 @@ use support::{ACCOUNT, Call, Post, TestApp};
 
 use crate::helpers::{COOLDOWN, describe, id, resend, start};
 
-/// Invites an address whose mail meets a certain status, lets it, and gives the invitation's id.
+/// Invites an address and lets SES report about its email. Returns the invitation's id.
 async fn invite(app: &TestApp, post: &mut Post, email: &str) -> String {
     let id = id(&app.invite(email).await);
     post.deliver().await;
@@ -17,7 +17,7 @@ async fn invite(app: &TestApp, post: &mut Post, email: &str) -> String {
     id
 }
 
-/// The last mail's state and reason, as the account sees them.
+/// The state and reason of the last email, as the account sees them.
 async fn delivery(app: &TestApp, id: &str) -> (String, Value) {
     let delivery = describe(app, id).await["delivery"].clone();
     (delivery["state"].as_str().unwrap_or_default().to_owned(), delivery["reason"].clone())
@@ -40,14 +40,14 @@ async fn the_delivery_status_of_the_email_shows_on_the_invitation() {
         let listed = app.send(Call::get(&format!("/invitations?email={email}")).key(&app.full)).await.expect(200).json();
         assert_eq!(listed["invitations"][0]["delivery"]["state"], state);
         post.deliver().await;
-        let told: Vec<Value> = post
+        let published: Vec<Value> = post
             .bus
             .events()
             .into_iter()
             .filter(|event| event.detail["invitation"]["id"] == id)
             .map(|event| event.detail["type"].clone())
             .collect();
-        assert_eq!(told.last().and_then(Value::as_str), event_type.or(Some("created")), "{email}: {told:?}");
+        assert_eq!(published.last().and_then(Value::as_str), event_type.or(Some("created")), "{email}: {published:?}");
     }
 }
 
@@ -62,7 +62,7 @@ async fn a_hard_bounce_or_a_complaint_blocks_a_resend_unless_it_is_forced() {
         if blocked {
             let before = app.rows().await;
             resend(&app, &id).await.expect_error(400, "email-refused");
-            assert!(app.rows().await.iter().all(|row| before.contains(row)), "a refusal costs nothing");
+            assert!(app.rows().await.iter().all(|row| before.contains(row)), "a refusal writes nothing");
             let force = |value: &str| Call::post(&format!("/invitations/{id}?force={value}")).key(&app.full);
             app.send(force("false")).await.expect_error(400, "email-refused");
             app.send(force("maybe")).await.expect_error(400, "invalid-force");
@@ -72,7 +72,7 @@ async fn a_hard_bounce_or_a_complaint_blocks_a_resend_unless_it_is_forced() {
         }
         post.deliver().await;
         assert_eq!(post.inbox.mails().len(), sent + 1, "{email}");
-        // The new sending's mail has a status of its own.
+        // The email of the new sending has its own status.
         assert_eq!(delivery(&app, &id).await.0, "sent");
     }
 }
@@ -97,7 +97,7 @@ async fn a_complaint_blocks_a_resend_unless_it_objects_to_nothing() {
     .into_iter()
     .enumerate()
     {
-        let told = format!("{kind} {sub_type}");
+        let case = format!("{kind} {sub_type}");
         let email = format!("complaint{number}@example.com");
         let id = id(&app.invite(&email).await);
         post.deliver().await;
@@ -106,16 +106,16 @@ async fn a_complaint_blocks_a_resend_unless_it_objects_to_nothing() {
         events[1]["detail"]["complaint"]["complaintSubType"] = sub_type;
         assert_eq!(post.report_event(&events[0].to_string()).await, Recorded::Recorded);
         let recorded = if reason.is_some() { Recorded::Recorded } else { Recorded::Ignored };
-        assert_eq!(post.report_event(&events[1].to_string()).await, recorded, "{told}");
+        assert_eq!(post.report_event(&events[1].to_string()).await, recorded, "{case}");
         post.deliver().await;
         app.advance(COOLDOWN);
         if let Some(reason) = reason {
-            assert_eq!(delivery(&app, &id).await, ("complained".to_owned(), reason), "{told}");
-            assert_eq!(post.event_types().last().map(String::as_str), Some("complained"), "{told}");
+            assert_eq!(delivery(&app, &id).await, ("complained".to_owned(), reason), "{case}");
+            assert_eq!(post.event_types().last().map(String::as_str), Some("complained"), "{case}");
             resend(&app, &id).await.expect_error(400, "email-refused");
         } else {
-            assert_eq!(delivery(&app, &id).await, ("delivered".to_owned(), json!(null)), "{told}");
-            assert_eq!(post.event_types().last().map(String::as_str), Some("delivered"), "{told}");
+            assert_eq!(delivery(&app, &id).await, ("delivered".to_owned(), json!(null)), "{case}");
+            assert_eq!(post.event_types().last().map(String::as_str), Some("delivered"), "{case}");
             resend(&app, &id).await.expect(200);
             post.deliver().await;
         }
@@ -147,10 +147,10 @@ async fn reports_may_arrive_twice_late_and_in_any_order() {
     }
     assert_eq!(delivery(&app, &id).await.0, "complained");
     post.deliver().await;
-    assert_eq!(post.event_types(), ["created", "complained"], "a delivery that is told after the complaint is no news");
+    assert_eq!(post.event_types(), ["created", "complained"], "a delivery reported after the complaint is ignored");
 }
 
-/// Invites, resends, and only then lets SES report of the first mail. The id, and that mail.
+/// Invites, resends, and only then lets SES report about the first email. Returns the id and that email.
 async fn reported_late(app: &TestApp, post: &mut Post, email: &str) -> (String, Mail) {
     let id = id(&app.invite(email).await);
     post.deliver().await;
@@ -178,7 +178,7 @@ async fn a_bounce_after_a_resend_blocks_the_next_one_unless_forced() {
     resend(&app, &id).await.expect_error(400, "email-refused");
     app.send(Call::post(&format!("/invitations/{id}?force=true")).key(&app.full)).await.expect(200);
     post.deliver().await;
-    // SES tells it once more.
+    // SES reports it again.
     post.report(&first).await;
     assert_eq!(delivery(&app, &id).await.0, "sent");
     app.advance(COOLDOWN);
@@ -193,7 +193,7 @@ async fn an_email_that_arrived_after_all_is_not_shown_as_failed() {
     let id = id(&app.invite("user@example.com").await);
     post.deliver().await;
     let mail = post.last_mail("user@example.com");
-    // As if SES had taken the first try and refused the second, both while nobody could note it.
+    // As if SES had accepted the first attempt and rejected the second, and neither could be recorded.
     app.remove(&id, &["delivery"]).await;
     post.inbox.answer_with(|_| Behaviour::Error { status: 400, code: "MessageRejected" });
     app.advance(crate::helpers::LATER);
@@ -210,13 +210,13 @@ async fn a_report_that_arrives_before_our_own_record_is_kept() {
     let id = id(&app.invite("user@example.com").await);
     post.deliver().await;
     let mail = post.last_mail("user@example.com");
-    // As if the courier had died between SES's answer and its note: the row is as it was when the mail was claimed.
+    // As if the courier was killed between the reply of SES and its record: the row is as it was claimed.
     app.remove(&id, &["delivery"]).await;
     post.report(&mail).await;
     assert_eq!(delivery(&app, &id).await.0, "delivered");
     app.advance(crate::helpers::LATER);
     post.reconcile().await;
-    assert_eq!(post.inbox.mails().len(), 1, "SES has said that it was sent");
+    assert_eq!(post.inbox.mails().len(), 1, "the report proves that it was sent");
 }
 
 #[tokio::test]

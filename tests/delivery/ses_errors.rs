@@ -1,4 +1,4 @@
-//! Each of SES's errors is handled as it deserves.
+//! The handling of each error of SES.
 
 use std::{
     sync::{
@@ -13,17 +13,17 @@ use serde_json::json;
 use shared::domain::courier::{LEASE, MARGIN};
 use support::{Post, TestApp, post::token};
 
-use crate::helpers::{EMAIL, LATER, describe, hold, id, resend, start};
+use crate::helpers::{EMAIL, LATER, describe, id, resend, start, use_link};
 
-/// How often SES was asked.
+/// Lets SES always give this answer. Returns the number of calls.
 fn answer_always(post: &Post, answer: Behaviour) -> Arc<AtomicUsize> {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&asked);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&calls);
     post.inbox.answer_with(move |_| {
         counter.fetch_add(1, Ordering::SeqCst);
         answer
     });
-    asked
+    calls
 }
 
 async fn reconcile_after(app: &TestApp, post: &Post, wait: Duration) {
@@ -35,17 +35,17 @@ async fn reconcile_after(app: &TestApp, post: &Post, wait: Duration) {
 async fn an_email_that_ses_rejects_for_good_has_failed() {
     for code in ["MessageRejected", "BadRequestException"] {
         let (app, mut post) = start().await;
-        let asked = answer_always(&post, Behaviour::Error { status: 400, code });
+        let calls = answer_always(&post, Behaviour::Error { status: 400, code });
         let id = id(&app.invite(EMAIL).await);
         post.deliver().await;
         let delivery = describe(&app, &id).await["delivery"].clone();
         let reason = code.trim_end_matches("Exception");
         assert_eq!(delivery, json!({ "state": "failed", "time": app.now().to_string(), "reason": reason }));
         reconcile_after(&app, &post, Duration::from_secs(86_400)).await;
-        assert_eq!(asked.load(Ordering::SeqCst), 1, "{code}");
+        assert_eq!(calls.load(Ordering::SeqCst), 1, "{code}");
         post.deliver().await;
         assert_eq!(post.event_types(), ["created", "failed"]);
-        // The account may try again, by resending.
+        // The account may resend.
         post.inbox.answer_with(|_| Behaviour::Accept);
         resend(&app, &id).await.expect(200);
         post.deliver().await;
@@ -64,19 +64,19 @@ async fn after_a_temporary_error_the_reconciler_retries_until_the_email_arrives(
         (400, "SomethingNew"),
     ] {
         let (app, mut post) = start().await;
-        let asked = answer_always(&post, Behaviour::Error { status, code });
+        let calls = answer_always(&post, Behaviour::Error { status, code });
         let id = id(&app.invite(EMAIL).await);
         post.deliver().await;
         post.deliver().await;
         post.reconcile().await;
-        assert_eq!(asked.load(Ordering::SeqCst), 1, "{code}: once, and then a pause");
+        assert_eq!(calls.load(Ordering::SeqCst), 1, "{code}: one attempt, then a pause");
         assert_eq!(describe(&app, &id).await.get("delivery"), None);
         reconcile_after(&app, &post, LATER).await;
-        assert_eq!(asked.load(Ordering::SeqCst), 2, "{code}");
+        assert_eq!(calls.load(Ordering::SeqCst), 2, "{code}");
         post.inbox.answer_with(|_| Behaviour::Accept);
         reconcile_after(&app, &post, LATER).await;
         assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent", "{code}");
-        hold(&app, "lookup", &post.last_token(EMAIL)).await.expect(200);
+        use_link(&app, "lookup", &post.last_token(EMAIL)).await.expect(200);
     }
 }
 
@@ -84,11 +84,11 @@ async fn after_a_temporary_error_the_reconciler_retries_until_the_email_arrives(
 async fn emails_wait_while_the_sender_is_not_verified() {
     let (app, mut post) = start().await;
     app.manage_settings(&json!({ "action": "set", "account": support::ACCOUNT, "name": "Example" })).await;
-    let asked = answer_always(&post, Behaviour::SenderNotVerified);
+    let calls = answer_always(&post, Behaviour::SenderNotVerified);
     let id = id(&app.invite(EMAIL).await);
     post.deliver().await;
     reconcile_after(&app, &post, LATER).await;
-    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
     assert_eq!(describe(&app, &id).await.get("delivery"), None);
     post.inbox.answer_with(|_| Behaviour::Accept);
     reconcile_after(&app, &post, LATER).await;
@@ -122,7 +122,7 @@ async fn emails_throttled_by_ses_are_all_sent_at_the_rate_it_allows() {
 async fn pauses_grow_from_attempt_to_attempt() {
     for (status, code) in [(503, "ServiceUnavailable"), (404, "NotFoundException")] {
         let (app, mut post) = start().await;
-        let asked = answer_always(&post, Behaviour::Error { status, code });
+        let calls = answer_always(&post, Behaviour::Error { status, code });
         app.invite(EMAIL).await;
         post.deliver().await;
         // Seven pauses of little more than an hour in all, then pauses of one hour: six hours, at first minute by minute.
@@ -131,8 +131,8 @@ async fn pauses_grow_from_attempt_to_attempt() {
                 reconcile_after(&app, &post, Duration::from_secs(minutes * 60)).await;
             }
         }
-        let tries = asked.load(Ordering::SeqCst);
-        assert!((12..=14).contains(&tries), "{code}: {tries} tries");
+        let tries = calls.load(Ordering::SeqCst);
+        assert!((12..=14).contains(&tries), "{code}: {tries} attempts");
     }
 }
 
@@ -142,21 +142,21 @@ async fn while_sending_is_paused_no_email_is_tried_and_then_all_are_sent() {
     for answer in [
         error("SendingPausedException"),
         error("AccountSuspendedException"),
-        // So is it while the day's quota is used up, whatever that is called.
+        // An exhausted daily quota has the same effect, with either error.
         error("LimitExceededException"),
         Behaviour::QuotaUsedUp,
     ] {
         let (app, mut post) = start().await;
-        let asked = answer_always(&post, answer);
+        let calls = answer_always(&post, answer);
         for number in 0..20 {
             app.invite(&format!("user.{number}@example.com")).await;
         }
         post.deliver().await;
-        // Those that were on their way when the first answer came.
-        assert!(asked.load(Ordering::SeqCst) <= 8, "{}", asked.load(Ordering::SeqCst));
-        let before = asked.load(Ordering::SeqCst);
+        // Only those that were in progress at the first error.
+        assert!(calls.load(Ordering::SeqCst) <= 8, "{}", calls.load(Ordering::SeqCst));
+        let before = calls.load(Ordering::SeqCst);
         reconcile_after(&app, &post, Duration::from_secs(60)).await;
-        assert_eq!(asked.load(Ordering::SeqCst), before, "{answer:?}: the circuit is open");
+        assert_eq!(calls.load(Ordering::SeqCst), before, "{answer:?}: the circuit is open");
         post.inbox.answer_with(|_| Behaviour::Accept);
         reconcile_after(&app, &post, Duration::from_secs(300)).await;
         reconcile_after(&app, &post, Duration::from_secs(300)).await;
@@ -173,12 +173,12 @@ async fn when_the_reply_of_ses_is_lost_the_second_copy_has_the_same_working_link
     post.deliver().await;
     assert_eq!(post.inbox.mails().len(), 1);
     reconcile_after(&app, &post, LEASE - Duration::from_secs(1)).await;
-    assert_eq!(post.inbox.mails().len(), 1, "SES has until then to report of the first");
+    assert_eq!(post.inbox.mails().len(), 1, "until then SES may report about the first");
     reconcile_after(&app, &post, Duration::from_secs(1)).await;
     let tokens: Vec<String> = post.inbox.mails().iter().map(token).collect();
     assert_eq!(tokens.len(), 2);
     assert_eq!(tokens[0], tokens[1]);
-    hold(&app, "accept", &tokens[0]).await.expect(200);
+    use_link(&app, "accept", &tokens[0]).await.expect(200);
     reconcile_after(&app, &post, LATER).await;
     assert_eq!(post.inbox.mails().len(), 2);
 }
@@ -186,11 +186,11 @@ async fn when_the_reply_of_ses_is_lost_the_second_copy_has_the_same_working_link
 #[tokio::test]
 async fn an_email_that_cannot_be_sent_before_the_expiry_has_failed() {
     let (app, mut post) = start().await;
-    let asked = answer_always(&post, Behaviour::Error { status: 503, code: "ServiceUnavailable" });
+    let calls = answer_always(&post, Behaviour::Error { status: 503, code: "ServiceUnavailable" });
     let id = id(&app.invite(EMAIL).await);
     post.deliver().await;
     reconcile_after(&app, &post, crate::helpers::LIFETIME + MARGIN).await;
-    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
     assert_eq!(describe(&app, &id).await["delivery"]["state"], "failed");
     assert_eq!(post.event_types(), ["created", "expired"]);
 }
