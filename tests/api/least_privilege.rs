@@ -8,13 +8,13 @@ use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, root_file};
 use crate::{
     access::{Access, accesses},
     helpers::{COOLDOWN, resend, text},
-    operations::all_that_is_done,
+    operations::requests_by_function,
     policy::allows,
     template::{functions, list, resources, string, template},
 };
 
 /// Every action on every resource where it makes sense, in partitions of every kind.
-fn conceivable() -> Vec<Access> {
+fn possible_accesses() -> Vec<Access> {
     let kinds =
         [format!("A#{ACCOUNT}"), format!("KEYS#{ACCOUNT}"), "KEYS#".to_owned(), format!("SETTINGS#{ACCOUNT}"), format!("B#{ACCOUNT}")];
     let mut partitions: Vec<BTreeSet<String>> = kinds.iter().map(|kind| [kind.clone()].into()).collect();
@@ -46,14 +46,14 @@ fn conceivable() -> Vec<Access> {
 #[tokio::test]
 async fn each_function_is_allowed_exactly_the_calls_that_it_makes() {
     let app = TestApp::start().await;
-    let done = all_that_is_done(&app).await;
+    let requests = requests_by_function(&app).await;
     let functions = functions(&template());
-    assert_eq!(functions.keys().collect::<Vec<_>>(), done.keys().collect::<Vec<_>>());
+    assert_eq!(functions.keys().collect::<Vec<_>>(), requests.keys().collect::<Vec<_>>());
     for (name, function) in functions {
         // Other services have their own statements.
         let of_table = |statement: &&Value| list(&statement["Action"]).any(|action| string(action).starts_with("dynamodb:"));
         let statements: Vec<Value> = function.allowed.iter().filter(of_table).cloned().collect();
-        let used: BTreeSet<Access> = done[name.as_str()].iter().flat_map(|(operation, input)| accesses(operation, input)).collect();
+        let used: BTreeSet<Access> = requests[name.as_str()].iter().flat_map(|(operation, input)| accesses(operation, input)).collect();
         if name == "accept-page" {
             assert!(function.allowed.is_empty() && used.is_empty(), "the page calls no service");
         }
@@ -61,8 +61,8 @@ async fn each_function_is_allowed_exactly_the_calls_that_it_makes() {
             assert!(allows(&statements, access, "*"), "{name} is denied what it does: {access:?}");
         }
         // A pattern for the partition of any account also matches the partition without an account.
-        let nobodys = |access: &Access| access.leading == ["KEYS#".to_owned()].into() && name == "manage-api-keys";
-        for access in conceivable().into_iter().filter(|access| !nobodys(access)) {
+        let without_account = |access: &Access| access.leading == ["KEYS#".to_owned()].into() && name == "manage-api-keys";
+        for access in possible_accesses().into_iter().filter(|access| !without_account(access)) {
             assert_eq!(allows(&statements, &access, "*"), used.contains(&access), "{name} is allowed what it does not do: {access:?}");
         }
     }
@@ -72,9 +72,9 @@ async fn each_function_is_allowed_exactly_the_calls_that_it_makes() {
 #[tokio::test]
 async fn in_a_single_account_stack_no_function_may_reach_another_account() {
     let app = TestApp::start().await;
-    let done = all_that_is_done(&app).await;
+    let requests = requests_by_function(&app).await;
     for (name, function) in functions(&template()) {
-        let accesses: BTreeSet<Access> = done[name.as_str()].iter().flat_map(|(operation, input)| accesses(operation, input)).collect();
+        let accesses: BTreeSet<Access> = requests[name.as_str()].iter().flat_map(|(operation, input)| accesses(operation, input)).collect();
         for access in accesses {
             let of_table = |statement: &&Value| list(&statement["Action"]).any(|action| string(action).starts_with("dynamodb:"));
             let statements: Vec<Value> = function.allowed.iter().filter(of_table).cloned().collect();
@@ -111,7 +111,7 @@ fn both_halves_of_the_condition_are_needed_and_one_account_can_be_named() {
 #[tokio::test]
 async fn the_store_makes_no_call_that_these_tests_do_not_observe() {
     let app = TestApp::start().await;
-    let seen: BTreeSet<String> = all_that_is_done(&app).await.into_values().flatten().map(|(operation, _)| operation).collect();
+    let seen: BTreeSet<String> = requests_by_function(&app).await.into_values().flatten().map(|(operation, _)| operation).collect();
     let data_plane = [
         "batch_execute_statement",
         "batch_get_item",

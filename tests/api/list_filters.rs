@@ -8,7 +8,7 @@ use support::{Call, TestApp};
 use crate::helpers::{COOLDOWN, LIFETIME, TICK, answers, refuses, resend, text, with};
 
 /// All invitations of a list, read in pages of `limit`.
-async fn walk(app: &TestApp, query: &str, limit: usize) -> Vec<Value> {
+async fn read_all(app: &TestApp, query: &str, limit: usize) -> Vec<Value> {
     let mut all = Vec::new();
     let mut cursor = String::new();
     loop {
@@ -34,7 +34,7 @@ fn same(found: &[Value], expected: &[Value], query: &str) {
 
 async fn shows(app: &TestApp, query: &str, expected: &[Value]) {
     for limit in [1, 2, 100] {
-        same(&walk(app, query, limit).await, expected, query);
+        same(&read_all(app, query, limit).await, expected, query);
     }
 }
 

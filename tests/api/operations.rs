@@ -8,7 +8,7 @@ use support::{ACCOUNT, Call, Post, TestApp};
 use crate::helpers::{COOLDOWN, resend, text};
 
 /// Runs every function with all its outcomes and returns the DynamoDB requests of each.
-pub(crate) async fn all_that_is_done(app: &TestApp) -> BTreeMap<&'static str, Vec<(String, Value)>> {
+pub(crate) async fn requests_by_function(app: &TestApp) -> BTreeMap<&'static str, Vec<(String, Value)>> {
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.advance(COOLDOWN);
     let kept = |call: Call| call.header("idempotency-key", "k");
@@ -51,7 +51,7 @@ pub(crate) async fn all_that_is_done(app: &TestApp) -> BTreeMap<&'static str, Ve
         }
         done.insert(function, app.faults.take_requests());
     }
-    in_the_background(app, &mut done).await;
+    background_requests(app, &mut done).await;
     done.insert("accept-page", Vec::new());
     let created = app.manage_keys(&json!({ "action": "create", "account": ACCOUNT, "role": "full-access" })).await;
     app.manage_keys(&json!({ "action": "list", "account": ACCOUNT })).await;
@@ -61,7 +61,7 @@ pub(crate) async fn all_that_is_done(app: &TestApp) -> BTreeMap<&'static str, Ve
 }
 
 /// Everything after the response: emails, reports about them, answers of invitees.
-async fn in_the_background(app: &TestApp, done: &mut BTreeMap<&'static str, Vec<(String, Value)>>) {
+async fn background_requests(app: &TestApp, done: &mut BTreeMap<&'static str, Vec<(String, Value)>>) {
     app.invite("user.five@example.com").await;
     let mut post = Post::of(app).await;
     let _ = app.faults.take_requests();

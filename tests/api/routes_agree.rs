@@ -18,7 +18,7 @@ use support::root_file;
 use crate::template::{functions, list, string, template};
 
 /// Each binary and its routes.
-fn promised() -> BTreeMap<String, BTreeSet<String>> {
+fn expected_routes() -> BTreeMap<String, BTreeSet<String>> {
     let routes = [
         ("accept-invitation", Some(accept_invitation::ROUTE)),
         ("accept-page", Some(accept_page::ROUTE)),
@@ -69,8 +69,8 @@ fn the_workspace_has_exactly_one_binary_for_each_endpoint() {
             binaries.insert(string(&target["name"]), string(&target["src_path"]));
         }
     }
-    assert_eq!(binaries.keys().collect::<Vec<_>>(), promised().keys().collect::<Vec<_>>());
-    for (name, routes) in promised() {
+    assert_eq!(binaries.keys().collect::<Vec<_>>(), expected_routes().keys().collect::<Vec<_>>());
+    for (name, routes) in expected_routes() {
         // Each one is the shell of the module with its name.
         let module = name.replace('-', "_");
         let source = root_file(&format!("functions/src/bin/{name}.rs"));
@@ -89,7 +89,7 @@ fn the_template_has_the_same_functions_and_routes() {
         let words = name.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
         assert_eq!(function.resource, words.collect::<String>() + "Function");
     }
-    assert_eq!(found.into_iter().map(|(name, function)| (name, function.routes)).collect::<BTreeMap<_, _>>(), promised());
+    assert_eq!(found.into_iter().map(|(name, function)| (name, function.routes)).collect::<BTreeMap<_, _>>(), expected_routes());
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn the_local_router_has_the_same_routes() {
             found.entry(string(&target["function"])).or_default().insert(format!("{} {path}", string(&target["method"])));
         }
     }
-    assert_eq!(found, routed(promised()));
+    assert_eq!(found, routed(expected_routes()));
 }
 
 #[test]
@@ -120,11 +120,11 @@ fn openapi_describes_the_same_routes_under_the_same_names() {
             found.entry(name).or_default().insert(format!("{} {path}", method.to_uppercase()));
         }
     }
-    assert_eq!(found, routed(promised()));
+    assert_eq!(found, routed(expected_routes()));
 }
 
 /// The variables that `read` reads.
-fn asked<T, E: std::fmt::Debug>(read: impl Fn(&dyn Fn(&str) -> Option<String>) -> Result<T, E>) -> BTreeSet<String> {
+fn variables_read<T, E: std::fmt::Debug>(read: impl Fn(&dyn Fn(&str) -> Option<String>) -> Result<T, E>) -> BTreeSet<String> {
     let asked = RefCell::new(BTreeSet::new());
     let lookup = |name: &str| {
         asked.borrow_mut().insert(name.to_owned());
@@ -135,17 +135,17 @@ fn asked<T, E: std::fmt::Debug>(read: impl Fn(&dyn Fn(&str) -> Option<String>) -
 }
 
 /// The variables that a function's state reads in addition to the common ones.
-fn read_by(state: &str) -> BTreeSet<String> {
-    let (defaults, retention) = (asked(|lookup| read_default_settings(lookup)), asked(|lookup| read_retention(lookup)));
+fn variables_of(state: &str) -> BTreeSet<String> {
+    let (defaults, retention) = (variables_read(|lookup| read_default_settings(lookup)), variables_read(|lookup| read_retention(lookup)));
     match state {
-        "SendingApp" => asked(|lookup| read_send_policy(lookup)),
+        "SendingApp" => variables_read(|lookup| read_send_policy(lookup)),
         "InviteeApp" => defaults.union(&retention).cloned().collect(),
-        "Courier" => defaults.union(&asked(|lookup| DeliveryConfig::read(lookup))).cloned().collect(),
+        "Courier" => defaults.union(&variables_read(|lookup| DeliveryConfig::read(lookup))).cloned().collect(),
         "Feedback" => retention,
         "Page" => ["TEXTS_DIR".to_owned()].into(),
         "Keys" => ["ROLES".to_owned()].into(),
         "App" | "Table" => BTreeSet::new(),
-        other => panic!("what does {other} read?"),
+        other => panic!("the variables of {other} are unknown"),
     }
 }
 
@@ -162,7 +162,7 @@ fn values(more: &[(&str, &str)]) -> HashMap<String, String> {
 
 #[test]
 fn the_template_sets_exactly_the_variables_that_the_code_reads() {
-    let common = asked(|lookup| Config::read(lookup));
+    let common = variables_read(|lookup| Config::read(lookup));
     let aws = |name: &String| name.starts_with("AWS_");
     assert!(common.contains("AWS_REGION"));
     // The template sets these for all functions, used or not.
@@ -171,7 +171,7 @@ fn the_template_sets_exactly_the_variables_that_the_code_reads() {
         let source = root_file(&format!("functions/src/bin/{name}.rs"));
         let state = source.split("::from_env()").next().and_then(|before| before.rsplit(|c: char| !c.is_alphanumeric()).next());
         let state = state.unwrap_or_else(|| panic!("{name} has no state"));
-        let own = read_by(state);
+        let own = variables_of(state);
         // A function without a route has no maintenance mode; only some show URNs.
         let urns = ["URN_NAMESPACE", "URN_REGION"].map(str::to_owned);
         let expected: BTreeSet<String> = match state {

@@ -8,19 +8,19 @@ use support::{ACCOUNT, Call, OTHER_ACCOUNT, Post, TestApp};
 use crate::{
     access::{accesses, every_partition},
     helpers::{COOLDOWN, resend, text},
-    operations::all_that_is_done,
+    operations::requests_by_function,
 };
 
 /// The partitions that requests lead to. Fails if a request contains the key of any other partition.
-fn led_to(requests: &[(String, Value)]) -> BTreeSet<String> {
-    let mut led = BTreeSet::new();
+fn partitions_reached(requests: &[(String, Value)]) -> BTreeSet<String> {
+    let mut reached = BTreeSet::new();
     for (operation, input) in requests {
         let leading: BTreeSet<String> = accesses(operation, input).into_iter().flat_map(|access| access.leading).collect();
         let held = every_partition(input);
         assert!(held.is_subset(&leading), "{operation} contains {held:?} and leads to {leading:?}");
-        led.extend(leading);
+        reached.extend(leading);
     }
-    led
+    reached
 }
 
 /// The tables that a request names.
@@ -35,19 +35,22 @@ fn tables(input: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-fn of(account: &str, kinds: &[&str]) -> BTreeSet<String> {
+fn partitions(account: &str, kinds: &[&str]) -> BTreeSet<String> {
     kinds.iter().map(|kind| format!("{kind}#{account}")).collect()
 }
 
 #[tokio::test]
 async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
     let app = TestApp::start().await;
-    for (name, requests) in all_that_is_done(&app).await {
+    for (name, requests) in requests_by_function(&app).await {
         let mut named = BTreeSet::new();
         requests.iter().for_each(|(_, input)| tables(input, &mut named));
         assert!(name == "accept-page" || named == [app.table.clone()].into(), "{name}: {named:?}");
         // A cold start reads a row that does not exist, and the reconciler queries the shards of the index.
-        let led = led_to(&requests).into_iter().filter(|partition| partition != "KEYS#" && partition.len() > 1).collect::<BTreeSet<_>>();
+        let reached = partitions_reached(&requests)
+            .into_iter()
+            .filter(|partition| partition != "KEYS#" && partition.len() > 1)
+            .collect::<BTreeSet<_>>();
         let kinds: &[&str] = match name {
             "manage-api-keys" => &["KEYS"],
             "manage-account-settings" => &["SETTINGS"],
@@ -57,7 +60,7 @@ async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
             "accept-invitation" => &["A", "SETTINGS", "KEYS"],
             _ => &["A", "KEYS"],
         };
-        assert_eq!(led, of(ACCOUNT, kinds), "{name}");
+        assert_eq!(reached, partitions(ACCOUNT, kinds), "{name}");
     }
 }
 
@@ -132,7 +135,7 @@ async fn no_input_leads_the_holder_of_a_key_to_another_account() {
     // Enough of them reached the table.
     assert!(answered.is_superset(&[200, 201, 400, 404].into()), "{answered:?}");
     assert!(requests.len() > 50, "{}", requests.len());
-    assert_eq!(led_to(&requests), of(ACCOUNT, &["A", "KEYS"]));
+    assert_eq!(partitions_reached(&requests), partitions(ACCOUNT, &["A", "KEYS"]));
 }
 
 #[tokio::test]
@@ -141,24 +144,24 @@ async fn a_link_leads_to_its_own_account_and_a_key_sent_with_it_to_that_keys_acc
     let _ = app.faults.take_requests();
     for verb in ["lookup", "decline"] {
         app.send(Call::holder(verb, &foreign.token)).await.expect(200);
-        assert_eq!(led_to(&app.faults.take_requests()), of(OTHER_ACCOUNT, &["A", "SETTINGS"]), "{verb}");
+        assert_eq!(partitions_reached(&app.faults.take_requests()), partitions(OTHER_ACCOUNT, &["A", "SETTINGS"]), "{verb}");
     }
     // Secrets and ids of one account with the account id of the other.
     for swapped in [own.replace(ACCOUNT, OTHER_ACCOUNT), foreign.token.replace(OTHER_ACCOUNT, ACCOUNT)] {
         for verb in ["lookup", "accept", "decline"] {
             app.send(Call::holder(verb, &swapped)).await.expect(404);
             let named = if swapped.contains(OTHER_ACCOUNT) { OTHER_ACCOUNT } else { ACCOUNT };
-            let led = led_to(&app.faults.take_requests());
-            assert!(led.is_subset(&of(named, &["A", "SETTINGS"])), "{verb}: {led:?}");
+            let reached = partitions_reached(&app.faults.take_requests());
+            assert!(reached.is_subset(&partitions(named, &["A", "SETTINGS"])), "{verb}: {reached:?}");
         }
     }
     // The key of one account accepts no link of the other, and does not even read it.
     let behalf = json!({ "token": own, "principal": "user-1", "email": "user.one@example.com" });
     app.send(Call::post("/invitations/accept").json(&behalf).key(&app.other)).await.expect(404);
-    assert_eq!(led_to(&app.faults.take_requests()), of(OTHER_ACCOUNT, &["KEYS"]));
+    assert_eq!(partitions_reached(&app.faults.take_requests()), partitions(OTHER_ACCOUNT, &["KEYS"]));
     app.advance(COOLDOWN);
     app.send(Call::post("/invitations/accept").json(&behalf).key(&app.full)).await.expect(200);
-    assert_eq!(led_to(&app.faults.take_requests()), of(ACCOUNT, &["A", "KEYS", "SETTINGS"]));
+    assert_eq!(partitions_reached(&app.faults.take_requests()), partitions(ACCOUNT, &["A", "KEYS", "SETTINGS"]));
 }
 
 #[tokio::test]
@@ -170,13 +173,13 @@ async fn an_operator_function_leads_to_the_account_in_its_event() {
         let key = app.manage_keys(&json!({ "action": "create", "account": account, "role": "full-access" })).await;
         app.manage_keys(&json!({ "action": "list", "account": account })).await;
         app.manage_keys(&json!({ "action": "disable", "account": other, "id": key["id"] })).await;
-        let led = led_to(&app.faults.take_requests());
-        assert_eq!(led, &of(account, &["KEYS"]) | &of(other, &["KEYS"]), "the accounts of the events");
+        let reached = partitions_reached(&app.faults.take_requests());
+        assert_eq!(reached, &partitions(account, &["KEYS"]) | &partitions(other, &["KEYS"]), "the accounts of the events");
         app.manage_settings(&json!({ "action": "set", "account": account, "name": format!("A#{other}") })).await;
         app.manage_settings(&json!({ "action": "describe", "account": account })).await;
-        assert_eq!(led_to(&app.faults.take_requests()), of(account, &["SETTINGS"]));
+        assert_eq!(partitions_reached(&app.faults.take_requests()), partitions(account, &["SETTINGS"]));
         app.erase(&json!({ "account": account, "email": "user.one@example.com" })).await;
-        assert_eq!(led_to(&app.faults.take_requests()), of(account, &["A"]));
+        assert_eq!(partitions_reached(&app.faults.take_requests()), partitions(account, &["A"]));
     }
     for account in ["", "*", "01234567891", "012345678912#", "A#012345678912", "012345678912/../210987654321"] {
         for event in [json!({ "action": "list", "account": account }), json!({ "account": account, "email": "user.one@example.com" })] {
@@ -197,9 +200,9 @@ async fn background_work_leads_to_the_account_of_each_invitation() {
         app.send(Call::create(&email, "full-access").key(key)).await.expect(201);
         let _ = app.faults.take_requests();
         post.deliver().await;
-        assert_eq!(led_to(&app.faults.take_requests()), of(account, &["A", "SETTINGS"]), "{account}");
+        assert_eq!(partitions_reached(&app.faults.take_requests()), partitions(account, &["A", "SETTINGS"]), "{account}");
         post.report(&post.last_mail(&email)).await;
-        assert_eq!(led_to(&app.faults.take_requests()), of(account, &["A"]), "{account}");
+        assert_eq!(partitions_reached(&app.faults.take_requests()), partitions(account, &["A"]), "{account}");
         // The record of the report is processed before the next account.
         post.deliver().await;
     }

@@ -149,7 +149,7 @@ pub(crate) fn number(row: &Row, attribute: &str) -> i64 {
 }
 
 /// Reads all pages of a list. `between` runs after each page but the last, with the invitations read so far.
-pub(crate) async fn walk(app: &TestApp, key: &str, query: &str, mut between: impl AsyncFnMut(&[Value])) -> Vec<Vec<Value>> {
+pub(crate) async fn read_pages(app: &TestApp, key: &str, query: &str, mut between: impl AsyncFnMut(&[Value])) -> Vec<Vec<Value>> {
     let mut pages = Vec::new();
     let mut read = Vec::new();
     let mut next: Option<String> = None;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::{Call, TestApp};
 
-use crate::common::{describe, ids, walk};
+use crate::common::{describe, ids, read_pages};
 
 async fn nothing(_: &[Value]) {}
 
@@ -28,11 +28,11 @@ fn sizes(pages: &[Vec<Value>]) -> Vec<usize> {
 async fn thirty_invitations_fill_five_pages_of_seven_newest_first() {
     let app = TestApp::start().await;
     let all = invite_many(&app, 30).await;
-    let pages = walk(&app, &app.full, "limit=7", nothing).await;
+    let pages = read_pages(&app, &app.full, "limit=7", nothing).await;
     assert_eq!(sizes(&pages), [7, 7, 7, 7, 2]);
     assert_eq!(pages.concat(), all);
-    assert_eq!(walk(&app, &app.read_only, "limit=7", nothing).await, pages, "for both roles");
-    assert_eq!(walk(&app, &app.other, "limit=7", nothing).await, [[]; 1] as [[Value; 0]; 1], "another account has none");
+    assert_eq!(read_pages(&app, &app.read_only, "limit=7", nothing).await, pages, "for both roles");
+    assert_eq!(read_pages(&app, &app.other, "limit=7", nothing).await, [[]; 1] as [[Value; 0]; 1], "another account has none");
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn a_page_that_ends_with_the_last_invitation_has_no_next() {
         ("limit=7&roleID=full-access", vec![7; 4]),
         ("limit=7&state=invited", vec![7; 4]),
     ] {
-        let pages = walk(&app, &app.full, query, nothing).await;
+        let pages = read_pages(&app, &app.full, query, nothing).await;
         assert_eq!(sizes(&pages), expected, "{query}");
         let mut read = pages.concat();
         if query.contains("state") {
@@ -68,7 +68,7 @@ async fn a_page_reads_at_most_a_hundred_rows_and_one() {
     let app = TestApp::start().await;
     let all = invite_many(&app, 101).await;
     let _ = app.faults.take_requests();
-    let pages = walk(&app, &app.full, "limit=100000", nothing).await;
+    let pages = read_pages(&app, &app.full, "limit=100000", nothing).await;
     assert_eq!((sizes(&pages), pages.concat()), (vec![100, 1], all));
     let limits: Vec<Value> =
         app.faults.take_requests().into_iter().filter(|(name, _)| name == "Query").map(|(_, body)| body["Limit"].clone()).collect();
@@ -112,7 +112,7 @@ async fn each_filter_alone_pages_through_its_invitations_in_order() {
     for (query, expected) in lists {
         for (limit, sized) in [(3, vec![3, 3, 3, 2]), (11, vec![11])] {
             let _ = app.faults.take_requests();
-            let pages = walk(&app, &app.full, &format!("{query}&limit={limit}"), nothing).await;
+            let pages = read_pages(&app, &app.full, &format!("{query}&limit={limit}"), nothing).await;
             assert_eq!((sizes(&pages), &ids(&pages.concat())), (sized.clone(), expected), "{query}");
             let queries = app.faults.take_requests().into_iter().filter(|(name, _)| name == "Query");
             let limits: Vec<Value> = queries.map(|(_, body)| body["Limit"].clone()).collect();
@@ -126,7 +126,7 @@ async fn each_filter_alone_pages_through_its_invitations_in_order() {
     app.advance(Duration::from_secs(8 * 86_400));
     let mut expired = by_state[3].clone();
     expired.reverse(); // Latest first.
-    let pages = walk(&app, &app.full, "state=expired&limit=3", nothing).await;
+    let pages = read_pages(&app, &app.full, "state=expired&limit=3", nothing).await;
     assert_eq!((sizes(&pages), ids(&pages.concat())), (vec![3, 3, 3, 2], expired));
-    assert_eq!(walk(&app, &app.full, "state=invited", nothing).await.concat(), Vec::<Value>::new());
+    assert_eq!(read_pages(&app, &app.full, "state=invited", nothing).await.concat(), Vec::<Value>::new());
 }

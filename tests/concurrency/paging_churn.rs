@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use serde_json::Value;
 use support::{ACCOUNT, Call, TestApp};
 
-use crate::common::{ids, purge, text, walk};
+use crate::common::{ids, purge, read_pages, text};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -42,7 +42,7 @@ async fn paging_survives_inserts_revocations_and_purges_even_of_the_cursors_row(
         made.reverse();
         let mut gone = BTreeSet::new();
         let mut extra = 0;
-        let pages = walk(&app, &app.full, &format!("{query}limit={limit}"), async |read: &[Value]| {
+        let pages = read_pages(&app, &app.full, &format!("{query}limit={limit}"), async |read: &[Value]| {
             // The cursor points to the last row of the page; it is purged, and so are one row before it and one after it.
             let last = read.last().expect("the first page is not empty")["id"].as_str().expect("an id").to_owned();
             let ahead = made.iter().filter(|id| **id < last).nth(2).cloned();
@@ -90,14 +90,14 @@ async fn paging_beside_busy_writers_shows_every_row_that_stays() {
             }
         }
     });
-    let mut walks = 0;
-    while !writer.is_finished() || walks < 3 {
+    let mut reads = 0;
+    while !writer.is_finished() || reads < 3 {
         for query in ["limit=7", "limit=4&roleID=full-access", "limit=6&state=invited"] {
-            let pages = walk(&app, &app.full, query, async |_| ()).await;
+            let pages = read_pages(&app, &app.full, query, async |_| ()).await;
             assert_exactly_once(&pages.concat(), stay.iter().cloned());
             assert!(pages.iter().rev().skip(1).all(|page| !page.is_empty()), "{query}");
         }
-        walks += 1;
+        reads += 1;
     }
     writer.await.expect("the writer does not fail");
 }
@@ -111,7 +111,7 @@ async fn paging_by_address_shows_every_row_that_stays() {
         revoke(&app, &made[0]).await;
     }
     let mut gone = BTreeSet::new();
-    let pages = walk(&app, &app.full, "email=ann@example.com&limit=3", async |read: &[Value]| {
+    let pages = read_pages(&app, &app.full, "email=ann@example.com&limit=3", async |read: &[Value]| {
         let last = ids(read).pop().expect("no page is empty");
         purge(&app, &last).await;
         gone.insert(last);
@@ -140,7 +140,7 @@ async fn paging_by_a_closed_state_shows_every_row_that_stays_while_more_are_clos
             closed.push(id);
         }
         let mut n = 100;
-        let pages = walk(&app, &app.full, &format!("state={state}&limit=4"), async |read: &[Value]| {
+        let pages = read_pages(&app, &app.full, &format!("state={state}&limit=4"), async |read: &[Value]| {
             n += 1;
             app.advance(Duration::from_millis(1));
             close(app.invite(&format!("{state}-{n}@example.com")).await["id"].as_str().expect("an id")).await;
@@ -168,7 +168,7 @@ async fn the_lists_of_invited_and_expired_are_stable_while_time_passes() {
         assert_eq!(text(&row, "st"), "pending");
     }
     soonest_first.reverse();
-    let pages = walk(&app, &app.full, "state=invited&limit=3", async |_| app.advance(2 * DAY)).await;
+    let pages = read_pages(&app, &app.full, "state=invited&limit=3", async |_| app.advance(2 * DAY)).await;
     let read = pages.concat();
     assert_eq!(ids(&read), soonest_first, "those that were invited at the first page");
     assert_eq!(pages.len(), 7);
@@ -180,10 +180,10 @@ async fn the_lists_of_invited_and_expired_are_stable_while_time_passes() {
 
     // 12 days have passed. Invitations that expire while paging are not listed.
     app.faults.clear();
-    let now_invited = ids(&walk(&app, &app.full, "state=invited&limit=100", async |_| ()).await.concat());
+    let now_invited = ids(&read_pages(&app, &app.full, "state=invited&limit=100", async |_| ()).await.concat());
     assert!(now_invited.is_empty(), "all have expired by now");
     let late = app.invite("late@example.com").await["id"].as_str().expect("an id").to_owned();
-    let pages = walk(&app, &app.full, "state=expired&limit=6", async |_| app.advance(3 * DAY)).await;
+    let pages = read_pages(&app, &app.full, "state=expired&limit=6", async |_| app.advance(3 * DAY)).await;
     let mut latest_first = soonest_first;
     latest_first.reverse();
     assert_eq!((ids(&pages.concat()), pages.len()), (latest_first, 4));
@@ -200,7 +200,7 @@ async fn at_any_moment_every_open_row_is_either_invited_or_expired() {
         // All three expire in the same second.
         let to = u64::try_from(expiry - left - app.now().as_millis()).expect("time goes on");
         app.advance(Duration::from_millis(to));
-        let count = async |state: &str| walk(&app, &app.full, &format!("state={state}&limit=2"), async |_| ()).await.concat().len();
+        let count = async |state: &str| read_pages(&app, &app.full, &format!("state={state}&limit=2"), async |_| ()).await.concat().len();
         assert_eq!([count("expired").await, count("invited").await], states, "{left} ms before");
     }
 }

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use serde_json::Value;
 use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp};
 
-use crate::common::{Row, ids, purge, walk};
+use crate::common::{Row, ids, purge, read_pages};
 
 /// The number of rows that a request may read.
 const BUDGET: u64 = 1000;
@@ -79,7 +79,7 @@ async fn matches_thousands_of_rows_apart_are_all_found_with_bounded_reads() {
     for (limit, most_pages) in [(3, 6), (100, 4)] {
         let _ = app.faults.take_requests();
         let mut between = 0;
-        let pages = walk(&app, &app.full, &format!("state=invited&roleID=rare&limit={limit}"), async |_| {
+        let pages = read_pages(&app, &app.full, &format!("state=invited&roleID=rare&limit={limit}"), async |_| {
             let read = rows_read(&app);
             assert!(read <= BUDGET, "{read} rows for one page");
             between += 1;
@@ -97,7 +97,7 @@ async fn matches_thousands_of_rows_apart_are_all_found_with_bounded_reads() {
     }
 
     // Without a match the rows still take several pages, and paging ends.
-    let pages = walk(&app, &app.full, "state=invited&roleID=nobody", async |_| ()).await;
+    let pages = read_pages(&app, &app.full, "state=invited&roleID=nobody", async |_| ()).await;
     assert_eq!((pages.concat().len(), pages.len()), (0, 3));
     let none = app.send(Call::get("/invitations?state=expired&roleID=rare").key(&app.full)).await.expect(200);
     assert_eq!(none.text, r#"{"invitations":[]}"#);
@@ -138,7 +138,7 @@ async fn every_combination_of_filters_shows_exactly_its_matches_in_order() {
                 let parts = [("email", email), ("state", state), ("roleID", role)];
                 let query: Vec<String> = parts.iter().filter_map(|(name, it)| it.map(|it| format!("{name}={it}"))).collect();
                 for limit in [4, 100] {
-                    let pages = walk(&app, &app.full, &format!("{}&limit={limit}", query.join("&")), async |_: &[Value]| ()).await;
+                    let pages = read_pages(&app, &app.full, &format!("{}&limit={limit}", query.join("&")), async |_: &[Value]| ()).await;
                     assert_eq!(ids(&pages.concat()), expected, "{query:?}");
                 }
             }
