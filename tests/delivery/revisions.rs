@@ -1,4 +1,4 @@
-//! Each write of an invitation is one revision, whatever it changes.
+//! Each write of an invitation is one revision.
 
 use support::ACCOUNT;
 

@@ -189,8 +189,8 @@ fn only_actionable_delivery_statuses_are_published() {
 fn a_delivery_event_shows_the_status_of_its_time() {
     for status in DeliveryStatus::ALL {
         let news = Delivery { reason: Reason::of("MailboxFull"), ..report(status) };
-        let told = pending(SENT).delivered(1, news.clone()).outbox.events;
-        assert!(told.iter().all(|event| event.delivery() == Some(news.clone())), "{status}");
+        let events = pending(SENT).delivered(1, news.clone()).outbox.events;
+        assert!(events.iter().all(|event| event.delivery() == Some(news.clone())), "{status}");
     }
     let closed = pending(SENT).closed(Closing::Accepted, at(1), claim());
     assert_eq!(closed.outbox.events[0].delivery(), None);

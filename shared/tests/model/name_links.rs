@@ -88,8 +88,8 @@ fn text_that_a_client_would_link_is_refused_or_taken_apart() {
         assert!(name(text).is_err(), "{text}");
         assert_eq!(stripped(text).as_deref(), Some(rest), "{text}");
     }
-    let told = name("evil.example").expect_err("a link");
-    assert_eq!(told, "'evil.example' cannot be a name: an email client could turn it into a link; put a space after '.' or replace it");
+    let error = name("evil.example").expect_err("a link");
+    assert_eq!(error, "'evil.example' cannot be a name: an email client could turn it into a link; put a space after '.' or replace it");
 }
 
 #[test]
@@ -126,9 +126,9 @@ fn phone_numbers_are_refused_or_removed() {
         assert!(name(text).is_err(), "{text}");
         assert_eq!(stripped(text).as_deref(), rest, "{text}");
     }
-    let told = name("call 5550142").expect_err("a number");
+    let error = name("call 5550142").expect_err("a number");
     assert_eq!(
-        told,
+        error,
         "'call 5550142' cannot be a name: a phone could turn its digits into a number to call; use fewer than 7 digits or put a word \
          between them"
     );
