@@ -56,7 +56,7 @@ fn english() -> Words {
 }
 
 fn english_page() -> Page {
-    Page::new(&PageTexts::load(None).expect("the built-in texts are right"))
+    Page::new(&PageTexts::load(None).expect("the built-in texts are valid"))
 }
 
 /// The page with a folder of texts for the test `name`; each file has some of the page's words.
@@ -72,7 +72,7 @@ fn page_of(name: &str, files: &[(&str, Value)]) -> Page {
     for (file, texts) in files {
         fs::write(folder.join(file), texts.to_string()).expect("a file");
     }
-    Page::new(&PageTexts::load(Some(&folder)).expect("the texts are right"))
+    Page::new(&PageTexts::load(Some(&folder)).expect("the texts are valid"))
 }
 
 /// The words of a language: the English ones, replaced by `own`.
@@ -225,7 +225,7 @@ fn a_logo_in_the_folder_is_embedded_in_the_script() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("accept_page").join("logo");
     fs::create_dir_all(&folder).expect("a folder");
     fs::write(folder.join("logo.webp"), b"RIFF----WEBP").expect("a file");
-    let page = Page::new(&PageTexts::load(Some(&folder)).expect("the picture is right"));
+    let page = Page::new(&PageTexts::load(Some(&folder)).expect("the picture is valid"));
     assert_eq!(constant::<Option<String>>(&page, "LOGO").as_deref(), Some("data:image/webp;base64,UklGRi0tLS1XRUJQ"));
     assert!(page.csp.contains(&STANDARD.encode(Sha256::digest(script(&page.html)))));
 }

@@ -130,7 +130,7 @@ fn variables_read<T, E: std::fmt::Debug>(read: impl Fn(&dyn Fn(&str) -> Option<S
         asked.borrow_mut().insert(name.to_owned());
         values(&[]).get(name).cloned()
     };
-    read(&lookup).expect("the defaults are right");
+    read(&lookup).expect("the defaults are valid");
     asked.take()
 }
 
@@ -228,6 +228,6 @@ fn the_template_and_the_code_have_the_same_defaults() {
     let mut variables = values(&[]);
     variables.extend(numbers().into_iter().map(|(name, parameter)| (name, parameter["Default"].to_string())));
     variables.insert("URN_NAMESPACE".to_owned(), string(&template["Parameters"]["UrnNamespace"]["Default"]));
-    let defaults = read(&values(&[])).expect("the defaults are right");
+    let defaults = read(&values(&[])).expect("the defaults are valid");
     assert_eq!(read(&variables), Ok(defaults));
 }

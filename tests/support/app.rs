@@ -76,7 +76,7 @@ impl TestApp {
         let endpoint = external.or(engine.as_ref().map(|engine| engine.endpoint().to_owned())).expect("there is an engine");
         let client = client::for_endpoint(&endpoint);
         let table = format!("invitations-{}", random_base62(12));
-        create_table(&client, &table, &root_file("template.yaml")).await.expect("the table is made");
+        create_table(&client, &table, &root_file("template.yaml")).await.expect("the table can be created");
 
         let mut all: HashMap<String, String> = HashMap::from([
             ("TABLE_NAME".to_owned(), table.clone()),
@@ -263,7 +263,7 @@ fn patient_store(client: &Client, faults: &Faults, table: &str, clock: Clock) ->
 }
 
 fn roles(variables: &HashMap<String, String>) -> Roles {
-    Config::read(&|name| variables.get(name).cloned()).expect("the configuration is right").roles
+    Config::read(&|name| variables.get(name).cloned()).expect("the configuration is valid").roles
 }
 
 /// The text of a file in the project's root.

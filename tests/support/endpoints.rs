@@ -33,13 +33,13 @@ impl Endpoints {
     /// If a variable is invalid.
     #[must_use]
     pub fn new(store: &Store, variable: &dyn Fn(&str) -> Option<String>) -> Self {
-        let config = || Config::read(&variable).expect("the configuration is right");
+        let config = || Config::read(&variable).expect("the configuration is valid");
         let store = store.clone().only(config().only_account);
         let app = || App::new(store.clone(), config());
-        let defaults = read_default_settings(&variable).expect("the configuration is right");
-        let retention = read_retention(&variable).expect("the configuration is right");
-        let policy = read_send_policy(&variable).expect("the configuration is right");
-        let page = Page::new(&PageTexts::load(None).expect("the built-in texts are right"));
+        let defaults = read_default_settings(&variable).expect("the configuration is valid");
+        let retention = read_retention(&variable).expect("the configuration is valid");
+        let policy = read_send_policy(&variable).expect("the configuration is valid");
+        let page = Page::new(&PageTexts::load(None).expect("the built-in texts are valid"));
         Self { sending: SendingApp { app: app(), policy }, invitee: InviteeApp { app: app(), defaults, retention }, page }
     }
 

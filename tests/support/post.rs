@@ -121,15 +121,15 @@ pub fn token(mail: &Mail) -> String {
 
 fn courier(app: &TestApp, inbox: &Inbox, bus: &Bus) -> Courier {
     let (outgoing, lookup) = (outgoing(app), |name: &str| app.variable(name));
-    let defaults = read_default_settings(&lookup).expect("the configuration is right");
-    let texts = Texts::load(outgoing.texts.as_deref()).expect("the texts are right");
+    let defaults = read_default_settings(&lookup).expect("the configuration is valid");
+    let texts = Texts::load(outgoing.texts.as_deref()).expect("the texts are valid");
     let events = EventBus::new(&sdk_config(bus.endpoint()), outgoing.event_bus.clone(), app.state().urns.clone());
     let retention = outgoing.retention;
     Courier::new(app.state().store.clone(), Mailer::new(&sdk_config(inbox.endpoint()), outgoing, texts), events, defaults, retention)
 }
 
 fn outgoing(app: &TestApp) -> DeliveryConfig {
-    DeliveryConfig::read(&|name| app.variable(name)).expect("the configuration is right")
+    DeliveryConfig::read(&|name| app.variable(name)).expect("the configuration is valid")
 }
 
 /// The SDK configuration for a stand-in.

@@ -43,7 +43,7 @@ fn a_colour_has_six_digits() {
 
 #[test]
 fn the_text_colour_is_the_one_with_more_contrast() {
-    // #767676 on white has 4.54, #757575 on black 4.6: known from WCAG's own tools.
+    // #767676 on white has 4.54, #757575 on black 4.6: as computed by WCAG's tools.
     for (colour, text) in [
         ("#000000", "#ffffff"),
         ("#ffffff", "#000000"),
