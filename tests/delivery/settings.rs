@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use support::ACCOUNT;
 
-use crate::helpers::{describe, hold, invited, start};
+use crate::helpers::{describe, use_link, invited, start};
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_shown_because_of_corrupt_settings_changes_nothing() {
@@ -13,7 +13,7 @@ async fn an_answer_that_cannot_be_shown_because_of_corrupt_settings_changes_noth
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let put = app.client.put_item().table_name(&app.table).item("pk", text(&format!("SETTINGS#{ACCOUNT}")));
         put.item("sk", text("settings")).item("colour", text("none at all")).send().await.expect("the row can be written");
-        hold(&app, answer, &token).await.expect(500);
+        use_link(&app, answer, &token).await.expect(500);
         assert_eq!(describe(&app, &id).await["state"], "invited", "{answer}");
     }
 }
