@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use support::ACCOUNT;
 
-use crate::helpers::{describe, use_link, invited, start};
+use crate::helpers::{describe, invited, start, use_link};
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_shown_because_of_corrupt_settings_changes_nothing() {
