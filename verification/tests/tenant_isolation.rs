@@ -5,13 +5,13 @@
 
 use std::{fs, path::Path};
 
-/// The module that may.
+/// The module that builds partition keys.
 const KEYS: &str = "shared/src/store/keys.rs";
-/// What it takes to spell a partition key: its attribute, its placeholder, or what its values begin with.
+/// The texts that a hand-written partition key needs: its attribute, its placeholder, or the prefix of its value.
 const SPELLINGS: [&str; 6] = ["\"pk\"", "\":pk\"", "PK.to_owned()", "\"A#", "\"KEYS#", "\"SETTINGS#"];
 
 /// The lines of a source that spell out a partition key.
-fn offences(file: &str, source: &str) -> Vec<String> {
+fn violations(file: &str, source: &str) -> Vec<String> {
     let lines = source.lines().map(str::trim).enumerate().filter(|(_, line)| !line.starts_with("//"));
     let found = lines.filter(|(_, line)| SPELLINGS.iter().any(|spelling| line.contains(spelling)));
     found.map(|(number, line)| format!("{file}:{}: {line}", number + 1)).collect()
@@ -39,8 +39,8 @@ fn t15_only_one_module_spells_out_partition_keys() {
         sources(&root, folder, &mut all);
     }
     let (keys, others): (Vec<_>, Vec<_>) = all.iter().partition(|(file, _)| file == KEYS);
-    assert!(keys.len() == 1 && !offences(KEYS, &keys[0].1).is_empty(), "{KEYS} is where they are spelled");
-    let found: Vec<String> = others.iter().flat_map(|(file, source)| offences(file, source)).collect();
+    assert!(keys.len() == 1 && !violations(KEYS, &keys[0].1).is_empty(), "{KEYS} is where they are spelled");
+    let found: Vec<String> = others.iter().flat_map(|(file, source)| violations(file, source)).collect();
     assert_eq!(found, Vec::<String>::new());
 }
 
@@ -54,9 +54,9 @@ fn a_key_spelled_out_elsewhere_is_found() {
         r#".expression_attribute_values(":pk", text(anything))"#,
         r#"row.insert(keys::PK.to_owned(), text(account));"#,
     ] {
-        assert_eq!(offences("shared/src/store/lock.rs", bad).len(), 1, "{bad}");
+        assert_eq!(violations("shared/src/store/lock.rs", bad).len(), 1, "{bad}");
     }
     for good in ["let apk = 1;", "/// The partition key, `pk`.", "\"attribute_not_exists(#pk)\""] {
-        assert_eq!(offences("shared/src/store/lock.rs", good), Vec::<String>::new(), "{good}");
+        assert_eq!(violations("shared/src/store/lock.rs", good), Vec::<String>::new(), "{good}");
     }
 }

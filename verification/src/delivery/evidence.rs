@@ -60,7 +60,7 @@ impl Evidence {
             }
             Mutation::WrongAccountNamed => {
                 let mail = &mut self.mails[0];
-                let other = accounts.iter().find(|account| mail.tags["account"] != account.id).expect("there are several");
+                let other = accounts.iter().find(|account| mail.tags["account"] != account.id).expect("another account exists");
                 mail.subject.push_str(other.name);
             }
             Mutation::ClaimAfterRevoke => {

@@ -248,7 +248,7 @@ impl Simulation {
     async fn invitations(&self) -> Vec<Invitation> {
         let rows = self.app.rows().await;
         let is_invitation = |row: &shared::store::Row| row["sk"].as_s().is_ok_and(|key| key.starts_with("I#"));
-        rows.into_iter().filter(is_invitation).map(|row| item::from_row(row).expect("what the service writes can be read")).collect()
+        rows.into_iter().filter(is_invitation).map(|row| item::from_row(row).expect("a row of the service can be parsed")).collect()
     }
 
     fn jump(&mut self, seconds: u64) {
