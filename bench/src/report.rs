@@ -1,4 +1,4 @@
-//! Shows what was measured.
+//! Reports of results.
 
 pub mod chart;
 mod format;

@@ -1,4 +1,4 @@
-//! What one run measured: the content of its JSON file.
+//! The figures of one run: the content of its JSON file. Renamed fields keep their names in the file.
 
 use std::collections::BTreeMap;
 
@@ -6,84 +6,85 @@ use serde::{Deserialize, Serialize};
 
 use crate::{dynamodb::Capacity, machine::Machine, statistics::Spread};
 
-/// The id of the floor: what the runtime alone costs.
+/// The ID of the floor: a hello world, which costs what the runtime alone does.
 pub const FLOOR: &str = "hello";
 
-/// Everything that one run measured.
+/// The figures of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Results {
-    /// Where.
+    /// The machine.
     pub machine: Machine,
-    /// How many rounds the medians are of.
+    /// The number of rounds.
     pub rounds: u32,
-    /// How many warm requests each round had.
+    /// The warm requests per round.
     pub requests: u32,
-    /// Whether this machine could give a process the processor share of 128 MB.
+    /// Whether this machine could limit a process to the processor share of 128 MB.
     pub throttled: bool,
-    /// Each subject, in the order of the report.
-    pub subjects: Vec<Measured>,
-    /// What the gates say.
+    /// The targets, in the order of the report.
+    #[serde(rename = "subjects")]
+    pub targets: Vec<Measured>,
+    /// The verdicts of the gates.
     pub verdicts: Vec<Verdict>,
 }
 
 impl Results {
-    /// The subject of an id.
+    /// The target with this ID.
     #[must_use]
-    pub fn subject(&self, id: &str) -> Option<&Measured> {
-        self.subjects.iter().find(|subject| subject.id == id)
+    pub fn target(&self, id: &str) -> Option<&Measured> {
+        self.targets.iter().find(|target| target.id == id)
     }
 }
 
-/// What a subject is measured for.
+/// The kind of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// An operation of this project that callers reach by HTTP: the gates are about it.
+    /// An HTTP operation of this project.
     Http,
     /// An operation of this project that operators or other services invoke.
     Direct,
-    /// The floor, or what somebody might use instead.
+    /// The floor, or an alternative to this project.
     Peer,
 }
 
-/// The figures of one subject.
+/// The figures of one target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// Its short name: `describe`, or a peer's folder.
+    /// Its ID: `describe`, or a peer's folder.
     pub id: String,
-    /// Its name in full.
+    /// Its full name.
     pub name: String,
-    /// What it is measured for.
+    /// Its kind.
     pub kind: Kind,
-    /// What it was made with, as a peer says.
+    /// The versions of a peer's tools and libraries.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, String>,
-    /// How long things take; none in a run that only gates what is repeatable.
+    /// Times; none in a run that only measures repeatable figures.
     pub times: Option<Times>,
-    /// The most memory it held, in bytes.
+    /// Peak memory, in bytes.
     pub peak_memory: Option<Spread>,
     /// Instructions in user mode.
     pub instructions: Option<Instructions>,
-    /// What it asked DynamoDB; none for what asks nothing.
+    /// DynamoDB requests; none for a target without any.
     pub database: Option<Database>,
-    /// Bytes of the program.
+    /// Size of the program, in bytes.
     pub binary: Option<u64>,
-    /// Bytes of the deployment package.
+    /// Size of the deployment package, in bytes.
     pub zip: Option<u64>,
 }
 
-/// How long things take.
+/// The times of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Times {
-    /// From the start of the process until it asks for an event, in ms.
+    /// From the start of the process to its request for an event, in ms.
     pub init_ms: Spread,
     /// The first event, in ms.
     pub first_ms: Spread,
-    /// Processor time that the first event takes, in ms.
+    /// Processor time of the first event, in ms.
     pub first_cpu_ms: Spread,
-    /// The first event with the processor share of 128 MB from then on, in ms. None where this machine cannot do that.
+    /// The first event with the processor share of 128 MB, in ms. None if this machine does not support that.
     pub first_at_128_mb_ms: Option<Spread>,
-    /// The same without the time that the engine took: what carries over to another table.
+    /// The same without the engine's time, which would differ with DynamoDB.
     pub first_at_128_mb_own_ms: Option<Spread>,
     /// The median of the warm requests of a round, in µs.
     pub warm_p50_us: Spread,
@@ -100,11 +101,11 @@ pub struct Instructions {
     pub first: f64,
     /// Per warm request.
     pub warm: f64,
-    /// How many warm requests that is the mean of.
+    /// The number of warm requests.
     pub requests: u32,
 }
 
-/// What was asked of DynamoDB.
+/// Requests to DynamoDB.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Database {
     /// TLS handshakes before the first event.
@@ -121,45 +122,50 @@ pub struct Database {
     pub warm_capacity: Capacity,
 }
 
-/// What a rule says about a subject.
+/// The result of a rule for a target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// The subject's id.
-    pub subject: String,
-    /// What was measured.
+    /// The target's ID.
+    #[serde(rename = "subject")]
+    pub target: String,
+    /// The name of the figure.
     pub figure: String,
-    /// What came out.
+    /// The measured value.
     pub value: Option<f64>,
-    /// What it may be at most, or has to be.
-    pub bar: Option<f64>,
-    /// How the bar came about, such as `4.6 x hello`.
+    /// The limit, or the exact value for an exact rule.
+    #[serde(rename = "bar")]
+    pub limit: Option<f64>,
+    /// How the limit is defined, such as `≤ 4.6 x hello`.
     pub rule: String,
-    /// What would be better still.
+    /// The stretch goal.
     pub stretch: Option<f64>,
-    /// The rule's answer.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Whether a broken rule fails the run.
-    pub binding: bool,
+    /// Whether a failed rule fails the run.
+    #[serde(rename = "binding")]
+    pub enforced: bool,
 }
 
-/// A rule's answer.
+/// The outcome of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Within the bar and the stretch.
+    /// Within the stretch goal.
     Stretch,
-    /// Within the bar.
+    /// Within the limit.
     Met,
-    /// Not within the bar; or a binding rule whose figure was not measured.
-    Broken,
-    /// Nothing to compare with in this run.
-    NotJudged,
+    /// Outside the limit, or an enforced rule without a figure.
+    #[serde(rename = "broken")]
+    Failed,
+    /// Without anything to compare with.
+    #[serde(rename = "not-judged")]
+    NotEvaluated,
 }
 
 impl Verdict {
-    /// Whether the run has failed.
+    /// Whether it fails the run.
     #[must_use]
     pub fn fails(&self) -> bool {
-        self.binding && self.outcome == Outcome::Broken
+        self.enforced && self.outcome == Outcome::Failed
     }
 }

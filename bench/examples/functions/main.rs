@@ -33,9 +33,9 @@ use testbed::Testbed;
 
 fn main() -> ExitCode {
     match run() {
-        Ok(broken) if broken.is_empty() => ExitCode::SUCCESS,
-        Ok(broken) => {
-            eprintln!("\nFailed gates:\n{}", broken.join("\n"));
+        Ok(failed) if failed.is_empty() => ExitCode::SUCCESS,
+        Ok(failed) => {
+            eprintln!("\nFailed gates:\n{}", failed.join("\n"));
             ExitCode::FAILURE
         }
         Err(problem) => {
@@ -65,7 +65,7 @@ fn run() -> Result<Vec<String>, Problem> {
     if let Some(file) = &settings.chart {
         std::fs::write(file, chart::svg(&results)?).map_err(|error| problem!("{}: {error}", file.display()))?;
     }
-    Ok(table::broken(&results.verdicts))
+    Ok(table::failed(&results.verdicts))
 }
 
 fn measured(settings: &Settings) -> Result<Results, Problem> {
@@ -123,7 +123,7 @@ async fn measure_all(settings: &Settings, machine: Machine, core: Option<Core>) 
         });
     }
     let throttled = firsts.iter().any(|firsts| !firsts.is_empty());
-    Ok(Results { machine, rounds: settings.rounds, requests: settings.requests, throttled, subjects: all, verdicts: Vec::new() })
+    Ok(Results { machine, rounds: settings.rounds, requests: settings.requests, throttled, targets: all, verdicts: Vec::new() })
 }
 
 fn times(rounds: &[Round], firsts: &[(Duration, Duration)]) -> Option<Times> {

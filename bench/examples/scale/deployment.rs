@@ -1,4 +1,4 @@
-//! One table in a file, with the real functions in front of it.
+//! One table in a file, and the real functions that use it.
 
 use std::{collections::BTreeMap, net::TcpListener, path::Path, time::Duration};
 
@@ -16,7 +16,7 @@ use local::{
 use serde_json::Value;
 
 use crate::{
-    accounts::Accounts,
+    account::Account,
     result::{Consumed, Sample},
     steps::{FUNCTIONS, Step},
 };
@@ -26,15 +26,15 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A table of one size, and the functions.
 pub(crate) struct Deployment {
-    pub(crate) accounts: Accounts,
+    pub(crate) account: Account,
     dynamodb: DynamoDb,
     fixture: Fixture,
     functions: BTreeMap<&'static str, Sandbox>,
 }
 
 impl Deployment {
-    /// Serves the table in `file` and starts a process for each function, from `binaries`.
-    pub(crate) async fn open(file: &Path, binaries: &Path, fixture: Fixture, accounts: Accounts) -> Result<Self, Problem> {
+    /// Starts an engine with `file`, and a process for each function in `binaries`.
+    pub(crate) async fn open(file: &Path, binaries: &Path, fixture: Fixture, account: Account) -> Result<Self, Problem> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|error| problem!("no port: {error}"))?;
         let engine = Engine::start(listener, Storage::File(file)).map_err(|error| problem!("{error}"))?;
         let dynamodb = DynamoDb::with_engine(engine).await?;
@@ -50,26 +50,26 @@ impl Deployment {
             };
             functions.insert(name, Sandbox::start(&launch).await?);
         }
-        Ok(Self { accounts, dynamodb, fixture, functions })
+        Ok(Self { account, dynamodb, fixture, functions })
     }
 
-    /// Invokes a function once and looks at its answer.
+    /// Invokes a function once, checks the response and returns the times.
     pub(crate) async fn sample(&mut self, step: &Step, turn: u64) -> Result<Sample, Problem> {
-        let (took, counts) = self.ask(step, turn).await?;
+        let (took, counts) = self.invoke(step, turn).await?;
         Ok(Sample { total: took, engine: counts.engine })
     }
 
-    /// The same, not for the time but for what it consumes.
+    /// The same, but returns the consumption.
     pub(crate) async fn consumed(&mut self, step: &Step, turn: u64) -> Result<Consumed, Problem> {
         self.dynamodb.count_capacity(true);
-        let asked = self.ask(step, turn).await;
+        let result = self.invoke(step, turn).await;
         self.dynamodb.count_capacity(false);
-        let (_, counts) = asked?;
+        let (_, counts) = result?;
         Ok(Consumed { requests: counts.total(), read: counts.capacity.read, write: counts.capacity.write })
     }
 
-    async fn ask(&mut self, step: &Step, turn: u64) -> Result<(Duration, Counts), Problem> {
-        let call = (step.call)(&self.accounts, turn);
+    async fn invoke(&mut self, step: &Step, turn: u64) -> Result<(Duration, Counts), Problem> {
+        let call = (step.call)(&self.account, turn);
         let event = call.event(&self.fixture);
         let function = self.functions.get_mut(call.function).ok_or_else(|| problem!("{} does not run", call.function))?;
         function.idle().await?;
@@ -77,13 +77,13 @@ impl Deployment {
         let invocation = function.invoke(&event).await?;
         let counts = self.dynamodb.counts();
 
-        let wrong = || problem!("'{}' at {} was answered: {}", step.name, self.accounts.size(), invocation.response);
+        let wrong = || problem!("unexpected response to '{}' with {} invitations: {}", step.name, self.account.size(), invocation.response);
         let response: Value = serde_json::from_str(&invocation.response).map_err(|_| wrong())?;
         let body: Value = response["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).ok_or_else(wrong)?;
-        if response["statusCode"] == call.status && (call.right)(&body) { Ok((invocation.took, counts)) } else { Err(wrong()) }
+        if response["statusCode"] == call.status && (call.is_expected)(&body) { Ok((invocation.took, counts)) } else { Err(wrong()) }
     }
 
-    /// Ends the functions.
+    /// Stops the functions.
     pub(crate) async fn close(self) -> Result<(), Problem> {
         for function in self.functions.into_values() {
             function.stop().await?;

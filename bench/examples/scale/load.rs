@@ -1,4 +1,4 @@
-//! Fills a database file by the engine's bulk import, in the form that the service's own code gives its rows.
+//! Fills a database file by the engine's bulk import, with rows from the service's own code.
 
 use std::{path::Path, sync::mpsc::sync_channel, thread};
 
@@ -16,7 +16,7 @@ use crate::population::Population;
 /// Rows in one transaction of the engine.
 const BATCH: usize = 10_000;
 
-/// Adds the invitations `numbers` of each account to the table. One thread makes rows, the other stores them.
+/// Adds the invitations `numbers` of each account to the table. One thread builds rows, the other stores them.
 pub(crate) fn load(file: &Path, table: &str, accounts: &[(Population, std::ops::Range<u64>)], policy: &SendPolicy) -> Result<(), Problem> {
     let failed = |error: dynoxide::DynoxideError| problem!("{}: {error}", file.display());
     let name = file.to_str().ok_or_else(|| problem!("{} is not UTF-8", file.display()))?;
@@ -24,16 +24,16 @@ pub(crate) fn load(file: &Path, table: &str, accounts: &[(Population, std::ops::
     database.enable_bulk_loading().map_err(failed)?;
     let (sender, batches) = sync_channel::<Vec<Item>>(2);
     thread::scope(|scope| {
-        let maker = scope.spawn(move || {
+        let builder = scope.spawn(move || {
             let mut batch = Vec::with_capacity(BATCH + 1);
             for (population, numbers) in accounts {
                 for number in numbers.clone() {
-                    let invitation = population.invitation(&population.sketch(number), policy)?;
+                    let invitation = population.invitation(&population.spec(number), policy)?;
                     for row in rows(population, &invitation, policy) {
                         batch.push(engine_item(row)?);
                     }
                     if batch.len() >= BATCH && sender.send(std::mem::take(&mut batch)).is_err() {
-                        return Ok(()); // The import has failed and says why.
+                        return Ok(()); // The import has failed and reports why.
                     }
                 }
             }
@@ -43,12 +43,12 @@ pub(crate) fn load(file: &Path, table: &str, accounts: &[(Population, std::ops::
         for batch in batches {
             database.import_items(table, batch, ImportOptions::default()).map_err(failed)?;
         }
-        maker.join().map_err(|_| problem!("the maker of rows panicked"))?
+        builder.join().map_err(|_| problem!("the thread that builds rows panicked"))?
     })
 }
 
-/// What the service keeps of an invitation: its row, and the lock of its address while it is open. DynamoDB has purged the
-/// lock of an expired one.
+/// The rows of an invitation: its own, and the lock of its address while it is open. DynamoDB has purged the lock of an expired
+/// one.
 pub(crate) fn rows(population: &Population, invitation: &Invitation, policy: &SendPolicy) -> Vec<Row> {
     let who = population.who();
     let row = item::to_row(invitation, policy.retention);
@@ -63,15 +63,15 @@ pub(crate) fn rows(population: &Population, invitation: &Invitation, policy: &Se
     rows
 }
 
-/// Bytes of what is stored of invitations, as DynamoDB counts them: names and values, without what it adds to each item.
+/// The size of invitations in bytes, as DynamoDB counts them: names and values, without its overhead per item.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Footprint {
-    /// An invitation's row, and so each of its three index entries.
+    /// An invitation's row, and each of its three index entries.
     pub(crate) row_mean: f64,
     pub(crate) row_least: usize,
     pub(crate) row_most: usize,
-    /// The lock of an open one's address.
+    /// The lock of an open invitation's address.
     pub(crate) lock_mean: f64,
 }
 
@@ -79,7 +79,7 @@ pub(crate) struct Footprint {
 pub(crate) fn footprint(population: &Population, size: u64, policy: &SendPolicy) -> Result<Footprint, Problem> {
     let (mut of_rows, mut of_locks) = (Vec::new(), Vec::new());
     for number in 0..size {
-        let invitation = population.invitation(&population.sketch(number), policy)?;
+        let invitation = population.invitation(&population.spec(number), policy)?;
         for (part, row) in rows(population, &invitation, policy).into_iter().enumerate() {
             let bytes = item_size(&engine_item(row)?);
             if part == 0 { of_rows.push(bytes) } else { of_locks.push(bytes) }

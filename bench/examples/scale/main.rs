@@ -1,9 +1,9 @@
-//! `make bench-scale`: whether a request costs the same in an account of a million invitations as in one of a thousand.
+//! `make bench-scale`: checks that a request costs the same in an account of a million invitations as in one of a thousand.
 //!
-//! Three tables, in each one account of 1,000, 100,000 and 1,000,000 invitations beside 10,000 small ones. The release
-//! functions answer the same requests over each, by turns. Time and consumed capacity must stay flat; see `docs/scale.md`.
+//! There are three tables, each with 10,000 small accounts and one of 1,000, 100,000 or 1,000,000 invitations. The release
+//! functions handle the same requests on each, in turns. Time and consumed capacity must stay flat; see `docs/scale.md`.
 
-mod accounts;
+mod account;
 mod deployment;
 mod load;
 mod measure;
@@ -22,7 +22,7 @@ use std::{fs, path::Path, process::ExitCode, time::Instant};
 use bench::{Problem, problem};
 use serde_json::json;
 
-use crate::{deployment::Deployment, result::Row, settings::Settings, steps::STEPS};
+use crate::{deployment::Deployment, result::StepResult, settings::Settings, steps::STEPS};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -36,20 +36,20 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whether the gate is passed.
+/// Whether the gate passed.
 async fn run() -> Result<bool, Problem> {
     let settings = Settings::parse(std::env::args().skip(1))?;
     let started = Instant::now();
-    let snapshots = snapshots::make(&settings).await?;
+    let snapshots = snapshots::create(&settings).await?;
     let loaded = started.elapsed();
     println!("Loaded in {} s; the largest table takes {:.1} GB.", loaded.as_secs(), snapshots.largest as f64 / 1e9);
 
     let mut deployments = Vec::new();
     for (file, size) in &snapshots.files {
-        deployments.push(Deployment::open(file, &settings.functions, snapshots.fixture.clone(), snapshots.accounts(*size)).await?);
+        deployments.push(Deployment::open(file, &settings.functions, snapshots.fixture.clone(), snapshots.account(*size)).await?);
     }
     if let Some(few) =
-        deployments.iter().map(|fixture| fixture.accounts.open()).min().filter(|open| *open < measure::turns(settings.rounds))
+        deployments.iter().map(|deployment| deployment.account.open()).min().filter(|open| *open < measure::turns(settings.rounds))
     {
         return Err(problem!("{few} open invitations are too few to revoke one in each turn"));
     }
@@ -59,10 +59,10 @@ async fn run() -> Result<bool, Problem> {
         rows.push(measure::measure(&mut deployments, step, settings.rounds).await?);
         eprintln!("{} of {}: {}", rows.len(), STEPS.len(), step.name);
     }
-    for fixture in deployments {
-        fixture.close().await?;
+    for deployment in deployments {
+        deployment.close().await?;
     }
-    let passed = rows.iter().all(Row::passes);
+    let passed = rows.iter().all(StepResult::passes);
     let table = table::table(&rows);
     println!("{table}");
     println!("{} in {} s.", if passed { "Flat" } else { "NOT flat" }, started.elapsed().as_secs());
@@ -78,7 +78,7 @@ async fn run() -> Result<bool, Problem> {
         "cores": std::thread::available_parallelism().map_or(1, usize::from),
         "loadAverage": [load_before, load_average()],
         "bytes": snapshots.footprint,
-        "bar": result::BAR,
+        "bar": result::MAX_GROWTH,
         "passed": passed,
         "steps": rows,
         "table": table,
@@ -93,12 +93,12 @@ fn write(directory: &Path, name: &str, text: &str) -> Result<(), Problem> {
     fs::create_dir_all(directory).and_then(|()| fs::write(&file, text)).map_err(|error| problem!("{}: {error}", file.display()))
 }
 
-/// How many threads have lately wanted to run. More than there are cores, and the times say more of the others than of us.
+/// The load average. Above the number of cores, other programs dominate the times.
 fn load_average() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
 }
 
-/// The most memory that this process, engines included, ever held.
+/// The peak memory of this process, engines included.
 fn peak_memory() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

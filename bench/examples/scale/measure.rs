@@ -1,6 +1,6 @@
-//! One step at all sizes, by turns, so that whatever else the machine does meets all of them.
+//! One step at all sizes, in turns, so that the machine's load affects all of them alike.
 //!
-//! In each turn the sizes come in another order: one that always followed the largest would find the caches as that left them.
+//! Each turn has another order of sizes: a size that always followed the largest one would find the same caches.
 
 use std::collections::BTreeMap;
 
@@ -8,23 +8,23 @@ use bench::{Problem, problem};
 
 use crate::{
     deployment::Deployment,
-    result::{Cell, Consumed, Row},
+    result::{Consumed, SizeResult, StepResult},
     rng::Rng,
     steps::Step,
 };
 
-/// Turns before the ones that count.
+/// Turns before the measured ones.
 const WARM_UP: u64 = 20;
-/// Turns of which it is counted what they consume. They are not timed.
+/// Turns that count consumption and are not timed.
 const COUNTED: u64 = 30;
 
-/// How many turns a step takes that is timed `rounds` times.
+/// The turns of a step that is timed `rounds` times.
 pub(crate) fn turns(rounds: u64) -> u64 {
     WARM_UP + rounds + COUNTED
 }
 
-/// Times a step and counts what it consumes.
-pub(crate) async fn measure(deployments: &mut [Deployment], step: &Step, rounds: u64) -> Result<Row, Problem> {
+/// Times a step and counts its consumption.
+pub(crate) async fn measure(deployments: &mut [Deployment], step: &Step, rounds: u64) -> Result<StepResult, Problem> {
     let mut samples: Vec<Vec<_>> = deployments.iter().map(|_| Vec::new()).collect();
     for turn in 0..WARM_UP + rounds {
         for which in shuffled(deployments.len(), turn) {
@@ -35,17 +35,17 @@ pub(crate) async fn measure(deployments: &mut [Deployment], step: &Step, rounds:
         }
     }
     let mut cells = Vec::new();
-    for (fixture, samples) in deployments.iter_mut().zip(samples) {
+    for (deployment, samples) in deployments.iter_mut().zip(samples) {
         let mut seen = Vec::new();
         for turn in WARM_UP + rounds..turns(rounds) {
-            seen.push(fixture.consumed(step, turn).await?);
+            seen.push(deployment.consumed(step, turn).await?);
         }
-        cells.push(Cell::new(fixture.accounts.size(), &samples, usual(&seen)?));
+        cells.push(SizeResult::new(deployment.account.size(), &samples, typical(&seen)?));
     }
-    Ok(Row::new(step.name, step.timed, cells))
+    Ok(StepResult::new(step.name, step.timed, cells))
 }
 
-/// The numbers below `count`, in an order that differs from turn to turn.
+/// The numbers below `count`, in another order for each turn.
 fn shuffled(count: usize, turn: u64) -> Vec<usize> {
     let mut rng = Rng::of(turn);
     let mut keyed: Vec<(u64, usize)> = (0..count).map(|number| (rng.next(), number)).collect();
@@ -53,8 +53,8 @@ fn shuffled(count: usize, turn: u64) -> Vec<usize> {
     keyed.into_iter().map(|(_, number)| number).collect()
 }
 
-/// What most turns consume. Once in 30 seconds a function reads its caller's key anew, and that one costs a unit more.
-fn usual(seen: &[Consumed]) -> Result<Consumed, Problem> {
+/// The consumption of most turns. Once in 30 seconds a function reads its caller's key again, which costs one unit more.
+fn typical(seen: &[Consumed]) -> Result<Consumed, Problem> {
     let mut often: BTreeMap<String, (usize, Consumed)> = BTreeMap::new();
     for consumed in seen {
         often.entry(format!("{consumed:?}")).or_insert((0, *consumed)).0 += 1;

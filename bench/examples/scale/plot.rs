@@ -1,9 +1,9 @@
-//! The result as a picture: latency and consumed units over the size of the account, in light and dark.
+//! The result as a chart: latency and consumed units by the size of the account, for light and dark pages.
 
 use std::fmt::Write;
 
 use crate::{
-    result::{Cell, Row},
+    result::{SizeResult, StepResult},
     table::thousands,
 };
 
@@ -13,7 +13,7 @@ const LEFT: f64 = 64.0;
 const RIGHT: f64 = 300.0;
 const TOP: f64 = 44.0;
 const BOTTOM: f64 = 44.0;
-/// The least distance between two labels.
+/// The minimum distance between two labels.
 const LABEL: f64 = 15.0;
 
 const STYLE: &str = "<style>text{font:12px system-ui,sans-serif;fill:#24292f}.title{font-weight:600;font-size:14px}\
@@ -22,19 +22,19 @@ const STYLE: &str = "<style>text{font:12px system-ui,sans-serif;fill:#24292f}.ti
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.reads{stroke:#58a6ff;fill:#58a6ff}\
 .lists{stroke:#3fb950;fill:#3fb950}.writes{stroke:#f0883e;fill:#f0883e}}</style>";
 
-/// Two panels under each other, both axes logarithmic.
-pub(crate) fn svg(rows: &[Row]) -> String {
+/// Two charts, one above the other, with logarithmic axes.
+pub(crate) fn svg(rows: &[StepResult]) -> String {
     let mut svg = format!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Latency and consumed units over the number of invitations in an account">{STYLE}"#,
         height = 2.0 * HEIGHT
     );
-    panel(&mut svg, 0.0, "Latency, median, µs", rows, |cell| cell.total.p50);
-    panel(&mut svg, HEIGHT, "Capacity units consumed by one request", rows, |cell| cell.consumed.read + cell.consumed.write);
+    chart(&mut svg, 0.0, "Latency, median, µs", rows, |cell| cell.total.p50);
+    chart(&mut svg, HEIGHT, "Capacity units consumed by one request", rows, |cell| cell.consumed.read + cell.consumed.write);
     svg.push_str("</svg>\n");
     svg
 }
 
-fn panel(svg: &mut String, top: f64, title: &str, rows: &[Row], value: impl Fn(&Cell) -> f64) {
+fn chart(svg: &mut String, top: f64, title: &str, rows: &[StepResult], value: impl Fn(&SizeResult) -> f64) {
     let cells = || rows.iter().flat_map(|row| &row.sizes);
     let decade = |value: f64| value.max(f64::MIN_POSITIVE).log10();
     let low = cells().map(&value).fold(f64::MAX, f64::min);
@@ -73,14 +73,14 @@ fn panel(svg: &mut String, top: f64, title: &str, rows: &[Row], value: impl Fn(&
     label(svg, top + TOP, labels);
 }
 
-/// Labels beside the ends of their lines, moved apart where they would cover each other.
+/// Labels beside the ends of their lines, moved apart where they would overlap.
 fn label(svg: &mut String, top: f64, mut labels: Vec<(f64, f64, &str, String)>) {
     labels.sort_by(|one, other| one.1.total_cmp(&other.1));
     let bottom = top + HEIGHT - TOP - BOTTOM;
     let mut free = top;
     let mut left = labels.len() as f64;
     for (x, y, class, text) in labels {
-        // As near to its line as the labels before it and those still to come leave room for.
+        // As close to its line as the labels before and after it allow.
         let at = y.min(bottom - (left - 1.0) * LABEL).max(free);
         free = at + LABEL;
         left -= 1.0;

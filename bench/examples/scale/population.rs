@@ -1,6 +1,6 @@
-//! The invitations that are loaded: a fixed sequence, so that 1,000 of them are the first of 1,000,000.
+//! The loaded invitations: a fixed sequence, so that 1,000 of them are the first of 1,000,000.
 //!
-//! Their times are spread over a year without regard to their numbers. So what is added lies between what was there.
+//! Their times are spread over a year independently of their numbers, so that added invitations lie between existing ones.
 
 use bench::{
     Problem,
@@ -21,9 +21,9 @@ use shared::{
 use crate::rng::Rng;
 
 const DAY: u64 = 86_400_000;
-/// How far back creations go.
+/// The age of the oldest invitation.
 const YEAR: u64 = 365 * DAY;
-/// The lifetime of what has expired or was closed.
+/// The lifetime of expired and closed invitations.
 const WEEK: u64 = 7 * DAY;
 
 const FIRST: [&str; 12] = ["Ana", "Bo", "Charlotte", "Dmitri", "Elisabetta", "Fu", "Guadalupe", "Hal", "Ingeborg", "J", "Konstantin", "Li"];
@@ -38,15 +38,15 @@ const DOMAIN: [&str; 8] = [
     "it.ministry-of-works.example.gov",
     "eu-central.engineering.example.com",
 ];
-/// Roles and how many of a hundred invitations have them.
+/// Roles, with their percentages.
 const ROLES: [(&str, u64); 4] = [("read-only", 50), ("full-access", 25), ("auditor", 15), ("billing-admin", 10)];
-/// States and how many of a hundred invitations are in them.
+/// States, with their percentages.
 const STATES: [(State, u64); 5] =
     [(State::Invited, 60), (State::Expired, 10), (State::Accepted, 15), (State::Declined, 5), (State::Revoked, 10)];
 
-/// What an invitation of the sequence is like, without the work of making it.
+/// The properties of an invitation, without the cost of creating it.
 #[derive(Debug, Clone)]
-pub(crate) struct Sketch {
+pub(crate) struct Spec {
     pub(crate) id: InvitationId,
     pub(crate) email: String,
     pub(crate) role: &'static str,
@@ -54,7 +54,7 @@ pub(crate) struct Sketch {
     pub(crate) created: u64,
     /// When it expires.
     pub(crate) expiry: u64,
-    /// When it was closed, if it was.
+    /// When it was closed, for a closed one.
     pub(crate) closed: u64,
     nonce: [u8; 16],
 }
@@ -72,26 +72,26 @@ impl Population {
         Self { who, now: now.as_millis().unsigned_abs() }
     }
 
-    /// Those of some other account.
-    pub(crate) fn of_stranger(number: u64, now: Timestamp) -> Result<Self, Problem> {
+    /// The invitations of another account.
+    pub(crate) fn of_other_account(number: u64, now: Timestamp) -> Result<Self, Problem> {
         let account: AccountId = format!("9{number:011}").parse().map_err(problem_of)?;
         let roles: Roles = DEFAULT_ROLES.parse().map_err(problem_of)?;
         let (_, key) = ApiKey::generate(&account);
         let record = ApiKeyRecord::new(&key, role("full-access")?, None, now, None);
         let who = record.verify(&key, now, &roles, &Urns::new("cloudone".to_owned(), REGION.to_owned()));
-        Ok(Self::of(who.ok_or_else(|| problem!("a fresh key is not accepted"))?, now))
+        Ok(Self::of(who.ok_or_else(|| problem!("a new key is not accepted"))?, now))
     }
 
     pub(crate) fn who(&self) -> &Principal {
         &self.who
     }
 
-    /// The `number`th invitation, in outline.
-    pub(crate) fn sketch(&self, number: u64) -> Sketch {
+    /// The properties of invitation `number`.
+    pub(crate) fn spec(&self, number: u64) -> Spec {
         let mut rng = Rng::of(number);
-        let state = share(&STATES, &mut rng);
-        let role = share(&ROLES, &mut rng);
-        // What is open or was closed may be young; what has expired is older than its lifetime.
+        let state = draw(&STATES, &mut rng);
+        let role = draw(&ROLES, &mut rng);
+        // Expired invitations are older than their lifetime.
         let youngest = if state == State::Expired { WEEK + DAY } else { DAY };
         let created = self.now - youngest - rng.below(YEAR - youngest);
         let expiry = match state {
@@ -107,48 +107,48 @@ impl Population {
         nonce[..8].copy_from_slice(&rng.next().to_be_bytes());
         nonce[8..].copy_from_slice(&rng.next().to_be_bytes());
         let email = address(number, &mut rng);
-        Sketch { id: id(created, random), email, role, state, created, expiry, closed, nonce }
+        Spec { id: id(created, random), email, role, state, created, expiry, closed, nonce }
     }
 
-    /// The invitation of a sketch, as the service would have made it.
-    pub(crate) fn invitation(&self, sketch: &Sketch, policy: &SendPolicy) -> Result<Invitation, Problem> {
-        let email: Email = sketch.email.parse().map_err(problem_of)?;
-        let request = NewInvitation { email, role: role(sketch.role)?, expiry: Some(time(sketch.expiry)?), locale: None };
-        let operation = Operation { id: OperationId::generate(), nonce: sketch.nonce };
-        let created = lifecycle::create(&self.who, &request, sketch.id, &operation, time(sketch.created)?, policy)
+    /// The invitation, as the service would have created it.
+    pub(crate) fn invitation(&self, spec: &Spec, policy: &SendPolicy) -> Result<Invitation, Problem> {
+        let email: Email = spec.email.parse().map_err(problem_of)?;
+        let request = NewInvitation { email, role: role(spec.role)?, expiry: Some(time(spec.expiry)?), locale: None };
+        let operation = Operation { id: OperationId::generate(), nonce: spec.nonce };
+        let created = lifecycle::create(&self.who, &request, spec.id, &operation, time(spec.created)?, policy)
             .map_err(|error| problem!("an invitation is refused: {error:?}"))?;
-        // As they lie there when everything has been sent and told.
-        let delivered = Delivery { status: DeliveryStatus::Delivered, at: time(sketch.created)?, reason: None };
+        // In production almost all emails are sent and events published.
+        let delivered = Delivery { status: DeliveryStatus::Delivered, at: time(spec.created)?, reason: None };
         let settled = created.delivered(1, delivered).published();
-        let closing = match sketch.state {
+        let closing = match spec.state {
             State::Invited => return Ok(settled),
             State::Expired => return Ok(settled.expired(settled.expiry).published()),
             State::Accepted => Closing::Accepted,
             State::Declined => Closing::Declined,
             State::Revoked => Closing::Revoked,
         };
-        Ok(settled.closed(closing, time(sketch.closed)?, OperationId::generate()).published())
+        Ok(settled.closed(closing, time(spec.closed)?, OperationId::generate()).published())
     }
 }
 
-/// An address that no other number has, as long for a small number as for a large one.
+/// A unique address, whose length does not depend on the number.
 pub(crate) fn address(number: u64, rng: &mut Rng) -> String {
-    let code: String = (0..5).map(|place| char::from(b'a' + (number / 26_u64.pow(place) % 26) as u8)).collect();
+    let code: String = (0..5).map(|digit| char::from(b'a' + (number / 26_u64.pow(digit) % 26) as u8)).collect();
     format!("{}.{}.{code}@{}", rng.pick(&FIRST), rng.pick(&LAST), rng.pick(&DOMAIN))
 }
 
-fn share<T: Copy>(shares: &[(T, u64)], rng: &mut Rng) -> T {
+fn draw<T: Copy>(percentages: &[(T, u64)], rng: &mut Rng) -> T {
     let mut left = rng.below(100);
-    for (value, percent) in shares {
+    for (value, percent) in percentages {
         if left < *percent {
             return *value;
         }
         left -= percent;
     }
-    shares[0].0
+    percentages[0].0
 }
 
-/// A UUIDv7 of that millisecond.
+/// A UUIDv7 of this millisecond.
 fn id(created: u64, mut bytes: [u8; 16]) -> InvitationId {
     bytes[..6].copy_from_slice(&created.to_be_bytes()[2..]);
     bytes[6] = 0x70 | (bytes[6] & 0x0F);
@@ -161,10 +161,10 @@ fn role(id: &str) -> Result<RoleId, Problem> {
 }
 
 fn time(millis: u64) -> Result<Timestamp, Problem> {
-    i64::try_from(millis).ok().and_then(Timestamp::from_millis).ok_or_else(|| problem!("{millis} is no time"))
+    i64::try_from(millis).ok().and_then(Timestamp::from_millis).ok_or_else(|| problem!("{millis} is not a time"))
 }
 
-/// The service's own limits, but for the lifetime: open invitations that are a year old must not be refused.
+/// The default limits, with a longer lifetime: year-old open invitations must be valid.
 pub(crate) fn policy() -> Result<SendPolicy, Problem> {
     let settings = [("LINK_KEYS", LINK_KEYS), ("INVITATION_MAX_LIFETIME_SECONDS", "315360000")];
     let lookup = |name: &str| settings.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned());

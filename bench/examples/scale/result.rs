@@ -1,25 +1,25 @@
-//! What was measured, and the gate.
+//! The figures, and the gate.
 
 use std::time::Duration;
 
 use bench::statistics::percentile;
 use serde::Serialize;
 
-/// The same request may take this much longer in the largest account than in the smallest.
-pub(crate) const BAR: f64 = 1.2;
-/// What we would like.
+/// The limit: the largest account's time for a request as a multiple of the smallest one's.
+pub(crate) const MAX_GROWTH: f64 = 1.2;
+/// The stretch goal.
 pub(crate) const STRETCH: f64 = 1.05;
 
 /// One invocation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
-    /// From handing the event over to having the answer.
+    /// From the delivery of the event to the response.
     pub(crate) total: Duration,
-    /// Of that: waiting for the engine.
+    /// The engine's part of it.
     pub(crate) engine: Duration,
 }
 
-/// Microseconds: what 10, 50 and 99 of 100 stay below. The first hardly knows what else the machine does.
+/// Percentiles in microseconds. The 10th hardly depends on the machine's load.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(crate) struct Micros {
     pub(crate) p10: f64,
@@ -35,7 +35,7 @@ impl Micros {
     }
 }
 
-/// What one request of a step consumes.
+/// The consumption of one request of a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub(crate) struct Consumed {
     /// Requests to DynamoDB.
@@ -48,20 +48,20 @@ pub(crate) struct Consumed {
 
 /// A step at one size.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Cell {
-    /// How many invitations the account has.
+pub(crate) struct SizeResult {
+    /// The number of invitations in the account.
     pub(crate) invitations: u64,
     /// The whole invocation.
     pub(crate) total: Micros,
-    /// The part of it that the engine took.
+    /// The engine's part of it.
     pub(crate) engine: Micros,
-    /// The rest: the function, and the way to and from it.
+    /// The rest: the function and its transport.
     pub(crate) service: Micros,
-    /// What it consumes.
+    /// Its consumption.
     pub(crate) consumed: Consumed,
 }
 
-impl Cell {
+impl SizeResult {
     pub(crate) fn new(invitations: u64, samples: &[Sample], consumed: Consumed) -> Self {
         Self {
             invitations,
@@ -76,19 +76,19 @@ impl Cell {
 /// A step at all sizes, smallest first.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Row {
+pub(crate) struct StepResult {
     pub(crate) step: &'static str,
-    pub(crate) sizes: Vec<Cell>,
-    /// The medians of the largest account over those of the smallest.
+    pub(crate) sizes: Vec<SizeResult>,
+    /// The medians of the largest account divided by those of the smallest.
     pub(crate) growth: Growth,
-    /// The same of the fastest tenth, which other programs on the machine hardly disturb. Reported, not judged.
+    /// The same for the 10th percentiles, which hardly depend on the machine's load. Advisory.
     pub(crate) growth_undisturbed: Growth,
-    /// Whether the gate looks at the time: at reading and creating. What it consumes, it looks at always.
+    /// Whether the gate limits its time, as for reading and creating. Consumption is always limited.
     pub(crate) timed: bool,
     pub(crate) same_consumption: bool,
 }
 
-/// How much longer something takes in the largest account.
+/// The growth of times from the smallest to the largest account.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(crate) struct Growth {
     pub(crate) total: f64,
@@ -97,21 +97,21 @@ pub(crate) struct Growth {
 }
 
 impl Growth {
-    /// From the least to the most, by one of their times, to three places.
-    fn between(least: &Cell, most: &Cell, time: fn(&Micros) -> f64) -> Self {
-        let factor = |most: &Micros, least: &Micros| (time(most) / time(least) * 1e3).round() / 1e3;
+    /// The growth of one percentile, to three decimals.
+    fn between(smallest: &SizeResult, largest: &SizeResult, time: fn(&Micros) -> f64) -> Self {
+        let factor = |largest: &Micros, smallest: &Micros| (time(largest) / time(smallest) * 1e3).round() / 1e3;
         Self {
-            total: factor(&most.total, &least.total),
-            engine: factor(&most.engine, &least.engine),
-            service: factor(&most.service, &least.service),
+            total: factor(&largest.total, &smallest.total),
+            engine: factor(&largest.engine, &smallest.engine),
+            service: factor(&largest.service, &smallest.service),
         }
     }
 }
 
-impl Row {
-    pub(crate) fn new(step: &'static str, timed: bool, sizes: Vec<Cell>) -> Self {
+impl StepResult {
+    pub(crate) fn new(step: &'static str, timed: bool, sizes: Vec<SizeResult>) -> Self {
         let between = |time: fn(&Micros) -> f64| match (sizes.first(), sizes.last()) {
-            (Some(least), Some(most)) => Growth::between(least, most, time),
+            (Some(smallest), Some(largest)) => Growth::between(smallest, largest, time),
             _ => Growth::default(),
         };
         let (growth, growth_undisturbed) = (between(|micros| micros.p50), between(|micros| micros.p10));
@@ -119,9 +119,9 @@ impl Row {
         Self { step, sizes, growth, growth_undisturbed, timed, same_consumption }
     }
 
-    /// Whether the step is as fast and as cheap in the largest account as it has to be.
+    /// Whether the step is fast and cheap enough in the largest account.
     pub(crate) fn passes(&self) -> bool {
-        self.same_consumption && (self.growth.total <= BAR || !self.timed)
+        self.same_consumption && (self.growth.total <= MAX_GROWTH || !self.timed)
     }
 }
 
@@ -129,24 +129,24 @@ impl Row {
 mod tests {
     use super::*;
 
-    fn cell(invitations: u64, micros: u64, read: f64) -> Cell {
+    fn cell(invitations: u64, micros: u64, read: f64) -> SizeResult {
         let sample = Sample { total: Duration::from_micros(micros), engine: Duration::from_micros(micros / 2) };
-        Cell::new(invitations, &[sample; 3], Consumed { requests: 1, read, write: 0.0 })
+        SizeResult::new(invitations, &[sample; 3], Consumed { requests: 1, read, write: 0.0 })
     }
 
-    fn passes(timed: bool, least: Cell, most: Cell) -> bool {
-        Row::new("step", timed, vec![least, most]).passes()
+    fn passes(timed: bool, smallest: SizeResult, largest: SizeResult) -> bool {
+        StepResult::new("step", timed, vec![smallest, largest]).passes()
     }
 
     #[test]
-    fn the_gate_is_at_a_fifth_more() {
+    fn the_gate_allows_a_fifth_more_time() {
         assert!(passes(true, cell(1_000, 1_000, 1.0), cell(1_000_000, 1_200, 1.0)));
         assert!(!passes(true, cell(1_000, 1_000, 1.0), cell(1_000_000, 1_202, 1.0)));
         assert!(passes(false, cell(1_000, 1_000, 1.0), cell(1_000_000, 9_000, 1.0)));
     }
 
     #[test]
-    fn the_gate_forgives_no_unit() {
+    fn the_gate_allows_no_additional_unit() {
         assert!(!passes(true, cell(1_000, 1_000, 1.0), cell(1_000_000, 900, 1.5)));
         assert!(!passes(false, cell(1_000, 1_000, 1.0), cell(1_000_000, 900, 0.5)));
     }

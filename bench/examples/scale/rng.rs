@@ -1,11 +1,11 @@
-//! Numbers that look random and are the same in every run.
+//! Pseudorandom numbers, the same in every run.
 
 /// A SplitMix64 sequence.
 #[derive(Debug, Clone)]
 pub(crate) struct Rng(u64);
 
 impl Rng {
-    /// The sequence of a thing's number; neighbours have nothing in common.
+    /// The sequence for a number. Sequences of adjacent numbers are independent.
     pub(crate) fn of(number: u64) -> Self {
         let mut rng = Self(number.wrapping_mul(0xA24B_AED4_963E_E407).wrapping_add(0x9FB2_1C65_1E98_DF25));
         rng.next();

@@ -1,11 +1,11 @@
-//! The result on a terminal.
+//! The result as a table.
 
 use std::fmt::Write;
 
-use crate::result::{BAR, Cell, Row, STRETCH};
+use crate::result::{MAX_GROWTH, STRETCH, SizeResult, StepResult};
 
-/// One line for each step: the medians at each size, how they grow, and what a request consumes.
-pub(crate) fn table(rows: &[Row]) -> String {
+/// One line per step: the medians at each size, their growth, and the consumption of a request.
+pub(crate) fn table(rows: &[StepResult]) -> String {
     let mut text = String::new();
     let sizes = rows.first().map(|row| row.sizes.as_slice()).unwrap_or_default();
     let titles = ["growth", "undisturbed", "of engine", "of service", "consumes"].map(str::to_owned);
@@ -13,9 +13,9 @@ pub(crate) fn table(rows: &[Row]) -> String {
     for row in rows {
         let times = row.sizes.iter().map(|cell| format!("{:.0} ({:.0})", cell.total.p50, cell.total.p99));
         let verdict = match row.growth.total {
-            _ if !row.timed => "not judged",
-            growth if growth > BAR => "FAIL",
-            growth if growth > STRETCH => "bar",
+            _ if !row.timed => "not gated",
+            growth if growth > MAX_GROWTH => "FAIL",
+            growth if growth > STRETCH => "met",
             _ => "stretch",
         };
         let factor = |growth: f64| format!("{growth:.2} x");
@@ -37,7 +37,7 @@ fn line(text: &mut String, name: &str, times: impl Iterator<Item = String>, colu
     let _ = writeln!(text, "{name:<33}{times}{growth:>19}{undisturbed:>12}{engine:>11}{service:>12}  {consumes}");
 }
 
-fn consumed(cell: &Cell) -> String {
+fn consumed(cell: &SizeResult) -> String {
     let consumed = &cell.consumed;
     let units = [(consumed.read, "RCU"), (consumed.write, "WCU")];
     let units: Vec<_> = units.iter().filter(|(units, _)| *units > 0.0).map(|(units, name)| format!("{units} {name}")).collect();

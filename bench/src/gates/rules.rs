@@ -6,80 +6,79 @@ use crate::{baseline::Baseline, counter::Counter, results::Measured};
 
 use shared::store::DUE_SHARDS;
 
-/// How much more than the baseline a count of instructions may be. Hashes have random seeds and timers fire when they do, so
-/// that runs of one program differ: five of them by at most 1.3 % when this was written. The rest is room for another patch
-/// version of the C library.
+/// The tolerance for instructions above the baseline. Runs of one program differ because of random hash seeds and timers: five
+/// runs by at most 1.3 % when this was written. The rest allows for another patch version of the C library.
 const MARGIN: f64 = 1.03;
 
 /// One rule.
 pub(super) struct Rule {
-    /// What is measured, with its unit.
+    /// The figure, with its unit.
     pub(super) figure: &'static str,
-    pub(super) who: Who,
+    pub(super) scope: Scope,
     pub(super) value: fn(&Measured) -> Option<f64>,
-    pub(super) bar: Bar,
-    /// Whether a broken rule fails the run.
-    pub(super) binding: bool,
+    pub(super) limit: Limit,
+    /// Whether a failed rule fails the run.
+    pub(super) enforced: bool,
 }
 
-/// Whom a rule is about.
+/// The operations that a rule applies to.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Who {
+pub(super) enum Scope {
     /// Every operation of this project.
     Own,
-    /// Those reached by HTTP.
+    /// The HTTP operations.
     Http,
-    /// These.
+    /// These operations.
     Only(&'static [&'static str]),
 }
 
 /// A committed figure of an operation.
-pub(super) type Expected = fn(&Baseline, Counter, &str) -> Option<f64>;
+pub(super) type Committed = fn(&Baseline, Counter, &str) -> Option<f64>;
 
-/// What a figure is compared with.
+/// The limit of a figure.
 #[derive(Clone, Copy)]
-pub(super) enum Bar {
-    /// At most so many times what the floor has; and what would be better still.
-    Floor(f64, f64),
-    /// At most this; and what would be better still.
-    Most(f64, Option<f64>),
-    /// At most what is said for the operation of this id. One that nothing is said for does not pass.
-    Each(fn(&str) -> Option<f64>),
-    /// At most so many times the committed figure.
-    Baseline(Expected, f64),
-    /// Exactly the committed figure: less would be as much of a surprise as more.
-    Exactly(Expected),
+pub(super) enum Limit {
+    /// A multiple of the floor, and a stretch goal.
+    TimesFloor(f64, f64),
+    /// A maximum, and a stretch goal.
+    AtMost(f64, Option<f64>),
+    /// A maximum by the operation's ID. An operation without one fails.
+    PerOperation(fn(&str) -> Option<f64>),
+    /// A multiple of the committed figure.
+    TimesBaseline(Committed, f64),
+    /// Exactly the committed figure: a smaller one would be unexpected, too.
+    Exactly(Committed),
 }
 
-impl fmt::Display for Bar {
+impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Floor(bar, _) => write!(f, "≤ {bar} x hello"),
-            Self::Most(..) | Self::Each(_) => f.write_str("at most"),
-            Self::Baseline(_, margin) => write!(f, "≤ {margin} x baseline"),
+            Self::TimesFloor(factor, _) => write!(f, "≤ {factor} x hello"),
+            Self::AtMost(..) | Self::PerOperation(_) => f.write_str("at most"),
+            Self::TimesBaseline(_, margin) => write!(f, "≤ {margin} x baseline"),
             Self::Exactly(_) => f.write_str("exactly"),
         }
     }
 }
 
-/// What each operation may ask DynamoDB: requests of a warm event, and of the first. That has one more where there is a
-/// credential to read. The holder of a link has none, and operators and other services need none.
+/// The maximum of DynamoDB requests of a warm event, and of the first one. The first one of an operation with an API key has one
+/// more, to read the key.
 const REQUESTS: &[(&str, f64, f64)] = &[
     ("describe", 1.0, 2.0),
     ("list", 1.0, 2.0),
     ("create", 1.0, 2.0),
     ("revoke", 2.0, 3.0),
     ("resend", 2.0, 3.0),
-    // The invitation and the account's settings; and the write.
+    // The invitation and the account's settings, and a write.
     ("lookup", 2.0, 2.0),
     ("accept", 3.0, 3.0),
     ("decline", 3.0, 3.0),
     ("page", 0.0, 0.0),
     ("api-keys", 1.0, 1.0),
     ("settings", 1.0, 1.0),
-    // The invitation, the claim and the settings; after the mail, the invitation, the note, and whether there is more to do.
+    // Read the invitation, claim it, read the settings; after the email read the invitation, record it, and check for more work.
     ("deliver", 6.0, 6.0),
-    // Every shard of what is due.
+    // Every shard of the index of due invitations.
     ("reconcile", DUE_SHARDS as f64, DUE_SHARDS as f64),
     ("feedback", 2.0, 2.0),
 ];
@@ -88,7 +87,7 @@ fn requests_of(id: &str) -> Option<(f64, f64)> {
     REQUESTS.iter().find(|(known, ..)| *known == id).map(|(_, warm, first)| (*warm, *first))
 }
 
-/// How many connections a function opens before its first event. The page needs no table.
+/// The connections that a function opens before its first event. The page uses no table.
 fn connections(id: &str) -> f64 {
     if id == "page" { 0.0 } else { 1.0 }
 }
@@ -96,93 +95,99 @@ fn connections(id: &str) -> f64 {
 pub(super) const RULES: &[Rule] = &[
     Rule {
         figure: "first invoke at 128 MB without the engine, ms",
-        who: Who::Http,
+        scope: Scope::Http,
         value: |it| Some(it.times?.first_at_128_mb_own_ms?.median),
-        bar: Bar::Floor(4.6, 2.3),
-        binding: false,
+        limit: Limit::TimesFloor(4.6, 2.3),
+        enforced: false,
     },
     Rule {
         figure: "instructions to the first response",
-        who: Who::Http,
+        scope: Scope::Http,
         value: |it| Some(it.instructions?.first),
-        bar: Bar::Floor(12.0, 8.0),
-        binding: true,
+        limit: Limit::TimesFloor(12.0, 8.0),
+        enforced: true,
     },
     Rule {
         figure: "instructions per warm request",
-        who: Who::Only(&["describe"]),
+        scope: Scope::Only(&["describe"]),
         value: |it| Some(it.instructions?.warm),
-        bar: Bar::Floor(4.5, 3.2),
-        binding: true,
+        limit: Limit::TimesFloor(4.5, 3.2),
+        enforced: true,
     },
     Rule {
         figure: "peak memory, bytes",
-        who: Who::Http,
+        scope: Scope::Http,
         value: |it| Some(it.peak_memory?.median),
-        bar: Bar::Floor(2.6, 2.0),
-        binding: true,
+        limit: Limit::TimesFloor(2.6, 2.0),
+        enforced: true,
     },
     Rule {
         figure: "zip, bytes",
-        who: Who::Http,
+        scope: Scope::Http,
         value: |it| Some(it.zip? as f64),
-        bar: Bar::Most(3_000_000.0, Some(2_400_000.0)),
-        binding: true,
+        limit: Limit::AtMost(3_000_000.0, Some(2_400_000.0)),
+        enforced: true,
     },
-    Rule { figure: "DynamoDB requests", who: Who::Own, value: warm_requests, bar: Bar::Each(|id| Some(requests_of(id)?.0)), binding: true },
+    Rule {
+        figure: "DynamoDB requests",
+        scope: Scope::Own,
+        value: warm_requests,
+        limit: Limit::PerOperation(|id| Some(requests_of(id)?.0)),
+        enforced: true,
+    },
     Rule {
         figure: "DynamoDB requests, first event",
-        who: Who::Own,
+        scope: Scope::Own,
         value: first_requests,
-        bar: Bar::Each(|id| Some(requests_of(id)?.1)),
-        binding: true,
+        limit: Limit::PerOperation(|id| Some(requests_of(id)?.1)),
+        enforced: true,
     },
-    // The connection is opened before the first event, and every request finds it open.
+    // The connection opens before the first event and stays open.
     Rule {
         figure: "TLS handshakes, before the first event",
-        who: Who::Http,
+        scope: Scope::Http,
         value: |it| Some(it.database.as_ref()?.init_handshakes as f64),
-        bar: Bar::Exactly(|_, _, id| Some(connections(id))),
-        binding: true,
+        limit: Limit::Exactly(|_, _, id| Some(connections(id))),
+        enforced: true,
     },
     Rule {
         figure: "TLS handshakes, first event",
-        who: Who::Http,
+        scope: Scope::Http,
         value: |it| Some(it.database.as_ref()?.first_handshakes as f64),
-        bar: Bar::Most(0.0, None),
-        binding: true,
+        limit: Limit::AtMost(0.0, None),
+        enforced: true,
     },
     Rule {
         figure: "read units",
-        who: Who::Own,
+        scope: Scope::Own,
         value: |it| Some(it.database.as_ref()?.warm_capacity.read),
-        bar: Bar::Exactly(|baseline, _, id| Some(baseline.capacity.get(id)?.read)),
-        binding: true,
+        limit: Limit::Exactly(|baseline, _, id| Some(baseline.capacity.get(id)?.read)),
+        enforced: true,
     },
     Rule {
         figure: "write units",
-        who: Who::Own,
+        scope: Scope::Own,
         value: |it| Some(it.database.as_ref()?.warm_capacity.write),
-        bar: Bar::Exactly(|baseline, _, id| Some(baseline.capacity.get(id)?.write)),
-        binding: true,
+        limit: Limit::Exactly(|baseline, _, id| Some(baseline.capacity.get(id)?.write)),
+        enforced: true,
     },
     Rule {
         figure: "instructions to the first response",
-        who: Who::Own,
+        scope: Scope::Own,
         value: |it| Some(it.instructions?.first),
-        bar: Bar::Baseline(|baseline, counter, id| Some(baseline.instructions.get(&counter)?.get(id)?.first), MARGIN),
-        binding: true,
+        limit: Limit::TimesBaseline(|baseline, counter, id| Some(baseline.instructions.get(&counter)?.get(id)?.first), MARGIN),
+        enforced: true,
     },
     Rule {
         figure: "instructions per warm request",
-        who: Who::Own,
+        scope: Scope::Own,
         value: |it| Some(it.instructions?.warm),
-        bar: Bar::Baseline(|baseline, counter, id| Some(baseline.instructions.get(&counter)?.get(id)?.warm), MARGIN),
-        binding: true,
+        limit: Limit::TimesBaseline(|baseline, counter, id| Some(baseline.instructions.get(&counter)?.get(id)?.warm), MARGIN),
+        enforced: true,
     },
 ];
 
-// The sum of no numbers is minus zero: adding zero makes it one that can be shown.
+// The sum of no numbers is minus zero; adding zero makes it zero.
 fn warm_requests(it: &Measured) -> Option<f64> {
     Some(it.database.as_ref()?.warm_requests.values().sum::<f64>() + 0.0)
 }

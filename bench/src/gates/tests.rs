@@ -50,7 +50,7 @@ fn measured(id: &str, kind: Kind, scale: f64) -> Measured {
     }
 }
 
-/// Hello, and describe at twice its costs.
+/// Hello, and describe at twice its cost.
 fn results() -> Results {
     let environment = Environment {
         processor: "p".to_owned(),
@@ -61,8 +61,8 @@ fn results() -> Results {
         date: "d".to_owned(),
     };
     let machine = Machine { environment, counter: Counter::Callgrind };
-    let subjects = vec![measured(FLOOR, Kind::Peer, 1.0), measured("describe", Kind::Http, 2.0)];
-    Results { machine, rounds: 5, requests: 100, throttled: true, subjects, verdicts: Vec::new() }
+    let targets = vec![measured(FLOOR, Kind::Peer, 1.0), measured("describe", Kind::Http, 2.0)];
+    Results { machine, rounds: 5, requests: 100, throttled: true, targets, verdicts: Vec::new() }
 }
 
 fn baseline_of(results: &Results) -> Baseline {
@@ -71,7 +71,7 @@ fn baseline_of(results: &Results) -> Baseline {
     baseline
 }
 
-/// The figures that fail the run after `change`.
+/// The enforced figures that fail after `change`.
 fn failing(change: impl FnOnce(&mut Results, &mut Baseline)) -> Vec<String> {
     let mut results = results();
     let mut baseline = baseline_of(&results);
@@ -80,13 +80,13 @@ fn failing(change: impl FnOnce(&mut Results, &mut Baseline)) -> Vec<String> {
 }
 
 #[test]
-fn what_was_measured_when_the_baseline_was_made_passes() {
+fn the_figures_of_the_baseline_pass() {
     assert_eq!(failing(|_, _| ()), [""; 0]);
 }
 
 #[test]
-fn every_binding_rule_can_break() {
-    let instructions = |it: &mut Results, first, warm| it.subjects[1].instructions = Some(Instructions { first, warm, requests: 200 });
+fn every_enforced_rule_can_fail() {
+    let instructions = |it: &mut Results, first, warm| it.targets[1].instructions = Some(Instructions { first, warm, requests: 200 });
     let first = "instructions to the first response";
     let warm = "instructions per warm request";
     assert_eq!(failing(|it, _| instructions(it, 2.05e6, 2.05e5)), [""; 0], "within the margin");
@@ -94,15 +94,15 @@ fn every_binding_rule_can_break() {
     assert_eq!(failing(|it, _| instructions(it, 2.0e6, 2.07e5)), [warm]);
     assert_eq!(failing(|it, _| instructions(it, 12.1e6, 2.0e5)), [first, first], "by the floor and by the baseline");
     assert_eq!(failing(|it, _| instructions(it, 2.0e6, 4.6e5)), [warm, warm]);
-    assert_eq!(failing(|it, _| it.subjects[1].peak_memory = Some(spread(2.61e6))), ["peak memory, bytes"]);
-    assert_eq!(failing(|it, _| it.subjects[1].zip = Some(3_000_001)), ["zip, bytes"]);
+    assert_eq!(failing(|it, _| it.targets[1].peak_memory = Some(spread(2.61e6))), ["peak memory, bytes"]);
+    assert_eq!(failing(|it, _| it.targets[1].zip = Some(3_000_001)), ["zip, bytes"]);
 
-    let database = |it: &mut Results| it.subjects[1].database.clone().unwrap();
+    let database = |it: &mut Results| it.targets[1].database.clone().unwrap();
     let changed = |change: fn(&mut Database)| {
         failing(|it, _| {
             let mut database = database(it);
             change(&mut database);
-            it.subjects[1].database = Some(database);
+            it.targets[1].database = Some(database);
         })
     };
     assert_eq!(changed(|it| it.warm_requests.extend([("Query".to_owned(), 0.1)])), ["DynamoDB requests"]);
@@ -115,16 +115,16 @@ fn every_binding_rule_can_break() {
 }
 
 #[test]
-fn a_figure_that_was_not_measured_does_not_pass() {
-    assert_eq!(failing(|it, _| it.subjects[1].zip = None), ["zip, bytes"]);
-    assert_eq!(failing(|it, _| it.subjects[1].database = None).len(), 6);
+fn a_missing_figure_fails() {
+    assert_eq!(failing(|it, _| it.targets[1].zip = None), ["zip, bytes"]);
+    assert_eq!(failing(|it, _| it.targets[1].database = None).len(), 6);
     assert_eq!(failing(|_, baseline| baseline.capacity.clear()), ["read units", "write units"]);
 }
 
 #[test]
-fn an_operation_that_no_bar_was_set_for_does_not_pass() {
+fn an_operation_without_a_limit_fails() {
     let renamed = failing(|it, baseline| {
-        it.subjects[1].id = "new".to_owned();
+        it.targets[1].id = "new".to_owned();
         *baseline = baseline_of(it);
     });
     assert_eq!(renamed, ["DynamoDB requests", "DynamoDB requests, first event"]);
@@ -134,9 +134,9 @@ fn an_operation_that_no_bar_was_set_for_does_not_pass() {
 fn the_page_opens_no_connection() {
     let page = |handshakes| {
         failing(|it, baseline| {
-            it.subjects[1].id = "page".to_owned();
+            it.targets[1].id = "page".to_owned();
             let none = BTreeMap::new();
-            if let Some(database) = &mut it.subjects[1].database {
+            if let Some(database) = &mut it.targets[1].database {
                 (database.init_handshakes, database.first_requests, database.warm_requests) = (handshakes, none.clone(), none);
             }
             *baseline = baseline_of(it);
@@ -147,33 +147,33 @@ fn the_page_opens_no_connection() {
 }
 
 #[test]
-fn without_a_floor_or_a_baseline_of_this_counter_there_is_no_judgement() {
-    assert_eq!(failing(|it, _| drop(it.subjects.remove(0))), [""; 0]);
+fn without_a_floor_or_a_baseline_of_this_counter_rules_are_not_evaluated() {
+    assert_eq!(failing(|it, _| drop(it.targets.remove(0))), [""; 0]);
     let other = baseline::Instructions { first: 1.0, warm: 1.0 };
     assert_eq!(failing(|it, _| it.machine.counter = Counter::PerfStat), [""; 0]);
     let of_perf = [(Counter::PerfStat, [("describe".to_owned(), other)].into())];
-    assert_eq!(failing(|_, baseline| baseline.instructions = of_perf.into()).len(), 2, "those of callgrind have to be there");
+    assert_eq!(failing(|_, baseline| baseline.instructions = of_perf.into()).len(), 2, "those of callgrind must exist");
     assert_eq!(failing(|_, baseline| baseline.instructions = [(Counter::Callgrind, [("list".to_owned(), other)].into())].into()).len(), 2);
 }
 
 #[test]
-fn times_are_told_and_break_nothing() {
+fn rules_about_times_are_advisory() {
     let mut results = results();
     let baseline = baseline_of(&results);
-    if let Some(times) = &mut results.subjects[1].times {
+    if let Some(times) = &mut results.targets[1].times {
         times.first_at_128_mb_own_ms = Some(spread(4.7));
     }
     let verdicts = classify(&results, &baseline);
     let verdict = verdicts.iter().find(|verdict| verdict.figure.contains("128 MB")).unwrap();
-    assert_eq!((verdict.outcome, verdict.fails()), (Outcome::Broken, false));
+    assert_eq!((verdict.outcome, verdict.fails()), (Outcome::Failed, false));
 }
 
 #[test]
-fn a_broken_gate_names_function_figure_value_and_bar() {
+fn a_failed_gate_names_function_figure_value_and_limit() {
     let mut results = results();
     let baseline = baseline_of(&results);
-    results.subjects[1].zip = Some(3_000_001);
+    results.targets[1].zip = Some(3_000_001);
     results.verdicts = classify(&results, &baseline);
-    assert_eq!(table::broken(&results.verdicts), ["describe: zip, bytes is 3,000,001; the bar is 3,000,000 (at most)"]);
-    assert!(table::text(&results).contains("BROKEN"));
+    assert_eq!(table::failed(&results.verdicts), ["describe: zip, bytes is 3,000,001; the limit is 3,000,000 (at most)"]);
+    assert!(table::text(&results).contains("FAILED"));
 }

@@ -1,6 +1,6 @@
-//! The chart: how long the first answer takes, and below it what a warm request and a sandbox cost.
+//! The chart: the first response, and below it processor time and memory.
 //!
-//! One SVG for light and dark pages, with the reader's own fonts.
+//! One SVG for light and dark pages, with the reader's fonts.
 
 use std::fmt::Write;
 
@@ -14,13 +14,13 @@ const WIDTH: f64 = 760.0;
 /// From one bar to the next.
 const STEP: f64 = 26.0;
 const BAR: f64 = 16.0;
-/// From the first line of a panel's text to its first bar.
+/// From the first line of a chart's text to its first bar.
 const HEAD: f64 = 52.0;
-/// What is kept free to the right of the longest bar, for its number.
+/// The space to the right of the longest bar, for its number.
 const NUMBER: f64 = 64.0;
 
-/// Colours of GitHub's light and dark pages: text, text that steps back, lines; then the bars of this project, of the floor
-/// and of the others.
+/// Colours of GitHub's light and dark pages: text, secondary text, lines; then the bars of this project, of the floor and of the
+/// other peers.
 const STYLE: &str = "\
 text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;font-size:13px;fill:#1f2328}\
 .title{font-size:15px;font-weight:600}.quiet{font-size:12px;fill:#59636e}.number{font-variant-numeric:tabular-nums}\
@@ -35,12 +35,12 @@ struct Bar<'a> {
     value: f64,
 }
 
-/// Bars with one scale, in a part of the picture.
-struct Panel<'a> {
+/// One of the charts: bars with a common scale.
+struct BarChart<'a> {
     left: f64,
     top: f64,
     width: f64,
-    /// Where the bars begin, from the left of the panel.
+    /// The width of the labels.
     labels: f64,
     title: &'a str,
     subtitle: &'a str,
@@ -52,23 +52,23 @@ struct Panel<'a> {
 /// The chart of a run.
 ///
 /// # Errors
-/// When the run measured no times.
+/// When the run has no times.
 pub fn svg(results: &Results) -> Result<String, Problem> {
     let first =
         |it: &Measured| it.times.map(|times| times.first_at_128_mb_ms.filter(|_| results.throttled).unwrap_or(times.first_ms).median);
-    let http = results.subjects.iter().filter(|it| it.kind != Kind::Direct);
+    let http = results.targets.iter().filter(|it| it.kind != Kind::Direct);
     let firsts: Vec<Bar<'_>> = http.filter_map(|it| Some(Bar { label: label(it), class: class(it), value: first(it)? })).collect();
     if firsts.is_empty() {
         return Err(problem!("a chart needs times, and this run measured none"));
     }
     let title = if results.throttled { "First answer of a new sandbox with 128 MB" } else { "First answer of a new sandbox" };
     let subtitle = "milliseconds after init, logarithmic scale; shorter is better";
-    let main = Panel { left: 0.0, top: 4.0, width: WIDTH, labels: 228.0, title, subtitle, unit: " ms", logarithmic: true, bars: firsts };
+    let main = BarChart { left: 0.0, top: 4.0, width: WIDTH, labels: 228.0, title, subtitle, unit: " ms", logarithmic: true, bars: firsts };
 
     let small = |left: f64, title, subtitle, unit, value: &dyn Fn(&Measured) -> Option<f64>| {
-        let comparable = results.subjects.iter().filter(|it| it.kind == Kind::Peer || it.id == "describe");
+        let comparable = results.targets.iter().filter(|it| it.kind == Kind::Peer || it.id == "describe");
         let bars = comparable.filter_map(|it| Some(Bar { label: short(it), class: class(it), value: value(it)? })).collect();
-        Panel { left, top: main.bottom() + 30.0, width: 366.0, labels: 124.0, title, subtitle, unit, logarithmic: false, bars }
+        BarChart { left, top: main.bottom() + 30.0, width: 366.0, labels: 124.0, title, subtitle, unit, logarithmic: false, bars }
     };
     let cpu = small(0.0, "Processor time per warm request", "microseconds", " µs", &|it| Some(it.times?.warm_cpu_us.median));
     let memory = small(WIDTH - 366.0, "Peak memory", "megabytes", " MB", &|it| Some(it.peak_memory?.median / 1e6));
@@ -86,25 +86,25 @@ pub fn svg(results: &Results) -> Result<String, Problem> {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\">\n\
          <title>{title}, processor time per warm request, and peak memory</title>\n<style>{STYLE}</style>\n"
     );
-    for panel in [main, cpu, memory] {
-        panel.draw(&mut text);
+    for chart in [main, cpu, memory] {
+        chart.draw(&mut text);
     }
     let _ = writeln!(text, "<text class=\"quiet\" x=\"0\" y=\"{}\">{}</text>\n</svg>", height - 6.0, escaped(&foot));
     Ok(text)
 }
 
-impl Panel<'_> {
-    /// The lowest line that something is drawn on.
+impl BarChart<'_> {
+    /// The lower end of the chart.
     fn bottom(&self) -> f64 {
         self.top + HEAD + STEP * self.bars.len() as f64 + if self.logarithmic { 16.0 } else { 0.0 }
     }
 
-    /// The values at the two ends of the scale.
+    /// The values at the ends of the scale.
     fn range(&self) -> (f64, f64) {
         let values = || self.bars.iter().map(|bar| bar.value);
         let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
         if self.logarithmic {
-            // One decade begins well before the smallest, so that its bar can be seen.
+            // The scale starts well below the smallest value, so that its bar is visible.
             let start = 10_f64.powf((least / 1.5).log10().floor());
             (start, most.max(start * 10.0))
         } else {
@@ -112,7 +112,7 @@ impl Panel<'_> {
         }
     }
 
-    /// How far a value is from where bars begin.
+    /// The length of a value's bar.
     fn length(&self, value: f64) -> f64 {
         let (start, end) = self.range();
         let share = if self.logarithmic { (value / start).log10() / (end / start).log10() } else { value / end };
@@ -157,24 +157,24 @@ impl Panel<'_> {
     }
 }
 
-fn class(subject: &Measured) -> &'static str {
-    match subject.kind {
+fn class(target: &Measured) -> &'static str {
+    match target.kind {
         Kind::Http | Kind::Direct => "own",
-        Kind::Peer if subject.id == FLOOR => "floor",
+        Kind::Peer if target.id == FLOOR => "floor",
         Kind::Peer => "peer",
     }
 }
 
-fn label(subject: &Measured) -> &str {
-    if subject.kind == Kind::Peer { &subject.name } else { &subject.id }
+fn label(target: &Measured) -> &str {
+    if target.kind == Kind::Peer { &target.name } else { &target.id }
 }
 
-/// What fits beside a small panel.
-fn short(subject: &Measured) -> &str {
-    match subject.id.as_str() {
+/// A label for the small charts.
+fn short(target: &Measured) -> &str {
+    match target.id.as_str() {
         FLOOR => "hello world",
         "rust-defaults" => "Rust, defaults",
-        _ => label(subject).split(',').next().unwrap_or_default(),
+        _ => label(target).split(',').next().unwrap_or_default(),
     }
 }
 
@@ -186,29 +186,29 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn panel(logarithmic: bool, values: &[f64]) -> Panel<'static> {
+    fn chart(logarithmic: bool, values: &[f64]) -> BarChart<'static> {
         let bars = values.iter().map(|&value| Bar { label: "a & b", class: "own", value }).collect();
-        Panel { left: 0.0, top: 0.0, width: 464.0, labels: 100.0, title: "t", subtitle: "s", unit: " ms", logarithmic, bars }
+        BarChart { left: 0.0, top: 0.0, width: 464.0, labels: 100.0, title: "t", subtitle: "s", unit: " ms", logarithmic, bars }
     }
 
     #[test]
     fn a_decade_has_the_same_length_everywhere() {
-        let panel = panel(true, &[0.2, 100.0]);
-        assert_eq!(panel.range(), (0.1, 100.0));
-        let lengths = [0.1, 1.0, 10.0, 100.0].map(|value| panel.length(value).round());
+        let chart = chart(true, &[0.2, 100.0]);
+        assert_eq!(chart.range(), (0.1, 100.0));
+        let lengths = [0.1, 1.0, 10.0, 100.0].map(|value| chart.length(value).round());
         assert_eq!(lengths, [0.0, 100.0, 200.0, 300.0]);
     }
 
     #[test]
     fn a_linear_scale_begins_at_zero() {
-        let panel = panel(false, &[50.0, 100.0]);
-        assert_eq!([0.0, 50.0, 100.0].map(|value| panel.length(value).round()), [0.0, 150.0, 300.0]);
+        let chart = chart(false, &[50.0, 100.0]);
+        assert_eq!([0.0, 50.0, 100.0].map(|value| chart.length(value).round()), [0.0, 150.0, 300.0]);
     }
 
     #[test]
     fn labels_are_escaped_and_numbers_stand_at_the_ends() {
         let mut text = String::new();
-        panel(false, &[50.0]).draw(&mut text);
+        chart(false, &[50.0]).draw(&mut text);
         assert!(text.contains(">a &amp; b</text>"), "{text}");
         assert!(text.contains("x=\"406.0\""), "{text}");
         assert!(text.contains(">50.0 ms</text>"), "{text}");

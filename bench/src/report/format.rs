@@ -1,10 +1,10 @@
-//! How numbers are written.
+//! Number formats.
 
 pub(super) fn none() -> String {
     "–".to_owned()
 }
 
-/// Three digits that count.
+/// Three significant digits.
 pub(super) fn number(value: Option<f64>) -> String {
     match value {
         None => none(),
@@ -14,7 +14,7 @@ pub(super) fn number(value: Option<f64>) -> String {
     }
 }
 
-/// Whole numbers as they are, others with two digits.
+/// Whole numbers in full, others with two decimals.
 pub(super) fn exact(value: Option<f64>) -> String {
     match value {
         None => none(),
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_have_the_digits_that_count() {
+    fn numbers_have_three_significant_digits() {
         let shown = [0.222, 9.99, 9.996, 61.04, 99.96, 1234.4, 1_947_000.0].map(|value| number(Some(value)));
         assert_eq!(shown, ["0.22", "9.99", "10.0", "61.0", "100", "1,234", "1,947,000"]);
         assert_eq!(number(None), "–");

@@ -25,10 +25,10 @@ pub fn text(results: &Results) -> String {
     let (machine, environment) = (&results.machine, &results.machine.environment);
     let headings: String = COLUMNS.iter().map(|(heading, ..)| format!(" {heading} |")).collect();
     let mut text = format!("{}\n\n| |{headings}\n|---|{}\n", headline(results), "--:|".repeat(COLUMNS.len()));
-    let floor = results.subject(FLOOR);
-    for subject in results.subjects.iter().filter(|subject| subject.kind != Kind::Direct) {
-        let cells: String = COLUMNS.iter().map(|column| format!(" {} |", cell(*column, subject, floor))).collect();
-        text += &format!("| {} |{cells}\n", subject.name);
+    let floor = results.target(FLOOR);
+    for target in results.targets.iter().filter(|target| target.kind != Kind::Direct) {
+        let cells: String = COLUMNS.iter().map(|column| format!(" {} |", cell(*column, target, floor))).collect();
+        text += &format!("| {} |{cells}\n", target.name);
     }
     let (rounds, requests) = (results.rounds, results.requests);
     let (processor, cores, kernel, rustc) = (&environment.processor, environment.cores, &environment.kernel, &environment.rustc);
@@ -47,8 +47,8 @@ pub fn text(results: &Results) -> String {
 #[must_use]
 pub fn headline(results: &Results) -> String {
     let first = |it: &Measured| Some(it.times?.first_at_128_mb_ms?.median);
-    let Some(own) = results.subject("describe").and_then(first) else { return String::new() };
-    let peers = results.subjects.iter().filter(|subject| subject.kind == Kind::Peer && subject.id != FLOOR);
+    let Some(own) = results.target("describe").and_then(first) else { return String::new() };
+    let peers = results.targets.iter().filter(|target| target.kind == Kind::Peer && target.id != FLOOR);
     let peers = peers.filter_map(|peer| {
         let it = first(peer)?;
         Some(format!("{} ms ({} times as long) in \"{}\"", number(Some(it)), factor(it / own), peer.name))
@@ -61,10 +61,10 @@ pub fn headline(results: &Results) -> String {
     )
 }
 
-fn cell((_, figure, with_ratio): (&str, Figure, bool), subject: &Measured, floor: Option<&Measured>) -> String {
-    let value = figure(subject);
+fn cell((_, figure, with_ratio): (&str, Figure, bool), target: &Measured, floor: Option<&Measured>) -> String {
+    let value = figure(target);
     let times_floor = ratio(value, floor.and_then(figure));
-    if with_ratio && times_floor != none() && subject.id != FLOOR { format!("{} ({times_floor})", number(value)) } else { number(value) }
+    if with_ratio && times_floor != none() && target.id != FLOOR { format!("{} ({times_floor})", number(value)) } else { number(value) }
 }
 
 #[cfg(test)]

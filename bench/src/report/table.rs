@@ -8,7 +8,7 @@ use crate::{
     statistics::Spread,
 };
 
-/// Lines of cells: the first column to the left, all others to the right.
+/// Rows of cells. The first column is aligned left, the others right.
 #[derive(Debug, Default)]
 struct Table(Vec<Vec<String>>);
 
@@ -36,7 +36,7 @@ impl Table {
     }
 }
 
-/// All tables, and what to remember of them.
+/// All tables, with the headline.
 #[must_use]
 pub fn text(results: &Results) -> String {
     let (machine, environment) = (&results.machine, &results.machine.environment);
@@ -44,7 +44,7 @@ pub fn text(results: &Results) -> String {
         "{}, {} cores, Linux {}, {}, revision {}, {}\n",
         environment.processor, environment.cores, environment.kernel, environment.rustc, environment.revision, environment.date
     );
-    if results.subjects.iter().any(|subject| subject.times.is_some()) {
+    if results.targets.iter().any(|target| target.times.is_some()) {
         let _ = writeln!(
             text,
             "\nTimes: medians of {} rounds, each with up to {} warm requests in a new process.\n",
@@ -52,7 +52,7 @@ pub fn text(results: &Results) -> String {
         );
         text += &times(results).text();
         if !results.throttled {
-            text += "The processor share of 128 MB is not possible on this machine: it takes a control group, which takes root.\n";
+            text += "This machine cannot limit the processor share to that of 128 MB, which requires a control group and root.\n";
         }
     }
     let _ = writeln!(text, "\nCosts: instructions by {}; DynamoDB requests and capacity units per event.\n", machine.counter.name());
@@ -66,14 +66,14 @@ pub fn text(results: &Results) -> String {
 fn times(results: &Results) -> Table {
     let mut table = Table::default();
     table.row(["", "init ms", "first ms", "its cpu", "at 128 MB", "no engine", "x hello", "warm p50 µs", "p99 µs", "cpu µs", "x hello"]);
-    let floor = results.subject(FLOOR).and_then(|floor| floor.times);
-    for subject in &results.subjects {
-        let Some(times) = subject.times else { continue };
+    let floor = results.target(FLOOR).and_then(|floor| floor.times);
+    for target in &results.targets {
+        let Some(times) = target.times else { continue };
         let at_128_mb = times.first_at_128_mb_ms.map(|spread| spread.median);
         let own = times.first_at_128_mb_own_ms.map(|spread| spread.median);
         let of_floor = floor.and_then(|floor| floor.first_at_128_mb_own_ms).map(|spread| spread.median);
         table.row([
-            subject.name.clone(),
+            target.name.clone(),
             median(times.init_ms),
             median(times.first_ms),
             median(times.first_cpu_ms),
@@ -94,25 +94,25 @@ fn costs(results: &Results) -> Table {
     let instructions = ["M instr. first", "x hello", "K instr. warm", "x hello"];
     let others = ["RSS MB", "x hello", "binary MB", "zip MB", "requests, first", "read", "write"];
     table.row([""].into_iter().chain(instructions).chain(others));
-    let floor = results.subject(FLOOR);
+    let floor = results.target(FLOOR);
     let first = |it: &Measured| Some(it.instructions?.first);
     let warm = |it: &Measured| Some(it.instructions?.warm);
     let memory = |it: &Measured| Some(it.peak_memory?.median);
-    for subject in &results.subjects {
-        let database = subject.database.as_ref();
+    for target in &results.targets {
+        let database = target.database.as_ref();
         // The sum of no numbers is minus zero.
         let sum = |requests: &BTreeMap<String, f64>| requests.values().sum::<f64>() + 0.0;
         let requests = database.map(|it| (sum(&it.warm_requests), sum(&it.first_requests)));
         table.row([
-            subject.name.clone(),
-            number(first(subject).map(|count| count / 1e6)),
-            ratio(first(subject), floor.and_then(first)),
-            number(warm(subject).map(|count| count / 1e3)),
-            ratio(warm(subject), floor.and_then(warm)),
-            number(memory(subject).map(|bytes| bytes / 1e6)),
-            ratio(memory(subject), floor.and_then(memory)),
-            number(subject.binary.map(|bytes| bytes as f64 / 1e6)),
-            number(subject.zip.map(|bytes| bytes as f64 / 1e6)),
+            target.name.clone(),
+            number(first(target).map(|count| count / 1e6)),
+            ratio(first(target), floor.and_then(first)),
+            number(warm(target).map(|count| count / 1e3)),
+            ratio(warm(target), floor.and_then(warm)),
+            number(memory(target).map(|bytes| bytes / 1e6)),
+            ratio(memory(target), floor.and_then(memory)),
+            number(target.binary.map(|bytes| bytes as f64 / 1e6)),
+            number(target.zip.map(|bytes| bytes as f64 / 1e6)),
             requests.map_or_else(none, |(warm, first)| format!("{warm}, {first}")),
             database.map_or_else(none, |it| it.warm_capacity.read.to_string()),
             database.map_or_else(none, |it| it.warm_capacity.write.to_string()),
@@ -121,13 +121,13 @@ fn costs(results: &Results) -> Table {
     table
 }
 
-/// How the first answer compares with that of every peer that does the same.
+/// The first response, compared with that of every peer with the same operation.
 fn headline(results: &Results) -> String {
     let first = |it: &Measured| Some(it.times?.first_at_128_mb_ms.unwrap_or(it.times?.first_ms).median);
-    let Some(own) = results.subject("describe").and_then(first) else { return String::new() };
+    let Some(own) = results.target("describe").and_then(first) else { return String::new() };
     let share = if results.throttled { " with the processor share of 128 MB" } else { "" };
-    let mut text = format!("\nFirst answer of describe{share}: {} ms.\n", number(Some(own)));
-    for peer in results.subjects.iter().filter(|subject| subject.kind == Kind::Peer && subject.id != FLOOR) {
+    let mut text = format!("\nFirst response of describe{share}: {} ms.\n", number(Some(own)));
+    for peer in results.targets.iter().filter(|target| target.kind == Kind::Peer && target.id != FLOOR) {
         let Some(theirs) = first(peer) else { continue };
         let times =
             if theirs >= own { format!("{} times slower", factor(theirs / own)) } else { format!("{} times faster", factor(own / theirs)) };
@@ -138,19 +138,19 @@ fn headline(results: &Results) -> String {
 
 fn gates(verdicts: &[Verdict]) -> Table {
     let mut table = Table::default();
-    table.row(["", "value", "bar", "stretch", "", ""]);
+    table.row(["", "value", "limit", "stretch", "", ""]);
     for verdict in verdicts {
         let outcome = match verdict.outcome {
-            Outcome::Stretch => "met, stretch too",
+            Outcome::Stretch => "met, with stretch",
             Outcome::Met => "met",
-            Outcome::Broken if verdict.binding => "BROKEN",
-            Outcome::Broken => "not met, reported only",
-            Outcome::NotJudged => "not judged",
+            Outcome::Failed if verdict.enforced => "FAILED",
+            Outcome::Failed => "failed, advisory",
+            Outcome::NotEvaluated => "not evaluated",
         };
         table.row([
-            format!("{}: {}", verdict.subject, verdict.figure),
+            format!("{}: {}", verdict.target, verdict.figure),
             exact(verdict.value),
-            exact(verdict.bar),
+            exact(verdict.limit),
             exact(verdict.stretch),
             verdict.rule.clone(),
             outcome.to_owned(),
@@ -159,10 +159,11 @@ fn gates(verdicts: &[Verdict]) -> Table {
     table
 }
 
-/// What is broken, one line each.
+/// The failed gates, one line each.
 #[must_use]
-pub fn broken(verdicts: &[Verdict]) -> Vec<String> {
-    let line = |it: &Verdict| format!("{}: {} is {}; the bar is {} ({})", it.subject, it.figure, exact(it.value), exact(it.bar), it.rule);
+pub fn failed(verdicts: &[Verdict]) -> Vec<String> {
+    let line =
+        |it: &Verdict| format!("{}: {} is {}; the limit is {} ({})", it.target, it.figure, exact(it.value), exact(it.limit), it.rule);
     verdicts.iter().filter(|verdict| verdict.fails()).map(line).collect()
 }
 

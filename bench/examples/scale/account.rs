@@ -1,4 +1,4 @@
-//! Who is in the account: what the steps pick from, and what their answers are checked against.
+//! The invitations of the account, from which steps pick and with which responses are compared.
 
 use shared::domain::{
     InvitationId, State, Timestamp,
@@ -6,74 +6,74 @@ use shared::domain::{
 };
 
 use crate::{
-    population::{Population, Sketch},
+    population::{Population, Spec},
     rng::Rng,
 };
 
-/// The page that is looked for deep in a list. Its cursor stands 249,975 invitations deep.
+/// The number of the deep page of a list. It starts after 249,975 invitations.
 const DEEP_PAGE: usize = 10_000;
-/// Invitations on a page when the caller does not say.
+/// The default page size.
 pub(crate) const PAGE: usize = 25;
 
 /// The invitations of the account in one table.
 #[derive(Debug)]
-pub(crate) struct Accounts {
+pub(crate) struct Account {
     population: Population,
     size: u64,
-    /// Ids, newest first: the order of the list.
+    /// IDs, newest first, as in the list.
     newest: Vec<InvitationId>,
-    /// Expiries and ids of the open ones, soonest first: the order of `state=invited`.
+    /// Expiries and IDs of open invitations, soonest first, as for `state=invited`.
     soonest: Vec<(u64, InvitationId)>,
-    /// Numbers of the open ones in no order.
+    /// Numbers of open invitations.
     open: Vec<u32>,
 }
 
-impl Accounts {
-    /// Counts through the first `size` of a population.
-    pub(crate) fn take(population: Population, size: u64) -> Self {
-        let mut accounts = Self { population, size, newest: Vec::new(), soonest: Vec::new(), open: Vec::new() };
+impl Account {
+    /// The account with the first `size` invitations of a population.
+    pub(crate) fn new(population: Population, size: u64) -> Self {
+        let mut account = Self { population, size, newest: Vec::new(), soonest: Vec::new(), open: Vec::new() };
         for number in 0..size {
-            let sketch = accounts.population.sketch(number);
-            accounts.newest.push(sketch.id);
-            if sketch.state == State::Invited {
-                accounts.soonest.push((sketch.expiry, sketch.id));
-                accounts.open.push(number as u32);
+            let spec = account.population.spec(number);
+            account.newest.push(spec.id);
+            if spec.state == State::Invited {
+                account.soonest.push((spec.expiry, spec.id));
+                account.open.push(number as u32);
             }
         }
-        accounts.newest.sort_unstable_by(|one, other| other.cmp(one));
-        accounts.soonest.sort_unstable();
-        accounts
+        account.newest.sort_unstable_by(|one, other| other.cmp(one));
+        account.soonest.sort_unstable();
+        account
     }
 
-    /// How many invitations the account has.
+    /// The number of invitations.
     pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Any invitation, another for each turn.
-    pub(crate) fn any(&self, turn: u64) -> Sketch {
-        self.population.sketch(Rng::of(turn).below(self.size))
+    /// A random invitation for each turn.
+    pub(crate) fn any(&self, turn: u64) -> Spec {
+        self.population.spec(Rng::of(turn).below(self.size))
     }
 
-    /// An open invitation, never the same for two turns that are less apart than there are open ones.
-    pub(crate) fn any_open(&self, turn: u64) -> Sketch {
-        // The numbers are random already; a stride spreads the turns over all of them.
+    /// An open invitation for each turn, without repetition until all were used.
+    pub(crate) fn any_open(&self, turn: u64) -> Spec {
+        // The order is already random; a stride spreads the turns over all invitations.
         let stride = (self.open.len() as u64 / 600).max(1);
-        let place = (turn * stride) % self.open.len() as u64;
-        self.population.sketch(u64::from(self.open[place as usize]))
+        let index = (turn * stride) % self.open.len() as u64;
+        self.population.spec(u64::from(self.open[index as usize]))
     }
 
-    /// How many of them are open.
+    /// The number of open invitations.
     pub(crate) fn open(&self) -> u64 {
         self.open.len() as u64
     }
 
-    /// The ids of the first page, newest first.
+    /// The IDs of the first page.
     pub(crate) fn first_page(&self) -> &[InvitationId] {
         &self.newest[..PAGE]
     }
 
-    /// How many invitations stand before the deepest page that is looked at: page 10,000, or the last but one.
+    /// The number of invitations before the deep page, which is page 10,000 or the last but one.
     pub(crate) fn depth(&self) -> usize {
         deepest(self.newest.len())
     }
@@ -97,7 +97,7 @@ impl Accounts {
     }
 }
 
-/// What stands before the deepest full page that another follows, at most page 10,000.
+/// The number of rows before the last full page that has a next one, at most page 10,000.
 fn deepest(rows: usize) -> usize {
     ((rows - 1) / PAGE).min(DEEP_PAGE).saturating_sub(1) * PAGE
 }
@@ -107,7 +107,7 @@ mod tests {
     use super::deepest;
 
     #[test]
-    fn behind_the_deepest_page_there_is_another() {
+    fn the_deepest_page_has_a_next_one() {
         assert_eq!(deepest(1_000), 38 * 25);
         assert_eq!(deepest(1_001), 39 * 25);
         assert_eq!(deepest(1_000_000), 9_999 * 25);
