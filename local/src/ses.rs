@@ -21,7 +21,7 @@ const PATH: &str = "/v2/email/outbound-emails";
 
 /// An accepted email.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mail {
+pub struct SentEmail {
     /// The ID that feedback refers to.
     pub message_id: String,
     /// When it was accepted.
@@ -74,7 +74,7 @@ pub type Inbox = StandIn<Ses>;
 impl Inbox {
     /// The emails that were accepted, oldest first.
     #[must_use]
-    pub fn mails(&self) -> Vec<Mail> {
+    pub fn emails(&self) -> Vec<SentEmail> {
         self.records()
     }
 }
@@ -85,8 +85,8 @@ pub enum Ses {}
 
 impl Service for Ses {
     const NAME: &'static str = "inbox";
-    type Record = Mail;
-    type Call = Mail;
+    type Record = SentEmail;
+    type Call = SentEmail;
     type Behaviour = Behaviour;
     const DEFAULT: Behaviour = Behaviour::Accept;
 
@@ -100,14 +100,14 @@ fn reply(state: &mut State<Ses>, parts: &Parts, body: &Bytes) -> Reply {
         return Reply::error(404, "UnknownOperationException", "This inbox only supports SendEmail.");
     }
     let id = format!("{}-000000", Uuid::now_v7());
-    let mail = match request::read(body, id, SystemTime::now()) {
-        Ok(mail) => mail,
+    let email = match request::read(body, id, SystemTime::now()) {
+        Ok(email) => email,
         Err(reason) => return Reply::error(400, "BadRequestException", &reason),
     };
-    let (accepted, reply) = match (state.script)(&mail) {
-        Behaviour::Accept => (true, Reply::Json(200, json!({ "MessageId": mail.message_id }), None)),
+    let (accepted, reply) = match (state.script)(&email) {
+        Behaviour::Accept => (true, Reply::Json(200, json!({ "MessageId": email.message_id }), None)),
         Behaviour::SenderNotVerified => {
-            let message = format!("Email address is not verified. The following identities failed the check in region CA-1: {}", mail.from);
+            let message = format!("Email address is not verified. The following identities failed the check in region CA-1: {}", email.from);
             (false, Reply::error(400, "MessageRejected", &message))
         }
         Behaviour::QuotaUsedUp => (false, Reply::error(429, "TooManyRequestsException", "Daily message quota exceeded.")),
@@ -116,7 +116,7 @@ fn reply(state: &mut State<Ses>, parts: &Parts, body: &Bytes) -> Reply {
         Behaviour::Hang => (false, Reply::Hang),
     };
     if accepted {
-        state.records.push(mail);
+        state.records.push(email);
     }
     reply
 }

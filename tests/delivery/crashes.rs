@@ -45,12 +45,12 @@ async fn kill_courier(crash: Crash) -> Option<usize> {
         post.deliver().await;
         post.reconcile().await;
     }
-    let tokens: BTreeSet<String> = post.inbox.mails().iter().map(token).collect();
+    let tokens: BTreeSet<String> = post.inbox.emails().iter().map(token).collect();
     assert_eq!(tokens.len(), 1, "{crash:?}: all copies have the same link");
     use_link(&app, "lookup", tokens.first().unwrap()).await.expect(200);
     let events: BTreeSet<String> = post.bus.events().iter().map(|event| event.detail["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(events, [format!("{id}-1")].into(), "{crash:?}");
-    Some(post.inbox.mails().len())
+    Some(post.inbox.emails().len())
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn an_accepted_email_is_sent_once_even_if_the_table_then_fails_for_seconds
         post.deliver().await;
         post.reconcile().await;
     }
-    assert_eq!(post.inbox.mails().len(), 1);
+    assert_eq!(post.inbox.emails().len(), 1);
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn a_create_whose_reply_was_lost_sends_one_email() {
     post.deliver().await;
     app.advance(LATER);
     post.reconcile().await;
-    assert_eq!(post.inbox.mails().len(), 1);
+    assert_eq!(post.inbox.emails().len(), 1);
     assert_eq!(post.event_types(), ["created"]);
 }
 
@@ -120,6 +120,6 @@ async fn a_create_killed_right_after_its_commit_sends_its_email() {
     app.faults.clear();
     assert_eq!(app.rows_of(ACCOUNT, "I#").await.len(), 1, "it had committed");
     post.deliver().await;
-    assert_eq!(post.inbox.mails().len(), 1);
+    assert_eq!(post.inbox.emails().len(), 1);
     use_link(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
 }

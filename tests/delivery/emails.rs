@@ -10,7 +10,7 @@ use crate::helpers::{COOLDOWN, EMAIL, LATER, describe, id, invited, resend, revo
 async fn a_create_sends_one_email_from_the_configured_sender_with_a_working_link() {
     let (app, mut post) = start().await;
     let (id, token) = invited(&app, &mut post).await;
-    let mails = post.inbox.mails();
+    let mails = post.inbox.emails();
     let [mail] = &mails[..] else { panic!("{} emails", mails.len()) };
     assert_eq!(mail.to, [EMAIL]);
     assert!(mail.from.ends_with("<invitations@sender.example>"), "{}", mail.from);
@@ -31,7 +31,7 @@ async fn an_email_goes_to_the_ascii_domain_and_the_local_part_as_typed() {
     let (app, mut post) = start().await;
     app.invite(" User.One@Bücher.example ").await;
     post.deliver().await;
-    assert_eq!(post.inbox.mails()[0].to, ["User.One@xn--bcher-kva.example"]);
+    assert_eq!(post.inbox.emails()[0].to, ["User.One@xn--bcher-kva.example"]);
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn a_record_that_the_stream_delivers_twice_sends_one_email() {
     post.reconcile().await;
     app.advance(LATER);
     post.reconcile().await;
-    assert_eq!((post.inbox.mails().len(), again.inbox.mails().len()), (1, 0));
+    assert_eq!((post.inbox.emails().len(), again.inbox.emails().len()), (1, 0));
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn of_many_concurrent_couriers_one_sends() {
     let settled = futures_util::future::join_all(couriers.iter().map(|courier| courier.process_due(&key))).await;
     assert!(settled.iter().all(Result::is_ok), "{settled:?}");
     post.deliver().await;
-    assert_eq!(post.inbox.mails().len(), 1);
+    assert_eq!(post.inbox.emails().len(), 1);
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn a_resend_sends_another_email_with_another_link() {
     resend(&app, &id).await.expect(200);
     assert_eq!(describe(&app, &id).await.get("delivery"), None, "nothing is known of the new sending yet");
     post.deliver().await;
-    assert_eq!(post.inbox.mails().len(), 2);
+    assert_eq!(post.inbox.emails().len(), 2);
     assert_ne!(post.last_token(EMAIL), first);
     assert_eq!(post.last_mail(EMAIL).headers, [("Auto-Submitted".to_owned(), "auto-generated".to_owned())]);
     assert_eq!(post.last_mail(EMAIL).tags["sending"], "2");
@@ -80,7 +80,7 @@ async fn when_the_stream_is_late_only_the_last_sending_is_emailed() {
     app.advance(COOLDOWN);
     resend(&app, &id).await.expect(200);
     post.deliver().await;
-    let tokens: Vec<String> = post.inbox.mails().iter().map(token).collect();
+    let tokens: Vec<String> = post.inbox.emails().iter().map(token).collect();
     assert_eq!(tokens.len(), 1, "no email is sent with an invalid link");
     use_link(&app, "lookup", &tokens[0]).await.expect(200);
 }
@@ -93,7 +93,7 @@ async fn an_invitation_revoked_before_its_email_is_not_emailed() {
     post.deliver().await;
     app.advance(LATER);
     post.reconcile().await;
-    assert_eq!(post.inbox.mails().len(), 0);
+    assert_eq!(post.inbox.emails().len(), 0);
     assert_eq!(post.event_types(), ["created", "revoked"]);
 }
 
@@ -121,7 +121,7 @@ async fn t10_the_link_comes_from_configuration_and_never_from_the_host() {
     }
     assert!(sent > 50);
     post.deliver().await;
-    let mails = post.inbox.mails();
+    let mails = post.inbox.emails();
     assert_eq!(mails.len(), sent);
     for mail in mails {
         let token = token(&mail);

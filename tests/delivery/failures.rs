@@ -59,7 +59,7 @@ async fn while_eventbridge_is_down_waiting_events_delay_no_email() {
     app.advance(LATER);
     let round = tokio::time::timeout(Duration::from_secs(30), post.reconcile()).await.expect("a round ends after one pass");
     assert_eq!(round.processed, 128);
-    assert_eq!(post.inbox.mails().len(), 1 + late.len());
+    assert_eq!(post.inbox.emails().len(), 1 + late.len());
     assert!(calls.load(Ordering::SeqCst) <= 16, "{} calls", calls.load(Ordering::SeqCst));
     post.bus.answer_with(|_| Behaviour::Accept);
     app.advance(LATER);
@@ -88,7 +88,7 @@ async fn emails_wait_while_the_accounts_settings_cannot_be_read() {
     set_colour("invalid").await.unwrap();
     let id = id(&app.invite(EMAIL).await);
     post.deliver().await;
-    assert_eq!(post.inbox.mails().len(), 0);
+    assert_eq!(post.inbox.emails().len(), 0);
     set_colour("#0b5fff").await.unwrap();
     app.advance(LATER);
     post.reconcile().await;
@@ -123,11 +123,11 @@ async fn a_conflict_with_a_transaction_is_retried_and_a_failing_table_is_an_erro
         app.faults.next([Fault::None, Fault::Error(400, error)]);
         let settled = post.courier.process_due(&key).await;
         assert_eq!((settled.is_ok(), app.faults.left()), (sent, 0), "{error}: {settled:?}");
-        assert_eq!(post.inbox.mails().iter().filter(|mail| mail.to == [email.as_str()]).count(), usize::from(sent), "{error}");
+        assert_eq!(post.inbox.emails().iter().filter(|mail| mail.to == [email.as_str()]).count(), usize::from(sent), "{error}");
         post.deliver().await;
     }
     // The failed one is sent when the stream retries.
-    assert_eq!(post.inbox.mails().len(), 2);
+    assert_eq!(post.inbox.emails().len(), 2);
 }
 
 #[tokio::test]

@@ -144,7 +144,7 @@ async fn t1_no_get_head_or_options_of_any_path_changes_anything() {
     assert_eq!(after.len(), before.len());
     assert!(after.iter().all(|row| before.contains(row)));
     post.deliver().await;
-    assert_eq!(post.inbox.mails().len(), 1);
+    assert_eq!(post.inbox.emails().len(), 1);
     revoke(&app, &id).await.expect(200);
 }
 

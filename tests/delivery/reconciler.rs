@@ -16,10 +16,10 @@ async fn a_sending_that_the_stream_lost_is_emailed_all_the_same() {
     }
     post.lose_the_stream().await;
     post.reconcile().await;
-    assert_eq!(post.inbox.mails().len(), 0, "the grace period of the stream is not over");
+    assert_eq!(post.inbox.emails().len(), 0, "the grace period of the stream is not over");
     app.advance(LATER);
     assert_eq!(post.reconcile().await.processed, 40);
-    assert_eq!(post.inbox.mails().len(), 40);
+    assert_eq!(post.inbox.emails().len(), 40);
     assert_eq!(post.event_types().len(), 40);
     assert_eq!(post.reconcile().await.processed, 0, "nothing is due any more");
 }
@@ -35,7 +35,7 @@ async fn events_that_the_stream_lost_are_published_in_order() {
     app.advance(LATER);
     post.reconcile().await;
     assert_eq!(post.event_types(), ["created", "resent", "revoked"]);
-    assert_eq!(post.inbox.mails().len(), 0);
+    assert_eq!(post.inbox.emails().len(), 0);
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn t24_an_unreadable_row_is_quarantined_and_delays_no_other() {
     app.set(&broken, "th", AttributeValue::S("not a hash".to_owned())).await;
     app.invite(EMAIL).await;
     post.deliver().await;
-    assert_eq!(post.inbox.mails().len(), 1);
+    assert_eq!(post.inbox.emails().len(), 1);
     app.advance(LATER);
     assert_eq!(post.reconcile().await.processed, 0);
     let rows = app.rows_of(ACCOUNT, "I#").await;
@@ -130,10 +130,10 @@ async fn while_the_table_is_down_the_stream_retries_and_then_everything_arrives(
     app.invite(EMAIL).await;
     app.faults.always(Fault::Error(400, "ProvisionedThroughputExceededException"));
     post.deliver().await;
-    assert_eq!(post.inbox.mails().len(), 0);
+    assert_eq!(post.inbox.emails().len(), 0);
     app.faults.clear();
     post.deliver().await;
     app.advance(LATER);
     post.reconcile().await;
-    assert_eq!(post.inbox.mails().len(), 1);
+    assert_eq!(post.inbox.emails().len(), 1);
 }

@@ -1,7 +1,7 @@
 //! Reports of SES show on the invitation and decide whether it can be resent.
 
 use functions::delivery::record_feedback::Recorded;
-use local::ses::{Behaviour, Mail};
+use local::ses::{Behaviour, SentEmail};
 use serde_json::{Value, json};
 use shared::store::InvitationKey;
 use support::{ACCOUNT, Call, Post, TestApp};
@@ -58,7 +58,7 @@ async fn a_hard_bounce_or_a_complaint_blocks_a_resend_unless_it_is_forced() {
         [("bounce@example.com", true), ("complaint@example.com", true), ("soft@example.com", false), ("delay@example.com", false)]
     {
         let id = invite(&app, &mut post, email).await;
-        let sent = post.inbox.mails().len();
+        let sent = post.inbox.emails().len();
         if blocked {
             let before = app.rows().await;
             resend(&app, &id).await.expect_error(400, "email-refused");
@@ -71,7 +71,7 @@ async fn a_hard_bounce_or_a_complaint_blocks_a_resend_unless_it_is_forced() {
             resend(&app, &id).await.expect(200);
         }
         post.deliver().await;
-        assert_eq!(post.inbox.mails().len(), sent + 1, "{email}");
+        assert_eq!(post.inbox.emails().len(), sent + 1, "{email}");
         // The email of the new sending has its own status.
         assert_eq!(delivery(&app, &id).await.0, "sent");
     }
@@ -151,7 +151,7 @@ async fn reports_may_arrive_twice_late_and_in_any_order() {
 }
 
 /// Invites, resends, and only then lets SES report about the first email. Returns the id and that email.
-async fn reported_late(app: &TestApp, post: &mut Post, email: &str) -> (String, Mail) {
+async fn reported_late(app: &TestApp, post: &mut Post, email: &str) -> (String, SentEmail) {
     let id = id(&app.invite(email).await);
     post.deliver().await;
     let first = post.last_mail(email);
@@ -216,7 +216,7 @@ async fn a_report_that_arrives_before_our_own_record_is_kept() {
     assert_eq!(delivery(&app, &id).await.0, "delivered");
     app.advance(crate::helpers::LATER);
     post.reconcile().await;
-    assert_eq!(post.inbox.mails().len(), 1, "the report proves that it was sent");
+    assert_eq!(post.inbox.emails().len(), 1, "the report proves that it was sent");
 }
 
 #[tokio::test]

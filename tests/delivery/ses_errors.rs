@@ -49,7 +49,7 @@ async fn an_email_that_ses_rejects_for_good_has_failed() {
         post.inbox.answer_with(|_| Behaviour::Accept);
         resend(&app, &id).await.expect(200);
         post.deliver().await;
-        assert_eq!(post.inbox.mails().len(), 1);
+        assert_eq!(post.inbox.emails().len(), 1);
     }
 }
 
@@ -115,7 +115,7 @@ async fn emails_throttled_by_ses_are_all_sent_at_the_rate_it_allows() {
     for _ in 0..5 {
         reconcile_after(&app, &post, LATER).await;
     }
-    assert_eq!(post.inbox.mails().len(), 25);
+    assert_eq!(post.inbox.emails().len(), 25);
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn while_sending_is_paused_no_email_is_tried_and_then_all_are_sent() {
         post.inbox.answer_with(|_| Behaviour::Accept);
         reconcile_after(&app, &post, Duration::from_secs(300)).await;
         reconcile_after(&app, &post, Duration::from_secs(300)).await;
-        assert_eq!(post.inbox.mails().len(), 12, "{answer:?}");
+        assert_eq!(post.inbox.emails().len(), 12, "{answer:?}");
     }
 }
 
@@ -172,16 +172,16 @@ async fn when_the_reply_of_ses_is_lost_the_second_copy_has_the_same_working_link
     post.inbox.answer_with(move |_| if std::mem::take(&mut first) { Behaviour::AcceptAndDrop } else { Behaviour::Accept });
     app.invite(EMAIL).await;
     post.deliver().await;
-    assert_eq!(post.inbox.mails().len(), 1);
+    assert_eq!(post.inbox.emails().len(), 1);
     reconcile_after(&app, &post, LEASE - Duration::from_secs(1)).await;
-    assert_eq!(post.inbox.mails().len(), 1, "until then SES may report about the first");
+    assert_eq!(post.inbox.emails().len(), 1, "until then SES may report about the first");
     reconcile_after(&app, &post, Duration::from_secs(1)).await;
-    let tokens: Vec<String> = post.inbox.mails().iter().map(token).collect();
+    let tokens: Vec<String> = post.inbox.emails().iter().map(token).collect();
     assert_eq!(tokens.len(), 2);
     assert_eq!(tokens[0], tokens[1]);
     use_link(&app, "accept", &tokens[0]).await.expect(200);
     reconcile_after(&app, &post, LATER).await;
-    assert_eq!(post.inbox.mails().len(), 2);
+    assert_eq!(post.inbox.emails().len(), 2);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use functions::{
 use local::{
     client::CREDENTIALS,
     events::{Bus, Event},
-    ses::{Inbox, Mail, feedback},
+    ses::{Inbox, SentEmail, feedback},
     stream::{Mapping, Pump, Start, Stream},
 };
 use serde_json::Value;
@@ -75,7 +75,7 @@ impl Post {
     }
 
     /// Sends the reports of SES about an email. Its recipient decides which: `bounce…` means a bounce, and so on.
-    pub async fn report(&self, mail: &Mail) {
+    pub async fn report(&self, mail: &SentEmail) {
         for event in feedback::events(mail) {
             self.report_event(&event.to_string()).await;
         }
@@ -93,8 +93,8 @@ impl Post {
 
     /// The last email to an address.
     #[must_use]
-    pub fn last_mail(&self, to: &str) -> Mail {
-        let mails = self.inbox.mails();
+    pub fn last_mail(&self, to: &str) -> SentEmail {
+        let mails = self.inbox.emails();
         mails.into_iter().rev().find(|mail| mail.to == [to]).unwrap_or_else(|| panic!("no email to {to}"))
     }
 
@@ -113,7 +113,7 @@ impl Post {
 
 /// The token in the link of an email.
 #[must_use]
-pub fn token(mail: &Mail) -> String {
+pub fn token(mail: &SentEmail) -> String {
     let text = mail.text.as_deref().expect("an email has a text part");
     let link = text.split_whitespace().find(|word| word.contains("#i1.")).unwrap_or_else(|| panic!("no link in {text}"));
     link.split_once('#').expect("a link has a fragment").1.to_owned()

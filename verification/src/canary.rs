@@ -59,7 +59,7 @@ async fn run_flows(rounds: u64, lines: &Lines) -> Section {
         location("state of the functions", format!("{:?}", app.state()), Allowed::Nothing),
         location("rows", format!("{:?}", app.rows().await), Allowed::Address),
         location("stream records", records(&app).await, Allowed::Address),
-        location("emails", format!("{:?}", post.inbox.mails()), Allowed::AddressAndToken),
+        location("emails", format!("{:?}", post.inbox.emails()), Allowed::AddressAndToken),
     ];
     let mut section = Section::new(
         "Canaries",

@@ -9,7 +9,7 @@ use bench::{
     gateway, problem,
     results::Kind,
 };
-use local::ses::{Mail, feedback};
+use local::ses::{SentEmail, feedback};
 use serde_json::{Value, json};
 use shared::domain::InvitationId;
 
@@ -235,7 +235,7 @@ fn delivery(number: usize, record: &Value) -> Request {
 /// The event of SES for the delivery of an invitation's email.
 fn report(number: usize, id: InvitationId) -> Result<String, Problem> {
     let tags = [("account", ACCOUNT.to_owned()), ("invitation", id.to_string()), ("sending", "1".to_owned())];
-    let mail = Mail {
+    let email = SentEmail {
         message_id: format!("0100000000000000-{number:05}"),
         time: SystemTime::now(),
         from: "invitations@example.com".to_owned(),
@@ -248,6 +248,6 @@ fn report(number: usize, id: InvitationId) -> Result<String, Problem> {
         tags: tags.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         configuration_set: Some("mails".to_owned()),
     };
-    let event = feedback::events(&mail).first().map(Value::to_string);
+    let event = feedback::events(&email).first().map(Value::to_string);
     event.ok_or_else(|| problem!("there is no report for the email to {}", address(number)))
 }

@@ -32,7 +32,7 @@ impl StandIns {
 
     /// Whether the last email was for this address, and the last event about this invitation.
     pub(crate) fn received(&self, address: &str, invitation: &str) -> bool {
-        let emailed = self.inbox.mails().last().is_some_and(|email| email.to == [address] && email.html.is_some());
+        let emailed = self.inbox.emails().last().is_some_and(|email| email.to == [address] && email.html.is_some());
         emailed && self.bus.events().last().is_some_and(|event| event.detail["invitation"]["id"] == invitation)
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use local::{
     events::Bus,
-    ses::{Behaviour, Inbox, Mail, feedback},
+    ses::{Behaviour, Inbox, SentEmail, feedback},
     stream::{Mapping, Pump, Start, Stream},
 };
 use serde_json::json;
@@ -62,7 +62,7 @@ pub(crate) struct Services {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) bus: Arc<Bus>,
     /// Accepted emails without a report.
-    unreported: UnboundedReceiver<Mail>,
+    unreported: UnboundedReceiver<SentEmail>,
 }
 
 impl Services {
@@ -71,9 +71,9 @@ impl Services {
         let inbox = Inbox::on_free_port().map_err(failed)?;
         let bus = Bus::on_free_port().map_err(failed)?;
         let (sender, unreported) = unbounded_channel();
-        inbox.answer_with(move |mail| {
+        inbox.answer_with(move |email| {
             // The receiver is gone when everything is being stopped.
-            let _ = sender.send(mail.clone());
+            let _ = sender.send(email.clone());
             Behaviour::Accept
         });
         Ok(Self { inbox: Arc::new(inbox), bus: Arc::new(bus), unreported })
@@ -126,11 +126,11 @@ async fn reconcile(url: &str, every: Duration) {
 }
 
 /// Delivers the reports of one email after the other.
-async fn report(url: &str, mut unreported: UnboundedReceiver<Mail>) {
-    while let Some(mail) = unreported.recv().await {
-        let elapsed = SystemTime::now().duration_since(mail.time).unwrap_or_default();
+async fn report(url: &str, mut unreported: UnboundedReceiver<SentEmail>) {
+    while let Some(email) = unreported.recv().await {
+        let elapsed = SystemTime::now().duration_since(email.time).unwrap_or_default();
         sleep(REPORT_DELAY.saturating_sub(elapsed)).await;
-        for event in feedback::events(&mail) {
+        for event in feedback::events(&email) {
             for attempt in 1..=MAX_ATTEMPTS {
                 match invoke(url, RECORDER, &event).await {
                     Ok(_) => break,

@@ -22,7 +22,7 @@ use axum::{
 use local::{
     events::Bus,
     server::listen,
-    ses::{Inbox, Mail},
+    ses::{Inbox, SentEmail},
 };
 use minijinja::{Environment, value::Serde};
 use serde::Deserialize;
@@ -105,13 +105,13 @@ impl Pages {
         }
     }
 
-    fn email(&self, id: &str) -> Option<Mail> {
-        self.inbox.mails().into_iter().find(|email| email.message_id == id)
+    fn email(&self, id: &str) -> Option<SentEmail> {
+        self.inbox.emails().into_iter().find(|email| email.message_id == id)
     }
 }
 
 async fn list(State(pages): State<Pages>) -> Response {
-    let emails = pages.inbox.mails();
+    let emails = pages.inbox.emails();
     let newest: Vec<_> = emails.iter().rev().take(PAGE_SIZE).map(show::email).collect();
     pages.render("list.html", &json!({ "emails": newest, "count": emails.len() }))
 }
@@ -140,7 +140,7 @@ struct Seen {
 }
 
 async fn emails_json(State(pages): State<Pages>, Query(seen): Query<Seen>) -> Json<Vec<Value>> {
-    let emails = pages.inbox.mails();
+    let emails = pages.inbox.emails();
     let newer = emails.iter().rev().take_while(|email| seen.after.as_ref() != Some(&email.message_id));
     Json(newer.map(show::email).collect())
 }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::Mail;
+use super::SentEmail;
 use crate::client::REGION;
 
 /// The AWS account of the events.
@@ -30,8 +30,8 @@ enum Outcome {
 /// `bounce`, `soft` (a transient bounce), `complaint` (a delivery, then the complaint), `not-spam` (a delivery, then the report
 /// that it was moved out of spam, which SES sends as a complaint), `reject` or `delay`.
 #[must_use]
-pub fn events(mail: &Mail) -> Vec<Value> {
-    let recipient = mail.to.first().map(String::as_str).unwrap_or_default();
+pub fn events(email: &SentEmail) -> Vec<Value> {
+    let recipient = email.to.first().map(String::as_str).unwrap_or_default();
     // "Name <local@domain>" or the address alone.
     let address = recipient.rsplit_once('<').map_or(recipient, |(_, rest)| rest.trim_end_matches('>'));
     let outcomes: &[Outcome] = match address {
@@ -43,10 +43,10 @@ pub fn events(mail: &Mail) -> Vec<Value> {
         a if a.starts_with("delay") => &[Outcome::Delayed],
         _ => &[Outcome::Delivered],
     };
-    outcomes.iter().map(|outcome| event(*outcome, mail, address, &timestamp(SystemTime::now()))).collect()
+    outcomes.iter().map(|outcome| event(*outcome, email, address, &timestamp(SystemTime::now()))).collect()
 }
 
-fn event(outcome: Outcome, mail: &Mail, address: &str, now: &str) -> Value {
+fn event(outcome: Outcome, email: &SentEmail, address: &str, now: &str) -> Value {
     let id = Uuid::now_v7().to_string();
     let (detail_type, event_type, field, payload) = match outcome {
         Outcome::Delivered => ("Email Delivered", "Delivery", "delivery", delivery(address, now)),
@@ -57,7 +57,7 @@ fn event(outcome: Outcome, mail: &Mail, address: &str, now: &str) -> Value {
         Outcome::Rejected => ("Email Rejected", "Reject", "reject", json!({ "reason": "Bad content" })),
         Outcome::Delayed => ("Email Delivery Delayed", "DeliveryDelay", "deliveryDelay", delay(address, now)),
     };
-    let set = mail.configuration_set.as_deref().unwrap_or_default();
+    let set = email.configuration_set.as_deref().unwrap_or_default();
     json!({
         "version": "0",
         "id": id,
@@ -67,26 +67,26 @@ fn event(outcome: Outcome, mail: &Mail, address: &str, now: &str) -> Value {
         "time": now,
         "region": REGION,
         "resources": [format!("arn:aws:ses:{REGION}:{ACCOUNT}:configuration-set/{set}")],
-        "detail": { "eventType": event_type, "mail": mail_object(mail, address), field: payload },
+        "detail": { "eventType": event_type, "mail": mail_object(email, address), field: payload },
     })
 }
 
-/// The `mail` object of every event.
-fn mail_object(mail: &Mail, address: &str) -> Value {
-    let mut tags: Map<String, Value> = mail.tags.iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
-    if let Some(set) = &mail.configuration_set {
+/// The `email` object of every event.
+fn mail_object(email: &SentEmail, address: &str) -> Value {
+    let mut tags: Map<String, Value> = email.tags.iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
+    if let Some(set) = &email.configuration_set {
         tags.insert("ses:configuration-set".into(), json!([set]));
     }
-    let headers = [("From", &mail.from), ("Subject", &mail.subject)].map(|(name, value)| json!({ "name": name, "value": value }));
+    let headers = [("From", &email.from), ("Subject", &email.subject)].map(|(name, value)| json!({ "name": name, "value": value }));
     json!({
-        "timestamp": timestamp(mail.time),
-        "source": mail.from,
+        "timestamp": timestamp(email.time),
+        "source": email.from,
         "sendingAccountId": ACCOUNT,
-        "messageId": mail.message_id,
+        "messageId": email.message_id,
         "destination": [address],
         "headersTruncated": false,
         "headers": headers,
-        "commonHeaders": { "from": [mail.from], "to": mail.to, "messageId": mail.message_id, "subject": mail.subject },
+        "commonHeaders": { "from": [email.from], "to": email.to, "messageId": email.message_id, "subject": email.subject },
         "tags": tags,
     })
 }

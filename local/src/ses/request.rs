@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::SystemTime};
 
 use serde::Deserialize;
 
-use super::Mail;
+use super::SentEmail;
 
 /// The fields that the service uses. An unknown field is an error: ignoring it would hide a mistake.
 #[derive(Deserialize)]
@@ -70,7 +70,7 @@ const MAX_HEADER_NAME: usize = 126;
 const MAX_HEADER_VALUE: usize = 870;
 
 /// Reads the email. The error is a sentence for the response.
-pub(super) fn read(body: &[u8], message_id: String, time: SystemTime) -> Result<Mail, String> {
+pub(super) fn read(body: &[u8], message_id: String, time: SystemTime) -> Result<SentEmail, String> {
     let sent: SendEmail = serde_json::from_slice(body).map_err(|e| format!("The request is invalid: {e}."))?;
     let to = sent.destination.to_addresses;
     if to.is_empty() || to.len() > MAX_RECIPIENTS {
@@ -97,7 +97,7 @@ pub(super) fn read(body: &[u8], message_id: String, time: SystemTime) -> Result<
     if tags.len() < sent.email_tags.len() {
         return Err("A tag appears twice.".into());
     }
-    Ok(Mail {
+    Ok(SentEmail {
         message_id,
         time,
         from: sent.from_email_address,

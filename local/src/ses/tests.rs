@@ -28,7 +28,7 @@ fn tag(name: &str, value: &str) -> MessageTag {
 }
 
 /// An email to `to`.
-fn mail(client: &Client, to: &str) -> SendEmailFluentBuilder {
+fn email(client: &Client, to: &str) -> SendEmailFluentBuilder {
     let message = Message::builder()
         .subject(text("Grüße"))
         .body(Body::builder().text(text("Hello")).html(text("<p>Hello</p>")).build())
@@ -43,55 +43,55 @@ fn mail(client: &Client, to: &str) -> SendEmailFluentBuilder {
         .configuration_set_name("local")
 }
 
-async fn error(mail: SendEmailFluentBuilder) -> SendEmailError {
-    mail.send().await.expect_err("it is refused").into_service_error()
+async fn error(email: SendEmailFluentBuilder) -> SendEmailError {
+    email.send().await.expect_err("it is refused").into_service_error()
 }
 
 #[tokio::test]
 async fn an_email_is_recorded_complete() {
     let (inbox, client) = inbox();
-    let SendEmailOutput { message_id, .. } = mail(&client, "a@b.example").send().await.expect("it is accepted");
-    let mails = inbox.mails();
-    let [mail] = &mails[..] else { panic!("expected one email: {mails:?}") };
-    assert_eq!(Some(&mail.message_id), message_id.as_ref());
-    assert_eq!((mail.from.as_str(), &mail.to[..]), ("Example <invitations@example.com>", &["a@b.example".to_owned()][..]));
-    assert_eq!(mail.subject, "Grüße");
-    assert_eq!((mail.text.as_deref(), mail.html.as_deref()), (Some("Hello"), Some("<p>Hello</p>")));
-    assert_eq!(mail.headers, [("Auto-Submitted".to_owned(), "auto-generated".to_owned())]);
-    assert_eq!(mail.tags.iter().collect::<Vec<_>>(), [(&"account".to_owned(), &"012345678912".to_owned())]);
-    assert_eq!(mail.configuration_set.as_deref(), Some("local"));
-    assert!(mail.time.elapsed().expect("it is in the past") < Duration::from_secs(60));
+    let SendEmailOutput { message_id, .. } = email(&client, "a@b.example").send().await.expect("it is accepted");
+    let emails = inbox.emails();
+    let [email] = &emails[..] else { panic!("expected one email: {emails:?}") };
+    assert_eq!(Some(&email.message_id), message_id.as_ref());
+    assert_eq!((email.from.as_str(), &email.to[..]), ("Example <invitations@example.com>", &["a@b.example".to_owned()][..]));
+    assert_eq!(email.subject, "Grüße");
+    assert_eq!((email.text.as_deref(), email.html.as_deref()), (Some("Hello"), Some("<p>Hello</p>")));
+    assert_eq!(email.headers, [("Auto-Submitted".to_owned(), "auto-generated".to_owned())]);
+    assert_eq!(email.tags.iter().collect::<Vec<_>>(), [(&"account".to_owned(), &"012345678912".to_owned())]);
+    assert_eq!(email.configuration_set.as_deref(), Some("local"));
+    assert!(email.time.elapsed().expect("it is in the past") < Duration::from_secs(60));
 }
 
 #[tokio::test]
 async fn the_client_reads_errors_as_those_of_ses() {
     let (inbox, client) = inbox();
     inbox.answer_with(|_| Behaviour::Error { status: 429, code: "TooManyRequestsException" });
-    assert!(error(mail(&client, "a@b.example")).await.is_too_many_requests_exception());
+    assert!(error(email(&client, "a@b.example")).await.is_too_many_requests_exception());
     inbox.answer_with(|_| Behaviour::Error { status: 400, code: "MessageRejected" });
-    let refused = error(mail(&client, "a@b.example")).await;
+    let refused = error(email(&client, "a@b.example")).await;
     assert!(refused.is_message_rejected());
     assert_eq!(refused.message(), Some("Scripted error."));
     inbox.answer_with(|_| Behaviour::Error { status: 500, code: "InternalFailure" });
-    assert_eq!(error(mail(&client, "a@b.example")).await.code(), Some("InternalFailure"));
-    assert_eq!(inbox.mails(), []);
+    assert_eq!(error(email(&client, "a@b.example")).await.code(), Some("InternalFailure"));
+    assert_eq!(inbox.emails(), []);
 }
 
 #[tokio::test]
 async fn the_response_can_depend_on_the_email_and_change() {
     let (inbox, client) = inbox();
     let mut left = 1;
-    inbox.answer_with(move |mail| {
-        if mail.to == ["slow@b.example"] && left > 0 {
+    inbox.answer_with(move |email| {
+        if email.to == ["slow@b.example"] && left > 0 {
             left -= 1;
             return Behaviour::Error { status: 429, code: "TooManyRequestsException" };
         }
         Behaviour::Accept
     });
-    mail(&client, "quick@b.example").send().await.expect("it is accepted");
-    mail(&client, "slow@b.example").send().await.expect_err("it is refused");
-    mail(&client, "slow@b.example").send().await.expect("it is accepted the second time");
-    let to: Vec<_> = inbox.mails().into_iter().flat_map(|mail| mail.to).collect();
+    email(&client, "quick@b.example").send().await.expect("it is accepted");
+    email(&client, "slow@b.example").send().await.expect_err("it is refused");
+    email(&client, "slow@b.example").send().await.expect("it is accepted the second time");
+    let to: Vec<_> = inbox.emails().into_iter().flat_map(|email| email.to).collect();
     assert_eq!(to, ["quick@b.example", "slow@b.example"]);
 }
 
@@ -99,27 +99,27 @@ async fn the_response_can_depend_on_the_email_and_change() {
 async fn an_email_can_be_accepted_without_a_response() {
     let (inbox, client) = inbox();
     inbox.answer_with(|_| Behaviour::AcceptAndDrop);
-    let lost = mail(&client, "a@b.example").send().await.expect_err("there is no response");
+    let lost = email(&client, "a@b.example").send().await.expect_err("there is no response");
     assert!(lost.as_service_error().is_none(), "{lost:?}");
-    assert_eq!(inbox.mails().len(), 1);
+    assert_eq!(inbox.emails().len(), 1);
     inbox.answer_with(|_| Behaviour::Accept);
-    mail(&client, "a@b.example").send().await.expect("the inbox still answers");
+    email(&client, "a@b.example").send().await.expect("the inbox still answers");
 }
 
 #[tokio::test]
 async fn a_request_can_hang() {
     let (inbox, client) = inbox();
     inbox.answer_with(|_| Behaviour::Hang);
-    let waited = timeout(Duration::from_millis(200), mail(&client, "a@b.example").send()).await;
+    let waited = timeout(Duration::from_millis(200), email(&client, "a@b.example").send()).await;
     waited.expect_err("there is no response");
-    assert_eq!(inbox.mails(), []);
+    assert_eq!(inbox.emails(), []);
 }
 
 #[tokio::test]
 async fn invalid_emails_are_rejected() {
     let (inbox, client) = inbox();
-    let recipient = |address: &str| mail(&client, address);
-    let good = || mail(&client, "a@b.example");
+    let recipient = |address: &str| email(&client, address);
+    let good = || email(&client, "a@b.example");
     let content = |message: Message| good().content(EmailContent::builder().simple(message).build());
     let body = || Body::builder().text(text("Hello")).build();
     let bare = Content::builder().data("Grüße").build().expect("it has data");
@@ -153,7 +153,7 @@ async fn invalid_emails_are_rejected() {
         let request = format!("{refused:?}");
         assert!(error(refused).await.is_bad_request_exception(), "{request}");
     }
-    assert_eq!(inbox.mails(), []);
+    assert_eq!(inbox.emails(), []);
 }
 
 #[tokio::test]
@@ -166,8 +166,8 @@ async fn other_operations_are_unknown() {
 /// The events of an email to `to`.
 async fn feedback_for(to: &str) -> Vec<Value> {
     let (inbox, client) = inbox();
-    mail(&client, to).send().await.expect("it is accepted");
-    feedback::events(&inbox.mails()[0])
+    email(&client, to).send().await.expect("it is accepted");
+    feedback::events(&inbox.emails()[0])
 }
 
 #[tokio::test]
@@ -195,8 +195,8 @@ async fn the_recipient_selects_the_feedback() {
 #[tokio::test]
 async fn feedback_contains_the_message_id_and_the_tags() {
     let (inbox, client) = inbox();
-    mail(&client, "Ann <bounce@b.example>").send().await.expect("it is accepted");
-    let taken = &inbox.mails()[0];
+    email(&client, "Ann <bounce@b.example>").send().await.expect("it is accepted");
+    let taken = &inbox.emails()[0];
     let event = &feedback::events(taken)[0];
     assert_eq!(event["source"], "aws.ses");
     assert_eq!(event["detail"]["mail"]["messageId"], taken.message_id.as_str());

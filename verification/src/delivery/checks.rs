@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use local::ses::Mail;
+use local::ses::SentEmail;
 use serde_json::Value;
 use shared::domain::{
     Invitation,
@@ -24,7 +24,7 @@ pub(super) fn check(evidence: &Evidence, accounts: &[Account], counts: &Counts) 
     let mut violations = Vec::new();
     counts.add(Counter::Invitations, evidence.history.len());
     counts.add(Counter::Emails, evidence.mails.len());
-    let mut mails: BTreeMap<SendKey, Vec<&Mail>> = BTreeMap::new();
+    let mut mails: BTreeMap<SendKey, Vec<&SentEmail>> = BTreeMap::new();
     for mail in &evidence.mails {
         match send_of(mail) {
             Some(send) => mails.entry(send).or_default().push(mail),
@@ -45,7 +45,7 @@ pub(super) fn check(evidence: &Evidence, accounts: &[Account], counts: &Counts) 
 }
 
 /// A duplicate is allowed only if the courier could not record that SES accepted the earlier copy.
-fn check_copies(send: &SendKey, copies: &[&Mail], evidence: &Evidence, counts: &Counts, violations: &mut Vec<String>) {
+fn check_copies(send: &SendKey, copies: &[&SentEmail], evidence: &Evidence, counts: &Counts, violations: &mut Vec<String>) {
     for index in 1..copies.len() {
         counts.add(Counter::SecondCopies, 1);
         let cause = evidence.send_log.duplicate_cause(send, &copies[..index], copies[index]);
@@ -68,7 +68,7 @@ fn check_copies(send: &SendKey, copies: &[&Mail], evidence: &Evidence, counts: &
 }
 
 /// Revisions increase, and an email is claimed only while it may be sent.
-fn check_history(revisions: &[Invitation], mails: &BTreeMap<SendKey, Vec<&Mail>>, counts: &Counts, violations: &mut Vec<String>) {
+fn check_history(revisions: &[Invitation], mails: &BTreeMap<SendKey, Vec<&SentEmail>>, counts: &Counts, violations: &mut Vec<String>) {
     let first = &revisions[0];
     let id = first.id.to_string();
     if first.revision != 1 {
@@ -108,7 +108,7 @@ fn check_history(revisions: &[Invitation], mails: &BTreeMap<SendKey, Vec<&Mail>>
 }
 
 /// An email is from the inviting account and to the invitee, and its link opens the invitation unless a later one was sent.
-fn check_email(mail: &Mail, evidence: &Evidence, accounts: &[Account], counts: &Counts, violations: &mut Vec<String>) {
+fn check_email(mail: &SentEmail, evidence: &Evidence, accounts: &[Account], counts: &Counts, violations: &mut Vec<String>) {
     let Some((id, version)) = send_of(mail) else { return };
     let Some(last) = id.parse().ok().and_then(|id| evidence.history.get(&id)).and_then(|revisions| revisions.last()) else {
         violations.push(format!("an email of {id}, which does not exist"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use local::{
     events::{Bus, Event},
-    ses::{Inbox, Mail},
+    ses::{Inbox, SentEmail},
 };
 use shared::domain::{
     Invitation, Timestamp,
@@ -22,7 +22,7 @@ use super::{
 /// The evidence of a simulation.
 pub(super) struct Evidence {
     pub(super) history: History,
-    pub(super) mails: Vec<Mail>,
+    pub(super) mails: Vec<SentEmail>,
     pub(super) events: Vec<Event>,
     pub(super) send_log: SendLog,
     /// The response to a lookup with each token.
@@ -31,14 +31,14 @@ pub(super) struct Evidence {
 }
 
 /// The token in an email's link.
-pub(super) fn token(mail: &Mail) -> Option<String> {
+pub(super) fn token(mail: &SentEmail) -> Option<String> {
     let link = mail.text.as_deref()?.split_whitespace().find(|word| word.contains("#i1."))?;
     Some(link.split_once('#')?.1.to_owned())
 }
 
 impl Evidence {
     pub(super) async fn collect(app: &TestApp, inbox: &Inbox, bus: &Bus, send_log: SendLog) -> Self {
-        let mails = inbox.mails();
+        let mails = inbox.emails();
         let mut opened = BTreeMap::new();
         for token in mails.iter().filter_map(token) {
             if !opened.contains_key(&token) {

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use local::ses::Mail;
+use local::ses::SentEmail;
 use serde_json::Value;
 
 use super::{counts::Counts, mutation::Mutation};
@@ -128,10 +128,10 @@ impl SendLog {
     }
 
     /// The cause of a copy after these earlier ones, of which there is at least one.
-    pub(super) fn duplicate_cause(&self, send: &SendKey, earlier: &[&Mail], copy: &Mail) -> DuplicateCause {
+    pub(super) fn duplicate_cause(&self, send: &SendKey, earlier: &[&SentEmail], copy: &SentEmail) -> DuplicateCause {
         let requests: Vec<&SesRequest> = self.requests.iter().filter(|request| request.send == *send).collect();
-        let request_of = |mail: &Mail| requests.iter().find(|request| request.outcome.message() == Some(&mail.message_id)).copied();
-        let recorded = |mail: &&Mail| request_of(mail).is_some_and(|request| matches!(request.outcome, Outcome::Recorded { .. }));
+        let request_of = |mail: &SentEmail| requests.iter().find(|request| request.outcome.message() == Some(&mail.message_id)).copied();
+        let recorded = |mail: &&SentEmail| request_of(mail).is_some_and(|request| matches!(request.outcome, Outcome::Recorded { .. }));
         if requests.iter().any(|request| request.redundant) {
             return DuplicateCause::Unexplained;
         }
@@ -175,6 +175,6 @@ pub(super) fn send_of_request(body: &Value) -> Option<SendKey> {
 }
 
 /// The send of an email.
-pub(super) fn send_of(mail: &Mail) -> Option<SendKey> {
+pub(super) fn send_of(mail: &SentEmail) -> Option<SendKey> {
     Some((mail.tags.get("invitation")?.clone(), mail.tags.get("sending")?.parse().ok()?))
 }

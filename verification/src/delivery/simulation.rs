@@ -14,7 +14,7 @@ use functions::delivery::{
 use futures_util::{StreamExt, future::join_all, stream};
 use local::{
     events::Bus,
-    ses::{Inbox, Mail, feedback},
+    ses::{Inbox, SentEmail, feedback},
 };
 use serde_json::{Value, json};
 use shared::{
@@ -145,7 +145,7 @@ impl Simulation {
         FaultSchedule::draw(&mut self.random).apply(&self.app, &self.context, &self.inbox, &self.bus, &mut self.random);
         self.buffer.fill().await;
         let mut batches = self.buffer.batches(false);
-        let mails = self.inbox.mails();
+        let mails = self.inbox.emails();
         self.report(&mails);
         let reports: Vec<Value> =
             (0..self.reports.len() * 4 / 5).map(|_| self.reports.swap_remove(self.random.below(self.reports.len()))).collect();
@@ -193,7 +193,7 @@ impl Simulation {
                 other => self.violation(format!("without faults, work remains due: {other:?}")),
             }
         }
-        let emailed: BTreeSet<_> = self.inbox.mails().iter().filter_map(send_of).collect();
+        let emailed: BTreeSet<_> = self.inbox.emails().iter().filter_map(send_of).collect();
         let now = self.app.now();
         for invitation in self.invitations().await.iter().filter(|it| it.state(now) == State::Invited) {
             let send = (invitation.id.to_string(), invitation.link.version);
@@ -231,7 +231,7 @@ impl Simulation {
     }
 
     /// Queues SES's reports on new emails: in one of ten cases none, in another each twice.
-    fn report(&mut self, mails: &[Mail]) {
+    fn report(&mut self, mails: &[SentEmail]) {
         for mail in &mails[self.reported..] {
             let mut reports = feedback::events(mail);
             if self.random.chance(1, 5) {

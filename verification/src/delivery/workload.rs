@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use local::ses::Mail;
+use local::ses::SentEmail;
 use serde_json::json;
 use shared::domain::{Invitation, Timestamp, invitation::State};
 use support::Call;
@@ -26,7 +26,7 @@ const RECIPIENTS: [&str; 12] = ["user", "user", "user", "user", "user", "user", 
 pub(super) fn draw(
     count: usize,
     invitations: &[Invitation],
-    mails: &[Mail],
+    mails: &[SentEmail],
     accounts: &[Account],
     now: Timestamp,
     random: &mut Random,
@@ -64,11 +64,11 @@ fn create(accounts: &[Account], now: Timestamp, random: &mut Random) -> Call {
 }
 
 /// A call about an invitation; `None` if it needs a link that has not arrived.
-fn change(invitation: &Invitation, mails: &[Mail], accounts: &[Account], random: &mut Random) -> Option<Call> {
+fn change(invitation: &Invitation, mails: &[SentEmail], accounts: &[Account], random: &mut Random) -> Option<Call> {
     let id = invitation.id.to_string();
     let key = &accounts.iter().find(|account| account.id == invitation.account.as_str())?.key;
     let use_link = |verb: &str, random: &mut Random| {
-        let of_it: Vec<&Mail> = mails.iter().filter(|mail| mail.tags.get("invitation") == Some(&id)).collect();
+        let of_it: Vec<&SentEmail> = mails.iter().filter(|mail| mail.tags.get("invitation") == Some(&id)).collect();
         let mail = if random.chance(1, 5) { of_it.first() } else { of_it.last() };
         Some(Call::holder(verb, &token(mail?)?))
     };

@@ -4,24 +4,24 @@ use std::time::SystemTime;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, SecondsFormat, Utc};
-use local::{events::Event, ses::Mail};
+use local::{events::Event, ses::SentEmail};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-pub(super) fn email(mail: &Mail) -> Value {
-    let headers: Vec<_> = mail.headers.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+pub(super) fn email(email: &SentEmail) -> Value {
+    let headers: Vec<_> = email.headers.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
     json!({
-        "id": mail.message_id,
-        "time": time(mail.time),
-        "from": readable(&mail.from),
-        "to": mail.to,
-        "replyTo": mail.reply_to,
-        "subject": mail.subject,
-        "text": mail.text,
-        "html": mail.html,
+        "id": email.message_id,
+        "time": time(email.time),
+        "from": readable(&email.from),
+        "to": email.to,
+        "replyTo": email.reply_to,
+        "subject": email.subject,
+        "text": email.text,
+        "html": email.html,
         "headers": headers,
-        "tags": mail.tags,
-        "configurationSet": mail.configuration_set,
+        "tags": email.tags,
+        "configurationSet": email.configuration_set,
     })
 }
 

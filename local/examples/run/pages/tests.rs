@@ -30,13 +30,13 @@ impl Run {
         let (inbox, bus) = (Arc::new(Inbox::on_free_port().unwrap()), Arc::new(Bus::on_free_port().unwrap()));
         let text = |text: &str| json!({ "Data": text, "Charset": "UTF-8" });
         let parts = json!({ "Text": text(&format!("{EVIL} see http://127.0.0.1:9000/accept#token.")), "Html": text("<p>Hello</p>") });
-        let mail = json!({
+        let email = json!({
             "FromEmailAddress": "Example <invitations@example.com>",
             "Destination": { "ToAddresses": ["a@b.example"] },
             "Content": { "Simple": { "Subject": text(EVIL), "Body": parts, "Headers": [{ "Name": "X-Evil", "Value": EVIL }] } },
             "EmailTags": [{ "Name": "sending", "Value": "1" }],
         });
-        let sent = request("POST", &format!("{}/v2/email/outbound-emails", inbox.endpoint()), &[], mail.to_string()).await;
+        let sent = request("POST", &format!("{}/v2/email/outbound-emails", inbox.endpoint()), &[], email.to_string()).await;
         assert_eq!(sent.0, StatusCode::OK, "{}", sent.2);
         let entry =
             json!({ "Source": "invitations", "DetailType": EVIL, "Detail": json!({ "evil": EVIL }).to_string(), "EventBusName": "local" });
@@ -49,7 +49,7 @@ impl Run {
     }
 
     fn email(&self) -> String {
-        format!("/emails/{}", self.inbox.mails()[0].message_id)
+        format!("/emails/{}", self.inbox.emails()[0].message_id)
     }
 
     async fn get(&self, path: &str) -> (StatusCode, HeaderMap, String) {
@@ -107,7 +107,7 @@ async fn scripts_get_json() {
     let emails: Value = serde_json::from_str(&run.get("/emails.json").await.2).unwrap();
     let email = &emails[0];
     assert_eq!((&email["subject"], &email["to"], &email["html"]), (&json!(EVIL), &json!(["a@b.example"]), &json!("<p>Hello</p>")));
-    assert_eq!((&email["tags"], &email["id"]), (&json!({ "sending": "1" }), &json!(run.inbox.mails()[0].message_id)));
+    assert_eq!((&email["tags"], &email["id"]), (&json!({ "sending": "1" }), &json!(run.inbox.emails()[0].message_id)));
     let events: Value = serde_json::from_str(&run.get("/events.json").await.2).unwrap();
     assert_eq!(
         (&events[0]["detail-type"], &events[0]["detail"], &events[0]["bus"]),
