@@ -1,14 +1,14 @@
 //! The committed figures that runs are compared with: `bench/baseline.json`.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
+use local::recording;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Problem,
     counter::Counter,
     dynamodb::Capacity,
-    problem,
     results::{Kind, Results},
 };
 
@@ -36,8 +36,7 @@ impl Baseline {
     /// # Errors
     /// When the file does not exist or has another format.
     pub fn read(file: &Path) -> Result<Self, Problem> {
-        let text = fs::read_to_string(file).map_err(|error| problem!("{}: {error}", file.display()))?;
-        serde_json::from_str(&text).map_err(|error| problem!("{}: {error}", file.display()))
+        recording::read(file)
     }
 
     /// Takes over the figures of a run. Instructions of other counters stay.
@@ -56,7 +55,6 @@ impl Baseline {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, file: &Path) -> Result<(), Problem> {
-        let text = serde_json::to_string_pretty(self).map_err(|error| problem!("{error}"))?;
-        fs::write(file, text + "\n").map_err(|error| problem!("{}: {error}", file.display()))
+        recording::write(self, file)
     }
 }

@@ -1,6 +1,6 @@
 //! Reports of results.
 
 pub mod chart;
-mod format;
+pub mod format;
 pub mod markdown;
 pub mod table;

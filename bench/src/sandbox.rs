@@ -19,7 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-pub use self::core::Core;
+pub use self::{core::Core, process::peak_memory};
 use crate::{
     Problem, problem,
     runtime_api::{Invocation, RuntimeApi},

@@ -79,53 +79,49 @@ impl Service for EventBridge {
     const DEFAULT: Behaviour = Behaviour::Accept;
 
     fn reply(state: &mut State<Self>, parts: &Parts, body: &Bytes) -> Reply {
-        reply(state, parts, body)
-    }
-}
-
-fn reply(state: &mut State<EventBridge>, parts: &Parts, body: &Bytes) -> Reply {
-    if parts.headers.get("x-amz-target").is_none_or(|target| target != TARGET) {
-        return Reply::error(400, "UnknownOperationException", "This bus only supports PutEvents.");
-    }
-    let entries = match request::read(body, SystemTime::now()) {
-        Ok(entries) => entries,
-        Err(reason) => return Reply::error(400, "ValidationException", &reason),
-    };
-    let events: Vec<_> = entries.iter().filter_map(|entry| entry.as_ref().ok().cloned()).collect();
-    let failing = match (state.script)(&events) {
-        Behaviour::Accept => None,
-        Behaviour::Fail { entries, code } => Some((entries, code)),
-        Behaviour::Error { status, code } => return Reply::error(status, code, "Scripted error."),
-        Behaviour::AcceptAndDrop => {
-            state.records.extend(events);
-            return Reply::Close;
+        if parts.headers.get("x-amz-target").is_none_or(|target| target != TARGET) {
+            return Reply::error(400, "UnknownOperationException", "This bus only supports PutEvents.");
         }
-        Behaviour::Hang => return Reply::Hang,
-    };
-    let mut failed = 0;
-    let results: Vec<Value> = entries
-        .into_iter()
-        .enumerate()
-        .map(|(index, entry)| {
-            let scripted = failing.as_ref().filter(|(indexes, _)| indexes.contains(&index));
-            let entry = match scripted {
-                Some((_, code)) => Err((*code, "Scripted error.".to_owned())),
-                None => entry,
-            };
-            match entry {
-                Ok(event) => {
-                    let id = event.id.clone();
-                    state.records.push(event);
-                    json!({ "EventId": id })
-                }
-                Err((code, message)) => {
-                    failed += 1;
-                    json!({ "ErrorCode": code, "ErrorMessage": message })
-                }
+        let entries = match request::read(body, SystemTime::now()) {
+            Ok(entries) => entries,
+            Err(reason) => return Reply::error(400, "ValidationException", &reason),
+        };
+        let events: Vec<_> = entries.iter().filter_map(|entry| entry.as_ref().ok().cloned()).collect();
+        let failing = match (state.script)(&events) {
+            Behaviour::Accept => None,
+            Behaviour::Fail { entries, code } => Some((entries, code)),
+            Behaviour::Error { status, code } => return Reply::error(status, code, "Scripted error."),
+            Behaviour::AcceptAndDrop => {
+                state.records.extend(events);
+                return Reply::Close;
             }
-        })
-        .collect();
-    Reply::Json(200, json!({ "FailedEntryCount": failed, "Entries": results }), None)
+            Behaviour::Hang => return Reply::Hang,
+        };
+        let mut failed = 0;
+        let results: Vec<Value> = entries
+            .into_iter()
+            .enumerate()
+            .map(|(index, entry)| {
+                let scripted = failing.as_ref().filter(|(indexes, _)| indexes.contains(&index));
+                let entry = match scripted {
+                    Some((_, code)) => Err((*code, "Scripted error.".to_owned())),
+                    None => entry,
+                };
+                match entry {
+                    Ok(event) => {
+                        let id = event.id.clone();
+                        state.records.push(event);
+                        json!({ "EventId": id })
+                    }
+                    Err((code, message)) => {
+                        failed += 1;
+                        json!({ "ErrorCode": code, "ErrorMessage": message })
+                    }
+                }
+            })
+            .collect();
+        Reply::Json(200, json!({ "FailedEntryCount": failed, "Entries": results }), None)
+    }
 }
 
 #[cfg(test)]

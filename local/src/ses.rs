@@ -91,34 +91,31 @@ impl Service for Ses {
     const DEFAULT: Behaviour = Behaviour::Accept;
 
     fn reply(state: &mut State<Self>, parts: &Parts, body: &Bytes) -> Reply {
-        reply(state, parts, body)
-    }
-}
-
-fn reply(state: &mut State<Ses>, parts: &Parts, body: &Bytes) -> Reply {
-    if parts.method != Method::POST || parts.uri.path() != PATH {
-        return Reply::error(404, "UnknownOperationException", "This inbox only supports SendEmail.");
-    }
-    let id = format!("{}-000000", Uuid::now_v7());
-    let email = match request::read(body, id, SystemTime::now()) {
-        Ok(email) => email,
-        Err(reason) => return Reply::error(400, "BadRequestException", &reason),
-    };
-    let (accepted, reply) = match (state.script)(&email) {
-        Behaviour::Accept => (true, Reply::Json(200, json!({ "MessageId": email.message_id }), None)),
-        Behaviour::SenderNotVerified => {
-            let message = format!("Email address is not verified. The following identities failed the check in region CA-1: {}", email.from);
-            (false, Reply::error(400, "MessageRejected", &message))
+        if parts.method != Method::POST || parts.uri.path() != PATH {
+            return Reply::error(404, "UnknownOperationException", "This inbox only supports SendEmail.");
         }
-        Behaviour::QuotaUsedUp => (false, Reply::error(429, "TooManyRequestsException", "Daily message quota exceeded.")),
-        Behaviour::AcceptAndDrop => (true, Reply::Close),
-        Behaviour::Error { status, code } => (false, Reply::error(status, code, "Scripted error.")),
-        Behaviour::Hang => (false, Reply::Hang),
-    };
-    if accepted {
-        state.records.push(email);
+        let id = format!("{}-000000", Uuid::now_v7());
+        let email = match request::read(body, id, SystemTime::now()) {
+            Ok(email) => email,
+            Err(reason) => return Reply::error(400, "BadRequestException", &reason),
+        };
+        let (accepted, reply) = match (state.script)(&email) {
+            Behaviour::Accept => (true, Reply::Json(200, json!({ "MessageId": email.message_id }), None)),
+            Behaviour::SenderNotVerified => {
+                let message =
+                    format!("Email address is not verified. The following identities failed the check in region CA-1: {}", email.from);
+                (false, Reply::error(400, "MessageRejected", &message))
+            }
+            Behaviour::QuotaUsedUp => (false, Reply::error(429, "TooManyRequestsException", "Daily message quota exceeded.")),
+            Behaviour::AcceptAndDrop => (true, Reply::Close),
+            Behaviour::Error { status, code } => (false, Reply::error(status, code, "Scripted error.")),
+            Behaviour::Hang => (false, Reply::Hang),
+        };
+        if accepted {
+            state.records.push(email);
+        }
+        reply
     }
-    reply
 }
 
 #[cfg(test)]

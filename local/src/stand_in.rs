@@ -1,11 +1,10 @@
-//! What the stand-ins for AWS services share: each records what it accepts and answers by a scripted behaviour, of which some
-//! are failures that a web framework does not offer.
+//! The common part of the stand-ins for AWS services: each records what it accepts and responds by a scripted behaviour,
+//! including failures that a web framework does not offer.
 
 use std::{
     fmt,
     future::pending,
     io,
-    net::TcpListener,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -58,28 +57,20 @@ pub struct State<S: Service> {
 }
 
 impl<S: Service> StandIn<S> {
-    /// Starts a stand-in that answers on `listener` and accepts every valid request.
+    /// Starts a stand-in on a free port of loopback. It accepts every valid request.
     ///
     /// # Errors
-    /// When the listener cannot be served.
-    pub fn start(listener: TcpListener) -> io::Result<Self> {
+    /// When no port or thread is available.
+    pub fn on_free_port() -> io::Result<Self> {
         let state = Arc::new(Mutex::new(State { records: Vec::new(), script: Box::new(|_| S::DEFAULT) }));
         let shared = Arc::clone(&state);
-        let server = Server::on_thread(S::NAME, listener, |listener, stopped| async move {
+        let server = Server::on_thread(S::NAME, free_port()?, |listener, stopped| async move {
             tokio::select! {
                 never = accept(listener, |stream| serve::<S>(stream, Arc::clone(&shared))) => match never {},
                 _ = stopped => {}
             }
         })?;
         Ok(Self { server, state })
-    }
-
-    /// Starts a stand-in on a free port of loopback.
-    ///
-    /// # Errors
-    /// When no port or thread is available.
-    pub fn on_free_port() -> io::Result<Self> {
-        Self::start(free_port()?)
     }
 
     /// The URL for the client's `AWS_ENDPOINT_URL_…`.

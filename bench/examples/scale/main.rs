@@ -19,7 +19,8 @@ mod table;
 
 use std::{fs, path::Path, process::ExitCode, time::Instant};
 
-use bench::{Problem, problem};
+use bench::{Problem, problem, sandbox::peak_memory};
+use rustix::process::getpid;
 use serde_json::json;
 
 use crate::{deployment::Deployment, result::StepResult, settings::Settings, steps::STEPS};
@@ -74,7 +75,8 @@ async fn run() -> Result<bool, Problem> {
         "loadSeconds": loaded.as_secs(),
         "runSeconds": started.elapsed().as_secs(),
         "largestTableBytes": snapshots.largest,
-        "peakMemoryBytes": peak_memory(),
+        // Engines included.
+        "peakMemoryBytes": peak_memory(getpid()).ok(),
         "cores": std::thread::available_parallelism().map_or(1, usize::from),
         "loadAverage": [load_before, load_average()],
         "bytes": snapshots.footprint,
@@ -96,11 +98,4 @@ fn write(directory: &Path, name: &str, text: &str) -> Result<(), Problem> {
 /// The load average. Above the number of cores, other programs dominate the times.
 fn load_average() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
-}
-
-/// The peak memory of this process, engines included.
-fn peak_memory() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }

@@ -2,10 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::{
-    result::{SizeResult, StepResult},
-    table::thousands,
-};
+use bench::report::format::thousands;
+
+use crate::result::{SizeResult, StepResult};
 
 const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 420.0;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use bench::report::format::thousands;
+
 use crate::result::{MAX_GROWTH, STRETCH, SizeResult, StepResult};
 
 /// One line per step: the medians at each size, their growth, and the consumption of a request.
@@ -43,11 +45,4 @@ fn consumed(cell: &SizeResult) -> String {
     let units: Vec<_> = units.iter().filter(|(units, _)| *units > 0.0).map(|(units, name)| format!("{units} {name}")).collect();
     let requests = if consumed.requests == 1 { "request" } else { "requests" };
     format!("{} in {} {requests}", units.join(" + "), consumed.requests)
-}
-
-/// 1,000,000
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
-    groups.join(",")
 }

@@ -8,7 +8,7 @@ pub(super) fn none() -> String {
 pub(super) fn number(value: Option<f64>) -> String {
     match value {
         None => none(),
-        Some(value) if value >= 99.95 => grouped(value.round()),
+        Some(value) if value >= 99.95 => thousands(value.round() as u64),
         Some(value) if value >= 9.995 => format!("{value:.1}"),
         Some(value) => format!("{value:.2}"),
     }
@@ -18,21 +18,17 @@ pub(super) fn number(value: Option<f64>) -> String {
 pub(super) fn exact(value: Option<f64>) -> String {
     match value {
         None => none(),
-        Some(value) if value.fract() == 0.0 || value >= 1000.0 => grouped(value.round()),
+        Some(value) if value.fract() == 0.0 || value >= 1000.0 => thousands(value.round() as u64),
         Some(value) => format!("{value:.2}"),
     }
 }
 
-fn grouped(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+/// `1,000,000`
+#[must_use]
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    groups.join(",")
 }
 
 pub(super) fn ratio(value: Option<f64>, floor: Option<f64>) -> String {
@@ -40,7 +36,7 @@ pub(super) fn ratio(value: Option<f64>, floor: Option<f64>) -> String {
 }
 
 pub(super) fn factor(factor: f64) -> String {
-    if factor >= 10.0 { grouped(factor.round()) } else { format!("{factor:.1}") }
+    if factor >= 10.0 { thousands(factor.round() as u64) } else { format!("{factor:.1}") }
 }
 
 #[cfg(test)]

@@ -24,8 +24,11 @@ pub(super) fn cpu_time(pid: Pid) -> Result<Duration, Problem> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
-/// `VmHWM`, in bytes.
-pub(super) fn peak_memory(pid: Pid) -> Result<u64, Problem> {
+/// The peak memory of a process, in bytes.
+///
+/// # Errors
+/// When the kernel does not report it.
+pub fn peak_memory(pid: Pid) -> Result<u64, Problem> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).map_err(|error| problem!("/proc/{pid}/status: {error}"))?;
     let kilobytes = status.lines().find_map(|line| first_number(line.strip_prefix("VmHWM:")?));
     kilobytes.map(|kilobytes| kilobytes * 1024).ok_or_else(|| problem!("the kernel provides no VmHWM"))
