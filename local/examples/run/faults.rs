@@ -70,7 +70,7 @@ struct Proxy {
     engine: Authority,
     client: Client<HttpConnector, Body>,
     percent: u32,
-    begun: AtomicBool,
+    enabled: AtomicBool,
     requests: AtomicU64,
     /// How often each fault was injected, in the order of [`ALL`].
     injected: [AtomicU64; ALL.len()],
@@ -84,7 +84,7 @@ impl Faults {
             engine: Authority::try_from(engine.trim_start_matches("http://")).map_err(|e| failed(&e))?,
             client: Client::builder(TokioExecutor::new()).build_http(),
             percent,
-            begun: AtomicBool::new(false),
+            enabled: AtomicBool::new(false),
             requests: AtomicU64::new(0),
             injected: Default::default(),
         });
@@ -108,14 +108,14 @@ impl Faults {
     }
 
     /// Injects faults from now on.
-    pub(crate) fn begin(&self) {
-        self.proxy.begun.store(true, Ordering::Relaxed);
+    pub(crate) fn enable(&self) {
+        self.proxy.enabled.store(true, Ordering::Relaxed);
     }
 }
 
 impl Proxy {
     fn draw(&self) -> Option<Fault> {
-        if !self.begun.load(Ordering::Relaxed) {
+        if !self.enabled.load(Ordering::Relaxed) {
             return None;
         }
         self.requests.fetch_add(1, Ordering::Relaxed);
@@ -128,7 +128,7 @@ impl Proxy {
         ALL.get(which).map(|(fault, _)| *fault)
     }
 
-    /// The requests since they began, and how many of them met each fault.
+    /// The requests since faults were enabled, and how often each fault was injected.
     fn counts(&self) -> Value {
         let met = ALL.iter().zip(&self.injected).map(|((_, name), count)| ((*name).to_owned(), count.load(Ordering::Relaxed).into()));
         json!({ "requests": self.requests.load(Ordering::Relaxed), "met": met.collect::<serde_json::Map<_, _>>() })

@@ -117,8 +117,8 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     let file = state.write_keys(&addresses, &keys)?;
 
     if let Some(faults) = &faults {
-        faults.begin();
-        say!("Faults: {} % of the functions' requests to the engine. What was met: {}", settings.faults, faults.endpoint());
+        faults.enable();
+        say!("Faults: {} % of the functions' requests to DynamoDB. Counts: {}", settings.faults, faults.endpoint());
     }
     say!("\nReady: {url} serves the invitation API. Ctrl-C stops it.");
     say!("  Emails: {}", addresses.inbox);

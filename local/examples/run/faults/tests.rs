@@ -15,11 +15,11 @@ struct Outcome {
 }
 
 impl Outcome {
-    async fn of(requests: u64, percent: u32, begun: bool) -> Self {
+    async fn of(requests: u64, percent: u32, enabled: bool) -> Self {
         let engine = Engine::in_memory().unwrap();
         let faults = Faults::start(engine.endpoint(), percent).map_err(|problem| problem.to_string()).unwrap();
-        if begun {
-            faults.begin();
+        if enabled {
+            faults.enable();
         }
         let mut succeeded = 0;
         for number in 0..requests {
@@ -59,7 +59,7 @@ async fn json(reply: Response<Incoming>) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_fault_is_injected_before_they_begin() {
+async fn no_fault_is_injected_before_faults_are_enabled() {
     let outcome = Outcome::of(20, 100, false).await;
     assert_eq!((outcome.succeeded, outcome.tables, &outcome.counts["requests"]), (20, 20, &json!(0)));
 }
