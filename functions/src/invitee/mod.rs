@@ -12,7 +12,7 @@ use crate::{
     http::event::{Caller, Request},
 };
 
-/// Records the caller for the log, once the token has proved to be valid: only then its account is known.
+/// Records the caller for the log, once the token has proved to be valid.
 fn record_caller(app: &InviteeApp, request: &Request, token: &Token, invitation: &Invitation) {
     let caller = || Caller { account: token.account().clone(), urn: app.app.urns.invitation(token.account(), invitation.id) };
     request.caller.get_or_init(caller);
