@@ -45,7 +45,7 @@ pub(super) enum Plan<T> {
     /// Write nothing; the outcome holds as long as the invitation meets the condition.
     Unchanged(Condition, T),
     /// Plan again: the invitation has changed since it was read.
-    Again(Option<Stored>),
+    Again(Option<Box<Stored>>),
 }
 
 impl Store {
@@ -57,7 +57,7 @@ impl Store {
                 Plan::Write(transaction, outcome) => (transaction, outcome),
                 Plan::Unchanged(_, outcome) => return Ok(outcome),
                 Plan::Again(newer) => {
-                    stored = newer;
+                    stored = newer.map(|newer| *newer);
                     attempts.again()?;
                     continue;
                 }

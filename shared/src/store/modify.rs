@@ -76,7 +76,7 @@ impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Modify<'_, R> {
         };
         // Only if nothing changed before the quota was read: a revocation may have come first, and others used the quota up.
         let newer = self.store.stored(self.who.account(), self.id).await?;
-        if newer.as_ref() == Some(stored) { Err(quota.into()) } else { Ok(Plan::Again(newer)) }
+        if newer.as_ref() == Some(stored) { Err(quota.into()) } else { Ok(Plan::Again(newer.map(Box::new))) }
     }
 }
 
