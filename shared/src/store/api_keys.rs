@@ -1,4 +1,4 @@
-//! API keys: made, listed and disabled by operators, looked up by every function.
+//! API keys: operators create, list and disable them; every function looks them up.
 
 use aws_sdk_dynamodb::{
     error::SdkError,
@@ -17,15 +17,15 @@ use crate::domain::{
     api_key::{ApiKeyId, ApiKeyRecord, SecretHash},
 };
 
-/// How many keys a page holds.
-const PAGE: i32 = 50;
+/// The number of keys on a page.
+const PAGE_SIZE: i32 = 50;
 
 /// A page of an account's keys, ordered by id.
 #[derive(Debug)]
 pub struct ApiKeyPage {
     /// At most 50.
     pub keys: Vec<ApiKeyRecord>,
-    /// The last of them, when there are more.
+    /// The last key of the page, if more follow.
     pub next: Option<ApiKeyId>,
 }
 
@@ -46,7 +46,7 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match put.send().await {
             Ok(_) => Ok(()),
-            // The row that is in the way is this one: an earlier try was carried out and its reply was lost.
+            // The existing row is this one: an earlier attempt succeeded and its reply was lost.
             Err(SdkError::ServiceError(context))
                 if matches!(context.err(), PutItemError::ConditionalCheckFailedException(refusal)
                     if refusal.item().and_then(|old| old.get("hash")) == Some(&hash)) =>
@@ -57,7 +57,7 @@ impl Store {
         }
     }
 
-    /// The key of this account and id, if there is one.
+    /// Returns the account's key with this id, if it exists.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
@@ -65,12 +65,12 @@ impl Store {
         self.read_row_of(account, keys::api_key(account, id)).await?.map(from_row).transpose()
     }
 
-    /// A page of an account's keys, those after `after`.
+    /// Returns a page of an account's keys, those after `after`.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or a row cannot be read.
     pub async fn list_api_keys(&self, account: &AccountId, after: Option<&ApiKeyId>) -> Result<ApiKeyPage, StoreError> {
-        let query = self.client.query().table_name(&self.table).limit(PAGE);
+        let query = self.client.query().table_name(&self.table).limit(PAGE_SIZE);
         let after = after.map(|id| keys::api_key(account, id));
         let output = keys::range(query, &keys::api_key_partition(account), &keys::api_key_bounds(), after).send().await.map_err(failed)?;
         let more = output.last_evaluated_key.is_some_and(|key| !key.is_empty());
@@ -79,7 +79,7 @@ impl Store {
         Ok(ApiKeyPage { keys, next })
     }
 
-    /// Disables a key for good and gives its record back; `None` if there is no such key. Repeating it changes nothing.
+    /// Disables a key permanently and returns its record; `None` if there is no such key. Disabling it again changes nothing.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
@@ -103,7 +103,7 @@ impl Store {
     }
 }
 
-/// The row of a key. `hash` is SHA-256 of the secret.
+/// The row of a key. `hash` is the SHA-256 of the secret.
 fn to_row(record: &ApiKeyRecord) -> Row {
     let always = [
         ("hash", bytes(&record.hash.0)),

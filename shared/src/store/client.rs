@@ -1,4 +1,4 @@
-//! The SDK client: one per process, with one TLS stack and short deadlines.
+//! The SDK client: one per process, with a single TLS stack and short deadlines.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use aws_smithy_http_client::tls;
 use super::{Store, TrustStore};
 use crate::config::Connection;
 
-/// How long a cold start waits for the connection to be opened.
-const OPENING: Duration = Duration::from_secs(1);
-/// How long a connection to another service is kept for the next request. A function stands still between its events, and the
-/// other side may hang up unnoticed meanwhile. Requests to the table are tried again then; a mail is not.
-const KEPT: Duration = Duration::from_secs(5);
+/// How long a cold start waits for the connection.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+/// How long an idle connection to another service is reused. A function is frozen between events, and the other side may close the
+/// connection unnoticed meanwhile. Requests to the table are retried then; an email is not.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A client with the credentials of the environment, which is where Lambda puts them. The rest of the usual chain (profiles,
-/// metadata services, other roles) cannot apply there, and would be a tenth of the binary: see docs/adr/0013.
+/// A client for the table. It reads credentials only from the environment, where Lambda puts them. The rest of the default provider chain
+/// (profiles, metadata services, other roles) cannot apply there, and would be a tenth of the binary: see docs/adr/0013.
 #[must_use]
 pub fn connect(connection: &Connection) -> Client {
     let mut config = with_deadlines(config::Builder::default())
@@ -31,24 +31,24 @@ pub fn connect(connection: &Connection) -> Client {
         .use_fips(connection.fips)
         .use_dual_stack(connection.dual_stack)
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        // It watches long bodies. These are short, and an attempt's deadline covers them.
+        // This protects long bodies. Ours are short, and the attempt timeout covers them.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .http_client(http_client(&connection.trust, None));
     config.set_endpoint_url(connection.endpoint.clone());
     Client::from_conf(config.build())
 }
 
-fn http_client(trust: &TrustStore, kept: Option<Duration>) -> SharedHttpClient {
+fn http_client(trust: &TrustStore, idle_timeout: Option<Duration>) -> SharedHttpClient {
     let tls = tls::TlsContext::builder().with_trust_store(trust.as_tls().clone()).build();
     let mut builder = aws_smithy_http_client::Builder::new();
-    builder.set_pool_idle_timeout(kept.map(Some));
+    builder.set_pool_idle_timeout(idle_timeout.map(Some));
     builder
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .tls_context(tls.expect("a trust store is all it is made of"))
+        .tls_context(tls.expect("a trust store suffices to build the TLS context"))
         .build_https()
 }
 
-/// The same way to another service of AWS, at its own endpoint if it has one here.
+/// The same configuration for another AWS service, with its own endpoint if one is configured.
 #[must_use]
 pub fn sdk_config(connection: &Connection, endpoint: Option<&str>) -> SdkConfig {
     let mut config = SdkConfig::builder()
@@ -58,14 +58,13 @@ pub fn sdk_config(connection: &Connection, endpoint: Option<&str>) -> SdkConfig 
         .use_dual_stack(connection.dual_stack)
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .http_client(http_client(&connection.trust, Some(KEPT)));
+        .http_client(http_client(&connection.trust, Some(IDLE_TIMEOUT)));
     config.set_endpoint_url(endpoint.or(connection.any_endpoint.as_deref()).map(str::to_owned));
     config.build()
 }
 
-/// The deadlines and retries of every client of the table: an attempt has 1.5 seconds; an operation 8, its at most three
-/// attempts and their pauses included. That is shorter than the functions' own limit, so that a caller gets an answer and
-/// not a dead function.
+/// Sets the timeouts and retries of every client of the table: 1.5 seconds for an attempt; 8 seconds for an operation, including up to
+/// three attempts and the pauses between them. This is shorter than the functions' timeout, so that a caller gets a response.
 #[must_use]
 pub fn with_deadlines(config: config::Builder) -> config::Builder {
     let timeouts = TimeoutConfig::builder()
@@ -79,11 +78,11 @@ pub fn with_deadlines(config: config::Builder) -> config::Builder {
 impl Store {
     /// Opens the connection by reading a row that does not exist, for at most a second.
     ///
-    /// A cold start does this while its sandbox still has a whole processor; the first request would have the share that the
-    /// function's memory buys. What becomes of it does not matter: when it fails, the first request tries and tells.
+    /// A cold start does this while its sandbox still has a full CPU; the first request would have only the share that the function's
+    /// memory size buys. The result does not matter: if this fails, the first request tries again and reports the error.
     pub async fn open(&self) {
         let read = self.client.get_item().table_name(&self.table).set_key(Some(super::keys::nothing().into()));
-        let _ = tokio::time::timeout(OPENING, read.send()).await;
+        let _ = tokio::time::timeout(CONNECT_WITHIN, read.send()).await;
         super::read::yield_to_pool().await;
     }
 }

@@ -1,4 +1,4 @@
-//! The commit loop: plan, send, look at what refused, and plan again.
+//! The commit loop: plan, send, check which condition failed, and plan again.
 //!
 //! `create`, `modify` and `decide` are [`Command`]s; `idempotency` wraps one when the request has an Idempotency-Key.
 
@@ -11,26 +11,25 @@ use super::{
 };
 use crate::domain::{AccountId, InvitationId, invitation::OperationId};
 
-/// One write that a caller asks for. It has one id and one time for all its attempts, so the effect is the same whichever of them
-/// is carried out.
+/// A write that a caller requests. All its attempts share one id and one time, so the effect is the same whichever attempt succeeds.
 pub(super) trait Command {
-    /// What the caller gets.
+    /// The result for the caller.
     type Outcome;
 
-    /// The id that the write leaves on the invitation.
+    /// The id that the write records on the invitation.
     fn operation(&self) -> &OperationId;
 
-    /// The invitation that it is about.
+    /// The invitation that the command writes.
     fn invitation(&self) -> (&AccountId, InvitationId);
 
-    /// What to write, given the invitation as it was last seen.
+    /// Plans the write from the most recently read invitation.
     async fn plan(&mut self, stored: Option<&Stored>) -> Result<Plan<Self::Outcome>, Failure>;
 
-    /// What it means that another row's condition failed: an outcome, an error, or `None` to plan again.
+    /// Handles the failed condition of another row: an outcome, an error, or `None` to plan again.
     fn refused(&mut self, target: WriteTarget, row: Option<Row>) -> Result<Option<Self::Outcome>, Failure>;
 
-    /// The outcome if the write turns out to have happened, although its reply was lost. `planned` is what the last attempt planned.
-    /// A failing read says no: that tells no more than the unknown outcome that was to be looked into.
+    /// Returns the outcome if the write succeeded although its reply was lost. `planned` is the outcome of the last attempt. A failed
+    /// read counts as `None`: the outcome remains unknown.
     async fn read_back(&self, store: &Store, planned: Self::Outcome) -> Option<Self::Outcome> {
         let (account, id) = self.invitation();
         let stored = store.stored(account, id).await.ok().flatten()?;
@@ -38,18 +37,18 @@ pub(super) trait Command {
     }
 }
 
-/// What one attempt is to do.
+/// The plan of one attempt.
 pub(super) enum Plan<T> {
-    /// Write this.
+    /// Write this transaction.
     Write(Transaction, T),
-    /// Write nothing; the outcome holds as long as the invitation meets the condition.
+    /// Write nothing; the outcome is valid as long as the invitation meets the condition.
     Unchanged(Condition, T),
     /// Plan again: the invitation has changed since it was read.
     Again(Option<Box<Stored>>),
 }
 
 impl Store {
-    /// Carries out a command, starting from the invitation as it was read.
+    /// Commits a command, starting from the invitation as it was read.
     pub(super) async fn commit<C: Command>(&self, command: &mut C, mut stored: Option<Stored>) -> Result<C::Outcome, Failure> {
         let mut attempts = Attempts::start();
         loop {
@@ -66,7 +65,7 @@ impl Store {
                 CommitOutcome::Committed => return Ok(outcome),
                 CommitOutcome::Refused(WriteTarget::Invitation, row) => {
                     stored = row.map(Stored::from_row).transpose()?;
-                    // An earlier attempt was carried out after all, and it planned the same as this one.
+                    // An earlier attempt succeeded after all, with the same plan.
                     if stored.as_ref().is_some_and(|stored| stored.has_applied(command.operation())) {
                         return Ok(outcome);
                     }
@@ -90,13 +89,13 @@ impl Store {
         }
     }
 
-    /// An invitation and its row; `None` if it does not exist.
+    /// The invitation with its row; `None` if it does not exist.
     pub(super) async fn stored(&self, account: &AccountId, id: InvitationId) -> Result<Option<Stored>, StoreError> {
         self.read_row(keys::invitation_key(account, id)).await?.map(Stored::from_row).transpose()
     }
 }
 
-/// The error for a failed condition that the command never set.
+/// The error for a failed condition that the command did not set.
 pub(super) fn unexpected(target: WriteTarget) -> Failure {
     StoreError::Defect { cause: format!("a condition failed that was not set: {target:?}") }.into()
 }

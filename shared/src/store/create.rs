@@ -1,6 +1,6 @@
 //! Creating an invitation: one transaction.
 //!
-//! Put the stored response (only with a key) · take the address's lock · put the invitation · consume quota.
+//! Put the stored response (only with an idempotency key) · take the address's lock · put the invitation · consume quota.
 
 use super::{
     Failure, IdempotencyRequest, Outcome, Store, StoreError,
@@ -19,7 +19,7 @@ use crate::domain::{
 };
 
 impl Store {
-    /// Creates the invitation that `request` asks for. `render` makes the response from the invitation and its time of creation.
+    /// Creates the requested invitation. `render` makes the response from the invitation and its creation time.
     ///
     /// # Errors
     /// A [`Rejected`](crate::domain::Rejected): `RoleNotGrantable`, `Expiry`, `AlreadyInvited`, `Quota` or `KeyReused`;

@@ -1,9 +1,9 @@
-//! What the holder of a link does: look at the invitation, and accept or decline it.
+//! Operations of an invitee: look up, accept or decline the invitation of a link.
 //!
 //! - accept, decline: change the invitation · release the lock
 //!
-//! The secret is compared when the row is read, and is a condition again when it is written. Decided and conditioned like every
-//! change: see `modify`.
+//! The secret is compared after the read, and is also a condition of the write. Otherwise these changes are decided and conditioned like
+//! all others: see `modify`.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ use crate::domain::{
 };
 
 impl Store {
-    /// The invitation that a token opens; `None` if there is none, if it was never made for it, or if another has been sent
-    /// since. One read in every case.
+    /// Returns the invitation that a token opens; `None` if it does not exist, if the token is not its own, or if a newer link was sent.
+    /// One read in every case.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
@@ -32,8 +32,8 @@ impl Store {
         Ok(self.opened_by(token).await?.map(|stored| stored.invitation))
     }
 
-    /// Accepts or declines the invitation that a token opens, and returns it with the time of the decision. `permit` may refuse, by
-    /// what the invitation is at that time; `by` is who accepts, where the host application says so.
+    /// Accepts or declines the invitation that a token opens, and returns it with the time of the decision. `permit` may reject the
+    /// decision, given the invitation at that time. `by` identifies the accepting user in the host application, if it says so.
     ///
     /// # Errors
     /// [`Rejected::NotFound`], [`Rejected::Closed`], [`Rejected::Expired`], those of `permit`; [`StoreError`] when the table
@@ -51,8 +51,8 @@ impl Store {
         self.commit(&mut Decide { store: self, token, decision, by, retention, permit, operation, now }, stored).await
     }
 
-    /// The secret is compared before the row is read whole, and with something even when there is no row: how long it takes then
-    /// says little about whether there is such an invitation.
+    /// Compares the secret before parsing the row. Without a row it compares a dummy hash, so that the response time says little about
+    /// whether the invitation exists.
     async fn opened_by(&self, token: &Token) -> Result<Option<Stored>, StoreError> {
         let row = self.read_row_of(token.account(), keys::invitation_key(token.account(), token.id())).await?;
         let hash = row.as_ref().map_or(Ok([0; 32]), |row| bytes_in(row, "th"))?;
@@ -100,7 +100,7 @@ impl<P: Fn(&Invitation, Timestamp) -> Result<(), Rejected>> Command for Decide<'
 
     fn refused(&mut self, target: WriteTarget, _: Option<Row>) -> Result<Option<Self::Outcome>, Failure> {
         Err(match target {
-            // Without the lock it has expired, whatever the clocks say.
+            // Without the lock, the invitation has expired, independent of the clocks.
             WriteTarget::Lock => Rejected::Expired.into(),
             WriteTarget::Invitation | WriteTarget::StoredResponse | WriteTarget::Quota => unexpected(target),
         })

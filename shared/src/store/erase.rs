@@ -1,11 +1,11 @@
-//! Erasing a person: every row of an account that holds an address.
+//! Erases a person: deletes every row of an account that contains an address.
 //!
-//! Deletes the invitations, the lock that one of them holds, and the stored responses that show them. Work in progress on one of
-//! them finds that it is gone, and stops. Backups and the stream keep their copies for as long as they keep anything.
+//! These are the invitations, the lock that one of them holds, and the stored responses that show them. Concurrent operations on a
+//! deleted invitation find it missing, and stop. Backups and the stream keep their copies until their own retention ends.
 //!
-//! The order allows a failed call to be repeated: responses and invitations are found by the invitations, and those by the lock. It
-//! goes last, when nothing can take it again for an invitation that is gone. Only a response that was stored during a failed call
-//! may stay, for its day.
+//! The order allows a failed call to be repeated: the responses and invitations are found by the invitations' ids, and these by the lock.
+//! The lock is deleted last, when no operation can take it again for a deleted invitation. Only a response stored during a failed call
+//! may remain, until it expires after a day.
 
 use std::collections::BTreeSet;
 
@@ -21,11 +21,11 @@ use super::{
 use crate::domain::{AccountId, InvitationId, Timestamp, email::NormalisedEmail, page::Range};
 
 impl Store {
-    /// Deletes everything that an account has about an address, and returns how many invitations that were. Memory does not grow
-    /// with the account.
+    /// Deletes everything that an account stores about an address, and returns the number of deleted invitations. Memory use does not
+    /// grow with the account.
     ///
     /// # Errors
-    /// [`StoreError`] when the table fails or a row cannot be read. Some may have been deleted then; the rest goes with the next call.
+    /// [`StoreError`] when the table fails or a row cannot be read. Some rows may be deleted then; the next call deletes the rest.
     pub async fn erase(&self, account: &AccountId, email: &NormalisedEmail) -> Result<usize, StoreError> {
         let mut ids = BTreeSet::new();
         let mut pages = Pages::new(keys::bounds(Range::Email(email), Timestamp::ZERO));
@@ -45,7 +45,7 @@ impl Store {
         for id in &ids {
             erased += usize::from(self.delete(keys::invitation_key(account, *id), None).await?);
         }
-        // Those that were stored meanwhile.
+        // Responses stored in the meantime.
         self.delete_responses(account, &ids).await?;
         for id in &ids {
             self.delete(keys::key(account, keys::lock(email)), Some(*id)).await?;
@@ -67,7 +67,7 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes a row; a lock only if it is still the one of `holder`. Whether there was one.
+    /// Deletes a row, a lock only if `holder` still holds it, and returns whether the row existed.
     async fn delete(&self, key: Key, holder: Option<InvitationId>) -> Result<bool, StoreError> {
         let mut delete = self.client.delete_item().table_name(&self.table).set_key(Some(key.into())).return_values(ReturnValue::AllOld);
         if let Some(holder) = holder {
@@ -83,7 +83,7 @@ impl Store {
     }
 }
 
-/// The rows of a range, a page at a time: their keys, and the invitation that they are about.
+/// The rows of a range, page by page: their keys, and the invitation that they belong to.
 struct Pages {
     bounds: Bounds,
     start: Option<Key>,

@@ -1,4 +1,4 @@
-//! What can go wrong with the table, and how the SDK's errors are told apart.
+//! Errors of the table, and the classification of SDK errors.
 
 use std::{error::Error, fmt};
 
@@ -9,10 +9,10 @@ use aws_sdk_dynamodb::{
 
 use crate::domain::Rejected;
 
-/// The table did not do what was asked. Never says that something is absent: that is an answer, not an error.
+/// The table did not carry out the request. A missing row is a result, not an error.
 #[derive(Debug)]
 pub enum StoreError {
-    /// Throttled, unreachable, too slow or contended; the same request may succeed in a moment.
+    /// Throttled, unreachable, too slow or contended; the same request may succeed later.
     Unavailable {
         /// The chain of causes, for the log.
         cause: String,
@@ -21,10 +21,10 @@ pub enum StoreError {
     Corrupt {
         /// The row's sort key.
         key: String,
-        /// What is wrong with which attribute.
+        /// The attribute and its problem.
         problem: String,
     },
-    /// Our own fault: no such table, not permitted, an invalid request.
+    /// A defect of ours: a missing table, missing permissions, an invalid request.
     Defect {
         /// The chain of causes, for the log.
         cause: String,
@@ -43,10 +43,10 @@ impl fmt::Display for StoreError {
 
 impl Error for StoreError {}
 
-/// Why an operation on the table has no answer to give.
+/// Why an operation on the table failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// The model refuses.
+    /// The domain rejects the request.
     Rejected(Rejected),
     /// The table failed.
     Store(StoreError),
@@ -64,18 +64,18 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// What an SDK error says about the request that it answers.
+/// Whether a failed request had an effect.
 pub(super) enum Verdict {
-    /// It was not carried out, and may be sent again.
+    /// It was not carried out, and may be retried.
     NotDone,
     /// It may have been carried out.
     Unknown,
-    /// It was not carried out, and never will be.
+    /// It was not carried out, and a retry cannot succeed.
     Never,
 }
 
-/// Sorts an SDK error by what it says about the effect of the request. Only a refusal that DynamoDB has signed with a code is
-/// believed; a reply that cannot be read says nothing.
+/// Classifies an SDK error by the effect of the request. Only an error response with DynamoDB's code counts as a rejection; an unreadable
+/// reply is unknown.
 pub(super) fn verdict<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Verdict {
     match error {
         SdkError::ConstructionFailure(_) => Verdict::Never,
@@ -95,7 +95,7 @@ pub(super) fn verdict<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>
     }
 }
 
-/// The error of a read, or of a write that has no other way to find out.
+/// The error of a read, or of a write whose effect cannot be checked.
 pub(super) fn failed<E>(error: SdkError<E, HttpResponse>) -> StoreError
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -107,7 +107,7 @@ where
     }
 }
 
-/// The chain of causes, and what DynamoDB calls this request. Never the reply itself, which holds what people entered.
+/// The chain of causes and DynamoDB's request id. Never the reply itself, which contains personal data.
 pub(super) fn describe<E>(error: &SdkError<E, HttpResponse>) -> String
 where
     E: ProvideErrorMetadata + Error + 'static,

@@ -1,6 +1,6 @@
 //! Stored responses: written in the same transaction as their effect, replayed for 24 hours.
 //!
-//! There is no "in progress": before the transaction there is no record, after it there is the response.
+//! No record has the status "in progress": before the transaction no record exists, after it the record contains the response.
 
 use std::time::Duration;
 
@@ -21,28 +21,28 @@ use crate::domain::{
 /// How long a response is stored.
 const STORED_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// A caller's request that repeating it has one effect and one response.
+/// A caller's request for idempotency: repeating it has one effect and one response.
 #[derive(Debug, Clone)]
 pub struct IdempotencyRequest {
     /// Identifies the stored response.
     pub id: RecordId,
-    /// What the request must be for the response to be replayed.
+    /// Identifies the request that the response may be replayed for.
     pub fingerprint: Fingerprint,
 }
 
-/// What an operation returns.
+/// The result of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// The response for the caller.
     pub response: StoredResponse,
-    /// The invitation that it is about.
+    /// The invitation that the response shows.
     pub id: InvitationId,
-    /// Whether it is that of an earlier request.
+    /// Whether the response is one of an earlier request.
     pub replayed: bool,
 }
 
 impl Store {
-    /// Carries out a command, at most once for each Idempotency-Key.
+    /// Commits a command, at most once for each Idempotency-Key.
     pub(super) async fn commit_once(
         &self,
         who: &Principal,
@@ -57,8 +57,8 @@ impl Store {
         }
     }
 
-    /// A rejection may be the consequence of this very request's earlier success: then the stored response is returned. A caller
-    /// who has lost the right to grant gets no response from the time before.
+    /// Returns the stored response instead of a rejection, because the rejection may be a consequence of the same request's earlier
+    /// success. A caller who has lost the right to grant the role does not get the earlier response.
     pub(super) async fn replay_on_rejection(
         &self,
         who: &Principal,
@@ -76,7 +76,7 @@ impl Store {
         }
     }
 
-    /// The response stored under the request's key, if there is one.
+    /// The response stored under the request's key, if any.
     async fn find_stored(
         &self,
         who: &Principal,
@@ -89,7 +89,7 @@ impl Store {
     }
 }
 
-/// A command with an Idempotency-Key: its transaction stores the response, too.
+/// A command with an Idempotency-Key: its transaction also stores the response.
 struct Once<'a, C> {
     store: &'a Store,
     who: &'a Principal,
@@ -99,7 +99,7 @@ struct Once<'a, C> {
 }
 
 impl<C> Once<'_, C> {
-    /// Refused while an earlier response is stored under the same key.
+    /// Adds the response. Its condition fails while an earlier response is stored under the same key.
     fn put(&self, transaction: &mut Transaction, operation: &OperationId, outcome: &Outcome) {
         let until = self.now.plus(STORED_FOR);
         let row = keys::key(self.who.account(), keys::stored_response(&self.request.id)).row([
@@ -151,7 +151,8 @@ impl<C: Command<Outcome = Outcome>> Command for Once<'_, C> {
         }
     }
 
-    /// The record is written with the effect, so it tells whether that happened, also where the invitation shows no trace.
+    /// The record is written in the same transaction as the effect, so it shows whether the effect happened, even if the invitation does
+    /// not.
     async fn read_back(&self, store: &Store, _: Outcome) -> Option<Outcome> {
         store.find_stored(self.who, self.request, self.command.operation()).await.ok().flatten()
     }
@@ -178,7 +179,7 @@ impl Record {
         })
     }
 
-    /// The response, if it was given to the same request. It is no replay if this very operation stored it.
+    /// The response, if the request is the same. It is not a replay if this operation itself stored it.
     fn replay(self, request: &IdempotencyRequest, operation: &OperationId) -> Result<Outcome, Failure> {
         if self.fingerprint != request.fingerprint.as_str() {
             return Err(Rejected::KeyReused.into());

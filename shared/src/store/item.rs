@@ -1,4 +1,4 @@
-//! An invitation as a row.
+//! Conversion between invitations and rows.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use crate::domain::{
     outbox::Outbox,
 };
 
-/// The row of an invitation, which is purged `retention` after its end.
+/// The row of an invitation. It is purged `retention` after the invitation's end.
 pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
     let attributes = attributes(invitation, retention).into_iter().filter_map(|(name, value)| Some((name, value?)));
     keys::invitation_key(&invitation.account, invitation.id).row(attributes)
 }
 
-/// Every attribute that an invitation's row can have beside its key, with its value if it has one.
+/// All attributes of an invitation's row except its key, with their values if present.
 ///
 /// Times are milliseconds since 1970, `ttl` seconds, binary values base64url.
 fn attributes(invitation: &Invitation, retention: Option<Duration>) -> Vec<(&'static str, Option<AttributeValue>)> {
@@ -39,7 +39,7 @@ fn attributes(invitation: &Invitation, retention: Option<Duration>) -> Vec<(&'st
         (keys::index::BY_ROLE, text(keys::by_role(&invitation.role, invitation.id))),
         ("email", text(invitation.email.as_entered())),
         ("role", text(invitation.role.as_str())),
-        // `pending`, or how it was closed.
+        // `pending`, or how the invitation was closed.
         ("st", text(st)),
         ("created", time(invitation.created)),
         ("modified", time(invitation.modified)),
@@ -47,10 +47,10 @@ fn attributes(invitation: &Invitation, retention: Option<Duration>) -> Vec<(&'st
         // Lifetime in seconds.
         ("life", number(invitation.lifetime.as_secs())),
         ("sent", time(invitation.last_sent)),
-        // Next send allowed.
+        // The time from which the next send is allowed.
         ("nsa", time(invitation.next_send)),
         ("sends", number(invitation.sends)),
-        // The link: the key that made its secret, the secret's version, nonce and SHA-256.
+        // The link: the id of the key that derived its secret, and the secret's version, nonce and SHA-256.
         ("kid", text(invitation.link.key_id.as_str())),
         ("tv", number(invitation.link.version)),
         ("nonce", bytes(&invitation.link.nonce)),
@@ -58,7 +58,7 @@ fn attributes(invitation: &Invitation, retention: Option<Duration>) -> Vec<(&'st
         ("rev", number(invitation.revision)),
         ("ops", AttributeValue::Ss(operations)),
         ("by", text(invitation.invited_by.as_str())),
-        // How many events there have been.
+        // The number of events so far.
         ("events", number(invitation.outbox.count)),
     ];
     let optional = |value: Option<&str>| value.map(text);
@@ -67,19 +67,19 @@ fn attributes(invitation: &Invitation, retention: Option<Duration>) -> Vec<(&'st
     let due = invitation.due();
     let sometimes = [
         ("closed", closed.map(time)),
-        // Not while somebody is to be told or mailed: then it would be lost with the row.
+        // Unset while an event or email is pending, because purging the row would lose it.
         ("ttl", purge_after(invitation, retention).filter(|_| due.is_none()).map(|at| number(at.as_secs()))),
         ("sender", optional(invitation.sender.as_deref())),
         ("loc", invitation.locale.as_ref().map(|locale| text(locale.as_str()))),
-        // What became of the last sending's mail.
+        // The delivery of the last sending's email.
         ("delivery", invitation.delivery.as_ref().map(|delivery| text(delivery.to_string()))),
-        // From which sending on the address's refusals count.
+        // The first sending whose bounces and complaints count.
         ("fb_since", (invitation.feedback_since > 1).then(|| number(invitation.feedback_since))),
-        // The attempts to send it: how many, not before when is the next, and who is at it.
+        // The attempts to send the email: their number, the earliest time of the next one, and the current claim.
         ("tries", tried.then(|| number(send_attempts.tries))),
         ("nb", tried.then(|| time(send_attempts.not_before))),
         ("claim", send_attempts.claim.as_ref().map(|claim| text(claim.0.as_str()))),
-        // The events that wait to be published.
+        // The unpublished events.
         ("out", (!events.is_empty()).then(|| AttributeValue::Ss(events.iter().map(ToString::to_string).collect()))),
         ("exp_published", invitation.expiry_published.then(|| flag(true))),
         ("accepted_by", optional(invitation.accepted_by.as_deref())),
@@ -90,7 +90,7 @@ fn attributes(invitation: &Invitation, retention: Option<Duration>) -> Vec<(&'st
     always.into_iter().map(|(name, value)| (name, Some(value))).chain(sometimes).collect()
 }
 
-/// An invitation as it was read, from which it can be changed.
+/// An invitation with the row that it was read from, which a change is based on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
     row: Row,
@@ -105,29 +105,29 @@ impl Stored {
         Ok(Self { invitation: from_row(row.clone())?, row })
     }
 
-    /// Whether the operation is among those that made the invitation what it is.
+    /// Whether the operation has been applied to the invitation.
     pub(super) fn has_applied(&self, operation: &OperationId) -> bool {
         self.invitation.operations.contains(operation)
     }
 
-    /// The condition that the row still is what was read.
+    /// The condition that the row has not changed since it was read.
     pub(super) fn is_current(&self) -> Condition {
         Condition::new("#rev = :rev", [(":rev", number(self.invitation.revision))])
     }
 
-    /// What a change is stored as: the next revision, whatever the change.
+    /// The invitation to store after a change: with the next revision.
     pub(super) fn next(&self, after: &Invitation) -> Invitation {
         Invitation { revision: self.invitation.revision + 1, ..after.clone() }
     }
 
-    /// The update expression that turns the row into that of `next`: it sets what differs, removes what is gone, and leaves alone
-    /// what it does not know. The values go to `values`.
+    /// The update expression that turns the row into the row of `next`. It sets changed attributes, removes missing ones, and ignores
+    /// unknown ones. Adds the values to `values`.
     pub(super) fn update_to(&self, next: &Invitation, retention: Option<Duration>, values: &mut Row) -> String {
         let (mut set, mut remove) = (Vec::new(), Vec::new());
         for (name, value) in attributes(next, retention) {
             match value {
                 Some(value) if self.row.get(name) != Some(&value) => {
-                    // The underscore keeps a change's values apart from its condition's.
+                    // The underscore distinguishes the values of the change from those of the condition.
                     set.push(format!("#{name} = :{name}_"));
                     values.insert(format!(":{name}_"), value);
                 }
@@ -140,14 +140,14 @@ impl Stored {
     }
 }
 
-/// Set on what the stream's consumer is to look at; its event source is filtered by it.
+/// Set on rows that the stream's consumer must process. The event source filters by it.
 pub const STREAM_PENDING: &str = "stream_pending";
 
 /// The attributes that [`resource`] reads.
 pub(super) const SHOWN: [&str; 12] =
     [keys::SK, "email", "role", "st", "closed", "created", "modified", "exp", "sent", "by", "delivery", "accepted_by"];
 
-/// What the caller may see of one of their rows.
+/// The parts of a row that the account may see.
 pub(super) fn resource(account: &AccountId, row: Row) -> Result<Resource, StoreError> {
     let mut row = Attributes::of(row);
     Ok(Resource {
@@ -179,7 +179,7 @@ fn status(row: &mut Attributes) -> Result<Status, StoreError> {
     }
 }
 
-/// The invitation of a row.
+/// Parses a row.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`], naming the row and the attribute.
@@ -228,9 +228,9 @@ fn outbox(row: &mut Attributes) -> Result<Outbox, StoreError> {
             events.push(event.parse().map_err(|_| row.corrupt("out"))?);
         }
     }
-    // A set has no order.
+    // Sets are unordered.
     events.sort();
-    // Rows from before there were events have none.
+    // Rows written before events existed have none.
     let count = row.number_or("events", 0)?;
     Ok(Outbox { count, events })
 }

@@ -1,15 +1,15 @@
-//! Every key string of the table, and nothing else makes one.
+//! Every key string of the table is built here, and nowhere else.
 //!
 //! | item | pk | sk |
 //! |---|---|---|
 //! | invitation | `A#{account}` | `I#{id}` |
-//! | open-invitation lock | `A#{account}` | `P#{normalised e-mail}` |
-//! | kept answer of an idempotency key | `A#{account}` | `K#{hash}` |
+//! | open-invitation lock | `A#{account}` | `P#{normalised email}` |
+//! | stored response of an idempotency key | `A#{account}` | `K#{hash}` |
 //! | send quota | `A#{account}` | `Q#{start of the window}` |
 //! | API key | `KEYS#{account}` | `{key id}` |
 //! | settings of an account | `SETTINGS#{account}` | `settings` |
 //!
-//! Parts that are sorted by have a fixed width.
+//! Sortable parts have a fixed width.
 
 use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::AttributeValue};
 
@@ -23,16 +23,16 @@ use crate::domain::{
     page::{Cursor, Range, index_time},
 };
 
-/// The partition key's attribute.
+/// The name of the partition key.
 pub(super) const PK: &str = "pk";
-/// The sort key's attribute.
+/// The name of the sort key.
 pub(super) const SK: &str = "sk";
-/// The condition that there is no such row yet.
+/// The condition that the row does not exist.
 pub const ABSENT: &str = "attribute_not_exists(#pk)";
-/// What every invitation's sort key starts with.
+/// The prefix of every invitation's sort key.
 pub const INVITATION_PREFIX: &str = "I#";
 
-/// The value of a partition key. Nothing but this module builds one, so that nothing else decides whose data is read.
+/// A partition key's value. Only this module builds one, so no other code decides whose data is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionKey(String);
 
@@ -44,7 +44,7 @@ impl PartitionKey {
     }
 }
 
-/// An item's primary key, or an index position when it has a third attribute. Nothing but this module builds one.
+/// An item's primary key, or a position in an index if it has a third attribute. Only this module builds one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Key(Row);
 
@@ -55,20 +55,20 @@ impl Key {
         &self.0
     }
 
-    /// The row with this key and other attributes.
+    /// The row with this key and these attributes.
     #[must_use]
     pub fn row(mut self, attributes: impl IntoIterator<Item = (&'static str, AttributeValue)>) -> Row {
         self.0.extend(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)));
         self.0
     }
 
-    /// The primary key of a row that was read.
+    /// The primary key of a row.
     #[must_use]
     pub fn of_row(row: &Row) -> Self {
         Self([PK, SK].iter().filter_map(|name| Some(((*name).to_owned(), row.get(*name)?.clone()))).collect())
     }
 
-    /// Where DynamoDB says that a query continues, if it does.
+    /// The start of the next page of a query, if any.
     #[must_use]
     pub fn next_page(last_evaluated: Option<Row>) -> Option<Self> {
         last_evaluated.filter(|key| !key.is_empty()).map(Self)
@@ -81,8 +81,8 @@ impl From<Key> for Row {
     }
 }
 
-/// The partition of all of an account's data. The account is a verified caller's, that of a row that was read, or the one
-/// that a link names; a link opens nothing without its secret.
+/// The partition of an account's data. The account comes from a verified caller, from a row, or from a link, which gives access only with
+/// its secret.
 #[must_use]
 pub fn partition(account: &AccountId) -> PartitionKey {
     PartitionKey(format!("A#{account}"))
@@ -100,16 +100,16 @@ pub fn invitation_key(account: &AccountId, id: InvitationId) -> Key {
     key(account, invitation(id))
 }
 
-/// The account and the id in an invitation's primary key; `None` for another item's.
+/// The account and the id in an invitation's primary key; `None` for other items.
 #[must_use]
 pub fn parse_invitation_key(pk: &str, sk: &str) -> Option<(AccountId, InvitationId)> {
     Some((parse_partition(pk)?, parse_invitation(sk)?))
 }
 
-/// How many shards the index of what is due has: each takes 1,000 writes a second.
+/// The number of shards of the index of due invitations. Each supports 1,000 writes a second.
 pub const DUE_SHARDS: u8 = 4;
 
-/// The shard that an invitation belongs to, by the last of its random digits.
+/// The shard of an invitation, from the last byte of its random part.
 #[must_use]
 pub fn due_shard(id: InvitationId) -> String {
     (id.as_bytes()[15] % DUE_SHARDS).to_string()
@@ -131,43 +131,43 @@ pub fn parse_invitation(sk: &str) -> Option<InvitationId> {
     sk.strip_prefix(INVITATION_PREFIX)?.parse().ok()
 }
 
-/// The primary key of an item that does not exist, beside the API keys.
+/// The primary key of an item that does not exist, in the key space of the API keys.
 #[must_use]
 pub fn nothing() -> Key {
     primary(PartitionKey("KEYS#".to_owned()), "nothing".to_owned())
 }
 
-/// The account in the partition key of an account's data.
+/// The account in an account's partition key.
 #[must_use]
 pub fn parse_partition(pk: &str) -> Option<AccountId> {
     pk.strip_prefix("A#")?.parse().ok()
 }
 
-/// The sort key of the lock that an address's open invitation holds.
+/// The sort key of an address's lock, which its open invitation holds.
 #[must_use]
 pub fn lock(email: &NormalisedEmail) -> String {
     format!("P#{}", email.as_str())
 }
 
-/// The sort key of a kept answer.
+/// The sort key of a stored response.
 #[must_use]
 pub fn stored_response(id: &RecordId) -> String {
     format!("K#{}", id.as_str())
 }
 
-/// All kept answers.
+/// The bounds of all stored responses.
 #[must_use]
 pub fn stored_response_bounds() -> Bounds {
     Bounds { index: None, attribute: SK, from: "K#".to_owned(), to: "K#~".to_owned(), ascending: true }
 }
 
-/// All API keys of an account: their ids are letters and digits.
+/// The bounds of all API keys of an account. Their ids consist of letters and digits.
 #[must_use]
 pub fn api_key_bounds() -> Bounds {
     Bounds { index: None, attribute: SK, from: "0".to_owned(), to: "~".to_owned(), ascending: true }
 }
 
-/// The lock of an address.
+/// The bounds of an address's lock.
 #[must_use]
 pub fn lock_bounds(email: &NormalisedEmail) -> Bounds {
     Bounds { index: None, attribute: SK, from: lock(email), to: lock(email), ascending: true }
@@ -179,7 +179,7 @@ pub fn quota(window: Timestamp) -> String {
     format!("Q#{:013}", window.as_millis())
 }
 
-/// The partition of an account's API keys, apart from its data.
+/// The partition of an account's API keys, separate from its data.
 #[must_use]
 pub fn api_key_partition(account: &AccountId) -> PartitionKey {
     PartitionKey(format!("KEYS#{account}"))
@@ -197,13 +197,13 @@ pub fn api_key(account: &AccountId, id: &ApiKeyId) -> Key {
     primary(api_key_partition(account), id.to_string())
 }
 
-/// The primary key of an account's settings, apart from its data: whoever may change them need not see an invitation.
+/// The primary key of an account's settings, separate from its data: changing settings requires no access to invitations.
 #[must_use]
 pub fn settings(account: &AccountId) -> Key {
     primary(PartitionKey(format!("SETTINGS#{account}")), "settings".to_owned())
 }
 
-/// The local indexes, each named like its sort attribute, and the global one of what is due.
+/// The local indexes, each named like its sort key, and the global index of due invitations.
 pub mod index {
     /// By state and time.
     pub const BY_STATE: &str = "by_state";
@@ -211,15 +211,15 @@ pub mod index {
     pub const BY_EMAIL: &str = "by_email";
     /// By role.
     pub const BY_ROLE: &str = "by_role";
-    /// By the time at which an invitation is to be looked at.
+    /// By due time.
     pub const DUE: &str = "due";
-    /// The partition of `due`: a digit.
+    /// The partition key of `due`: a digit.
     pub const DUE_SHARD: &str = "due_shard";
-    /// Its order: milliseconds since 1970.
+    /// The sort key of `due`: milliseconds since 1970.
     pub const DUE_AT: &str = "due_at";
 }
 
-/// What an invitation's `by_state` says: pending ones sort by expiry, closed ones by when they were closed.
+/// An invitation's `by_state`: pending ones sort by expiry, closed ones by closing time.
 #[must_use]
 pub fn by_state(invitation: &Invitation) -> String {
     let status = match invitation.status {
@@ -229,22 +229,22 @@ pub fn by_state(invitation: &Invitation) -> String {
     state_position(status, index_time(invitation.status, invitation.expiry), invitation.id)
 }
 
-/// What an invitation's `by_email` says.
+/// An invitation's `by_email`.
 #[must_use]
 pub fn by_email(email: &NormalisedEmail, id: InvitationId) -> String {
     format!("{}#{id}", email.as_str())
 }
 
-/// What an invitation's `by_role` says.
+/// An invitation's `by_role`.
 #[must_use]
 pub fn by_role(role: &RoleId, id: InvitationId) -> String {
     format!("{role}#{id}")
 }
 
-/// How a pending invitation's status is stored.
+/// The stored status of a pending invitation.
 pub const PENDING: &str = "pending";
 
-/// How a closed invitation's status is stored.
+/// The stored status of a closed invitation.
 #[must_use]
 pub fn closed(closing: Closing) -> &'static str {
     closing.state().as_str()
@@ -254,24 +254,24 @@ fn state_position(status: &str, time: Timestamp, id: InvitationId) -> String {
     format!("{status}#{:013}#{id}", time.as_millis())
 }
 
-/// A query's range: the index, its sort attribute, the bounds (inclusive), and the direction.
+/// The range of a query: the index, its sort attribute, the inclusive bounds, and the direction.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// `None` for the table itself.
     pub index: Option<&'static str>,
-    /// The attribute that the range is over.
+    /// The attribute that the bounds apply to.
     pub attribute: &'static str,
-    /// The least value.
+    /// The lowest value.
     pub from: String,
-    /// The greatest value.
+    /// The highest value.
     pub to: String,
-    /// Whether the least comes first.
+    /// Whether the order is ascending.
     pub ascending: bool,
 }
 
 impl Bounds {
-    /// What is left of the range from `start` on. It is the start key that says where a page begins; the bound keeps an engine
-    /// that is built on SQL from walking there row by row.
+    /// The rest of the range from `start` on. The start key already determines where a page starts. The bound keeps a local engine based
+    /// on SQL from scanning there row by row.
     #[must_use]
     pub fn starting_at(mut self, start: Option<&Key>) -> Self {
         if let Some(AttributeValue::S(at)) = start.and_then(|start| start.0.get(self.attribute)) {
@@ -282,7 +282,7 @@ impl Bounds {
     }
 }
 
-/// Makes a query read a range of a partition, strongly consistent, from `start` on.
+/// Makes a query read a range of a partition from `start` on, strongly consistent.
 pub(super) fn range(query: QueryFluentBuilder, partition: &PartitionKey, bounds: &Bounds, start: Option<Key>) -> QueryFluentBuilder {
     query
         .set_index_name(bounds.index.map(str::to_owned))
@@ -300,7 +300,7 @@ pub(super) fn range(query: QueryFluentBuilder, partition: &PartitionKey, bounds:
 /// The bounds of a range, `invited` and `expired` separated at `as_of`.
 #[must_use]
 pub fn bounds(range: Range<'_>, as_of: Timestamp) -> Bounds {
-    // '$' follows '#', and '~' follows everything that an id or a number is made of.
+    // '$' follows '#', and '~' follows all characters of ids and numbers.
     let under =
         |index, prefix: String| Bounds { index: Some(index), attribute: index, from: prefix.clone(), to: prefix + "~", ascending: false };
     match range {
@@ -322,7 +322,7 @@ pub fn bounds(range: Range<'_>, as_of: Timestamp) -> Bounds {
     }
 }
 
-/// The `ExclusiveStartKey` that a cursor stands for: the last row's key in the caller's own partition.
+/// The `ExclusiveStartKey` of a cursor: the last row's key in the caller's own partition.
 #[must_use]
 pub fn start_key(who: &Principal, range: Range<'_>, cursor: &Cursor) -> Key {
     let mut start = invitation_key(who.account(), cursor.id);

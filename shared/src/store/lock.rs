@@ -1,7 +1,7 @@
 //! The lock that an open invitation holds on its address.
 //!
-//! It is a fence, not only a uniqueness constraint: an invitation that has lost its lock has expired, whatever its own row
-//! and the clocks say.
+//! The lock is a fence, not only a uniqueness constraint: an invitation that has lost its lock has expired, regardless of its own row and
+//! of clocks.
 
 use super::{
     Store, StoreError,
@@ -12,7 +12,7 @@ use super::{
 use crate::domain::{Invitation, InvitationId, Rejected, Timestamp};
 
 impl Store {
-    /// Takes the lock, or keeps it until the invitation's new expiry. Refused while another open invitation holds it.
+    /// Takes the lock, or extends it to the invitation's new expiry. The condition fails while another open invitation holds it.
     pub(super) fn take_lock(&self, transaction: &mut Transaction, invitation: &Invitation, now: Timestamp) {
         let id = text(invitation.id.to_string());
         let held = [("inv", id.clone()), ("exp", time(invitation.expiry)), ("ttl", number(invitation.expiry.as_secs()))];
@@ -21,7 +21,7 @@ impl Store {
         transaction.put(self, WriteTarget::Lock, row, free);
     }
 
-    /// Gives the lock up. Refused when the invitation does not hold it.
+    /// Releases the lock. The condition fails if the invitation does not hold it.
     pub(super) fn release_lock(&self, transaction: &mut Transaction, invitation: &Invitation) {
         let id = text(invitation.id.to_string());
         let mine = Condition::new("#inv = :inv", [(":inv", id)]);
@@ -33,12 +33,12 @@ fn lock_key(invitation: &Invitation) -> Key {
     keys::key(&invitation.account, keys::lock(invitation.email.normalised()))
 }
 
-/// The invitation that a lock or a stored response is about.
+/// The invitation that a lock or a stored response belongs to.
 pub(super) fn subject(row: Row) -> Result<InvitationId, StoreError> {
     Attributes::of(row).parsed("inv")
 }
 
-/// The refusal for an address whose lock another invitation holds: it names that one.
+/// The rejection for a lock that another invitation holds. It names that invitation.
 pub(super) fn already_invited(row: Option<Row>) -> Result<Rejected, StoreError> {
     Ok(Rejected::AlreadyInvited { open: subject(row.unwrap_or_default())? })
 }

@@ -1,9 +1,9 @@
 //! The table: one function per access pattern, each one transaction or one read.
 //!
-//! - [`keys`] makes every key string, [`item`] turns rows into domain values and back.
-//! - `transaction` sends a transaction and reports its outcome; `command` repeats it; `create`, `modify` and `decide` are the commands.
-//! - What a caller asks for takes the [`Principal`](crate::domain::Principal) whose partition it may touch, what the holder of
-//!   a link asks for the [`Token`](crate::domain::link::Token); `outbox` is for the service itself.
+//! - [`keys`] builds every key string. [`item`] converts between rows and domain values.
+//! - `transaction` sends a transaction and reports its outcome. `command` retries it. `create`, `modify` and `decide` are the commands.
+//! - Functions for callers take the [`Principal`](crate::domain::Principal) whose partition they access, functions for invitees take the
+//!   link's [`Token`](crate::domain::link::Token). `outbox` is for the service itself.
 
 mod api_keys;
 mod client;
@@ -44,16 +44,16 @@ pub use read::Page;
 pub use row::Row;
 pub use trust::TrustStore;
 
-/// Tells the time. A value, so that tests can say what time it is.
+/// Returns the current time. A parameter of the store, so that tests can control the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The system's clock.
+/// The system clock.
 #[must_use]
 pub fn system_clock() -> Clock {
     Arc::new(Timestamp::now)
 }
 
-/// Access to the table. Cheap to clone; holds the connection pool, so make one per process.
+/// Access to the table. It is cheap to clone and owns the connection pool, so create one per process.
 #[derive(Clone)]
 pub struct Store {
     client: Client,
@@ -64,20 +64,20 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store over a table that exists.
+    /// A store over an existing table.
     #[must_use]
     pub fn new(client: Client, table: String, clock: Clock) -> Self {
         Self { client, table, clock, ids: Arc::default(), only: None }
     }
 
-    /// The same for one account: to callers and links of another there is nothing in the table, and it is not even asked, because
-    /// IAM would refuse. `None` for all accounts.
+    /// Restricts the store to one account; `None` allows all accounts. For callers and links of other accounts the store finds nothing
+    /// and does not read the table, because IAM would deny the read.
     #[must_use]
     pub fn only(self, account: Option<AccountId>) -> Self {
         Self { only: account, ..self }
     }
 
-    /// The time now, by the store's clock.
+    /// The current time, by the store's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.clock)()

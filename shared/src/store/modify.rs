@@ -1,10 +1,10 @@
-//! Changing an invitation: read it, decide, and write on the condition that it still is what was read.
+//! Changes an invitation: reads it, decides, and writes on the condition that it has not changed since.
 //!
 //! - revoke: change the invitation · release the lock
 //! - resend: change the invitation · take the lock · consume quota
 //!
-//! The condition names the revision, and every change of what a decision depends on makes a new revision. So the decision
-//! holds when the transaction commits; when the condition fails, the command decides again on the row that refused.
+//! The condition compares the revision, and every change that affects a decision increments the revision. So the decision is valid when
+//! the transaction commits. If the condition fails, the command decides again, on the row that the refusal returns.
 
 use super::{
     Failure, IdempotencyRequest, Outcome, Store,
@@ -57,9 +57,9 @@ struct Modify<'a, R> {
     operation: Operation,
     now: Timestamp,
     render: R,
-    /// The revision that the last plan would close.
+    /// The revision that the last plan closes.
     closes: Option<u64>,
-    /// The revision that was found to hold no lock: an expired invitation may have lost it.
+    /// The revision that does not hold the lock. An expired invitation may have lost it.
     without_lock: Option<u64>,
 }
 
@@ -68,13 +68,14 @@ impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Modify<'_, R> {
         Outcome { response: (self.render)(invitation, self.now), id: self.id, replayed: false }
     }
 
-    /// Within the cooldown: the refusal that stands longer, so that waiting for Retry-After is sufficient.
+    /// During the cooldown: returns the rejection that lasts longer, so that waiting for Retry-After is sufficient.
     async fn cooling_down(&self, stored: &Stored, cooldown: Rejected) -> Result<Plan<Outcome>, Failure> {
         let next_send = stored.invitation.next_send;
         let Some(quota) = self.store.quota_beyond(self.who, next_send, self.now, self.policy).await? else {
             return Err(cooldown.into());
         };
-        // Only if nothing changed before the quota was read: a revocation may have come first, and others used the quota up.
+        // Valid only if nothing changed before the quota was read: the invitation may have been revoked first, and the quota used up by
+        // others.
         let newer = self.store.stored(self.who.account(), self.id).await?;
         if newer.as_ref() == Some(stored) { Err(quota.into()) } else { Ok(Plan::Again(newer.map(Box::new))) }
     }

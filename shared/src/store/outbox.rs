@@ -1,6 +1,6 @@
-//! What is done for invitations in the background: found by what is due, changed one revision after the other.
+//! Background changes to invitations: finds due invitations and writes revision after revision.
 //!
-//! A single conditional write each: nothing but the invitation's own row is concerned.
+//! Each change is a single conditional write of the invitation's own row.
 
 use std::time::Duration;
 
@@ -23,10 +23,10 @@ use super::{
 };
 use crate::domain::{AccountId, Invitation, InvitationId, Timestamp};
 
-/// How long a row that cannot be read is left alone.
+/// How long a corrupt row is ignored.
 const QUARANTINED_FOR: Duration = Duration::from_secs(3600);
 
-/// Where an invitation lies.
+/// Identifies an invitation across accounts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InvitationKey {
     /// The account that invites.
@@ -36,7 +36,7 @@ pub struct InvitationKey {
 }
 
 impl InvitationKey {
-    /// From a primary key; `None` when it is another item's.
+    /// Parses a primary key; `None` for other items.
     #[must_use]
     pub fn parse(pk: &str, sk: &str) -> Option<Self> {
         let (account, id) = keys::parse_invitation_key(pk, sk)?;
@@ -45,7 +45,7 @@ impl InvitationKey {
 }
 
 impl Store {
-    /// The invitation at a key, if there is one.
+    /// Returns the invitation with this key, if it exists.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
@@ -53,9 +53,9 @@ impl Store {
         self.stored(&key.account, key.id).await
     }
 
-    /// Changes the invitation at a key as `step` says, which gives it back unchanged when there is nothing to do. It is asked
-    /// again when somebody else has changed it meanwhile, or the table fails: the last time no later than `within`. Returns the
-    /// invitation as it is then, if it still exists.
+    /// Changes an invitation as `step` says. `step` returns it unchanged if nothing is to be done. If somebody else changes it
+    /// concurrently, or the table fails, `step` is called again, the last time no later than `within`. Returns the resulting invitation,
+    /// if it still exists.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
@@ -84,17 +84,17 @@ impl Store {
             match self.compare_and_set(&before, &after, retention).await {
                 Ok(true) => return Ok(Some(after)),
                 Ok(false) => attempts.pause(StoreError::Unavailable { cause: "others keep changing the invitation".to_owned() }).await?,
-                // Whether it was written shows when it is read again.
+                // The next read shows whether it was written.
                 Err(error @ StoreError::Unavailable { .. }) => attempts.pause(error).await?,
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Writes the next revision of an invitation, unless somebody else has: then nothing is written, and the answer is `false`.
+    /// Writes the next revision of an invitation. If somebody else has changed it, writes nothing and returns `false`.
     ///
     /// # Errors
-    /// [`StoreError`] when the table fails. It may have been written then.
+    /// [`StoreError`] when the table fails. It may still have been written.
     pub async fn compare_and_set(&self, before: &Stored, after: &Invitation, retention: Option<Duration>) -> Result<bool, StoreError> {
         let next = before.next(after);
         let Condition { expression: condition, mut values } = before.is_current();
@@ -115,7 +115,7 @@ impl Store {
         };
         match &error {
             SdkError::ServiceError(context) => match context.err() {
-                // Perhaps its own doing: the reply to an earlier try was lost.
+                // Possibly our own write: the reply to an earlier attempt was lost.
                 UpdateItemError::ConditionalCheckFailedException(refusal) => {
                     let found = refusal.item().cloned().map(Stored::from_row).transpose()?;
                     Ok(found.is_some_and(|found| found.invitation == next))
@@ -128,8 +128,8 @@ impl Store {
         }
     }
 
-    /// Of one shard, at most `limit` invitations that were to be looked at before `now`, the longest waiting first, and where to
-    /// `start` for those after them. What was written a moment ago may be missing.
+    /// Returns at most `limit` invitations of a shard that were due before `now`, longest overdue first, and the `start` of the next
+    /// page. Very recent writes may be missing.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails.
@@ -160,7 +160,7 @@ impl Store {
         Ok((keys, Key::next_page(output.last_evaluated_key)))
     }
 
-    /// Puts a row that cannot be read off for an hour: nothing can be done for it before somebody repairs it, and then all of it.
+    /// Ignores a corrupt row for an hour. Nothing can be done for it until somebody repairs it; then all its work resumes.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails.

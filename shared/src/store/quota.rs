@@ -1,4 +1,4 @@
-//! How much an account may send in a window. Counted in the transaction of the sending, so that what fails costs nothing.
+//! The limit on sends per account and window. A send is counted in its own transaction, so failed sends are not counted.
 
 use super::{
     Store, StoreError, keys,
@@ -11,7 +11,7 @@ use crate::domain::{
 };
 
 impl Store {
-    /// Counts one sending. Refused when the window is used up.
+    /// Counts one send. The condition fails if the window's quota is used up.
     pub(super) fn consume_quota(&self, transaction: &mut Transaction, who: &Principal, now: Timestamp, policy: &SendPolicy) {
         let (window, _) = quota_window(now, policy);
         let purge = window.plus(policy.quota_window).as_secs();
@@ -22,7 +22,7 @@ impl Store {
         transaction.update(self, WriteTarget::Quota, keys::key(who.account(), keys::quota(window)), "ADD #n :one SET #ttl = :ttl", room);
     }
 
-    /// The quota's refusal, if it stands longer than a cooldown that ends at `cooled`: waiting for Retry-After must be sufficient.
+    /// The quota's rejection, if it lasts longer than a cooldown that ends at `cooled`: waiting for Retry-After must be sufficient.
     pub(super) async fn quota_beyond(
         &self,
         who: &Principal,

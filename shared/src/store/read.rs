@@ -1,4 +1,4 @@
-//! Reading: one invitation, or a page of them. Always strongly consistent.
+//! Reads one invitation or a page of them. Always strongly consistent.
 
 use std::collections::HashMap;
 
@@ -14,26 +14,26 @@ use crate::domain::{
     page::{Cursor, Filter, Limit},
 };
 
-/// How many rows a request looks at for a combination of filters before it hands out a short page.
+/// How many rows a request with several filters reads before it returns a short page.
 pub(super) const COMBINED_BUDGET: usize = 1000;
-/// How many of them it asks for at first, for each that the page wants: mostly enough when a quarter of the rows match.
+/// How many rows the first query reads for each invitation of the page. Usually enough if a quarter of the rows match.
 const COMBINED_FIRST: usize = 6;
-/// How many it asks for at a time at most. It doubles from the first request on, so that few matches take few requests.
+/// How many rows a query reads at most. The number doubles with each query, so that few matches need few queries.
 const COMBINED_BATCH: usize = 250;
 
 /// A page of a list.
 #[derive(Debug)]
 pub struct Page {
-    /// In the order of the list; at most the limit.
+    /// In list order; at most the limit.
     pub invitations: Vec<Resource>,
-    /// Where the next page starts, if there is one.
+    /// The start of the next page, if any.
     pub next: Option<Cursor>,
-    /// When it was read: what decides between `invited` and `expired` for whoever looks at it.
+    /// When the page was read. It distinguishes `invited` from `expired`.
     pub now: Timestamp,
 }
 
 impl Store {
-    /// The caller's invitation of this id, if there is one.
+    /// Returns the caller's invitation with this id, if it exists.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
@@ -46,8 +46,8 @@ impl Store {
         row.map(|row| item::resource(who.account(), row)).transpose()
     }
 
-    /// One page of the caller's invitations. A single filter reads no more rows than the page and one;
-    /// a combination at most 1,000, so that its page may be short, or empty, although there is a next.
+    /// Returns one page of the caller's invitations. A single filter reads at most one row more than the page. A combination reads at
+    /// most 1,000 rows, so its page may be short or empty although more follow.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or a row cannot be read.
@@ -55,7 +55,7 @@ impl Store {
         let now = self.now();
         let range = filter.range();
         let as_of = cursor.map(|cursor| cursor.as_of).filter(|as_of| *as_of != Timestamp::ZERO).unwrap_or(now);
-        // One more than the page holds: whether it exists is whether there is a next page.
+        // One more row than the page holds shows whether a next page exists.
         let wanted = limit.get() + 1;
 
         let mut invitations = Vec::with_capacity(wanted);
@@ -87,7 +87,7 @@ impl Store {
         Ok(Page { invitations, next: last_seen, now })
     }
 
-    /// One request: at most `limit` rows of the range, and where it goes on.
+    /// Sends one query: at most `limit` rows of the range, and the start of the rest.
     async fn query(
         &self,
         who: &Principal,
@@ -108,13 +108,13 @@ impl Store {
         Ok((output.items.unwrap_or_default(), Key::next_page(output.last_evaluated_key)))
     }
 
-    /// One row of an account that nobody has verified. None if the store serves another: see [`Store::only`].
+    /// Reads one row of an account that is not verified. `None` if the store serves another account: see [`Store::only`].
     pub(super) async fn read_row_of(&self, account: &AccountId, key: Key) -> Result<Option<Row>, StoreError> {
         let served = self.only.as_ref().is_none_or(|only| only == account);
         if served { self.read_row(key).await } else { Ok(None) }
     }
 
-    /// One row, strongly consistent.
+    /// Reads one row, strongly consistent.
     pub(super) async fn read_row(&self, key: Key) -> Result<Option<Row>, StoreError> {
         let request = self.client.get_item().table_name(&self.table).set_key(Some(key.into())).consistent_read(true);
         let row = request.send().await.map_err(failed)?.item;
@@ -123,15 +123,15 @@ impl Store {
     }
 }
 
-/// A projection to what the caller may see, and its names. Half of a row is the service's own: reading less of it halves the
-/// work. The names are numbers, because some are words that DynamoDB reserves.
+/// The projection to the visible attributes, and its names. The other half of a row is internal; leaving it out halves the work. The
+/// names are numbers, because DynamoDB reserves some of the words.
 fn shown() -> (String, HashMap<String, String>) {
     let shown: Vec<String> = (0..item::SHOWN.len()).map(|number| format!("#{number}")).collect();
     (shown.join(","), shown.into_iter().zip(item::SHOWN.map(str::to_owned)).collect())
 }
 
-/// Lets the connection go back to the pool, which a task of its own does. A request that followed at once would not find it
-/// there and open a second one.
+/// Lets the connection return to the pool, which a separate task does. Otherwise an immediately following request would open a second
+/// connection.
 pub(super) async fn yield_to_pool() {
     tokio::task::yield_now().await;
 }

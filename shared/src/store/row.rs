@@ -1,6 +1,6 @@
-//! Rows: attributes by name, put together and taken apart.
+//! Building and parsing rows.
 //!
-//! A row that cannot be read is an error that names it and the attribute, never a row that is skipped.
+//! A row that cannot be parsed is an error that names the row and the attribute. It is never skipped.
 
 use std::{collections::HashMap, fmt::Display, str::FromStr};
 
@@ -33,14 +33,14 @@ pub(super) fn bytes(value: &[u8]) -> AttributeValue {
     AttributeValue::S(URL_SAFE_NO_PAD.encode(value))
 }
 
-/// A yes or no as an attribute.
+/// A boolean attribute.
 pub(super) fn flag(value: bool) -> AttributeValue {
     AttributeValue::Bool(value)
 }
 
-/// Takes a row apart.
+/// The attributes of a row that is being parsed.
 ///
-/// A list: to look through two dozen short names costs less than to hash one.
+/// A list, because searching two dozen short names is faster than hashing one.
 pub(super) struct Attributes {
     row: Vec<(String, AttributeValue)>,
     key: String,
@@ -51,19 +51,19 @@ impl Attributes {
         Self { key: sort_key(&row), row: row.into_iter().collect() }
     }
 
-    fn place(&self, attribute: &str) -> Option<usize> {
+    fn position(&self, attribute: &str) -> Option<usize> {
         self.row.iter().position(|(name, _)| name == attribute)
     }
 
     fn get(&self, attribute: &str) -> Option<&AttributeValue> {
-        self.place(attribute).map(|place| &self.row[place].1)
+        self.position(attribute).map(|index| &self.row[index].1)
     }
 
     fn take(&mut self, attribute: &str) -> Option<AttributeValue> {
-        self.place(attribute).map(|place| self.row.swap_remove(place).1)
+        self.position(attribute).map(|index| self.row.swap_remove(index).1)
     }
 
-    /// What is wrong with the row when `attribute` is.
+    /// The error for a missing or malformed attribute.
     pub(super) fn corrupt(&self, attribute: &str) -> StoreError {
         corrupt(self.key.clone(), attribute)
     }
@@ -79,12 +79,12 @@ impl Attributes {
         if self.is_set(attribute) { self.text(attribute).map(Some) } else { Ok(None) }
     }
 
-    /// Whether there is such an attribute.
+    /// Whether the attribute exists.
     pub(super) fn is_set(&self, attribute: &str) -> bool {
-        self.place(attribute).is_some()
+        self.position(attribute).is_some()
     }
 
-    /// A string that stands for something, as `parse` reads it.
+    /// A string attribute, parsed by `parse`.
     pub(super) fn read<T>(&mut self, attribute: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
         let text = self.text(attribute)?;
         parse(&text).ok_or_else(|| self.corrupt(attribute))
@@ -94,7 +94,7 @@ impl Attributes {
         self.read(attribute, |text| text.parse().ok())
     }
 
-    /// A number that may be missing.
+    /// A number that may be missing; then `missing`.
     pub(super) fn number_or<T: FromStr>(&mut self, attribute: &str, missing: T) -> Result<T, StoreError> {
         if self.is_set(attribute) { self.number(attribute) } else { Ok(missing) }
     }
@@ -134,7 +134,7 @@ impl Attributes {
     }
 }
 
-/// Bytes of a row that is not taken apart.
+/// A bytes attribute of a row that is not parsed.
 pub(super) fn bytes_in<const N: usize>(row: &Row, attribute: &str) -> Result<[u8; N], StoreError> {
     let text = row.get(attribute).and_then(|value| value.as_s().ok());
     text.and_then(|text| decoded(text)).ok_or_else(|| corrupt(sort_key(row), attribute))
@@ -148,7 +148,7 @@ fn corrupt(key: String, attribute: &str) -> StoreError {
     StoreError::Corrupt { key, problem: format!("{attribute} is missing or does not have the form it should") }
 }
 
-/// The row's sort key as it may be logged: a lock's key contains an address.
+/// The row's sort key, safe for logging: a lock's key contains an address.
 fn sort_key(row: &Row) -> String {
     match row.get(keys::SK).and_then(|value| value.as_s().ok()) {
         Some(sk) if sk.starts_with("P#") => "P#…".to_owned(),

@@ -1,4 +1,4 @@
-//! Accounts' settings: changed by operators, read wherever an account is shown to an invitee.
+//! Account settings: operators change them; pages and emails for invitees read them.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::domain::{
 };
 
 impl Store {
-    /// The settings of an account; of one that never set any, the default.
+    /// Returns an account's settings; the default if it has none.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
@@ -24,13 +24,13 @@ impl Store {
         self.read_row_of(account, keys::settings(account)).await?.map_or_else(|| Ok(AccountSettings::default()), from_row)
     }
 
-    /// Changes some of an account's settings and gives all of them back. Repeating it changes nothing more.
+    /// Changes some of an account's settings and returns all of them. Repeating the change has no further effect.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
     pub async fn change_settings(&self, account: &AccountId, change: &SettingsChange) -> Result<AccountSettings, StoreError> {
         let update = Update::of(change);
-        // An update without an expression would be carried out, too, and leave an empty row.
+        // DynamoDB would accept an update without an expression, and create an empty row.
         if update.is_empty() {
             return self.settings(account).await;
         }
@@ -50,7 +50,7 @@ impl Store {
     }
 }
 
-/// An update expression and what it refers to.
+/// An update expression with its placeholders.
 #[derive(Default)]
 struct Update {
     set: Vec<String>,
@@ -61,7 +61,7 @@ struct Update {
 
 impl Update {
     fn of(change: &SettingsChange) -> Self {
-        // All of them, so that a new setting cannot be forgotten here.
+        // Lists every field, so that a new setting cannot be forgotten here.
         let SettingsChange { name, logo, colour, locale, redirect, binding } = change;
         let mut update = Self::default();
         update.add("name", name, |name| name.as_str());
@@ -74,7 +74,7 @@ impl Update {
     }
 
     fn add<T>(&mut self, attribute: &str, change: &Change<T>, as_str: impl Fn(&T) -> &str) {
-        // DynamoDB reserves some of the names.
+        // DynamoDB reserves some of these names.
         let (name, value) = (format!("#{attribute}"), format!(":{attribute}"));
         match change {
             Change::Keep => return,
@@ -101,7 +101,7 @@ impl Update {
 fn from_row(row: Row) -> Result<AccountSettings, StoreError> {
     let mut row = Attributes::of(row);
     Ok(AccountSettings {
-        // What may be in a name may change: one that was stored before is shown as far as it can be.
+        // The rules for names may change. A name stored under earlier rules is shown as far as possible.
         name: row.optional_text("name")?.and_then(|name| name.parse().ok().or_else(|| DisplayName::of_untrusted(&name))),
         logo: row.optional("logo")?,
         colour: row.optional("colour")?,

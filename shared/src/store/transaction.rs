@@ -1,7 +1,7 @@
-//! One transaction: its targets, its conditions, and what became of it.
+//! A transaction: its targets, its conditions and its outcome.
 //!
-//! A reply is never taken for the fact. A refusal carries the rows that refused, so that the operation can look for its
-//! own effect in them; an unknown outcome says so.
+//! A reply alone is never trusted. A refusal carries the refusing rows, in which the operation looks for its own effect. An unknown
+//! outcome is reported as such.
 
 use std::{borrow::Cow, collections::HashMap, time::Duration};
 
@@ -27,32 +27,32 @@ use crate::domain::{
     text::{random_base62, random_bytes},
 };
 
-/// What a target of a transaction is about, in the order in which refusals are read. A transaction has each at most once.
+/// The role of an item in a transaction, in the order in which refusals are evaluated. A transaction has at most one of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum WriteTarget {
-    /// The invitation: its row shows whether this operation has been here before.
+    /// The invitation. Its row shows whether this operation was already applied.
     Invitation,
-    /// The stored response of an idempotency key: the request has been answered.
+    /// The stored response of an idempotency key. It exists if the request was already answered.
     StoredResponse,
-    /// The lock that an address's open invitation holds.
+    /// The lock of an address, which its open invitation holds.
     Lock,
     /// The account's send quota.
     Quota,
 }
 
-/// A condition: its expression, and the values of its placeholders.
+/// A condition: its expression and the values of its placeholders.
 pub(super) struct Condition {
     pub(super) expression: Cow<'static, str>,
     pub(super) values: Row,
 }
 
 impl Condition {
-    /// Only `#exp` and `#ttl` need a name: the other attributes are no reserved words.
+    /// Only `#exp` and `#ttl` need a placeholder; no other attribute is a reserved word.
     pub(super) fn new<const N: usize>(expression: &'static str, values: [(&str, AttributeValue); N]) -> Self {
         Self { expression: expression.into(), values: values.map(|(name, value)| (name.to_owned(), value)).into() }
     }
 
-    /// The same, and one more.
+    /// The condition with another one added.
     pub(super) fn and(mut self, expression: &str, name: &str, value: AttributeValue) -> Self {
         self.expression = format!("{} AND {expression}", self.expression).into();
         self.values.insert(name.to_owned(), value);
@@ -60,56 +60,56 @@ impl Condition {
     }
 }
 
-/// The writes that happen together or not at all.
+/// A set of writes that is committed atomically.
 #[derive(Default)]
 pub(super) struct Transaction {
     targets: Vec<WriteTarget>,
     items: Vec<TransactWriteItem>,
 }
 
-/// Sets what the four kinds of writes have in common. They have no trait in common that would.
+/// Sets the common properties of the four kinds of writes, which the SDK's builders share no trait for.
 macro_rules! conditioned {
     ($write:expr, $store:expr, $named:expr, $condition:expr) => {
         $write
             .table_name(&$store.table)
             .set_expression_attribute_names(names($named))
             .condition_expression($condition.expression)
-            // DynamoDB refuses an empty map of values.
+            // DynamoDB rejects an empty map of values.
             .set_expression_attribute_values(Some($condition.values).filter(|values| !values.is_empty()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
-            // Only fails when a required member was not set; the methods below set them all.
+            // Fails only if a required member is missing; the methods below set them all.
             .expect("every required member is set")
     };
 }
 
 impl Transaction {
-    /// Writes a whole row.
+    /// Writes an entire row.
     pub(super) fn put(&mut self, store: &Store, target: WriteTarget, row: Row, condition: Condition) {
         let put = conditioned!(Put::builder().set_item(Some(row)), store, &condition.expression, condition);
         self.push(target, TransactWriteItem::builder().put(put));
     }
 
-    /// Removes a row.
+    /// Deletes a row.
     pub(super) fn delete(&mut self, store: &Store, target: WriteTarget, key: Key, condition: Condition) {
         let delete = conditioned!(Delete::builder().set_key(Some(key.into())), store, &condition.expression, condition);
         self.push(target, TransactWriteItem::builder().delete(delete));
     }
 
-    /// Only checks a row.
+    /// Checks a row without writing it.
     pub(super) fn check(&mut self, store: &Store, target: WriteTarget, key: Key, condition: Condition) {
         let check = conditioned!(ConditionCheck::builder().set_key(Some(key.into())), store, &condition.expression, condition);
         self.push(target, TransactWriteItem::builder().condition_check(check));
     }
 
-    /// Changes a row by an update expression, whose placeholders are among the condition's values.
+    /// Changes a row by an update expression. The condition's values include the expression's placeholders.
     pub(super) fn update(&mut self, store: &Store, target: WriteTarget, key: Key, expression: &str, condition: Condition) {
         let named = format!("{expression} {}", condition.expression);
         let update = conditioned!(Update::builder().set_key(Some(key.into())).update_expression(expression), store, &named, condition);
         self.push(target, TransactWriteItem::builder().update(update));
     }
 
-    /// Turns an invitation's row, as it was read, into its next version.
+    /// Updates an invitation's row, as it was read, to its next version.
     pub(super) fn change(
         &mut self,
         store: &Store,
@@ -128,7 +128,7 @@ impl Transaction {
     }
 }
 
-/// Every `#name` of an expression stands for the attribute `name`.
+/// The names of an expression: every `#name` stands for the attribute `name`.
 pub(super) fn names(expression: &str) -> Option<HashMap<String, String>> {
     let names: HashMap<String, String> = expression
         .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '#' | ':' | '_')))
@@ -137,20 +137,21 @@ pub(super) fn names(expression: &str) -> Option<HashMap<String, String>> {
     (!names.is_empty()).then_some(names)
 }
 
-/// What became of a transaction.
+/// The outcome of a transaction.
 pub(super) enum CommitOutcome {
-    /// All of it was written.
+    /// Everything was written.
     Committed,
-    /// Nothing was written: this target's condition failed, perhaps others' after it. With the row as it was, if there was one.
+    /// Nothing was written, because this target's condition failed; conditions of later targets may have failed, too. With the existing
+    /// row, if any.
     Refused(WriteTarget, Option<Row>),
-    /// Nothing was written: a conflict, or not enough capacity. Worth another try.
+    /// Nothing was written, because of a conflict or missing capacity. Can be retried.
     Busy(StoreError),
-    /// It may have been written, or may still be.
+    /// It is unknown whether the transaction was written, or will be.
     Unknown(StoreError),
 }
 
 impl Store {
-    /// Sends a transaction. The SDK sends the same bytes with the same token again as long as its deadline allows.
+    /// Sends a transaction. The SDK retries with the same token until its deadline.
     pub(super) async fn send(&self, transaction: Transaction) -> Result<CommitOutcome, StoreError> {
         let request =
             self.client.transact_write_items().set_transact_items(Some(transaction.items)).client_request_token(random_base62(32));
@@ -171,7 +172,7 @@ impl Store {
     }
 }
 
-/// Reads the reasons of a cancellation: a conflict anywhere says nothing about the conditions, so it comes first.
+/// Evaluates the reasons of a cancellation. A conflict says nothing about the conditions, so it takes precedence.
 fn classify(targets: &[WriteTarget], reasons: &[CancellationReason]) -> Result<CommitOutcome, StoreError> {
     let mut refused = Vec::new();
     let mut busy = None;
@@ -192,7 +193,7 @@ fn classify(targets: &[WriteTarget], reasons: &[CancellationReason]) -> Result<C
     }
 }
 
-/// The tries that one operation has. The first begins with it.
+/// Counts the attempts of one operation, including the first.
 pub(super) struct Attempts {
     used: u32,
     most: u32,
@@ -200,24 +201,23 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// At most six within three seconds: a caller waits.
+    /// At most six within three seconds, because a caller is waiting.
     pub(super) fn start() -> Self {
         Self { used: 1, most: 6, until: Instant::now() + Duration::from_secs(3) }
     }
 
-    /// As many as begin within this time: no caller waits.
+    /// Any number that start within this time; no caller is waiting.
     pub(super) fn within(time: Duration) -> Self {
         Self { used: 1, most: u32::MAX, until: Instant::now() + time }
     }
 
-    /// Counts another try, at once: somebody else's change was seen and can be built upon.
+    /// Counts an immediate retry: another write was seen and can be built upon.
     pub(super) fn again(&mut self) -> Result<(), StoreError> {
         self.again_at(Instant::now())
             .map_err(|NoneLeft| StoreError::Unavailable { cause: "too many others write the same rows".to_owned() })
     }
 
-    /// Counts another try after a random pause that grows: 0 to 50 ms, 0 to 100 ms, … 0 to 1.6 s; gives `error` back when none is
-    /// left.
+    /// Counts a retry after a random pause that grows: 0 to 50 ms, 0 to 100 ms, … 0 to 1.6 s. Returns `error` if no attempt is left.
     pub(super) async fn pause(&mut self, error: StoreError) -> Result<(), StoreError> {
         let longest = 25_u64 << self.used.min(6);
         let pause = Duration::from_millis(u64::from(u16::from_be_bytes(random_bytes())) * longest / 65_536);
@@ -226,8 +226,8 @@ impl Attempts {
         Ok(())
     }
 
-    fn again_at(&mut self, begin: Instant) -> Result<(), NoneLeft> {
-        if self.used >= self.most || begin >= self.until {
+    fn again_at(&mut self, start: Instant) -> Result<(), NoneLeft> {
+        if self.used >= self.most || start >= self.until {
             return Err(NoneLeft);
         }
         self.used += 1;

@@ -1,7 +1,7 @@
-//! Which certificate authorities may vouch for DynamoDB's name.
+//! TLS trust: the certificate authorities that are accepted for DynamoDB.
 //!
-//! AWS's endpoints are certified by one of five roots, which are compiled in. The system's store holds some 150, and reading
-//! them costs more than the handshake that needs one: see docs/adr/0013.
+//! One of five roots certifies all AWS endpoints; they are compiled in. The system's store contains about 150, and reading them costs
+//! more than the TLS handshake: see docs/adr/0013.
 
 use std::{error::Error, fmt, fs, str::FromStr};
 
@@ -14,9 +14,9 @@ use rustls::{
 /// The roots of Amazon Trust Services: Amazon Root CA 1 to 4, and Starfield Services Root Certificate Authority - G2.
 const AMAZON: &str = include_str!("amazon.pem");
 
-/// The authorities that are trusted: `amazon`, `native` or a PEM file's path; or several, separated by commas.
+/// The trusted authorities: `amazon`, `native` or the path of a PEM file; or several, separated by commas.
 ///
-/// `native` is the system's store, which `SSL_CERT_FILE` and `SSL_CERT_DIR` replace.
+/// `native` is the system's store. `SSL_CERT_FILE` and `SSL_CERT_DIR` override it.
 pub struct TrustStore(tls::TrustStore);
 
 impl TrustStore {
