@@ -1,8 +1,8 @@
-//! What is to be done for an invitation after its caller has been answered, and when.
+//! Background work for an invitation: what is due, and when.
 //!
-//! Three things: the mail of its last sending, the events in its outbox, and the word that it has expired. What is due is
-//! read off the invitation itself, so it does not matter what reminded the courier: the table's stream, which does at once, or
-//! the index of what is due, which does in the end. Every step is another revision of the invitation.
+//! Three kinds of work exist: the email of the last sending, the events in the outbox, and the event of the expiry. What is due follows
+//! from the invitation alone. So the trigger does not matter: the table's stream triggers at once, the index of due invitations at the
+//! latest. Every step writes a new revision of the invitation.
 
 use std::time::Duration;
 
@@ -13,59 +13,59 @@ use super::{
     time::Timestamp,
 };
 
-/// How long the stream has before the index of what is due reminds of the same.
+/// How long work is left to the stream, before the index of due invitations lists it.
 pub const GRACE: Duration = Duration::from_secs(120);
-/// How long after its expiry an invitation is told to have expired: clocks differ a little, and it may be accepted on the last
-/// moment of one that is behind.
+/// How long after its expiry an invitation's expiry event is created. Clocks differ slightly, so a process with a slow clock may still
+/// accept the invitation after its expiry.
 pub const MARGIN: Duration = Duration::from_secs(10);
-/// How long a mail is at least in the hands of the one who claimed it: longer than a function lives.
+/// The minimum time for which a claim on an email is valid: longer than a function runs.
 pub const LEASE: Duration = Duration::from_secs(180);
 
-/// The pause after so many tries: 30 seconds, doubled each time, an hour at most.
+/// The pause after this number of attempts: 30 seconds, doubled each time, up to an hour.
 #[must_use]
 pub fn pause_after(tries: u32) -> Duration {
     Duration::from_secs((30 << tries.saturating_sub(1).min(7)).min(3600))
 }
 
 impl Invitation {
-    /// Whether its last sending's mail has not been sent, and still means something.
+    /// Whether the last sending's email has not been sent and is still useful.
     #[must_use]
     pub fn wants_mail(&self, now: Timestamp) -> bool {
         self.delivery.is_none() && self.state(now) == State::Invited
     }
 
-    /// Whether somebody may send that mail now.
+    /// Whether the email may be sent now.
     #[must_use]
     pub fn mail_is_due(&self, now: Timestamp) -> bool {
-        // The first try has nothing to wait for: the clock of who asked for the mail may be ahead.
+        // The first attempt need not wait: the clock that set `not_before` may be ahead.
         self.wants_mail(now) && (self.send_attempts.tries == 0 || self.send_attempts.not_before <= now)
     }
 
-    /// Whether it has expired and nobody has been told.
+    /// Whether it has expired and the expiry event is missing.
     #[must_use]
     pub fn expiry_is_due(&self, now: Timestamp) -> bool {
         self.status == Status::Pending && self.expiry.plus(MARGIN) <= now && !self.expiry_published
     }
 
-    /// Whether the stream has something to remind of. What has been tried is left to the index.
+    /// Whether the stream must trigger work. Retries are left to the index.
     #[must_use]
     pub fn needs_stream(&self) -> bool {
         let fresh = self.status == Status::Pending && self.delivery.is_none() && self.send_attempts.tries == 0;
         fresh || !self.outbox.events.is_empty()
     }
 
-    /// When it is to be looked at again, if nothing happens until then; `None` for never.
+    /// When it is due next, if nothing happens until then; `None` for never.
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {
         let events = self.outbox.events.first().map(|event| event.at.plus(GRACE));
         let waiting = self.status == Status::Pending && !self.expiry_published;
         let next = if self.send_attempts.tries == 0 { self.last_sent.plus(GRACE) } else { self.send_attempts.not_before };
-        let mail = (waiting && self.delivery.is_none()).then_some(next);
+        let email = (waiting && self.delivery.is_none()).then_some(next);
         let expiry = waiting.then(|| self.expiry.plus(MARGIN));
-        [events, mail, expiry].into_iter().flatten().min()
+        [events, email, expiry].into_iter().flatten().min()
     }
 
-    /// After all events of its outbox have been published.
+    /// The invitation after all events of its outbox were published.
     #[must_use]
     pub fn published(&self) -> Self {
         let mut after = self.clone();
@@ -73,8 +73,8 @@ impl Invitation {
         after
     }
 
-    /// After somebody has taken its mail in hand. Should nobody hear of it again, the next try waits the longer the more there
-    /// were: each may have been a mail.
+    /// The invitation after its email was claimed. If the claimant never reports a result, the next attempt waits longer with each
+    /// attempt, because each may have sent an email.
     #[must_use]
     pub fn claimed(&self, claim: OperationId, now: Timestamp) -> Self {
         let mut after = self.clone();
@@ -83,16 +83,17 @@ impl Invitation {
         after
     }
 
-    /// After it has turned out that its mail has to wait.
+    /// The invitation after its email was postponed.
     #[must_use]
     pub fn postponed(&self, until: Timestamp) -> Self {
         let mut after = self.clone();
-        // At least 1: from here on the index reminds, not the stream.
+        // At least 1: retries are triggered by the index, not by the stream.
         after.send_attempts = SendAttempts { tries: self.send_attempts.tries.max(1), not_before: until, claim: None };
         after
     }
 
-    /// After it has turned out that nobody's mail is sent just now: that was no try, so it makes no later pause longer.
+    /// The invitation after its email was postponed because no emails can be sent at the moment. This does not count as an attempt, so it
+    /// does not lengthen later pauses.
     #[must_use]
     pub fn put_back(&self, until: Timestamp) -> Self {
         let mut after = self.postponed(until);
@@ -100,7 +101,7 @@ impl Invitation {
         after
     }
 
-    /// After its expiry. A mail that was not sent by then never will be.
+    /// The invitation after its expiry. An email that was not sent by then is never sent.
     #[must_use]
     pub fn expired(&self, now: Timestamp) -> Self {
         let mut after = self.clone();
@@ -113,14 +114,14 @@ impl Invitation {
         after
     }
 
-    /// After news of a sending's mail; the same invitation when it is none: older, or of a sending before the last. That the address
-    /// refuses our mail is news whichever sending met it, unless a later one was forced; but it does not take the place of a
-    /// mail that has yet to be sent.
+    /// The invitation after a status of a sending's email was reported. Unchanged if the report does not count, because it is outdated or
+    /// about an earlier sending. A bounce or complaint about an earlier sending counts too, unless a later one was forced; but it does
+    /// not replace the status of an email that has yet to be sent.
     #[must_use]
     pub fn delivered(&self, sending: u32, news: Delivery) -> Self {
         let known = self.delivery.as_ref().map(|delivery| delivery.status);
         let last = sending == self.link.version;
-        // A mail that has arrived says more about the address than an earlier one's bounce.
+        // An email that has arrived says more about the address than an earlier email's bounce.
         let earlier = (self.feedback_since..self.link.version).contains(&sending)
             && news.status.blocks()
             && known.is_some_and(|known| known < DeliveryStatus::Delivered || news.status == DeliveryStatus::Complained);

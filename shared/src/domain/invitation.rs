@@ -15,23 +15,23 @@ use super::{
     time::Timestamp,
 };
 
-/// What a caller sees. `Expired` is never stored.
+/// The state of an invitation, as callers see it. `Expired` is never stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
-    /// Sent, and its expiry is after now.
+    /// Sent, and not expired yet.
     Invited,
     /// The invitee accepted.
     Accepted,
     /// The invitee declined.
     Declined,
-    /// The account took it back.
+    /// The account revoked the invitation.
     Revoked,
-    /// Sent, and its expiry is not after now.
+    /// Sent, and expired.
     Expired,
 }
 
 impl State {
-    /// All of them, in the order the documentation lists them.
+    /// All states, in the order of the documentation.
     pub const ALL: [Self; 5] = [Self::Invited, Self::Accepted, Self::Declined, Self::Revoked, Self::Expired];
 
     /// The name in requests and responses.
@@ -64,7 +64,7 @@ impl FromStr for State {
     }
 }
 
-/// How an invitation was closed for good.
+/// How an invitation was closed. A closed invitation never changes again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closing {
     /// By the invitee.
@@ -76,7 +76,7 @@ pub enum Closing {
 }
 
 impl Closing {
-    /// The state that it leads to.
+    /// The resulting state.
     #[must_use]
     pub fn state(self) -> State {
         match self {
@@ -86,7 +86,7 @@ impl Closing {
         }
     }
 
-    /// What is told of it.
+    /// The type of the resulting event.
     #[must_use]
     pub fn event_type(self) -> EventType {
         match self {
@@ -97,17 +97,17 @@ impl Closing {
     }
 }
 
-/// What is stored of the state: pending until closed. Whether a pending one has expired depends on the time.
+/// The stored part of the state. Whether a pending invitation has expired depends on the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// Neither accepted, declined nor revoked.
     Pending,
-    /// Closed, how and when.
+    /// Closed: how and when.
     Closed(Closing, Timestamp),
 }
 
 impl Status {
-    /// The state at a point in time of an invitation with this status and `expiry`.
+    /// The state, at a point in time, of an invitation with this status and `expiry`.
     #[must_use]
     pub fn state(self, expiry: Timestamp, now: Timestamp) -> State {
         match self {
@@ -118,44 +118,44 @@ impl Status {
     }
 }
 
-/// Names one logical operation, so that a write can tell its own effect from another's: 12 base-62 characters.
+/// Identifies a logical operation, so that a write can recognise its own effect: 12 base-62 characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OperationId(pub String);
 
 impl OperationId {
-    /// A fresh one; 71 random bits.
+    /// A new id with 71 random bits.
     #[must_use]
     pub fn generate() -> Self {
         Self(random_base62(12))
     }
 }
 
-/// What an account sees of an invitation: all that a list has to read.
+/// The fields of an invitation that its account sees; the only fields that lists read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
-    /// Its id; the order of ids is the order of creation.
+    /// The id. Ids sort by creation time.
     pub id: InvitationId,
-    /// The account that invites.
+    /// The inviting account.
     pub account: AccountId,
-    /// Who is invited.
+    /// The invited address.
     pub email: Email,
-    /// The role that the account would give.
+    /// The role that the invitation grants.
     pub role: RoleId,
-    /// Open, or how it was closed.
+    /// Pending, or how and when it was closed.
     pub status: Status,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
     /// When it last changed.
     pub modified: Timestamp,
-    /// From this point on it cannot be accepted. Whole seconds.
+    /// When it expires, in whole seconds. It can be accepted only before this time.
     pub expiry: Timestamp,
-    /// When the last mail was asked for.
+    /// When the last email was requested.
     pub last_sent: Timestamp,
-    /// The URN of who created it.
+    /// The URN of the credential that created it.
     pub invited_by: String,
-    /// What became of the last sending's mail; `None` until it has been sent.
+    /// The delivery of the last sending's email; `None` until it has been sent.
     pub delivery: Option<Delivery>,
-    /// Who accepted, in the words of the host application, if that did it on the invitee's behalf.
+    /// The user who accepted, as identified by the host application, if it accepted on the invitee's behalf.
     pub accepted_by: Option<String>,
 }
 
@@ -167,79 +167,79 @@ impl Resource {
     }
 }
 
-/// An invitation of one e-mail address to one account with one role: all that is stored of it.
+/// An invitation of one email address to one account with one role, with all its stored data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
-    /// Its id; the order of ids is the order of creation.
+    /// The id. Ids sort by creation time.
     pub id: InvitationId,
-    /// The account that invites.
+    /// The inviting account.
     pub account: AccountId,
-    /// Who is invited.
+    /// The invited address.
     pub email: Email,
-    /// The role that the account would give.
+    /// The role that the invitation grants.
     pub role: RoleId,
-    /// Open, or how it was closed.
+    /// Pending, or how and when it was closed.
     pub status: Status,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
     /// When it last changed.
     pub modified: Timestamp,
-    /// From this point on it cannot be accepted. Whole seconds.
+    /// When it expires, in whole seconds. It can be accepted only before this time.
     pub expiry: Timestamp,
-    /// How long it lasts from a sending on; a resend starts it again.
+    /// The lifetime from each sending on. A resend starts it again.
     pub lifetime: Duration,
-    /// When the last mail was asked for.
+    /// When the last email was requested.
     pub last_sent: Timestamp,
-    /// From this point on it may be sent again.
+    /// When it may be sent again.
     pub next_send: Timestamp,
-    /// How often it was sent, the first included.
+    /// How often it was sent, including the first time.
     pub sends: u32,
-    /// The link of the last sending; earlier ones are dead.
+    /// The link of the last sending. Earlier links no longer work.
     pub link: Link,
-    /// Grows by one with every write. The store counts, not the domain.
+    /// Grows by one with every write. The store increments it, not the domain.
     pub revision: u64,
-    /// The operations that made it what it is; their number is bounded by the number of sendings.
+    /// The operations that have been applied to it. Their number is limited by the number of sendings.
     pub operations: BTreeSet<OperationId>,
-    /// The URN of who created it.
+    /// The URN of the credential that created it.
     pub invited_by: String,
-    /// The name of who asked for the last sending, if the credential has one.
+    /// The name of the credential that requested the last sending, if it has one.
     pub sender: Option<String>,
-    /// The language of its mails and its page, if the creator named one.
+    /// The language of its emails and its page, if the creator chose one.
     pub locale: Option<Locale>,
-    /// The attempts to send the last sending's mail.
+    /// The attempts to send the last sending's email.
     pub send_attempts: SendAttempts,
-    /// What became of the last sending's mail; `None` until it has been sent.
+    /// The delivery of the last sending's email; `None` until it has been sent.
     pub delivery: Option<Delivery>,
-    /// The sending from which on a refusal of its mail counts: the last that was forced, else the first.
+    /// The first sending whose bounces and complaints count: the last forced one, else the first.
     pub feedback_since: u32,
-    /// What the world is still to be told.
+    /// The unpublished events.
     pub outbox: Outbox,
-    /// Whether the present expiry has come and been told.
+    /// Whether the current expiry has passed and its event was put into the outbox.
     pub expiry_published: bool,
-    /// Who accepted, in the words of the host application, if that did it on the invitee's behalf.
+    /// The user who accepted, as identified by the host application, if it accepted on the invitee's behalf.
     pub accepted_by: Option<String>,
 }
 
-/// The attempts to send a mail.
+/// The attempts to send an email.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendAttempts {
-    /// How many there were.
+    /// The number of attempts.
     pub tries: u32,
-    /// There is none before this time: until then somebody is at it, or there is a reason to wait.
+    /// The earliest time of the next attempt. Until then another process holds the claim, or the email must wait.
     pub not_before: Timestamp,
-    /// Who is at it. Tells two claims of one moment apart.
+    /// The current claim. Distinguishes simultaneous claims.
     pub claim: Option<OperationId>,
 }
 
 impl SendAttempts {
-    /// Of a mail that was asked for at `now`.
+    /// For an email that was requested at `now`.
     #[must_use]
     pub fn requested_at(now: Timestamp) -> Self {
         Self { tries: 0, not_before: now, claim: None }
     }
 }
 
-/// When an invitation expires that was sent at this time and lasts so long.
+/// The expiry of an invitation that was sent at this time, with this lifetime.
 #[must_use]
 pub fn expiry(sent: Timestamp, lifetime: Duration) -> Timestamp {
     sent.floor_to_second().plus(lifetime)
@@ -252,7 +252,7 @@ impl Invitation {
         self.status.state(self.expiry, now)
     }
 
-    /// What its account sees of it.
+    /// The fields that its account sees.
     #[must_use]
     pub fn resource(&self) -> Resource {
         Resource {
@@ -271,7 +271,7 @@ impl Invitation {
         }
     }
 
-    /// The invitation closed, for good.
+    /// The invitation after it was closed.
     #[must_use]
     pub fn closed(&self, closing: Closing, now: Timestamp, operation: OperationId) -> Self {
         let now = self.not_before_last_change(now);
@@ -281,7 +281,7 @@ impl Invitation {
         after
     }
 
-    /// The invitation after another sending, that `sender` asked for, with a new link.
+    /// The invitation after it was sent again with a new link, as `sender` requested.
     #[must_use]
     pub fn resent(&self, now: Timestamp, operation: OperationId, link: Link, cooldown: Duration, sender: Option<&str>) -> Self {
         let now = self.not_before_last_change(now);
@@ -299,7 +299,7 @@ impl Invitation {
         after
     }
 
-    /// Clocks differ a little between machines; an invitation's history only goes forward.
+    /// Clocks of machines differ slightly; the history of an invitation only moves forward.
     fn not_before_last_change(&self, now: Timestamp) -> Timestamp {
         now.max(self.modified)
     }

@@ -1,6 +1,6 @@
-//! What may happen to an invitation, and what a request does to it: one table.
+//! The lifecycle of an invitation: allowed changes and their effects, in one table.
 //!
-//! Everything here is total and pure. The store repeats each decision as a write condition.
+//! All functions are total and pure. The store repeats each decision as a write condition.
 
 use std::time::Duration;
 
@@ -18,54 +18,54 @@ use super::{
     time::Timestamp,
 };
 
-/// The shortest lifetime that a caller may ask for.
+/// The shortest lifetime that a caller may request.
 pub const MIN_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// The limits on sending. Fixed by configuration for the life of a process.
+/// The limits on sending, from the configuration.
 #[derive(Debug, Clone)]
 pub struct SendPolicy {
-    /// The lifetime of an invitation whose creator named no expiry.
+    /// The default lifetime of an invitation.
     pub lifetime: Duration,
-    /// The longest lifetime that a caller may ask for.
+    /// The longest lifetime that a caller may request.
     pub max_lifetime: Duration,
-    /// The pause between two sendings of one invitation.
+    /// The pause between two sends of an invitation.
     pub cooldown: Duration,
-    /// How often one invitation may be sent, the first included.
+    /// How often an invitation may be sent, including the first time.
     pub max_sends: u32,
-    /// How many sendings an account has in a window.
+    /// How often an account may send in a window.
     pub quota: u32,
     /// The length of a window.
     pub quota_window: Duration,
-    /// How long closed and expired invitations are kept; `None` for ever.
+    /// How long closed and expired invitations are kept; `None` keeps them for ever.
     pub retention: Option<Duration>,
-    /// Makes the secrets of links.
+    /// Derives the secrets of links.
     pub link_keys: LinkKeys,
 }
 
 /// A validated request to invite.
 #[derive(Debug, Clone)]
 pub struct NewInvitation {
-    /// Whom.
+    /// The address.
     pub email: Email,
-    /// As what.
+    /// The role.
     pub role: RoleId,
-    /// Until when, if the caller says.
+    /// The requested expiry.
     pub expiry: Option<Timestamp>,
-    /// In which language, if the caller says.
+    /// The requested language.
     pub locale: Option<Locale>,
 }
 
-/// What makes a sending unique: fixed for all attempts of one operation, so that it recognises its own effect.
+/// The unique parts of an operation. They are the same for all its attempts, so that it recognises its own effect.
 #[derive(Debug, Clone)]
 pub struct Operation {
-    /// Its id.
+    /// The id.
     pub id: OperationId,
     /// The nonce of the link it would send.
     pub nonce: Nonce,
 }
 
 impl Operation {
-    /// A fresh one.
+    /// A new operation with random values.
     #[must_use]
     pub fn generate() -> Self {
         Self { id: OperationId::generate(), nonce: random_bytes() }
@@ -116,7 +116,7 @@ pub fn create(
     })
 }
 
-/// The lifetime until the wanted expiry, counted in whole seconds as callers see them.
+/// The lifetime up to the requested expiry, in whole seconds, as callers see times.
 fn lifetime(wanted: Option<Timestamp>, now: Timestamp, policy: &SendPolicy) -> Result<Duration, Rejected> {
     let Some(wanted) = wanted else {
         return Ok(policy.lifetime);
@@ -127,21 +127,21 @@ fn lifetime(wanted: Option<Timestamp>, now: Timestamp, policy: &SendPolicy) -> R
     if (earliest..=latest).contains(&wanted) { Ok(wanted.since(start)) } else { Err(Rejected::Expiry { wanted, earliest, latest }) }
 }
 
-/// One rule for everything that hands out or renews a role.
+/// The one rule for all operations that grant or renew a role.
 fn grantable(who: &Principal, role: &RoleId) -> Result<(), Rejected> {
     if who.may_grant(role) { Ok(()) } else { Err(Rejected::RoleNotGrantable { role: role.clone(), own: who.role_id().clone() }) }
 }
 
-/// What a caller asks of an existing invitation.
+/// A change of an existing invitation that a caller requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// No body: send it again.
     Resend,
-    /// No body and `?force=true`: send it again, even to an address that has refused our mail.
+    /// No body and `?force=true`: send it again, even to an address that has bounced or complained.
     ForcedResend,
-    /// `{"state": "invited"}`: see to it that it is open.
+    /// `{"state": "invited"}`: resend it if expired; otherwise no change.
     Invite,
-    /// `{"state": "revoked"}`: see to it that it is revoked.
+    /// `{"state": "revoked"}`: revoke it unless already revoked.
     Revoke,
 }
 
@@ -149,7 +149,7 @@ impl Action {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Resend, Self::ForcedResend, Self::Invite, Self::Revoke];
 
-    /// Its name in logs and fingerprints.
+    /// The name in logs and fingerprints.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -161,10 +161,10 @@ impl Action {
     }
 }
 
-/// What an action comes to in a state.
+/// The effect of an action in a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// It already is as wanted.
+    /// The invitation is already in the requested state.
     Nothing,
     /// Close it.
     Revoke,
@@ -172,10 +172,10 @@ pub enum Step {
     Send,
 }
 
-/// The table of the contract: rows are actions, columns states.
+/// The table in the API documentation: rows are actions, columns are states.
 ///
 /// # Errors
-/// [`Rejected::Closed`] for what can no longer change.
+/// [`Rejected::Closed`] if the invitation can no longer change.
 pub fn step(state: State, action: Action) -> Result<Step, Rejected> {
     match (state, action) {
         (State::Invited | State::Expired, Action::Resend | Action::ForcedResend) | (State::Expired, Action::Invite) => Ok(Step::Send),
@@ -191,10 +191,10 @@ pub fn step(state: State, action: Action) -> Result<Step, Rejected> {
     }
 }
 
-/// What an action makes of an invitation.
+/// The result of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing is to be written.
+    /// No change.
     Nothing,
     /// The invitation, closed.
     Closed(Invitation),
@@ -202,7 +202,7 @@ pub enum Change {
     Sent(Invitation),
 }
 
-/// What `action` makes of `before` at `now`.
+/// The result of `action` on `before` at `now`.
 ///
 /// # Errors
 /// [`Rejected::Closed`], [`Rejected::RoleNotGrantable`], [`Rejected::MaxSends`], [`Rejected::Refused`], [`Rejected::Cooldown`].
@@ -219,12 +219,12 @@ pub fn modify(
         Step::Revoke => Ok(Change::Closed(before.closed(Closing::Revoked, now, operation.id.clone()))),
         Step::Send => {
             grantable(who, &before.role)?;
-            // What waiting cannot lift is told first.
+            // Rejections that waiting cannot resolve take precedence.
             if before.sends >= policy.max_sends {
                 return Err(Rejected::MaxSends { max: policy.max_sends });
             }
-            // A forced sending starts anew.
-            if let Some(delivery) = before.delivery.as_ref().filter(|it| it.status.blocks() && action != Action::ForcedResend) {
+            // A forced resend ignores earlier bounces and complaints.
+            if let Some(delivery) = before.delivery.as_ref().filter(|delivery| delivery.status.blocks() && action != Action::ForcedResend) {
                 return Err(Rejected::Refused(delivery.status));
             }
             if now < before.next_send {
@@ -240,17 +240,17 @@ pub fn modify(
     }
 }
 
-/// What an invitee decides.
+/// An invitee's decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InviteeDecision {
-    /// Yes.
+    /// Accept the invitation.
     Accept,
-    /// No.
+    /// Decline the invitation.
     Decline,
 }
 
 impl InviteeDecision {
-    /// Both.
+    /// Both decisions.
     pub const ALL: [Self; 2] = [Self::Accept, Self::Decline];
 
     /// How it closes the invitation.
@@ -263,8 +263,8 @@ impl InviteeDecision {
     }
 }
 
-/// What a decision makes of `before` at `now`; `None` if nothing changes. `by` is who accepts, where the host application says so.
-/// Repeating a decision changes nothing, unless somebody else repeats it.
+/// The result of a decision on `before` at `now`; `None` if nothing changes. `by` identifies the accepting user in the host application,
+/// if it says so. Repeating a decision changes nothing, and is rejected for another user.
 ///
 /// # Errors
 /// [`Rejected::Closed`], [`Rejected::Expired`].
@@ -277,8 +277,8 @@ pub fn decide(
 ) -> Result<Option<Invitation>, Rejected> {
     match before.status {
         Status::Closed(closing, _) => {
-            let somebody_else = by.is_some() && by != before.accepted_by.as_deref();
-            if closing == decision.closing() && !somebody_else { Ok(None) } else { Err(Rejected::Closed(closing)) }
+            let is_another_user = by.is_some() && by != before.accepted_by.as_deref();
+            if closing == decision.closing() && !is_another_user { Ok(None) } else { Err(Rejected::Closed(closing)) }
         }
         Status::Pending if before.expiry <= now => Err(Rejected::Expired),
         Status::Pending => {
@@ -289,7 +289,7 @@ pub fn decide(
     }
 }
 
-/// The quota window that `now` falls into: when it began, and the refusal when it is used up.
+/// The quota window that contains `now`: its start, and the rejection if its quota is used up.
 #[must_use]
 pub fn quota_window(now: Timestamp, policy: &SendPolicy) -> (Timestamp, Rejected) {
     let length = i64::try_from(policy.quota_window.as_millis()).unwrap_or(i64::MAX).max(1);
@@ -298,7 +298,7 @@ pub fn quota_window(now: Timestamp, policy: &SendPolicy) -> (Timestamp, Rejected
     (start, Rejected::Quota { limit: policy.quota, window: policy.quota_window, retry_after: end.seconds_from(now) })
 }
 
-/// When a row may be purged, counted from when it was closed or expires; `None` for never.
+/// When the row may be purged: `retention` after the invitation was closed or expires; `None` for never.
 #[must_use]
 pub fn purge_after(invitation: &Invitation, retention: Option<Duration>) -> Option<Timestamp> {
     let end = match invitation.status {

@@ -1,7 +1,7 @@
-//! What the world is still to be told of an invitation.
+//! The unpublished events of an invitation.
 //!
-//! An event is put into the outbox by the write that it is about, so there is none without the other. It is taken out when it
-//! has been published. Each has a number of its own: whoever gets one twice, or late, can tell.
+//! An event is put into the outbox by the write that it reports, so neither exists without the other. It is removed after it has been
+//! published. Each event has a sequence number, so that consumers recognise duplicates and late events.
 
 use std::{fmt, str::FromStr};
 
@@ -12,30 +12,30 @@ use super::{
     time::Timestamp,
 };
 
-/// What happened.
+/// The type of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EventType {
-    /// It was made, and its first mail asked for.
+    /// The invitation was created and its first email requested.
     Created,
-    /// Another mail was asked for; the link of the one before is dead.
+    /// Another email was requested. The previous link no longer works.
     Resent,
-    /// The mail has arrived.
+    /// The email was delivered.
     Delivered,
-    /// The mail did not arrive this time.
+    /// The email was not delivered, for a temporary reason.
     SoftBounced,
-    /// The mail did not arrive, and no other would.
+    /// The email was not delivered, for a permanent reason.
     Bounced,
-    /// The invitee called the mail spam.
+    /// The invitee reported the email as spam.
     Complained,
-    /// The mail could not be sent.
+    /// The email could not be sent.
     Failed,
     /// The invitee accepted.
     Accepted,
     /// The invitee declined.
     Declined,
-    /// The account took it back.
+    /// The account revoked the invitation.
     Revoked,
-    /// Its time ran out.
+    /// The invitation expired.
     Expired,
 }
 
@@ -55,7 +55,7 @@ impl EventType {
         Self::Expired,
     ];
 
-    /// What is told of a mail's status, if anybody could act on it.
+    /// The type of the event for a delivery status; `None` if consumers cannot act on it.
     #[must_use]
     pub fn of_mail(status: DeliveryStatus) -> Option<Self> {
         match status {
@@ -68,7 +68,7 @@ impl EventType {
         }
     }
 
-    /// The type of its events: both kinds of bounces are bounces.
+    /// The published type: both kinds of bounces are `bounced`.
     #[must_use]
     pub fn kind(self) -> &'static str {
         if self == Self::SoftBounced { Self::Bounced.as_str() } else { self.as_str() }
@@ -99,29 +99,29 @@ impl fmt::Display for EventType {
     }
 }
 
-/// One thing to tell. Together with what never changes of its invitation it is all that is told: so an event that is told again,
-/// or late, is the same to the letter.
+/// An event. Together with the invitation's immutable fields it determines the published event, so an event that is published again, or
+/// late, is identical.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Event {
-    /// 1 for the first of an invitation; each following one is greater by one.
+    /// Starts at 1 for each invitation and grows by one.
     pub sequence: u64,
-    /// What happened.
+    /// The type.
     pub event_type: EventType,
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// Why, where SES gives a reason for a mail's status.
+    /// The reason of a delivery status, if SES reports one.
     pub reason: Option<Reason>,
 }
 
 impl Event {
-    /// What became of the mail, if that is what happened.
+    /// The delivery that the event reports, if any.
     #[must_use]
     pub fn delivery(&self) -> Option<Delivery> {
         let status = DeliveryStatus::ALL.into_iter().find(|status| EventType::of_mail(*status) == Some(self.event_type))?;
         Some(Delivery { status, at: self.at, reason: self.reason.clone() })
     }
 
-    /// What tells it from every other event; the same however often it is published.
+    /// A unique id, the same each time the event is published.
     #[must_use]
     pub fn id(&self, invitation: InvitationId) -> String {
         format!("{invitation}-{}", self.sequence)
@@ -144,7 +144,7 @@ impl FromStr for Event {
             let mut parts = text.splitn(4, '#');
             let sequence = parts.next()?.parse().ok()?;
             let event_type = parts.next()?;
-            let event_type = EventType::ALL.into_iter().find(|it| it.as_str() == event_type)?;
+            let event_type = EventType::ALL.into_iter().find(|known| known.as_str() == event_type)?;
             let at = Timestamp::from_millis(parts.next()?.parse().ok()?)?;
             let reason = parts.next().map(str::parse).transpose().ok()?;
             Some(Self { sequence, event_type, at, reason })
@@ -156,19 +156,19 @@ impl FromStr for Event {
 /// The events that have not been published yet.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outbox {
-    /// How many events there have been, the published ones included.
+    /// The number of events so far, including published ones.
     pub count: u64,
-    /// Those that wait, the oldest first.
+    /// The unpublished events, oldest first.
     pub events: Vec<Event>,
 }
 
 impl Outbox {
-    /// Adds one.
+    /// Adds an event.
     pub fn put(&mut self, event_type: EventType, at: Timestamp) {
         self.push(event_type, at, None);
     }
 
-    /// Adds what became of a mail, if anybody could act on it.
+    /// Adds the event for a delivery status, if consumers can act on it.
     pub fn put_news(&mut self, news: &Delivery) {
         if let Some(event_type) = EventType::of_mail(news.status) {
             self.push(event_type, news.at, news.reason.clone());
