@@ -1,15 +1,15 @@
-//! The frame of every invocation: a panic and a missed deadline become errors, so that the function always answers.
+//! Guards every invocation: panics and timeouts become errors, so that the function always answers.
 
 use std::{any::Any, fmt, panic::AssertUnwindSafe, pin::Pin, time::Duration};
 
 use futures_util::FutureExt;
 
-/// Why the work has no result of its own.
+/// Why the work was interrupted.
 #[derive(Debug)]
 pub(crate) enum Interrupted {
-    /// What the panic said.
+    /// It panicked with this message.
     Panicked(String),
-    /// It took longer than this.
+    /// It exceeded this time limit.
     TimedOut(Duration),
 }
 
@@ -22,9 +22,9 @@ impl fmt::Display for Interrupted {
     }
 }
 
-/// Does the work, within the limit. The limit is shorter than the function's own timeout, which would end it without an answer.
+/// Runs the work within the time limit. The limit is shorter than the function's timeout, which would end it without an answer.
 ///
-/// The work comes in a box: the SDK's futures are nested too deep for the compiler to lay out inside of the runtime's.
+/// The work is boxed, because the SDK's futures are nested too deeply for the compiler to compute their layout inside the runtime's.
 pub(crate) async fn guarded<T, E: From<Interrupted>>(limit: Duration, work: Pin<Box<impl Future<Output = Result<T, E>>>>) -> Result<T, E> {
     let work = tokio::time::timeout(limit, work);
     match AssertUnwindSafe(work).catch_unwind().await {

@@ -1,5 +1,5 @@
-//! The frame of the functions that no caller waits for. Unlike an endpoint they fail when they cannot do their work: that is how
-//! whoever invoked them learns to try again, and an alarm to ring.
+//! The frame of the functions that run in the background. Unlike an endpoint, they fail if they cannot do their work, so that the invoker
+//! retries and alarms trigger.
 
 use std::{fmt, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     http::log,
 };
 
-/// How long an invocation may take: less than the functions' own limit, which would end it without a word in the log.
+/// The time limit of an invocation. It is shorter than the functions' timeout, which would end them without a log line.
 pub const DEADLINE: Duration = Duration::from_secs(100);
 
 /// Why an invocation failed: a sentence for the log.
@@ -28,10 +28,11 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// The event, as far as a function reads it.
+/// Parses the relevant part of an event.
 ///
 /// # Errors
-/// When it is not `what` it should be. The parser's own sentence would repeat words of the event, which may be addresses.
+/// If it is not `what`. The error does not contain the parser's message, which would repeat parts of the event and thus possibly
+/// addresses.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(event: &'a str, what: &str) -> Result<T, Failed> {
     let wrong =
         |error: serde_json::Error| format!("not {what}: {:?} error in line {}, column {}", error.classify(), error.line(), error.column());
@@ -56,7 +57,7 @@ impl From<StoreError> for Failed {
     }
 }
 
-/// Makes what a function needs, and serves invocations until the sandbox is taken down.
+/// Creates the state and serves invocations until the execution environment ends.
 ///
 /// # Errors
 /// When Lambda's runtime API cannot be reached.
@@ -75,7 +76,7 @@ pub async fn run<S, A: Serialize>(
     .await
 }
 
-/// What a function makes of an event, whatever happens.
+/// Processes an event.
 ///
 /// # Errors
 /// [`Failed`], also when it panics.

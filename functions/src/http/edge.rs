@@ -1,7 +1,7 @@
-//! The edge: events come in, responses go out, and nothing else does.
+//! The HTTP frame of the endpoints: parses events and returns responses.
 //!
-//! This is the only place where an error becomes a response. An invocation never fails: a panic, an event that is no HTTP
-//! request and a configuration that cannot be read are answered like every other error.
+//! Only this module turns errors into responses. An invocation never fails: panics, events that are not HTTP requests and configuration
+//! errors are answered like all other errors.
 
 use std::time::{Duration, Instant};
 
@@ -28,16 +28,16 @@ use crate::{
     },
 };
 
-/// How long a request may take, with all its reads, tries and pauses: less than the functions' own limit, which would end it
-/// without an answer.
+/// The time limit of a request, including all reads, retries and pauses. It is shorter than the functions' timeout, which would end them
+/// without a response.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// The method that asks for a GET's headers alone (RFC 9110, 9.3.2).
+/// Requests only the headers of a GET (RFC 9110, 9.3.2).
 const HEAD: &str = "HEAD";
 
-/// What an endpoint is made of, as far as the edge asks.
+/// The state of an endpoint.
 pub trait Endpoint {
-    /// For how long everyone is turned away, while the service is being maintained.
+    /// Whether the service is in maintenance, and the `Retry-After` of its responses.
     fn maintenance(&self) -> Option<Duration>;
 }
 
@@ -47,7 +47,7 @@ impl<S: AsRef<App>> Endpoint for S {
     }
 }
 
-/// Makes what an endpoint needs, and serves it until the sandbox is taken down.
+/// Creates the state and serves requests until the execution environment ends.
 ///
 /// # Errors
 /// When Lambda's runtime API cannot be reached.
@@ -66,7 +66,7 @@ pub async fn run<S: Endpoint>(
     .await
 }
 
-/// The reply to an event, whatever happens. `invocation` is what Lambda calls it.
+/// Answers an event. It never fails. `invocation` is Lambda's id of the invocation.
 pub async fn answer<S: Endpoint>(
     route: Route,
     state: Result<&S, &ConfigError>,
@@ -102,7 +102,7 @@ pub async fn answer<S: Endpoint>(
     reply.with("x-request-id", id.to_owned()).with("cache-control", "no-store".to_owned())
 }
 
-/// What the endpoint says to a request; in time, and also when it panics.
+/// Calls the endpoint, within the time limit; panics become errors.
 async fn serve<S: Endpoint>(
     route: Route,
     state: Result<&S, &ConfigError>,
@@ -125,7 +125,7 @@ async fn serve<S: Endpoint>(
     .await
 }
 
-/// An error as a reply.
+/// The reply for an error.
 fn refuse(error: &ApiError, request_id: &str) -> Reply {
     let message = error.message();
     let body = ErrorBody { code: error.code(), message: &message, field: error.field(), request_id };
@@ -140,7 +140,7 @@ fn refuse(error: &ApiError, request_id: &str) -> Reply {
     }
 }
 
-/// A reply in API Gateway's payload format 2.0. It is JSON, unless its headers say otherwise.
+/// A reply in API Gateway's payload format 2.0. It is JSON unless its headers set another type.
 fn response(reply: Reply) -> ApiGatewayV2httpResponse {
     let mut headers = HeaderMap::with_capacity(reply.headers.len() + 1);
     headers.insert("content-type", HeaderValue::from_static("application/json"));

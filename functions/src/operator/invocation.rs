@@ -1,6 +1,6 @@
-//! Functions that operators invoke directly: who may do so is IAM's decision.
+//! Functions that operators invoke directly. IAM decides who may invoke them.
 //!
-//! An event is an object; an error has the API's body, and the invocation itself never fails.
+//! An event is an object. An error has the same body as in the API, and the invocation itself never fails.
 
 use std::{str::FromStr, time::Duration};
 
@@ -23,32 +23,32 @@ use crate::{
     },
 };
 
-/// How long an invocation may take: less than the functions' own limit, which would end it without an answer.
+/// The time limit of an invocation. It is shorter than the functions' timeout, which would end them without an answer.
 pub const DEADLINE: Duration = Duration::from_secs(280);
 
-/// What a function needs that needs the table alone.
+/// The state of a function that uses only the table.
 #[derive(Debug)]
 pub struct Table(pub Store);
 
 impl Table {
-    /// From the process's environment.
+    /// Reads the environment.
     ///
     /// # Errors
-    /// All that is wrong with the configuration.
+    /// All configuration problems.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self(connected(&Config::read(&variable)?)))
     }
 }
 
-/// An event that is an object, and what Lambda calls its invocation.
+/// An event that is an object, and Lambda's id of its invocation.
 pub struct Event<'a> {
-    /// What is asked for.
+    /// The fields of the request.
     pub fields: Fields,
-    /// For the lines of the log.
+    /// The invocation's id, for log lines.
     pub invocation: &'a str,
 }
 
-/// Serves invocations until the sandbox is taken down.
+/// Serves invocations until the execution environment ends.
 ///
 /// # Errors
 /// When Lambda's runtime API cannot be reached.
@@ -65,7 +65,7 @@ pub async fn run<S>(
     .await
 }
 
-/// The JSON answer to an event, whatever happens. `invocation` is what Lambda calls it.
+/// Answers an event in JSON. It never fails. `invocation` is Lambda's id of the invocation.
 pub async fn answer<S>(
     state: Result<&S, &ConfigError>,
     event: &str,
@@ -87,7 +87,7 @@ pub async fn answer<S>(
     })
 }
 
-/// A field's value as its type reads it.
+/// Parses a field's value.
 ///
 /// # Errors
 /// `invalid-field`, naming the field.

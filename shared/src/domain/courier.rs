@@ -73,8 +73,8 @@ impl Invitation {
         after
     }
 
-    /// The invitation after its email was claimed. If the claimant never reports a result, the next attempt waits longer with each
-    /// attempt, because each may have sent an email.
+    /// The invitation after its email was claimed. If the claimant never reports a result, the pause before the next attempt grows with
+    /// each attempt, because each may have sent an email.
     #[must_use]
     pub fn claimed(&self, claim: OperationId, now: Timestamp) -> Self {
         let mut after = self.clone();

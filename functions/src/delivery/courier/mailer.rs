@@ -164,8 +164,8 @@ impl Mailer {
         }
         match error.as_service_error() {
             // The message names our sender address, which is not verified. An operator can fix that.
-            Some(SendEmailError::MessageRejected(said))
-                if said.message().is_some_and(|said| said.contains(&self.config.from.mailbox())) =>
+            Some(SendEmailError::MessageRejected(rejected))
+                if rejected.message().is_some_and(|message| message.contains(&self.config.from.mailbox())) =>
             {
                 Outcome::Later { cause: format!("the sender is not verified: {cause}") }
             }
@@ -209,11 +209,11 @@ enum Limit {
 /// and its API name the errors differently.
 /// <https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html>
 fn limit(error: &SdkError<SendEmailError, HttpResponse>) -> Option<Limit> {
-    let said = error.as_service_error()?;
-    match said.code()? {
+    let service_error = error.as_service_error()?;
+    match service_error.code()? {
         "LimitExceededException" => Some(Limit::Quota),
         "TooManyRequestsException" | "ThrottlingException" | "Throttling" => {
-            let is_quota = said.message().is_some_and(|message| message.to_ascii_lowercase().contains("quota"));
+            let is_quota = service_error.message().is_some_and(|message| message.to_ascii_lowercase().contains("quota"));
             Some(if is_quota { Limit::Quota } else { Limit::Rate })
         }
         _ => None,
