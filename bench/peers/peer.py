@@ -1,9 +1,9 @@
-"""Writes a built peer's peer.json: how it is started, and from what it was really made.
+"""Writes a built peer's peer.json: the command that starts it, and the versions that it was built from.
 
     python3 peer.py <peer> <its directory>
 
-The harness puts a path in place of {dir}, the peer's directory; {ca}, a file with the certificate authority of the test; and
-{ca+system}, one with the machine's certificate authorities besides.
+The harness replaces {dir} by the peer's directory, {ca} by a file with the certificate authority of the test, and {ca+system} by a
+file that also contains the machine's certificate authorities.
 """
 
 import json
@@ -17,13 +17,13 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
-def said(*command: str) -> str:
+def output_of(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def rust(peer: str, *crates: str) -> dict[str, str]:
     locked = dict(re.findall(r'name = "(.+)"\nversion = "(.+)"', (HERE / peer / "Cargo.lock").read_text()))
-    return {"rustc": said("rustc", "--version").split()[1], **{crate: locked[crate] for crate in crates}}
+    return {"rustc": output_of("rustc", "--version").split()[1], **{crate: locked[crate] for crate in crates}}
 
 
 def hello(_: Path) -> dict:
@@ -51,11 +51,11 @@ def rust_defaults(_: Path) -> dict:
 def node(directory: Path) -> dict:
     packages = ("@aws-sdk/client-dynamodb", "@aws-sdk/lib-dynamodb", "esbuild")
     installed = {name: json.loads((directory / "node_modules" / name / "package.json").read_text())["version"] for name in packages}
-    version = said("node", "--version").removeprefix("v")
+    version = output_of("node", "--version").removeprefix("v")
     return {
         "name": f"Node {version.split('.')[0]}, AWS SDK v3, bundled",
         # The interpreter itself, not a version manager's wrapper in front of it.
-        "command": [said("node", "--print", "process.execPath"), "runtime.mjs"],
+        "command": [output_of("node", "--print", "process.execPath"), "runtime.mjs"],
         "versions": {"node": version, **installed},
         "package": ["index.mjs"],
         "binary": None,
@@ -69,7 +69,7 @@ def python(directory: Path) -> dict:
         "name": f"Python {'.'.join(platform.python_version_tuple()[:2])}, boto3",
         "command": [sys.executable, "-m", "awslambdaric", "index.handler"],
         "versions": {"python": platform.python_version(), **{name: installed[name] for name in ("boto3", "botocore", "awslambdaric")}},
-        # Lambda's own runtime brings boto3 and the runtime client.
+        # Lambda's own runtime includes boto3 and the runtime client.
         "package": [],
         "binary": None,
         "environment": {"AWS_CA_BUNDLE": "{ca+system}", "PYTHONPATH": "{dir}/site"},

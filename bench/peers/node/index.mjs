@@ -1,4 +1,4 @@
-// GET /invitations/{id}, with the AWS SDK's document client as its examples use it.
+// GET /invitations/{id} with the AWS SDK's document client, used as in its examples.
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
@@ -37,12 +37,12 @@ async function read(pk, sk) {
 }
 
 async function findKey(account, id, now) {
-  const place = `${account}/${id}`;
-  const known = remembered.get(place);
+  const cacheKey = `${account}/${id}`;
+  const known = remembered.get(cacheKey);
   if (known && now - known.at < (known.record ? REMEMBERED_MS.present : REMEMBERED_MS.absent)) return known.record;
   const record = await read(`KEYS#${account}`, id);
   if (remembered.size >= REMEMBERED_MS.keys) remembered.clear();
-  remembered.set(place, { record, at: now });
+  remembered.set(cacheKey, { record, at: now });
   return record;
 }
 

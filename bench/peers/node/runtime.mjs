@@ -1,11 +1,11 @@
-// Lambda's side of the function: takes events from the Runtime API and hands the handler's answers back.
+// Lambda's runtime loop: polls the Runtime API for events and returns the handler's responses.
 //
-// AWS's own client, the npm package aws-lambda-ric, compiles curl and a C++ library when it is installed, and its present
-// version does not run on Node 20. This loop does less than AWS's: no deadline, no trace id, no log capture, no streaming. So
-// the peer looks better than it is, never worse.
+// AWS's own client, the npm package aws-lambda-ric, compiles curl and a C++ library during installation, and its current version does not
+// run on Node 20. This loop does less than AWS's: no deadline, no trace id, no log capture, no streaming. This can only make the peer
+// faster.
 
 import http from "node:http";
-// Evaluated before the first event is asked for, as on Lambda.
+// Evaluated before the first event is requested, as on Lambda.
 import { handler } from "./index.mjs";
 
 const agent = new http.Agent({ keepAlive: true });
@@ -24,8 +24,8 @@ function call(method, path, body) {
 for (;;) {
   const { id, text } = await call("GET", "next");
   try {
-    const answer = await handler(JSON.parse(text), { awsRequestId: id });
-    await call("POST", `${id}/response`, JSON.stringify(answer));
+    const response = await handler(JSON.parse(text), { awsRequestId: id });
+    await call("POST", `${id}/response`, JSON.stringify(response));
   } catch (error) {
     await call("POST", `${id}/error`, JSON.stringify({ errorType: error.name, errorMessage: error.message }));
   }

@@ -1,4 +1,4 @@
-"""GET /invitations/{id}, with boto3's client as its examples use it."""
+"""GET /invitations/{id} with boto3's client, used as in its examples."""
 
 import base64
 import hashlib

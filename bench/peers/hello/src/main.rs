@@ -1,5 +1,4 @@
-//! The least that a Rust function on HTTP can do: an event comes in, a text goes out. cargo-lambda's template, without its
-//! log.
+//! The minimal Rust function for HTTP: cargo-lambda's template without its log.
 
 use lambda_http::{run, service_fn, Body, Error, Request, RequestExt, Response};
 

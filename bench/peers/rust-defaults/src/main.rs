@@ -1,4 +1,4 @@
-//! The function of `functions::account::describe_invitation` over a client and a runtime as the SDK's getting-started page makes them.
+//! `functions::account::describe_invitation` with a client and a runtime as in the SDK's getting-started guide.
 
 use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::Client;
