@@ -89,8 +89,8 @@ async function describe(event, log) {
     urn: urn(account, `invitation/${id}`),
     invitedBy: item.by,
     ...(item.st !== "pending" && { [`${item.st}At`]: time(item.closed) }),
-    ...(item.accepter && { acceptedBy: item.accepter }),
-    ...(item.mail && { delivery: delivery(...item.mail.split("#")) }),
+    ...(item.accepted_by && { acceptedBy: item.accepted_by }),
+    ...(item.delivery && { delivery: delivery(...item.delivery.split("#")) }),
   };
 }
 

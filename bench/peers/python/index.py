@@ -119,10 +119,10 @@ def describe(event, log):
     }
     if stored != "pending":
         body[f"{stored}At"] = rfc3339(item["closed"])
-    if "accepter" in item:
-        body["acceptedBy"] = item["accepter"]["S"]
-    if "mail" in item:
-        state, time, *reason = item["mail"]["S"].split("#")
+    if "accepted_by" in item:
+        body["acceptedBy"] = item["accepted_by"]["S"]
+    if "delivery" in item:
+        state, time, *reason = item["delivery"]["S"].split("#")
         body["delivery"] = {"state": state, "time": rfc3339({"N": time})}
         if reason:
             body["delivery"]["reason"] = reason[0]

@@ -2,7 +2,7 @@
 
 use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::Client;
-use functions::{app::App, describe_invitation, edge};
+use functions::{account::describe_invitation, app::App, http::edge};
 use shared::{
     config::Config,
     store::{Store, system_clock},
