@@ -215,7 +215,7 @@ def reload(browser: Browser, stand_in: StandIn) -> None:
 
 
 def taken_along(browser: Browser, stand_in: StandIn) -> None:
-    """What a mail client took along behind the link is no part of the token, as it is or percent-encoded."""
+    """Characters that an email client appends to the link are not part of the token, percent-encoded or not."""
     for behind in (".", ")", ">", "%20", "%E2%80%8B", ".%0A", "%3E%2C", ").%C2%A0", "…", "\u200b", "*_", "%"):
         with invited(browser, stand_in, accept=invitation("accepted", EXAMPLE)) as found:
             found.open(f"{stand_in.url}#{TOKEN}{behind}").sees(HEADING)

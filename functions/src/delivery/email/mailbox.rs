@@ -24,7 +24,7 @@ fn quoted(name: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-/// Encoded words separated by spaces, which mail readers drop. No character is split.
+/// Encoded words separated by spaces, which email clients drop. No character is split.
 fn encoded(name: &str) -> String {
     let mut words = vec![String::new()];
     for c in name.chars() {
