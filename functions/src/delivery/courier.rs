@@ -198,7 +198,7 @@ impl Courier {
     }
 }
 
-/// The error's code and status, for the log. Never the service's message, which may repeat an address.
+/// The service's error code and status, or the chain of causes, for the log. Never the service's message, which may repeat an address.
 fn describe<E: ProvideErrorMetadata + RequestId + Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
     let request = error.request_id().unwrap_or("none");
     match error.as_service_error() {
