@@ -4,10 +4,11 @@
 
 use super::{
     Failure, Store, StoreError,
+    condition::Condition,
     item::Stored,
     keys,
     row::Row,
-    transaction::{Attempts, CommitOutcome, Condition, Transaction, WriteTarget},
+    transaction::{Attempts, CommitOutcome, Transaction, WriteTarget},
 };
 use crate::domain::{AccountId, InvitationId, invitation::OperationId};
 

@@ -5,11 +5,12 @@
 use super::{
     Failure, IdempotencyRequest, Outcome, Store, StoreError,
     command::{Command, Plan, unexpected},
+    condition::Condition,
     item::{self, Stored},
     keys,
     lock::already_invited,
     row::Row,
-    transaction::{Condition, Transaction, WriteTarget},
+    transaction::{Transaction, WriteTarget},
 };
 use crate::domain::{
     AccountId, Invitation, InvitationId, Principal, Timestamp,

@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::{
     Failure, Store, StoreError,
     command::{Command, Plan},
+    condition::Condition,
     item::Stored,
     keys,
     row::{Attributes, Row, number, text, time},
-    transaction::{Condition, Transaction, WriteTarget},
+    transaction::{Transaction, WriteTarget},
 };
 use crate::domain::{
     AccountId, InvitationId, Principal, Rejected, Timestamp,

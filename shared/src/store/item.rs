@@ -5,10 +5,11 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
-    StoreError, keys,
+    StoreError,
+    condition::Condition,
+    keys,
     keys::index::{DUE_AT, DUE_SHARD},
     row::{Attributes, Row, bytes, flag, number, text, time},
-    transaction::Condition,
 };
 use crate::domain::{
     AccountId, Invitation, Resource,

@@ -5,9 +5,10 @@
 
 use super::{
     Store, StoreError,
+    condition::Condition,
     keys::{self, Key},
     row::{Attributes, Row, number, text, time},
-    transaction::{Condition, Transaction, WriteTarget},
+    transaction::{Transaction, WriteTarget},
 };
 use crate::domain::{Invitation, InvitationId, Rejected, Timestamp};
 

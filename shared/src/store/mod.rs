@@ -8,6 +8,7 @@
 mod api_keys;
 mod client;
 mod command;
+mod condition;
 mod create;
 mod decide;
 mod erase;

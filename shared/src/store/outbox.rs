@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::{
 
 use super::{
     Store, StoreError,
+    condition::{Condition, names},
     error::failed,
     item::{self, Stored},
     keys::{
@@ -19,7 +20,7 @@ use super::{
         index::{DUE, DUE_AT, DUE_SHARD},
     },
     row::{Row, text, time},
-    transaction::{Attempts, Condition, names},
+    transaction::Attempts,
 };
 use crate::domain::{AccountId, Invitation, InvitationId, Timestamp};
 

@@ -1,9 +1,11 @@
 //! The limit on sends per account and window. A send is counted in its own transaction, so failed sends are not counted.
 
 use super::{
-    Store, StoreError, keys,
+    Store, StoreError,
+    condition::Condition,
+    keys,
     row::{Attributes, number},
-    transaction::{Condition, Transaction, WriteTarget},
+    transaction::{Transaction, WriteTarget},
 };
 use crate::domain::{
     Principal, Rejected, Timestamp,

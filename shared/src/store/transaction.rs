@@ -3,13 +3,13 @@
 //! A reply alone is never trusted. A refusal carries the refusing rows, in which the operation looks for its own effect. An unknown
 //! outcome is reported as such.
 
-use std::{borrow::Cow, collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
     types::{
-        AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+        CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
         builders::TransactWriteItemBuilder,
     },
 };
@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::{
     Store, StoreError,
+    condition::{Condition, names},
     error::{Verdict, describe, verdict},
     item::Stored,
     keys::{self, Key},
@@ -38,26 +39,6 @@ pub(super) enum WriteTarget {
     Lock,
     /// The account's send quota.
     Quota,
-}
-
-/// A condition: its expression and the values of its placeholders.
-pub(super) struct Condition {
-    pub(super) expression: Cow<'static, str>,
-    pub(super) values: Row,
-}
-
-impl Condition {
-    /// Only `#exp` and `#ttl` need a placeholder; no other attribute is a reserved word.
-    pub(super) fn new<const N: usize>(expression: &'static str, values: [(&str, AttributeValue); N]) -> Self {
-        Self { expression: expression.into(), values: values.map(|(name, value)| (name.to_owned(), value)).into() }
-    }
-
-    /// The condition with another one added.
-    pub(super) fn and(mut self, expression: &str, name: &str, value: AttributeValue) -> Self {
-        self.expression = format!("{} AND {expression}", self.expression).into();
-        self.values.insert(name.to_owned(), value);
-        self
-    }
 }
 
 /// A set of writes that is committed atomically.
@@ -126,15 +107,6 @@ impl Transaction {
         self.items.push(item.build());
         self.targets.push(target);
     }
-}
-
-/// The names of an expression: every `#name` stands for the attribute `name`.
-pub(super) fn names(expression: &str) -> Option<HashMap<String, String>> {
-    let names: HashMap<String, String> = expression
-        .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '#' | ':' | '_')))
-        .filter_map(|word| word.strip_prefix('#').map(|name| (word.to_owned(), name.to_owned())))
-        .collect();
-    (!names.is_empty()).then_some(names)
 }
 
 /// The outcome of a transaction.
