@@ -1,6 +1,6 @@
 //! The service on one machine, without AWS: an embedded DynamoDB [`engine`] with a [`client`], the [`table`] of
 //! `template.yaml`, its [`stream`], and stand-ins for the services that the functions send to, [`ses`] and [`events`].
-//! Programs share their error, a [`problem`], and the form of a [`recording`].
+//! Programs share their error, a [`mod@problem`], and the form of a [`recording`].
 //!
 //! `make run` (the example `run` of this package), the tests and the benchmarks use it.
 
