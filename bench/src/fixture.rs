@@ -135,7 +135,7 @@ impl Fixture {
     /// When there is no such invitation, or the table fails.
     pub async fn mark_sent(&self, id: InvitationId) -> Result<(), Problem> {
         let step = |before: &Invitation, now| {
-            if before.delivery.is_some() {
+            if before.resource.delivery.is_some() {
                 return before.clone();
             }
             let claimed = before.published().claimed(OperationId::generate(), now);

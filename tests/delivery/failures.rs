@@ -28,12 +28,12 @@ use crate::helpers::{COOLDOWN, EMAIL, LATER, describe, id, invited, resend, revo
 async fn with_events_waiting(app: &TestApp, copies: u64) {
     let row = app.rows_of(ACCOUNT, "I#").await.pop().unwrap();
     let mut invitation = item::from_row(row).unwrap();
-    invitation.delivery = Some(Delivery { status: DeliveryStatus::Sent, at: app.now(), reason: None });
+    invitation.resource.delivery = Some(Delivery { status: DeliveryStatus::Sent, at: app.now(), reason: None });
     invitation.outbox.events.clear();
     invitation.outbox.put(EventType::Delivered, app.now());
     for number in 0..copies {
-        invitation.id = InvitationId::from_bytes(u128::from(number * 4).to_be_bytes());
-        assert_eq!(due_shard(invitation.id), "0");
+        invitation.resource.id = InvitationId::from_bytes(u128::from(number * 4).to_be_bytes());
+        assert_eq!(due_shard(invitation.resource.id), "0");
         let put = app.client.put_item().table_name(&app.table).set_item(Some(item::to_row(&invitation, None)));
         put.send().await.unwrap();
     }

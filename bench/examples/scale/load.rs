@@ -54,10 +54,10 @@ pub(crate) fn rows(population: &Population, invitation: &Invitation, policy: &Se
     let row = item::to_row(invitation, policy.retention);
     let mut rows = vec![row];
     if invitation.state(Timestamp::now()) == shared::domain::State::Invited {
-        rows.push(keys::key(who.account(), keys::lock(invitation.email.normalised())).row([
-            ("inv", AttributeValue::S(invitation.id.to_string())),
-            ("exp", AttributeValue::N(invitation.expiry.as_millis().to_string())),
-            ("ttl", AttributeValue::N(invitation.expiry.as_secs().to_string())),
+        rows.push(keys::key(who.account(), keys::lock(invitation.resource.email.normalised())).row([
+            ("inv", AttributeValue::S(invitation.resource.id.to_string())),
+            ("exp", AttributeValue::N(invitation.resource.expiry.as_millis().to_string())),
+            ("ttl", AttributeValue::N(invitation.resource.expiry.as_secs().to_string())),
         ]));
     }
     rows

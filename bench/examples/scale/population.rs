@@ -122,7 +122,7 @@ impl Population {
         let settled = created.delivered(1, delivered).published();
         let closing = match spec.state {
             State::Invited => return Ok(settled),
-            State::Expired => return Ok(settled.expired(settled.expiry).published()),
+            State::Expired => return Ok(settled.expired(settled.resource.expiry).published()),
             State::Accepted => Closing::Accepted,
             State::Declined => Closing::Declined,
             State::Revoked => Closing::Revoked,

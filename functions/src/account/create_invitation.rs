@@ -32,7 +32,7 @@ pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiErr
     let new = input::new_invitation(request)?;
     let idempotency = input::idempotency_request(request, &who, &ROUTE, || fingerprint(&new))?;
     let render =
-        |invitation: &Invitation, now| StoredResponse { status: 201, body: output::invitation(&invitation.resource(), now, &app.urns) };
+        |invitation: &Invitation, now| StoredResponse { status: 201, body: output::invitation(&invitation.resource, now, &app.urns) };
     let outcome = app.store.create(&who, &new, policy, idempotency.as_ref(), render).await?;
     Ok(Reply::of(&outcome).with("location", format!("/invitations/{}", outcome.id)))
 }

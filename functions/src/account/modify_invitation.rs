@@ -31,7 +31,7 @@ pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiErr
     let action = input::action(request, query)?;
     let idempotency = input::idempotency_request(request, &who, &ROUTE, || Fingerprint::new(&[&id.to_string(), action.as_str()]))?;
     let render =
-        |invitation: &Invitation, now| StoredResponse { status: 200, body: output::invitation(&invitation.resource(), now, &app.urns) };
+        |invitation: &Invitation, now| StoredResponse { status: 200, body: output::invitation(&invitation.resource, now, &app.urns) };
     let outcome = app.store.modify(&who, id, action, policy, idempotency.as_ref(), render).await?;
     Ok(Reply::of(&outcome))
 }

@@ -103,7 +103,7 @@ impl Courier {
             let Some(stored) = self.store.load(key).await? else { return Ok(()) };
             let (invitation, now) = (&stored.invitation, self.store.now());
             if invitation.expiry_is_due(now) {
-                if invitation.delivery.is_none() {
+                if invitation.resource.delivery.is_none() {
                     let (account, sending) = (key.account.as_str(), invitation.link.version);
                     error!(account, invitation = %key.id, sending, "expired before its email could be sent");
                 }

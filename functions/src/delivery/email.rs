@@ -59,8 +59,8 @@ impl<'a> InvitationEmail<'a> {
         Self {
             account_name: settings.name.as_ref(),
             inviter: invitation.sender.as_deref().and_then(DisplayName::of_untrusted),
-            role: &invitation.role,
-            expiry: invitation.expiry,
+            role: &invitation.resource.role,
+            expiry: invitation.resource.expiry,
             link,
             colour: settings.colour.as_ref(),
             locales: [invitation.locale.as_ref(), settings.locale.as_ref()],

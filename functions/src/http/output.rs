@@ -182,11 +182,11 @@ pub fn invitee(invitation: &Invitation, settings: &AccountSettings, now: Timesta
     let sender = invitation.sender.as_deref().and_then(DisplayName::of_untrusted);
     let locales = [&invitation.locale, &settings.locale].into_iter().flatten().map(Locale::as_str);
     to_json(&InviteeBody {
-        account: invitation.account.as_str(),
-        email: invitation.email.as_entered(),
-        role_id: invitation.role.as_str(),
+        account: invitation.resource.account.as_str(),
+        email: invitation.resource.email.as_entered(),
+        role_id: invitation.resource.role.as_str(),
         state: invitation.state(now).as_str(),
-        expiry: invitation.expiry.to_string(),
+        expiry: invitation.resource.expiry.to_string(),
         invited_by: sender.as_ref().map(DisplayName::as_str),
         binding: settings.binding.as_str(),
         display: DisplayBody {

@@ -52,11 +52,11 @@ pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiErr
 
 /// Checks that the application may grant the role and that the signed-in invitee is the invited one.
 fn permit_host(host: &Principal, invitee: &VerifiedInvitee, invitation: &Invitation) -> Result<(), Rejected> {
-    if invitee.email.normalised() != invitation.email.normalised() {
+    if invitee.email.normalised() != invitation.resource.email.normalised() {
         return Err(Rejected::WrongInvitee);
     }
-    if !host.may_grant(&invitation.role) {
-        return Err(Rejected::RoleNotGrantable { role: invitation.role.clone(), own: host.role_id().clone() });
+    if !host.may_grant(&invitation.resource.role) {
+        return Err(Rejected::RoleNotGrantable { role: invitation.resource.role.clone(), own: host.role_id().clone() });
     }
     Ok(())
 }

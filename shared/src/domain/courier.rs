@@ -31,7 +31,7 @@ impl Invitation {
     /// Whether the last sending's email has not been sent and is still useful.
     #[must_use]
     pub fn wants_mail(&self, now: Timestamp) -> bool {
-        self.delivery.is_none() && self.state(now) == State::Invited
+        self.resource.delivery.is_none() && self.state(now) == State::Invited
     }
 
     /// Whether the email may be sent now.
@@ -44,13 +44,13 @@ impl Invitation {
     /// Whether it has expired and the expiry event is missing.
     #[must_use]
     pub fn expiry_is_due(&self, now: Timestamp) -> bool {
-        self.status == Status::Pending && self.expiry.plus(MARGIN) <= now && !self.expiry_published
+        self.resource.status == Status::Pending && self.resource.expiry.plus(MARGIN) <= now && !self.expiry_published
     }
 
     /// Whether the stream must trigger work. Retries are left to the index.
     #[must_use]
     pub fn needs_stream(&self) -> bool {
-        let fresh = self.status == Status::Pending && self.delivery.is_none() && self.send_attempts.tries == 0;
+        let fresh = self.resource.status == Status::Pending && self.resource.delivery.is_none() && self.send_attempts.tries == 0;
         fresh || !self.outbox.events.is_empty()
     }
 
@@ -58,10 +58,10 @@ impl Invitation {
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {
         let events = self.outbox.events.first().map(|event| event.at.plus(GRACE));
-        let waiting = self.status == Status::Pending && !self.expiry_published;
-        let next = if self.send_attempts.tries == 0 { self.last_sent.plus(GRACE) } else { self.send_attempts.not_before };
-        let email = (waiting && self.delivery.is_none()).then_some(next);
-        let expiry = waiting.then(|| self.expiry.plus(MARGIN));
+        let waiting = self.resource.status == Status::Pending && !self.expiry_published;
+        let next = if self.send_attempts.tries == 0 { self.resource.last_sent.plus(GRACE) } else { self.send_attempts.not_before };
+        let email = (waiting && self.resource.delivery.is_none()).then_some(next);
+        let expiry = waiting.then(|| self.resource.expiry.plus(MARGIN));
         [events, email, expiry].into_iter().flatten().min()
     }
 
@@ -106,9 +106,9 @@ impl Invitation {
     pub fn expired(&self, now: Timestamp) -> Self {
         let mut after = self.clone();
         after.expiry_published = true;
-        after.outbox.put(EventType::Expired, self.expiry);
-        if after.delivery.is_none() {
-            after.delivery =
+        after.outbox.put(EventType::Expired, self.resource.expiry);
+        if after.resource.delivery.is_none() {
+            after.resource.delivery =
                 Some(Delivery { status: DeliveryStatus::Failed, at: now, reason: Some(Reason::word("ExpiredBeforeItCouldBeSent")) });
         }
         after
@@ -119,7 +119,7 @@ impl Invitation {
     /// not replace the status of an email that has yet to be sent.
     #[must_use]
     pub fn delivered(&self, sending: u32, news: Delivery) -> Self {
-        let known = self.delivery.as_ref().map(|delivery| delivery.status);
+        let known = self.resource.delivery.as_ref().map(|delivery| delivery.status);
         let last = sending == self.link.version;
         // An email that has arrived says more about the address than an earlier email's bounce.
         let earlier = (self.feedback_since..self.link.version).contains(&sending)
@@ -131,7 +131,7 @@ impl Invitation {
         }
         let mut after = self.clone();
         after.outbox.put_news(&news);
-        after.delivery = Some(news);
+        after.resource.delivery = Some(news);
         after.send_attempts.claim = None;
         after
     }

@@ -170,26 +170,10 @@ impl Resource {
 /// An invitation of one email address to one account with one role, with all its stored data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
-    /// The id. Ids sort by creation time.
-    pub id: InvitationId,
-    /// The inviting account.
-    pub account: AccountId,
-    /// The invited address.
-    pub email: Email,
-    /// The role that the invitation grants.
-    pub role: RoleId,
-    /// Pending, or how and when it was closed.
-    pub status: Status,
-    /// When it was created.
-    pub created: Timestamp,
-    /// When it last changed.
-    pub modified: Timestamp,
-    /// When it expires, in whole seconds. It can be accepted only before this time.
-    pub expiry: Timestamp,
+    /// The fields that its account sees.
+    pub resource: Resource,
     /// The lifetime from each sending on. A resend starts it again.
     pub lifetime: Duration,
-    /// When the last email was requested.
-    pub last_sent: Timestamp,
     /// When it may be sent again.
     pub next_send: Timestamp,
     /// How often it was sent, including the first time.
@@ -200,24 +184,18 @@ pub struct Invitation {
     pub revision: u64,
     /// The operations that have been applied to it. Their number is limited by the number of sendings.
     pub operations: BTreeSet<OperationId>,
-    /// The URN of the credential that created it.
-    pub invited_by: String,
     /// The name of the credential that requested the last sending, if it has one.
     pub sender: Option<String>,
     /// The language of its emails and its page, if the creator chose one.
     pub locale: Option<Locale>,
     /// The attempts to send the last sending's email.
     pub send_attempts: SendAttempts,
-    /// The delivery of the last sending's email; `None` until it has been sent.
-    pub delivery: Option<Delivery>,
     /// The first sending whose bounces and complaints count: the last forced one, else the first.
     pub feedback_since: u32,
     /// The unpublished events.
     pub outbox: Outbox,
     /// Whether the current expiry has passed and its event was put into the outbox.
     pub expiry_published: bool,
-    /// The user who accepted, as identified by the host application, if it accepted on the invitee's behalf.
-    pub accepted_by: Option<String>,
 }
 
 /// The attempts to send an email.
@@ -249,26 +227,7 @@ impl Invitation {
     /// The state at a point in time.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> State {
-        self.status.state(self.expiry, now)
-    }
-
-    /// The fields that its account sees.
-    #[must_use]
-    pub fn resource(&self) -> Resource {
-        Resource {
-            id: self.id,
-            account: self.account.clone(),
-            email: self.email.clone(),
-            role: self.role.clone(),
-            status: self.status,
-            created: self.created,
-            modified: self.modified,
-            expiry: self.expiry,
-            last_sent: self.last_sent,
-            invited_by: self.invited_by.clone(),
-            delivery: self.delivery.clone(),
-            accepted_by: self.accepted_by.clone(),
-        }
+        self.resource.state(now)
     }
 
     /// The invitation after it was closed.
@@ -276,7 +235,7 @@ impl Invitation {
     pub fn closed(&self, closing: Closing, now: Timestamp, operation: OperationId) -> Self {
         let now = self.not_before_last_change(now);
         let mut after = self.touched(now, operation);
-        after.status = Status::Closed(closing, now);
+        after.resource.status = Status::Closed(closing, now);
         after.outbox.put(closing.event_type(), now);
         after
     }
@@ -286,14 +245,14 @@ impl Invitation {
     pub fn resent(&self, now: Timestamp, operation: OperationId, link: Link, cooldown: Duration, sender: Option<&str>) -> Self {
         let now = self.not_before_last_change(now);
         let mut after = self.touched(now, operation);
-        after.expiry = expiry(now, self.lifetime);
-        after.last_sent = now;
+        after.resource.expiry = expiry(now, self.lifetime);
+        after.resource.last_sent = now;
         after.next_send = now.plus(cooldown);
         after.sends += 1;
         after.link = link;
         after.sender = sender.map(str::to_owned);
         after.send_attempts = SendAttempts::requested_at(now);
-        after.delivery = None;
+        after.resource.delivery = None;
         after.expiry_published = false;
         after.outbox.put(EventType::Resent, now);
         after
@@ -301,12 +260,12 @@ impl Invitation {
 
     /// Clocks of machines differ slightly; the history of an invitation only moves forward.
     fn not_before_last_change(&self, now: Timestamp) -> Timestamp {
-        now.max(self.modified)
+        now.max(self.resource.modified)
     }
 
     fn touched(&self, now: Timestamp, operation: OperationId) -> Self {
         let mut after = self.clone();
-        after.modified = now;
+        after.resource.modified = now;
         after.operations.insert(operation);
         after
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{
     email::Email,
     id::InvitationId,
-    invitation::{Closing, Invitation, OperationId, SendAttempts, State, Status, expiry},
+    invitation::{Closing, Invitation, OperationId, Resource, SendAttempts, State, Status, expiry},
     link::{LinkKeys, Nonce},
     outbox::{EventType, Outbox},
     principal::Principal,
@@ -89,30 +89,32 @@ pub fn create(
     let mut outbox = Outbox::default();
     outbox.put(EventType::Created, now);
     Ok(Invitation {
-        id,
-        account: who.account().clone(),
-        email: request.email.clone(),
-        role: request.role.clone(),
-        status: Status::Pending,
-        created: now,
-        modified: now,
-        expiry: expiry(now, lifetime),
+        resource: Resource {
+            id,
+            account: who.account().clone(),
+            email: request.email.clone(),
+            role: request.role.clone(),
+            status: Status::Pending,
+            created: now,
+            modified: now,
+            expiry: expiry(now, lifetime),
+            last_sent: now,
+            invited_by: who.urn().to_owned(),
+            delivery: None,
+            accepted_by: None,
+        },
         lifetime,
-        last_sent: now,
         next_send: now.plus(policy.cooldown),
         sends: 1,
         link: policy.link_keys.link(who.account(), id, 1, operation.nonce),
         revision: 1,
         operations: [operation.id.clone()].into(),
-        invited_by: who.urn().to_owned(),
         sender: who.name().map(str::to_owned),
         locale: request.locale.clone(),
         send_attempts: SendAttempts::requested_at(now),
-        delivery: None,
         feedback_since: 1,
         outbox,
         expiry_published: false,
-        accepted_by: None,
     })
 }
 
@@ -218,19 +220,21 @@ pub fn modify(
         Step::Nothing => Ok(Change::Nothing),
         Step::Revoke => Ok(Change::Closed(before.closed(Closing::Revoked, now, operation.id.clone()))),
         Step::Send => {
-            grantable(who, &before.role)?;
+            grantable(who, &before.resource.role)?;
             // Rejections that waiting cannot resolve take precedence.
             if before.sends >= policy.max_sends {
                 return Err(Rejected::MaxSends { max: policy.max_sends });
             }
             // A forced resend ignores earlier bounces and complaints.
-            if let Some(delivery) = before.delivery.as_ref().filter(|delivery| delivery.status.blocks() && action != Action::ForcedResend) {
+            if let Some(delivery) =
+                before.resource.delivery.as_ref().filter(|delivery| delivery.status.blocks() && action != Action::ForcedResend)
+            {
                 return Err(Rejected::Refused(delivery.status));
             }
             if now < before.next_send {
                 return Err(Rejected::Cooldown { retry_after: before.next_send.seconds_from(now) });
             }
-            let link = policy.link_keys.link(&before.account, before.id, before.link.version + 1, operation.nonce);
+            let link = policy.link_keys.link(&before.resource.account, before.resource.id, before.link.version + 1, operation.nonce);
             let mut after = before.resent(now, operation.id.clone(), link, policy.cooldown, who.name());
             if action == Action::ForcedResend {
                 after.feedback_since = after.link.version;
@@ -275,15 +279,15 @@ pub fn decide(
     operation: &OperationId,
     now: Timestamp,
 ) -> Result<Option<Invitation>, Rejected> {
-    match before.status {
+    match before.resource.status {
         Status::Closed(closing, _) => {
-            let is_another_user = by.is_some() && by != before.accepted_by.as_deref();
+            let is_another_user = by.is_some() && by != before.resource.accepted_by.as_deref();
             if closing == decision.closing() && !is_another_user { Ok(None) } else { Err(Rejected::Closed(closing)) }
         }
-        Status::Pending if before.expiry <= now => Err(Rejected::Expired),
+        Status::Pending if before.resource.expiry <= now => Err(Rejected::Expired),
         Status::Pending => {
             let mut after = before.closed(decision.closing(), now, operation.clone());
-            after.accepted_by = by.map(str::to_owned);
+            after.resource.accepted_by = by.map(str::to_owned);
             Ok(Some(after))
         }
     }
@@ -301,8 +305,8 @@ pub fn quota_window(now: Timestamp, policy: &SendPolicy) -> (Timestamp, Rejected
 /// When the row may be purged: `retention` after the invitation was closed or expires; `None` for never.
 #[must_use]
 pub fn purge_after(invitation: &Invitation, retention: Option<Duration>) -> Option<Timestamp> {
-    let end = match invitation.status {
-        Status::Pending => invitation.expiry,
+    let end = match invitation.resource.status {
+        Status::Pending => invitation.resource.expiry,
         Status::Closed(_, at) => at,
     };
     retention.map(|retention| end.plus(retention))

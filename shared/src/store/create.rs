@@ -63,12 +63,12 @@ impl Command for Create<'_> {
     }
 
     fn invitation(&self) -> (&AccountId, InvitationId) {
-        (&self.invitation.account, self.invitation.id)
+        (&self.invitation.resource.account, self.invitation.resource.id)
     }
 
     async fn plan(&mut self, stored: Option<&Stored>) -> Result<Plan<Outcome>, Failure> {
         if stored.is_some() {
-            return Err(StoreError::Defect { cause: format!("the fresh id {} is taken", self.invitation.id) }.into());
+            return Err(StoreError::Defect { cause: format!("the fresh id {} is taken", self.invitation.resource.id) }.into());
         }
         let mut transaction = Transaction::default();
         self.store.take_lock(&mut transaction, &self.invitation, self.now);

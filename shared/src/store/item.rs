@@ -12,7 +12,7 @@ use super::{
     row::{Attributes, Row, bytes, flag, number, text, time},
 };
 use crate::domain::{
-    AccountId, Invitation, Resource,
+    AccountId, Invitation, Resource, Timestamp,
     invitation::{Closing, OperationId, SendAttempts, Status},
     lifecycle::purge_after,
     link::Link,
@@ -22,32 +22,32 @@ use crate::domain::{
 /// The row of an invitation. It is purged `retention` after the invitation's end.
 pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
     let attributes = attributes(invitation, retention).into_iter().filter_map(|(name, value)| Some((name, value?)));
-    keys::invitation_key(&invitation.account, invitation.id).row(attributes)
+    keys::invitation_key(&invitation.resource.account, invitation.resource.id).row(attributes)
 }
 
 /// All attributes of an invitation's row except its key, with their values if present.
 ///
 /// Times are milliseconds since 1970, `ttl` seconds, binary values base64url.
 fn attributes(invitation: &Invitation, retention: Option<Duration>) -> Vec<(&'static str, Option<AttributeValue>)> {
-    let (st, closed) = match invitation.status {
+    let (st, closed) = match invitation.resource.status {
         Status::Pending => (keys::PENDING, None),
         Status::Closed(closing, at) => (keys::closed(closing), Some(at)),
     };
     let operations = invitation.operations.iter().map(|operation| operation.0.clone()).collect();
     let always = [
         (keys::index::BY_STATE, text(keys::by_state(invitation))),
-        (keys::index::BY_EMAIL, text(keys::by_email(invitation.email.normalised(), invitation.id))),
-        (keys::index::BY_ROLE, text(keys::by_role(&invitation.role, invitation.id))),
-        ("email", text(invitation.email.as_entered())),
-        ("role", text(invitation.role.as_str())),
+        (keys::index::BY_EMAIL, text(keys::by_email(invitation.resource.email.normalised(), invitation.resource.id))),
+        (keys::index::BY_ROLE, text(keys::by_role(&invitation.resource.role, invitation.resource.id))),
+        ("email", text(invitation.resource.email.as_entered())),
+        ("role", text(invitation.resource.role.as_str())),
         // `pending`, or how the invitation was closed.
         ("st", text(st)),
-        ("created", time(invitation.created)),
-        ("modified", time(invitation.modified)),
-        ("exp", time(invitation.expiry)),
+        ("created", time(invitation.resource.created)),
+        ("modified", time(invitation.resource.modified)),
+        ("exp", time(invitation.resource.expiry)),
         // Lifetime in seconds.
         ("life", number(invitation.lifetime.as_secs())),
-        ("sent", time(invitation.last_sent)),
+        ("sent", time(invitation.resource.last_sent)),
         // The time from which the next send is allowed.
         ("nsa", time(invitation.next_send)),
         ("sends", number(invitation.sends)),
@@ -58,7 +58,7 @@ fn attributes(invitation: &Invitation, retention: Option<Duration>) -> Vec<(&'st
         ("th", bytes(&invitation.link.hash)),
         ("rev", number(invitation.revision)),
         ("ops", AttributeValue::Ss(operations)),
-        ("by", text(invitation.invited_by.as_str())),
+        ("by", text(invitation.resource.invited_by.as_str())),
         // The number of events so far.
         ("events", number(invitation.outbox.count)),
     ];
@@ -73,7 +73,7 @@ fn attributes(invitation: &Invitation, retention: Option<Duration>) -> Vec<(&'st
         ("sender", optional(invitation.sender.as_deref())),
         ("loc", invitation.locale.as_ref().map(|locale| text(locale.as_str()))),
         // The delivery of the last sending's email.
-        ("delivery", invitation.delivery.as_ref().map(|delivery| text(delivery.to_string()))),
+        ("delivery", invitation.resource.delivery.as_ref().map(|delivery| text(delivery.to_string()))),
         // The first sending whose bounces and complaints count.
         ("fb_since", (invitation.feedback_since > 1).then(|| number(invitation.feedback_since))),
         // The attempts to send the email: their number, the earliest time of the next one, and the current claim.
@@ -83,9 +83,9 @@ fn attributes(invitation: &Invitation, retention: Option<Duration>) -> Vec<(&'st
         // The unpublished events.
         ("out", (!events.is_empty()).then(|| AttributeValue::Ss(events.iter().map(ToString::to_string).collect()))),
         ("exp_published", invitation.expiry_published.then(|| flag(true))),
-        ("accepted_by", optional(invitation.accepted_by.as_deref())),
+        ("accepted_by", optional(invitation.resource.accepted_by.as_deref())),
         (STREAM_PENDING, invitation.needs_stream().then(|| text("1"))),
-        (DUE_SHARD, due.map(|_| text(keys::due_shard(invitation.id)))),
+        (DUE_SHARD, due.map(|_| text(keys::due_shard(invitation.resource.id)))),
         (DUE_AT, due.map(time)),
     ];
     always.into_iter().map(|(name, value)| (name, Some(value))).chain(sometimes).collect()
@@ -150,13 +150,16 @@ pub(super) const SHOWN: [&str; 12] =
 
 /// The parts of a row that the account may see.
 pub(super) fn resource(account: &AccountId, row: Row) -> Result<Resource, StoreError> {
-    let mut row = Attributes::of(row);
+    read_resource(account.clone(), &mut Attributes::of(row))
+}
+
+fn read_resource(account: AccountId, row: &mut Attributes) -> Result<Resource, StoreError> {
     Ok(Resource {
         id: row.read(keys::SK, keys::parse_invitation)?,
-        account: account.clone(),
+        account,
         email: row.parsed("email")?,
         role: row.parsed("role")?,
-        status: status(&mut row)?,
+        status: status(row)?,
         created: row.time("created")?,
         modified: row.time("modified")?,
         expiry: row.time("exp")?,
@@ -186,38 +189,29 @@ fn status(row: &mut Attributes) -> Result<Status, StoreError> {
 /// [`StoreError::Corrupt`], naming the row and the attribute.
 pub fn from_row(row: Row) -> Result<Invitation, StoreError> {
     let mut row = Attributes::of(row);
+    let account = row.read(keys::PK, keys::parse_partition)?;
+    let resource = read_resource(account, &mut row)?;
     Ok(Invitation {
-        id: row.read(keys::SK, keys::parse_invitation)?,
-        account: row.read(keys::PK, keys::parse_partition)?,
-        email: row.parsed("email")?,
-        role: row.parsed("role")?,
-        status: status(&mut row)?,
-        created: row.time("created")?,
-        modified: row.time("modified")?,
-        expiry: row.time("exp")?,
+        send_attempts: send_attempts(&mut row, resource.last_sent)?,
+        resource,
         lifetime: Duration::from_secs(row.number("life")?),
-        last_sent: row.time("sent")?,
         next_send: row.time("nsa")?,
         sends: row.number("sends")?,
         link: Link { key_id: row.text("kid")?, version: row.number("tv")?, nonce: row.bytes("nonce")?, hash: row.bytes("th")? },
         revision: row.number("rev")?,
         operations: row.texts("ops")?.into_iter().map(OperationId).collect(),
-        invited_by: row.text("by")?,
         sender: row.optional_text("sender")?,
         locale: row.optional("loc")?,
-        send_attempts: send_attempts(&mut row)?,
-        delivery: row.optional("delivery")?,
         feedback_since: row.number_or("fb_since", 1)?,
         outbox: outbox(&mut row)?,
         expiry_published: row.is_set("exp_published"),
-        accepted_by: row.optional_text("accepted_by")?,
     })
 }
 
-fn send_attempts(row: &mut Attributes) -> Result<SendAttempts, StoreError> {
+fn send_attempts(row: &mut Attributes, last_sent: Timestamp) -> Result<SendAttempts, StoreError> {
     let tries = row.number_or("tries", 0)?;
     if tries == 0 {
-        return Ok(SendAttempts::requested_at(row.time("sent")?));
+        return Ok(SendAttempts::requested_at(last_sent));
     }
     Ok(SendAttempts { tries, not_before: row.time("nb")?, claim: row.optional_text("claim")?.map(OperationId) })
 }

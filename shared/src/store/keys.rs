@@ -222,11 +222,11 @@ pub mod index {
 /// An invitation's `by_state`: pending ones sort by expiry, closed ones by closing time.
 #[must_use]
 pub fn by_state(invitation: &Invitation) -> String {
-    let status = match invitation.status {
+    let status = match invitation.resource.status {
         Status::Pending => PENDING,
         Status::Closed(closing, _) => closed(closing),
     };
-    state_position(status, index_time(invitation.status, invitation.expiry), invitation.id)
+    state_position(status, index_time(invitation.resource.status, invitation.resource.expiry), invitation.resource.id)
 }
 
 /// An invitation's `by_email`.

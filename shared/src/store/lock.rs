@@ -15,8 +15,8 @@ use crate::domain::{Invitation, InvitationId, Rejected, Timestamp};
 impl Store {
     /// Takes the lock, or extends it to the invitation's new expiry. The condition fails while another open invitation holds it.
     pub(super) fn take_lock(&self, transaction: &mut Transaction, invitation: &Invitation, now: Timestamp) {
-        let id = text(invitation.id.to_string());
-        let held = [("inv", id.clone()), ("exp", time(invitation.expiry)), ("ttl", number(invitation.expiry.as_secs()))];
+        let id = text(invitation.resource.id.to_string());
+        let held = [("inv", id.clone()), ("exp", time(invitation.resource.expiry)), ("ttl", number(invitation.resource.expiry.as_secs()))];
         let row = lock_key(invitation).row(held);
         let free = Condition::new("attribute_not_exists(#pk) OR #inv = :inv OR #exp <= :now", [(":inv", id), (":now", time(now))]);
         transaction.put(self, WriteTarget::Lock, row, free);
@@ -24,14 +24,14 @@ impl Store {
 
     /// Releases the lock. The condition fails if the invitation does not hold it.
     pub(super) fn release_lock(&self, transaction: &mut Transaction, invitation: &Invitation) {
-        let id = text(invitation.id.to_string());
+        let id = text(invitation.resource.id.to_string());
         let mine = Condition::new("#inv = :inv", [(":inv", id)]);
         transaction.delete(self, WriteTarget::Lock, lock_key(invitation), mine);
     }
 }
 
 fn lock_key(invitation: &Invitation) -> Key {
-    keys::key(&invitation.account, keys::lock(invitation.email.normalised()))
+    keys::key(&invitation.resource.account, keys::lock(invitation.resource.email.normalised()))
 }
 
 /// The invitation that a lock or a stored response belongs to.

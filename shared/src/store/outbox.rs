@@ -104,7 +104,7 @@ impl Store {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(keys::invitation_key(&next.account, next.id).into()))
+            .set_key(Some(keys::invitation_key(&next.resource.account, next.resource.id).into()))
             .set_expression_attribute_names(names(&format!("{expression} {condition}")))
             .update_expression(expression)
             .condition_expression(condition)

@@ -100,7 +100,13 @@ impl Transaction {
         mut condition: Condition,
     ) {
         let expression = stored.update_to(&stored.next(after), retention, &mut condition.values);
-        self.update(store, WriteTarget::Invitation, keys::invitation_key(&after.account, after.id), &expression, condition);
+        self.update(
+            store,
+            WriteTarget::Invitation,
+            keys::invitation_key(&after.resource.account, after.resource.id),
+            &expression,
+            condition,
+        );
     }
 
     fn push(&mut self, target: WriteTarget, item: TransactWriteItemBuilder) {

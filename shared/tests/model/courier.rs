@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use shared::domain::{
-    Invitation, State, Timestamp,
+    Invitation, Resource, State, Timestamp,
     courier::{GRACE, LEASE, MARGIN, pause_after},
     delivery::{Delivery, DeliveryStatus, Reason},
     invitation::{Closing, OperationId, Status},
@@ -60,18 +60,18 @@ fn pauses_double_from_half_a_minute_to_an_hour() {
 #[test]
 fn after_the_email_only_the_expiry_is_due_and_after_it_nothing() {
     let sent = pending(SENT).delivered(1, Delivery { status: DeliveryStatus::Sent, at: at(1), reason: None });
-    assert_eq!((sent.due(), sent.needs_stream()), (Some(sent.expiry.plus(MARGIN)), false));
-    let expired = sent.expired(sent.expiry);
+    assert_eq!((sent.due(), sent.needs_stream()), (Some(sent.resource.expiry.plus(MARGIN)), false));
+    let expired = sent.expired(sent.resource.expiry);
     assert_eq!(event_types(&expired), [EventType::Expired]);
-    assert!(expired.needs_stream() && !expired.expiry_is_due(expired.expiry.plus(MARGIN)));
+    assert!(expired.needs_stream() && !expired.expiry_is_due(expired.resource.expiry.plus(MARGIN)));
     assert_eq!(expired.published().due(), None);
 }
 
 #[test]
 fn an_expiry_is_due_after_a_margin_until_it_is_published() {
     let open = pending(SENT);
-    let due = open.expiry.plus(MARGIN);
-    assert!(!open.expiry_is_due(open.expiry) && !open.expiry_is_due(at(due.as_millis() - 1)));
+    let due = open.resource.expiry.plus(MARGIN);
+    assert!(!open.expiry_is_due(open.resource.expiry) && !open.expiry_is_due(at(due.as_millis() - 1)));
     assert!(open.expiry_is_due(due) && open.expiry_is_due(due.plus(MARGIN)));
     assert!(!open.expired(due).expiry_is_due(due));
 }
@@ -79,9 +79,9 @@ fn an_expiry_is_due_after_a_margin_until_it_is_published() {
 #[test]
 fn an_email_never_sent_has_failed_when_the_invitation_expires() {
     let before = pending(SENT).postponed(at(1));
-    let expired = before.expired(before.expiry);
-    assert_eq!(expired.delivery.as_ref().map(|it| it.status), Some(DeliveryStatus::Failed));
-    assert!(!expired.wants_mail(before.expiry));
+    let expired = before.expired(before.resource.expiry);
+    assert_eq!(expired.resource.delivery.as_ref().map(|it| it.status), Some(DeliveryStatus::Failed));
+    assert!(!expired.wants_mail(before.resource.expiry));
     assert_eq!(expired.published().due(), None);
 }
 
@@ -89,7 +89,7 @@ fn an_email_never_sent_has_failed_when_the_invitation_expires() {
 fn closed_invitations_need_no_email_and_do_not_expire() {
     for closing in [Closing::Accepted, Closing::Declined, Closing::Revoked] {
         let closed = pending(SENT).closed(closing, at(1), claim());
-        assert!(!closed.mail_is_due(at(2)) && !closed.expiry_is_due(closed.expiry.plus(MARGIN)));
+        assert!(!closed.mail_is_due(at(2)) && !closed.expiry_is_due(closed.resource.expiry.plus(MARGIN)));
         assert_eq!(closed.published().due(), None, "{closing:?}");
     }
 }
@@ -98,9 +98,9 @@ fn closed_invitations_need_no_email_and_do_not_expire() {
 fn a_later_status_replaces_an_earlier_one_in_any_order_of_arrival() {
     for known in DeliveryStatus::ALL {
         for status in DeliveryStatus::ALL {
-            let before = Invitation { delivery: Some(report(known)), ..pending(SENT) };
+            let before = Invitation { resource: Resource { delivery: Some(report(known)), ..pending(SENT).resource }, ..pending(SENT) };
             let after = before.delivered(1, report(status));
-            assert_eq!(after.delivery.map(|it| it.status), Some(known.max(status)), "{known} then {status}");
+            assert_eq!(after.resource.delivery.map(|it| it.status), Some(known.max(status)), "{known} then {status}");
         }
     }
 }
@@ -108,7 +108,7 @@ fn a_later_status_replaces_an_earlier_one_in_any_order_of_arrival() {
 #[test]
 fn the_same_status_again_changes_nothing() {
     for status in DeliveryStatus::ALL {
-        let known = Invitation { delivery: Some(report(status)), ..pending(SENT) };
+        let known = Invitation { resource: Resource { delivery: Some(report(status)), ..pending(SENT).resource }, ..pending(SENT) };
         assert_eq!(known.delivered(1, Delivery { at: at(9), ..report(status) }), known, "{status}");
     }
 }
@@ -117,32 +117,33 @@ fn the_same_status_again_changes_nothing() {
 fn of_an_earlier_sending_only_a_bounce_or_complaint_counts() {
     let mut third = pending(SENT);
     third.link.version = 3;
-    third.delivery = Some(report(DeliveryStatus::Sent));
+    third.resource.delivery = Some(report(DeliveryStatus::Sent));
     for status in DeliveryStatus::ALL {
         let after = third.delivered(1, report(status));
         assert_eq!(after != third, status.blocks(), "{status}");
     }
-    assert_eq!(third.delivered(2, report(DeliveryStatus::Bounced)).delivery, Some(report(DeliveryStatus::Bounced)));
+    assert_eq!(third.delivered(2, report(DeliveryStatus::Bounced)).resource.delivery, Some(report(DeliveryStatus::Bounced)));
     for sending in [0, 4] {
         assert_eq!(third.delivered(sending, report(DeliveryStatus::Bounced)), third, "there is no such sending");
     }
     let forced = Invitation { feedback_since: 3, ..third.clone() };
     assert_eq!(forced.delivered(2, report(DeliveryStatus::Bounced)), forced);
     assert_ne!(forced.delivered(3, report(DeliveryStatus::Bounced)), forced);
-    let arrived = Invitation { delivery: Some(report(DeliveryStatus::Delivered)), ..third.clone() };
+    let arrived =
+        Invitation { resource: Resource { delivery: Some(report(DeliveryStatus::Delivered)), ..third.resource.clone() }, ..third.clone() };
     assert_eq!(arrived.delivered(2, report(DeliveryStatus::Bounced)), arrived, "a later email arrived");
     assert_ne!(arrived.delivered(2, report(DeliveryStatus::Complained)), arrived);
-    let unsent = Invitation { delivery: None, ..third };
+    let unsent = Invitation { resource: Resource { delivery: None, ..third.resource.clone() }, ..third };
     assert_eq!(unsent.delivered(2, report(DeliveryStatus::Bounced)), unsent, "its email is not sent yet");
 }
 
 #[test]
 fn an_email_is_due_at_once_even_if_the_senders_clock_is_ahead() {
     let asked = pending(at(10_000));
-    assert!(asked.mail_is_due(at(asked.last_sent.as_millis() - 2000)));
-    let tried = asked.postponed(asked.last_sent.plus(MARGIN));
-    assert!(!tried.mail_is_due(asked.last_sent));
-    assert_eq!(tried.due(), Some(asked.last_sent.plus(MARGIN)), "exactly at the end of the pause");
+    assert!(asked.mail_is_due(at(asked.resource.last_sent.as_millis() - 2000)));
+    let tried = asked.postponed(asked.resource.last_sent.plus(MARGIN));
+    assert!(!tried.mail_is_due(asked.resource.last_sent));
+    assert_eq!(tried.due(), Some(asked.resource.last_sent.plus(MARGIN)), "exactly at the end of the pause");
 }
 
 #[test]
@@ -226,7 +227,7 @@ fn an_event_round_trips_and_has_its_own_id() {
         }
     }
     let invitation = pending(SENT).closed(Closing::Revoked, at(1), claim());
-    assert_eq!(invitation.outbox.events[0].id(invitation.id), format!("{}-1", invitation.id));
+    assert_eq!(invitation.outbox.events[0].id(invitation.resource.id), format!("{}-1", invitation.resource.id));
     for text in
         ["", "#", "1#created", "x#created#1", "1#made#1", "1#created#-1", "1#created#99999999999999", "1#failed#1#", "1#failed#1#<b>"]
     {
@@ -244,7 +245,7 @@ proptest! {
             prop_assert!(invitation.due() <= Some(now));
         }
         if invitation.mail_is_due(now) {
-            let latest = invitation.send_attempts.not_before.max(invitation.last_sent.plus(GRACE));
+            let latest = invitation.send_attempts.not_before.max(invitation.resource.last_sent.plus(GRACE));
             prop_assert!(invitation.due() <= Some(latest));
         }
     }
@@ -253,7 +254,7 @@ proptest! {
     fn every_step_leaves_the_revision_and_the_visible_history_unchanged(invitation in any_invitation(), now in near_time()) {
         for after in [invitation.claimed(claim(), now), invitation.postponed(now), invitation.published(), invitation.expired(now)] {
             prop_assert_eq!(after.revision, invitation.revision);
-            prop_assert_eq!((after.modified, after.expiry, after.status), (invitation.modified, invitation.expiry, invitation.status));
+            prop_assert_eq!((after.resource.modified, after.resource.expiry, after.resource.status), (invitation.resource.modified, invitation.resource.expiry, invitation.resource.status));
             prop_assert_eq!(&after.operations, &invitation.operations);
         }
     }
@@ -262,7 +263,7 @@ proptest! {
     fn only_an_open_invitation_is_emailed(invitation in any_invitation(), now in near_time()) {
         if invitation.mail_is_due(now) {
             prop_assert_eq!(invitation.state(now), State::Invited);
-            prop_assert_eq!(invitation.status, Status::Pending);
+            prop_assert_eq!(invitation.resource.status, Status::Pending);
         }
         prop_assert!(pause_after(invitation.send_attempts.tries) <= Duration::from_secs(3600));
     }

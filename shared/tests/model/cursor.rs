@@ -25,10 +25,10 @@ fn issued() -> impl Strategy<Value = (Filter, Cursor)> {
     (any_invitation(), near_time(), any::<(bool, bool, bool)>()).prop_map(|(last, as_of, (state, email, role))| {
         let filter = Filter {
             state: state.then(|| last.state(as_of)),
-            email: email.then(|| last.email.normalised().clone()),
-            role: role.then(|| last.role.clone()),
+            email: email.then(|| last.resource.email.normalised().clone()),
+            role: role.then(|| last.resource.role.clone()),
         };
-        let cursor = Cursor::after(&last.resource(), &filter, as_of);
+        let cursor = Cursor::after(&last.resource, &filter, as_of);
         (filter, cursor)
     })
 }
@@ -53,26 +53,26 @@ fn a_token_is_66_characters_and_stable_across_versions() {
 fn a_cursor_contains_a_time_only_if_the_list_depends_on_it() {
     let invitation = pending(at(1_000_000));
     let as_of = at(2_000_000);
-    let (by_state, by_email) = (Some(State::Invited), Some(invitation.email.normalised().clone()));
-    let cursor = |filter: Filter| Cursor::after(&invitation.resource(), &filter, as_of);
+    let (by_state, by_email) = (Some(State::Invited), Some(invitation.resource.email.normalised().clone()));
+    let cursor = |filter: Filter| Cursor::after(&invitation.resource, &filter, as_of);
     let none = Timestamp::ZERO;
     for (filter, time, frozen) in [
         (Filter::default(), none, none),
         (Filter { email: by_email.clone(), ..Filter::default() }, none, none),
-        (Filter { role: Some(invitation.role.clone()), ..Filter::default() }, none, none),
-        (Filter { state: by_state, ..Filter::default() }, invitation.expiry, as_of),
-        (Filter { state: by_state, role: Some(invitation.role.clone()), ..Filter::default() }, invitation.expiry, as_of),
+        (Filter { role: Some(invitation.resource.role.clone()), ..Filter::default() }, none, none),
+        (Filter { state: by_state, ..Filter::default() }, invitation.resource.expiry, as_of),
+        (Filter { state: by_state, role: Some(invitation.resource.role.clone()), ..Filter::default() }, invitation.resource.expiry, as_of),
         (Filter { state: by_state, email: by_email, ..Filter::default() }, none, as_of),
-        (Filter { state: Some(State::Revoked), ..Filter::default() }, invitation.expiry, none),
+        (Filter { state: Some(State::Revoked), ..Filter::default() }, invitation.resource.expiry, none),
     ] {
-        assert_eq!(cursor(filter), Cursor { id: invitation.id, time, as_of: frozen });
+        assert_eq!(cursor(filter), Cursor { id: invitation.resource.id, time, as_of: frozen });
     }
 }
 
 #[test]
 fn a_changed_truncated_or_extended_token_is_refused() {
     let (account, filter) = (parsed(ACCOUNT), Filter::default());
-    let token = Cursor::after(&pending(at(0)).resource(), &filter, at(1)).encode(&account, &filter);
+    let token = Cursor::after(&pending(at(0)).resource, &filter, at(1)).encode(&account, &filter);
     for place in 0..token.len() {
         for other in ALPHABET.iter().chain(b"=+/ .~%") {
             let mut changed = token.clone().into_bytes();
@@ -247,6 +247,6 @@ proptest! {
 fn an_address_that_differs_in_case_only_continues_the_same_list() {
     let filter = |typed: &str| Filter { email: Some(parsed::<Email>(typed).normalised().clone()), ..Filter::default() };
     let (account, one) = (parsed(ACCOUNT), filter("user@example.com"));
-    let cursor = Cursor::after(&pending(at(0)).resource(), &one, at(1));
+    let cursor = Cursor::after(&pending(at(0)).resource, &one, at(1));
     assert_eq!(Cursor::decode(&cursor.encode(&account, &one), &account, &filter("USER@Example.com")), Ok(cursor));
 }

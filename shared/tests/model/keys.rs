@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use proptest::prelude::*;
 use shared::{
     domain::{
-        AccountId, InvitationId, Principal, State, Timestamp,
+        AccountId, InvitationId, Principal, Resource, State, Timestamp,
         api_key::{ApiKey, ApiKeyId},
         email::Email,
         idempotency::RecordId,
@@ -34,10 +34,10 @@ fn within(bounds: &Bounds, value: &str) -> bool {
 /// The value of an invitation in the attribute of a range.
 fn position(invitation: &Invitation, attribute: &str) -> String {
     match attribute {
-        "sk" => keys::invitation(invitation.id),
+        "sk" => keys::invitation(invitation.resource.id),
         "by_state" => keys::by_state(invitation),
-        "by_email" => keys::by_email(invitation.email.normalised(), invitation.id),
-        "by_role" => keys::by_role(&invitation.role, invitation.id),
+        "by_email" => keys::by_email(invitation.resource.email.normalised(), invitation.resource.id),
+        "by_role" => keys::by_role(&invitation.resource.role, invitation.resource.id),
         other => panic!("no range is over {other}"),
     }
 }
@@ -82,14 +82,20 @@ fn settings_have_their_own_partition() {
 fn an_invitation_has_these_index_keys() {
     let invitation = pending(at(1_592_730_072_999));
     assert_eq!(keys::by_state(&invitation), "pending#1593334872000#3FDCA1955AE7EB167B25D7D90AC02B9F");
-    assert_eq!(keys::by_email(invitation.email.normalised(), invitation.id), "user.one@example.com#3FDCA1955AE7EB167B25D7D90AC02B9F");
-    assert_eq!(keys::by_role(&invitation.role, invitation.id), "full-access#3FDCA1955AE7EB167B25D7D90AC02B9F");
+    assert_eq!(
+        keys::by_email(invitation.resource.email.normalised(), invitation.resource.id),
+        "user.one@example.com#3FDCA1955AE7EB167B25D7D90AC02B9F"
+    );
+    assert_eq!(keys::by_role(&invitation.resource.role, invitation.resource.id), "full-access#3FDCA1955AE7EB167B25D7D90AC02B9F");
     for (closing, expected) in [
         (Closing::Accepted, "accepted#0000000000042#3FDCA1955AE7EB167B25D7D90AC02B9F"),
         (Closing::Declined, "declined#0000000000042#3FDCA1955AE7EB167B25D7D90AC02B9F"),
         (Closing::Revoked, "revoked#0000000000042#3FDCA1955AE7EB167B25D7D90AC02B9F"),
     ] {
-        let closed = Invitation { status: Status::Closed(closing, at(42)), ..invitation.clone() };
+        let closed = Invitation {
+            resource: Resource { status: Status::Closed(closing, at(42)), ..invitation.resource.clone() },
+            ..invitation.clone()
+        };
         assert_eq!(keys::by_state(&closed), expected);
         assert_eq!(keys::closed(closing), closing.state().as_str());
     }
@@ -209,8 +215,8 @@ fn a_page_starts_in_the_callers_partition_for_every_cursor() {
 fn matching_filter(invitation: &Invitation, as_of: Timestamp, (state, email, role): (bool, bool, bool)) -> Filter {
     Filter {
         state: state.then(|| invitation.state(as_of)),
-        email: email.then(|| invitation.email.normalised().clone()),
-        role: role.then(|| invitation.role.clone()),
+        email: email.then(|| invitation.resource.email.normalised().clone()),
+        role: role.then(|| invitation.resource.role.clone()),
     }
 }
 
@@ -245,10 +251,10 @@ proptest! {
         same_time in any::<bool>(),
     ) {
         let other = if same_time { (one.0, other.1) } else { other };
-        let pending = |(expiry, id)| keys::by_state(&Invitation { expiry, id, ..pending(at(0)) });
+        let pending = |(expiry, id)| keys::by_state(&Invitation { resource: Resource { id, expiry, ..pending(at(0)).resource }, ..pending(at(0)) });
         prop_assert_eq!(pending(one).cmp(&pending(other)), one.cmp(&other));
         let revoked =
-            |(when, id)| keys::by_state(&Invitation { status: Status::Closed(Closing::Revoked, when), id, ..super::support::pending(at(0)) });
+            |(when, id)| keys::by_state(&Invitation { resource: Resource { id, status: Status::Closed(Closing::Revoked, when), ..super::support::pending(at(0)).resource }, ..super::support::pending(at(0)) });
         prop_assert_eq!(revoked(one).cmp(&revoked(other)), one.cmp(&other));
     }
 
@@ -264,7 +270,7 @@ proptest! {
     #[test]
     fn the_expiry_decides_to_the_millisecond_between_invited_and_expired(expiry in any_time(), later in -2i64..=2, id in any_id()) {
         let as_of = at((expiry.as_millis() + later).clamp(0, Timestamp::MAX.as_millis()));
-        let position = keys::by_state(&Invitation { id, expiry, ..pending(at(0)) });
+        let position = keys::by_state(&Invitation { resource: Resource { id, expiry, ..pending(at(0)).resource }, ..pending(at(0)) });
         prop_assert_eq!(within(&keys::bounds(Range::State(State::Invited), as_of), &position), expiry > as_of);
         prop_assert_eq!(within(&keys::bounds(Range::State(State::Expired), as_of), &position), expiry <= as_of);
     }
@@ -305,8 +311,8 @@ proptest! {
         parts in any::<(bool, bool, bool)>(),
     ) {
         let filter = matching_filter(&invitation, as_of, parts);
-        prop_assert!(filter.matches(&invitation.resource(), as_of));
-        let cursor = Cursor::after(&invitation.resource(), &filter, as_of);
+        prop_assert!(filter.matches(&invitation.resource, as_of));
+        let cursor = Cursor::after(&invitation.resource, &filter, as_of);
         // Like a later page: with the time of the cursor if the filter depends on it.
         let frozen = if cursor.as_of == Timestamp::ZERO { Timestamp::MAX } else { cursor.as_of };
         let bounds = keys::bounds(filter.range(), frozen);

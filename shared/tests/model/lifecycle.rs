@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use shared::domain::{
-    Invitation, Principal, Rejected, State, Timestamp,
+    Invitation, Principal, Rejected, Resource, State, Timestamp,
     delivery::{Delivery, DeliveryStatus},
     invitation::{Closing, OperationId, SendAttempts, Status},
     lifecycle::{
@@ -54,30 +54,32 @@ fn a_created_invitation_has_exactly_these_fields() {
     let who = caller();
     let invitation = create(&who, &request(None), parsed(ID), &operation("op"), at(NOW), &policy());
     let expected = Invitation {
-        id: parsed(ID),
-        account: parsed(ACCOUNT),
-        email: parsed("User.One@example.com"),
-        role: parsed("full-access"),
-        status: Status::Pending,
-        created: at(NOW),
-        modified: at(NOW),
-        expiry: at(NOW_FLOORED + 7 * DAY),
+        resource: Resource {
+            id: parsed(ID),
+            account: parsed(ACCOUNT),
+            email: parsed("User.One@example.com"),
+            role: parsed("full-access"),
+            status: Status::Pending,
+            created: at(NOW),
+            modified: at(NOW),
+            expiry: at(NOW_FLOORED + 7 * DAY),
+            last_sent: at(NOW),
+            invited_by: who.urn().to_owned(),
+            delivery: None,
+            accepted_by: None,
+        },
         lifetime: Duration::from_secs(7 * 86_400),
-        last_sent: at(NOW),
         next_send: at(NOW + 60_000),
         sends: 1,
         link: policy().link_keys.link(&parsed(ACCOUNT), parsed(ID), 1, [7; 16]),
         revision: 1,
         operations: [OperationId("op".to_owned())].into(),
-        invited_by: who.urn().to_owned(),
         sender: None,
         locale: None,
         send_attempts: SendAttempts { tries: 0, not_before: at(NOW), claim: None },
-        delivery: None,
         outbox: Outbox { count: 1, events: vec![event(1, EventType::Created, at(NOW))] },
         expiry_published: false,
         feedback_since: 1,
-        accepted_by: None,
     };
     assert_eq!(invitation, Ok(expected));
 }
@@ -93,7 +95,7 @@ fn a_requested_expiry_is_one_hour_to_30_days_ahead_to_the_second() {
     ] {
         let invitation = created(Some(wanted)).expect("in range");
         assert_eq!(invitation.lifetime, Duration::from_secs(seconds), "a resend lasts as long");
-        assert_eq!(invitation.expiry, at(wanted).floor_to_second(), "the requested expiry is stored");
+        assert_eq!(invitation.resource.expiry, at(wanted).floor_to_second(), "the requested expiry is stored");
     }
     for wanted in [0, NOW, NOW_FLOORED + HOUR - 1, NOW_FLOORED + 30 * DAY + 1000, Timestamp::MAX.as_millis()] {
         let refusal =
@@ -127,8 +129,7 @@ fn a_revocation_changes_exactly_these_fields() {
     let before = pending(at(1000));
     let after = before.closed(Closing::Revoked, at(5000), OperationId("op".to_owned()));
     let expected = Invitation {
-        status: Status::Closed(Closing::Revoked, at(5000)),
-        modified: at(5000),
+        resource: Resource { status: Status::Closed(Closing::Revoked, at(5000)), modified: at(5000), ..before.resource.clone() },
         operations: [OperationId("created".to_owned()), OperationId("op".to_owned())].into(),
         outbox: Outbox { count: 1, events: vec![event(1, EventType::Revoked, at(5000))] },
         ..before
@@ -139,25 +140,31 @@ fn a_revocation_changes_exactly_these_fields() {
 #[test]
 fn a_resend_changes_exactly_these_fields() {
     let before = Invitation {
+        resource: Resource {
+            delivery: Some(Delivery { status: DeliveryStatus::Delivered, at: at(3000), reason: None }),
+            ..pending(at(1000)).resource
+        },
         lifetime: Duration::from_secs(7200),
         send_attempts: SendAttempts { tries: 3, not_before: at(2000), claim: Some(OperationId("claim".to_owned())) },
-        delivery: Some(Delivery { status: DeliveryStatus::Delivered, at: at(3000), reason: None }),
         expiry_published: true,
         ..pending(at(1000))
     };
     let link = Link { key_id: "2".to_owned(), version: 2, nonce: [3; 16], hash: [4; 32] };
     let after = before.resent(at(100_999), OperationId("op".to_owned()), link.clone(), Duration::from_secs(60), Some("Jane"));
     let expected = Invitation {
-        modified: at(100_999),
-        expiry: at(100_000 + 7_200_000),
-        last_sent: at(100_999),
+        resource: Resource {
+            modified: at(100_999),
+            expiry: at(100_000 + 7_200_000),
+            last_sent: at(100_999),
+            delivery: None,
+            ..before.resource.clone()
+        },
         next_send: at(160_999),
         sends: 2,
         link,
         operations: [OperationId("created".to_owned()), OperationId("op".to_owned())].into(),
         sender: Some("Jane".to_owned()),
         send_attempts: SendAttempts { tries: 0, not_before: at(100_999), claim: None },
-        delivery: None,
         expiry_published: false,
         outbox: Outbox { count: 1, events: vec![event(1, EventType::Resent, at(100_999))] },
         ..before
@@ -169,7 +176,7 @@ fn a_resend_changes_exactly_these_fields() {
 fn a_resend_makes_a_link_of_the_next_version_with_the_current_key_and_the_operations_nonce() {
     let before = pending(at(0));
     let Ok(Change::Sent(after)) = resend(&caller(), &before, at(60_000), &policy()) else { panic!("it can be resent") };
-    assert_eq!(after.link, policy().link_keys.link(&before.account, before.id, 2, [7; 16]));
+    assert_eq!(after.link, policy().link_keys.link(&before.resource.account, before.resource.id, 2, [7; 16]));
     assert_ne!(after.link.hash, before.link.hash);
 
     let other = Operation { nonce: [8; 16], ..operation("resend") };
@@ -181,7 +188,8 @@ fn a_resend_makes_a_link_of_the_next_version_with_the_current_key_and_the_operat
 fn a_caller_cannot_resend_a_role_that_it_may_not_grant_but_can_revoke_it() {
     let reader = principal(ACCOUNT, "read-only");
     let refusal = Rejected::RoleNotGrantable { role: parsed("full-access"), own: parsed("read-only") };
-    let (open, expired) = (pending(at(0)), Invitation { expiry: at(1), ..pending(at(0)) });
+    let (open, expired) =
+        (pending(at(0)), Invitation { resource: Resource { expiry: at(1), ..pending(at(0)).resource }, ..pending(at(0)) });
     // This is checked before the limits, because waiting does not help.
     for before in [&open, &expired, &Invitation { sends: 10, ..open.clone() }] {
         assert_eq!(resend(&reader, before, at(30_000), &policy()), Err(refusal.clone()));
@@ -189,18 +197,21 @@ fn a_caller_cannot_resend_a_role_that_it_may_not_grant_but_can_revoke_it() {
     assert_eq!(modify(&reader, &expired, Action::Invite, &operation("op"), at(60_000), &policy()), Err(refusal));
     assert!(matches!(modify(&reader, &open, Action::Revoke, &operation("op"), at(1), &policy()), Ok(Change::Closed(_))));
     // A closed invitation is closed for every caller.
-    let closed = Invitation { status: Status::Closed(Closing::Accepted, at(1)), ..open };
+    let closed = Invitation { resource: Resource { status: Status::Closed(Closing::Accepted, at(1)), ..open.resource.clone() }, ..open };
     assert_eq!(resend(&reader, &closed, at(60_000), &policy()), Err(Rejected::Closed(Closing::Accepted)));
 }
 
 #[test]
 fn an_address_that_bounced_or_complained_gets_no_resend_unless_forced() {
     for status in DeliveryStatus::ALL {
-        let before = Invitation { delivery: Some(Delivery { status, at: at(1), reason: None }), ..pending(at(0)) };
+        let before = Invitation {
+            resource: Resource { delivery: Some(Delivery { status, at: at(1), reason: None }), ..pending(at(0)).resource },
+            ..pending(at(0))
+        };
         let resent = |action| modify(&caller(), &before, action, &operation("op"), at(60_000), &policy());
         let blocks = matches!(status, DeliveryStatus::Bounced | DeliveryStatus::Complained);
         assert_eq!(resent(Action::Resend) == Err(Rejected::Refused(status)), blocks, "{status}");
-        assert!(matches!(resent(Action::ForcedResend), Ok(Change::Sent(after)) if after.delivery.is_none()), "{status}");
+        assert!(matches!(resent(Action::ForcedResend), Ok(Change::Sent(after)) if after.resource.delivery.is_none()), "{status}");
         assert!(matches!(resent(Action::Revoke), Ok(Change::Closed(_))), "{status}");
     }
 }
@@ -217,7 +228,7 @@ fn an_invitee_can_answer_an_open_invitation_and_repeat_the_answer() {
             assert_eq!(decide(&closed, again, None, &id, at(2)), expected);
         }
     }
-    let expired = Invitation { expiry: at(10), ..open.clone() };
+    let expired = Invitation { resource: Resource { expiry: at(10), ..open.resource.clone() }, ..open.clone() };
     let revoked = open.closed(Closing::Revoked, at(1), id.clone());
     for given in InviteeDecision::ALL {
         assert_eq!(decide(&expired, given, None, &id, at(10)), Err(Rejected::Expired));
@@ -229,7 +240,7 @@ fn an_invitee_can_answer_an_open_invitation_and_repeat_the_answer() {
 fn t7_an_invitation_accepted_by_one_principal_is_closed_to_others() {
     let id = OperationId("op".to_owned());
     let Ok(Some(closed)) = decide(&pending(at(0)), InviteeDecision::Accept, Some("user-1"), &id, at(1)) else { panic!("it is open") };
-    assert_eq!(closed.accepted_by.as_deref(), Some("user-1"));
+    assert_eq!(closed.resource.accepted_by.as_deref(), Some("user-1"));
     assert_eq!(decide(&closed, InviteeDecision::Accept, Some("user-1"), &id, at(2)), Ok(None));
     assert_eq!(decide(&closed, InviteeDecision::Accept, Some("user-2"), &id, at(2)), Err(Rejected::Closed(Closing::Accepted)));
 }
@@ -245,8 +256,8 @@ fn a_revocation_ignores_the_cooldown_and_the_number_of_sendings() {
 fn a_row_may_be_purged_when_the_retention_after_its_end_is_over() {
     let day = Duration::from_secs(86_400);
     let open = pending(at(1000));
-    assert_eq!(purge_after(&open, Some(day)), Some(open.expiry.plus(day)));
-    let closed = Invitation { status: Status::Closed(Closing::Declined, at(5000)), ..open };
+    assert_eq!(purge_after(&open, Some(day)), Some(open.resource.expiry.plus(day)));
+    let closed = Invitation { resource: Resource { status: Status::Closed(Closing::Declined, at(5000)), ..open.resource.clone() }, ..open };
     assert_eq!(purge_after(&closed, Some(day)), Some(at(5000).plus(day)));
     assert_eq!(purge_after(&closed, None), None);
 }
@@ -262,7 +273,7 @@ fn generated_operations_differ_in_id_and_nonce() {
 proptest! {
     #[test]
     fn only_a_pending_invitation_has_a_state_that_time_changes(expiry in near_time(), status in any_status(), now in near_time()) {
-        let invitation = Invitation { expiry, status, ..pending(at(0)) };
+        let invitation = Invitation { resource: Resource { status, expiry, ..pending(at(0)).resource }, ..pending(at(0)) };
         let expected = match status {
             Status::Closed(closing, _) => closing.state(),
             Status::Pending if now < expiry => State::Invited,
@@ -277,8 +288,8 @@ proptest! {
         match create(&caller(), &request, id, &operation("op"), now, &policy()) {
             Ok(invitation) => {
                 prop_assert_eq!(invitation.state(now), State::Invited);
-                prop_assert_eq!(invitation.expiry, invitation.expiry.floor_to_second());
-                prop_assert_eq!(invitation.expiry, now.floor_to_second().plus(invitation.lifetime));
+                prop_assert_eq!(invitation.resource.expiry, invitation.resource.expiry.floor_to_second());
+                prop_assert_eq!(invitation.resource.expiry, now.floor_to_second().plus(invitation.lifetime));
                 prop_assert!((MIN_LIFETIME..=policy().max_lifetime).contains(&invitation.lifetime));
             }
             Err(Rejected::Expiry { wanted, earliest, latest }) => {
@@ -304,11 +315,11 @@ proptest! {
         };
         prop_assert_eq!(after.revision, before.revision, "the store counts revisions");
         // A clock that is behind does not move it back in time.
-        prop_assert_eq!(after.modified, now.max(before.modified));
+        prop_assert_eq!(after.resource.modified, now.max(before.resource.modified));
         prop_assert_eq!(after.operations.len(), before.operations.len() + 1);
         prop_assert!(after.operations.is_superset(&before.operations) && after.operations.contains(&OperationId("op".to_owned())));
-        prop_assert_eq!((after.id, &after.account, &after.role), (before.id, &before.account, &before.role));
-        prop_assert_eq!((&after.email, after.created, &after.invited_by), (&before.email, before.created, &before.invited_by));
+        prop_assert_eq!((after.resource.id, &after.resource.account, &after.resource.role), (before.resource.id, &before.resource.account, &before.resource.role));
+        prop_assert_eq!((&after.resource.email, after.resource.created, &after.resource.invited_by), (&before.resource.email, before.resource.created, &before.resource.invited_by));
         prop_assert_eq!(after.lifetime, before.lifetime);
     }
 
@@ -318,7 +329,7 @@ proptest! {
             let _: Result<Change, Rejected> = modify(&caller(), &before, action, &operation("op"), now, &policy());
         }
         let request = NewInvitation { expiry, ..request(None) };
-        let _: Result<Invitation, Rejected> = create(&caller(), &request, before.id, &operation("op"), now, &policy());
+        let _: Result<Invitation, Rejected> = create(&caller(), &request, before.resource.id, &operation("op"), now, &policy());
         let _: (Timestamp, Rejected) = quota_window(now, &policy());
         let _: Option<Timestamp> = purge_after(&before, policy().retention);
     }

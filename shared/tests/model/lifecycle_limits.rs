@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use shared::domain::{
-    Invitation, Rejected,
+    Invitation, Rejected, Resource,
     lifecycle::{Action, Change, SendPolicy, modify, quota_window},
 };
 
@@ -24,13 +24,13 @@ fn a_resend_is_refused_until_the_millisecond_at_which_the_cooldown_ends() {
     }
     assert!(matches!(resend(&caller(), &before, at(1_060_999), &policy()), Ok(Change::Sent(_))));
     let no_cooldown = SendPolicy { cooldown: Duration::ZERO, ..policy() };
-    let free = Invitation { next_send: before.last_sent, ..before };
-    assert!(matches!(resend(&caller(), &free, free.last_sent, &no_cooldown), Ok(Change::Sent(_))));
+    let free = Invitation { next_send: before.resource.last_sent, ..before };
+    assert!(matches!(resend(&caller(), &free, free.resource.last_sent, &no_cooldown), Ok(Change::Sent(_))));
 }
 
 #[test]
 fn the_cooldown_applies_to_an_expired_invitation_too() {
-    let expired = Invitation { expiry: at(1), ..pending(at(0)) };
+    let expired = Invitation { resource: Resource { expiry: at(1), ..pending(at(0)).resource }, ..pending(at(0)) };
     for action in [Action::Resend, Action::Invite] {
         let refusal = modify(&caller(), &expired, action, &operation("op"), at(30_000), &policy());
         assert_eq!(refusal, Err(Rejected::Cooldown { retry_after: 30 }));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use shared::domain::{
-    Invitation, Principal, Rejected, State,
+    Invitation, Principal, Rejected, Resource, State,
     invitation::{Closing, OperationId, Status},
     lifecycle::{Action, Change, Step, modify, step},
 };
@@ -43,10 +43,11 @@ const NOW: i64 = 3_600_000;
 /// An invitation that has a state at [`NOW`].
 fn in_state(state: State) -> Invitation {
     let sent = pending(at(0));
-    let closed = |closing| Invitation { status: Status::Closed(closing, at(1)), ..sent.clone() };
+    let closed =
+        |closing| Invitation { resource: Resource { status: Status::Closed(closing, at(1)), ..sent.resource.clone() }, ..sent.clone() };
     match state {
         State::Invited => sent,
-        State::Expired => Invitation { expiry: at(NOW), ..sent },
+        State::Expired => Invitation { resource: Resource { expiry: at(NOW), ..sent.resource.clone() }, ..sent },
         State::Accepted => closed(Closing::Accepted),
         State::Declined => closed(Closing::Declined),
         State::Revoked => closed(Closing::Revoked),

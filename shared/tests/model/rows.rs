@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use proptest::prelude::*;
 use shared::{
     domain::{
-        Invitation, Timestamp,
+        Invitation, Resource, Timestamp,
         delivery::{Delivery, DeliveryStatus, Reason},
         invitation::{Closing, OperationId},
     },
@@ -30,9 +30,12 @@ fn stages() -> Vec<Invitation> {
         fresh.claimed(claim(), at(1)),
         fresh.claimed(claim(), at(1)).postponed(at(2)),
         fresh.claimed(claim(), at(1)).delivered(1, sent),
-        fresh.expired(fresh.expiry),
+        fresh.expired(fresh.resource.expiry),
         fresh.closed(Closing::Accepted, at(3), claim()),
-        Invitation { accepted_by: Some("somebody".to_owned()), ..fresh.closed(Closing::Declined, at(3), claim()) },
+        Invitation {
+            resource: Resource { accepted_by: Some("somebody".to_owned()), ..fresh.closed(Closing::Declined, at(3), claim()).resource },
+            ..fresh.closed(Closing::Declined, at(3), claim())
+        },
         fresh.closed(Closing::Revoked, at(3), claim()).published(),
         fresh,
     ]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use shared::{
     config::DEFAULT_ROLES,
     domain::{
-        AccountId, Email, Invitation, InvitationId, Principal, RoleId, Roles, Timestamp, Urns,
+        AccountId, Email, Invitation, InvitationId, Principal, Resource, RoleId, Roles, Timestamp, Urns,
         api_key::{ApiKey, ApiKeyRecord},
         invitation::{Closing, OperationId, SendAttempts, Status},
         lifecycle::{Operation, SendPolicy},
@@ -83,30 +83,32 @@ pub(crate) fn operation(name: &str) -> Operation {
 pub(crate) fn pending(created: Timestamp) -> Invitation {
     let lifetime = Duration::from_secs(604_800);
     Invitation {
-        id: parsed(ID),
-        account: parsed(ACCOUNT),
-        email: parsed("user.one@example.com"),
-        role: parsed("full-access"),
-        status: Status::Pending,
-        created,
-        modified: created,
-        expiry: created.floor_to_second().plus(lifetime),
+        resource: Resource {
+            id: parsed(ID),
+            account: parsed(ACCOUNT),
+            email: parsed("user.one@example.com"),
+            role: parsed("full-access"),
+            status: Status::Pending,
+            created,
+            modified: created,
+            expiry: created.floor_to_second().plus(lifetime),
+            last_sent: created,
+            invited_by: "urn:cloudone:identity:ca-1:012345678912:apikey/AbCdEfGhIjKl".to_owned(),
+            delivery: None,
+            accepted_by: None,
+        },
         lifetime,
-        last_sent: created,
         next_send: created.plus(Duration::from_secs(60)),
         sends: 1,
         link: Link { key_id: "1".to_owned(), version: 1, nonce: [1; 16], hash: [2; 32] },
         revision: 1,
         operations: [OperationId("created".to_owned())].into(),
-        invited_by: "urn:cloudone:identity:ca-1:012345678912:apikey/AbCdEfGhIjKl".to_owned(),
         sender: None,
         locale: None,
         send_attempts: SendAttempts::requested_at(created),
-        delivery: None,
         outbox: Outbox::default(),
         expiry_published: false,
         feedback_since: 1,
-        accepted_by: None,
     }
 }
 
@@ -150,12 +152,7 @@ pub(crate) fn any_invitation() -> impl Strategy<Value = Invitation> {
     let sending = (near_time(), near_time(), near_time(), 1u32..25, 0u64..5_000_000);
     (any_id(), any_email(), any_role(), any_status(), sending, 1u64..1000).prop_map(
         |(id, email, role, status, (expiry, last_sent, next_send, sends, lifetime), revision)| Invitation {
-            id,
-            email,
-            role,
-            status,
-            expiry,
-            last_sent,
+            resource: Resource { id, email, role, status, expiry, last_sent, ..pending(last_sent).resource },
             next_send,
             sends,
             lifetime: Duration::from_secs(lifetime),

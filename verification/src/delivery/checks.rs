@@ -70,7 +70,7 @@ fn check_copies(send: &SendKey, copies: &[&SentEmail], evidence: &Evidence, coun
 /// Revisions increase, and an email is claimed only while it may be sent.
 fn check_history(revisions: &[Invitation], mails: &BTreeMap<SendKey, Vec<&SentEmail>>, counts: &Counts, violations: &mut Vec<String>) {
     let first = &revisions[0];
-    let id = first.id.to_string();
+    let id = first.resource.id.to_string();
     if first.revision != 1 {
         violations.push(format!("{id} starts with revision {}", first.revision));
     }
@@ -88,9 +88,9 @@ fn check_history(revisions: &[Invitation], mails: &BTreeMap<SendKey, Vec<&SentEm
         // The claim's end determines its start.
         let ends = after.send_attempts.not_before;
         let lease = pause_after(after.send_attempts.tries).max(LEASE);
-        let open = before.status == Status::Pending && before.expiry.plus(lease) > ends && before.link == after.link;
+        let open = before.resource.status == Status::Pending && before.resource.expiry.plus(lease) > ends && before.link == after.link;
         let waited = before.send_attempts.tries == 0 || before.send_attempts.not_before.plus(lease) <= ends;
-        let free = before.delivery.is_none() && waited;
+        let free = before.resource.delivery.is_none() && waited;
         if !open || !free {
             counts.add(Counter::InvalidClaims, 1);
             violations.push(format!("{id}: revision {} claims an email that must not be sent", after.revision));
@@ -115,8 +115,8 @@ fn check_email(mail: &SentEmail, evidence: &Evidence, accounts: &[Account], coun
         return;
     };
     let about = format!("the email of send {version} of {id}");
-    let account = last.account.as_str();
-    if mail.to != [last.email.mailbox()] || mail.tags.get("account").map(String::as_str) != Some(account) {
+    let account = last.resource.account.as_str();
+    if mail.to != [last.resource.email.mailbox()] || mail.tags.get("account").map(String::as_str) != Some(account) {
         violations.push(format!("{about} is addressed to {:?} for {:?}", mail.to, mail.tags.get("account")));
     }
     let parts = [Some(&mail.from), Some(&mail.subject), mail.text.as_ref(), mail.html.as_ref()];
@@ -142,7 +142,10 @@ fn check_email(mail: &SentEmail, evidence: &Evidence, accounts: &[Account], coun
     let correct = if version == last.link.version {
         let seen: Value = serde_json::from_str(&opened.text).unwrap_or_default();
         let state = last.state(evidence.now);
-        opened.status == 200 && seen["email"] == last.email.as_entered() && seen["state"] == state.as_str() && seen["account"] == account
+        opened.status == 200
+            && seen["email"] == last.resource.email.as_entered()
+            && seen["state"] == state.as_str()
+            && seen["account"] == account
     } else {
         opened.status == 404
     };
@@ -167,7 +170,7 @@ fn check_events(evidence: &Evidence, counts: &Counts, violations: &mut Vec<Strin
         }
         let count = |event_type| written.values().filter(|event| event.event_type == event_type).count();
         let closings = [EventType::Accepted, EventType::Declined, EventType::Revoked];
-        let closed = match last.status {
+        let closed = match last.resource.status {
             Status::Pending => None,
             Status::Closed(closing, _) => Some(closing.event_type()),
         };
@@ -175,7 +178,7 @@ fn check_events(evidence: &Evidence, counts: &Counts, violations: &mut Vec<Strin
             && count(EventType::Resent) == last.sends as usize - 1
             && closings.into_iter().all(|closing| count(closing) == usize::from(closed == Some(closing)));
         if !correct {
-            violations.push(format!("{id}: sent {} times, {:?}, but the events are {written:?}", last.sends, last.status));
+            violations.push(format!("{id}: sent {} times, {:?}, but the events are {written:?}", last.sends, last.resource.status));
         }
         counts.add(Counter::Expired, count(EventType::Expired));
         for event in written.values() {
@@ -193,11 +196,11 @@ fn check_events(evidence: &Evidence, counts: &Counts, violations: &mut Vec<Strin
                 let correct = detail["sequence"] == event.sequence
                     && detail["type"] == event.event_type.kind()
                     && detail["time"] == event.at.to_string()
-                    && detail["account"] == last.account.as_str()
+                    && detail["account"] == last.resource.account.as_str()
                     && about["id"] == id.to_string()
-                    && about["roleID"] == last.role.as_str()
-                    && about["created"] == last.created.to_string()
-                    && about["invitedBy"] == last.invited_by.as_str()
+                    && about["roleID"] == last.resource.role.as_str()
+                    && about["created"] == last.resource.created.to_string()
+                    && about["invitedBy"] == last.resource.invited_by.as_str()
                     && about["delivery"]["state"].as_str() == event.delivery().map(|delivery| delivery.status.as_str());
                 if !correct {
                     violations.push(format!("{id}: {event} was published as {detail}"));

@@ -67,7 +67,7 @@ impl Evidence {
                 let claimed = |pair: &[Invitation]| is_claim(&pair[0], &pair[1]);
                 let claim = self.history.values_mut().find_map(|it| Some((it.windows(2).position(claimed)?, it)));
                 let (index, revisions) = claim.expect("an email was claimed");
-                revisions[index].status = Status::Closed(Closing::Revoked, revisions[index].modified);
+                revisions[index].resource.status = Status::Closed(Closing::Revoked, revisions[index].resource.modified);
             }
             Mutation::EventCopiesDiffer => {
                 let mut copy = self.events[0].clone();

@@ -26,7 +26,7 @@ pub(super) async fn read(app: &TestApp) -> History {
             let image = &record["dynamodb"]["NewImage"];
             if image["sk"]["S"].as_str().is_some_and(|key| key.starts_with("I#")) {
                 let invitation = item::from_row(row(image)).expect("a row of the service can be parsed");
-                history.entry(invitation.id).or_default().push(invitation);
+                history.entry(invitation.resource.id).or_default().push(invitation);
             }
         }
     }

@@ -196,12 +196,12 @@ impl Simulation {
         let emailed: BTreeSet<_> = self.inbox.emails().iter().filter_map(send_of).collect();
         let now = self.app.now();
         for invitation in self.invitations().await.iter().filter(|it| it.state(now) == State::Invited) {
-            let send = (invitation.id.to_string(), invitation.link.version);
+            let send = (invitation.resource.id.to_string(), invitation.link.version);
             if !emailed.contains(&send) {
                 let new = self.lost.insert(send.clone());
                 self.context.counts.add(Counter::NeverTried, usize::from(new && invitation.send_attempts.tries == 0));
-                self.violation(format!("send {send:?} has no email: {:?}, {:?}", invitation.send_attempts, invitation.delivery));
-            } else if invitation.delivery.is_none() {
+                self.violation(format!("send {send:?} has no email: {:?}, {:?}", invitation.send_attempts, invitation.resource.delivery));
+            } else if invitation.resource.delivery.is_none() {
                 self.violation(format!("the email of {send:?} is not recorded as sent: {:?}", invitation.send_attempts));
             }
             self.due.insert(send);

@@ -65,8 +65,8 @@ fn create(accounts: &[Account], now: Timestamp, random: &mut Random) -> Call {
 
 /// A call about an invitation; `None` if it needs a link that has not arrived.
 fn change(invitation: &Invitation, mails: &[SentEmail], accounts: &[Account], random: &mut Random) -> Option<Call> {
-    let id = invitation.id.to_string();
-    let key = &accounts.iter().find(|account| account.id == invitation.account.as_str())?.key;
+    let id = invitation.resource.id.to_string();
+    let key = &accounts.iter().find(|account| account.id == invitation.resource.account.as_str())?.key;
     let use_link = |verb: &str, random: &mut Random| {
         let of_it: Vec<&SentEmail> = mails.iter().filter(|mail| mail.tags.get("invitation") == Some(&id)).collect();
         let mail = if random.chance(1, 5) { of_it.first() } else { of_it.last() };

@@ -138,7 +138,7 @@ impl Table {
             ("SETTINGS", ACCOUNT) => Some(settings()),
             ("A", ACCOUNT) => {
                 let id: InvitationId = sk.strip_prefix("I#")?.parse().ok()?;
-                self.invitations.iter().find(|it| it.id == id).map(|it| to_json(&item::to_row(it, None)))
+                self.invitations.iter().find(|it| it.resource.id == id).map(|it| to_json(&item::to_row(it, None)))
             }
             _ => None,
         }
@@ -210,7 +210,7 @@ fn sample_invitations(who: &Principal, policy: &SendPolicy) -> Vec<Invitation> {
 }
 
 pub(super) fn token(keys: &LinkKeys, invitation: &Invitation) -> String {
-    keys.token(&invitation.account, invitation.id, &invitation.link).expect("the link key exists").reveal()
+    keys.token(&invitation.resource.account, invitation.resource.id, &invitation.link).expect("the link key exists").reveal()
 }
 
 /// A row in DynamoDB's JSON.

@@ -154,9 +154,12 @@ impl Fixture {
             for row in rows.into_iter().filter(|row| row["sk"].as_s().is_ok_and(|sk| sk.starts_with("I#"))) {
                 let link: Arc<str> = row["th"].as_s().expect("a hash").as_str().into();
                 let invitation = item::from_row(row).expect("a row of the service can be parsed");
-                let email: Arc<str> = invitation.email.normalised().as_str().into();
-                let token = self.link_keys.token(&invitation.account, invitation.id, &invitation.link).expect("the key is configured");
-                let id: Arc<str> = invitation.id.to_string().into();
+                let email: Arc<str> = invitation.resource.email.normalised().as_str().into();
+                let token = self
+                    .link_keys
+                    .token(&invitation.resource.account, invitation.resource.id, &invitation.link)
+                    .expect("the key is configured");
+                let id: Arc<str> = invitation.resource.id.to_string().into();
                 let mut known = self.known();
                 known.id(account, &id, &email);
                 known.token(Token { account, email, id, link, text: token.reveal() });

@@ -67,7 +67,7 @@ impl Bus {
                     describe(&error)
                 }
             };
-            let (account, id) = (invitation.account.as_str(), invitation.id.to_string());
+            let (account, id) = (invitation.resource.account.as_str(), invitation.resource.id.to_string());
             error!(account, invitation = id, cause = failure, "events not published");
             return false;
         }
@@ -75,7 +75,7 @@ impl Bus {
     }
 
     fn entry(&self, invitation: &Invitation, event: &Event) -> PutEventsRequestEntry {
-        let urn = self.urns.invitation(&invitation.account, invitation.id);
+        let urn = self.urns.invitation(&invitation.resource.account, invitation.resource.id);
         let (kind, delivery) = (event.event_type.kind(), event.delivery());
         let expiry = match event.event_type {
             EventType::Created | EventType::Resent => Some(expiry(event.at, invitation.lifetime)),
@@ -89,19 +89,19 @@ impl Bus {
             | EventType::Declined
             | EventType::Revoked => None,
         };
-        let accepted_by = invitation.accepted_by.as_deref().filter(|_| event.event_type == EventType::Accepted);
+        let accepted_by = invitation.resource.accepted_by.as_deref().filter(|_| event.event_type == EventType::Accepted);
         let detail = Detail {
-            id: event.id(invitation.id),
+            id: event.id(invitation.resource.id),
             sequence: event.sequence,
             kind,
             time: event.at.to_string(),
-            account: invitation.account.as_str(),
+            account: invitation.resource.account.as_str(),
             invitation: InvitationDetail {
-                id: invitation.id.to_string(),
+                id: invitation.resource.id.to_string(),
                 urn: &urn,
-                role_id: invitation.role.as_str(),
-                created: invitation.created.to_string(),
-                invited_by: &invitation.invited_by,
+                role_id: invitation.resource.role.as_str(),
+                created: invitation.resource.created.to_string(),
+                invited_by: &invitation.resource.invited_by,
                 expiry: expiry.map(|expiry| expiry.to_string()),
                 accepted_by,
                 delivery: delivery.as_ref().map(DeliveryBody::from),

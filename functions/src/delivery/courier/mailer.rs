@@ -103,7 +103,7 @@ impl Mailer {
 
     /// Sends the email of an invitation's last sending.
     pub async fn send(&self, invitation: &Invitation, settings: &AccountSettings, now: Timestamp) -> Outcome {
-        let Some(token) = self.config.link_keys.token(&invitation.account, invitation.id, &invitation.link) else {
+        let Some(token) = self.config.link_keys.token(&invitation.resource.account, invitation.resource.id, &invitation.link) else {
             let cause = format!("the key '{}' of the link is not in LINK_KEYS", invitation.link.key_id);
             return Outcome::Later { cause };
         };
@@ -115,8 +115,8 @@ impl Mailer {
         };
         let from = email.mailbox(&self.texts, &self.config.from);
         let tags = [
-            ("account", invitation.account.to_string()),
-            ("invitation", invitation.id.to_string()),
+            ("account", invitation.resource.account.to_string()),
+            ("invitation", invitation.resource.id.to_string()),
             ("sending", invitation.link.version.to_string()),
         ];
         let tags = tags.map(|(name, value)| MessageTag::builder().name(name).value(value).build().expect("a tag has a name and a value"));
@@ -124,7 +124,7 @@ impl Mailer {
             .client
             .send_email()
             .from_email_address(from)
-            .destination(Destination::builder().to_addresses(invitation.email.mailbox()).build())
+            .destination(Destination::builder().to_addresses(invitation.resource.email.mailbox()).build())
             .content(EmailContent::builder().simple(message(rendered)).build())
             .set_configuration_set_name(self.config.configuration_set.clone())
             .set_email_tags(Some(tags.into()));

@@ -93,7 +93,7 @@ impl Http {
 }
 
 fn corpus(route: &str, table: &Table) -> Vec<Value> {
-    let id = |at: usize| format!("/invitations/{}", table.invitations[at].id);
+    let id = |at: usize| format!("/invitations/{}", table.invitations[at].resource.id);
     let signed = |call: Call| call.key(&table.key).header("api-version", "v1");
     let with_key = |call: Call| signed(call).header("idempotency-key", "\"a-key, of one's own\"");
     let calls = match route {
@@ -107,7 +107,7 @@ fn corpus(route: &str, table: &Table) -> Vec<Value> {
             signed(Call::post("/invitations").bytes(br#"{"email":"a@b.example","roleID":"read-only"}"#)),
         ],
         "GET /invitations" => {
-            let last = table.invitations[0].resource();
+            let last = table.invitations[0].resource.clone();
             let of = |query: &str, filter: &Filter| {
                 let next = Cursor::after(&last, filter, crate::fuzz::table::now()).encode(&last.account, filter);
                 signed(Call::get(&format!("/invitations?{query}&cursor={next}")))

@@ -31,7 +31,7 @@ impl Target for Rows {
         let Some(Ok(invitation)) = row.map(item::from_row) else { return Verdict::Rejected };
         // The queries of the delivery functions, and the response body.
         let queries = (invitation.due(), invitation.needs_stream(), invitation.mail_is_due(now()), invitation.expiry_is_due(now()));
-        let shown = output::invitation(&invitation.resource(), now(), &self.urns);
+        let shown = output::invitation(&invitation.resource, now(), &self.urns);
         if serde_json::from_str::<Value>(&shown).is_err() {
             return Verdict::Violation(format!("{queries:?}, but the response body is not JSON: {shown}"));
         }

@@ -57,7 +57,7 @@ pub(super) fn deliver() -> Box<dyn Target> {
 
 pub(super) fn feedback() -> Box<dyn Target> {
     let table = Arc::new(Table::new());
-    let id = table.invitations[1].id.to_string();
+    let id = table.invitations[1].resource.id.to_string();
     let report = |kind: &str, field: &str, value: Value| {
         let tags = json!({ "account": [ACCOUNT], "invitation": [id], "sending": ["1"], "ses:configuration-set": ["mails"] });
         let mail = json!({ "timestamp": "2030-03-17T17:46:40.000Z", "messageId": "m", "destination": ["a@b.example"], "tags": tags });
