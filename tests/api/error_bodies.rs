@@ -169,7 +169,7 @@ async fn errors_of_a_modify() {
     for email in ["bounce@example.com", "complaint@example.com"] {
         let id = text(&app.invite(email).await, "id");
         post.deliver().await;
-        post.report(&post.last_mail(email)).await;
+        post.report(&post.last_email(email)).await;
         app.advance(COOLDOWN);
         note(&mut snapshot, &app, [(email, resend(&id))]).await;
     }

@@ -71,14 +71,14 @@ async fn background_requests(app: &TestApp, done: &mut BTreeMap<&'static str, Ve
     };
     post.deliver().await;
     note("deliver-invitations");
-    post.report(&post.last_mail("user.two@example.com")).await;
+    post.report(&post.last_email("user.two@example.com")).await;
     note("record-feedback");
     app.invite("user.six@example.com").await;
     post.lose_the_stream().await;
     let _ = app.faults.take_requests();
     app.advance(COOLDOWN * 10);
     post.reconcile().await;
-    assert_eq!(post.last_mail("user.six@example.com").tags["sending"], "1");
+    assert_eq!(post.last_email("user.six@example.com").tags["sending"], "1");
     note("reconcile-deliveries");
     for (verb, name, email) in [
         ("lookup", "lookup-invitation", "user.two@example.com"),

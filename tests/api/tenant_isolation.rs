@@ -201,7 +201,7 @@ async fn background_work_leads_to_the_account_of_each_invitation() {
         let _ = app.faults.take_requests();
         post.deliver().await;
         assert_eq!(partitions_reached(&app.faults.take_requests()), partitions(account, &["A", "SETTINGS"]), "{account}");
-        post.report(&post.last_mail(&email)).await;
+        post.report(&post.last_email(&email)).await;
         assert_eq!(partitions_reached(&app.faults.take_requests()), partitions(account, &["A"]), "{account}");
         // The record of the report is processed before the next account.
         post.deliver().await;

@@ -139,7 +139,7 @@ async fn an_answer_that_was_not_written_is_a_503() {
 async fn a_retried_revocation_returns_what_it_stored_even_if_a_report_came_since() {
     let (app, mut post) = start().await;
     let (id, _) = invited(&app, &mut post).await;
-    let email = post.last_mail(EMAIL);
+    let email = post.last_email(EMAIL);
     let revocation = || Call::set_state(&id, "revoked").key(&app.full).header("idempotency-key", "k");
     // It is carried out, and a conflict is reported after the email.
     let gate = Barrier::default();

@@ -14,7 +14,7 @@ async fn a_create_sends_one_email_from_the_configured_sender_with_a_working_link
     let [mail] = &mails[..] else { panic!("{} emails", mails.len()) };
     assert_eq!(mail.to, [EMAIL]);
     assert!(mail.from.ends_with("<invitations@sender.example>"), "{}", mail.from);
-    assert_eq!(mail.configuration_set.as_deref(), Some("mails"));
+    assert_eq!(mail.configuration_set.as_deref(), Some("emails"));
     assert_eq!(mail.headers, [("Auto-Submitted".to_owned(), "auto-generated".to_owned())], "out-of-office replies must not answer it");
     let tags = [("account", ACCOUNT), ("invitation", &id), ("sending", "1")].map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(mail.tags, tags.into());
@@ -69,8 +69,8 @@ async fn a_resend_sends_another_email_with_another_link() {
     post.deliver().await;
     assert_eq!(post.inbox.emails().len(), 2);
     assert_ne!(post.last_token(EMAIL), first);
-    assert_eq!(post.last_mail(EMAIL).headers, [("Auto-Submitted".to_owned(), "auto-generated".to_owned())]);
-    assert_eq!(post.last_mail(EMAIL).tags["sending"], "2");
+    assert_eq!(post.last_email(EMAIL).headers, [("Auto-Submitted".to_owned(), "auto-generated".to_owned())]);
+    assert_eq!(post.last_email(EMAIL).tags["sending"], "2");
 }
 
 #[tokio::test]
@@ -139,19 +139,19 @@ async fn the_email_names_its_sender_and_the_account() {
     let key = app.manage_keys(&created).await["key"].as_str().unwrap().to_owned();
     app.send(Call::create("user.two@example.com", "read-only").key(&key)).await.expect(201);
     post.deliver().await;
-    let text = post.last_mail("user.two@example.com").text.unwrap();
+    let text = post.last_email("user.two@example.com").text.unwrap();
     assert!(text.contains("Jane Doe") && text.contains("Nobody in particular"), "{text}");
 
     app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "name": "Example Ltd" })).await;
     let id = id(&app.invite(EMAIL).await);
     post.deliver().await;
-    let mail = post.last_mail(EMAIL);
+    let mail = post.last_email(EMAIL);
     assert!(mail.text.as_deref().unwrap().contains("Example Ltd") && mail.from.contains("Example Ltd"), "{}", mail.from);
     // It names the sender of this sending, not of the first one.
     app.advance(COOLDOWN);
     app.send(Call::post(&format!("/invitations/{id}")).key(&key)).await.expect(200);
     post.deliver().await;
-    assert!(post.last_mail(EMAIL).text.unwrap().contains("Jane Doe"));
+    assert!(post.last_email(EMAIL).text.unwrap().contains("Jane Doe"));
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn t9_a_name_that_would_become_a_link_is_neutralised_when_shown() {
         let email = format!("user.{number}@example.com");
         app.send(Call::create(&email, "read-only").key(&key)).await.expect(201);
         post.deliver().await;
-        let mail = post.last_mail(&email);
+        let mail = post.last_email(&email);
         let html = mail.html.unwrap();
         assert!(!html.contains("<b>"), "{name}: {html}");
         for part in [mail.from, mail.subject, mail.text.unwrap(), html] {
@@ -193,7 +193,7 @@ async fn t9_an_account_name_stored_before_the_present_rules_blocks_nothing() {
             let email = format!("{verb}.{number}@example.com");
             app.invite(&email).await;
             post.deliver().await;
-            let mail = post.last_mail(&email);
+            let mail = post.last_email(&email);
             assert_eq!(mail.subject, shown.map_or("You are invited".to_owned(), |name| format!("You are invited to {name}")));
             let token = token(&mail);
             assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["display"]["name"].as_str(), *shown);
@@ -227,7 +227,7 @@ async fn the_language_is_that_of_the_invitation_then_of_the_account_then_english
         }
         app.send(Call::post("/invitations").json(&body).key(&app.full)).await.expect(201);
         post.deliver().await;
-        assert_eq!(post.last_mail(email).html.unwrap().contains("Einladung ansehen"), german, "{locale:?}");
+        assert_eq!(post.last_email(email).html.unwrap().contains("Einladung ansehen"), german, "{locale:?}");
     }
     std::fs::remove_dir_all(folder).unwrap();
 }

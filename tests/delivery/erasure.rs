@@ -38,7 +38,7 @@ async fn t21_erasing_an_address_deletes_all_of_its_rows_and_no_others() {
 
     use_link(&app, "lookup", &token).await.expect_error(404, "not-found");
     use_link(&app, "accept", &token).await.expect_error(404, "not-found");
-    post.report(&post.last_mail(EMAIL)).await;
+    post.report(&post.last_email(EMAIL)).await;
     post.deliver().await;
     app.advance(LATER);
     post.reconcile().await;

@@ -13,7 +13,7 @@ use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, invited, resend, revoke, 
 async fn each_event_has_a_stable_id_and_the_next_sequence_number() {
     let (app, mut post) = start().await;
     let (id, _) = invited(&app, &mut post).await;
-    let delivered = post.last_mail(EMAIL);
+    let delivered = post.last_email(EMAIL);
     post.report(&delivered).await;
     app.advance(COOLDOWN);
     resend(&app, &id).await.expect(200);
@@ -65,7 +65,7 @@ async fn an_event_shows_the_time_of_the_change_however_late_and_often_it_is_publ
     // Every event is accepted but the reply is lost, so it is published again after later changes.
     post.bus.answer_with(|_| Behaviour::AcceptAndDrop);
     let (id, _) = invited(&app, &mut post).await;
-    let mail = post.last_mail(EMAIL);
+    let mail = post.last_email(EMAIL);
     let report = |kind: &str, details: Value| {
         let tags = json!({ "account": [ACCOUNT], "invitation": [id], "sending": [mail.tags["sending"]] });
         let mut detail = json!({ "eventType": kind, "mail": { "tags": tags } });
@@ -123,7 +123,7 @@ async fn every_event_type_has_its_name() {
     for (email, verb) in [("bounce@example.com", ""), ("user.1@example.com", "decline"), ("user.2@example.com", "revoke")] {
         let id = crate::helpers::id(&app.invite(email).await);
         post.deliver().await;
-        post.report(&post.last_mail(email)).await;
+        post.report(&post.last_email(email)).await;
         match verb {
             "" => {}
             "revoke" => drop(revoke(&app, &id).await.expect(200)),

@@ -36,7 +36,7 @@ async fn an_invitation_gets_no_ttl_before_its_last_event_is_published() {
     // A late report removes the TTL again, until its event is published.
     post.bus.answer_with(|_| Behaviour::Error { status: 500, code: "InternalException" });
     app.advance(LATER);
-    post.report(&post.last_mail(EMAIL)).await;
+    post.report(&post.last_email(EMAIL)).await;
     assert_eq!(ttl(&app).await, None);
 }
 

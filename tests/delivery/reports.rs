@@ -12,7 +12,7 @@ use crate::helpers::{COOLDOWN, describe, id, resend, start};
 async fn invite(app: &TestApp, post: &mut Post, email: &str) -> String {
     let id = id(&app.invite(email).await);
     post.deliver().await;
-    post.report(&post.last_mail(email)).await;
+    post.report(&post.last_email(email)).await;
     app.advance(COOLDOWN);
     id
 }
@@ -101,7 +101,7 @@ async fn a_complaint_blocks_a_resend_unless_it_objects_to_nothing() {
         let email = format!("complaint{number}@example.com");
         let id = id(&app.invite(&email).await);
         post.deliver().await;
-        let mut events = local::ses::feedback::events(&post.last_mail(&email));
+        let mut events = local::ses::feedback::events(&post.last_email(&email));
         events[1]["detail"]["complaint"]["complaintFeedbackType"] = kind;
         events[1]["detail"]["complaint"]["complaintSubType"] = sub_type;
         assert_eq!(post.report_event(&events[0].to_string()).await, Recorded::Recorded);
@@ -137,7 +137,7 @@ async fn reports_may_arrive_twice_late_and_in_any_order() {
     let (app, mut post) = start().await;
     let id = id(&app.invite("complaint@example.com").await);
     post.deliver().await;
-    let mail = post.last_mail("complaint@example.com");
+    let mail = post.last_email("complaint@example.com");
     let mut reports = local::ses::feedback::events(&mail);
     reports.reverse();
     for _ in 0..2 {
@@ -154,7 +154,7 @@ async fn reports_may_arrive_twice_late_and_in_any_order() {
 async fn reported_late(app: &TestApp, post: &mut Post, email: &str) -> (String, SentEmail) {
     let id = id(&app.invite(email).await);
     post.deliver().await;
-    let first = post.last_mail(email);
+    let first = post.last_email(email);
     app.advance(COOLDOWN);
     resend(app, &id).await.expect(200);
     post.deliver().await;
@@ -192,7 +192,7 @@ async fn an_email_that_arrived_after_all_is_not_shown_as_failed() {
     let (app, mut post) = start().await;
     let id = id(&app.invite("user@example.com").await);
     post.deliver().await;
-    let mail = post.last_mail("user@example.com");
+    let mail = post.last_email("user@example.com");
     // As if SES had accepted the first attempt and rejected the second, and neither could be recorded.
     app.remove(&id, &["delivery"]).await;
     post.inbox.answer_with(|_| Behaviour::Error { status: 400, code: "MessageRejected" });
@@ -209,7 +209,7 @@ async fn a_report_that_arrives_before_our_own_record_is_kept() {
     let (app, mut post) = start().await;
     let id = id(&app.invite("user@example.com").await);
     post.deliver().await;
-    let mail = post.last_mail("user@example.com");
+    let mail = post.last_email("user@example.com");
     // As if the courier was killed between the reply of SES and its record: the row is as it was claimed.
     app.remove(&id, &["delivery"]).await;
     post.report(&mail).await;
@@ -224,7 +224,7 @@ async fn a_report_that_is_not_ours_is_ignored() {
     let (app, mut post) = start().await;
     let id = invite(&app, &mut post, "delay@example.com").await;
     let before = app.rows().await;
-    let mail = post.last_mail("delay@example.com");
+    let mail = post.last_email("delay@example.com");
     let good = &local::ses::feedback::events(&mail)[0];
     let with = |pointer: &str, value: Value| {
         let mut event = good.clone();
@@ -254,7 +254,7 @@ async fn a_report_from_the_future_is_dated_now() {
     let (app, mut post) = start().await;
     let id = id(&app.invite("user@example.com").await);
     post.deliver().await;
-    let mut event = local::ses::feedback::events(&post.last_mail("user@example.com"))[0].clone();
+    let mut event = local::ses::feedback::events(&post.last_email("user@example.com"))[0].clone();
     event["detail"]["delivery"]["timestamp"] = "2199-01-01T00:00:00Z".into();
     post.report_event(&event.to_string()).await;
     assert_eq!(describe(&app, &id).await["delivery"]["time"], app.now().to_string());
@@ -264,7 +264,7 @@ async fn a_report_from_the_future_is_dated_now() {
 async fn the_error_about_a_report_does_not_repeat_it() {
     let (app, mut post) = start().await;
     invite(&app, &mut post, "user@example.com").await;
-    let mut event = local::ses::feedback::events(&post.last_mail("user@example.com"))[0].clone();
+    let mut event = local::ses::feedback::events(&post.last_email("user@example.com"))[0].clone();
     event["detail"]["mail"]["tags"]["account"] = "user@example.com".into();
     let failed = post.fail_to_report(&event.to_string()).await;
     assert!(failed.0.starts_with("not an SES event: Data error in line 1,"), "{failed}");

@@ -93,7 +93,7 @@ impl Post {
 
     /// The last email to an address.
     #[must_use]
-    pub fn last_mail(&self, to: &str) -> SentEmail {
+    pub fn last_email(&self, to: &str) -> SentEmail {
         let mails = self.inbox.emails();
         mails.into_iter().rev().find(|mail| mail.to == [to]).unwrap_or_else(|| panic!("no email to {to}"))
     }
@@ -101,7 +101,7 @@ impl Post {
     /// The token in the last email to an address.
     #[must_use]
     pub fn last_token(&self, to: &str) -> String {
-        token(&self.last_mail(to))
+        token(&self.last_email(to))
     }
 
     /// The types of the published events, in order.

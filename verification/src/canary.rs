@@ -130,7 +130,7 @@ impl Fixture {
         app.advance(AFTER_CLAIM);
         post.reconcile().await;
         let first = post.last_token(&email);
-        post.report(&post.last_mail(&email)).await;
+        post.report(&post.last_email(&email)).await;
         app.advance(COOLDOWN);
         app.send(Call::post(&format!("/invitations/{id}")).key(&app.full)).await.expect(200);
         post.deliver().await;

@@ -30,7 +30,7 @@ pub fn pause_after(tries: u32) -> Duration {
 impl Invitation {
     /// Whether the last sending's email has not been sent and is still useful.
     #[must_use]
-    pub fn wants_mail(&self, now: Timestamp) -> bool {
+    pub fn wants_email(&self, now: Timestamp) -> bool {
         self.resource.delivery.is_none() && self.state(now) == State::Invited
     }
 
@@ -38,7 +38,7 @@ impl Invitation {
     #[must_use]
     pub fn mail_is_due(&self, now: Timestamp) -> bool {
         // The first attempt need not wait: the clock that set `not_before` may be ahead.
-        self.wants_mail(now) && (self.send_attempts.tries == 0 || self.send_attempts.not_before <= now)
+        self.wants_email(now) && (self.send_attempts.tries == 0 || self.send_attempts.not_before <= now)
     }
 
     /// Whether it has expired and the expiry event is missing.

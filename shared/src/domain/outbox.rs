@@ -57,7 +57,7 @@ impl EventType {
 
     /// The type of the event for a delivery status; `None` if consumers cannot act on it.
     #[must_use]
-    pub fn of_mail(status: DeliveryStatus) -> Option<Self> {
+    pub fn of_email(status: DeliveryStatus) -> Option<Self> {
         match status {
             DeliveryStatus::Sent | DeliveryStatus::Delayed => None,
             DeliveryStatus::Delivered => Some(Self::Delivered),
@@ -117,7 +117,7 @@ impl Event {
     /// The delivery that the event reports, if any.
     #[must_use]
     pub fn delivery(&self) -> Option<Delivery> {
-        let status = DeliveryStatus::ALL.into_iter().find(|status| EventType::of_mail(*status) == Some(self.event_type))?;
+        let status = DeliveryStatus::ALL.into_iter().find(|status| EventType::of_email(*status) == Some(self.event_type))?;
         Some(Delivery { status, at: self.at, reason: self.reason.clone() })
     }
 
@@ -170,7 +170,7 @@ impl Outbox {
 
     /// Adds the event for a delivery status, if consumers can act on it.
     pub fn put_news(&mut self, news: &Delivery) {
-        if let Some(event_type) = EventType::of_mail(news.status) {
+        if let Some(event_type) = EventType::of_email(news.status) {
             self.push(event_type, news.at, news.reason.clone());
         }
     }

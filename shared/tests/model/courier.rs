@@ -81,7 +81,7 @@ fn an_email_never_sent_has_failed_when_the_invitation_expires() {
     let before = pending(SENT).postponed(at(1));
     let expired = before.expired(before.resource.expiry);
     assert_eq!(expired.resource.delivery.as_ref().map(|it| it.status), Some(DeliveryStatus::Failed));
-    assert!(!expired.wants_mail(before.resource.expiry));
+    assert!(!expired.wants_email(before.resource.expiry));
     assert_eq!(expired.published().due(), None);
 }
 
