@@ -118,12 +118,14 @@ impl Table {
         match operation {
             "GetItem" => self.row(pk, sk).map_or_else(|| json!({}), |row| json!({ "Item": row })),
             "Query" => {
-                let pk = input["ExpressionAttributeValues"][":pk"]["S"].as_str().unwrap_or_default();
-                let rows: Vec<Value> = if pk.starts_with("KEYS#") {
+                let value = |name: &str| input["ExpressionAttributeValues"][name]["S"].as_str().unwrap_or_default();
+                let mut rows: Vec<Value> = if value(":pk").starts_with("KEYS#") {
                     vec![self.key_row.clone()]
                 } else {
                     self.invitations.iter().map(|it| to_json(&item::to_row(it, None))).collect()
                 };
+                let attribute = input["ExpressionAttributeNames"]["#at"].as_str().unwrap_or_default();
+                rows.retain(|row| row[attribute]["S"].as_str().is_some_and(|at| (value(":from")..=value(":to")).contains(&at)));
                 json!({ "Items": rows, "Count": rows.len() })
             }
             "UpdateItem" if pk.starts_with("KEYS#") => json!({ "Attributes": self.key_row }),

@@ -96,7 +96,7 @@ impl<A: Fn(&str) -> Result<bool, Failed>> Target for WorkerTarget<A> {
             Ok(true) => Verdict::Accepted,
             Ok(false) => Verdict::Rejected,
             // A parser's error names a position in the event, and must not quote it.
-            Err(Failed(why)) if why.starts_with("not a ") && why.len() < 150 => Verdict::Rejected,
+            Err(Failed(why)) if why.starts_with("not a") && why.len() < 150 => Verdict::Rejected,
             Err(Failed(why)) => Verdict::Violation(why),
         }
     }
