@@ -70,7 +70,7 @@ pub struct InviteeApp {
     pub app: App,
     /// Settings of accounts that have not set their own.
     pub defaults: AccountSettings,
-    /// How long closed invitations are kept; `None` for ever.
+    /// How long closed invitations are kept; `None` forever.
     pub retention: Option<Duration>,
 }
 

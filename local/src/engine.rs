@@ -75,7 +75,7 @@ async fn serve(listener: tokio::net::TcpListener, database: Database, stopped: o
     }));
     let _ = stopped.await;
     drop(finish);
-    // A client that sent half a request would block the server for ever. The runtime closes what remains.
+    // A client that sent half a request would block the server forever. The runtime closes what remains.
     let _ = timeout(GRACE, server).await;
 }
 

@@ -121,7 +121,7 @@ pub fn read_send_policy(lookup: &dyn Fn(&str) -> Option<String>) -> Result<SendP
     env.finish(policy)
 }
 
-/// Reads how long closed and expired invitations are kept, `None` for ever: `RETENTION_DAYS`.
+/// Reads how long closed and expired invitations are kept, `None` forever: `RETENTION_DAYS`.
 ///
 /// # Errors
 /// All problems together, each naming its variable.
@@ -144,7 +144,7 @@ pub struct DeliveryConfig {
     pub link_keys: LinkKeys,
     /// The name of the event bus: `EVENT_BUS`.
     pub event_bus: String,
-    /// How long closed and expired invitations are kept, `None` for ever: `RETENTION_DAYS`.
+    /// How long closed and expired invitations are kept, `None` forever: `RETENTION_DAYS`.
     pub retention: Option<Duration>,
     /// The folder of custom texts and templates: `TEXTS_DIR`.
     pub texts: Option<PathBuf>,

@@ -308,6 +308,6 @@ async fn namespace_region_lifetime_and_retention_are_configurable() {
     let id = text(&created, "id");
     assert_eq!(text(&created, "urn"), format!("urn:acme:identity:moon-1:{ACCOUNT}:invitation/{id}"));
     assert_eq!(text(&created, "expiry"), app.now().plus(Duration::from_secs(7200)).to_string());
-    assert_eq!(invitation_row(&app, &id).await.get("ttl"), None, "kept for ever");
+    assert_eq!(invitation_row(&app, &id).await.get("ttl"), None, "kept forever");
     app.send(resend(&id).key(&app.full)).await.expect(200);
 }

@@ -10,7 +10,7 @@ use functions::{
     texts::PageTexts,
 };
 use serde_json::{Value, json};
-use support::{ACCOUNT, Call, Post, Response, TestApp, faults::Fault};
+use support::{ACCOUNT, Call, Response, TestApp, Workers, faults::Fault};
 
 use crate::{
     helpers::{COOLDOWN, LIFETIME, advance_to_expiry, resend, text},
@@ -151,7 +151,7 @@ async fn errors_of_a_list() {
 #[tokio::test]
 async fn errors_of_a_modify() {
     let app = TestApp::with(&[("MAX_SENDS", "2")]).await;
-    let mut post = Post::of(&app).await;
+    let mut workers = Workers::of(&app).await;
     let mut snapshot = Snapshot::new("modify");
     let id = text(&app.invite(EMAIL).await, "id");
     let force = |value: &str| Call::post(&format!("/invitations/{id}?force={value}"));
@@ -168,8 +168,8 @@ async fn errors_of_a_modify() {
     note(&mut snapshot, &app, [("sent as often as allowed", resend(&id))]).await;
     for email in ["bounce@example.com", "complaint@example.com"] {
         let id = text(&app.invite(email).await, "id");
-        post.deliver().await;
-        post.report(&post.last_email(email)).await;
+        workers.deliver().await;
+        workers.report(&workers.last_email(email)).await;
         app.advance(COOLDOWN);
         note(&mut snapshot, &app, [(email, resend(&id))]).await;
     }
@@ -194,12 +194,12 @@ async fn errors_of_an_invitees_decision() {
     let roles = r#"{ "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify"], "mayGrant": ["*"] },
         "read-only": { "can": ["invitations:read"], "mayGrant": [] }, "helper": { "can": ["invitations:modify"], "mayGrant": [] } }"#;
     let app = TestApp::with(&[("ROLES", roles)]).await;
-    let mut post = Post::of(&app).await;
+    let mut workers = Workers::of(&app).await;
     let mut snapshot = Snapshot::new("decision");
     app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "binding": "email" })).await;
     let id = text(&app.invite(EMAIL).await, "id");
-    post.deliver().await;
-    let token = post.last_token(EMAIL);
+    workers.deliver().await;
+    let token = workers.last_token(EMAIL);
     let accept = |principal: &str, email: &str| {
         Call::post("/invitations/accept").json(&json!({ "token": token, "principal": principal, "email": email }))
     };
@@ -218,9 +218,9 @@ async fn errors_of_an_invitees_decision() {
     app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200);
     snapshot.response("revoked", &app.send(Call::holder("accept", &token)).await);
     app.invite(EMAIL).await;
-    post.deliver().await;
+    workers.deliver().await;
     app.advance(LIFETIME);
-    snapshot.response("expired", &app.send(Call::holder("decline", &post.last_token(EMAIL))).await);
+    snapshot.response("expired", &app.send(Call::holder("decline", &workers.last_token(EMAIL))).await);
     snapshot.assert();
 }
 

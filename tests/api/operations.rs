@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use support::{ACCOUNT, Call, Post, TestApp};
+use support::{ACCOUNT, Call, TestApp, Workers};
 
 use crate::helpers::{COOLDOWN, resend, text};
 
@@ -63,22 +63,22 @@ pub(crate) async fn requests_by_function(app: &TestApp) -> BTreeMap<&'static str
 /// Everything after the response: emails, reports about them, answers of invitees.
 async fn background_requests(app: &TestApp, done: &mut BTreeMap<&'static str, Vec<(String, Value)>>) {
     app.invite("user.five@example.com").await;
-    let mut post = Post::of(app).await;
+    let mut workers = Workers::of(app).await;
     let _ = app.faults.take_requests();
     let mut note = |name: &'static str| {
         let requests = app.faults.take_requests();
         done.insert(name, requests);
     };
-    post.deliver().await;
+    workers.deliver().await;
     note("deliver-invitations");
-    post.report(&post.last_email("user.two@example.com")).await;
+    workers.report(&workers.last_email("user.two@example.com")).await;
     note("record-feedback");
     app.invite("user.six@example.com").await;
-    post.lose_the_stream().await;
+    workers.drop_stream_records().await;
     let _ = app.faults.take_requests();
     app.advance(COOLDOWN * 10);
-    post.reconcile().await;
-    assert_eq!(post.last_email("user.six@example.com").tags["sending"], "1");
+    workers.reconcile().await;
+    assert_eq!(workers.last_email("user.six@example.com").tags["sending"], "1");
     note("reconcile-deliveries");
     for (verb, name, email) in [
         ("lookup", "lookup-invitation", "user.two@example.com"),
@@ -86,11 +86,11 @@ async fn background_requests(app: &TestApp, done: &mut BTreeMap<&'static str, Ve
         ("decline", "decline-invitation", "user.three@example.com"),
     ] {
         app.state().store.open().await;
-        app.send(Call::holder(verb, &post.last_token(email))).await.expect(200);
+        app.send(Call::holder(verb, &workers.last_token(email))).await.expect(200);
         if verb == "accept" {
             let call = Call::post("/invitations/accept");
             let body =
-                json!({ "token": post.last_token("user.five@example.com"), "principal": "user-5", "email": "user.five@example.com" });
+                json!({ "token": workers.last_token("user.five@example.com"), "principal": "user-5", "email": "user.five@example.com" });
             app.send(call.json(&body).key(&app.full)).await.expect(200);
         }
         note(name);

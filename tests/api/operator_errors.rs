@@ -9,7 +9,7 @@ use functions::{
 };
 use serde_json::{Value, json};
 use shared::config::{Config, ConfigError, DeliveryConfig, read_default_settings, read_retention, read_send_policy};
-use support::{ACCOUNT, Post, TestApp};
+use support::{ACCOUNT, TestApp, Workers};
 
 use crate::{helpers::with, snapshot::Snapshot};
 
@@ -79,11 +79,11 @@ async fn errors_of_manage_account_settings_and_erase_invitee() {
 #[tokio::test]
 async fn errors_of_the_worker_functions() {
     let app = TestApp::start().await;
-    let post = Post::of(&app).await;
+    let workers = Workers::of(&app).await;
     let mut snapshot = Snapshot::new("workers");
     for event in ["", "{}", "{\n\"detail\": 1}"] {
-        snapshot.line(format!("record-feedback {event:?}"), post.fail_to_report(event).await);
-        let failed = invoke(Ok(&post.courier), event, &deliver_invitations::handle).await.expect_err("no batch");
+        snapshot.line(format!("record-feedback {event:?}"), workers.fail_to_report(event).await);
+        let failed = invoke(Ok(&workers.courier), event, &deliver_invitations::handle).await.expect_err("no batch");
         snapshot.line(format!("deliver-invitations {event:?}"), failed);
     }
     snapshot.assert();

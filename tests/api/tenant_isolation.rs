@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use support::{ACCOUNT, Call, OTHER_ACCOUNT, Post, TestApp};
+use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, Workers};
 
 use crate::{
     access::{accesses, every_partition},
@@ -71,23 +71,23 @@ struct Foreign {
     token: String,
 }
 
-async fn foreign(app: &TestApp, post: &mut Post) -> Foreign {
+async fn foreign(app: &TestApp, workers: &mut Workers) -> Foreign {
     let invite = |email: &str| app.send(Call::create(email, "full-access").key(&app.other));
     let id = invite("foreign.one@example.com").await.expect(201).str("id");
     invite("foreign.two@example.com").await.expect(201);
-    post.deliver().await;
+    workers.deliver().await;
     let cursor = app.send(Call::get("/invitations?limit=1").key(&app.other)).await.expect(200).str("next");
-    Foreign { id, cursor, token: post.last_token("foreign.one@example.com") }
+    Foreign { id, cursor, token: workers.last_token("foreign.one@example.com") }
 }
 
 /// A service, values of another account, and the token of a link of [`ACCOUNT`].
 async fn links() -> (TestApp, Foreign, String) {
     let app = TestApp::start().await;
-    let mut post = Post::of(&app).await;
-    let foreign = foreign(&app, &mut post).await;
+    let mut workers = Workers::of(&app).await;
+    let foreign = foreign(&app, &mut workers).await;
     app.invite("user.one@example.com").await;
-    post.deliver().await;
-    let own = post.last_token("user.one@example.com");
+    workers.deliver().await;
+    let own = workers.last_token("user.one@example.com");
     (app, foreign, own)
 }
 
@@ -102,8 +102,8 @@ fn hostile_texts(foreign: &Foreign) -> Vec<String> {
 #[tokio::test]
 async fn no_input_leads_the_holder_of_a_key_to_another_account() {
     let app = TestApp::start().await;
-    let mut post = Post::of(&app).await;
-    let foreign = foreign(&app, &mut post).await;
+    let mut workers = Workers::of(&app).await;
+    let foreign = foreign(&app, &mut workers).await;
     let own = text(&app.invite("user.one@example.com").await, "id");
     app.advance(COOLDOWN);
     let mut calls = vec![resend(&own), Call::set_state(&own, "revoked"), Call::get(&format!("/invitations/{own}"))];
@@ -194,17 +194,17 @@ async fn an_operator_function_leads_to_the_account_in_its_event() {
 #[tokio::test]
 async fn background_work_leads_to_the_account_of_each_invitation() {
     let app = TestApp::start().await;
-    let mut post = Post::of(&app).await;
+    let mut workers = Workers::of(&app).await;
     for (key, account) in [(&app.full, ACCOUNT), (&app.other, OTHER_ACCOUNT)] {
         let email = format!("user.{account}@example.com");
         app.send(Call::create(&email, "full-access").key(key)).await.expect(201);
         let _ = app.faults.take_requests();
-        post.deliver().await;
+        workers.deliver().await;
         assert_eq!(partitions_reached(&app.faults.take_requests()), partitions(account, &["A", "SETTINGS"]), "{account}");
-        post.report(&post.last_email(&email)).await;
+        workers.report(&workers.last_email(&email)).await;
         assert_eq!(partitions_reached(&app.faults.take_requests()), partitions(account, &["A"]), "{account}");
         // The record of the report is processed before the next account.
-        post.deliver().await;
+        workers.deliver().await;
     }
 }
 

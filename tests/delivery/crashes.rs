@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use support::{
     ACCOUNT, Call,
     faults::{Barrier, Fault},
-    post::token,
+    workers::token,
 };
 
 use crate::helpers::{EMAIL, LATER, id, start, use_link};
@@ -19,9 +19,9 @@ struct Crash {
 
 /// Kills a courier there, lets another one continue, and returns the number of emails; `None` if the first one finished before.
 async fn kill_courier(crash: Crash) -> Option<usize> {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let id = id(&app.invite(EMAIL).await);
-    post.lose_the_stream().await;
+    workers.drop_stream_records().await;
     let key = shared::store::InvitationKey { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
     let gate = Barrier::default();
     let mut faults = vec![Fault::None; crash.request - 1];
@@ -30,7 +30,7 @@ async fn kill_courier(crash: Crash) -> Option<usize> {
     }
     faults.push(Fault::Held(gate.clone(), Box::new(Fault::Refused)));
     app.faults.next(faults);
-    let courier = post.another(&app);
+    let courier = workers.another_courier(&app);
     let died = tokio::select! {
         () = gate.arrived() => true,
         settled = courier.process_due(&key) => { settled.unwrap(); false }
@@ -42,15 +42,15 @@ async fn kill_courier(crash: Crash) -> Option<usize> {
     }
     for _ in 0..3 {
         app.advance(LATER);
-        post.deliver().await;
-        post.reconcile().await;
+        workers.deliver().await;
+        workers.reconcile().await;
     }
-    let tokens: BTreeSet<String> = post.inbox.emails().iter().map(token).collect();
+    let tokens: BTreeSet<String> = workers.inbox.emails().iter().map(token).collect();
     assert_eq!(tokens.len(), 1, "{crash:?}: all copies have the same link");
     use_link(&app, "lookup", tokens.first().unwrap()).await.expect(200);
-    let events: BTreeSet<String> = post.bus.events().iter().map(|event| event.detail["id"].as_str().unwrap().to_owned()).collect();
+    let events: BTreeSet<String> = workers.bus.events().iter().map(|event| event.detail["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(events, [format!("{id}-1")].into(), "{crash:?}");
-    Some(post.inbox.emails().len())
+    Some(workers.inbox.emails().len())
 }
 
 #[tokio::test]
@@ -77,38 +77,38 @@ async fn a_courier_killed_at_any_of_its_requests_loses_nothing() {
 
 #[tokio::test]
 async fn an_accepted_email_is_sent_once_even_if_the_table_then_fails_for_seconds() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let id = id(&app.invite(EMAIL).await);
-    post.lose_the_stream().await;
+    workers.drop_stream_records().await;
     let key = shared::store::InvitationKey { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
     // Load, claim, load the account's settings; SES accepts the email. The SDK sends each of our attempts three times.
     let good = (0..3).map(|_| Fault::None);
     app.faults.next(good.chain((0..12).map(|_| Fault::Error(400, "ThrottlingException"))));
-    post.another(&app).process_due(&key).await.unwrap();
+    workers.another_courier(&app).process_due(&key).await.unwrap();
     assert_eq!(app.faults.left(), 0);
     for _ in 0..3 {
         app.advance(LATER);
-        post.deliver().await;
-        post.reconcile().await;
+        workers.deliver().await;
+        workers.reconcile().await;
     }
-    assert_eq!(post.inbox.emails().len(), 1);
+    assert_eq!(workers.inbox.emails().len(), 1);
 }
 
 #[tokio::test]
 async fn a_create_whose_reply_was_lost_sends_one_email() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     app.faults.transactions([Fault::ReplyLost]);
     app.invite(EMAIL).await;
-    post.deliver().await;
+    workers.deliver().await;
     app.advance(LATER);
-    post.reconcile().await;
-    assert_eq!(post.inbox.emails().len(), 1);
-    assert_eq!(post.event_types(), ["created"]);
+    workers.reconcile().await;
+    assert_eq!(workers.inbox.emails().len(), 1);
+    assert_eq!(workers.event_types(), ["created"]);
 }
 
 #[tokio::test]
 async fn a_create_killed_right_after_its_commit_sends_its_email() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let gate = Barrier::default();
     // The table carries it out, the reply is lost, and the function is killed before it can retry.
     app.faults.transactions([Fault::ReplyLost, Fault::Held(gate.clone(), Box::new(Fault::Refused))]);
@@ -119,7 +119,7 @@ async fn a_create_killed_right_after_its_commit_sends_its_email() {
     }
     app.faults.clear();
     assert_eq!(app.rows_of(ACCOUNT, "I#").await.len(), 1, "it had committed");
-    post.deliver().await;
-    assert_eq!(post.inbox.emails().len(), 1);
-    use_link(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
+    workers.deliver().await;
+    assert_eq!(workers.inbox.emails().len(), 1);
+    use_link(&app, "accept", &workers.last_token(EMAIL)).await.expect(200);
 }

@@ -2,15 +2,15 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
-use support::{ACCOUNT, Call, Post, TestApp, post::token, root_file};
+use support::{ACCOUNT, Call, TestApp, Workers, root_file, workers::token};
 
 use crate::helpers::{COOLDOWN, EMAIL, LATER, describe, id, invited, resend, revoke, start, start_with, use_link};
 
 #[tokio::test]
 async fn a_create_sends_one_email_from_the_configured_sender_with_a_working_link() {
-    let (app, mut post) = start().await;
-    let (id, token) = invited(&app, &mut post).await;
-    let mails = post.inbox.emails();
+    let (app, mut workers) = start().await;
+    let (id, token) = invited(&app, &mut workers).await;
+    let mails = workers.inbox.emails();
     let [mail] = &mails[..] else { panic!("{} emails", mails.len()) };
     assert_eq!(mail.to, [EMAIL]);
     assert!(mail.from.ends_with("<invitations@sender.example>"), "{}", mail.from);
@@ -28,78 +28,78 @@ async fn a_create_sends_one_email_from_the_configured_sender_with_a_working_link
 
 #[tokio::test]
 async fn an_email_goes_to_the_ascii_domain_and_the_local_part_as_typed() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     app.invite(" User.One@Bücher.example ").await;
-    post.deliver().await;
-    assert_eq!(post.inbox.emails()[0].to, ["User.One@xn--bcher-kva.example"]);
+    workers.deliver().await;
+    assert_eq!(workers.inbox.emails()[0].to, ["User.One@xn--bcher-kva.example"]);
 }
 
 #[tokio::test]
 async fn a_record_that_the_stream_delivers_twice_sends_one_email() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     app.invite(EMAIL).await;
-    post.deliver().await;
-    let mut again = Post::of(&app).await;
+    workers.deliver().await;
+    let mut again = Workers::of(&app).await;
     again.deliver().await;
-    post.deliver().await;
-    post.reconcile().await;
+    workers.deliver().await;
+    workers.reconcile().await;
     app.advance(LATER);
-    post.reconcile().await;
-    assert_eq!((post.inbox.emails().len(), again.inbox.emails().len()), (1, 0));
+    workers.reconcile().await;
+    assert_eq!((workers.inbox.emails().len(), again.inbox.emails().len()), (1, 0));
 }
 
 #[tokio::test]
 async fn of_many_concurrent_couriers_one_sends() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let key = key(&id(&app.invite(EMAIL).await));
-    let couriers: Vec<_> = (0..8).map(|_| post.another(&app)).collect();
+    let couriers: Vec<_> = (0..8).map(|_| workers.another_courier(&app)).collect();
     let settled = futures_util::future::join_all(couriers.iter().map(|courier| courier.process_due(&key))).await;
     assert!(settled.iter().all(Result::is_ok), "{settled:?}");
-    post.deliver().await;
-    assert_eq!(post.inbox.emails().len(), 1);
+    workers.deliver().await;
+    assert_eq!(workers.inbox.emails().len(), 1);
 }
 
 #[tokio::test]
 async fn a_resend_sends_another_email_with_another_link() {
-    let (app, mut post) = start().await;
-    let (id, first) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (id, first) = invited(&app, &mut workers).await;
     app.advance(COOLDOWN);
     resend(&app, &id).await.expect(200);
     assert_eq!(describe(&app, &id).await.get("delivery"), None, "nothing is known of the new sending yet");
-    post.deliver().await;
-    assert_eq!(post.inbox.emails().len(), 2);
-    assert_ne!(post.last_token(EMAIL), first);
-    assert_eq!(post.last_email(EMAIL).headers, [("Auto-Submitted".to_owned(), "auto-generated".to_owned())]);
-    assert_eq!(post.last_email(EMAIL).tags["sending"], "2");
+    workers.deliver().await;
+    assert_eq!(workers.inbox.emails().len(), 2);
+    assert_ne!(workers.last_token(EMAIL), first);
+    assert_eq!(workers.last_email(EMAIL).headers, [("Auto-Submitted".to_owned(), "auto-generated".to_owned())]);
+    assert_eq!(workers.last_email(EMAIL).tags["sending"], "2");
 }
 
 #[tokio::test]
 async fn when_the_stream_is_late_only_the_last_sending_is_emailed() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let id = id(&app.invite(EMAIL).await);
     app.advance(COOLDOWN);
     resend(&app, &id).await.expect(200);
-    post.deliver().await;
-    let tokens: Vec<String> = post.inbox.emails().iter().map(token).collect();
+    workers.deliver().await;
+    let tokens: Vec<String> = workers.inbox.emails().iter().map(token).collect();
     assert_eq!(tokens.len(), 1, "no email is sent with an invalid link");
     use_link(&app, "lookup", &tokens[0]).await.expect(200);
 }
 
 #[tokio::test]
 async fn an_invitation_revoked_before_its_email_is_not_emailed() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let id = id(&app.invite(EMAIL).await);
     revoke(&app, &id).await.expect(200);
-    post.deliver().await;
+    workers.deliver().await;
     app.advance(LATER);
-    post.reconcile().await;
-    assert_eq!(post.inbox.emails().len(), 0);
-    assert_eq!(post.event_types(), ["created", "revoked"]);
+    workers.reconcile().await;
+    assert_eq!(workers.inbox.emails().len(), 0);
+    assert_eq!(workers.event_types(), ["created", "revoked"]);
 }
 
 #[tokio::test]
 async fn t10_the_link_comes_from_configuration_and_never_from_the_host() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let hostile = [
         "evil.example",
         "evil.example:443",
@@ -120,8 +120,8 @@ async fn t10_the_link_comes_from_configuration_and_never_from_the_host() {
         }
     }
     assert!(sent > 50);
-    post.deliver().await;
-    let mails = post.inbox.emails();
+    workers.deliver().await;
+    let mails = workers.inbox.emails();
     assert_eq!(mails.len(), sent);
     for mail in mails {
         let token = token(&mail);
@@ -134,29 +134,29 @@ async fn t10_the_link_comes_from_configuration_and_never_from_the_host() {
 
 #[tokio::test]
 async fn the_email_names_its_sender_and_the_account() {
-    let (app, mut post) = start_with(&[("DEFAULT_DISPLAY_NAME", "Nobody in particular")]).await;
+    let (app, mut workers) = start_with(&[("DEFAULT_DISPLAY_NAME", "Nobody in particular")]).await;
     let created = json!({ "action": "create", "account": ACCOUNT, "role": "full-access", "name": "Jane Doe" });
     let key = app.manage_keys(&created).await["key"].as_str().unwrap().to_owned();
     app.send(Call::create("user.two@example.com", "read-only").key(&key)).await.expect(201);
-    post.deliver().await;
-    let text = post.last_email("user.two@example.com").text.unwrap();
+    workers.deliver().await;
+    let text = workers.last_email("user.two@example.com").text.unwrap();
     assert!(text.contains("Jane Doe") && text.contains("Nobody in particular"), "{text}");
 
     app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "name": "Example Ltd" })).await;
     let id = id(&app.invite(EMAIL).await);
-    post.deliver().await;
-    let mail = post.last_email(EMAIL);
+    workers.deliver().await;
+    let mail = workers.last_email(EMAIL);
     assert!(mail.text.as_deref().unwrap().contains("Example Ltd") && mail.from.contains("Example Ltd"), "{}", mail.from);
     // It names the sender of this sending, not of the first one.
     app.advance(COOLDOWN);
     app.send(Call::post(&format!("/invitations/{id}")).key(&key)).await.expect(200);
-    post.deliver().await;
-    assert!(post.last_email(EMAIL).text.unwrap().contains("Jane Doe"));
+    workers.deliver().await;
+    assert!(workers.last_email(EMAIL).text.unwrap().contains("Jane Doe"));
 }
 
 #[tokio::test]
 async fn t9_a_name_that_would_become_a_link_is_neutralised_when_shown() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     for (number, name) in
         ["Visit https://evil.example/x now", "evil.example", "<b>Bold</b>", "a\u{202e}b", "www.evil.example", "x@evil.example"]
             .iter()
@@ -168,8 +168,8 @@ async fn t9_a_name_that_would_become_a_link_is_neutralised_when_shown() {
         let key = created["key"].as_str().unwrap().to_owned();
         let email = format!("user.{number}@example.com");
         app.send(Call::create(&email, "read-only").key(&key)).await.expect(201);
-        post.deliver().await;
-        let mail = post.last_email(&email);
+        workers.deliver().await;
+        let mail = workers.last_email(&email);
         let html = mail.html.unwrap();
         assert!(!html.contains("<b>"), "{name}: {html}");
         for part in [mail.from, mail.subject, mail.text.unwrap(), html] {
@@ -182,7 +182,7 @@ async fn t9_a_name_that_would_become_a_link_is_neutralised_when_shown() {
 
 #[tokio::test]
 async fn t9_an_account_name_stored_before_the_present_rules_blocks_nothing() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let describe = json!({ "action": "describe", "account": ACCOUNT });
     for (number, (stored, shown)) in
         [("evil.example", Some("evil example")), ("call 555-0142", Some("call")), ("555-0142", None), ("\u{202e}", None)].iter().enumerate()
@@ -192,8 +192,8 @@ async fn t9_an_account_name_stored_before_the_present_rules_blocks_nothing() {
         for verb in ["accept", "decline"] {
             let email = format!("{verb}.{number}@example.com");
             app.invite(&email).await;
-            post.deliver().await;
-            let mail = post.last_email(&email);
+            workers.deliver().await;
+            let mail = workers.last_email(&email);
             assert_eq!(mail.subject, shown.map_or("You are invited".to_owned(), |name| format!("You are invited to {name}")));
             let token = token(&mail);
             assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["display"]["name"].as_str(), *shown);
@@ -216,7 +216,7 @@ async fn the_language_is_that_of_the_invitation_then_of_the_account_then_english
     let folder = std::env::temp_dir().join(format!("texts-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("de.json"), r#"{ "email": { "button": "Einladung ansehen" } }"#).unwrap();
-    let (app, mut post) = start_with(&[("TEXTS_DIR", folder.to_str().unwrap())]).await;
+    let (app, mut workers) = start_with(&[("TEXTS_DIR", folder.to_str().unwrap())]).await;
     app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "locale": "de-AT" })).await;
     for (email, locale, german) in
         [("a@example.com", None, true), ("b@example.com", Some("en"), false), ("c@example.com", Some("fr"), true)]
@@ -226,8 +226,8 @@ async fn the_language_is_that_of_the_invitation_then_of_the_account_then_english
             body["locale"] = locale.into();
         }
         app.send(Call::post("/invitations").json(&body).key(&app.full)).await.expect(201);
-        post.deliver().await;
-        assert_eq!(post.last_email(email).html.unwrap().contains("Einladung ansehen"), german, "{locale:?}");
+        workers.deliver().await;
+        assert_eq!(workers.last_email(email).html.unwrap().contains("Einladung ansehen"), german, "{locale:?}");
     }
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -15,13 +15,13 @@ async fn erase(app: &TestApp, account: &str, email: &str) -> Value {
 
 #[tokio::test]
 async fn t21_erasing_an_address_deletes_all_of_its_rows_and_no_others() {
-    let (app, mut post) = start().await;
-    let (first, _) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (first, _) = invited(&app, &mut workers).await;
     revoke(&app, &first).await.expect(200);
     let keyed = Call::create(EMAIL, "read-only").key(&app.full).header("idempotency-key", "k1");
     app.send(keyed).await.expect(201);
-    post.deliver().await;
-    let token = post.last_token(EMAIL);
+    workers.deliver().await;
+    let token = workers.last_token(EMAIL);
     let before = app.rows().await.len();
     app.invite("user.two@example.com").await;
     app.send(Call::create("user.three@example.com", "read-only").key(&app.full).header("idempotency-key", "k2")).await.expect(201);
@@ -38,10 +38,10 @@ async fn t21_erasing_an_address_deletes_all_of_its_rows_and_no_others() {
 
     use_link(&app, "lookup", &token).await.expect_error(404, "not-found");
     use_link(&app, "accept", &token).await.expect_error(404, "not-found");
-    post.report(&post.last_email(EMAIL)).await;
-    post.deliver().await;
+    workers.report(&workers.last_email(EMAIL)).await;
+    workers.deliver().await;
     app.advance(LATER);
-    post.reconcile().await;
+    workers.reconcile().await;
     assert_eq!(app.rows_of(ACCOUNT, "I#").await.len(), 2, "nothing recreates it");
     assert_eq!(erase(&app, ACCOUNT, EMAIL).await, json!({ "erased": 0 }));
     app.invite(EMAIL).await;
@@ -49,8 +49,8 @@ async fn t21_erasing_an_address_deletes_all_of_its_rows_and_no_others() {
 
 #[tokio::test]
 async fn rows_beyond_the_first_megabyte_are_erased_too() {
-    let (app, mut post) = start().await;
-    let (id, _) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (id, _) = invited(&app, &mut workers).await;
     let text = AttributeValue::S;
     for number in 0..4 {
         // A query returns at most a megabyte.
@@ -69,11 +69,11 @@ async fn rows_beyond_the_first_megabyte_are_erased_too() {
 
 #[tokio::test]
 async fn a_failed_erasure_is_an_error_and_the_next_one_completes_it() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     // Its requests query and delete: invitations, the lock, responses, a response, an invitation, responses, the lock.
     for request in 0..7 {
         app.send(Call::create(EMAIL, "read-only").key(&app.full).header("idempotency-key", &request.to_string())).await.expect(201);
-        post.deliver().await;
+        workers.deliver().await;
         let failing = (0..request).map(|_| Fault::None).chain([Fault::Error(400, "AccessDeniedException")]);
         app.faults.next(failing);
         assert_eq!(erase(&app, ACCOUNT, EMAIL).await["code"], "internal-error", "{request}");
@@ -87,10 +87,10 @@ async fn a_failed_erasure_is_an_error_and_the_next_one_completes_it() {
 
 #[tokio::test]
 async fn a_resend_during_an_erasure_leaves_no_lock_behind() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     // The resend comes before each of its requests from the first deletion on.
     for request in 3..6 {
-        let (id, _) = invited(&app, &mut post).await;
+        let (id, _) = invited(&app, &mut workers).await;
         app.advance(COOLDOWN);
         let gate = Barrier::default();
         app.faults.next((0..request).map(|_| Fault::None).chain([Fault::Held(gate.clone(), Box::new(Fault::None))]));

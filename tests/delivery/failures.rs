@@ -41,12 +41,12 @@ async fn with_events_waiting(app: &TestApp, copies: u64) {
 
 #[tokio::test]
 async fn while_eventbridge_is_down_waiting_events_delay_no_email() {
-    let (app, mut post) = start().await;
-    invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    invited(&app, &mut workers).await;
     with_events_waiting(&app, 120).await;
     let calls = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&calls);
-    post.bus.answer_with(move |_| {
+    workers.bus.answer_with(move |_| {
         counter.fetch_add(1, Ordering::SeqCst);
         Behaviour::Error { status: 400, code: "AccessDeniedException" }
     });
@@ -55,17 +55,17 @@ async fn while_eventbridge_is_down_waiting_events_delay_no_email() {
     for email in &late {
         app.invite(email).await;
     }
-    post.lose_the_stream().await;
+    workers.drop_stream_records().await;
     app.advance(LATER);
-    let round = tokio::time::timeout(Duration::from_secs(30), post.reconcile()).await.expect("a round ends after one pass");
+    let round = tokio::time::timeout(Duration::from_secs(30), workers.reconcile()).await.expect("a round ends after one pass");
     assert_eq!(round.processed, 128);
-    assert_eq!(post.inbox.emails().len(), 1 + late.len());
+    assert_eq!(workers.inbox.emails().len(), 1 + late.len());
     assert!(calls.load(Ordering::SeqCst) <= 16, "{} calls", calls.load(Ordering::SeqCst));
-    post.bus.answer_with(|_| Behaviour::Accept);
+    workers.bus.answer_with(|_| Behaviour::Accept);
     app.advance(LATER);
-    post.reconcile().await;
+    workers.reconcile().await;
     let mut published = BTreeMap::<String, usize>::new();
-    for event_type in post.event_types() {
+    for event_type in workers.event_types() {
         *published.entry(event_type).or_default() += 1;
     }
     assert_eq!(published, [("created".to_owned(), 1 + late.len()), ("delivered".to_owned(), 120)].into());
@@ -73,7 +73,7 @@ async fn while_eventbridge_is_down_waiting_events_delay_no_email() {
 
 #[tokio::test]
 async fn emails_wait_while_the_accounts_settings_cannot_be_read() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "name": "Example" })).await;
     let set_colour = |colour: &str| {
         let update = app.client.update_item().table_name(&app.table);
@@ -87,67 +87,67 @@ async fn emails_wait_while_the_accounts_settings_cannot_be_read() {
     };
     set_colour("invalid").await.unwrap();
     let id = id(&app.invite(EMAIL).await);
-    post.deliver().await;
-    assert_eq!(post.inbox.emails().len(), 0);
+    workers.deliver().await;
+    assert_eq!(workers.inbox.emails().len(), 0);
     set_colour("#0b5fff").await.unwrap();
     app.advance(LATER);
-    post.reconcile().await;
+    workers.reconcile().await;
     assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent");
-    use_link(&app, "lookup", &post.last_token(EMAIL)).await.expect(200);
+    use_link(&app, "lookup", &workers.last_token(EMAIL)).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_quarantined_row_is_processed_once_it_is_repaired() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let id = id(&app.invite(EMAIL).await);
     let hash = app.rows_of(ACCOUNT, "I#").await[0]["th"].clone();
     app.set(&id, "th", AttributeValue::S("not a hash".to_owned())).await;
     // A row that could not be quarantined does not count as processed.
     let key = InvitationKey { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
     app.faults.next([Fault::None, Fault::Error(400, "AccessDeniedException")]);
-    assert!(post.courier.process_due(&key).await.is_err());
-    post.deliver().await;
+    assert!(workers.courier.process_due(&key).await.is_err());
+    workers.deliver().await;
     app.set(&id, "th", hash).await;
     app.advance(Duration::from_secs(3600));
-    post.reconcile().await;
+    workers.reconcile().await;
     assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent");
-    use_link(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
+    use_link(&app, "accept", &workers.last_token(EMAIL)).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_conflict_with_a_transaction_is_retried_and_a_failing_table_is_an_error() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     for (error, sent) in [("TransactionConflictException", true), ("AccessDeniedException", false)] {
         let email = format!("{}@example.com", error.to_lowercase());
         let key = InvitationKey { account: ACCOUNT.parse().unwrap(), id: id(&app.invite(&email).await).parse().unwrap() };
         app.faults.next([Fault::None, Fault::Error(400, error)]);
-        let settled = post.courier.process_due(&key).await;
+        let settled = workers.courier.process_due(&key).await;
         assert_eq!((settled.is_ok(), app.faults.left()), (sent, 0), "{error}: {settled:?}");
-        assert_eq!(post.inbox.emails().iter().filter(|mail| mail.to == [email.as_str()]).count(), usize::from(sent), "{error}");
-        post.deliver().await;
+        assert_eq!(workers.inbox.emails().iter().filter(|mail| mail.to == [email.as_str()]).count(), usize::from(sent), "{error}");
+        workers.deliver().await;
     }
     // The failed one is sent when the stream retries.
-    assert_eq!(post.inbox.emails().len(), 2);
+    assert_eq!(workers.inbox.emails().len(), 2);
 }
 
 #[tokio::test]
 async fn a_row_stored_before_events_existed_can_be_changed() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let mut ids = Vec::new();
     for number in 0..2 {
         ids.push(id(&app.invite(&format!("user.{number}@example.com")).await));
     }
-    post.lose_the_stream().await;
+    workers.drop_stream_records().await;
     for id in &ids {
         app.remove(id, &["events", "out", "stream_pending", "due_shard", "due_at"]).await;
     }
     app.advance(COOLDOWN);
     revoke(&app, &ids[0]).await.expect(200);
     resend(&app, &ids[1]).await.expect(200);
-    post.deliver().await;
+    workers.deliver().await;
     // They belong to two invitations, so their order is not guaranteed.
-    assert_eq!(post.event_types().into_iter().collect::<BTreeSet<_>>(), ["revoked".to_owned(), "resent".to_owned()].into());
-    let accept = use_link(&app, "accept", &post.last_token("user.1@example.com")).await.expect(200).json();
+    assert_eq!(workers.event_types().into_iter().collect::<BTreeSet<_>>(), ["revoked".to_owned(), "resent".to_owned()].into());
+    let accept = use_link(&app, "accept", &workers.last_token("user.1@example.com")).await.expect(200).json();
     assert_eq!(accept["state"], "accepted");
     app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
 }

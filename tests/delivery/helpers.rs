@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Call, Post, Response, TestApp};
+use support::{Call, Response, TestApp, Workers};
 
 /// The invitee of most tests.
 pub(crate) const EMAIL: &str = "user.one@example.com";
@@ -15,22 +15,22 @@ pub(crate) const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
 pub(crate) const LATER: Duration = Duration::from_secs(200);
 
 /// A service with its background functions.
-pub(crate) async fn start() -> (TestApp, Post) {
+pub(crate) async fn start() -> (TestApp, Workers) {
     start_with(&[]).await
 }
 
 /// The same with some variables set.
-pub(crate) async fn start_with(variables: &[(&str, &str)]) -> (TestApp, Post) {
+pub(crate) async fn start_with(variables: &[(&str, &str)]) -> (TestApp, Workers) {
     let app = TestApp::with(variables).await;
-    let post = Post::of(&app).await;
-    (app, post)
+    let workers = Workers::of(&app).await;
+    (app, workers)
 }
 
 /// Invites [`EMAIL`] and delivers the email. Returns the id and the token.
-pub(crate) async fn invited(app: &TestApp, post: &mut Post) -> (String, String) {
+pub(crate) async fn invited(app: &TestApp, workers: &mut Workers) -> (String, String) {
     let id = id(&app.invite(EMAIL).await);
-    post.deliver().await;
-    (id, post.last_token(EMAIL))
+    workers.deliver().await;
+    (id, workers.last_token(EMAIL))
 }
 
 /// The id of a resource.

@@ -7,8 +7,8 @@ use crate::helpers::{COOLDOWN, EMAIL, LIFETIME, describe, invited, resend, revok
 
 #[tokio::test]
 async fn t3_after_each_resend_every_earlier_link_is_a_404() {
-    let (app, mut post) = start().await;
-    let (id, first) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (id, first) = invited(&app, &mut workers).await;
     let mut dead = vec![first];
     for _ in 0..5 {
         app.advance(COOLDOWN);
@@ -19,8 +19,8 @@ async fn t3_after_each_resend_every_earlier_link_is_a_404() {
                 use_link(&app, verb, token).await.expect_error(404, "not-found");
             }
         }
-        post.deliver().await;
-        let token = post.last_token(EMAIL);
+        workers.deliver().await;
+        let token = workers.last_token(EMAIL);
         assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["state"], "invited");
         dead.push(token);
     }
@@ -29,8 +29,8 @@ async fn t3_after_each_resend_every_earlier_link_is_a_404() {
 
 #[tokio::test]
 async fn a_resend_of_an_expired_invitation_invalidates_the_expired_link() {
-    let (app, mut post) = start().await;
-    let (id, token) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (id, token) = invited(&app, &mut workers).await;
     app.advance(LIFETIME);
     use_link(&app, "accept", &token).await.expect_error(400, "expired");
     resend(&app, &id).await.expect(200);
@@ -45,14 +45,14 @@ fn summary(response: &Response) -> (u16, String) {
 
 /// Runs two calls at once, several times, and returns their responses with the final state.
 async fn race(left: &str, right: &str) -> Vec<((u16, String), (u16, String), String)> {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let mut seen = Vec::new();
     for round in 0..12 {
         let email = format!("user.{round}@example.com");
         let id = crate::helpers::id(&app.invite(&email).await);
-        post.deliver().await;
+        workers.deliver().await;
         app.advance(COOLDOWN);
-        let token = post.last_token(&email);
+        let token = workers.last_token(&email);
         let call = |what: &str| match what {
             "revoke" => Call::set_state(&id, "revoked").key(&app.full),
             "resend" => Call::post(&format!("/invitations/{id}")).key(&app.full),
@@ -108,19 +108,19 @@ async fn in_a_race_of_accept_and_resend_the_link_works_or_is_invalid() {
 
 #[tokio::test]
 async fn many_concurrent_accepts_all_succeed_and_are_one() {
-    let (app, mut post) = start().await;
-    let (_, token) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (_, token) = invited(&app, &mut workers).await;
     let process = app.another_patient();
     let answers = join_all((0..25).map(|_| process.send(Call::holder("accept", &token)))).await;
     assert!(answers.iter().all(|answer| summary(answer) == self::answer(200, "accepted")), "{answers:?}");
-    post.deliver().await;
-    assert_eq!(post.event_types(), ["created", "accepted"]);
+    workers.deliver().await;
+    assert_eq!(workers.event_types(), ["created", "accepted"]);
 }
 
 #[tokio::test]
 async fn t1_no_get_head_or_options_of_any_path_changes_anything() {
-    let (app, mut post) = start().await;
-    let (id, token) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (id, token) = invited(&app, &mut workers).await;
     let before = app.rows().await;
     let routes = [
         "GET /invitations",
@@ -143,20 +143,20 @@ async fn t1_no_get_head_or_options_of_any_path_changes_anything() {
     let after = app.rows().await;
     assert_eq!(after.len(), before.len());
     assert!(after.iter().all(|row| before.contains(row)));
-    post.deliver().await;
-    assert_eq!(post.inbox.emails().len(), 1);
+    workers.deliver().await;
+    assert_eq!(workers.inbox.emails().len(), 1);
     revoke(&app, &id).await.expect(200);
 }
 
 #[tokio::test]
 async fn t4_no_token_assembled_from_parts_of_others_opens_anything() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let mut tokens = Vec::new();
     for (number, key) in [&app.full, &app.other, &app.full].into_iter().enumerate() {
         let email = format!("user.{number}@example.com");
         app.send(Call::create(&email, "read-only").key(key)).await.expect(201);
-        post.deliver().await;
-        tokens.push(post.last_token(&email));
+        workers.deliver().await;
+        tokens.push(workers.last_token(&email));
     }
     let parts: Vec<Vec<&str>> = tokens.iter().map(|token| token.split('.').collect()).collect();
     let mut opened = 0;

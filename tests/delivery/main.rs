@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod answers;
 mod crashes;
+mod decisions;
 mod emails;
 mod erasure;
 mod events;

@@ -17,8 +17,8 @@ async fn set_binding(app: &TestApp, binding: &str) {
 
 #[tokio::test]
 async fn an_application_accepts_for_the_user_it_signed_in_and_names_that_user() {
-    let (app, mut post) = start().await;
-    let (id, token) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (id, token) = invited(&app, &mut workers).await;
     assert_eq!(accept(&app, &app.full, &token, "user-4711", "User.One@EXAMPLE.com").await.expect(200).json()["state"], "accepted");
     let seen = describe(&app, &id).await;
     assert_eq!((&seen["state"], &seen["acceptedBy"]), (&json!("accepted"), &json!("user-4711")));
@@ -30,9 +30,9 @@ async fn an_application_accepts_for_the_user_it_signed_in_and_names_that_user() 
 async fn t7_the_binding_decides_which_address_may_accept() {
     for binding in ["bearer", "email"] {
         for (email, same) in [(EMAIL, true), ("user.two@example.com", false)] {
-            let (app, mut post) = start().await;
+            let (app, mut workers) = start().await;
             set_binding(&app, binding).await;
-            let (id, token) = invited(&app, &mut post).await;
+            let (id, token) = invited(&app, &mut workers).await;
             assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["binding"], binding);
             let before = app.rows().await;
             let answer = accept(&app, &app.full, &token, "user-1", email).await;
@@ -57,9 +57,9 @@ async fn t7_the_binding_decides_which_address_may_accept() {
 #[tokio::test]
 async fn a_link_that_may_not_accept_alone_still_shows_a_closed_state() {
     for (what, code) in [("revoke", "already-revoked"), ("decline", "already-declined"), ("expire", "expired")] {
-        let (app, mut post) = start().await;
+        let (app, mut workers) = start().await;
         set_binding(&app, "email").await;
-        let (id, token) = invited(&app, &mut post).await;
+        let (id, token) = invited(&app, &mut workers).await;
         match what {
             "revoke" => drop(revoke(&app, &id).await.expect(200)),
             "decline" => drop(use_link(&app, "decline", &token).await.expect(200)),
@@ -67,9 +67,9 @@ async fn a_link_that_may_not_accept_alone_still_shows_a_closed_state() {
         }
         use_link(&app, "accept", &token).await.expect_error(400, code);
     }
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     set_binding(&app, "email").await;
-    let (_, token) = invited(&app, &mut post).await;
+    let (_, token) = invited(&app, &mut workers).await;
     accept(&app, &app.full, &token, "user-1", EMAIL).await.expect(200);
     let before = app.rows().await;
     assert_eq!(use_link(&app, "accept", &token).await.expect(200).json()["state"], "accepted");
@@ -82,8 +82,8 @@ async fn a_key_of_another_account_or_without_the_permission_accepts_nothing() {
     let roles = r#"{ "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify"], "mayGrant": ["*"] },
         "read-only": { "can": ["invitations:read"], "mayGrant": [] },
         "helper": { "can": ["invitations:modify"], "mayGrant": ["read-only"] } }"#;
-    let (app, mut post) = start_with(&[("ROLES", roles)]).await;
-    let (id, token) = invited(&app, &mut post).await;
+    let (app, mut workers) = start_with(&[("ROLES", roles)]).await;
+    let (id, token) = invited(&app, &mut workers).await;
     let helper = app.new_key(ACCOUNT, "helper").await;
     accept(&app, &app.other, &token, "user-1", EMAIL).await.expect_error(404, "not-found");
     accept(&app, &app.read_only, &token, "user-1", EMAIL).await.expect_error(403, "forbidden");
@@ -94,8 +94,8 @@ async fn a_key_of_another_account_or_without_the_permission_accepts_nothing() {
 
 #[tokio::test]
 async fn the_address_alone_opens_nothing() {
-    let (app, mut post) = start().await;
-    let (id, _) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (id, _) = invited(&app, &mut workers).await;
     for token in ["", &id, &format!("i1.{ACCOUNT}.{id}."), &format!("i1.{ACCOUNT}.{id}.{}", "A".repeat(43))] {
         accept(&app, &app.full, token, "user-1", EMAIL).await.expect_error(404, "not-found");
     }
@@ -104,8 +104,8 @@ async fn the_address_alone_opens_nothing() {
 
 #[tokio::test]
 async fn the_principal_is_required_with_a_key_and_refused_without_one() {
-    let (app, mut post) = start().await;
-    let (_, token) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (_, token) = invited(&app, &mut workers).await;
     let body = json!({ "token": token, "principal": "user-1", "email": EMAIL });
     app.send(Call::post("/invitations/accept").json(&body)).await.expect_error(400, "unknown-field");
     app.send(Call::holder("accept", &token).key(&app.full)).await.expect_error(400, "missing-field");

@@ -18,44 +18,44 @@ async fn ttl(app: &TestApp) -> Option<i64> {
 
 #[tokio::test]
 async fn an_invitation_gets_no_ttl_before_its_last_event_is_published() {
-    let (app, mut post) = start_with(&[("RETENTION_DAYS", "1")]).await;
-    let (id, _) = invited(&app, &mut post).await;
+    let (app, mut workers) = start_with(&[("RETENTION_DAYS", "1")]).await;
+    let (id, _) = invited(&app, &mut workers).await;
     assert_eq!(ttl(&app).await, None);
-    post.bus.answer_with(|_| Behaviour::Error { status: 500, code: "InternalException" });
+    workers.bus.answer_with(|_| Behaviour::Error { status: 500, code: "InternalException" });
     let closed = app.now();
     revoke(&app, &id).await.expect(200);
-    post.deliver().await;
+    workers.deliver().await;
     app.advance(3 * DAY);
-    post.reconcile().await;
+    workers.reconcile().await;
     assert_eq!(ttl(&app).await, None, "the bus has been down for longer than the retention");
-    post.bus.answer_with(|_| Behaviour::Accept);
+    workers.bus.answer_with(|_| Behaviour::Accept);
     app.advance(LATER);
-    post.reconcile().await;
-    assert_eq!(post.event_types(), ["created", "revoked"]);
+    workers.reconcile().await;
+    assert_eq!(workers.event_types(), ["created", "revoked"]);
     assert_eq!(ttl(&app).await, Some(closed.plus(DAY).as_secs()));
     // A late report removes the TTL again, until its event is published.
-    post.bus.answer_with(|_| Behaviour::Error { status: 500, code: "InternalException" });
+    workers.bus.answer_with(|_| Behaviour::Error { status: 500, code: "InternalException" });
     app.advance(LATER);
-    post.report(&post.last_email(EMAIL)).await;
+    workers.report(&workers.last_email(EMAIL)).await;
     assert_eq!(ttl(&app).await, None);
 }
 
 #[tokio::test]
 async fn an_open_invitation_never_has_a_ttl_and_an_expired_one_gets_it_with_its_event() {
     for (days, kept) in [("0", None), ("2", Some(2 * DAY))] {
-        let (app, mut post) = start_with(&[("RETENTION_DAYS", days)]).await;
+        let (app, mut workers) = start_with(&[("RETENTION_DAYS", days)]).await;
         let id = id(&app.invite(EMAIL).await);
-        post.deliver().await;
+        workers.deliver().await;
         app.advance(LIFETIME - COOLDOWN);
         resend(&app, &id).await.expect(200);
-        post.deliver().await;
+        workers.deliver().await;
         let expiry = app.now().floor_to_second().plus(LIFETIME);
         app.advance(LIFETIME);
-        post.reconcile().await;
+        workers.reconcile().await;
         assert_eq!(ttl(&app).await, None, "it has expired, but its event is not published");
         app.advance(LATER);
-        post.reconcile().await;
-        assert_eq!(post.event_types(), ["created", "resent", "expired"]);
+        workers.reconcile().await;
+        assert_eq!(workers.event_types(), ["created", "resent", "expired"]);
         assert_eq!(ttl(&app).await, kept.map(|kept| expiry.plus(kept).as_secs()));
     }
 }

@@ -9,114 +9,114 @@ use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, id, invited, re
 
 #[tokio::test]
 async fn a_sending_that_the_stream_lost_is_emailed_all_the_same() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let mut ids = Vec::new();
     for number in 0..40 {
         ids.push(id(&app.invite(&format!("user.{number}@example.com")).await));
     }
-    post.lose_the_stream().await;
-    post.reconcile().await;
-    assert_eq!(post.inbox.emails().len(), 0, "the grace period of the stream is not over");
+    workers.drop_stream_records().await;
+    workers.reconcile().await;
+    assert_eq!(workers.inbox.emails().len(), 0, "the grace period of the stream is not over");
     app.advance(LATER);
-    assert_eq!(post.reconcile().await.processed, 40);
-    assert_eq!(post.inbox.emails().len(), 40);
-    assert_eq!(post.event_types().len(), 40);
-    assert_eq!(post.reconcile().await.processed, 0, "nothing is due any more");
+    assert_eq!(workers.reconcile().await.processed, 40);
+    assert_eq!(workers.inbox.emails().len(), 40);
+    assert_eq!(workers.event_types().len(), 40);
+    assert_eq!(workers.reconcile().await.processed, 0, "nothing is due any more");
 }
 
 #[tokio::test]
 async fn events_that_the_stream_lost_are_published_in_order() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let id = id(&app.invite(EMAIL).await);
     app.advance(COOLDOWN);
     resend(&app, &id).await.expect(200);
     revoke(&app, &id).await.expect(200);
-    post.lose_the_stream().await;
+    workers.drop_stream_records().await;
     app.advance(LATER);
-    post.reconcile().await;
-    assert_eq!(post.event_types(), ["created", "resent", "revoked"]);
-    assert_eq!(post.inbox.emails().len(), 0);
+    workers.reconcile().await;
+    assert_eq!(workers.event_types(), ["created", "resent", "revoked"]);
+    assert_eq!(workers.inbox.emails().len(), 0);
 }
 
 #[tokio::test]
 async fn an_expiry_is_published_once_and_again_after_a_resend() {
-    let (app, mut post) = start().await;
-    let (id, _) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (id, _) = invited(&app, &mut workers).await;
     app.advance(LIFETIME - COOLDOWN);
-    post.reconcile().await;
-    assert_eq!(post.event_types(), ["created"]);
+    workers.reconcile().await;
+    assert_eq!(workers.event_types(), ["created"]);
     app.advance(COOLDOWN);
-    post.reconcile().await;
-    assert_eq!(post.event_types(), ["created"], "another clock may be slightly behind");
+    workers.reconcile().await;
+    assert_eq!(workers.event_types(), ["created"], "another clock may be slightly behind");
     app.advance(MARGIN);
     for _ in 0..3 {
-        post.reconcile().await;
-        post.deliver().await;
+        workers.reconcile().await;
+        workers.deliver().await;
     }
-    assert_eq!(post.event_types(), ["created", "expired"]);
+    assert_eq!(workers.event_types(), ["created", "expired"]);
     resend(&app, &id).await.expect(200);
-    post.deliver().await;
+    workers.deliver().await;
     app.advance(LIFETIME + MARGIN);
-    post.reconcile().await;
-    assert_eq!(post.event_types(), ["created", "expired", "resent", "expired"]);
+    workers.reconcile().await;
+    assert_eq!(workers.event_types(), ["created", "expired", "resent", "expired"]);
     let row = &app.rows_of(ACCOUNT, "I#").await[0];
     assert!(!row.contains_key("due_at") && !row.contains_key("due_shard"), "nothing is due any more");
 }
 
 #[tokio::test]
 async fn an_invitation_answered_in_time_does_not_expire() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     for (number, verb) in ["accept", "decline"].into_iter().enumerate() {
         let email = format!("user.{number}@example.com");
         app.invite(&email).await;
-        post.deliver().await;
-        use_link(&app, verb, &post.last_token(&email)).await.expect(200);
+        workers.deliver().await;
+        use_link(&app, verb, &workers.last_token(&email)).await.expect(200);
     }
-    post.deliver().await;
+    workers.deliver().await;
     app.advance(LIFETIME * 2);
-    assert_eq!(post.reconcile().await.processed, 0);
-    assert!(!post.event_types().contains(&"expired".to_owned()));
+    assert_eq!(workers.reconcile().await.processed, 0);
+    assert!(!workers.event_types().contains(&"expired".to_owned()));
 }
 
 #[tokio::test]
 async fn while_eventbridge_is_down_emails_go_out_and_events_follow() {
-    let (app, mut post) = start().await;
-    post.bus.answer_with(|_| Behaviour::Error { status: 400, code: "ThrottlingException" });
-    let (id, token) = invited(&app, &mut post).await;
-    assert_eq!(post.event_types(), [""; 0]);
+    let (app, mut workers) = start().await;
+    workers.bus.answer_with(|_| Behaviour::Error { status: 400, code: "ThrottlingException" });
+    let (id, token) = invited(&app, &mut workers).await;
+    assert_eq!(workers.event_types(), [""; 0]);
     use_link(&app, "accept", &token).await.expect(200);
-    post.deliver().await;
-    post.bus.answer_with(|_| Behaviour::Accept);
+    workers.deliver().await;
+    workers.bus.answer_with(|_| Behaviour::Accept);
     app.advance(LATER);
-    post.reconcile().await;
-    assert_eq!(post.event_types(), ["created", "accepted"]);
+    workers.reconcile().await;
+    assert_eq!(workers.event_types(), ["created", "accepted"]);
     assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent");
 }
 
 #[tokio::test]
 async fn events_that_failed_are_published_again_with_the_same_ids() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let id = id(&app.invite(EMAIL).await);
     revoke(&app, &id).await.expect(200);
-    post.bus.answer_with(|_| Behaviour::Fail { entries: vec![1], code: "ThrottlingException" });
-    post.deliver().await;
-    post.bus.answer_with(|_| Behaviour::Accept);
+    workers.bus.answer_with(|_| Behaviour::Fail { entries: vec![1], code: "ThrottlingException" });
+    workers.deliver().await;
+    workers.bus.answer_with(|_| Behaviour::Accept);
     app.advance(LATER);
-    post.reconcile().await;
-    let ids: Vec<String> = post.bus.events().iter().map(|event| event.detail["id"].as_str().unwrap().to_owned()).collect();
+    workers.reconcile().await;
+    let ids: Vec<String> = workers.bus.events().iter().map(|event| event.detail["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids, [format!("{id}-1"), format!("{id}-1"), format!("{id}-2")]);
 }
 
 #[tokio::test]
 async fn t24_an_unreadable_row_is_quarantined_and_delays_no_other() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let broken = id(&app.invite("broken@example.com").await);
     app.set(&broken, "th", AttributeValue::S("not a hash".to_owned())).await;
     app.invite(EMAIL).await;
-    post.deliver().await;
-    assert_eq!(post.inbox.emails().len(), 1);
+    workers.deliver().await;
+    assert_eq!(workers.inbox.emails().len(), 1);
     app.advance(LATER);
-    assert_eq!(post.reconcile().await.processed, 0);
+    assert_eq!(workers.reconcile().await.processed, 0);
     let rows = app.rows_of(ACCOUNT, "I#").await;
     let row = rows.iter().find(|row| row["sk"].as_s() == Ok(&format!("I#{broken}"))).unwrap();
     assert!(!row.contains_key("stream_pending"), "the stream does not retry it");
@@ -126,14 +126,14 @@ async fn t24_an_unreadable_row_is_quarantined_and_delays_no_other() {
 
 #[tokio::test]
 async fn while_the_table_is_down_the_stream_retries_and_then_everything_arrives() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     app.invite(EMAIL).await;
     app.faults.always(Fault::Error(400, "ProvisionedThroughputExceededException"));
-    post.deliver().await;
-    assert_eq!(post.inbox.emails().len(), 0);
+    workers.deliver().await;
+    assert_eq!(workers.inbox.emails().len(), 0);
     app.faults.clear();
-    post.deliver().await;
+    workers.deliver().await;
     app.advance(LATER);
-    post.reconcile().await;
-    assert_eq!(post.inbox.emails().len(), 1);
+    workers.reconcile().await;
+    assert_eq!(workers.inbox.emails().len(), 1);
 }

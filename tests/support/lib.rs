@@ -9,11 +9,11 @@ mod endpoints;
 pub mod faults;
 pub mod logged;
 mod openapi;
-pub mod post;
 pub mod random;
 mod rows;
+pub mod workers;
 
 pub use app::{ACCOUNT, OTHER_ACCOUNT, SecondApp, TestApp, root_file};
 pub use call::{Call, Response};
 pub use endpoints::Endpoints;
-pub use post::Post;
+pub use workers::Workers;

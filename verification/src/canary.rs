@@ -7,7 +7,7 @@ use local::{
     stream::{Start, Stream},
 };
 use serde_json::{Value, json};
-use support::{Call, Post, Response, TestApp, faults::Fault, logged::Lines};
+use support::{Call, Response, TestApp, Workers, faults::Fault, logged::Lines};
 
 use crate::report::{Bound, Scale, Section};
 
@@ -44,22 +44,22 @@ enum Allowed {
 }
 
 async fn run_flows(rounds: u64, lines: &Lines) -> Section {
-    let mut fixture = Fixture { app: TestApp::start().await, post: None, tokens: Vec::new(), errors: String::new() };
-    fixture.post = Some(Post::of(&fixture.app).await);
+    let mut fixture = Fixture { app: TestApp::start().await, workers: None, tokens: Vec::new(), errors: String::new() };
+    fixture.workers = Some(Workers::of(&fixture.app).await);
     for round in 0..rounds {
         fixture.round(round).await;
     }
-    let Fixture { app, post, tokens, errors } = fixture;
-    let post = post.expect("the stand-ins are running");
+    let Fixture { app, workers, tokens, errors } = fixture;
+    let workers = workers.expect("the stand-ins are running");
     let location = |name, text, allowed| Location { name, text, allowed };
     let locations = [
         location("log", lines.take(), Allowed::Nothing),
-        location("events", format!("{:?}", post.bus.events()), Allowed::Nothing),
+        location("events", format!("{:?}", workers.bus.events()), Allowed::Nothing),
         location("errors", errors, Allowed::Nothing),
         location("state of the functions", format!("{:?}", app.state()), Allowed::Nothing),
         location("rows", format!("{:?}", app.rows().await), Allowed::Address),
         location("stream records", records(&app).await, Allowed::Address),
-        location("emails", format!("{:?}", post.inbox.emails()), Allowed::AddressAndToken),
+        location("emails", format!("{:?}", workers.inbox.emails()), Allowed::AddressAndToken),
     ];
     let mut section = Section::new(
         "Canaries",
@@ -108,7 +108,7 @@ async fn records(app: &TestApp) -> String {
 
 struct Fixture {
     app: TestApp,
-    post: Option<Post>,
+    workers: Option<Workers>,
     tokens: Vec<String>,
     errors: String,
 }
@@ -120,21 +120,21 @@ impl Fixture {
 
     /// Runs every flow for one address.
     async fn round(&mut self, round: u64) {
-        let mut post = self.post.take().expect("the stand-ins are running");
+        let mut workers = self.workers.take().expect("the stand-ins are running");
         let app = &self.app;
         let email = format!("canary.of.the.mine{round}@example.com");
         let id = app.invite(&email).await["id"].as_str().expect("an id").to_owned();
-        post.inbox.answer_with(|_| Behaviour::Error { status: 400, code: "MailFromDomainNotVerifiedException" });
-        post.deliver().await;
-        post.inbox.answer_with(|_| Behaviour::Accept);
+        workers.inbox.answer_with(|_| Behaviour::Error { status: 400, code: "MailFromDomainNotVerifiedException" });
+        workers.deliver().await;
+        workers.inbox.answer_with(|_| Behaviour::Accept);
         app.advance(AFTER_CLAIM);
-        post.reconcile().await;
-        let first = post.last_token(&email);
-        post.report(&post.last_email(&email)).await;
+        workers.reconcile().await;
+        let first = workers.last_token(&email);
+        workers.report(&workers.last_email(&email)).await;
         app.advance(COOLDOWN);
         app.send(Call::post(&format!("/invitations/{id}")).key(&app.full)).await.expect(200);
-        post.deliver().await;
-        let second = post.last_token(&email);
+        workers.deliver().await;
+        let second = workers.last_token(&email);
         let mut errors = vec![self.use_link("accept", &first).await.expect(404)];
         let body = json!({ "token": second });
         for (call, status) in [
@@ -161,15 +161,15 @@ impl Fixture {
         if !declined {
             errors.push(again);
         }
-        post.deliver().await;
+        workers.deliver().await;
         app.advance(AFTER_CLAIM);
-        post.reconcile().await;
-        post.inbox.answer_with(|_| Behaviour::Error { status: 400, code: "MessageRejected" });
+        workers.reconcile().await;
+        workers.inbox.answer_with(|_| Behaviour::Error { status: 400, code: "MessageRejected" });
         app.invite(&email).await;
-        post.deliver().await;
+        workers.deliver().await;
         self.errors.extend(errors.into_iter().map(|response| response.text));
         self.tokens.extend([first, second]);
-        self.post = Some(post);
+        self.workers = Some(workers);
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use support::{Call, Post, TestApp, random::Random};
+use support::{Call, TestApp, Workers, random::Random};
 
 use crate::report::{Bound, Scale, Section};
 
@@ -97,13 +97,13 @@ fn median(times: &[Duration]) -> u64 {
 /// Starts a service with some invitations, and returns their tokens.
 async fn start_with_tokens() -> (TestApp, Vec<String>) {
     let app = TestApp::start().await;
-    let mut post = Post::of(&app).await;
+    let mut workers = Workers::of(&app).await;
     let mut tokens = Vec::new();
     for number in 0..8 {
         let email = format!("user.{number}@example.com");
         app.invite(&email).await;
-        post.deliver().await;
-        tokens.push(post.last_token(&email));
+        workers.deliver().await;
+        tokens.push(workers.last_token(&email));
     }
     (app, tokens)
 }

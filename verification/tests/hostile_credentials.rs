@@ -8,7 +8,7 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use support::{ACCOUNT, Call, OTHER_ACCOUNT, Post, TestApp, logged::Lines};
+use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, Workers, logged::Lines};
 use verification::fuzz::key_text;
 
 const ABSENT: &str = "Unauthorized: send the header 'Authorization: ApiKey <key>'";
@@ -198,10 +198,10 @@ async fn rows(app: &TestApp) -> BTreeSet<String> {
 #[tokio::test]
 async fn t16_t17_every_route_refuses_every_hostile_credential_and_reveals_no_part_of_it() {
     let app = TestApp::start().await;
-    let mut post = Post::of(&app).await;
+    let mut workers = Workers::of(&app).await;
     let id = app.invite("user.one@example.com").await["id"].as_str().expect("an id").to_owned();
-    post.deliver().await;
-    let token = post.last_token("user.one@example.com");
+    workers.deliver().await;
+    let token = workers.last_token("user.one@example.com");
     let mut all = [jwts(), forms(&app.full), mistyped(&app.full), unknown(&app).await].into_iter().flatten().collect::<Vec<_>>();
     all.extend([
         credential("the token of a link", &format!("Bearer {token}"), FORM),

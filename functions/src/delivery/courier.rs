@@ -116,7 +116,7 @@ impl Courier {
             }
             let mut claim = None;
             if invitation.mail_is_due(now) {
-                match self.mailer.closed_until(now) {
+                match self.mailer.circuit_open_until(now) {
                     None => after = after.claimed(claim.insert(OperationId::generate()).clone(), now),
                     // SES currently sends no emails: this one has not been tried.
                     Some(until) => after = after.postponed(until),
@@ -141,28 +141,28 @@ impl Courier {
         let outcome = match self.store.settings(&key.account).await {
             Ok(settings) => self.mailer.send(invitation, &settings.or(&self.defaults), self.store.now()).await,
             // The invitation is valid. Its email waits until the account's row can be read again.
-            Err(error) => Outcome::Later { cause: error.to_string() },
+            Err(error) => Outcome::NotSent { cause: error.to_string() },
         };
         let sending = invitation.link.version;
         let (account, id) = (key.account.as_str(), key.id.to_string());
         match outcome {
-            Outcome::Taken { message } => {
+            Outcome::Accepted { message } => {
                 info!(account, invitation = id, sending, message, "email sent");
                 self.record(key, sending, DeliveryStatus::Sent, None).await
             }
-            Outcome::Refused { reason, cause } => {
+            Outcome::Rejected { reason, cause } => {
                 warn!(account, invitation = id, sending, cause, "email refused");
                 self.record(key, sending, DeliveryStatus::Failed, Some(&reason)).await
             }
-            Outcome::Busy { until } => {
+            Outcome::Throttled { until } => {
                 warn!(account, invitation = id, sending, "SES is busy, email postponed");
-                self.postpone(key, claim, |before, _| before.put_back(until)).await
+                self.postpone(key, claim, |before, _| before.postponed_uncounted(until)).await
             }
-            Outcome::Closed { cause, until } => {
+            Outcome::CircuitOpen { cause, until } => {
                 error!(account, invitation = id, sending, cause, "email postponed");
-                self.postpone(key, claim, |before, _| before.put_back(until)).await
+                self.postpone(key, claim, |before, _| before.postponed_uncounted(until)).await
             }
-            Outcome::Later { cause } => {
+            Outcome::NotSent { cause } => {
                 error!(account, invitation = id, sending, cause, "email postponed");
                 self.postpone(key, claim, |before, now| before.postponed(now.plus(pause_after(before.send_attempts.tries)))).await
             }
@@ -193,8 +193,8 @@ impl Courier {
     }
 
     async fn record(&self, key: &InvitationKey, sending: u32, status: DeliveryStatus, reason: Option<&Reason>) -> Result<(), StoreError> {
-        let news = |before: &Invitation, now| before.delivered(sending, Delivery { status, at: now, reason: reason.cloned() });
-        self.store.update_with_retry(key, self.retention, RETRY_FOR, news).await.map(drop)
+        let report = |before: &Invitation, now| before.delivered(sending, Delivery { status, at: now, reason: reason.cloned() });
+        self.store.update_with_retry(key, self.retention, RETRY_FOR, report).await.map(drop)
     }
 }
 

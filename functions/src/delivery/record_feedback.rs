@@ -26,7 +26,7 @@ const RETRY_FOR: Duration = Duration::from_secs(3);
 pub struct Feedback {
     /// The table.
     pub store: Store,
-    /// How long closed and expired invitations are kept; `None` for ever.
+    /// How long closed and expired invitations are kept; `None` forever.
     pub retention: Option<Duration>,
 }
 

@@ -97,7 +97,7 @@ pub async fn answer<S: Endpoint>(
         took: started.elapsed(),
     }
     .log();
-    let reply = result.unwrap_or_else(|error| refuse(&error, id));
+    let reply = result.unwrap_or_else(|error| error_reply(&error, id));
     let reply = if bare { Reply { body: String::new(), ..reply } } else { reply };
     reply.with("x-request-id", id.to_owned()).with("cache-control", "no-store".to_owned())
 }
@@ -126,7 +126,7 @@ async fn serve<S: Endpoint>(
 }
 
 /// The reply for an error.
-fn refuse(error: &ApiError, request_id: &str) -> Reply {
+fn error_reply(error: &ApiError, request_id: &str) -> Reply {
     let message = error.message();
     let body = ErrorBody { code: error.code(), message: &message, field: error.field(), request_id };
     let mut reply = Reply { status: error.status(), headers: Vec::new(), body: to_json(&body) };

@@ -101,7 +101,7 @@ impl ApiError {
                 Rejected::AlreadyInvited { .. }
                 | Rejected::Closed(_)
                 | Rejected::Expired
-                | Rejected::Refused(_)
+                | Rejected::EmailRefused(_)
                 | Rejected::MaxSends { .. }
                 | Rejected::Expiry { .. }
                 | Rejected::KeyReused => 400,
@@ -129,7 +129,7 @@ impl ApiError {
                 Rejected::Closed(Closing::Declined) => "already-declined",
                 Rejected::Closed(Closing::Revoked) => "already-revoked",
                 Rejected::Expired => "expired",
-                Rejected::Refused(_) => "email-refused",
+                Rejected::EmailRefused(_) => "email-refused",
                 Rejected::WrongInvitee => "wrong-invitee",
                 Rejected::SignInRequired => "sign-in-required",
                 Rejected::MaxSends { .. } => "max-sends",
@@ -173,7 +173,7 @@ impl ApiError {
                 Rejected::NotFound
                 | Rejected::Closed(_)
                 | Rejected::Expired
-                | Rejected::Refused(_)
+                | Rejected::EmailRefused(_)
                 | Rejected::SignInRequired
                 | Rejected::MaxSends { .. }
                 | Rejected::Cooldown { .. }

@@ -95,7 +95,7 @@ impl Invitation {
     /// The invitation after its email was postponed because no emails can be sent at the moment. This does not count as an attempt, so it
     /// does not lengthen later pauses.
     #[must_use]
-    pub fn put_back(&self, until: Timestamp) -> Self {
+    pub fn postponed_uncounted(&self, until: Timestamp) -> Self {
         let mut after = self.postponed(until);
         after.send_attempts.tries = after.send_attempts.tries.saturating_sub(u32::from(self.send_attempts.claim.is_some())).max(1);
         after
@@ -118,20 +118,20 @@ impl Invitation {
     /// about an earlier sending. A bounce or complaint about an earlier sending counts too, unless a later one was forced; but it does
     /// not replace the status of an email that has yet to be sent.
     #[must_use]
-    pub fn delivered(&self, sending: u32, news: Delivery) -> Self {
+    pub fn delivered(&self, sending: u32, report: Delivery) -> Self {
         let known = self.resource.delivery.as_ref().map(|delivery| delivery.status);
         let last = sending == self.link.version;
         // An email that has arrived says more about the address than an earlier email's bounce.
         let earlier = (self.feedback_since..self.link.version).contains(&sending)
-            && news.status.blocks()
-            && known.is_some_and(|known| known < DeliveryStatus::Delivered || news.status == DeliveryStatus::Complained);
+            && report.status.blocks()
+            && known.is_some_and(|known| known < DeliveryStatus::Delivered || report.status == DeliveryStatus::Complained);
         let counts = last || earlier;
-        if !counts || !news.status.outranks(known) {
+        if !counts || !report.status.outranks(known) {
             return self.clone();
         }
         let mut after = self.clone();
-        after.outbox.put_news(&news);
-        after.resource.delivery = Some(news);
+        after.outbox.put_delivery(&report);
+        after.resource.delivery = Some(report);
         after.send_attempts.claim = None;
         after
     }

@@ -36,7 +36,7 @@ pub struct SendPolicy {
     pub quota: u32,
     /// The length of a window.
     pub quota_window: Duration,
-    /// How long closed and expired invitations are kept; `None` keeps them for ever.
+    /// How long closed and expired invitations are kept; `None` keeps them forever.
     pub retention: Option<Duration>,
     /// Derives the secrets of links.
     pub link_keys: LinkKeys,
@@ -207,7 +207,7 @@ pub enum Change {
 /// The result of `action` on `before` at `now`.
 ///
 /// # Errors
-/// [`Rejected::Closed`], [`Rejected::RoleNotGrantable`], [`Rejected::MaxSends`], [`Rejected::Refused`], [`Rejected::Cooldown`].
+/// [`Rejected::Closed`], [`Rejected::RoleNotGrantable`], [`Rejected::MaxSends`], [`Rejected::EmailRefused`], [`Rejected::Cooldown`].
 pub fn modify(
     who: &Principal,
     before: &Invitation,
@@ -229,7 +229,7 @@ pub fn modify(
             if let Some(delivery) =
                 before.resource.delivery.as_ref().filter(|delivery| delivery.status.blocks() && action != Action::ForcedResend)
             {
-                return Err(Rejected::Refused(delivery.status));
+                return Err(Rejected::EmailRefused(delivery.status));
             }
             if now < before.next_send {
                 return Err(Rejected::Cooldown { retry_after: before.next_send.seconds_from(now) });

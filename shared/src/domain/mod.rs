@@ -1,6 +1,6 @@
 //! The domain model: validated values and pure functions.
 //!
-//! It uses no clock and no I/O; time and randomness are arguments.
+//! Decisions use no clock and no I/O: they take the time, and the random values of an operation, as arguments.
 
 pub mod account;
 pub mod api_key;

@@ -169,9 +169,9 @@ impl Outbox {
     }
 
     /// Adds the event for a delivery status, if consumers can act on it.
-    pub fn put_news(&mut self, news: &Delivery) {
-        if let Some(event_type) = EventType::of_email(news.status) {
-            self.push(event_type, news.at, news.reason.clone());
+    pub fn put_delivery(&mut self, report: &Delivery) {
+        if let Some(event_type) = EventType::of_email(report.status) {
+            self.push(event_type, report.at, report.reason.clone());
         }
     }
 

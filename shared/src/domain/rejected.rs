@@ -19,7 +19,7 @@ pub enum Rejected {
     /// The invitation has expired.
     Expired,
     /// The last email bounced or was reported as spam.
-    Refused(DeliveryStatus),
+    EmailRefused(DeliveryStatus),
     /// The verified address is not the invited one.
     WrongInvitee,
     /// The account requires that its host application signs the invitee in and accepts.
@@ -74,7 +74,7 @@ impl fmt::Display for Rejected {
                 write!(f, "the invitation is already {}; create a new one to invite again", closing.state())
             }
             Self::Expired => write!(f, "the invitation has expired; ask for a new one"),
-            Self::Refused(status) => {
+            Self::EmailRefused(status) => {
                 write!(
                     f,
                     "the last email to this address {}; if that is resolved, resend with ?force=true",

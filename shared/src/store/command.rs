@@ -27,7 +27,7 @@ pub(super) trait Command {
     async fn plan(&mut self, stored: Option<&Stored>) -> Result<Plan<Self::Outcome>, Failure>;
 
     /// Handles the failed condition of another row: an outcome, an error, or `None` to plan again.
-    fn refused(&mut self, target: WriteTarget, row: Option<Row>) -> Result<Option<Self::Outcome>, Failure>;
+    fn condition_failed(&mut self, target: WriteTarget, row: Option<Row>) -> Result<Option<Self::Outcome>, Failure>;
 
     /// Returns the outcome if the write succeeded although its reply was lost. `planned` is the outcome of the last attempt. A failed
     /// read counts as `None`: the outcome remains unknown.
@@ -64,7 +64,7 @@ impl Store {
             };
             let error = match self.send(transaction).await? {
                 CommitOutcome::Committed => return Ok(outcome),
-                CommitOutcome::Refused(WriteTarget::Invitation, row) => {
+                CommitOutcome::ConditionFailed(WriteTarget::Invitation, row) => {
                     stored = row.map(Stored::from_row).transpose()?;
                     // An earlier attempt succeeded after all, with the same plan.
                     if stored.as_ref().is_some_and(|stored| stored.has_applied(command.operation())) {
@@ -73,7 +73,7 @@ impl Store {
                     attempts.again()?;
                     continue;
                 }
-                CommitOutcome::Refused(target, row) => match command.refused(target, row)? {
+                CommitOutcome::ConditionFailed(target, row) => match command.condition_failed(target, row)? {
                     Some(outcome) => return Ok(outcome),
                     None => {
                         attempts.again()?;

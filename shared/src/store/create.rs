@@ -78,7 +78,7 @@ impl Command for Create<'_> {
         Ok(Plan::Write(transaction, self.outcome.clone()))
     }
 
-    fn refused(&mut self, target: WriteTarget, row: Option<Row>) -> Result<Option<Outcome>, Failure> {
+    fn condition_failed(&mut self, target: WriteTarget, row: Option<Row>) -> Result<Option<Outcome>, Failure> {
         Err(match target {
             WriteTarget::Lock => already_invited(row)?.into(),
             WriteTarget::Quota => quota_window(self.now, self.policy).1.into(),

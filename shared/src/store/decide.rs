@@ -98,7 +98,7 @@ impl<P: Fn(&Invitation, Timestamp) -> Result<(), Rejected>> Command for Decide<'
         Ok(Plan::Write(transaction, (after, self.now)))
     }
 
-    fn refused(&mut self, target: WriteTarget, _: Option<Row>) -> Result<Option<Self::Outcome>, Failure> {
+    fn condition_failed(&mut self, target: WriteTarget, _: Option<Row>) -> Result<Option<Self::Outcome>, Failure> {
         Err(match target {
             // Without the lock, the invitation has expired, independent of the clocks.
             WriteTarget::Lock => Rejected::Expired.into(),

@@ -15,7 +15,7 @@ use super::{
     Store, StoreError,
     error::failed,
     keys::{self, Bounds, Key},
-    lock::subject,
+    lock::invitation_of,
     row::{Attributes, Row, text},
 };
 use crate::domain::{AccountId, InvitationId, Timestamp, email::NormalisedEmail, page::Range};
@@ -37,7 +37,7 @@ impl Store {
         let mut pages = Pages::new(keys::lock_bounds(email));
         while let Some(rows) = pages.next(self, account).await? {
             for row in rows {
-                ids.insert(subject(row)?);
+                ids.insert(invitation_of(row)?);
             }
         }
         self.delete_responses(account, &ids).await?;
@@ -59,7 +59,7 @@ impl Store {
         while let Some(rows) = pages.next(self, account).await? {
             for row in rows {
                 let key = Key::of_row(&row);
-                if ids.contains(&subject(row)?) {
+                if ids.contains(&invitation_of(row)?) {
                     self.delete(key, None).await?;
                 }
             }

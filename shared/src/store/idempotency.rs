@@ -143,12 +143,12 @@ impl<C: Command<Outcome = Outcome>> Command for Once<'_, C> {
         Ok(Plan::Write(transaction, outcome))
     }
 
-    fn refused(&mut self, target: WriteTarget, row: Option<Row>) -> Result<Option<Outcome>, Failure> {
+    fn condition_failed(&mut self, target: WriteTarget, row: Option<Row>) -> Result<Option<Outcome>, Failure> {
         match target {
             WriteTarget::StoredResponse => {
                 Record::from_row(row.unwrap_or_default())?.replay(self.request, self.command.operation()).map(Some)
             }
-            WriteTarget::Invitation | WriteTarget::Lock | WriteTarget::Quota => self.command.refused(target, row),
+            WriteTarget::Invitation | WriteTarget::Lock | WriteTarget::Quota => self.command.condition_failed(target, row),
         }
     }
 

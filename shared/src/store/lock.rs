@@ -35,11 +35,11 @@ fn lock_key(invitation: &Invitation) -> Key {
 }
 
 /// The invitation that a lock or a stored response belongs to.
-pub(super) fn subject(row: Row) -> Result<InvitationId, StoreError> {
+pub(super) fn invitation_of(row: Row) -> Result<InvitationId, StoreError> {
     Attributes::of(row).parsed("inv")
 }
 
 /// The rejection for a lock that another invitation holds. It names that invitation.
 pub(super) fn already_invited(row: Option<Row>) -> Result<Rejected, StoreError> {
-    Ok(Rejected::AlreadyInvited { open: subject(row.unwrap_or_default())? })
+    Ok(Rejected::AlreadyInvited { open: invitation_of(row.unwrap_or_default())? })
 }

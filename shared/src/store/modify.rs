@@ -120,7 +120,7 @@ impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Command for Modify<'_, R> 
         Ok(Plan::Write(transaction, self.outcome(&after)))
     }
 
-    fn refused(&mut self, target: WriteTarget, row: Option<Row>) -> Result<Option<Outcome>, Failure> {
+    fn condition_failed(&mut self, target: WriteTarget, row: Option<Row>) -> Result<Option<Outcome>, Failure> {
         match target {
             WriteTarget::Lock if self.closes.is_some() => {
                 self.without_lock = self.closes;

@@ -28,7 +28,7 @@ use crate::domain::{
     text::{random_base62, random_bytes},
 };
 
-/// The role of an item in a transaction, in the order in which refusals are evaluated. A transaction has at most one of each.
+/// The role of an item in a transaction, in the order in which refusals are evaluated. A transaction has at max one of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum WriteTarget {
     /// The invitation. Its row shows whether this operation was already applied.
@@ -121,7 +121,7 @@ pub(super) enum CommitOutcome {
     Committed,
     /// Nothing was written, because this target's condition failed; conditions of later targets may have failed, too. With the existing
     /// row, if any.
-    Refused(WriteTarget, Option<Row>),
+    ConditionFailed(WriteTarget, Option<Row>),
     /// Nothing was written, because of a conflict or missing capacity. Can be retried.
     Busy(StoreError),
     /// It is unknown whether the transaction was written, or will be.
@@ -166,7 +166,7 @@ fn classify(targets: &[WriteTarget], reasons: &[CancellationReason]) -> Result<C
         return Ok(CommitOutcome::Busy(StoreError::Unavailable { cause: format!("transaction cancelled: {code}") }));
     }
     match refused.into_iter().min_by_key(|(target, _)| *target) {
-        Some((target, reason)) => Ok(CommitOutcome::Refused(target, reason.item.clone())),
+        Some((target, reason)) => Ok(CommitOutcome::ConditionFailed(target, reason.item.clone())),
         None => Err(StoreError::Defect { cause: "transaction cancelled without a reason".to_owned() }),
     }
 }
@@ -174,19 +174,19 @@ fn classify(targets: &[WriteTarget], reasons: &[CancellationReason]) -> Result<C
 /// Counts the attempts of one operation, including the first.
 pub(super) struct Attempts {
     used: u32,
-    most: u32,
+    max: u32,
     until: Instant,
 }
 
 impl Attempts {
-    /// At most six within three seconds, because a caller is waiting.
+    /// At max six within three seconds, because a caller is waiting.
     pub(super) fn start() -> Self {
-        Self { used: 1, most: 6, until: Instant::now() + Duration::from_secs(3) }
+        Self { used: 1, max: 6, until: Instant::now() + Duration::from_secs(3) }
     }
 
     /// Any number that start within this time; no caller is waiting.
     pub(super) fn within(time: Duration) -> Self {
-        Self { used: 1, most: u32::MAX, until: Instant::now() + time }
+        Self { used: 1, max: u32::MAX, until: Instant::now() + time }
     }
 
     /// Counts an immediate retry: another write was seen and can be built upon.
@@ -205,7 +205,7 @@ impl Attempts {
     }
 
     fn again_at(&mut self, start: Instant) -> Result<(), NoneLeft> {
-        if self.used >= self.most || start >= self.until {
+        if self.used >= self.max || start >= self.until {
             return Err(NoneLeft);
         }
         self.used += 1;

@@ -150,14 +150,14 @@ fn an_email_is_due_at_once_even_if_the_senders_clock_is_ahead() {
 fn an_email_that_ses_did_not_consider_has_not_been_tried() {
     let mut busy = pending(SENT);
     for _ in 0..20 {
-        busy = busy.claimed(claim(), at(1000)).put_back(at(2000));
+        busy = busy.claimed(claim(), at(1000)).postponed_uncounted(at(2000));
         assert_eq!((busy.send_attempts.tries, busy.send_attempts.claim.as_ref(), busy.due()), (1, None, Some(at(2000))));
         assert!(!busy.needs_stream());
     }
     let failing = pending(SENT).claimed(claim(), at(0)).postponed(at(1)).claimed(claim(), at(1)).postponed(at(2));
     assert_eq!(failing.send_attempts.tries, 2);
-    assert_eq!(failing.claimed(claim(), at(2)).put_back(at(3)).send_attempts.tries, 2);
-    assert_eq!(failing.put_back(at(3)).send_attempts.tries, 2, "it was not claimed");
+    assert_eq!(failing.claimed(claim(), at(2)).postponed_uncounted(at(3)).send_attempts.tries, 2);
+    assert_eq!(failing.postponed_uncounted(at(3)).send_attempts.tries, 2, "it was not claimed");
 }
 
 #[test]

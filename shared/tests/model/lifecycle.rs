@@ -210,7 +210,7 @@ fn an_address_that_bounced_or_complained_gets_no_resend_unless_forced() {
         };
         let resent = |action| modify(&caller(), &before, action, &operation("op"), at(60_000), &policy());
         let blocks = matches!(status, DeliveryStatus::Bounced | DeliveryStatus::Complained);
-        assert_eq!(resent(Action::Resend) == Err(Rejected::Refused(status)), blocks, "{status}");
+        assert_eq!(resent(Action::Resend) == Err(Rejected::EmailRefused(status)), blocks, "{status}");
         assert!(matches!(resent(Action::ForcedResend), Ok(Change::Sent(after)) if after.resource.delivery.is_none()), "{status}");
         assert!(matches!(resent(Action::Revoke), Ok(Change::Closed(_))), "{status}");
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::json;
-use support::{ACCOUNT, Call, OTHER_ACCOUNT, Post, Response, TestApp};
+use support::{ACCOUNT, Call, OTHER_ACCOUNT, Response, TestApp, Workers};
 
 use super::attempt::{Attempt, Destination};
 use crate::report::Scale;
@@ -52,7 +52,7 @@ impl Fixture {
     /// Starts the service, brings invitations into every state, and collects cursors and tokens.
     pub async fn start(scale: &Scale) -> Self {
         let app = TestApp::start().await;
-        let mut post = Post::of(&app).await;
+        let mut workers = Workers::of(&app).await;
         let third = "333333333333";
         let keys = [(ACCOUNT, app.full.clone()), (OTHER_ACCOUNT, app.other.clone()), (third, app.new_key(third, "full-access").await)];
         let accounts: Vec<Account> = keys.into_iter().map(|(id, key)| Account { id: id.to_owned(), key }).collect();
@@ -68,8 +68,8 @@ impl Fixture {
                     }
                     let create = Call::post("/invitations").json(&body).key(&account.key);
                     let id = app.send(create).await.expect(201).str("id");
-                    post.deliver().await;
-                    let token = post.last_token(&email);
+                    workers.deliver().await;
+                    let token = workers.last_token(&email);
                     match state {
                         "accepted" => drop(app.send(Call::holder("accept", &token)).await.expect(200)),
                         "declined" => drop(app.send(Call::holder("decline", &token)).await.expect(200)),
@@ -78,8 +78,8 @@ impl Fixture {
                             superseded.push(token);
                             app.advance(Duration::from_secs(60));
                             app.send(Call::post(&format!("/invitations/{id}")).key(&account.key)).await.expect(200);
-                            post.deliver().await;
-                            tokens.push(post.last_token(&email));
+                            workers.deliver().await;
+                            tokens.push(workers.last_token(&email));
                         }
                         _ => {}
                     }

@@ -34,24 +34,24 @@ const THROTTLED_FOR: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub enum Outcome {
     /// SES has accepted the email.
-    Taken {
+    Accepted {
         /// SES's message id.
         message: String,
     },
     /// SES will never accept the email.
-    Refused {
+    Rejected {
         /// The reason that the account sees.
         reason: Reason,
         /// The cause, for the log.
         cause: String,
     },
     /// The email was not sent. A problem on our side must be fixed first.
-    Later {
+    NotSent {
         /// The cause, for the log.
         cause: String,
     },
     /// The email was not sent, and SES currently sends none of our emails.
-    Closed {
+    CircuitOpen {
         /// The cause, for the log.
         cause: String,
         /// When to try again.
@@ -63,7 +63,7 @@ pub enum Outcome {
         cause: String,
     },
     /// The email was not sent, because of SES's sending rate.
-    Busy {
+    Throttled {
         /// When to try again.
         until: Timestamp,
     },
@@ -97,7 +97,7 @@ impl Mailer {
     }
 
     /// The time until which no email may be tried, if the circuit is open.
-    pub fn closed_until(&self, now: Timestamp) -> Option<Timestamp> {
+    pub fn circuit_open_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.circuit.open_until(now)
     }
 
@@ -105,13 +105,13 @@ impl Mailer {
     pub async fn send(&self, invitation: &Invitation, settings: &AccountSettings, now: Timestamp) -> Outcome {
         let Some(token) = self.config.link_keys.token(&invitation.resource.account, invitation.resource.id, &invitation.link) else {
             let cause = format!("the key '{}' of the link is not in LINK_KEYS", invitation.link.key_id);
-            return Outcome::Later { cause };
+            return Outcome::NotSent { cause };
         };
         let link = self.config.link_base.link(&token);
         let email = InvitationEmail::of(invitation, settings, &link);
         let rendered = match email.render(&self.texts) {
             Ok(rendered) => rendered,
-            Err(problem) => return Outcome::Later { cause: problem.to_string() },
+            Err(problem) => return Outcome::NotSent { cause: problem.to_string() },
         };
         let from = email.mailbox(&self.texts, &self.config.from);
         let tags = [
@@ -131,7 +131,7 @@ impl Mailer {
         match self.send_throttled(request).await {
             Ok(output) => {
                 self.circuit.set(None);
-                Outcome::Taken { message: output.message_id.unwrap_or_default() }
+                Outcome::Accepted { message: output.message_id.unwrap_or_default() }
             }
             Err(error) => self.classify(&error, now),
         }
@@ -158,7 +158,7 @@ impl Mailer {
     fn classify(&self, error: &SdkError<SendEmailError, HttpResponse>, now: Timestamp) -> Outcome {
         let cause = describe(error);
         match limit(error) {
-            Some(Limit::Rate) => return Outcome::Busy { until: now.plus(THROTTLED_FOR) },
+            Some(Limit::Rate) => return Outcome::Throttled { until: now.plus(THROTTLED_FOR) },
             Some(Limit::Quota) => return self.open_circuit(format!("the daily sending quota is used up: {cause}"), now),
             None => {}
         }
@@ -167,17 +167,17 @@ impl Mailer {
             Some(SendEmailError::MessageRejected(rejected))
                 if rejected.message().is_some_and(|message| message.contains(&self.config.from.mailbox())) =>
             {
-                Outcome::Later { cause: format!("the sender is not verified: {cause}") }
+                Outcome::NotSent { cause: format!("the sender is not verified: {cause}") }
             }
             // This email. In the SES sandbox this happens with every unverified recipient.
-            Some(SendEmailError::MessageRejected(_)) => Outcome::Refused { reason: Reason::word("MessageRejected"), cause },
-            Some(SendEmailError::BadRequestException(_)) => Outcome::Refused { reason: Reason::word("BadRequest"), cause },
+            Some(SendEmailError::MessageRejected(_)) => Outcome::Rejected { reason: Reason::word("MessageRejected"), cause },
+            Some(SendEmailError::BadRequestException(_)) => Outcome::Rejected { reason: Reason::word("BadRequest"), cause },
             // All emails.
             Some(SendEmailError::AccountSuspendedException(_) | SendEmailError::SendingPausedException(_)) => {
                 self.open_circuit(format!("sending is paused: {cause}"), now)
             }
             // A problem with the sender's domain, the configuration set or permissions. An operator can fix that.
-            Some(_) if error.raw_response().is_some_and(|raw| raw.status().is_client_error()) => Outcome::Later { cause },
+            Some(_) if error.raw_response().is_some_and(|raw| raw.status().is_client_error()) => Outcome::NotSent { cause },
             Some(_) | None => Outcome::Unknown { cause },
         }
     }
@@ -186,7 +186,7 @@ impl Mailer {
     fn open_circuit(&self, cause: String, now: Timestamp) -> Outcome {
         let until = now.plus(CIRCUIT_OPEN_FOR);
         self.circuit.set(Some(until));
-        Outcome::Closed { cause, until }
+        Outcome::CircuitOpen { cause, until }
     }
 }
 

@@ -11,8 +11,8 @@ use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, invited, resend
 #[tokio::test]
 async fn a_lookup_shows_what_the_invitee_may_see_and_changes_nothing() {
     // T6: the token alone decides what is shown, and the response to an answer shows it again.
-    let (app, mut post) = start().await;
-    let (_, token) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (_, token) = invited(&app, &mut workers).await;
     let before = app.rows().await;
     let expiry = app.now().floor_to_second().plus(LIFETIME).to_string();
     let seen = use_link(&app, "lookup", &token).await.expect(200);
@@ -33,25 +33,25 @@ async fn a_lookup_shows_what_the_invitee_may_see_and_changes_nothing() {
 
 #[tokio::test]
 async fn a_lookup_shows_the_accounts_display_settings() {
-    let (app, mut post) = start().await;
+    let (app, mut workers) = start().await;
     let set = json!({ "action": "set", "account": ACCOUNT, "name": "Example Ltd", "colour": "#0b5fff", "redirect": "https://app.example.com/in", "locale": "de" });
     app.manage_settings(&set).await;
-    let (_, token) = invited(&app, &mut post).await;
+    let (_, token) = invited(&app, &mut workers).await;
     let display = use_link(&app, "lookup", &token).await.expect(200).json()["display"].clone();
     assert_eq!(display, json!({ "name": "Example Ltd", "colour": "#0b5fff", "locales": ["de"], "redirect": "https://app.example.com/in" }));
 
     // The invitation's language comes before the account's.
     let body = json!({ "email": "user.two@example.com", "roleID": "read-only", "locale": "fr-CA" });
     app.send(Call::post("/invitations").json(&body).key(&app.full)).await.expect(201);
-    post.deliver().await;
-    let token = post.last_token("user.two@example.com");
+    workers.deliver().await;
+    let token = workers.last_token("user.two@example.com");
     assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["display"]["locales"], json!(["fr-CA", "de"]));
 }
 
 #[tokio::test]
 async fn accepting_twice_is_a_200_both_times() {
-    let (app, mut post) = start().await;
-    let (id, token) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (id, token) = invited(&app, &mut workers).await;
     app.advance(COOLDOWN);
     let accepted = use_link(&app, "accept", &token).await.expect(200).json();
     assert_eq!(accepted["state"], "accepted");
@@ -71,8 +71,8 @@ async fn accepting_twice_is_a_200_both_times() {
 
 #[tokio::test]
 async fn declining_twice_is_a_200_both_times() {
-    let (app, mut post) = start().await;
-    let (id, token) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (id, token) = invited(&app, &mut workers).await;
     assert_eq!(use_link(&app, "decline", &token).await.expect(200).json()["state"], "declined");
     assert_eq!(use_link(&app, "decline", &token).await.expect(200).json()["state"], "declined");
     use_link(&app, "accept", &token).await.expect_error(400, "already-declined");
@@ -82,8 +82,8 @@ async fn declining_twice_is_a_200_both_times() {
 
 #[tokio::test]
 async fn a_revoked_invitation_can_be_looked_up_but_not_answered() {
-    let (app, mut post) = start().await;
-    let (id, token) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (id, token) = invited(&app, &mut workers).await;
     revoke(&app, &id).await.expect(200);
     assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["state"], "revoked");
     use_link(&app, "accept", &token).await.expect_error(400, "already-revoked");
@@ -92,8 +92,8 @@ async fn a_revoked_invitation_can_be_looked_up_but_not_answered() {
 
 #[tokio::test]
 async fn an_invitation_is_expired_from_the_millisecond_of_its_expiry() {
-    let (app, mut post) = start().await;
-    let (_, token) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (_, token) = invited(&app, &mut workers).await;
     let expiry = app.now().floor_to_second().plus(LIFETIME);
     app.advance(expiry.since(app.now()) - std::time::Duration::from_millis(1));
     assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["state"], "invited");
@@ -106,8 +106,8 @@ async fn an_invitation_is_expired_from_the_millisecond_of_its_expiry() {
 #[tokio::test]
 async fn an_answer_given_in_time_counts_even_if_its_retry_is_after_the_expiry() {
     for (verb, state) in [("accept", "accepted"), ("decline", "declined")] {
-        let (app, mut post) = start().await;
-        let (id, token) = invited(&app, &mut post).await;
+        let (app, mut workers) = start().await;
+        let (id, token) = invited(&app, &mut workers).await;
         let expiry = app.now().floor_to_second().plus(LIFETIME);
         app.advance(expiry.since(app.now()) - std::time::Duration::from_millis(1));
         // It is carried out, and a conflict is reported after the expiry.
@@ -126,8 +126,8 @@ async fn an_answer_given_in_time_counts_even_if_its_retry_is_after_the_expiry() 
 #[tokio::test]
 async fn an_answer_that_was_not_written_is_a_503() {
     for verb in ["accept", "decline"] {
-        let (app, mut post) = start().await;
-        let (id, token) = invited(&app, &mut post).await;
+        let (app, mut workers) = start().await;
+        let (id, token) = invited(&app, &mut workers).await;
         app.faults.transactions(vec![Fault::Refused; 3]);
         use_link(&app, verb, &token).await.expect_error(503, "unavailable");
         assert_eq!(app.faults.left(), 0);
@@ -137,16 +137,16 @@ async fn an_answer_that_was_not_written_is_a_503() {
 
 #[tokio::test]
 async fn a_retried_revocation_returns_what_it_stored_even_if_a_report_came_since() {
-    let (app, mut post) = start().await;
-    let (id, _) = invited(&app, &mut post).await;
-    let email = post.last_email(EMAIL);
+    let (app, mut workers) = start().await;
+    let (id, _) = invited(&app, &mut workers).await;
+    let email = workers.last_email(EMAIL);
     let revocation = || Call::set_state(&id, "revoked").key(&app.full).header("idempotency-key", "k");
     // It is carried out, and a conflict is reported after the email.
     let gate = Barrier::default();
     app.faults.transactions([Fault::LateConflict(gate.clone())]);
     let (revoked, ()) = tokio::join!(app.send(revocation()), async {
         gate.arrived().await;
-        post.report(&email).await;
+        workers.report(&email).await;
         gate.open();
     });
     let revoked = revoked.expect(200);
@@ -157,8 +157,8 @@ async fn a_retried_revocation_returns_what_it_stored_even_if_a_report_came_since
 
 #[tokio::test]
 async fn an_invitation_without_its_lock_is_expired_even_for_a_clock_that_is_behind() {
-    let (app, mut post) = start().await;
-    let (first, token) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (first, token) = invited(&app, &mut workers).await;
     app.advance(LIFETIME);
     let second = crate::helpers::id(&app.invite(EMAIL).await);
     // For a process whose clock is behind the first one is still open.
@@ -166,15 +166,15 @@ async fn an_invitation_without_its_lock_is_expired_even_for_a_clock_that_is_behi
     use_link(&app, "accept", &token).await.expect_error(400, "expired");
     assert_eq!(describe(&app, &first).await["state"], "invited");
     app.advance(LATER);
-    post.deliver().await;
-    use_link(&app, "accept", &post.last_token(EMAIL)).await.expect(200);
+    workers.deliver().await;
+    use_link(&app, "accept", &workers.last_token(EMAIL)).await.expect(200);
     assert_eq!(describe(&app, &second).await["state"], "accepted");
 }
 
 #[tokio::test]
 async fn t8_t19_every_invalid_token_gets_the_same_404_on_every_route() {
-    let (app, mut post) = start().await;
-    let (id, token) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (id, token) = invited(&app, &mut workers).await;
     let secret = token.rsplit_once('.').unwrap().1.to_owned();
     let mut reversed: Vec<char> = secret.chars().collect();
     reversed.reverse();
@@ -207,8 +207,8 @@ async fn t8_t19_every_invalid_token_gets_the_same_404_on_every_route() {
 
 #[tokio::test]
 async fn a_body_without_a_token_is_a_400_that_does_not_repeat_it() {
-    let (app, mut post) = start().await;
-    let (_, token) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (_, token) = invited(&app, &mut workers).await;
     let body = |text: &str| text.replace("TOKEN", &token);
     for (text, code) in [
         ("", "invalid-json"),
@@ -236,8 +236,8 @@ async fn a_body_without_a_token_is_a_400_that_does_not_repeat_it() {
 
 #[tokio::test]
 async fn a_token_in_a_query_or_a_header_is_ignored_or_refused() {
-    let (app, mut post) = start().await;
-    let (_, token) = invited(&app, &mut post).await;
+    let (app, mut workers) = start().await;
+    let (_, token) = invited(&app, &mut workers).await;
     let query = Call::post(&format!("/invitations/accept?token={token}")).json(&json!({ "token": "" }));
     let answer = app.send(query).await.expect_error(400, "unknown-parameter");
     assert!(!answer.text.contains(&token));

@@ -25,7 +25,7 @@ use shared::{
 use crate::{TestApp, root_file};
 
 /// The background functions and the services that they call.
-pub struct Post {
+pub struct Workers {
     /// Stands in for SES.
     pub inbox: Inbox,
     /// Stands in for EventBridge.
@@ -36,7 +36,7 @@ pub struct Post {
     pump: Pump,
 }
 
-impl Post {
+impl Workers {
     /// The background functions of a service.
     pub async fn of(app: &TestApp) -> Self {
         let inbox = Inbox::on_free_port().expect("there is a port");
@@ -50,7 +50,7 @@ impl Post {
 
     /// The courier of another process of the same service.
     #[must_use]
-    pub fn another(&self, app: &TestApp) -> Courier {
+    pub fn another_courier(&self, app: &TestApp) -> Courier {
         courier(app, &self.inbox, &self.bus)
     }
 
@@ -65,7 +65,7 @@ impl Post {
     }
 
     /// Discards the records of the stream.
-    pub async fn lose_the_stream(&mut self) {
+    pub async fn drop_stream_records(&mut self) {
         self.pump.drain(async |_| Ok(serde_json::json!({ "batchItemFailures": [] }))).await.expect("the stream can be read");
     }
 
