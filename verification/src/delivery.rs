@@ -8,10 +8,10 @@
 mod account;
 mod checks;
 mod counts;
+mod defects;
 mod evidence;
 mod fault_schedule;
 mod history;
-mod mutation;
 mod process;
 mod send_log;
 mod simulation;
@@ -25,7 +25,7 @@ use self::{
     counts::{Counter, Counts},
     simulation::Plan,
 };
-pub use mutation::Mutation;
+pub use defects::Defect;
 
 use crate::report::{
     Bound::{Any, AtLeast, Exactly},
@@ -56,13 +56,13 @@ pub async fn run(scale: &Scale) -> Section {
 }
 
 /// Runs one simulation with these defects.
-pub async fn run_mutated(scale: &Scale, mutations: &'static [Mutation]) -> Section {
-    section(scale, 1, 0, mutations).await
+pub async fn run_with_defects(scale: &Scale, defects: &'static [Defect]) -> Section {
+    section(scale, 1, 0, defects).await
 }
 
-async fn section(scale: &Scale, simulations: u64, without: u64, mutations: &'static [Mutation]) -> Section {
+async fn section(scale: &Scale, simulations: u64, without: u64, defects: &'static [Defect]) -> Section {
     let (phases, rounds) = if scale.long { (3, 4) } else { (2, 3) };
-    let plan = |number| Plan { seed: scale.seed * 1_000_000 + number, reconciler: number < simulations, mutations, phases, rounds };
+    let plan = |number| Plan { seed: scale.seed * 1_000_000 + number, reconciler: number < simulations, defects, phases, rounds };
     let (with_reconciler, without_reconciler) = (Counts::default(), Counts::default());
     let mut section = Section::new("Delivery", HOW);
     let mut results = futures::iter((0..simulations + without).map(plan).map(|plan| async move { (plan, run_simulation(plan).await) }))

@@ -3,9 +3,9 @@
 use std::pin::Pin;
 
 use crate::{
-    canary, delivery, fuzz, histories, model_check, mutants,
+    canary, delivery, fuzz, histories, model_check,
     report::{Scale, Section},
-    tampering, timing,
+    seeded_defects, tampering, timing,
 };
 
 type Running = Pin<Box<dyn Future<Output = Section>>>;
@@ -21,7 +21,7 @@ pub struct Part {
 /// All parts.
 pub const PARTS: &[Part] = &[
     Part { name: "histories", run: |scale| Box::pin(async move { histories::run(&scale).await }) },
-    Part { name: "mutants", run: |scale| Box::pin(async move { mutants::run(&scale).await }) },
+    Part { name: "seeded-defects", run: |scale| Box::pin(async move { seeded_defects::run(&scale).await }) },
     Part { name: "model-check", run: |scale| Box::pin(async move { model_check::run(&scale) }) },
     Part { name: "delivery", run: |scale| Box::pin(async move { delivery::run(&scale).await }) },
     Part { name: "fuzz", run: |scale| Box::pin(async move { fuzz::run(&scale) }) },

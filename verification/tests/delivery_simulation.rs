@@ -1,7 +1,7 @@
 //! Delivery under faults in a short run, and evidence that its checks can fail.
 
 use verification::{
-    delivery::{Mutation, run, run_mutated},
+    delivery::{Defect, run, run_with_defects},
     report::{Scale, Section},
 };
 
@@ -15,8 +15,8 @@ async fn no_email_is_lost_and_every_duplicate_is_explained() {
 }
 
 /// Runs a simulation with these defects together.
-async fn mutated(mutations: &'static [Mutation]) -> Section {
-    run_mutated(&Scale::short(), mutations).await
+async fn with_defects(defects: &'static [Defect]) -> Section {
+    run_with_defects(&Scale::short(), defects).await
 }
 
 fn count(section: &Section, text: &str) -> usize {
@@ -25,21 +25,21 @@ fn count(section: &Section, text: &str) -> usize {
 
 #[tokio::test]
 async fn a_table_that_drops_writes_causes_unexplained_duplicates() {
-    let section = mutated(&[Mutation::TableDropsWrites]).await;
+    let section = with_defects(&[Defect::TableDropsWrites]).await;
     assert!(section.value("unexplained duplicates") > 0, "{section:#?}");
     assert!(count(&section, "than claims") > 0, "{section:#?}");
 }
 
 #[tokio::test]
 async fn lost_emails_and_events_are_detected() {
-    let section = mutated(&[Mutation::EmailsLost, Mutation::EventsLost]).await;
+    let section = with_defects(&[Defect::EmailsLost, Defect::EventsLost]).await;
     assert!(section.value("lost emails") > 0 && section.value("events lost") > 0, "{section:#?}");
 }
 
 #[tokio::test]
 async fn wrong_links_names_claims_and_events_are_detected() {
     let section =
-        mutated(&[Mutation::LinksSwapped, Mutation::WrongAccountNamed, Mutation::ClaimAfterRevoke, Mutation::EventCopiesDiffer]).await;
+        with_defects(&[Defect::LinksSwapped, Defect::WrongAccountNamed, Defect::ClaimAfterRevoke, Defect::EventCopiesDiffer]).await;
     assert_eq!(count(&section, "the link of another invitation"), 2, "{section:#?}");
     assert!(count(&section, " names ") > 0, "{section:#?}");
     assert_eq!(section.value("claims of an email that must not be sent"), 1, "{section:#?}");

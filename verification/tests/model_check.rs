@@ -13,7 +13,7 @@ fn the_invariants_hold_and_every_seeded_defect_is_found() {
 #[test]
 fn a_defect_violates_the_invariant_that_the_missing_part_protects() {
     for (defect, invariant) in [
-        (Defect::NoFence, "An invitation is accepted in time"),
+        (Defect::NoLockRequired, "An invitation is accepted in time"),
         (Defect::RecordOutsideTransaction, "An idempotency key has at most one effect"),
         (Defect::ClockReadAgain, "No caller is refused because of its own effect"),
         (Defect::LockNotRenewed, "An open invitation holds the lock"),

@@ -1,4 +1,4 @@
-//! Changes requests and replies on their way: for mutation tests.
+//! Changes requests and replies on their way, to seed defects.
 
 use std::fmt::Debug;
 

@@ -14,8 +14,8 @@ use support::{Call, Response, TestApp};
 
 use super::{
     account::Account,
+    defects::Defect,
     history::{self, History, is_claim},
-    mutation::Mutation,
     send_log::SendLog,
 };
 
@@ -49,27 +49,27 @@ impl Evidence {
     }
 
     /// Changes the evidence into that of a service with this defect.
-    pub(super) fn corrupt(&mut self, mutation: Mutation, accounts: &[Account]) {
-        match mutation {
+    pub(super) fn corrupt(&mut self, defect: Defect, accounts: &[Account]) {
+        match defect {
             // These are injected on the wire.
-            Mutation::TableDropsWrites | Mutation::EmailsLost | Mutation::EventsLost => {}
-            Mutation::LinksSwapped => {
+            Defect::TableDropsWrites | Defect::EmailsLost | Defect::EventsLost => {}
+            Defect::LinksSwapped => {
                 let last = self.mails.len() - 1;
                 let text = self.mails[0].text.take();
                 self.mails[0].text = std::mem::replace(&mut self.mails[last].text, text);
             }
-            Mutation::WrongAccountNamed => {
+            Defect::WrongAccountNamed => {
                 let mail = &mut self.mails[0];
                 let other = accounts.iter().find(|account| mail.tags["account"] != account.id).expect("another account exists");
                 mail.subject.push_str(other.name);
             }
-            Mutation::ClaimAfterRevoke => {
+            Defect::ClaimAfterRevoke => {
                 let claimed = |pair: &[Invitation]| is_claim(&pair[0], &pair[1]);
                 let claim = self.history.values_mut().find_map(|it| Some((it.windows(2).position(claimed)?, it)));
                 let (index, revisions) = claim.expect("an email was claimed");
                 revisions[index].resource.status = Status::Closed(Closing::Revoked, revisions[index].resource.modified);
             }
-            Mutation::EventCopiesDiffer => {
+            Defect::EventCopiesDiffer => {
                 let mut copy = self.events[0].clone();
                 copy.detail["time"] = "2001-01-01T00:00:00Z".into();
                 self.events.push(copy);

@@ -11,7 +11,7 @@ use std::{
 use local::ses::SentEmail;
 use serde_json::Value;
 
-use super::{counts::Counts, mutation::Mutation};
+use super::{counts::Counts, defects::Defect};
 
 /// Identifies a send: the invitation's id and the version of its link.
 pub(super) type SendKey = (String, u32);
@@ -20,7 +20,7 @@ pub(super) type SendKey = (String, u32);
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) counts: Counts,
-    pub(super) mutations: &'static [Mutation],
+    pub(super) defects: &'static [Defect],
     /// One in this many requests to the table fails; none if it is 0.
     fault_odds: AtomicUsize,
     invocations: AtomicU64,
@@ -75,8 +75,8 @@ pub(super) enum DuplicateCause {
 pub(super) struct Entry(usize);
 
 impl Context {
-    pub(super) fn new(counts: Counts, mutations: &'static [Mutation]) -> Self {
-        Self { counts, mutations, fault_odds: AtomicUsize::new(0), invocations: AtomicU64::new(0), send_log: Mutex::default() }
+    pub(super) fn new(counts: Counts, defects: &'static [Defect]) -> Self {
+        Self { counts, defects, fault_odds: AtomicUsize::new(0), invocations: AtomicU64::new(0), send_log: Mutex::default() }
     }
 
     pub(super) fn set_fault_odds(&self, one_in: usize) {

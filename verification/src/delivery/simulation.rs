@@ -28,9 +28,9 @@ use super::{
     account::Account,
     checks,
     counts::{Counter, Counts},
+    defects::Defect,
     evidence::Evidence,
     fault_schedule::FaultSchedule,
-    mutation::Mutation,
     process::{Factory, Process},
     send_log::{Context, SendKey, send_of},
     stream::{Batch, Buffer, process_batches},
@@ -56,7 +56,7 @@ const AFTER_CLAIM: u64 = 200;
 pub(super) struct Plan {
     pub(super) seed: u64,
     pub(super) reconciler: bool,
-    pub(super) mutations: &'static [Mutation],
+    pub(super) defects: &'static [Defect],
     /// Periods with faults, each followed by one without.
     pub(super) phases: usize,
     /// Rounds in a phase.
@@ -102,7 +102,7 @@ impl Simulation {
     async fn start(plan: Plan) -> Self {
         let mut random = Random::new(plan.seed);
         let app = Arc::new(TestApp::start().await);
-        let context = Arc::new(Context::new(Counts::default(), plan.mutations));
+        let context = Arc::new(Context::new(Counts::default(), plan.defects));
         let inbox = Inbox::on_free_port().expect("a free port exists");
         let bus = Bus::on_free_port().expect("a free port exists");
         let mut accounts = Vec::new();
@@ -219,8 +219,8 @@ impl Simulation {
     async fn finish(mut self) -> (Counts, Vec<String>) {
         let send_log = self.context.send_log().clone();
         let mut evidence = Evidence::collect(&self.app, &self.inbox, &self.bus, send_log).await;
-        for mutation in self.plan.mutations {
-            evidence.corrupt(*mutation, &self.accounts);
+        for defect in self.plan.defects {
+            evidence.corrupt(*defect, &self.accounts);
         }
         for violation in checks::check(&evidence, &self.accounts, &self.context.counts) {
             self.violation(violation);

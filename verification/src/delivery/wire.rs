@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 
 use super::{
     counts::Counter,
-    mutation::Mutation,
+    defects::Defect,
     send_log::{Context, Entry, send_of_request},
 };
 use support::random::Random;
@@ -73,7 +73,7 @@ enum InjectedFault {
     ReplyLost,
     ErrorAfterwards,
     Throttled,
-    /// It is acknowledged but not executed. No real service does that: see [`Mutation`].
+    /// It is acknowledged but not executed. No real service does that: see [`Defect`].
     Dropped,
 }
 
@@ -146,12 +146,12 @@ impl Liveness {
 
 impl InjectedFault {
     fn draw(service: Service, operation: &str, context: &Context, random: &mut Random) -> Self {
-        let mutation = match service {
-            Service::Table => Mutation::TableDropsWrites,
-            Service::Ses => Mutation::EmailsLost,
-            Service::EventBridge => Mutation::EventsLost,
+        let defect = match service {
+            Service::Table => Defect::TableDropsWrites,
+            Service::Ses => Defect::EmailsLost,
+            Service::EventBridge => Defect::EventsLost,
         };
-        let drops = context.mutations.contains(&mutation) && (service != Service::Table || operation == "UpdateItem");
+        let drops = context.defects.contains(&defect) && (service != Service::Table || operation == "UpdateItem");
         if drops && random.chance(1, 8) {
             return Self::Dropped;
         }

@@ -1,4 +1,4 @@
-//! A client: one operation of the store, in the steps of the store's `create`, `modify` and `answer`.
+//! A client: one operation of the store, in the steps of the store's `create`, `modify` and `decide`.
 
 use super::{
     defects::Defect,
@@ -31,7 +31,7 @@ pub(super) enum Refusal {
 
 /// The data for a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Basis {
+pub(super) struct DecisionInput {
     /// The invitation as read, or as returned by a failed condition.
     row: Option<Invitation>,
     /// Whether it is believed to hold the lock.
@@ -44,9 +44,9 @@ pub(super) enum Phase {
     /// Read the invitation.
     Read,
     /// Read the clock and decide.
-    Decide(Basis),
+    Decide(DecisionInput),
     /// Send this transaction.
-    Send(Basis, Transaction),
+    Send(DecisionInput, Transaction),
     /// Read the invitation back to find its own effect.
     ReadBack,
     /// Read the response stored under its key, which takes precedence over this one.
@@ -74,7 +74,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(number: u8, request: Request, attempts: u8) -> Self {
-        let nothing_read = Basis { row: None, holds_lock: true };
+        let nothing_read = DecisionInput { row: None, holds_lock: true };
         let phase = if request.kind == Kind::Create { Phase::Decide(nothing_read) } else { Phase::Read };
         Self { number, request, phase, attempts_left: attempts - 1, arrived: None, in_flight: Vec::new() }
     }
@@ -87,8 +87,8 @@ impl Client {
     pub(super) fn step(&mut self, table: &mut Table, now: Time, defect: Option<Defect>) {
         let row = table.invitations[self.slot()];
         match self.phase {
-            Phase::Read => self.phase = Phase::Decide(Basis { row, holds_lock: true }),
-            Phase::Decide(basis) => self.decide(basis, now, defect),
+            Phase::Read => self.phase = Phase::Decide(DecisionInput { row, holds_lock: true }),
+            Phase::Decide(input) => self.decide(input, now, defect),
             Phase::ReadBack => {
                 let own = row.is_some_and(|row| row.operations.contains(self.number));
                 self.finish(if own { Response::Success } else { Response::Unavailable });
@@ -108,26 +108,26 @@ impl Client {
 
     /// Receives the table's reply to its transaction.
     pub(super) fn receive(&mut self, reply: Result<(), FailedCondition>, table: &Table, defect: Option<Defect>) {
-        let Phase::Send(basis, transaction) = self.phase else { unreachable!("a transaction was sent") };
+        let Phase::Send(input, transaction) = self.phase else { unreachable!("a transaction was sent") };
         let closes = matches!(transaction.write, Write::Change { .. }) && transaction.lock == LockWrite::Release;
         match reply {
             Ok(()) if defect == Some(Defect::RecordOutsideTransaction) && self.request.key.is_some() => self.phase = Phase::WriteRecord,
             Ok(()) => self.finish(Response::Success),
             Err(FailedCondition::Invitation(row)) => {
-                let own = row.is_some_and(|row| row.operations.contains(self.number)) && defect != Some(Defect::NoSelfRecognition);
+                let own = row.is_some_and(|row| row.operations.contains(self.number)) && defect != Some(Defect::NoOwnCommitDetection);
                 match (own, self.request.kind) {
                     // An invitee's request decides again, and then finds its own effect.
-                    (_, Kind::Accept | Kind::Decline) => self.retry(Basis { row, holds_lock: true }),
+                    (_, Kind::Accept | Kind::Decline) => self.retry(DecisionInput { row, holds_lock: true }),
                     (true, _) => self.finish(Response::Success),
                     // With a new id it would find the lock of its own earlier attempt.
                     (false, Kind::Create) if table.lock.is_some() => self.refuse(Refusal::AlreadyInvited),
                     (false, Kind::Create) => self.finish(Response::Unavailable),
-                    (false, _) => self.retry(Basis { row, holds_lock: true }),
+                    (false, _) => self.retry(DecisionInput { row, holds_lock: true }),
                 }
             }
             Err(FailedCondition::Record(record)) => self.phase = Phase::Done(self.replay(record)),
             Err(FailedCondition::Lock) => match self.request.kind {
-                Kind::Revoke if closes => self.retry(Basis { holds_lock: false, ..basis }),
+                Kind::Revoke if closes => self.retry(DecisionInput { holds_lock: false, ..input }),
                 Kind::Accept | Kind::Decline => self.refuse(Refusal::Expired),
                 Kind::Create | Kind::Resend | Kind::Revoke => self.refuse(Refusal::AlreadyInvited),
             },
@@ -137,11 +137,11 @@ impl Client {
 
     /// Receives a conflict. The transaction may still execute.
     pub(super) fn conflict(&mut self) {
-        let Phase::Send(basis, transaction) = self.phase else { unreachable!("a transaction was sent") };
+        let Phase::Send(input, transaction) = self.phase else { unreachable!("a transaction was sent") };
         self.leave_in_flight(transaction);
         match self.attempts_left {
             0 => self.read_back(transaction),
-            _ => self.retry(basis),
+            _ => self.retry(input),
         }
     }
 
@@ -176,12 +176,12 @@ impl Client {
         self.phase = if changes { Phase::ReadBack } else { Phase::ReadRecord(Response::Unavailable) };
     }
 
-    fn retry(&mut self, basis: Basis) {
+    fn retry(&mut self, input: DecisionInput) {
         if self.attempts_left == 0 {
             return self.finish(Response::Unavailable);
         }
         self.attempts_left -= 1;
-        self.phase = Phase::Decide(basis);
+        self.phase = Phase::Decide(input);
     }
 
     fn finish(&mut self, response: Response) {
@@ -202,13 +202,13 @@ impl Client {
         if record == self.record() { Response::Success } else { Response::Refused(Refusal::KeyReused) }
     }
 
-    fn decide(&mut self, basis: Basis, now: Time, defect: Option<Defect>) {
+    fn decide(&mut self, input: DecisionInput, now: Time, defect: Option<Defect>) {
         let number = self.number;
         if self.request.kind == Kind::Create {
             let after = Invitation::new(number, now);
-            return self.send(basis, Write::Create(after), now, defect);
+            return self.send(input, Write::Create(after), now, defect);
         }
-        let Some(row) = basis.row else { return self.refuse(Refusal::NotFound) };
+        let Some(row) = input.row else { return self.refuse(Refusal::NotFound) };
         let operations = row.operations;
         let change = |link, after: Invitation| {
             let last_only = defect == Some(Defect::LastOperationOnly);
@@ -220,23 +220,23 @@ impl Client {
             Kind::Resend => match row.status {
                 Status::Accepted | Status::Declined | Status::Revoked => self.refuse(Refusal::Closed),
                 Status::Pending if now < row.next_send => self.refuse(Refusal::Cooldown),
-                Status::Pending => self.send(basis, change(None, row.resent(number, now)), now, defect),
+                Status::Pending => self.send(input, change(None, row.resent(number, now)), now, defect),
             },
             Kind::Revoke => match row.status {
                 Status::Accepted | Status::Declined => self.refuse(Refusal::Closed),
                 Status::Revoked if self.request.key.is_none() => self.finish(Response::Success),
-                Status::Revoked => self.send(basis, Write::Check { revision: row.revision }, now, defect),
-                Status::Pending => self.send(basis, change(None, row.closed(Status::Revoked, number)), now, defect),
+                Status::Revoked => self.send(input, Write::Check { revision: row.revision }, now, defect),
+                Status::Pending => self.send(input, change(None, row.closed(Status::Revoked, number)), now, defect),
             },
             Kind::Accept | Kind::Decline => {
                 let now = if defect == Some(Defect::ClockReadAgain) { now } else { *self.arrived.get_or_insert(now) };
                 let wanted = if self.request.kind == Kind::Accept { Status::Accepted } else { Status::Declined };
-                let recognised = operations.contains(number) && defect != Some(Defect::NoSelfRecognition);
+                let recognised = operations.contains(number) && defect != Some(Defect::NoOwnCommitDetection);
                 match row.status {
                     _ if row.link != INITIAL_OPERATION => self.refuse(Refusal::NotFound),
                     _ if recognised => self.finish(Response::Success),
                     Status::Pending if row.expiry <= now => self.refuse(Refusal::Expired),
-                    Status::Pending => self.send(basis, change(Some(row.link), row.closed(wanted, number)), now, defect),
+                    Status::Pending => self.send(input, change(Some(row.link), row.closed(wanted, number)), now, defect),
                     status if status == wanted => self.finish(Response::Success),
                     _ => self.refuse(Refusal::Closed),
                 }
@@ -244,16 +244,16 @@ impl Client {
         }
     }
 
-    fn send(&mut self, basis: Basis, write: Write, decided_at: Time, defect: Option<Defect>) {
+    fn send(&mut self, input: DecisionInput, write: Write, decided_at: Time, defect: Option<Defect>) {
         let in_transaction = defect != Some(Defect::RecordOutsideTransaction);
         let sends = matches!(self.request.kind, Kind::Create | Kind::Resend);
         let lock = match write {
             Write::Check { .. } => LockWrite::Leave,
             Write::Create(_) | Write::Change { .. } if sends => LockWrite::Take { expiry: decided_at + LIFETIME, now: decided_at },
-            Write::Create(_) | Write::Change { .. } if basis.holds_lock => LockWrite::Release,
+            Write::Create(_) | Write::Change { .. } if input.holds_lock => LockWrite::Release,
             Write::Create(_) | Write::Change { .. } => LockWrite::Leave,
         };
         let record = self.request.key.filter(|_| in_transaction).map(|key| (key, self.record()));
-        self.phase = Phase::Send(basis, Transaction { slot: self.slot(), write, record, lock, counts_send: sends, decided_at });
+        self.phase = Phase::Send(input, Transaction { slot: self.slot(), write, record, lock, counts_send: sends, decided_at });
     }
 }

@@ -6,9 +6,9 @@ pub enum Defect {
     /// The lock is taken even if another invitation holds it.
     NoLockCondition,
     /// An operation does not look for its own id in the row whose condition failed.
-    NoSelfRecognition,
+    NoOwnCommitDetection,
     /// Accept and decline do not require that the invitation holds the lock.
-    NoFence,
+    NoLockRequired,
     /// The response is stored by a separate write after the effect.
     RecordOutsideTransaction,
     /// A change ignores that the invitation changed since it was read.
@@ -31,8 +31,8 @@ impl Defect {
     /// All of them.
     pub const ALL: [Self; 11] = [
         Self::NoLockCondition,
-        Self::NoSelfRecognition,
-        Self::NoFence,
+        Self::NoOwnCommitDetection,
+        Self::NoLockRequired,
         Self::RecordOutsideTransaction,
         Self::NoRevision,
         Self::LastOperationOnly,

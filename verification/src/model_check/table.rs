@@ -192,7 +192,7 @@ impl Table {
             LockWrite::Take { now, .. } => {
                 mine || self.lock.is_none_or(|lock| lock.expiry <= now) || defect == Some(Defect::NoLockCondition)
             }
-            LockWrite::Release => mine || defect == Some(Defect::ReleasesAnyLock) || defect == Some(Defect::NoFence),
+            LockWrite::Release => mine || defect == Some(Defect::ReleasesAnyLock) || defect == Some(Defect::NoLockRequired),
             LockWrite::Leave => true,
         };
         if !free {
@@ -218,7 +218,7 @@ impl Table {
             LockWrite::Take { .. } if defect == Some(Defect::LockNotRenewed) && self.lock.is_some_and(|lock| lock.holder == slot) => {}
             LockWrite::Take { expiry, .. } => self.lock = Some(Lock { holder: slot, expiry }),
             // Without the fence, only the holder releases it.
-            LockWrite::Release if defect == Some(Defect::NoFence) => self.lock = self.lock.filter(|lock| lock.holder != slot),
+            LockWrite::Release if defect == Some(Defect::NoLockRequired) => self.lock = self.lock.filter(|lock| lock.holder != slot),
             LockWrite::Release => self.lock = None,
             LockWrite::Leave => {}
         }

@@ -1,5 +1,5 @@
-//! Mutants of the service: one rule of its writes is removed on the wire at a time, and the histories must show a violation.
-//! A mutant that survives means that the verification has become blind.
+//! Seeded defects of the service: one rule of its writes is removed on the wire at a time, and the histories must show a violation.
+//! A seeded defect that is not detected means that the verification no longer detects defects of its kind.
 
 use std::sync::Arc;
 
@@ -16,13 +16,13 @@ use crate::{
 
 /// A rule that is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mutant {
+pub enum Defect {
     /// Locks an address even if another invitation holds its lock.
     NoLockCondition,
     /// An operation never finds its own id in the rows that it reads.
-    NoSelfRecognition,
+    NoOwnCommitDetection,
     /// Accept, decline and revoke do not require the lock.
-    NoFence,
+    NoLockRequired,
     /// The response is stored by a separate write after its effect.
     RecordOutsideTransaction,
     /// A change ignores that the invitation changed since it was read.
@@ -31,12 +31,12 @@ pub enum Mutant {
     NoQuotaCondition,
 }
 
-impl Mutant {
+impl Defect {
     /// All of them.
     pub const ALL: [Self; 6] = [
         Self::NoLockCondition,
-        Self::NoSelfRecognition,
-        Self::NoFence,
+        Self::NoOwnCommitDetection,
+        Self::NoLockRequired,
         Self::RecordOutsideTransaction,
         Self::NoRevision,
         Self::NoQuotaCondition,
@@ -47,8 +47,8 @@ impl Mutant {
     pub fn name(self) -> &'static str {
         match self {
             Self::NoLockCondition => "no lock condition",
-            Self::NoSelfRecognition => "no self-recognition",
-            Self::NoFence => "no fence at accept",
+            Self::NoOwnCommitDetection => "operations do not detect their own commit",
+            Self::NoLockRequired => "accept does not require the lock",
             Self::RecordOutsideTransaction => "idempotency record outside the transaction",
             Self::NoRevision => "no revision condition",
             Self::NoQuotaCondition => "no quota condition",
@@ -58,23 +58,23 @@ impl Mutant {
     /// The histories that can expose it.
     fn profile(self) -> Profile {
         match self {
-            Self::NoLockCondition | Self::NoSelfRecognition | Self::RecordOutsideTransaction | Self::NoRevision => CONTENTION,
-            Self::NoFence => EXPIRY,
+            Self::NoLockCondition | Self::NoOwnCommitDetection | Self::RecordOutsideTransaction | Self::NoRevision => CONTENTION,
+            Self::NoLockRequired => EXPIRY,
             Self::NoQuotaCondition => QUOTA,
         }
     }
 
     /// Removes the rule from one write of a transaction.
-    fn mutate(self, write: &mut Map<String, Value>) {
+    fn apply(self, write: &mut Map<String, Value>) {
         let Some((kind, write)) = write.iter_mut().next() else { return };
         let key = if kind == "Put" { &write["Item"]["sk"]["S"] } else { &write["Key"]["sk"]["S"] };
         let of = key.as_str().unwrap_or_default().split('#').next().unwrap_or_default().to_owned();
         let target = match self {
             Self::NoLockCondition => ("Put", "P"),
-            Self::NoFence => ("Delete", "P"),
+            Self::NoLockRequired => ("Delete", "P"),
             Self::NoRevision => ("Update", "I"),
             Self::NoQuotaCondition => ("Update", "Q"),
-            Self::NoSelfRecognition | Self::RecordOutsideTransaction => return,
+            Self::NoOwnCommitDetection | Self::RecordOutsideTransaction => return,
         };
         if (kind.as_str(), of.as_str()) == target {
             remove_condition(write);
@@ -82,7 +82,7 @@ impl Mutant {
     }
 }
 
-impl Wire for Mutant {
+impl Wire for Defect {
     fn request(&self, operation: &str, input: &mut Value) -> Option<(&'static str, Value)> {
         if operation != "TransactWriteItems" {
             return None;
@@ -97,14 +97,14 @@ impl Wire for Mutant {
                 let key = json!({ "pk": put["Item"]["pk"], "sk": put["Item"]["sk"] });
                 *item = json!({ "ConditionCheck": { "TableName": put["TableName"], "Key": key, "ConditionExpression": "attribute_not_exists(nothing)" } });
             } else if let Some(write) = item.as_object_mut() {
-                self.mutate(write);
+                self.apply(write);
             }
         }
         also
     }
 
     fn reply(&self, _: &str, output: &mut Value) {
-        if *self != Self::NoSelfRecognition {
+        if *self != Self::NoOwnCommitDetection {
             return;
         }
         let reasons = output["CancellationReasons"].as_array_mut().into_iter().flatten().map(|reason| &mut reason["Item"]);
@@ -119,7 +119,7 @@ impl Wire for Mutant {
 fn hide_operations(item: &mut Value) {
     let Some(item) = item.as_object_mut() else { return };
     if let Some(operations) = item.get_mut("ops") {
-        *operations = json!({ "SS": ["somebodyelse"] });
+        *operations = json!({ "SS": ["otheroperation"] });
     }
     item.remove("op");
 }
@@ -140,11 +140,11 @@ fn remove_condition(write: &mut Value) {
     }
 }
 
-/// The number of histories until the mutant is detected; `None` if it survives `limit` histories.
-pub async fn detected_after(mutant: Mutant, seed: u64, limit: u64) -> Option<u64> {
+/// The number of histories until the defect is detected; `None` if `limit` histories do not detect it.
+pub async fn detected_after(defect: Defect, seed: u64, limit: u64) -> Option<u64> {
     const BATCH: u64 = 8;
     for batch in 0..limit.div_ceil(BATCH) {
-        let tally = run_profile(mutant.profile(), seed + batch, BATCH, Some(Arc::new(mutant))).await;
+        let tally = run_profile(defect.profile(), seed + batch, BATCH, Some(Arc::new(defect))).await;
         if !tally.violations.is_empty() {
             return Some((batch + 1) * BATCH);
         }
@@ -152,25 +152,25 @@ pub async fn detected_after(mutant: Mutant, seed: u64, limit: u64) -> Option<u64
     None
 }
 
-/// Runs all mutants.
+/// Runs the histories with each defect.
 pub async fn run(scale: &Scale) -> Section {
     let mut section = Section::new(
-        "Mutants",
+        "Seeded defects",
         "The same histories over a service that breaks one of its rules, because its requests or replies are changed on the wire. \
-         Each mutant must produce a history that is not linearizable. The figures are the histories needed, in steps of eight.",
+         Each seeded defect must produce a history that is not linearizable. The figures are the histories needed, in steps of eight.",
     );
     let mut detected = 0;
-    for mutant in Mutant::ALL {
-        let after = detected_after(mutant, scale.seed, scale.of(160, 800)).await;
+    for defect in Defect::ALL {
+        let after = detected_after(defect, scale.seed, scale.of(160, 800)).await;
         match after {
             Some(histories) => {
                 detected += 1;
-                section.figure(&format!("histories until detected: {}", mutant.name()), histories, Bound::Any);
+                section.figure(&format!("histories until detected: {}", defect.name()), histories, Bound::Any);
             }
-            None => section.violations.push(format!("not detected: {}", mutant.name())),
+            None => section.violations.push(format!("not detected: {}", defect.name())),
         }
     }
-    section.figure("mutants", Mutant::ALL.len() as u64, Bound::Any);
-    section.figure("mutants detected", detected, Bound::Exactly(Mutant::ALL.len() as u64));
+    section.figure("seeded defects", Defect::ALL.len() as u64, Bound::Any);
+    section.figure("seeded defects detected", detected, Bound::Exactly(Defect::ALL.len() as u64));
     section
 }

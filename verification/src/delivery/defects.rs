@@ -1,8 +1,8 @@
-//! Deliberate defects, which the checks must detect.
+//! Seeded defects, which the checks must detect.
 
 /// A defect of the services, or of the evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mutation {
+pub enum Defect {
     /// The table acknowledges writes without executing them.
     TableDropsWrites,
     /// SES acknowledges emails that never arrive.

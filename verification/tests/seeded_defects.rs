@@ -1,0 +1,39 @@
+//! Histories detect a service that breaks one rule.
+
+use verification::seeded_defects::{Defect, detected_after};
+
+async fn is_detected(defect: Defect) {
+    let after = detected_after(defect, 1, 160).await;
+    eprintln!("{defect:?} {after:?}");
+    assert!(after.is_some(), "{defect:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_excludes_no_one_is_detected() {
+    is_detected(Defect::NoLockCondition).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_that_does_not_detect_its_own_commit_is_detected() {
+    is_detected(Defect::NoOwnCommitDetection).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accepting_an_invitation_that_has_lost_its_lock_is_detected() {
+    is_detected(Defect::NoLockRequired).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idempotency_record_outside_the_transaction_is_detected() {
+    is_detected(Defect::RecordOutsideTransaction).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_based_on_an_outdated_revision_is_detected() {
+    is_detected(Defect::NoRevision).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quota_that_is_not_enforced_is_detected() {
+    is_detected(Defect::NoQuotaCondition).await;
+}
