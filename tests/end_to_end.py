@@ -366,7 +366,7 @@ def broken_page(folder: Path) -> None:
         status = second.ended(120)
         output = second.output()
         check(status != 0, "It must exit with an error.", output)
-        check(second.line("make run: GET /accept answers 500; the log above says why"), "It must name the route that fails.", output)
+        check(second.line("make run: GET /accept returns 500; the log above contains the reason"), "It must name the route that fails.", output)
         check(any("logo.png: is not a valid logo" in line for line in second.lines), "The log must name the file.", output)
 
 

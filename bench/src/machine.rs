@@ -1,4 +1,4 @@
-//! Where and of what the figures were taken.
+//! The machine on which the figures were measured.
 
 use local::recording::Environment;
 use serde::{Deserialize, Serialize};
@@ -8,9 +8,9 @@ use crate::counter::Counter;
 /// Facts without which no measured figure means anything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
-    /// Where it was measured.
+    /// Its hardware and software.
     #[serde(flatten)]
     pub environment: Environment,
-    /// What counted the instructions.
+    /// The counter of the instructions.
     pub counter: Counter,
 }

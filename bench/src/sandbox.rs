@@ -143,7 +143,7 @@ impl Sandbox {
     /// Ends the process, by force if necessary. An instrument writes its output before this returns.
     ///
     /// # Errors
-    /// When it cannot be waited for.
+    /// When waiting for it fails.
     pub async fn stop(mut self) -> Result<(), Problem> {
         // It may have ended already.
         let _ = kill_process(self.function_pid(), Signal::TERM);
@@ -200,7 +200,7 @@ async fn unless_it_ends<T>(child: &mut Child, work: impl Future<Output = Result<
             tokio::time::sleep(Duration::from_millis(50)).await;
             Err(match status {
                 Ok(status) => problem!("the process ended: {status}"),
-                Err(error) => problem!("the process cannot be waited for: {error}"),
+                Err(error) => problem!("waiting for the process failed: {error}"),
             })
         }
     }

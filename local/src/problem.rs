@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What went wrong: a sentence without its full stop.
+/// An error: a sentence without its full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem(pub String);
 

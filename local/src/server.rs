@@ -1,4 +1,4 @@
-//! HTTP/1.1 on loopback: what the engine, the stand-ins and the proxies of this project share.
+//! HTTP/1.1 on loopback, which the engine, the stand-ins and the proxies of this project share.
 
 use std::{
     convert::Infallible,

@@ -1,6 +1,6 @@
 //! A stand-in for Amazon SES: an [`Inbox`] that accepts emails by the API `SendEmail` and sends none.
 //!
-//! It rejects what SES documents as invalid, and every field that it does not know, so that a recorded email is complete.
+//! It rejects everything that SES documents as invalid, and every unknown field, so that a recorded email is complete.
 
 pub mod feedback;
 mod request;

@@ -28,11 +28,11 @@ const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 pub trait Service: Sized + 'static {
     /// The stand-in's name, for its thread.
     const NAME: &'static str;
-    /// What it records.
+    /// The recorded type.
     type Record: Clone + Send;
-    /// What a script decides on.
+    /// The input of a script.
     type Call: ?Sized + 'static;
-    /// What a script decides.
+    /// The output of a script.
     type Behaviour: Send;
     /// The behaviour of a stand-in without a script.
     const DEFAULT: Self::Behaviour;

@@ -175,5 +175,5 @@ impl Fixture {
 
 /// An acceptance on behalf of an address that was not invited.
 fn acceptance_by_another(token: &str) -> Value {
-    json!({ "token": token, "principal": "p", "email": "somebody@example.com" })
+    json!({ "token": token, "principal": "p", "email": "someone@example.com" })
 }

@@ -48,7 +48,7 @@ pub async fn run(scale: &Scale) -> Section {
     let (app, tokens) = start_with_tokens().await;
     let mut random = Random::new(scale.seed);
     let mut taken: [Vec<Duration>; 4] = Default::default();
-    let mut wrong = Vec::new();
+    let mut unexpected = Vec::new();
     let rounds = scale.of(200, 5000);
     for round in 0..rounds {
         let mut order = TokenKind::ALL;
@@ -59,12 +59,12 @@ pub async fn run(scale: &Scale) -> Section {
             let response = app.send_event("POST /invitations/lookup", &event).await;
             taken[kind as usize].push(started.elapsed());
             if response.status != if kind == TokenKind::Valid { 200 } else { 404 } {
-                wrong.push(format!("seed {}, round {round}: {} got {response:?}", scale.seed, kind.name()));
+                unexpected.push(format!("seed {}, round {round}: {} got {response:?}", scale.seed, kind.name()));
             }
         }
     }
     let mut section = compared(scale, &taken);
-    section.violations.extend(wrong.into_iter().take(5));
+    section.violations.extend(unexpected.into_iter().take(5));
     section
 }
 

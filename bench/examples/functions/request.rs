@@ -53,8 +53,8 @@ impl Request {
     /// Checks the response and its side effects. `described` is the first target's description of an invitation, which those of
     /// the other targets must equal.
     pub(crate) fn check(&self, response: &str, described: &OnceCell<Value>, stand_ins: &StandIns) -> Result<(), Problem> {
-        let wrong = || problem!("unexpected response: {response}");
-        let response: Value = serde_json::from_str(response).map_err(|_| wrong())?;
+        let invalid = || problem!("unexpected response: {response}");
+        let response: Value = serde_json::from_str(response).map_err(|_| invalid())?;
         let text = || response["body"].as_str().unwrap_or_default();
         let body = || serde_json::from_str::<Value>(text()).unwrap_or_default();
         let has_status = |status: u16| response["statusCode"] == status;
@@ -82,6 +82,6 @@ impl Request {
             Expected::Nothing => response == json!({ "processed": 0, "failed": 0 }),
             Expected::Recorded => response == "recorded",
         };
-        if expected { Ok(()) } else { Err(wrong()) }
+        if expected { Ok(()) } else { Err(invalid()) }
     }
 }

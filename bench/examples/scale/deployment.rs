@@ -77,10 +77,11 @@ impl Deployment {
         let invocation = function.invoke(&event).await?;
         let counts = self.dynamodb.counts();
 
-        let wrong = || problem!("unexpected response to '{}' with {} invitations: {}", step.name, self.account.size(), invocation.response);
-        let response: Value = serde_json::from_str(&invocation.response).map_err(|_| wrong())?;
-        let body: Value = response["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).ok_or_else(wrong)?;
-        if response["statusCode"] == call.status && (call.is_expected)(&body) { Ok((invocation.took, counts)) } else { Err(wrong()) }
+        let invalid =
+            || problem!("unexpected response to '{}' with {} invitations: {}", step.name, self.account.size(), invocation.response);
+        let response: Value = serde_json::from_str(&invocation.response).map_err(|_| invalid())?;
+        let body: Value = response["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).ok_or_else(invalid)?;
+        if response["statusCode"] == call.status && (call.is_expected)(&body) { Ok((invocation.took, counts)) } else { Err(invalid()) }
     }
 
     /// Stops the functions.

@@ -25,14 +25,14 @@ pub(crate) async fn check(template: &str, policy: &SendPolicy) -> Result<(), Pro
     };
     let stored = item::from_row(get(&keys::invitation(id)).await?).map_err(|error| problem!("{error}"))?;
 
-    let ours = rows(&Population::of(fixture.who.clone(), Timestamp::now()), &stored, policy);
-    if ours.len() != 2 {
-        return Err(problem!("an open invitation would be loaded as {} rows instead of two", ours.len()));
+    let loaded = rows(&Population::of(fixture.who.clone(), Timestamp::now()), &stored, policy);
+    if loaded.len() != 2 {
+        return Err(problem!("an open invitation would be loaded as {} rows instead of two", loaded.len()));
     }
-    for (sk, ours) in [keys::invitation(id), keys::lock(email.normalised())].into_iter().zip(ours) {
+    for (sk, row) in [keys::invitation(id), keys::lock(email.normalised())].into_iter().zip(loaded) {
         let written = get(&sk).await?;
-        if written != ours {
-            return Err(problem!("the service writes {sk} as {written:?}, but it would be loaded as {ours:?}"));
+        if written != row {
+            return Err(problem!("the service writes {sk} as {written:?}, but it would be loaded as {row:?}"));
         }
     }
     Ok(())

@@ -20,9 +20,9 @@ use tokio::{
 
 use crate::{
     invoke::invoke,
+    output::{Problem, print_error, print_line, problem},
     settings::{Settings, TABLE_NAME},
     state::{Addresses, State},
-    words::{Problem, complain, problem, say},
 };
 
 /// The function that handles the stream.
@@ -52,7 +52,7 @@ pub(crate) async fn wait_for_functions(url: &str) -> Result<(), Problem> {
     let ignored = json!({ "source": "aws.ses", "detail": { "eventType": "Open", "mail": { "tags": tags } } });
     for (function, event) in [(DELIVERER, Stream::event(&[])), (RECONCILER, json!({})), (RECORDER, ignored)] {
         invoke(url, function, &event).await.map_err(Problem)?;
-        say!("  {function} answers.");
+        print_line!("  {function} answers.");
     }
     Ok(())
 }
@@ -101,7 +101,7 @@ async fn read_stream(state: &State, addresses: &Addresses, mapping: Mapping) -> 
     let mut written = None;
     loop {
         let more = pump
-            .step(async |event| invoke(&addresses.url, DELIVERER, &event).await.inspect_err(|reason| complain!("{reason}")))
+            .step(async |event| invoke(&addresses.url, DELIVERER, &event).await.inspect_err(|reason| print_error!("{reason}")))
             .await
             .map_err(failed)?;
         if pump.handled() != written.as_deref() {
@@ -120,7 +120,7 @@ async fn reconcile(url: &str, every: Duration) {
     loop {
         schedule.tick().await;
         if let Err(reason) = invoke(url, RECONCILER, &json!({})).await {
-            complain!("{reason}");
+            print_error!("{reason}");
         }
     }
 }
@@ -134,7 +134,7 @@ async fn report(url: &str, mut unreported: UnboundedReceiver<SentEmail>) {
             for attempt in 1..=MAX_ATTEMPTS {
                 match invoke(url, RECORDER, &event).await {
                     Ok(_) => break,
-                    Err(reason) if attempt == MAX_ATTEMPTS => complain!("{reason}"),
+                    Err(reason) if attempt == MAX_ATTEMPTS => print_error!("{reason}"),
                     Err(_) => sleep(RETRY_DELAY).await,
                 }
             }

@@ -26,7 +26,7 @@ use local::server::{NoResponse, Server, connection, free_port};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::words::{Problem, problem};
+use crate::output::{Problem, problem};
 
 /// DynamoDB accepts no larger request.
 const MAX_REQUEST: usize = 16 * 1024 * 1024;

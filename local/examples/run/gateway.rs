@@ -1,7 +1,7 @@
 //! A proxy in front of the functions, in place of API Gateway.
 //!
 //! `cargo lambda watch` routes requests and builds the events. But it stops for good when about a hundred requests wait for one
-//! function, ends a function whose caller sends a header of the Lambda Runtime API, and answers 500 to a body or a header that
+//! function, ends a function whose caller sends a header of the Lambda Runtime API, and returns 500 for a body or a header that
 //! is not UTF-8. The gateway prevents all of that, so that the local API is as robust as the one on AWS. It answers a request
 //! without a route as API Gateway does.
 
@@ -25,7 +25,7 @@ use hyper_util::{
 use local::server::listen;
 use tokio::{sync::Semaphore, time::timeout};
 
-use crate::words::{Problem, complain, problem};
+use crate::output::{Problem, print_error, problem};
 
 /// Concurrent requests to `cargo lambda watch`. Others wait here.
 const MAX_CONCURRENT: usize = 50;
@@ -99,7 +99,7 @@ async fn forward(State(gateway): State<Gateway>, request: Request) -> Response {
         }
         Ok(_) => error_response(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
         Err(_) => {
-            complain!(
+            print_error!(
                 "No response to {route} in {limit:?}. If its function ended by itself (see above), save a source file to restart it."
             );
             error_response(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")

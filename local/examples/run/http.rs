@@ -12,7 +12,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::words::{Problem, problem, say};
+use crate::output::{Problem, print_line, problem};
 
 /// The limit for `cargo lambda watch` to start listening.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -35,7 +35,7 @@ pub(crate) async fn call(method: Method, url: &str, key: Option<&str>, body: Str
 }
 
 /// Waits until `cargo lambda watch` listens on `port` and a function answers on each route. Responses of functions, errors
-/// included, have an `x-request-id`; those of the emulator do not. Returns the routes that answer 500: each request does so if
+/// included, have an `x-request-id`; those of the emulator do not. Returns the routes that return 500: every request does so if
 /// a setting of the function is invalid.
 pub(crate) async fn wait_for_routes(url: &str, port: u16, routes: &[(String, String)]) -> Result<Vec<String>, Problem> {
     let listens = async {
@@ -55,7 +55,7 @@ pub(crate) async fn wait_for_routes(url: &str, port: u16, routes: &[(String, Str
         if answer.status() == StatusCode::INTERNAL_SERVER_ERROR {
             broken.push(format!("{method} {path}"));
         } else {
-            say!("  {method} {path} answers.");
+            print_line!("  {method} {path} answers.");
         }
     }
     Ok(broken)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     http::call,
     invoke::invoke,
-    words::{Problem, problem},
+    output::{Problem, problem},
 };
 
 pub(crate) const ACCOUNT: &str = "012345678912";

@@ -3,7 +3,7 @@
 //! It starts the embedded engine and stand-ins for SES and EventBridge, creates the table, builds the functions, runs them
 //! under `cargo lambda watch` behind a [`gateway`], waits until every route answers, and ensures that three development keys
 //! work. Then it does the work of AWS between the functions ([`delivery`]), and shows the emails and events that they send
-//! ([`pages`]). However it ends, it ends every process that it started.
+//! ([`pages`]). On exit it stops every process that it started.
 
 mod delivery;
 mod faults;
@@ -11,13 +11,13 @@ mod gateway;
 mod http;
 mod invoke;
 mod keys;
+mod output;
 mod pages;
 mod processes;
 mod seed;
 mod settings;
 mod state;
 mod watch;
-mod words;
 
 use std::process::ExitCode;
 
@@ -33,10 +33,10 @@ use tokio::{
 
 use delivery::Services;
 use faults::Faults;
+use output::{Problem, print_error, print_line, problem};
 use settings::{Settings, TABLE_NAME};
 use state::{Addresses, State};
 use watch::Watch;
-use words::{Problem, complain, problem, say};
 
 fn main() -> ExitCode {
     let runtime = match runtime::Builder::new_multi_thread().enable_all().build() {
@@ -50,11 +50,11 @@ fn main() -> ExitCode {
 }
 
 fn fail(problem: &Problem) -> ExitCode {
-    complain!("make run: {problem}.");
+    print_error!("make run: {problem}.");
     ExitCode::FAILURE
 }
 
-/// Serves until a signal or an error, then ends all remaining processes.
+/// Serves until a signal or an error, then stops all remaining processes.
 async fn run() -> Result<(), Problem> {
     let mut shutdown = Shutdown::new()?;
     let settings = Settings::from_env()?;
@@ -62,7 +62,7 @@ async fn run() -> Result<(), Problem> {
     let outcome = tokio::select! {
         outcome = serve(&settings) => outcome,
         () = shutdown.requested() => {
-            say!("\nStopping. The data stays in {}.", settings.state_dir.display());
+            print_line!("\nStopping. The data stays in {}.", settings.state_dir.display());
             Ok(())
         }
     };
@@ -79,7 +79,7 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
 
     let file = state.path("invitations.db");
     let engine = Engine::start(dynamodb, Storage::File(&file)).map_err(|e| problem!("{e}"))?;
-    say!("DynamoDB engine: {}, data in {}.", engine.endpoint(), file.display());
+    print_line!("DynamoDB engine: {}, data in {}.", engine.endpoint(), file.display());
     let template = settings::template()?;
     let mapping = delivery::mapping(&template)?;
     table::create_table(&client::for_endpoint(engine.endpoint()), TABLE_NAME, &template)
@@ -99,18 +99,18 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
         events: services.bus.endpoint().to_owned(),
     };
 
-    say!("Building the functions. The first time takes a few minutes.");
+    print_line!("Building the functions. The first time takes a few minutes.");
     watch::build().await?;
     let mut watch = Watch::start(settings, &state.write_environment(&addresses)?)?;
     gateway::open(api, watch.port())?;
 
-    say!("Starting the functions.");
+    print_line!("Starting the functions.");
     let url = &addresses.url;
     let broken = watch.unless_it_ends(http::wait_for_routes(url, watch.port(), &settings::routes(&template)?)).await?;
     // Their errors name invalid settings, which the routes share.
     watch.unless_it_ends(delivery::wait_for_functions(url)).await?;
     if let Some(route) = broken.first() {
-        return Err(problem!("{route} answers 500; the log above says why"));
+        return Err(problem!("{route} returns 500; the log above contains the reason"));
     }
     let keys = watch.unless_it_ends(keys::working_keys(url, state.keys())).await?;
     watch.unless_it_ends(seed::display_name(url)).await?;
@@ -118,14 +118,14 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
 
     if let Some(faults) = &faults {
         faults.enable();
-        say!("Faults: {} % of the functions' requests to DynamoDB. Counts: {}", settings.faults, faults.endpoint());
+        print_line!("Faults: {} % of the functions' requests to DynamoDB. Counts: {}", settings.faults, faults.endpoint());
     }
-    say!("\nReady: {url} serves the invitation API. Ctrl-C stops it.");
-    say!("  Emails: {}", addresses.inbox);
-    say!("  Events: {}/events", addresses.inbox);
-    say!("  API keys: {}", file.display());
-    say!("Paste this into another terminal to send an invitation, and open the emails:");
-    say!("{}", seed::first_command(url, &keys.full_access));
+    print_line!("\nReady: {url} serves the invitation API. Ctrl-C stops it.");
+    print_line!("  Emails: {}", addresses.inbox);
+    print_line!("  Events: {}/events", addresses.inbox);
+    print_line!("  API keys: {}", file.display());
+    print_line!("Paste this into another terminal to send an invitation, and open the emails:");
+    print_line!("{}", seed::first_command(url, &keys.full_access));
     tokio::select! {
         problem = watch.ended() => Err(problem),
         problem = services.run(settings, &state, &addresses, mapping) => Err(problem),

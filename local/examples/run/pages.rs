@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 
 use crate::{
     gateway::is_loopback,
-    words::{Problem, problem},
+    output::{Problem, problem},
 };
 
 /// The policy of pages: they load their style, and the HTML part of an email in a frame.

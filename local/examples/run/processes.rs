@@ -9,7 +9,7 @@ use std::{
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use tokio::time::{sleep, timeout};
 
-use crate::words::complain;
+use crate::output::print_error;
 
 /// How long processes have to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
@@ -18,7 +18,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(crate) fn adopt_orphans() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::set_child_subreaper(Some(getpid())) {
-        complain!("Processes that lose their parent will not be ended: {error}.");
+        print_error!("Processes that lose their parent will not be ended: {error}.");
     }
 }
 

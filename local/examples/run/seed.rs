@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{invoke::invoke, keys::ACCOUNT, words::Problem};
+use crate::{invoke::invoke, keys::ACCOUNT, output::Problem};
 
 const SETTINGS: &str = "manage-account-settings";
 

@@ -11,7 +11,7 @@ use std::{
 
 use serde_yaml_ng::Value;
 
-use crate::words::{Problem, problem};
+use crate::output::{Problem, problem};
 
 /// The name of the table.
 pub(crate) const TABLE_NAME: &str = "invitations";
@@ -64,7 +64,7 @@ impl Settings {
         if self.cargo_lambda.is_file() {
             return Ok(());
         }
-        Err(problem!("there is no cargo-lambda at {}; `make tools` installs it", self.cargo_lambda.display()))
+        Err(problem!("cargo-lambda does not exist at {}; `make tools` installs it", self.cargo_lambda.display()))
     }
 }
 
@@ -88,7 +88,7 @@ fn number(name: &str, default: u16) -> Result<u16, Problem> {
 /// Binds a port of loopback. The error names the variable for another port.
 pub(crate) fn bind(port: u16, name: &str) -> Result<TcpListener, Problem> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => problem!("port {port} is taken; stop what holds it, or choose another with `make run {name}=…`"),
+        ErrorKind::AddrInUse => problem!("port {port} is taken; stop the process that uses it, or choose another with `make run {name}=…`"),
         _ => problem!("port {port} cannot be used: {error}"),
     })
 }

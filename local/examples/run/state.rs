@@ -16,8 +16,8 @@ use shared::config::{Config, DeliveryConfig, read_default_settings, read_send_po
 
 use crate::{
     keys::Keys,
+    output::{Problem, problem},
     settings::TABLE_NAME,
-    words::{Problem, problem},
 };
 
 /// The addresses of all services.
@@ -111,14 +111,14 @@ impl State {
         self.write("functions.env", &text)
     }
 
-    /// The key that signs links. It is created once and kept, so that links stay valid as long as the data.
+    /// The key that link secrets are derived from. It is created once and kept, so that links stay valid as long as the data.
     fn link_key(&self) -> Result<String, Problem> {
         let path = self.path("link-key");
         if let Ok(key) = fs::read_to_string(&path) {
             return Ok(key.trim().to_owned());
         }
         let mut secret = [0; 32];
-        getrandom::fill(&mut secret).map_err(|e| problem!("the machine has no randomness for a link key: {e}"))?;
+        getrandom::fill(&mut secret).map_err(|e| problem!("no random bytes available for a link key: {e}"))?;
         let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         let key = format!("1:{secret}");
         self.write("link-key", &format!("{key}\n"))?;

@@ -10,8 +10,8 @@ use std::{
 use tokio::process::{Child, ChildStdin, Command};
 
 use crate::{
+    output::{Problem, problem},
     settings::Settings,
-    words::{Problem, problem},
 };
 
 /// Runs its arguments and ends them when its standard input closes, which is when this process ends, even by SIGKILL.
@@ -90,7 +90,7 @@ impl Watch {
     pub(crate) async fn ended(&mut self) -> Problem {
         match self.child.wait().await {
             Ok(status) => problem!("`cargo lambda watch` ended ({status}), so everything was stopped"),
-            Err(error) => problem!("`cargo lambda watch` cannot be waited for: {error}"),
+            Err(error) => problem!("waiting for `cargo lambda watch` failed: {error}"),
         }
     }
 }

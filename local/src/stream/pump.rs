@@ -63,7 +63,7 @@ impl Pump {
         Ok(())
     }
 
-    /// Reads a batch, unless one is left, and invokes the function with it once. False if the stream had no more records.
+    /// Reads a batch, unless one is pending, and invokes the function with it once. False if the stream had no more records.
     /// `invoke` gets the event and returns the function's response, or the reason why there is none.
     ///
     /// # Errors

@@ -179,7 +179,7 @@ async fn the_pump_hands_on_what_the_filter_lets_pass_in_batches() {
     let handled = pump.handled().expect("a number").to_owned();
     table.put("f", true).await;
     let mut rest = table.stream(Start::After(handled)).await;
-    assert_eq!(keys(&Stream::event(&rest.next_batch(10).await.expect("records"))), ["f"], "what is filtered out is handled, too");
+    assert_eq!(keys(&Stream::event(&rest.next_batch(10).await.expect("records"))), ["f"], "a filtered record is handled, too");
 }
 
 #[tokio::test]
@@ -266,8 +266,8 @@ fn an_unsupported_mapping_is_an_error() {
         let refused = Mapping::of(&template(&properties), "f").expect_err("it is refused");
         assert!(refused.to_string().contains(pattern), "{refused}");
     }
-    for wrong in ["            BatchSize: !Ref Size\n", "            FilterCriteria: { Filters: [{ Pattern: 7 }] }\n"] {
-        Mapping::of(&template(wrong), "f").expect_err("it is refused");
+    for invalid in ["            BatchSize: !Ref Size\n", "            FilterCriteria: { Filters: [{ Pattern: 7 }] }\n"] {
+        Mapping::of(&template(invalid), "f").expect_err("it is refused");
     }
     Mapping::of(&template(""), "g").expect_err("there is no such function");
 }

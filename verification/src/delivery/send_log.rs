@@ -1,4 +1,4 @@
-//! Records what couriers requested from SES and what they learned, to decide whether a duplicate email was unavoidable.
+//! Records the couriers' requests to SES and the replies that they received, to decide whether a duplicate email was unavoidable.
 
 use std::{
     collections::BTreeSet,
@@ -44,7 +44,7 @@ struct SesRequest {
     outcome: Outcome,
 }
 
-/// What the courier knows about a request.
+/// The courier's knowledge about a request.
 #[derive(Debug, Clone)]
 enum Outcome {
     /// No reply arrived.

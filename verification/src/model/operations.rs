@@ -114,7 +114,7 @@ pub enum Operation {
     },
     /// Use a link.
     UseLink {
-        /// What to do.
+        /// The action.
         action: LinkAction,
         /// The id in the link.
         id: Arc<str>,

@@ -1,4 +1,4 @@
-//! What one operation does to the state of an account.
+//! The effect of one operation on the state of an account.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! The output of `make run`: progress, and one sentence about an error.
 
 /// Prints a line. Unlike `println!` it does not panic when the output is closed, as after Ctrl-C on `make run | tee log`.
-macro_rules! say {
+macro_rules! print_line {
     ($($line:tt)*) => {{
         use std::io::Write;
         let _ = writeln!(std::io::stdout(), $($line)*);
@@ -9,13 +9,13 @@ macro_rules! say {
 }
 
 /// The same for standard error.
-macro_rules! complain {
+macro_rules! print_error {
     ($($line:tt)*) => {{
         use std::io::Write;
         let _ = writeln!(std::io::stderr(), $($line)*);
     }};
 }
 
-pub(crate) use complain;
 pub(crate) use local::{Problem, problem};
-pub(crate) use say;
+pub(crate) use print_error;
+pub(crate) use print_line;
