@@ -61,7 +61,7 @@ class Run:
         self.workers: list[Worker] = []
         self.kills: list[tuple[float, list[str]]] = []
         self.restarts: list[tuple[float, float]] = []  # of the whole service: time of the kill, and time when it was ready again
-        self.met: Counter = Counter()
+        self.injected: Counter = Counter()
 
     def start(self) -> None:
         self.service.start(FAULTS=str(self.faults))
@@ -136,7 +136,7 @@ class Run:
         if line := self.service.line("Faults: "):
             with urlopen(line.rsplit(" ", 1)[1], timeout=10) as reply:
                 counts = json.load(reply)
-            self.met.update(counts["met"] | {"requests": counts["requests"]})
+            self.injected.update(counts["injected"] | {"requests": counts["requests"]})
 
     def finish(self) -> None:
         self.done.set()
@@ -186,10 +186,10 @@ def section(run: Run, seconds: int, left: dict[str, str], emails: tuple[int, int
     for kind, values in sorted(records.latencies.items()):
         for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1)):
             figure(f"{kind}, {name} of {len(values)} successes, ms", percentile(values, share))
-    figure("requests of functions to the table while faults were on", run.met.pop("requests", 0), {"at-least": 100})
-    for name, count in sorted(run.met.items()):
-        figure(f"faults met: {name}", count)
-    figure("faults met", sum(run.met.values()), {"at-least": 10})
+    figure("requests of functions to the table while faults were on", run.injected.pop("requests", 0), {"at-least": 100})
+    for name, count in sorted(run.injected.items()):
+        figure(f"faults injected: {name}", count)
+    figure("faults injected", sum(run.injected.values()), {"at-least": 10})
 
     times, none = load_checks.recoveries(run.kills, records.asked, records.successes)
     figure("functions killed, with all their processes", len(run.kills), {"at-least": 1})

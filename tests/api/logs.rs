@@ -49,7 +49,7 @@ async fn no_address_key_token_or_idempotency_key_reaches_the_log() {
     app.send(Call::get("/invitations").key(&key.replace("ik_live", "ik_dead"))).await.expect(401);
     app.send_event("POST /invitations", "canary").await.expect(400);
     app.manage_keys(&json!({ "action": "create", "account": ACCOUNT, "role": "canary", "name": "canary" })).await;
-    for fault in [Fault::Garbled, Fault::Error(400, "ValidationException"), Fault::Error(500, "InternalServerError")] {
+    for fault in [Fault::TruncatedReply, Fault::Error(400, "ValidationException"), Fault::Error(500, "InternalServerError")] {
         app.faults.always(fault);
         app.send(Call::get(&format!("/invitations?email={email}")).key(&key)).await;
         app.send(Call::create(email, "full-access").key(&key)).await;

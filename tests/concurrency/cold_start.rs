@@ -7,7 +7,7 @@ use serde_json::json;
 use support::{
     Call, TestApp,
     faults::{
-        Fault::{self, Error, Garbled, Refused, ReplyLost, Silence},
+        Fault::{self, ConnectionRefused, Error, NoReply, ReplyLost, TruncatedReply},
         Faults,
     },
 };
@@ -26,7 +26,7 @@ async fn a_cold_start_waits_at_most_a_second_and_survives_every_fault() {
     let app = TestApp::start().await;
     let id = app.invite("ann@example.com").await["id"].as_str().expect("an id").to_owned();
     let faults: [Fault; 6] =
-        [Silence, Refused, ReplyLost, Garbled, Error(400, "ResourceNotFoundException"), Error(500, "InternalServerError")];
+        [NoReply, ConnectionRefused, ReplyLost, TruncatedReply, Error(400, "ResourceNotFoundException"), Error(500, "InternalServerError")];
     join_all(faults.map(async |fault| {
         let faults = Faults::default();
         let process = app.another_in_real_time(&faults);

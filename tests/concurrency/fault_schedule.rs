@@ -5,7 +5,7 @@ use std::time::Duration;
 use support::{
     ACCOUNT, Call, TestApp,
     faults::{
-        Fault::{self, Crash, Late, TimedOut, Twice},
+        Fault::{self, Crash, Duplicated, Late, TimedOut},
         process::killable,
     },
 };
@@ -18,7 +18,7 @@ async fn a_process_killed_after_a_commit_leaves_the_effect_and_no_response() {
     app.faults.transactions([Crash]);
     let (response, process) = killable(app.send(Call::create("ann@example.com", "full-access").key(&app.full))).await;
     assert!(response.is_none());
-    assert_eq!((process.carried_out, process.heard), (1, 0));
+    assert_eq!((process.committed, process.acknowledged), (1, 0));
     assert_eq!(counts(&app).await, [1, 1, 0]);
     assert_consistent(&app).await;
 }
@@ -35,11 +35,11 @@ async fn a_crash_outside_of_a_killable_process_is_a_lost_reply() {
 async fn a_transaction_that_arrives_twice_has_one_effect() {
     let app = TestApp::start().await;
     let _ = app.faults.take_requests();
-    app.faults.transactions([Twice(Duration::from_millis(5))]);
+    app.faults.transactions([Duplicated(Duration::from_millis(5))]);
     let (response, process) = killable(app.send(Call::create("ann@example.com", "full-access").key(&app.full))).await;
     assert_eq!(response.expect("no crash was injected").status, 201);
-    assert_eq!((process.carried_out, process.heard), (1, 1));
-    app.faults.calm().await;
+    assert_eq!((process.committed, process.acknowledged), (1, 1));
+    app.faults.wait_until_idle().await;
     assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
 }
 
@@ -53,8 +53,8 @@ async fn a_late_request_arrives() {
     assert_eq!(app.rows_of(ACCOUNT, "I#").await.len(), 1);
 }
 
-/// The faults that the same requests meet.
-async fn met(seed: u64, chances: &[(Fault, u32)]) -> Vec<(&'static str, usize)> {
+/// The faults that are injected into the same requests.
+async fn injected(seed: u64, chances: &[(Fault, u32)]) -> Vec<(&'static str, usize)> {
     let app = TestApp::start().await;
     app.faults.schedule(seed, chances.to_vec());
     for _ in 0..300 {
@@ -65,11 +65,15 @@ async fn met(seed: u64, chances: &[(Fault, u32)]) -> Vec<(&'static str, usize)> 
 
 #[tokio::test]
 async fn the_seed_decides_the_faults_and_each_is_as_frequent_as_its_chance() {
-    let chances =
-        [(Late(Duration::ZERO), 2000), (Twice(Duration::ZERO), 1000), (TimedOut, 0), (Fault::Cancelled(vec!["TransactionConflict"]), 4000)];
-    let counts = met(7, &chances).await;
-    assert_eq!(counts, met(7, &chances).await);
-    assert_ne!(counts, met(8, &chances).await);
+    let chances = [
+        (Late(Duration::ZERO), 2000),
+        (Duplicated(Duration::ZERO), 1000),
+        (TimedOut, 0),
+        (Fault::Cancelled(vec!["TransactionConflict"]), 4000),
+    ];
+    let counts = injected(7, &chances).await;
+    assert_eq!(counts, injected(7, &chances).await);
+    assert_ne!(counts, injected(8, &chances).await);
     // Reads are not cancelled, and a chance of 0 means never.
     let [("late", late), ("sent twice", twice)] = counts[..] else { panic!("{counts:?}") };
     let ratio = late as f64 / twice as f64;

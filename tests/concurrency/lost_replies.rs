@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use support::{
     ACCOUNT, Call, Response, TestApp,
-    faults::Fault::{self, Error, ErrorAfterwards, Refused, ReplyLost},
+    faults::Fault::{self, ConnectionRefused, Error, ErrorAfterwards, ReplyLost},
 };
 
 use crate::{
@@ -14,18 +14,18 @@ use crate::{
     idempotency::replay_of,
 };
 
-/// Faults of the attempts of one transaction, which is carried out once; and whether the SDK gives up after them.
+/// Faults of the attempts of one transaction, which commits once; and whether the SDK gives up after them.
 fn losses() -> Vec<(Vec<Fault>, bool)> {
     let in_progress = || Error(400, "TransactionInProgressException");
     vec![
         (vec![ReplyLost], false),
         (vec![ErrorAfterwards], false),
         (vec![ReplyLost, ErrorAfterwards], false),
-        (vec![Refused, ReplyLost], false),
+        (vec![ConnectionRefused, ReplyLost], false),
         (vec![ReplyLost, in_progress()], false),
         (vec![ReplyLost, ReplyLost, ReplyLost], true),
         (vec![ErrorAfterwards, ErrorAfterwards, ErrorAfterwards], true),
-        (vec![Refused, Refused, ReplyLost], true),
+        (vec![ConnectionRefused, ConnectionRefused, ReplyLost], true),
         (vec![ReplyLost, in_progress(), in_progress()], true),
     ]
 }
@@ -149,7 +149,7 @@ async fn a_write_that_failed_is_not_reported_as_a_success() {
         let id = invited(&app, "ann@example.com").await;
         app.advance(Duration::from_secs(61));
         let before = (app.rows().await.len(), describe(&app, &id).await);
-        app.faults.next(vec![Fault::None; reads].into_iter().chain(vec![Refused; 3]));
+        app.faults.next(vec![Fault::None; reads].into_iter().chain(vec![ConnectionRefused; 3]));
         app.send(call(&id).key(&app.full)).await.expect_error(503, "unavailable");
         assert_eq!(app.faults.left(), 0);
         assert_eq!(((app.rows().await.len(), describe(&app, &id).await), charged(&app).await), (before, 1));

@@ -10,7 +10,7 @@ use support::{
     ACCOUNT, Call, TestApp,
     faults::{
         Barrier,
-        Fault::{self, Garbled, Held, LateConflict, ReplyLost},
+        Fault::{self, Held, LateConflict, ReplyLost, TruncatedReply},
     },
 };
 
@@ -31,7 +31,7 @@ async fn purge_locks(app: &TestApp) {
     }
 }
 
-/// Caches the key, so that faults meet only later requests.
+/// Caches the key, so that faults are injected only into later requests.
 async fn warm(app: &TestApp) {
     app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
 }
@@ -45,13 +45,13 @@ async fn a_revocation_that_found_no_lock_releases_the_one_that_a_resend_took_mea
     let second = app.another(&[]);
     second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
     warm(&app).await;
-    let gate = Barrier::default();
+    let barrier = Barrier::default();
     // The read; the first transaction, which finds no lock; the second, which waits.
-    app.faults.next([Fault::None, Fault::None, Held(gate.clone(), Box::new(Fault::None))]);
+    app.faults.next([Fault::None, Fault::None, Held(barrier.clone(), Box::new(Fault::None))]);
     let (revoked, ()) = tokio::join!(second.send(Call::set_state(&id, "revoked").key(&app.full)), async {
-        gate.arrived().await;
+        barrier.arrived().await;
         app.send(resend(&id).key(&app.full)).await.expect(200);
-        gate.open();
+        barrier.open();
     });
     assert_eq!(revoked.expect(200).str("state"), "revoked");
     assert!(app.rows_of(ACCOUNT, "P#").await.is_empty());
@@ -81,16 +81,16 @@ async fn an_address_is_never_blocked_by_a_revoked_invitation() {
 }
 
 #[tokio::test]
-async fn a_create_whose_reply_is_garbled_succeeds() {
+async fn a_create_whose_reply_is_truncated_succeeds() {
     let app = TestApp::start().await;
     warm(&app).await;
-    app.faults.next([Garbled]);
+    app.faults.next([TruncatedReply]);
     app.send(Call::create("ann@example.com", "full-access").key(&app.full)).await.expect(201);
     assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
 }
 
 #[tokio::test]
-async fn the_log_of_a_garbled_reply_contains_nothing_of_it() {
+async fn the_log_of_a_truncated_reply_contains_nothing_of_it() {
     let app = TestApp::start().await;
     let id = invited(&app, "canary-person@example.com").await;
     let request = |call: Call| Request::parse(&call.key(&app.full).event().to_string()).expect("an event");
@@ -100,7 +100,7 @@ async fn the_log_of_a_garbled_reply_contains_nothing_of_it() {
         assert_eq!(error.status(), 503, "{cause}");
         assert!(!cause.contains("canary") && !cause.contains(ACCOUNT), "{cause}");
     };
-    app.faults.always(Garbled);
+    app.faults.always(TruncatedReply);
     check(describe_invitation::handle(app.state(), &request(Call::get(&format!("/invitations/{id}")))).await);
     check(list_invitations::handle(app.state(), &request(Call::get("/invitations"))).await);
 }
@@ -131,14 +131,14 @@ async fn after_a_late_conflict_the_response_is_the_one_stored_under_the_key() {
     let id = invited(&app, "ann@example.com").await;
     let second = app.another(&[]);
     second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
-    let gate = Barrier::default();
-    app.faults.next([Fault::None, LateConflict(gate.clone())]);
+    let barrier = Barrier::default();
+    app.faults.next([Fault::None, LateConflict(barrier.clone())]);
     let call = resend(&id).key(&app.full).header("idempotency-key", "one");
     let (response, ()) = tokio::join!(second.send(call.clone()), async {
-        gate.arrived().await;
+        barrier.arrived().await;
         app.advance(Duration::from_secs(2));
         app.send(resend(&id).key(&app.full)).await.expect(200);
-        gate.open();
+        barrier.open();
     });
     let replayed = app.send(call).await.expect(200);
     assert_eq!(replayed.header("idempotent-replayed"), Some("true"));
@@ -162,14 +162,14 @@ async fn an_exhausted_quota_does_not_hide_a_concurrent_revocation() {
     let second = app.another(&[]);
     second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
     warm(&app).await;
-    let gate = Barrier::default();
+    let barrier = Barrier::default();
     // The invitation is read and within its cooldown; the read of the quota waits.
-    app.faults.next([Fault::None, Held(gate.clone(), Box::new(Fault::None))]);
+    app.faults.next([Fault::None, Held(barrier.clone(), Box::new(Fault::None))]);
     let (answer, ()) = tokio::join!(second.send(resend(&id).key(&app.full)), async {
-        gate.arrived().await;
+        barrier.arrived().await;
         app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200);
         invited(&app, "bob@example.com").await;
-        gate.open();
+        barrier.open();
     });
     answer.expect_error(400, "already-revoked");
     // When cooldown and quota both apply, the quota is returned: it applies longer.

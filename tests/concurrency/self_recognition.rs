@@ -1,4 +1,4 @@
-//! An operation finds its own effect: it was carried out, but the function does not know that and retries.
+//! An operation finds its own effect: it committed, but the function does not know that and retries.
 //!
 //! Without the ids of applied operations in the row, each of these requests would conflict with itself.
 
@@ -39,18 +39,18 @@ const UNKNOWN: [Unknown; 2] = [Unknown::Conflict, Unknown::NoReply];
 
 /// Sends `call`. Its first transaction, after `reads` reads, stays `unknown`; `meanwhile` runs before the retry.
 async fn interrupted(app: &TestApp, call: Call, reads: usize, unknown: Unknown, meanwhile: impl AsyncFnOnce()) -> Response {
-    let gate = Barrier::default();
+    let barrier = Barrier::default();
     let second = app.another(&[]);
     second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
     let faults = match unknown {
-        Unknown::Conflict => vec![LateConflict(gate.clone())],
-        Unknown::NoReply => vec![ReplyLost, ReplyLost, ReplyLost, Held(gate.clone(), Box::new(Fault::None))],
+        Unknown::Conflict => vec![LateConflict(barrier.clone())],
+        Unknown::NoReply => vec![ReplyLost, ReplyLost, ReplyLost, Held(barrier.clone(), Box::new(Fault::None))],
     };
     app.faults.next(vec![Fault::None; reads].into_iter().chain(faults));
     let (response, ()) = tokio::join!(second.send(call), async {
-        gate.arrived().await;
+        barrier.arrived().await;
         meanwhile().await;
-        gate.open();
+        barrier.open();
     });
     assert_eq!(app.faults.left(), 0);
     assert_eq!(response.header("idempotent-replayed"), None, "it is not a replay");

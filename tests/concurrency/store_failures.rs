@@ -7,7 +7,7 @@ use serde_json::Value;
 use support::{
     Call, Response, SecondApp, TestApp,
     faults::{
-        Fault::{self, Cancelled, Error, Refused, Silence},
+        Fault::{self, Cancelled, ConnectionRefused, Error, NoReply},
         Faults,
     },
 };
@@ -98,7 +98,7 @@ async fn a_table_that_throttles_fails_or_refuses_is_a_503_in_time_on_every_route
         Error(400, "RequestLimitExceeded"),
         Error(500, "InternalServerError"),
         Error(503, "ServiceUnavailable"),
-        Refused,
+        ConnectionRefused,
     ];
     let all = faults.iter().flat_map(|fault| [under(fault, false, 0), under(fault, true, 0)]);
     for (call, response, took, requests) in join_all(all).await.into_iter().flatten() {
@@ -116,7 +116,7 @@ async fn a_table_that_is_silent_is_a_503_in_time_on_every_route() {
     let processes = processes_in_real_time(&app, true, calls).await;
     let started = Instant::now();
     let responses = join_all(processes.into_iter().map(async |(process, faults, call)| {
-        faults.always(Silence);
+        faults.always(NoReply);
         process.send(call).await
     }))
     .await;
@@ -135,7 +135,7 @@ async fn a_write_that_is_never_answered_is_a_503_in_time() {
         let call = body.map_or_else(|| resend(&id), |state| Call::set_state(&id, state));
         let (process, faults, call) = processes_in_real_time(&app, true, vec![call.key(&app.full)]).await.remove(0);
         faults.next([Fault::None]);
-        faults.always(Silence);
+        faults.always(NoReply);
         let started = Instant::now();
         assert_unavailable(&process.send(call).await);
         assert!(started.elapsed() < DEADLINE, "{:?}", started.elapsed());
@@ -220,7 +220,7 @@ async fn a_permanent_conflict_is_a_503_after_six_attempts_within_three_seconds()
         waited += started.elapsed();
         let operations = app.faults.take_operations();
         assert_eq!(operations.iter().filter(|operation| *operation == "TransactWriteItems").count(), 6);
-        // At the end it reads back whether an earlier attempt was carried out after all.
+        // At the end it reads back whether an earlier attempt committed after all.
         assert_eq!(operations.len(), reads + 6 + 1);
         app.faults.clear();
     }
@@ -238,7 +238,7 @@ async fn conflicting_callers_all_succeed_in_the_end() {
     app.faults.sometimes(7, 3, vec![Cancelled(vec!["TransactionConflict"])]);
     let calls = (0..40).map(|n| Call::create(&format!("user-{n}@example.com"), "full-access").key(&app.full));
     let responses = crate::common::race(&processes, calls).await;
-    assert!(app.faults.met() > 5);
+    assert!(app.faults.injected() > 5);
     app.faults.clear();
     // One attempt in three fails. Six in a row fail in about one of 700 calls, which is then a 503.
     let created = responses.iter().filter(|response| response.status == 201).count();

@@ -10,7 +10,7 @@ use support::{
 
 use crate::helpers::{EMAIL, LATER, id, start, use_link};
 
-/// Where a courier is killed: before a request to the table, counted from 1, or after the table has carried it out.
+/// Where a courier is killed: before a request to the table, counted from 1, or after the table has executed it.
 #[derive(Debug, Clone, Copy)]
 struct Crash {
     request: usize,
@@ -23,16 +23,16 @@ async fn kill_courier(crash: Crash) -> Option<usize> {
     let id = id(&app.invite(EMAIL).await);
     workers.drop_stream_records().await;
     let key = shared::store::InvitationKey { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
-    let gate = Barrier::default();
+    let barrier = Barrier::default();
     let mut faults = vec![Fault::None; crash.request - 1];
     if crash.after {
         faults.push(Fault::ReplyLost);
     }
-    faults.push(Fault::Held(gate.clone(), Box::new(Fault::Refused)));
+    faults.push(Fault::Held(barrier.clone(), Box::new(Fault::ConnectionRefused)));
     app.faults.next(faults);
     let courier = workers.another_courier(&app);
     let died = tokio::select! {
-        () = gate.arrived() => true,
+        () = barrier.arrived() => true,
         settled = courier.process_due(&key) => { settled.unwrap(); false }
     };
     drop(courier);
@@ -109,12 +109,12 @@ async fn a_create_whose_reply_was_lost_sends_one_email() {
 #[tokio::test]
 async fn a_create_killed_right_after_its_commit_sends_its_email() {
     let (app, mut workers) = start().await;
-    let gate = Barrier::default();
-    // The table carries it out, the reply is lost, and the function is killed before it can retry.
-    app.faults.transactions([Fault::ReplyLost, Fault::Held(gate.clone(), Box::new(Fault::Refused))]);
+    let barrier = Barrier::default();
+    // The table executes it, the reply is lost, and the function is killed before it can retry.
+    app.faults.transactions([Fault::ReplyLost, Fault::Held(barrier.clone(), Box::new(Fault::ConnectionRefused))]);
     let process = app.another(&[]);
     tokio::select! {
-        () = gate.arrived() => {}
+        () = barrier.arrived() => {}
         answer = process.send(Call::create(EMAIL, "read-only").key(&app.full)) => panic!("it returned: {answer:?}"),
     }
     app.faults.clear();

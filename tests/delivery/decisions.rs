@@ -110,13 +110,13 @@ async fn an_answer_given_in_time_counts_even_if_its_retry_is_after_the_expiry() 
         let (id, token) = invited(&app, &mut workers).await;
         let expiry = app.now().floor_to_second().plus(LIFETIME);
         app.advance(expiry.since(app.now()) - std::time::Duration::from_millis(1));
-        // It is carried out, and a conflict is reported after the expiry.
-        let gate = Barrier::default();
-        app.faults.transactions([Fault::LateConflict(gate.clone())]);
+        // It commits, and a conflict is reported after the expiry.
+        let barrier = Barrier::default();
+        app.faults.transactions([Fault::LateConflict(barrier.clone())]);
         let (answered, ()) = tokio::join!(use_link(&app, verb, &token), async {
-            gate.arrived().await;
+            barrier.arrived().await;
             app.advance(LATER);
-            gate.open();
+            barrier.open();
         });
         assert_eq!(answered.expect(200).json()["state"], state);
         assert_eq!(describe(&app, &id).await["state"], state);
@@ -128,7 +128,7 @@ async fn an_answer_that_was_not_written_is_a_503() {
     for verb in ["accept", "decline"] {
         let (app, mut workers) = start().await;
         let (id, token) = invited(&app, &mut workers).await;
-        app.faults.transactions(vec![Fault::Refused; 3]);
+        app.faults.transactions(vec![Fault::ConnectionRefused; 3]);
         use_link(&app, verb, &token).await.expect_error(503, "unavailable");
         assert_eq!(app.faults.left(), 0);
         assert_eq!(describe(&app, &id).await["state"], "invited");
@@ -141,13 +141,13 @@ async fn a_retried_revocation_returns_what_it_stored_even_if_a_report_came_since
     let (id, _) = invited(&app, &mut workers).await;
     let email = workers.last_email(EMAIL);
     let revocation = || Call::set_state(&id, "revoked").key(&app.full).header("idempotency-key", "k");
-    // It is carried out, and a conflict is reported after the email.
-    let gate = Barrier::default();
-    app.faults.transactions([Fault::LateConflict(gate.clone())]);
+    // It commits, and a conflict is reported after the email.
+    let barrier = Barrier::default();
+    app.faults.transactions([Fault::LateConflict(barrier.clone())]);
     let (revoked, ()) = tokio::join!(app.send(revocation()), async {
-        gate.arrived().await;
+        barrier.arrived().await;
         workers.report(&email).await;
-        gate.open();
+        barrier.open();
     });
     let revoked = revoked.expect(200);
     assert_eq!((revoked.header("idempotent-replayed"), revoked.json()["delivery"]["state"].as_str()), (None, Some("sent")));

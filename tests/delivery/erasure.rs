@@ -92,13 +92,13 @@ async fn a_resend_during_an_erasure_leaves_no_lock_behind() {
     for request in 3..6 {
         let (id, _) = invited(&app, &mut workers).await;
         app.advance(COOLDOWN);
-        let gate = Barrier::default();
-        app.faults.next((0..request).map(|_| Fault::None).chain([Fault::Held(gate.clone(), Box::new(Fault::None))]));
+        let barrier = Barrier::default();
+        app.faults.next((0..request).map(|_| Fault::None).chain([Fault::Held(barrier.clone(), Box::new(Fault::None))]));
         let (erased, ()) = tokio::join!(erase(&app, ACCOUNT, EMAIL), async {
-            gate.arrived().await;
+            barrier.arrived().await;
             let answer = resend(&app, &id).await;
             assert!([200, 404].contains(&answer.status), "{request}: {}", answer.text);
-            gate.open();
+            barrier.open();
         });
         assert_eq!(erased, json!({ "erased": 1 }));
         let left: Vec<_> = app.rows().await.into_iter().filter(|row| format!("{row:?}").contains("user.one")).collect();

@@ -122,7 +122,7 @@ impl TestApp {
         SecondApp { app: endpoints(&store(&self.client, &self.faults, &self.table, clock(&self.now)), &all) }
     }
 
-    /// Another process that meets its own faults, and whose SDK pauses between attempts as long as in production: for tests that
+    /// Another process with its own faults, whose SDK pauses between attempts as long as in production: for tests that
     /// measure time.
     #[must_use]
     pub fn another_in_real_time(&self, faults: &Faults) -> SecondApp {

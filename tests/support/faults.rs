@@ -30,33 +30,32 @@ pub enum Fault {
     /// Nothing.
     None,
     /// It never reaches DynamoDB.
-    Refused,
+    ConnectionRefused,
     /// It never reaches DynamoDB, and the SDK times out.
     TimedOut,
-    /// DynamoDB carries it out, and the reply is lost.
+    /// DynamoDB executes it, and the reply is lost.
     ReplyLost,
-    /// DynamoDB carries it out and answers with an internal error.
+    /// DynamoDB executes it and returns an internal error.
     ErrorAfterwards,
-    /// An error of this type comes back at once, and nothing is carried out.
+    /// An error of this type is returned at once, and nothing is executed.
     Error(u16, &'static str),
-    /// The transaction is cancelled for these reasons, and nothing is carried out.
+    /// The transaction is cancelled for these reasons, and nothing is executed.
     Cancelled(Vec<&'static str>),
-    /// DynamoDB carries the transaction out and reports a conflict, as when an earlier attempt of the same operation was
-    /// carried out late.
+    /// DynamoDB commits the transaction and reports a conflict, as when an earlier attempt of the same operation committed late.
     ConflictAfterwards,
     /// The same, and the report of the conflict waits at the barrier.
     LateConflict(Barrier),
-    /// DynamoDB carries it out, and the last byte of its reply is missing.
-    Garbled,
-    /// No reply ever comes.
-    Silence,
+    /// DynamoDB executes it, and the last byte of its reply is missing.
+    TruncatedReply,
+    /// No reply ever arrives.
+    NoReply,
     /// It reaches DynamoDB after this time.
     Late(Duration),
-    /// It reaches DynamoDB again, this long after it was carried out.
-    Twice(Duration),
-    /// DynamoDB carries it out, and the calling process is killed: see [`process`].
+    /// It reaches DynamoDB again, this long after it was executed.
+    Duplicated(Duration),
+    /// DynamoDB executes it, and the calling process is killed: see [`process`].
     Crash,
-    /// It waits at the barrier, and then meets this fault.
+    /// It waits at the barrier, and then this fault is injected.
     Held(Barrier, Box<Fault>),
 }
 
@@ -102,49 +101,49 @@ struct Inner {
     always: Option<Fault>,
     schedule: Option<FaultSchedule>,
     wire: Option<Arc<dyn Wire>>,
-    /// Requests that DynamoDB has not answered yet.
-    under_way: Arc<AtomicUsize>,
+    /// The number of requests that DynamoDB has not answered yet.
+    in_flight: Arc<AtomicUsize>,
     /// The operation and the JSON of each.
     requests: Vec<(String, Value)>,
 }
 
 impl Faults {
-    /// The next requests meet these, in order.
+    /// Injects these into the next requests, in order.
     pub fn next(&self, faults: impl IntoIterator<Item = Fault>) {
         self.lock().queue.extend(faults);
     }
 
-    /// The next transactions meet these, in order; other requests do not.
+    /// Injects these into the next transactions, in order, and into no other requests.
     pub fn transactions(&self, faults: impl IntoIterator<Item = Fault>) {
         self.lock().transactions.extend(faults);
     }
 
-    /// All requests meet this from now on.
+    /// Injects this into all requests from now on.
     pub fn always(&self, fault: Fault) {
         self.lock().always = Some(fault);
     }
 
-    /// From now on one request in `one_in` meets one of these. `seed` decides which.
+    /// From now on injects one of these into one request in `one_in`. `seed` determines which.
     pub fn sometimes(&self, seed: u64, one_in: u32, faults: Vec<Fault>) {
         let each = FaultSchedule::WHOLE / one_in / u32::try_from(faults.len()).expect("a few faults");
         self.schedule(seed, faults.into_iter().map(|fault| (fault, each)).collect());
     }
 
-    /// From now on a request meets each of these with a chance in ten thousand. `seed` decides which requests do.
+    /// From now on injects each of these with a chance in ten thousand. `seed` determines into which requests.
     pub fn schedule(&self, seed: u64, chances: Vec<(Fault, u32)>) {
         self.lock().schedule = Some(FaultSchedule::new(seed, chances));
     }
 
-    /// How many requests have met a fault of the schedule.
+    /// The number of faults of the schedule that were injected.
     #[must_use]
-    pub fn met(&self) -> usize {
+    pub fn injected(&self) -> usize {
         self.counts().values().sum()
     }
 
-    /// How many requests have met each fault of the schedule.
+    /// How often each fault of the schedule was injected.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<&'static str, usize> {
-        self.lock().schedule.as_ref().map(|schedule| schedule.met.clone()).unwrap_or_default()
+        self.lock().schedule.as_ref().map(|schedule| schedule.injected.clone()).unwrap_or_default()
     }
 
     /// From now on `wire` may change requests and replies.
@@ -153,9 +152,9 @@ impl Faults {
     }
 
     /// Waits until DynamoDB has answered all requests, even those whose callers are gone.
-    pub async fn calm(&self) {
-        let under_way = Arc::clone(&self.lock().under_way);
-        while under_way.load(Ordering::SeqCst) > 0 {
+    pub async fn wait_until_idle(&self) {
+        let in_flight = Arc::clone(&self.lock().in_flight);
+        while in_flight.load(Ordering::SeqCst) > 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
@@ -169,7 +168,7 @@ impl Faults {
         inner.schedule = None;
     }
 
-    /// The number of faults that no request has met yet.
+    /// The number of faults that are not injected yet.
     #[must_use]
     pub fn left(&self) -> usize {
         let inner = self.lock();
@@ -197,7 +196,7 @@ impl Faults {
         self.0.lock().expect("no test panics in here")
     }
 
-    fn meet(&self, request: &HttpRequest) -> Fault {
+    fn fault_of(&self, request: &HttpRequest) -> Fault {
         let (operation, input) = (connector::operation(request), connector::input(request));
         let transaction = operation == "TransactWriteItems";
         let mut inner = self.lock();

@@ -33,19 +33,19 @@ const MAX_REQUEST: usize = 16 * 1024 * 1024;
 /// The longest delay of a late request, shorter than the functions' timeout.
 const MAX_DELAY_MS: u64 = 500;
 
-/// What happens to a request.
+/// A fault of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     /// It never arrives, and the connection closes.
     Lost,
-    /// It is carried out, and the connection closes before its response.
+    /// It is executed, and the connection closes before its response.
     ReplyLost,
-    /// The response is an internal error, and nothing is carried out.
+    /// The response is an internal error, and nothing is executed.
     Error,
-    /// It is carried out, and the response is an internal error.
+    /// It is executed, and the response is an internal error.
     ErrorAfterwards,
-    /// Nothing is carried out: the response is a throttle or, for a transaction, a conflict with another one.
-    Refused,
+    /// Nothing is executed: the response is a throttle or, for a transaction, a conflict with another one.
+    Rejected,
     /// It arrives late.
     Late,
 }
@@ -56,7 +56,7 @@ const ALL: [(Fault, &str); 6] = [
     (Fault::ReplyLost, "replyLost"),
     (Fault::Error, "error"),
     (Fault::ErrorAfterwards, "errorAfterwards"),
-    (Fault::Refused, "refused"),
+    (Fault::Rejected, "rejected"),
     (Fault::Late, "late"),
 ];
 
@@ -130,8 +130,8 @@ impl Proxy {
 
     /// The requests since faults were enabled, and how often each fault was injected.
     fn counts(&self) -> Value {
-        let met = ALL.iter().zip(&self.injected).map(|((_, name), count)| ((*name).to_owned(), count.load(Ordering::Relaxed).into()));
-        json!({ "requests": self.requests.load(Ordering::Relaxed), "met": met.collect::<serde_json::Map<_, _>>() })
+        let injected = ALL.iter().zip(&self.injected).map(|((_, name), count)| ((*name).to_owned(), count.load(Ordering::Relaxed).into()));
+        json!({ "requests": self.requests.load(Ordering::Relaxed), "injected": injected.collect::<serde_json::Map<_, _>>() })
     }
 
     async fn forward(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, NoResponse> {
@@ -144,7 +144,7 @@ impl Proxy {
         match fault {
             Some(Fault::Lost) => return Err(NoResponse),
             Some(Fault::Error) => return Ok(internal_error()),
-            Some(Fault::Refused) => return Ok(refusal(&body)),
+            Some(Fault::Rejected) => return Ok(rejection(&body)),
             Some(Fault::Late) => sleep(Duration::from_millis(getrandom::u64().unwrap_or_default() % MAX_DELAY_MS)).await,
             Some(Fault::ReplyLost | Fault::ErrorAfterwards) | None => {}
         }
@@ -172,7 +172,7 @@ fn internal_error() -> Response<Body> {
     response(StatusCode::INTERNAL_SERVER_ERROR, &body)
 }
 
-fn refusal(request: &Bytes) -> Response<Body> {
+fn rejection(request: &Bytes) -> Response<Body> {
     let request: Value = serde_json::from_slice(request).unwrap_or_default();
     let body = match request.get("TransactItems").and_then(Value::as_array) {
         None => json!({ "__type": "com.amazon.coral.availability#ThrottlingException", "message": "An injected fault." }),

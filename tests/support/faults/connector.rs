@@ -38,13 +38,13 @@ struct Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let fault = self.faults.meet(&request);
-        let way = Way::to(self.inner.clone(), &self.faults);
+        let fault = self.faults.fault_of(&request);
+        let downstream = Downstream::new(self.inner.clone(), &self.faults);
         let transaction = operation(&request) == "TransactWriteItems";
         HttpConnectorFuture::new(async move {
-            let reply = pass(fault, way, request, transaction).await;
+            let reply = apply(fault, downstream, request, transaction).await;
             if transaction && reply.as_ref().is_ok_and(|reply| reply.status().is_success()) {
-                process::note(|process| process.heard += 1);
+                process::note(|process| process.acknowledged += 1);
             }
             reply
         })
@@ -52,119 +52,119 @@ impl HttpConnector for Connector {
 }
 
 /// Sends a request with its fault.
-async fn pass(fault: Fault, way: Way, request: HttpRequest, transaction: bool) -> Result<HttpResponse, ConnectorError> {
+async fn apply(fault: Fault, downstream: Downstream, request: HttpRequest, transaction: bool) -> Result<HttpResponse, ConnectorError> {
     let mut fault = fault;
-    while let Fault::Held(gate, then) = fault {
-        gate.pass().await;
+    while let Fault::Held(barrier, then) = fault {
+        barrier.pass().await;
         fault = *then;
     }
     match fault {
-        Fault::None | Fault::Held(..) => send(way, request, transaction).await,
-        Fault::Refused => Err(ConnectorError::io("connection refused".into())),
+        Fault::None | Fault::Held(..) => send(downstream, request, transaction).await,
+        Fault::ConnectionRefused => Err(ConnectorError::io("connection refused".into())),
         Fault::TimedOut => Err(ConnectorError::timeout("no reply in time".into())),
         Fault::ReplyLost => {
-            send(way, request, transaction).await?;
+            send(downstream, request, transaction).await?;
             Err(ConnectorError::io("connection reset".into()))
         }
         Fault::ErrorAfterwards => {
-            send(way, request, transaction).await?;
+            send(downstream, request, transaction).await?;
             Ok(error(500, "InternalServerError", ""))
         }
-        Fault::Garbled => {
-            let (status, bytes) = read(send(way, request, transaction).await?).await?;
+        Fault::TruncatedReply => {
+            let (status, bytes) = read(send(downstream, request, transaction).await?).await?;
             Ok(HttpResponse::new(status, SdkBody::from(&bytes[..bytes.len() - 1])))
         }
         Fault::ConflictAfterwards => {
-            send(way, request, transaction).await?;
+            send(downstream, request, transaction).await?;
             Ok(cancelled(&["TransactionConflict"]))
         }
-        Fault::LateConflict(gate) => {
-            send(way, request, transaction).await?;
-            gate.pass().await;
+        Fault::LateConflict(barrier) => {
+            send(downstream, request, transaction).await?;
+            barrier.pass().await;
             Ok(cancelled(&["TransactionConflict"]))
         }
         Fault::Error(status, kind) => Ok(error(status, kind, "")),
         Fault::Cancelled(reasons) => Ok(cancelled(&reasons)),
-        Fault::Silence => std::future::pending().await,
+        Fault::NoReply => std::future::pending().await,
         Fault::Late(pause) => {
             tokio::time::sleep(pause).await;
-            send(way, request, transaction).await
+            send(downstream, request, transaction).await
         }
-        Fault::Twice(pause) => {
+        Fault::Duplicated(pause) => {
             let again = request.try_clone().expect("the body is in memory");
-            let reply = send(way.clone(), request, transaction).await;
-            // DynamoDB recognises only a transaction that it carried out. A copy of a refused one would be a new request.
+            let reply = send(downstream.clone(), request, transaction).await;
+            // DynamoDB detects only the copy of a committed transaction. The copy of a refused one would be a new request.
             if reply.as_ref().is_ok_and(|reply| reply.status().is_success()) {
-                way.send_unheard(again, pause);
+                downstream.send_without_reply(again, pause);
             }
             reply
         }
         Fault::Crash => {
-            send(way, request, transaction).await?;
+            send(downstream, request, transaction).await?;
             process::die().await;
             Err(ConnectorError::io("connection reset".into()))
         }
     }
 }
 
-/// Sends a request and counts it if it was carried out.
-async fn send(way: Way, request: HttpRequest, transaction: bool) -> Result<HttpResponse, ConnectorError> {
-    let reply = way.send(request).await;
+/// Sends a request, and counts a transaction that committed.
+async fn send(downstream: Downstream, request: HttpRequest, transaction: bool) -> Result<HttpResponse, ConnectorError> {
+    let reply = downstream.send(request).await;
     if transaction && reply.as_ref().is_ok_and(|reply| reply.status().is_success()) {
-        process::note(|process| process.carried_out += 1);
+        process::note(|process| process.committed += 1);
     }
     reply
 }
 
-/// The rest of the way to DynamoDB. A request once sent is carried out, even if its caller is gone.
+/// The connection to DynamoDB. A request once sent is executed, even if its caller is gone.
 #[derive(Clone)]
-struct Way {
+struct Downstream {
     inner: SharedHttpConnector,
     wire: Option<Arc<dyn Wire>>,
-    under_way: Arc<AtomicUsize>,
+    in_flight: Arc<AtomicUsize>,
 }
 
-impl Way {
-    fn to(inner: SharedHttpConnector, faults: &Faults) -> Self {
+impl Downstream {
+    fn new(inner: SharedHttpConnector, faults: &Faults) -> Self {
         let known = faults.lock();
-        Self { inner, wire: known.wire.clone(), under_way: Arc::clone(&known.under_way) }
+        Self { inner, wire: known.wire.clone(), in_flight: Arc::clone(&known.in_flight) }
     }
 
     async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let passage = Passage::begin(&self.under_way);
+        let guard = InFlight::begin(&self.in_flight);
         let sent = tokio::spawn(async move {
             let reply = match &self.wire {
                 None => self.inner.call(request).await,
                 Some(wire) => through(wire.as_ref(), &self.inner, request).await,
             };
-            drop(passage);
+            drop(guard);
             reply
         });
         sent.await.map_err(|error| ConnectorError::other(error.into(), None))?
     }
 
     /// Sends it after a pause and drops the reply.
-    fn send_unheard(self, request: HttpRequest, pause: std::time::Duration) {
-        let passage = Passage::begin(&self.under_way);
+    fn send_without_reply(self, request: HttpRequest, pause: std::time::Duration) {
+        let guard = InFlight::begin(&self.in_flight);
         tokio::spawn(async move {
             tokio::time::sleep(pause).await;
             let _ = self.send(request).await;
-            drop(passage);
+            drop(guard);
         });
     }
 }
 
-/// Counts a request while it is under way.
-struct Passage(Arc<AtomicUsize>);
+/// Counts a request while it is in flight.
+struct InFlight(Arc<AtomicUsize>);
 
-impl Passage {
-    fn begin(under_way: &Arc<AtomicUsize>) -> Self {
-        under_way.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(under_way))
+impl InFlight {
+    fn begin(in_flight: &Arc<AtomicUsize>) -> Self {
+        in_flight.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(in_flight))
     }
 }
 
-impl Drop for Passage {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -180,7 +180,7 @@ async fn through(wire: &dyn Wire, inner: &SharedHttpConnector, request: HttpRequ
     if let Some(second) = second.filter(|_| status.is_success()) {
         inner.call(second).await?;
     }
-    let mut output: Value = serde_json::from_slice(&bytes).expect("DynamoDB speaks JSON");
+    let mut output: Value = serde_json::from_slice(&bytes).expect("DynamoDB returns JSON");
     wire.reply(&operation, &mut output);
     Ok(HttpResponse::new(status, SdkBody::from(output.to_string())))
 }

@@ -14,13 +14,13 @@ tokio::task_local! {
 /// The outcome of a process's transactions, each attempt counted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Process {
-    /// DynamoDB carried it out.
-    pub carried_out: usize,
-    /// The process received the success.
-    pub heard: usize,
+    /// Transactions that DynamoDB committed.
+    pub committed: usize,
+    /// Transactions whose success the process received.
+    pub acknowledged: usize,
 }
 
-/// Runs `work` until it ends, or until it meets [`Fault::Crash`](super::Fault::Crash), which drops it and returns `None`.
+/// Runs `work` until it ends, or until [`Fault::Crash`](super::Fault::Crash) is injected, which drops it and returns `None`.
 pub async fn killable<T>(work: impl Future<Output = T>) -> (Option<T>, Process) {
     let process = Arc::new((Notify::new(), Mutex::new(Process::default())));
     let done = tokio::select! {

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::Fault;
 use crate::random::Random;
 
-/// Decides which requests meet which faults, by the seed and the order of the requests only.
+/// Decides which faults are injected into which requests. Only the seed and the order of the requests determine it.
 #[derive(Debug)]
 pub(super) struct FaultSchedule {
     random: Random,
     chances: Vec<(Fault, u32)>,
-    pub(super) met: BTreeMap<&'static str, usize>,
+    pub(super) injected: BTreeMap<&'static str, usize>,
 }
 
 impl FaultSchedule {
@@ -20,7 +20,7 @@ impl FaultSchedule {
     pub(super) fn new(seed: u64, chances: Vec<(Fault, u32)>) -> Self {
         let sum: u32 = chances.iter().map(|(_, chance)| chance).sum();
         assert!(sum <= Self::WHOLE, "more faults than requests");
-        Self { random: Random::new(seed), chances, met: BTreeMap::new() }
+        Self { random: Random::new(seed), chances, injected: BTreeMap::new() }
     }
 
     /// The fault of the next request. Only transactions are cancelled.
@@ -31,7 +31,7 @@ impl FaultSchedule {
                 if !transaction && fault.is_of_transactions() {
                     return None;
                 }
-                *self.met.entry(fault.name()).or_default() += 1;
+                *self.injected.entry(fault.name()).or_default() += 1;
                 return Some(fault.clone());
             }
             drawn -= chance;
@@ -53,19 +53,19 @@ impl Fault {
     pub fn name(&self) -> &'static str {
         match self {
             Self::None => "none",
-            Self::Refused => "connection reset before sending",
+            Self::ConnectionRefused => "connection refused",
             Self::TimedOut => "timeout before sending",
             Self::ReplyLost => "reply lost after commit",
             Self::ErrorAfterwards => "500 after commit",
             Self::Error(_, "ThrottlingException") => "throttled",
             Self::Error(_, "TransactionInProgressException") => "transaction in progress",
-            Self::Error(..) => "error, not carried out",
+            Self::Error(..) => "error, not executed",
             Self::Cancelled(_) => "transaction cancelled by a conflict",
             Self::ConflictAfterwards | Self::LateConflict(_) => "conflict reported after commit",
-            Self::Garbled => "reply garbled after commit",
-            Self::Silence => "no answer",
+            Self::TruncatedReply => "reply truncated after commit",
+            Self::NoReply => "no reply",
             Self::Late(_) => "late",
-            Self::Twice(_) => "sent twice",
+            Self::Duplicated(_) => "sent twice",
             Self::Crash => "process killed after commit",
             Self::Held(..) => "held up",
         }

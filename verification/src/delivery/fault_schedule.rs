@@ -56,11 +56,11 @@ impl FaultSchedule {
 
     /// Applies the schedule.
     pub(super) fn apply(self, app: &TestApp, context: &Context, inbox: &Inbox, bus: &Bus, random: &mut Random) {
-        context.counts.add(Counter::TableFaults, app.faults.met());
+        context.counts.add(Counter::TableFaults, app.faults.injected());
         app.faults.clear();
         context.set_fault_odds(self.fault_odds);
         if self.fault_odds > 0 {
-            let faults = vec![Fault::Refused, Fault::ReplyLost, Fault::ErrorAfterwards, Fault::Error(400, "ThrottlingException")];
+            let faults = vec![Fault::ConnectionRefused, Fault::ReplyLost, Fault::ErrorAfterwards, Fault::Error(400, "ThrottlingException")];
             app.faults.sometimes(random.bits(), u32::try_from(self.fault_odds).expect("a small number"), faults);
         }
         let (mut seed, counts) = (random.fork(), context.counts.clone());

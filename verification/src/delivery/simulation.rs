@@ -93,7 +93,7 @@ pub(super) async fn run(plan: Plan) -> (Counts, Vec<String>) {
         for _ in 0..plan.rounds {
             simulation.round().await;
         }
-        simulation.quiet_period().await;
+        simulation.fault_free_period().await;
     }
     simulation.finish().await
 }
@@ -175,7 +175,7 @@ impl Simulation {
     }
 
     /// Stops all faults, delivers all remaining records, and lets time pass: then every due email must have arrived.
-    async fn quiet_period(&mut self) {
+    async fn fault_free_period(&mut self) {
         FaultSchedule::NONE.apply(&self.app, &self.context, &self.inbox, &self.bus, &mut self.random);
         self.jump(LONGEST_PAUSE);
         for _ in 0..2 {

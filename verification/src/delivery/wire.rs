@@ -65,11 +65,11 @@ struct State {
     random: Random,
 }
 
-/// What happens to one request.
+/// The fault of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum InjectedFault {
     None,
-    Refused,
+    ConnectionRefused,
     ReplyLost,
     ErrorAfterwards,
     Throttled,
@@ -156,9 +156,9 @@ impl InjectedFault {
             return Self::Dropped;
         }
         let (one_in, kinds): (_, &[Self]) = match service {
-            Service::Table => (context.fault_odds(), &[Self::Refused, Self::ReplyLost, Self::ErrorAfterwards, Self::Throttled]),
+            Service::Table => (context.fault_odds(), &[Self::ConnectionRefused, Self::ReplyLost, Self::ErrorAfterwards, Self::Throttled]),
             Service::Ses => (context.fault_odds() * 3, &[Self::ReplyLost]),
-            Service::EventBridge => (context.fault_odds() * 3, &[Self::Refused, Self::ReplyLost]),
+            Service::EventBridge => (context.fault_odds() * 3, &[Self::ConnectionRefused, Self::ReplyLost]),
         };
         if one_in > 0 && random.chance(1, one_in) { *random.pick(kinds) } else { Self::None }
     }
@@ -212,7 +212,7 @@ impl Wire {
         let execute = async { self.inner.call(request).await };
         match fault {
             InjectedFault::None => execute.await,
-            InjectedFault::Refused => Err(ConnectorError::io("connection refused".into())),
+            InjectedFault::ConnectionRefused => Err(ConnectorError::io("connection refused".into())),
             InjectedFault::ReplyLost => {
                 execute.await?;
                 Err(ConnectorError::timeout("no answer".into()))

@@ -81,7 +81,7 @@ pub async fn run_history(profile: Profile, seed: u64, wire: Option<Arc<dyn Wire>
 
 async fn stop_faults(faults: &Faults) {
     faults.clear();
-    faults.calm().await;
+    faults.wait_until_idle().await;
 }
 
 impl Fixture {
@@ -99,14 +99,15 @@ impl Fixture {
             let choice = choose(&mut random, self.profile.emails, &self.known());
             let invoked = self.recorder().invoke();
             let call = choice.call(&self.keys);
-            let (received, life) = killable(process.send(call)).await;
+            let (received, outcome) = killable(process.send(call)).await;
             // After a 503 the outcome is unknown.
             let response = received.as_ref().filter(|response| response.status != 503).map(Actual::from);
             if let Some(response) = &response {
                 self.learn(&choice, response);
             }
-            let recovered =
-                received.as_ref().is_some_and(|response: &Response| response.status < 300) && life.carried_out > 0 && life.heard == 0;
+            let recovered = received.as_ref().is_some_and(|response: &Response| response.status < 300)
+                && outcome.committed > 0
+                && outcome.acknowledged == 0;
             let Choice { account, email, operation, .. } = choice;
             self.recorder().respond(invoked, account, email, Event::Operation(operation), response, recovered);
         }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use support::{
     faults::Fault::{
-        self, Cancelled, ConflictAfterwards, Crash, Error, ErrorAfterwards, Garbled, Late, Refused, ReplyLost, TimedOut, Twice,
+        self, Cancelled, ConflictAfterwards, ConnectionRefused, Crash, Duplicated, Error, ErrorAfterwards, Late, ReplyLost, TimedOut,
+        TruncatedReply,
     },
     random::Random,
 };
@@ -115,11 +116,11 @@ impl Profile {
         let pause = |random: &mut Random| Duration::from_millis(1 + random.bits() % 12);
         let (late, twice) = (pause(random), pause(random));
         let kinds = [
-            Refused,
+            ConnectionRefused,
             TimedOut,
             ReplyLost,
             ErrorAfterwards,
-            Garbled,
+            TruncatedReply,
             ConflictAfterwards,
             ConflictAfterwards,
             Cancelled(vec!["TransactionConflict"]),
@@ -129,7 +130,7 @@ impl Profile {
             Error(500, "InternalServerError"),
             Late(late),
             Late(late),
-            Twice(twice),
+            Duplicated(twice),
             Crash,
         ];
         kinds.into_iter().map(|kind| (kind, u32::try_from(random.below(400)).expect("a small number"))).collect()

@@ -36,8 +36,8 @@ impl Outcome {
         Self { succeeded, tables: tables["TableNames"].as_array().unwrap().len() as u64, counts: json(counts).await }
     }
 
-    fn met(&self, name: &str) -> u64 {
-        self.counts["met"][name].as_u64().unwrap()
+    fn injected(&self, name: &str) -> u64 {
+        self.counts["injected"][name].as_u64().unwrap()
     }
 }
 
@@ -70,23 +70,23 @@ async fn each_kind_of_fault_is_injected_and_counted() {
     let counts = &outcome.counts;
     assert_eq!(counts["requests"], MAX_TABLES);
     // One in ten million runs misses one of the six in a hundred draws.
-    assert!(ALL.iter().all(|(_, name)| outcome.met(name) > 0), "{counts}");
-    assert_eq!(ALL.iter().map(|(_, name)| outcome.met(name)).sum::<u64>(), MAX_TABLES);
-    assert_eq!(outcome.succeeded, outcome.met("late"), "only late requests succeed: {counts}");
-    assert_eq!(outcome.tables, outcome.met("late") + outcome.met("replyLost") + outcome.met("errorAfterwards"), "{counts}");
+    assert!(ALL.iter().all(|(_, name)| outcome.injected(name) > 0), "{counts}");
+    assert_eq!(ALL.iter().map(|(_, name)| outcome.injected(name)).sum::<u64>(), MAX_TABLES);
+    assert_eq!(outcome.succeeded, outcome.injected("late"), "only late requests succeed: {counts}");
+    assert_eq!(outcome.tables, outcome.injected("late") + outcome.injected("replyLost") + outcome.injected("errorAfterwards"), "{counts}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_other_requests_pass() {
     let outcome = Outcome::of(MAX_TABLES, 30, true).await;
-    let met: u64 = ALL.iter().map(|(_, name)| outcome.met(name)).sum();
-    assert!((5..=65).contains(&met), "{}", outcome.counts);
-    assert_eq!(outcome.succeeded, MAX_TABLES - met + outcome.met("late"));
+    let injected: u64 = ALL.iter().map(|(_, name)| outcome.injected(name)).sum();
+    assert!((5..=65).contains(&injected), "{}", outcome.counts);
+    assert_eq!(outcome.succeeded, MAX_TABLES - injected + outcome.injected("late"));
 }
 
 #[tokio::test]
-async fn a_refused_transaction_names_a_reason_for_each_of_its_items() {
-    let reply = refusal(&Bytes::from(r#"{"TransactItems":[{},{},{}]}"#));
+async fn a_rejected_transaction_names_a_reason_for_each_of_its_items() {
+    let reply = rejection(&Bytes::from(r#"{"TransactItems":[{},{},{}]}"#));
     let body: Value = serde_json::from_slice(&to_bytes(reply.into_body(), MAX_REQUEST).await.unwrap()).unwrap();
     assert_eq!(body["CancellationReasons"], json!([{ "Code": "TransactionConflict" }, { "Code": "None" }, { "Code": "None" }]));
 }
