@@ -41,7 +41,7 @@ impl Baseline {
 
     /// Takes over the figures of a run. Instructions of other counters stay.
     pub fn update(&mut self, results: &Results) {
-        let own = || results.targets.iter().filter(|target| target.kind != Kind::Peer);
+        let own = || results.targets.iter().filter(|target| target.kind != Kind::Alternative);
         self.capacity = own().filter_map(|it| Some((it.id.clone(), it.database.as_ref()?.warm_capacity))).collect();
         let counted = own().filter_map(|it| {
             let instructions = it.instructions?;

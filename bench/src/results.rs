@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{dynamodb::Capacity, machine::Machine, statistics::Spread};
 
-/// The ID of the floor: a hello world, which costs what the runtime alone does.
-pub const FLOOR: &str = "hello";
+/// The ID of the reference: a hello world, whose costs are those of the runtime alone.
+pub const REFERENCE: &str = "hello";
 
 /// The figures of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct Results {
     /// The targets, in the order of the report.
     #[serde(rename = "subjects")]
     pub targets: Vec<Measured>,
-    /// The verdicts of the gates.
+    /// The verdicts of the budgets.
     pub verdicts: Vec<Verdict>,
 }
 
@@ -43,20 +43,21 @@ pub enum Kind {
     Http,
     /// An operation of this project that operators or other services invoke.
     Direct,
-    /// The floor, or an alternative to this project.
-    Peer,
+    /// The reference, or an alternative to this project.
+    #[serde(rename = "peer")]
+    Alternative,
 }
 
 /// The figures of one target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// Its ID: `describe`, or a peer's folder.
+    /// Its ID: `describe`, or an alternative's folder.
     pub id: String,
     /// Its full name.
     pub name: String,
     /// Its kind.
     pub kind: Kind,
-    /// The versions of a peer's tools and libraries.
+    /// The versions of an alternative's tools and libraries.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, String>,
     /// Times; none in a run that only measures repeatable figures.
@@ -137,8 +138,9 @@ pub struct Verdict {
     pub limit: Option<f64>,
     /// How the limit is defined, such as `≤ 4.6 x hello`.
     pub rule: String,
-    /// The stretch goal.
-    pub stretch: Option<f64>,
+    /// The goal, which is stricter than the limit.
+    #[serde(rename = "stretch")]
+    pub goal: Option<f64>,
     /// The outcome.
     pub outcome: Outcome,
     /// Whether a failed rule fails the run.
@@ -150,10 +152,12 @@ pub struct Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Within the stretch goal.
-    Stretch,
+    /// Within the goal.
+    #[serde(rename = "stretch")]
+    GoalReached,
     /// Within the limit.
-    Met,
+    #[serde(rename = "met")]
+    Passed,
     /// Outside the limit, or an enforced rule without a figure.
     #[serde(rename = "broken")]
     Failed,

@@ -1,4 +1,4 @@
-//! `make bench`: measures the functions and their alternatives, and checks the gates.
+//! `make bench`: measures the functions and their alternatives, and checks the budgets.
 
 mod measure;
 mod operation;
@@ -13,8 +13,8 @@ use std::{process::ExitCode, time::Duration};
 use bench::{
     Problem,
     baseline::Baseline,
+    budgets,
     counter::Counter,
-    gates,
     machine::Machine,
     package::zip_size,
     problem,
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(failed) if failed.is_empty() => ExitCode::SUCCESS,
         Ok(failed) => {
-            eprintln!("\nFailed gates:\n{}", failed.join("\n"));
+            eprintln!("\nFailed budgets:\n{}", failed.join("\n"));
             ExitCode::FAILURE
         }
         Err(problem) => {
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures, evaluates and reports. Returns the failed gates.
+/// Measures, evaluates and reports. Returns the failed budgets.
 fn run() -> Result<Vec<String>, Problem> {
     let settings = Settings::parse(std::env::args().skip(1))?;
     let mut results = match &settings.from {
@@ -57,7 +57,7 @@ fn run() -> Result<Vec<String>, Problem> {
         baseline.update(&results);
         baseline.write(&settings.baseline)?;
     }
-    results.verdicts = gates::classify(&results, &baseline);
+    results.verdicts = budgets::classify(&results, &baseline);
     println!("{}", if settings.markdown { markdown::text(&results) } else { table::text(&results) });
     if let Some(file) = &settings.json {
         recording::write(&results, file)?;

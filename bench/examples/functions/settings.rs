@@ -7,10 +7,10 @@ use lexopt::prelude::*;
 
 const USAGE: &str = "\
 functions [--rounds 5] [--requests 2000]   how much to measure
-          [--quick]                        only repeatable figures: no times, and no peer but hello
+          [--quick]                        only repeatable figures: no times, and no alternative but hello
           [--functions target/lambda]      this project's functions, built for release
           [--peers .local/bench/peers]     the programs to compare with
-          [--without-peers]                skip peers that are not built
+          [--without-peers]                skip programs that are not built
           [--baseline bench/baseline.json] the committed figures of earlier runs
           [--update-baseline]              rewrite the baseline
           [--only OPERATION]               only this operation and hello
@@ -23,7 +23,7 @@ pub(crate) struct Settings {
     pub(crate) rounds: u32,
     pub(crate) requests: u32,
     pub(crate) quick: bool,
-    /// One operation, measured beside the floor.
+    /// One operation, measured beside the reference.
     pub(crate) only: Option<String>,
     pub(crate) functions: PathBuf,
     pub(crate) peers: PathBuf,

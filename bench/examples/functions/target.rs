@@ -1,4 +1,4 @@
-//! The targets of the benchmark: this project's operations and their peers.
+//! The targets of the benchmark: this project's operations and their alternatives.
 
 use std::{
     collections::BTreeMap,
@@ -10,14 +10,14 @@ use bench::{
     Problem,
     fixture::{email_settings, send_settings},
     problem,
-    results::{FLOOR, Kind},
+    results::{Kind, REFERENCE},
 };
 use serde::Deserialize;
 
 use crate::{operation::Operation, settings::Settings};
 
-/// The peers, in the order of the report.
-const PEERS: [&str; 4] = [FLOOR, "rust-defaults", "node", "python"];
+/// The reference and the alternatives, in the order of the report.
+const ALTERNATIVES: [&str; 4] = [REFERENCE, "rust-defaults", "node", "python"];
 
 /// One program with one operation.
 #[derive(Debug, Clone)]
@@ -40,14 +40,14 @@ pub(crate) struct Target {
 /// The targets that the settings select.
 pub(crate) fn all(settings: &Settings) -> Result<Vec<Target>, Problem> {
     let mut targets = Vec::new();
-    let mut peers = PEERS.iter().filter(|id| !settings.quick || **id == FLOOR);
-    // The floor comes first, then this project, then the other peers.
-    targets.extend(peers.next().and_then(|id| peer(id, settings).transpose()).transpose()?);
+    let mut alternatives = ALTERNATIVES.iter().filter(|id| !settings.quick || **id == REFERENCE);
+    // The reference comes first, then this project, then the alternatives.
+    targets.extend(alternatives.next().and_then(|id| alternative(id, settings).transpose()).transpose()?);
     for operation in Operation::OWN.into_iter().filter(|it| settings.only.as_deref().is_none_or(|only| only == it.id())) {
         targets.push(own(operation, settings)?);
     }
-    for id in peers {
-        targets.extend(peer(id, settings)?);
+    for id in alternatives {
+        targets.extend(alternative(id, settings)?);
     }
     Ok(targets)
 }
@@ -76,10 +76,10 @@ fn own(operation: Operation, settings: &Settings) -> Result<Target, Problem> {
     })
 }
 
-/// A peer's own description, `peer.json`.
+/// An alternative's description of itself, `peer.json`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Peer {
+struct Description {
     name: String,
     command: Vec<String>,
     #[serde(alias = "version")]
@@ -89,35 +89,36 @@ struct Peer {
     environment: BTreeMap<String, String>,
 }
 
-fn peer(id: &str, settings: &Settings) -> Result<Option<Target>, Problem> {
+fn alternative(id: &str, settings: &Settings) -> Result<Option<Target>, Problem> {
     let directory = settings.peers.join(id);
     let file = directory.join("peer.json");
     if !file.exists() && settings.without_peers {
         return Ok(None);
     }
-    let text = fs::read_to_string(&file).map_err(|error| problem!("the peer {id} is not built: {}: {error}", file.display()))?;
-    let peer: Peer = serde_json::from_str(&text).map_err(|error| problem!("{}: {error}", file.display()))?;
+    let text = fs::read_to_string(&file).map_err(|error| problem!("the alternative {id} is not built: {}: {error}", file.display()))?;
+    let description: Description = serde_json::from_str(&text).map_err(|error| problem!("{}: {error}", file.display()))?;
     let directory = absolute(&directory)?;
     let expand = |text: &str| text.replace("{dir}", &directory.display().to_string());
-    let mut command: Vec<String> = peer.command.iter().map(|word| expand(word)).collect();
+    let mut command: Vec<String> = description.command.iter().map(|word| expand(word)).collect();
     if let Some(program) = command.first_mut().filter(|program| program.starts_with("./")) {
         *program = directory.join(&program[2..]).display().to_string();
     }
-    let mut environment: BTreeMap<String, String> = peer.environment.iter().map(|(name, value)| (name.clone(), expand(value))).collect();
-    if peer.binary.is_none() {
+    let mut environment: BTreeMap<String, String> =
+        description.environment.iter().map(|(name, value)| (name.clone(), expand(value))).collect();
+    if description.binary.is_none() {
         let inherited = ["PATH", "HOME"].into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
         environment.extend(inherited);
     }
     Ok(Some(Target {
         id: id.to_owned(),
-        name: peer.name,
-        kind: Kind::Peer,
-        operation: if id == FLOOR { Operation::Hello } else { Operation::Describe },
-        versions: peer.versions,
+        name: description.name,
+        kind: Kind::Alternative,
+        operation: if id == REFERENCE { Operation::Hello } else { Operation::Describe },
+        versions: description.versions,
         command,
         environment,
-        binary: peer.binary.map(|binary| directory.join(binary)),
-        package: peer.package,
+        binary: description.binary.map(|binary| directory.join(binary)),
+        package: description.package,
         directory,
     }))
 }

@@ -37,7 +37,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whether the gate passed.
+/// Whether all steps are within their limits.
 async fn run() -> Result<bool, Problem> {
     let settings = Settings::parse(std::env::args().skip(1))?;
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! The figures, and the gate.
+//! The figures, and their limits.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use serde::Serialize;
 
 /// The limit: the largest account's time for a request as a multiple of the smallest one's.
 pub(crate) const MAX_GROWTH: f64 = 1.2;
-/// The stretch goal.
-pub(crate) const STRETCH: f64 = 1.05;
+/// The goal, which is stricter than the limit.
+pub(crate) const GOAL: f64 = 1.05;
 
 /// One invocation.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +83,7 @@ pub(crate) struct StepResult {
     pub(crate) growth: Growth,
     /// The same for the 10th percentiles, which hardly depend on the machine's load. Advisory.
     pub(crate) growth_undisturbed: Growth,
-    /// Whether the gate limits its time, as for reading and creating. Consumption is always limited.
+    /// Whether its time is limited, as for reading and creating. Consumption is always limited.
     pub(crate) timed: bool,
     pub(crate) same_consumption: bool,
 }
@@ -139,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn the_gate_allows_a_fifth_more_time() {
+    fn a_fifth_more_time_is_allowed() {
         assert!(passes(true, cell(1_000, 1_000, 1.0), cell(1_000_000, 1_200, 1.0)));
         assert!(!passes(true, cell(1_000, 1_000, 1.0), cell(1_000_000, 1_202, 1.0)));
         assert!(passes(false, cell(1_000, 1_000, 1.0), cell(1_000_000, 9_000, 1.0)));
     }
 
     #[test]
-    fn the_gate_allows_no_additional_unit() {
+    fn no_additional_unit_is_allowed() {
         assert!(!passes(true, cell(1_000, 1_000, 1.0), cell(1_000_000, 900, 1.5)));
         assert!(!passes(false, cell(1_000, 1_000, 1.0), cell(1_000_000, 900, 0.5)));
     }

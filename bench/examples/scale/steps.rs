@@ -20,7 +20,7 @@ const NEW_ADDRESSES: u64 = 8_000_000;
 pub(crate) struct Step {
     /// Its name in the report.
     pub(crate) name: &'static str,
-    /// Whether the gate limits its time.
+    /// Whether its time is limited.
     pub(crate) timed: bool,
     /// The request of a turn.
     pub(crate) call: fn(&Account, turn: u64) -> Call,

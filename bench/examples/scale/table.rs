@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use bench::report::format::thousands;
 
-use crate::result::{MAX_GROWTH, STRETCH, SizeResult, StepResult};
+use crate::result::{GOAL, MAX_GROWTH, SizeResult, StepResult};
 
 /// One line per step: the medians at each size, their growth, and the consumption of a request.
 pub(crate) fn table(rows: &[StepResult]) -> String {
@@ -15,10 +15,10 @@ pub(crate) fn table(rows: &[StepResult]) -> String {
     for row in rows {
         let times = row.sizes.iter().map(|cell| format!("{:.0} ({:.0})", cell.total.p50, cell.total.p99));
         let verdict = match row.growth.total {
-            _ if !row.timed => "not gated",
+            _ if !row.timed => "not limited",
             growth if growth > MAX_GROWTH => "FAIL",
-            growth if growth > STRETCH => "met",
-            _ => "stretch",
+            growth if growth > GOAL => "passed",
+            _ => "goal reached",
         };
         let factor = |growth: f64| format!("{growth:.2} x");
         let consumes = match row.sizes.as_slice() {
@@ -36,7 +36,7 @@ pub(crate) fn table(rows: &[StepResult]) -> String {
 fn line(text: &mut String, name: &str, times: impl Iterator<Item = String>, columns: &[String; 5]) {
     let times: String = times.map(|time| format!("{time:>20}")).collect();
     let [growth, undisturbed, engine, service, consumes] = columns;
-    let _ = writeln!(text, "{name:<33}{times}{growth:>19}{undisturbed:>12}{engine:>11}{service:>12}  {consumes}");
+    let _ = writeln!(text, "{name:<33}{times}{growth:>21}{undisturbed:>12}{engine:>11}{service:>12}  {consumes}");
 }
 
 fn consumed(cell: &SizeResult) -> String {

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use super::format::number;
 use crate::{
     Problem, problem,
-    results::{FLOOR, Kind, Measured, Results},
+    results::{Kind, Measured, REFERENCE, Results},
 };
 
 const WIDTH: f64 = 760.0;
@@ -19,14 +19,14 @@ const HEAD: f64 = 52.0;
 /// The space to the right of the longest bar, for its number.
 const NUMBER: f64 = 64.0;
 
-/// Colours of GitHub's light and dark pages: text, secondary text, lines; then the bars of this project, of the floor and of the
-/// other peers.
+/// Colours of GitHub's light and dark pages: text, secondary text, lines; then the bars of this project, of the reference and of
+/// the alternatives.
 const STYLE: &str = "\
 text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;font-size:13px;fill:#1f2328}\
 .title{font-size:15px;font-weight:600}.quiet{font-size:12px;fill:#59636e}.number{font-variant-numeric:tabular-nums}\
-.own-text{font-weight:600}line{stroke:#d1d9e0}.own{fill:#0969da}.floor{fill:#818b98}.peer{fill:#bc4c00}\
+.own-text{font-weight:600}line{stroke:#d1d9e0}.own{fill:#0969da}.reference{fill:#818b98}.alternative{fill:#bc4c00}\
 @media(prefers-color-scheme:dark){text{fill:#f0f6fc}.quiet{fill:#9198a1}line{stroke:#3d444d}\
-.own{fill:#4493f8}.floor{fill:#656c76}.peer{fill:#db6d28}}";
+.own{fill:#4493f8}.reference{fill:#656c76}.alternative{fill:#db6d28}}";
 
 /// One bar.
 struct Bar<'a> {
@@ -61,12 +61,16 @@ pub fn svg(results: &Results) -> Result<String, Problem> {
     if firsts.is_empty() {
         return Err(problem!("a chart needs times, and this run measured none"));
     }
-    let title = if results.throttled { "First answer of a new sandbox with 128 MB" } else { "First answer of a new sandbox" };
+    let title = if results.throttled {
+        "First response of a new execution environment at 128 MB"
+    } else {
+        "First response of a new execution environment"
+    };
     let subtitle = "milliseconds after init, logarithmic scale; shorter is better";
     let main = BarChart { left: 0.0, top: 4.0, width: WIDTH, labels: 228.0, title, subtitle, unit: " ms", logarithmic: true, bars: firsts };
 
     let small = |left: f64, title, subtitle, unit, value: &dyn Fn(&Measured) -> Option<f64>| {
-        let comparable = results.targets.iter().filter(|it| it.kind == Kind::Peer || it.id == "describe");
+        let comparable = results.targets.iter().filter(|it| it.kind == Kind::Alternative || it.id == "describe");
         let bars = comparable.filter_map(|it| Some(Bar { label: short(it), class: class(it), value: value(it)? })).collect();
         BarChart { left, top: main.bottom() + 30.0, width: 366.0, labels: 124.0, title, subtitle, unit, logarithmic: false, bars }
     };
@@ -160,19 +164,19 @@ impl BarChart<'_> {
 fn class(target: &Measured) -> &'static str {
     match target.kind {
         Kind::Http | Kind::Direct => "own",
-        Kind::Peer if target.id == FLOOR => "floor",
-        Kind::Peer => "peer",
+        Kind::Alternative if target.id == REFERENCE => "reference",
+        Kind::Alternative => "alternative",
     }
 }
 
 fn label(target: &Measured) -> &str {
-    if target.kind == Kind::Peer { &target.name } else { &target.id }
+    if target.kind == Kind::Alternative { &target.name } else { &target.id }
 }
 
 /// A label for the small charts.
 fn short(target: &Measured) -> &str {
     match target.id.as_str() {
-        FLOOR => "hello world",
+        REFERENCE => "hello world",
         "rust-defaults" => "Rust, defaults",
         _ => label(target).split(',').next().unwrap_or_default(),
     }

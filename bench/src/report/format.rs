@@ -31,8 +31,8 @@ pub fn thousands(number: u64) -> String {
     groups.join(",")
 }
 
-pub(super) fn ratio(value: Option<f64>, floor: Option<f64>) -> String {
-    value.zip(floor).map_or_else(none, |(value, floor)| format!("{:.1}", value / floor))
+pub(super) fn ratio(value: Option<f64>, reference: Option<f64>) -> String {
+    value.zip(reference).map_or_else(none, |(value, reference)| format!("{:.1}", value / reference))
 }
 
 pub(super) fn factor(factor: f64) -> String {

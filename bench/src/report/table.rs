@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use super::format::{exact, factor, none, number, ratio};
 use crate::{
-    results::{FLOOR, Kind, Measured, Outcome, Results, Verdict},
+    results::{Kind, Measured, Outcome, REFERENCE, Results, Verdict},
     statistics::Spread,
 };
 
@@ -58,20 +58,20 @@ pub fn text(results: &Results) -> String {
     let _ = writeln!(text, "\nCosts: instructions by {}; DynamoDB requests and capacity units per event.\n", machine.counter.name());
     text += &costs(results).text();
     text += &headline(results);
-    text += "\nGates\n\n";
-    text += &gates(&results.verdicts).text();
+    text += "\nBudgets\n\n";
+    text += &budgets(&results.verdicts).text();
     text
 }
 
 fn times(results: &Results) -> Table {
     let mut table = Table::default();
     table.row(["", "init ms", "first ms", "its cpu", "at 128 MB", "no engine", "x hello", "warm p50 µs", "p99 µs", "cpu µs", "x hello"]);
-    let floor = results.target(FLOOR).and_then(|floor| floor.times);
+    let reference = results.target(REFERENCE).and_then(|reference| reference.times);
     for target in &results.targets {
         let Some(times) = target.times else { continue };
         let at_128_mb = times.first_at_128_mb_ms.map(|spread| spread.median);
         let own = times.first_at_128_mb_own_ms.map(|spread| spread.median);
-        let of_floor = floor.and_then(|floor| floor.first_at_128_mb_own_ms).map(|spread| spread.median);
+        let of_reference = reference.and_then(|reference| reference.first_at_128_mb_own_ms).map(|spread| spread.median);
         table.row([
             target.name.clone(),
             median(times.init_ms),
@@ -79,11 +79,11 @@ fn times(results: &Results) -> Table {
             median(times.first_cpu_ms),
             number(at_128_mb),
             number(own),
-            ratio(own, of_floor),
+            ratio(own, of_reference),
             median(times.warm_p50_us),
             median(times.warm_p99_us),
             median(times.warm_cpu_us),
-            ratio(Some(times.warm_cpu_us.median), floor.map(|floor| floor.warm_cpu_us.median)),
+            ratio(Some(times.warm_cpu_us.median), reference.map(|reference| reference.warm_cpu_us.median)),
         ]);
     }
     table
@@ -94,7 +94,7 @@ fn costs(results: &Results) -> Table {
     let instructions = ["M instr. first", "x hello", "K instr. warm", "x hello"];
     let others = ["RSS MB", "x hello", "binary MB", "zip MB", "requests, first", "read", "write"];
     table.row([""].into_iter().chain(instructions).chain(others));
-    let floor = results.target(FLOOR);
+    let reference = results.target(REFERENCE);
     let first = |it: &Measured| Some(it.instructions?.first);
     let warm = |it: &Measured| Some(it.instructions?.warm);
     let memory = |it: &Measured| Some(it.peak_memory?.median);
@@ -106,11 +106,11 @@ fn costs(results: &Results) -> Table {
         table.row([
             target.name.clone(),
             number(first(target).map(|count| count / 1e6)),
-            ratio(first(target), floor.and_then(first)),
+            ratio(first(target), reference.and_then(first)),
             number(warm(target).map(|count| count / 1e3)),
-            ratio(warm(target), floor.and_then(warm)),
+            ratio(warm(target), reference.and_then(warm)),
             number(memory(target).map(|bytes| bytes / 1e6)),
-            ratio(memory(target), floor.and_then(memory)),
+            ratio(memory(target), reference.and_then(memory)),
             number(target.binary.map(|bytes| bytes as f64 / 1e6)),
             number(target.zip.map(|bytes| bytes as f64 / 1e6)),
             requests.map_or_else(none, |(warm, first)| format!("{warm}, {first}")),
@@ -121,28 +121,28 @@ fn costs(results: &Results) -> Table {
     table
 }
 
-/// The first response, compared with that of every peer with the same operation.
+/// The first response, compared with that of every alternative.
 fn headline(results: &Results) -> String {
     let first = |it: &Measured| Some(it.times?.first_at_128_mb_ms.unwrap_or(it.times?.first_ms).median);
     let Some(own) = results.target("describe").and_then(first) else { return String::new() };
     let share = if results.throttled { " with the processor share of 128 MB" } else { "" };
     let mut text = format!("\nFirst response of describe{share}: {} ms.\n", number(Some(own)));
-    for peer in results.targets.iter().filter(|target| target.kind == Kind::Peer && target.id != FLOOR) {
-        let Some(theirs) = first(peer) else { continue };
+    for alternative in results.targets.iter().filter(|target| target.kind == Kind::Alternative && target.id != REFERENCE) {
+        let Some(theirs) = first(alternative) else { continue };
         let times =
             if theirs >= own { format!("{} times slower", factor(theirs / own)) } else { format!("{} times faster", factor(own / theirs)) };
-        let _ = writeln!(text, "  {}: {} ms, {times}.", peer.name, number(Some(theirs)));
+        let _ = writeln!(text, "  {}: {} ms, {times}.", alternative.name, number(Some(theirs)));
     }
     text
 }
 
-fn gates(verdicts: &[Verdict]) -> Table {
+fn budgets(verdicts: &[Verdict]) -> Table {
     let mut table = Table::default();
-    table.row(["", "value", "limit", "stretch", "", ""]);
+    table.row(["", "value", "limit", "goal", "", ""]);
     for verdict in verdicts {
         let outcome = match verdict.outcome {
-            Outcome::Stretch => "met, with stretch",
-            Outcome::Met => "met",
+            Outcome::GoalReached => "passed, goal reached",
+            Outcome::Passed => "passed",
             Outcome::Failed if verdict.enforced => "FAILED",
             Outcome::Failed => "failed, advisory",
             Outcome::NotEvaluated => "not evaluated",
@@ -151,7 +151,7 @@ fn gates(verdicts: &[Verdict]) -> Table {
             format!("{}: {}", verdict.target, verdict.figure),
             exact(verdict.value),
             exact(verdict.limit),
-            exact(verdict.stretch),
+            exact(verdict.goal),
             verdict.rule.clone(),
             outcome.to_owned(),
         ]);
@@ -159,7 +159,7 @@ fn gates(verdicts: &[Verdict]) -> Table {
     table
 }
 
-/// The failed gates, one line each.
+/// The failed budgets, one line each.
 #[must_use]
 pub fn failed(verdicts: &[Verdict]) -> Vec<String> {
     let line =

@@ -8,14 +8,14 @@ mod rules;
 use crate::{
     baseline::Baseline,
     counter::Counter,
-    results::{FLOOR, Kind, Measured, Outcome, Results, Verdict},
+    results::{Kind, Measured, Outcome, REFERENCE, Results, Verdict},
 };
 use rules::{Committed, Limit, RULES, Rule, Scope};
 
 /// The verdicts of all rules about a run.
 #[must_use]
 pub fn classify(results: &Results, baseline: &Baseline) -> Vec<Verdict> {
-    let own = results.targets.iter().filter(|target| target.kind != Kind::Peer);
+    let own = results.targets.iter().filter(|target| target.kind != Kind::Alternative);
     own.flat_map(|target| RULES.iter().filter(|rule| applies(rule.scope, target)).map(|rule| verdict(rule, target, results, baseline)))
         .collect()
 }
@@ -30,29 +30,32 @@ fn applies(scope: Scope, target: &Measured) -> bool {
 
 fn verdict(rule: &Rule, target: &Measured, results: &Results, baseline: &Baseline) -> Verdict {
     let value = (rule.value)(target);
-    let of_floor = || results.target(FLOOR).and_then(rule.value);
+    let of_reference = || results.target(REFERENCE).and_then(rule.value);
     let of_baseline = |figure: Committed| figure(baseline, results.machine.counter, &target.id);
-    // Without peers there is no floor, and another machine's counter has no baseline: such rules are not evaluated.
-    let (limit, stretch, exact, excused) = match rule.limit {
-        Limit::TimesFloor(factor, stretch) => {
-            (of_floor().map(|floor| floor * factor), of_floor().map(|floor| floor * stretch), false, results.target(FLOOR).is_none())
-        }
-        Limit::AtMost(limit, stretch) => (Some(limit), stretch, false, false),
+    // The reference may be missing, and another machine's counter has no baseline: rules that need them are skipped.
+    let (limit, goal, exact, skipped) = match rule.limit {
+        Limit::TimesReference(factor, goal) => (
+            of_reference().map(|reference| reference * factor),
+            of_reference().map(|reference| reference * goal),
+            false,
+            results.target(REFERENCE).is_none(),
+        ),
+        Limit::AtMost(limit, goal) => (Some(limit), goal, false, false),
         Limit::PerOperation(limit) => (limit(&target.id), None, false, false),
         Limit::TimesBaseline(figure, margin) => {
             let counter = results.machine.counter;
             // The emulated processor is the same everywhere, so its figures must exist.
-            let excused = counter != Counter::Callgrind && !baseline.instructions.contains_key(&counter);
-            (of_baseline(figure).map(|figure| figure * margin), None, false, excused)
+            let skipped = counter != Counter::Callgrind && !baseline.instructions.contains_key(&counter);
+            (of_baseline(figure).map(|figure| figure * margin), None, false, skipped)
         }
         Limit::Exactly(figure) => (of_baseline(figure), None, true, false),
     };
     let outcome = match (value, limit) {
         (Some(value), Some(limit)) if exact && (value - limit).abs() > 1e-9 => Outcome::Failed,
         (Some(value), Some(limit)) if !exact && value > limit => Outcome::Failed,
-        (Some(value), Some(_)) if stretch.is_some_and(|stretch| value <= stretch) => Outcome::Stretch,
-        (Some(_), Some(_)) => Outcome::Met,
-        _ if excused || !rule.enforced => Outcome::NotEvaluated,
+        (Some(value), Some(_)) if goal.is_some_and(|goal| value <= goal) => Outcome::GoalReached,
+        (Some(_), Some(_)) => Outcome::Passed,
+        _ if skipped || !rule.enforced => Outcome::NotEvaluated,
         _ => Outcome::Failed,
     };
     Verdict {
@@ -61,7 +64,7 @@ fn verdict(rule: &Rule, target: &Measured, results: &Results, baseline: &Baselin
         value,
         limit,
         rule: rule.limit.to_string(),
-        stretch,
+        goal,
         outcome,
         enforced: rule.enforced,
     }

@@ -44,7 +44,7 @@ fn measured(id: &str, kind: Kind, scale: f64) -> Measured {
         times: Some(times),
         peak_memory: Some(spread(scale * 1e6)),
         instructions: Some(Instructions { first: scale * 1e6, warm: scale * 1e5, requests: 200 }),
-        database: (kind != Kind::Peer).then_some(database),
+        database: (kind != Kind::Alternative).then_some(database),
         binary: None,
         zip: Some(2_000_000),
     }
@@ -61,7 +61,7 @@ fn results() -> Results {
         date: "d".to_owned(),
     };
     let machine = Machine { environment, counter: Counter::Callgrind };
-    let targets = vec![measured(FLOOR, Kind::Peer, 1.0), measured("describe", Kind::Http, 2.0)];
+    let targets = vec![measured(REFERENCE, Kind::Alternative, 1.0), measured("describe", Kind::Http, 2.0)];
     Results { machine, rounds: 5, requests: 100, throttled: true, targets, verdicts: Vec::new() }
 }
 
@@ -92,7 +92,7 @@ fn every_enforced_rule_can_fail() {
     assert_eq!(failing(|it, _| instructions(it, 2.05e6, 2.05e5)), [""; 0], "within the margin");
     assert_eq!(failing(|it, _| instructions(it, 2.07e6, 2.0e5)), [first]);
     assert_eq!(failing(|it, _| instructions(it, 2.0e6, 2.07e5)), [warm]);
-    assert_eq!(failing(|it, _| instructions(it, 12.1e6, 2.0e5)), [first, first], "by the floor and by the baseline");
+    assert_eq!(failing(|it, _| instructions(it, 12.1e6, 2.0e5)), [first, first], "by the reference and by the baseline");
     assert_eq!(failing(|it, _| instructions(it, 2.0e6, 4.6e5)), [warm, warm]);
     assert_eq!(failing(|it, _| it.targets[1].peak_memory = Some(spread(2.61e6))), ["peak memory, bytes"]);
     assert_eq!(failing(|it, _| it.targets[1].zip = Some(3_000_001)), ["zip, bytes"]);
@@ -147,7 +147,7 @@ fn the_page_opens_no_connection() {
 }
 
 #[test]
-fn without_a_floor_or_a_baseline_of_this_counter_rules_are_not_evaluated() {
+fn without_a_reference_or_a_baseline_of_this_counter_rules_are_not_evaluated() {
     assert_eq!(failing(|it, _| drop(it.targets.remove(0))), [""; 0]);
     let other = baseline::Instructions { first: 1.0, warm: 1.0 };
     assert_eq!(failing(|it, _| it.machine.counter = Counter::PerfStat), [""; 0]);
@@ -169,7 +169,7 @@ fn rules_about_times_are_advisory() {
 }
 
 #[test]
-fn a_failed_gate_names_function_figure_value_and_limit() {
+fn a_failed_budget_names_function_figure_value_and_limit() {
     let mut results = results();
     let baseline = baseline_of(&results);
     results.targets[1].zip = Some(3_000_001);

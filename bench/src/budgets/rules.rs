@@ -38,9 +38,9 @@ pub(super) type Committed = fn(&Baseline, Counter, &str) -> Option<f64>;
 /// The limit of a figure.
 #[derive(Clone, Copy)]
 pub(super) enum Limit {
-    /// A multiple of the floor, and a stretch goal.
-    TimesFloor(f64, f64),
-    /// A maximum, and a stretch goal.
+    /// A multiple of the reference, and a goal.
+    TimesReference(f64, f64),
+    /// A maximum, and a goal.
     AtMost(f64, Option<f64>),
     /// A maximum by the operation's ID. An operation without one fails.
     PerOperation(fn(&str) -> Option<f64>),
@@ -53,7 +53,7 @@ pub(super) enum Limit {
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TimesFloor(factor, _) => write!(f, "≤ {factor} x hello"),
+            Self::TimesReference(factor, _) => write!(f, "≤ {factor} x hello"),
             Self::AtMost(..) | Self::PerOperation(_) => f.write_str("at most"),
             Self::TimesBaseline(_, margin) => write!(f, "≤ {margin} x baseline"),
             Self::Exactly(_) => f.write_str("exactly"),
@@ -97,28 +97,28 @@ pub(super) const RULES: &[Rule] = &[
         figure: "first invoke at 128 MB without the engine, ms",
         scope: Scope::Http,
         value: |it| Some(it.times?.first_at_128_mb_own_ms?.median),
-        limit: Limit::TimesFloor(4.6, 2.3),
+        limit: Limit::TimesReference(4.6, 2.3),
         enforced: false,
     },
     Rule {
         figure: "instructions to the first response",
         scope: Scope::Http,
         value: |it| Some(it.instructions?.first),
-        limit: Limit::TimesFloor(12.0, 8.0),
+        limit: Limit::TimesReference(12.0, 8.0),
         enforced: true,
     },
     Rule {
         figure: "instructions per warm request",
         scope: Scope::Only(&["describe"]),
         value: |it| Some(it.instructions?.warm),
-        limit: Limit::TimesFloor(4.5, 3.2),
+        limit: Limit::TimesReference(4.5, 3.2),
         enforced: true,
     },
     Rule {
         figure: "peak memory, bytes",
         scope: Scope::Http,
         value: |it| Some(it.peak_memory?.median),
-        limit: Limit::TimesFloor(2.6, 2.0),
+        limit: Limit::TimesReference(2.6, 2.0),
         enforced: true,
     },
     Rule {
