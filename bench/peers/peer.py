@@ -1,9 +1,9 @@
-"""Writes a built peer's peer.json: the command that starts it, and the versions that it was built from.
+"""Writes the peer.json of a built alternative: the command that starts it, and the versions that it was built from.
 
-    python3 peer.py <peer> <its directory>
+    python3 peer.py <alternative> <its directory>
 
-The harness replaces {dir} by the peer's directory, {ca} by a file with the certificate authority of the test, and {ca+system} by a
-file that also contains the machine's certificate authorities.
+The harness replaces {dir} by the alternative's directory, {ca} by a file with the certificate authority of the test, and
+{ca+system} by a file that also contains the machine's certificate authorities.
 """
 
 import json
@@ -21,8 +21,8 @@ def output_of(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def rust(peer: str, *crates: str) -> dict[str, str]:
-    locked = dict(re.findall(r'name = "(.+)"\nversion = "(.+)"', (HERE / peer / "Cargo.lock").read_text()))
+def rust(alternative: str, *crates: str) -> dict[str, str]:
+    locked = dict(re.findall(r'name = "(.+)"\nversion = "(.+)"', (HERE / alternative / "Cargo.lock").read_text()))
     return {"rustc": output_of("rustc", "--version").split()[1], **{crate: locked[crate] for crate in crates}}
 
 
@@ -76,12 +76,12 @@ def python(directory: Path) -> dict:
     }
 
 
-PEERS = {"hello": hello, "rust-defaults": rust_defaults, "node": node, "python": python}
+ALTERNATIVES = {"hello": hello, "rust-defaults": rust_defaults, "node": node, "python": python}
 
 
-def main(peer: str, directory: str) -> None:
+def main(alternative: str, directory: str) -> None:
     path = Path(directory) / "peer.json"
-    text = json.dumps(PEERS[peer](Path(directory)), indent=2) + "\n"
+    text = json.dumps(ALTERNATIVES[alternative](Path(directory)), indent=2) + "\n"
     if not path.exists() or path.read_text() != text:
         path.write_text(text)
 

@@ -137,7 +137,7 @@ pub async fn run(scale: &Scale) -> Section {
     section.figure("histories", sum.histories, Bound::AtLeast(scale.of(100, 2000)));
     section.figure("operations", sum.operations, Bound::AtLeast(scale.of(2000, 50_000)));
     section.figure("operations of unknown outcome", sum.unknown, Bound::AtLeast(1));
-    section.figure("responses recovered by self-recognition", sum.recovered, Bound::AtLeast(1));
+    section.figure("responses recovered by detecting an own commit", sum.recovered, Bound::AtLeast(1));
     section.figure("comparisons with the table", sum.snapshots, Bound::Any);
     section.figure("rows purged", sum.purged, Bound::AtLeast(1));
     section.figure("states visited", sum.visited, Bound::Any);

@@ -1,8 +1,8 @@
 // Lambda's runtime loop: polls the Runtime API for events and returns the handler's responses.
 //
 // AWS's own client, the npm package aws-lambda-ric, compiles curl and a C++ library during installation, and its current version does not
-// run on Node 20. This loop does less than AWS's: no deadline, no trace id, no log capture, no streaming. This can only make the peer
-// faster.
+// run on Node 20. This loop does less than AWS's: no deadline, no trace id, no log capture, no streaming. This can only make the
+// program faster.
 
 import http from "node:http";
 // Evaluated before the first event is requested, as on Lambda.

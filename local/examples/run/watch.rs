@@ -25,7 +25,7 @@ wait "$child"
 "#;
 
 /// Restarts a function that was killed (137 is a shell's status for SIGKILL), as Lambda starts another execution environment;
-/// `cargo lambda watch` would leave its route dead. Otherwise it was asked to end, or would end again. With the variable set,
+/// `cargo lambda watch` would leave its route dead. Otherwise it received a signal to end, or would end again. With the variable set,
 /// each function would warn that it handles only one event at a time.
 const RUNNER: &str =
     r#"target."cfg(all())".runner=["sh","-c","unset AWS_LAMBDA_MAX_CONCURRENCY; while \"$@\"; [ $? = 137 ]; do :; done","sh"]"#;

@@ -131,7 +131,7 @@ impl Fixture {
         let jump = *random.pick(self.profile.clock_jumps);
         // The lock keeps invocations and responses out between the jump and its record.
         let mut recorder = self.recorder();
-        self.app.advance(Duration::from_millis(u64::try_from(jump).expect("time goes on")));
+        self.app.advance(Duration::from_millis(u64::try_from(jump).expect("a jump is not negative")));
         recorder.jump(self.app.now().as_millis());
     }
 

@@ -231,10 +231,10 @@ impl Client {
             Kind::Accept | Kind::Decline => {
                 let now = if defect == Some(Defect::ClockReadAgain) { now } else { *self.arrived.get_or_insert(now) };
                 let wanted = if self.request.kind == Kind::Accept { Status::Accepted } else { Status::Declined };
-                let recognised = operations.contains(number) && defect != Some(Defect::NoOwnCommitDetection);
+                let own = operations.contains(number) && defect != Some(Defect::NoOwnCommitDetection);
                 match row.status {
                     _ if row.link != INITIAL_OPERATION => self.refuse(Refusal::NotFound),
-                    _ if recognised => self.finish(Response::Success),
+                    _ if own => self.finish(Response::Success),
                     Status::Pending if row.expiry <= now => self.refuse(Refusal::Expired),
                     Status::Pending => self.send(input, change(Some(row.link), row.closed(wanted, number)), now, defect),
                     status if status == wanted => self.finish(Response::Success),

@@ -217,7 +217,7 @@ impl Table {
         match transaction.lock {
             LockWrite::Take { .. } if defect == Some(Defect::LockNotRenewed) && self.lock.is_some_and(|lock| lock.holder == slot) => {}
             LockWrite::Take { expiry, .. } => self.lock = Some(Lock { holder: slot, expiry }),
-            // Without the fence, only the holder releases it.
+            // Without the lock requirement, only the holder releases it.
             LockWrite::Release if defect == Some(Defect::NoLockRequired) => self.lock = self.lock.filter(|lock| lock.holder != slot),
             LockWrite::Release => self.lock = None,
             LockWrite::Leave => {}
