@@ -133,7 +133,7 @@ def accept(fixture: Fixture, screenshots: Path | None) -> None:
         if screenshots:
             found.open(f"{fixture.inbox}/emails/{sent.email['id']}/html")
             found.page.set_viewport_size({"width": 640, "height": 520})
-            found.page.screenshot(path=screenshots / "mail.png")
+            found.page.screenshot(path=screenshots / "email.png")
         found.open(f"{fixture.inbox}/emails/{sent.email['id']}")
         with found.context.expect_page() as opened:
             found.page.frame_locator("iframe").locator(f'a[href="{sent.link}"]').first.click()
