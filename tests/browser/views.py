@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 
 from . import function
 from .chromium import DESK, PHONE, Visit, check, visit
-from .stand_in import GONE, TOKEN, Answer, StandIn, error, invitation
+from .stand_in import GONE, TOKEN, Response, StandIn, error, invitation
 
 PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 GIF = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
@@ -21,13 +21,13 @@ COLOURS = ["#0b5fff", "#000000", "#ffffff", "#ffe600", "#777777", "#c8102e", "#1
 
 
 class View(NamedTuple):
-    lookup: Answer
+    lookup: Response
     heading: str
     says: tuple[str, ...] = ()
     offers: tuple[str, ...] = ()
     then: Callable[[Visit], object] = lambda _: None
     token: str = f"#{TOKEN}"
-    answers: dict[str, Answer] = {}  # to the buttons pressed
+    responses: dict[str, Response] = {}  # to the buttons pressed
 
 
 def press(*labels: str) -> Callable[[Visit], object]:
@@ -41,8 +41,8 @@ LONG = "W" * 40 + " " + "m" * 39
 
 VIEWS = {
     "invited": View(invitation(display=EXAMPLE), "Jane Doe invites you to Example Ltd", FACTS, BUTTONS),
-    "invited, by nobody to nothing": View(invitation(invitedBy=None), "You are invited to an account", (*FACTS, "012345678912"), BUTTONS),
-    "invited, by nobody": View(invitation(display=EXAMPLE, invitedBy=None), "You are invited to Example Ltd", FACTS, BUTTONS),
+    "invited, by no one to nothing": View(invitation(invitedBy=None), "You are invited to an account", (*FACTS, "012345678912"), BUTTONS),
+    "invited, by no one": View(invitation(display=EXAMPLE, invitedBy=None), "You are invited to Example Ltd", FACTS, BUTTONS),
     "invited, to nothing": View(invitation(), "Jane Doe invites you to an account", (*FACTS, "012345678912"), BUTTONS),
     "invited, long words": View(
         invitation(display={"name": LONG}, invitedBy=LONG, email=f"{'x' * 64}@{'y' * 60}.example", roleID="r" * 64),
@@ -65,7 +65,7 @@ VIEWS = {
     "sign in, nowhere": View(
         invitation(binding="email"),
         "Jane Doe invites you to an account",
-        (*FACTS, "only be accepted from inside the application"),
+        (*FACTS, "only be accepted in the application"),
         ("Decline",),
     ),
     "decline": View(
@@ -77,7 +77,7 @@ VIEWS = {
         ("that you accepted the role read-only",),
         ("Continue",),
         press("Accept"),
-        answers={"accept": invitation("accepted", EXAMPLE)},
+        responses={"accept": invitation("accepted", EXAMPLE)},
     ),
     "accepted, nowhere to go": View(
         invitation(),
@@ -85,7 +85,7 @@ VIEWS = {
         ("that you accepted the role read-only", "close this page"),
         (),
         press("Accept"),
-        answers={"accept": invitation("accepted")},
+        responses={"accept": invitation("accepted")},
     ),
     "declined": View(
         invitation(display=EXAMPLE),
@@ -93,15 +93,15 @@ VIEWS = {
         ("ask to be invited again",),
         (),
         press("Decline", "Decline it"),
-        answers={"decline": invitation("declined", EXAMPLE)},
+        responses={"decline": invitation("declined", EXAMPLE)},
     ),
-    "accepted by somebody": View(
+    "accepted by someone": View(
         invitation("accepted", EXAMPLE), "This invitation has already been accepted", ("If that was not you, tell",), ("Continue",)
     ),
-    "accepted by somebody, nowhere to go": View(
+    "accepted by someone, nowhere to go": View(
         invitation("accepted"), "This invitation has already been accepted", ("If that was not you, tell",)
     ),
-    "declined by somebody": View(
+    "declined by someone": View(
         invitation("declined", EXAMPLE),
         "This invitation has already been declined",
         ("If that was not you, tell", "ask to be invited again"),
@@ -121,8 +121,8 @@ VIEWS = {
         error(503, "maintenance", Retry_After="3600"), "Not available right now", ("try again in 60 minutes",), ("Try again",)
     ),
     "a defect": View(error(500, "internal-error"), "Something went wrong", ("request-7",), ("Try again",)),
-    "a gateway's own 404": View(Answer(404, {"message": "Not Found"}), "Something went wrong", ("a little later",), ("Try again",)),
-    "a gateway's own words": View(Answer(502, {"message": "Bad Gateway"}), "Something went wrong", ("a little later",), ("Try again",)),
+    "a gateway's own 404": View(Response(404, {"message": "Not Found"}), "Something went wrong", ("a little later",), ("Try again",)),
+    "a gateway's own words": View(Response(502, {"message": "Bad Gateway"}), "Something went wrong", ("a little later",), ("Try again",)),
 }
 
 
@@ -130,7 +130,7 @@ def all_views(browser: Browser, stand_in: StandIn) -> int:
     """Checks every view on a phone, in light and dark mode."""
     for view in VIEWS.values():
         for scheme in ("light", "dark"):
-            stand_in.will(lookup=view.lookup, **view.answers)
+            stand_in.will(lookup=view.lookup, **view.responses)
             with visit(browser, stand_in.origin, TOKEN, color_scheme=scheme) as found:
                 found.open(stand_in.url + view.token)
                 view.then(found)
@@ -139,7 +139,7 @@ def all_views(browser: Browser, stand_in: StandIn) -> int:
                 check(spoken == ["en-GB", "ltr"], "The language must be declared.", spoken)
                 check(found.page.title().startswith(view.heading), "The title must begin with the heading.", found.page.title())
                 check(found.page.url == stand_in.url, "The token must have left the address.", found.page.url)
-                routes = ["lookup", *view.answers] if view.token else []
+                routes = ["lookup", *view.responses] if view.token else []
                 posts = [(f"/invitations/{route}", {"token": TOKEN}) for route in routes]
                 check(stand_in.posts() == posts, "The page must send one lookup and nothing else.", stand_in.posts())
     return len(VIEWS)
@@ -216,18 +216,18 @@ ARABIC = {"invited_by_someone_somewhere": "\u062a\u0645\u062a \u062f\u0639\u0648
 
 def with_a_logo_for_all(browser: Browser, binary: Path) -> None:
     """The deployment's logo serves accounts without one, and views without an account."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "logo.gif").write_bytes(base64.b64decode(GIF))
-        page = function.answer(binary, function.get("/accept"), TEXTS_DIR=folder)
+    with tempfile.TemporaryDirectory() as directory:
+        (Path(directory) / "logo.gif").write_bytes(base64.b64decode(GIF))
+        page = function.invoke(binary, function.get("/accept"), TEXTS_DIR=directory)
     common = (f"data:image/gif;base64,{GIF}", "")
     with StandIn(page) as stand_in:
-        for answer, heading, picture in (
+        for response, heading, picture in (
             (invitation(display=EXAMPLE), "Jane Doe invites you to Example Ltd", (PIXEL, "Example Ltd")),
             (invitation(display={"name": "Example Ltd"}), "Jane Doe invites you to Example Ltd", common),
             (error(404, "not-found"), "This link does not work", common),
             (GONE, "No connection", common),
         ):
-            stand_in.will(lookup=answer)
+            stand_in.will(lookup=response)
             with visit(browser, stand_in.origin, TOKEN) as found:
                 found.open(f"{stand_in.url}#{TOKEN}").sees(heading).is_sound()
                 shown = found.page.evaluate("[...document.images].map(({ src, alt, naturalWidth }) => [src, alt, naturalWidth])")
@@ -236,10 +236,10 @@ def with_a_logo_for_all(browser: Browser, binary: Path) -> None:
 
 def translated(browser: Browser, binary: Path) -> None:
     """With translations, the page uses the invitation's language, else the account's, else the browser's."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as directory:
         for locale, words in (("de", GERMAN), ("ar", ARABIC)):
-            (Path(folder) / f"{locale}.json").write_text(json.dumps({"page": words, "roles": ROLES.get(locale, {})}))
-        page = function.answer(binary, function.get("/accept"), TEXTS_DIR=folder)
+            (Path(directory) / f"{locale}.json").write_text(json.dumps({"page": words, "roles": ROLES.get(locale, {})}))
+        page = function.invoke(binary, function.get("/accept"), TEXTS_DIR=directory)
     with StandIn(page) as stand_in:
         german, arabic, both = GERMAN["invited_by_someone_somewhere"], ARABIC["invited_by_someone_somewhere"], ("Annehmen", "Ablehnen")
         for chosen, of_reader, spoken, heading, offers, role in (
@@ -249,7 +249,7 @@ def translated(browser: Browser, binary: Path) -> None:
             (["fr", "ar"], "de-AT", ["ar", "rtl"], arabic, BUTTONS, "read-only"),
             (["fr"], "de-AT", ["de-AT", "ltr"], german, both, "Nur lesen"),
             (["en"], "de-AT", ["en", "ltr"], "You are invited to an account", BUTTONS, "read-only"),
-            # Without a chosen language, and before the lookup is answered, it is the browser's.
+            # Without a chosen language, and before the lookup has returned, it is the browser's.
             ([], "de-AT", ["de-AT", "ltr"], german, both, "Nur lesen"),
             (None, "de-AT", ["de-AT", "ltr"], GERMAN["unknown_title"], (), ""),
         ):
