@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Tests the invitee's page in a real Chromium.
 
-    python3 tests/browser.py [--screenshots FOLDER]
+    python3 tests/browser.py [--screenshots DIRECTORY]
 
-First the page alone, as the real function serves it, with a stand-in for the API that gives every possible answer. Then whole
-flows against `make run`, from an invitation through its email to an answer. It stops at the first failure, with a sentence and
+First the page alone, as the real function serves it, with a stand-in for the API that gives every possible response. Then whole
+flows against `make run`, from an invitation through its email to a decision. It stops at the first failure, with a sentence and
 exit status 1.
 """
 
@@ -25,7 +25,7 @@ def step(text: str) -> None:
 
 def the_page(browser: Browser) -> None:
     binary = function.build("accept-page")
-    page = function.answer(binary, function.get("/accept"))
+    page = function.invoke(binary, function.get("/accept"))
     with StandIn(page) as stand_in:
         step(f"{views.all_views(browser, stand_in)} views, in light and in dark")
         step(f"{len(views.COLOURS)} colours")
@@ -49,10 +49,10 @@ def the_page(browser: Browser) -> None:
             operations.reload,
             operations.taken_along,
             error_handling.older_browsers,
-            error_handling.no_answer,
-            error_handling.unknown_answers,
+            error_handling.no_response,
+            error_handling.unknown_responses,
             error_handling.script_blocked,
-            error_handling.stale_answers,
+            error_handling.stale_responses,
             error_handling.restored_from_cache,
         ):
             step(operation.__name__.replace("_", " "))
@@ -68,7 +68,7 @@ def the_page(browser: Browser) -> None:
 def whole_flows(browser: Browser, screenshots: Path | None) -> None:
     # The reconciler stays off, because one step checks that nothing writes.
     variables = {"RESEND_COOLDOWN_SECONDS": "1", "RECONCILE_SECONDS": "3600"}
-    with tempfile.TemporaryDirectory() as folder, Service(Path(folder), **variables) as service:
+    with tempfile.TemporaryDirectory() as directory, Service(Path(directory), **variables) as service:
         step(f"make run on port {service.port}")
         service.start()
         fixture = flows.Fixture(service, browser)
@@ -93,7 +93,7 @@ def run(screenshots: Path | None) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--screenshots", type=Path, metavar="FOLDER", help="folder for pictures of the page and the email")
+    parser.add_argument("--screenshots", type=Path, metavar="DIRECTORY", help="directory for pictures of the page and the email")
     try:
         run(parser.parse_args().screenshots)
     except Failed as error:

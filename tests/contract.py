@@ -4,8 +4,8 @@
     python3 tests/contract.py [options of `schemathesis run`]
 
 It needs a service started by `make run`, and reads its address and keys from .local/dev.json, or from the file in DEV_JSON.
-SCHEMATHESIS is the folder into which `pip install --target` installed schemathesis; without it, `schemathesis` must be on the
-PATH. A run creates about 300 invitations, so the send quota must be larger: otherwise creating is answered 429 and not tested.
+SCHEMATHESIS is the directory into which `pip install --target` installed schemathesis; without it, `schemathesis` must be on the
+PATH. A run creates about 300 invitations, so the send quota must be larger: otherwise creating returns 429 and is not tested.
 
 Exits with 0 when everything conforms, and with 1 and the whole report when something does not, or when no link of openapi.yaml
 was followed from one operation to another.
@@ -34,13 +34,13 @@ def main(options: list[str]) -> str | None:
         return f"{dev_file} cannot be used ({error!r}); start the service with `make run` first"
 
     environment = dict(os.environ, NO_PROXY="*", PYTHONDONTWRITEBYTECODE="1")
-    if folder := os.environ.get("SCHEMATHESIS"):
-        command = [sys.executable, str(Path(folder, "bin", "schemathesis").resolve())]
-        environment["PYTHONPATH"] = str(Path(folder).resolve())
+    if directory := os.environ.get("SCHEMATHESIS"):
+        command = [sys.executable, str(Path(directory, "bin", "schemathesis").resolve())]
+        environment["PYTHONPATH"] = str(Path(directory).resolve())
     elif found := shutil.which("schemathesis"):
         command = [found]
     else:
-        return "schemathesis is not on PATH, and SCHEMATHESIS does not name the folder it is installed in"
+        return "schemathesis is not on PATH, and SCHEMATHESIS does not name the directory it is installed in"
 
     with tempfile.TemporaryDirectory() as scratch:
         accounts = Path(scratch, "accounts.json")
@@ -68,7 +68,7 @@ def main(options: list[str]) -> str | None:
                 text=True,
             )
         except subprocess.TimeoutExpired:
-            return f"schemathesis was not done after {SECONDS} s; is the service at {url} answering?"
+            return f"schemathesis was not done after {SECONDS} s; is the service at {url} responding?"
     if run.returncode != 0:
         print(run.stdout)
         return f"the service at {url} does not keep what openapi.yaml promises"

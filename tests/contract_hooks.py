@@ -1,6 +1,6 @@
 """Rules for schemathesis that openapi.yaml cannot express.
 
-Every check runs. A failure is dropped only if the answer follows the contract for a reason that no request schema expresses: the
+Every check runs. A failure is dropped only if the response follows the contract for a reason that no request schema expresses: the
 state of an invitation, the time, or a cursor that was never issued.
 """
 
@@ -65,7 +65,7 @@ def filter_failure(context, failure, case, response) -> bool:
     if isinstance(failure, RejectedPositiveData) and response.status_code == 400:
         return not is_foreseen(code_of(response), case)
     if isinstance(failure, UnsupportedMethodResponse) and response.status_code == 404:
-        # The gateway answers an undeclared method itself, locally as on AWS.
+        # The gateway responds to an undeclared method itself, locally as on AWS.
         return code_of(response) is not None
     return True
 

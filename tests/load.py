@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The service under load with failures: faults between functions and table, killed functions, a killed service.
+"""The service under load with failures: faults between functions and table, killed functions, restarts after SIGKILL.
 
     python3 tests/load.py [--seconds N] [--faults PERCENT] [--seed N] [--out FILE]
 
-It starts `make run` with its own state folder and FAULTS on. Callers of three accounts create, resend, revoke, accept, decline,
-describe and list, and retry with the same Idempotency-Key when they get no answer. Meanwhile functions are killed, and at the end
-the whole service, by SIGKILL. It is started again on the same folder, without faults, and its state must match the responses that
+It starts `make run` with its own state directory and FAULTS on. Callers of three accounts create, resend, revoke, accept, decline,
+describe and list, and retry with the same Idempotency-Key when they get no response. Meanwhile functions are killed, and at the end
+the whole service, by SIGKILL. It is started again on the same directory, without faults, and its state must match the responses that
 the callers received: nothing lost, nothing done twice. With 120 s or more the service is also killed and started in the middle,
 and the run ends only when every email and event is sent, which takes minutes if the function that claimed one was killed.
 
@@ -31,7 +31,7 @@ from end_to_end import Caller
 from load_callers import PATIENCE, Inbox, Records, Worker
 from service import Failed, Service, process_table
 
-LONG = 120  # seconds from which a run counts as a long one
+LONG = 120  # seconds from which a run counts as a full one
 WORKERS_OF_AN_ACCOUNT = 2
 THIRD_ACCOUNT = "112233445566"
 # The functions by process name, which the system cuts to 15 characters, and the requests that each serves.
@@ -170,7 +170,7 @@ def section(run: Run, seconds: int, left: dict[str, str], emails: tuple[int, int
     requests = sum(records.statuses.values())
     figure("requests", requests, {"at-least": 100})
     for status, count in sorted(records.statuses.items(), key=lambda one: one[0] or 0):
-        figure(f"answered {status}" if status else f"no answer within {PATIENCE} s, or connection refused", count)
+        figure(f"responses with {status}" if status else f"no response within {PATIENCE} s, or connection refused", count)
     figure(
         "5xx other than 503",
         sum(count for status, count in records.statuses.items() if status and status >= 500 and status != 503),
@@ -178,10 +178,10 @@ def section(run: Run, seconds: int, left: dict[str, str], emails: tuple[int, int
     )
     down = [failure for failure in records.failures if any(died - PATIENCE <= failure <= ready for died, ready in run.restarts)]
     figure(
-        "503s and missing answers per 10,000 requests, outside restarts of the whole service",
+        "503s and missing responses per 10,000 requests, outside restarts of the whole service",
         math.ceil(10_000 * (len(records.failures) - len(down)) / max(1, requests - len(down))),
     )
-    figure("503s and missing answers around restarts of the whole service", len(down))
+    figure("503s and missing responses around restarts of the whole service", len(down))
     figure("retries", records.retries)
     for kind, values in sorted(records.latencies.items()):
         for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1)):
@@ -223,7 +223,7 @@ def section(run: Run, seconds: int, left: dict[str, str], emails: tuple[int, int
     how = (
         f"`make run` with {run.faults} % faults between the functions and the table, and {len(run.workers)} callers of "
         f"{len(run.callers)} accounts for {seconds} s, over HTTP; seed {run.seed}. Callers retry with the same `Idempotency-Key` after "
-        "a 503 or no answer. Functions, and the whole service with its engine, are killed by SIGKILL during requests; the service "
+        "a 503 or no response. Functions, and the whole service with its engine, are killed by SIGKILL during requests; the service "
         "continues with the data on disk. At the end, without faults, all responses are compared with the lists, with every email and "
         "with every event. Unoptimised build; latencies are those of this machine, including `cargo lambda watch` and the embedded "
         "engine."
@@ -238,7 +238,7 @@ def holds(figure: dict) -> bool:
     return {"at-least": figure["value"] >= bound, "at-most": figure["value"] <= bound, "exactly": figure["value"] == bound}[kind]
 
 
-def load(folder: Path, seconds: int, faults: int, seed: int) -> dict:
+def load(directory: Path, seconds: int, faults: int, seed: int) -> dict:
     variables = {
         "CONCURRENCY": "2",
         "RECONCILE_SECONDS": "2",
@@ -247,7 +247,7 @@ def load(folder: Path, seconds: int, faults: int, seed: int) -> dict:
         "SEND_QUOTA": "1000000",
         "AWS_LAMBDA_LOG_LEVEL": "WARN",
     }
-    with Service(folder / "state", **variables) as service:
+    with Service(directory / "state", **variables) as service:
         run = Run(service, seed, faults)
         print(f"- make run on port {service.port}, seed {seed}, {faults} % faults", flush=True)
         run.start()
@@ -279,8 +279,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            report = load(Path(folder), options.seconds, options.faults, options.seed)
+        with tempfile.TemporaryDirectory() as directory:
+            report = load(Path(directory), options.seconds, options.faults, options.seed)
     except Failed as error:
         print(f"FAILED: {error}", file=sys.stderr)
         return 1

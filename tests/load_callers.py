@@ -10,9 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from end_to_end import Answer
+from end_to_end import Response
 
-PATIENCE = 8  # seconds that a caller waits for an answer
+PATIENCE = 8  # seconds that a caller waits for a response
 PERSISTENCE = 240  # seconds for which it retries; a restart of the service takes long on a slow machine
 MAX_SENDS = 20
 
@@ -40,10 +40,10 @@ class Records:
     latencies: defaultdict = field(default_factory=lambda: defaultdict(list))  # by kind: seconds of each success
     asked: defaultdict = field(default_factory=lambda: defaultdict(list))  # by kind: start of each request
     successes: defaultdict = field(default_factory=lambda: defaultdict(list))  # by kind: start and end of each success
-    failures: list[float] = field(default_factory=list)  # starts of the requests that got a 503 or no answer
+    failures: list[float] = field(default_factory=list)  # starts of the requests that got a 503 or no response
     retries: int = 0
     replays: int = 0
-    taken: list[tuple[str, str, str]] = field(default_factory=list)  # account, address, and the id that the 400 named
+    taken: list[tuple[str, str, str]] = field(default_factory=list)  # account, address, and the ID that the 400 named
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def wrong(self, sentence: str, *evidence: object) -> None:
@@ -139,15 +139,15 @@ class Worker(threading.Thread):
             except Exception as error:  # no error may end a caller silently
                 self.records.wrong(f"caller {self.number} failed", repr(error))
 
-    def once(self, kind: str, method: str, path: str, body: object, headers: dict[str, str]) -> Answer | None:
+    def once(self, kind: str, method: str, path: str, body: object, headers: dict[str, str]) -> Response | None:
         began, status = time.monotonic(), None
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
-            response = connection.getresponse()
-            answer = Answer(response.status, response.headers, response.read().decode())
-            status = answer.status
-            return answer
+            raw = connection.getresponse()
+            response = Response(raw.status, raw.headers, raw.read().decode())
+            status = response.status
+            return response
         except (OSError, http.client.HTTPException):
             return None
         finally:
@@ -156,22 +156,22 @@ class Worker(threading.Thread):
 
     def call(
         self, kind: str, expected: set[int], method: str, path: str, body: object = None, key: str | None = None, public: bool = False
-    ) -> Answer | None:
-        """Retries with the same Idempotency-Key after a 503 or no answer."""
+    ) -> Response | None:
+        """Retries with the same Idempotency-Key after a 503 or no response."""
         headers = {"Content-Type": "application/json"} | ({} if public else {"Authorization": f"ApiKey {self.key}"})
         headers |= {"Idempotency-Key": key} if key else {}
         end = time.monotonic() + PERSISTENCE
-        while (answer := self.once(kind, method, path, body, headers)) is None or answer.status == 503:
+        while (response := self.once(kind, method, path, body, headers)) is None or response.status == 503:
             if time.monotonic() > end:
-                self.records.wrong(f"{kind} was never answered", method, path, body, answer)
+                self.records.wrong(f"{kind} never succeeded", method, path, body, response)
                 return None
-            pause = answer.headers["Retry-After"] if answer else None
+            pause = response.headers["Retry-After"] if response else None
             time.sleep(min(float(pause or 0.3), 2))
             self.records.retries += 1
-        if answer.status not in expected:
-            self.records.wrong(f"{kind} must be answered {sorted(expected)}", method, path, body, answer)
+        if response.status not in expected:
+            self.records.wrong(f"{kind} must return {sorted(expected)}", method, path, body, response)
             return None
-        return answer
+        return response
 
     def fresh_key(self) -> str:
         return f"{self.random.getrandbits(96):x}"
@@ -191,18 +191,18 @@ class Worker(threading.Thread):
 
     def _create(self, email: str, expected: set[int]) -> None:
         key = self.fresh_key()
-        answer = self.call("create", expected, "POST", "/invitations", {"email": email, "roleID": "read-only"}, key)
-        if answer and answer.status == 201:
-            created = answer.json
+        response = self.call("create", expected, "POST", "/invitations", {"email": email, "roleID": "read-only"}, key)
+        if response and response.status == 201:
+            created = response.json
             if created["id"] in self.records.invitations:
-                self.records.wrong("two creates returned one id", answer)
-            invitation = Invitation(self.account, email, created["id"], key, answer.text)
+                self.records.wrong("two creates returned one ID", response)
+            invitation = Invitation(self.account, email, created["id"], key, response.text)
             self.records.invitations[created["id"]] = invitation
             self.own.append(invitation)
-        elif answer:
-            holder = re.search(r"[0-9A-F]{32}", answer.json["message"])
-            if answer.json["code"] != "already-invited" or not holder:
-                self.records.wrong("a create for a shared address was rejected for another reason", answer)
+        elif response:
+            holder = re.search(r"[0-9A-F]{32}", response.json["message"])
+            if response.json["code"] != "already-invited" or not holder:
+                self.records.wrong("a create for a shared address was rejected for another reason", response)
                 return
             self.records.taken.append((self.account, email, holder[0]))
 
@@ -210,25 +210,25 @@ class Worker(threading.Thread):
         """The same create with the same key must get the same response."""
         if one := self.pick(lambda _: True):
             body = {"email": one.email, "roleID": "read-only"}
-            answer = self.call("create", {201}, "POST", "/invitations", body, one.key)
-            if answer and (answer.text != one.text or answer.headers["Idempotent-Replayed"] != "true"):
-                self.records.wrong("a replay got another response", one, answer)
+            response = self.call("create", {201}, "POST", "/invitations", body, one.key)
+            if response and (response.text != one.text or response.headers["Idempotent-Replayed"] != "true"):
+                self.records.wrong("a replay got another response", one, response)
             self.records.replays += 1
 
     def describe(self) -> None:
         if one := self.pick(lambda _: True):
-            answer = self.call("describe", {200}, "GET", f"/invitations/{one.id}")
-            if answer and (answer.json["state"], answer.json["email"], answer.json["id"]) != (one.state, one.email, one.id):
-                self.records.wrong("describe differs from the last response", one, answer)
+            response = self.call("describe", {200}, "GET", f"/invitations/{one.id}")
+            if response and (response.json["state"], response.json["email"], response.json["id"]) != (one.state, one.email, one.id):
+                self.records.wrong("describe differs from the last response", one, response)
 
     def pages(self) -> None:
         """Reads the first three pages: in order, only this account's, and with the caller's latest invitation."""
         latest = self.own[-1] if self.own else None
         ids, path = [], "/invitations?limit=50"
         for _ in range(3):
-            if not (answer := self.call("list", {200}, "GET", path)):
+            if not (response := self.call("list", {200}, "GET", path)):
                 return
-            page = answer.json
+            page = response.json
             ids += [invitation["id"] for invitation in page["invitations"]]
             if foreign := [one for one in page["invitations"] if not one["email"].endswith(f"@{self.account}.example.com")]:
                 self.records.wrong("a list shows another account's invitations", self.account, foreign)
@@ -242,10 +242,10 @@ class Worker(threading.Thread):
             self.records.wrong("a list lacks an invitation that was created before", latest)
 
     def modify(self, kind: str, one: Invitation, body: object, state: str) -> bool:
-        answer = self.call(kind, {200}, "POST", f"/invitations/{one.id}", body, self.fresh_key())
-        if answer and (answer.json["state"], answer.json["id"]) != (state, one.id):
-            self.records.wrong(f"{kind} returned another state than {state}", one, answer)
-        return answer is not None
+        response = self.call(kind, {200}, "POST", f"/invitations/{one.id}", body, self.fresh_key())
+        if response and (response.json["state"], response.json["id"]) != (state, one.id):
+            self.records.wrong(f"{kind} returned another state than {state}", one, response)
+        return response is not None
 
     def resend(self) -> None:
         one = self.pick(lambda one: one.state == "invited" and one.sends < MAX_SENDS)
@@ -258,21 +258,21 @@ class Worker(threading.Thread):
             one.state = "revoked"
 
     def lookup(self) -> None:
-        self._answer("lookup", "invited", "invited")
+        self._use_link("lookup", "invited", "invited")
 
     def accept(self) -> None:
-        self._answer("accept", "invited", "accepted")
+        self._use_link("accept", "invited", "accepted")
 
     def decline(self) -> None:
-        self._answer("decline", "invited", "declined")
+        self._use_link("decline", "invited", "declined")
 
-    def _answer(self, kind: str, before: str, after: str) -> None:
+    def _use_link(self, kind: str, before: str, after: str) -> None:
         """Uses the link of the email."""
         one = self.pick(lambda one: one.state == before and self.inbox.token(one) is not None)
         if one is None:
             return
-        answer = self.call(kind, {200}, "POST", f"/invitations/{kind}", {"token": self.inbox.token(one)}, public=True)
-        if answer and answer.json["state"] != after:
-            self.records.wrong(f"{kind} returned another state than {after}", one, answer)
-        if answer:
+        response = self.call(kind, {200}, "POST", f"/invitations/{kind}", {"token": self.inbox.token(one)}, public=True)
+        if response and response.json["state"] != after:
+            self.records.wrong(f"{kind} returned another state than {after}", one, response)
+        if response:
             one.state = after

@@ -35,7 +35,7 @@ def free_port() -> int:
 
 
 class Service:
-    """A state folder and three ports, for starting and stopping `make run` repeatedly."""
+    """A state directory and three ports, for starting and stopping `make run` repeatedly."""
 
     def __init__(self, state: Path, **variables: str):
         self.state = state

@@ -49,8 +49,8 @@ def main(targets: list[str]) -> int:
         return 2
     if REPORT in os.environ:
         return run(targets, Path(os.environ[REPORT]), int(os.environ[DEPTH]))
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report"
+    with tempfile.TemporaryDirectory() as directory:
+        report = Path(directory) / "report"
         began = time.monotonic()
         status = run(targets, report, 0)
         print(f"\n{'Step':<28}{'minutes':>8}{'CPU':>8}\n{report.read_text()}", end="")

@@ -1,10 +1,10 @@
-"""The page in old browsers, with unexpected answers, and when its script does not run."""
+"""The page in old browsers, with unexpected responses, and when its script does not run."""
 
 from playwright.sync_api import Browser
 
 from .chromium import check, visit
 from .operations import HEADING, INVITED, arrive, invited, posted
-from .stand_in import TOKEN, Answer, StandIn, invitation
+from .stand_in import TOKEN, Response, StandIn, invitation
 from .views import EXAMPLE
 
 # Functions that Safari 15, Chrome 90 or Firefox 90 lacks and that pages often call.
@@ -36,8 +36,8 @@ def older_browsers(browser: Browser, stand_in: StandIn) -> None:
             lambda it: (it.press("Decline"), it.press("Decline it"), it.sees("You have declined")),
         ),
     ]
-    for answers, way in ways:
-        with invited(browser, stand_in, **answers) as found:
+    for responses, way in ways:
+        with invited(browser, stand_in, **responses) as found:
             found.context.add_init_script(MODERN)
             arrive(found, stand_in)
             left = found.page.evaluate("[AbortSignal.timeout, Object.hasOwn, URL.canParse, [].at].filter(Boolean).length")
@@ -45,7 +45,7 @@ def older_browsers(browser: Browser, stand_in: StandIn) -> None:
             way(found)
 
 
-def no_answer(browser: Browser, stand_in: StandIn) -> None:
+def no_response(browser: Browser, stand_in: StandIn) -> None:
     """After 35 s the page stops waiting and says so."""
     with invited(browser, stand_in, accept=invitation("accepted", EXAMPLE)._replace(after=2)) as found:
         found.page.clock.install()
@@ -56,16 +56,16 @@ def no_answer(browser: Browser, stand_in: StandIn) -> None:
         found.sees("No connection").offers("Try again")
 
 
-def unknown_answers(browser: Browser, stand_in: StandIn) -> None:
-    """After an answer of unknown form, the page shows an error and offers another try, for every request."""
+def unknown_responses(browser: Browser, stand_in: StandIn) -> None:
+    """After a response of unknown form, the page shows an error and offers another try, for every request."""
     unknown = [
         invitation("postponed", EXAMPLE),
         invitation(display=EXAMPLE, expiry="soon"),
-        Answer(body={"state": "invited"}),
-        Answer(body=[]),
+        Response(body={"state": "invited"}),
+        Response(body=[]),
     ]
-    for answer in unknown:
-        with invited(browser, stand_in, lookup=[answer, INVITED], accept=[answer, invitation("accepted", EXAMPLE)]) as found:
+    for response in unknown:
+        with invited(browser, stand_in, lookup=[response, INVITED], accept=[response, invitation("accepted", EXAMPLE)]) as found:
             found.open(f"{stand_in.url}#{TOKEN}").sees("Something went wrong").offers("Try again").is_sound()
             found.press("Try again")
             found.sees(HEADING).press("Accept")
@@ -88,8 +88,8 @@ def script_blocked(browser: Browser, stand_in: StandIn) -> None:
                 found.says("This page needs JavaScript").is_sound()
 
 
-def stale_answers(browser: Browser, stand_in: StandIn) -> None:
-    """A late answer replaces neither a newer one nor the view without a link."""
+def stale_responses(browser: Browser, stand_in: StandIn) -> None:
+    """A late response replaces neither a newer one nor the view without a link."""
     slow = invitation("accepted", EXAMPLE)._replace(after=1)
     for fragment, heading in ((TOKEN, "This invitation was withdrawn"), ("", "Open the link in your email")):
         with invited(browser, stand_in, lookup=[INVITED, invitation("revoked", EXAMPLE)], accept=slow) as found:

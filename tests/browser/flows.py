@@ -1,4 +1,4 @@
-"""Whole flows against `make run`: from an invitation through its email and link to an answer, and its state in the API."""
+"""Whole flows against `make run`: from an invitation through its email and link to a decision, and its state in the API."""
 
 import html
 import http.client
@@ -45,9 +45,9 @@ class Fixture:
 
     def emails(self, address: str) -> list[dict]:
         """The emails to an address, newest first."""
-        answer = Caller(self.service.inbox_port, None).call("GET", "/emails.json")
-        check(answer.status == 200, "The inbox must list its emails.", answer)
-        return [email for email in json.loads(answer.text) if email["to"] == [address]]
+        response = Caller(self.service.inbox_port, None).call("GET", "/emails.json")
+        check(response.status == 200, "The inbox must list its emails.", response)
+        return [email for email in json.loads(response.text) if email["to"] == [address]]
 
     def sent(self, id: str, address: str, count: int = 1) -> Sent:
         """The invitation, once this many emails have arrived for it."""
@@ -71,8 +71,8 @@ class Fixture:
         return self.api.call("POST", f"/2015-03-31/functions/{function}/invocations", event).json
 
     def settings(self, **settings: str) -> None:
-        answer = self.invoke("manage-account-settings", {"action": "set", "account": ACCOUNT} | settings)
-        check(settings.items() <= answer.items(), "The account's settings must be set.", answer)
+        response = self.invoke("manage-account-settings", {"action": "set", "account": ACCOUNT} | settings)
+        check(settings.items() <= response.items(), "The account's settings must be set.", response)
 
     # --- Direct access to the table ----------------------------------------------------------------------------------
 
@@ -95,9 +95,9 @@ class Fixture:
 
     def rows(self) -> list[str]:
         """All rows of the table."""
-        answer = self.dynamodb("Scan")
-        check("LastEvaluatedKey" not in answer, "The table must fit one page.")
-        return sorted(json.dumps(row, sort_keys=True) for row in answer["Items"])
+        response = self.dynamodb("Scan")
+        check("LastEvaluatedKey" not in response, "The table must fit one page.")
+        return sorted(json.dumps(row, sort_keys=True) for row in response["Items"])
 
     def rows_at_rest(self) -> list[str]:
         """All rows, once no row waits for delivery and none changes within a second."""
@@ -163,8 +163,8 @@ def endings(fixture: Fixture) -> None:
     with fixture.open(revoked) as found:
         found.open(revoked.link)
         found.page.get_by_role("button", name="Accept").wait_for()
-        answer = fixture.api.call("POST", f"/invitations/{revoked.id}", {"state": "revoked"})
-        check(answer.status == 200, "The revocation must succeed.", answer)
+        response = fixture.api.call("POST", f"/invitations/{revoked.id}", {"state": "revoked"})
+        check(response.status == 200, "The revocation must succeed.", response)
         found.press("Accept")
         found.sees("This invitation was withdrawn").offers()
     with fixture.open(revoked) as found:
@@ -172,8 +172,8 @@ def endings(fixture: Fixture) -> None:
     fixture.expire(expired.id)
     with fixture.open(expired) as found:
         found.open(expired.link).sees("This invitation has expired").offers()
-    answer = wait(lambda: (it := fixture.api.call("POST", f"/invitations/{resent.id}")).status == 200 and it, "a resend")
-    check(answer.status == 200, "The resend must succeed.", answer)
+    response = wait(lambda: (it := fixture.api.call("POST", f"/invitations/{resent.id}")).status == 200 and it, "a resend")
+    check(response.status == 200, "The resend must succeed.", response)
     newer = fixture.sent(resent.id, "flow.resend@example.com", 2)
     for link in (resent.link, resent.link[:-1], f"{fixture.origin}/accept#x", newer.link + "x"):
         with fixture.open(resent) as found:
@@ -194,8 +194,8 @@ def sign_in(fixture: Fixture) -> None:
         found.page.get_by_role("link", name="Sign in to accept").wait_for()
         found.is_sound()
         check(found.link("Sign in to accept")["href"] == f"{redirect}#{sent.token}", "The link must carry the token.")
-        refused = Caller(fixture.service.port, None).call("POST", "/invitations/accept", {"token": sent.token})
-        check((refused.status, refused.json["code"]) == (403, "sign-in-required"), "The token alone must not be sufficient.", refused)
+        rejected = Caller(fixture.service.port, None).call("POST", "/invitations/accept", {"token": sent.token})
+        check((rejected.status, rejected.json["code"]) == (403, "sign-in-required"), "The token alone must not be sufficient.", rejected)
     fixture.settings(binding="bearer")
     with fixture.open(sent) as found:
         found.open(sent.link)
@@ -224,8 +224,8 @@ def only_posts_write(fixture: Fixture) -> None:
     for path in paths:
         for method in ("GET", "HEAD", "OPTIONS"):
             for body in (None, {"token": token}):
-                answer = fixture.api.call(method, path, body)
-                check(token not in f"{answer.headers}{answer.text}", f"{method} {path} must not repeat the token.", answer)
+                response = fixture.api.call(method, path, body)
+                check(token not in f"{response.headers}{response.text}", f"{method} {path} must not repeat the token.", response)
     with fixture.open(sent) as found:
         found.open(sent.link)
         found.page.get_by_role("button", name="Accept").wait_for()
@@ -237,5 +237,5 @@ def only_posts_write(fixture: Fixture) -> None:
     check(fixture.rows() == before, "The table must not change.", *set(fixture.rows()) ^ set(before))
     check(fixture.state(sent.id) == "invited", "The invitation must still be open.")
     # This check notices writes.
-    answer = Caller(fixture.service.port, None).call("POST", "/invitations/decline", {"token": token})
-    check(answer.status == 200 and fixture.rows() != before, "A POST must write.", answer)
+    response = Caller(fixture.service.port, None).call("POST", "/invitations/decline", {"token": token})
+    check(response.status == 200 and fixture.rows() != before, "A POST must write.", response)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from service import ROOT, Failed
 
-FIRST_ANSWER = 30  # seconds
+FIRST_RESPONSE = 30  # seconds
 
 
 def build(name: str) -> Path:
@@ -33,14 +33,14 @@ def get(path: str) -> dict:
     }
 
 
-def answer(binary: Path, event: dict, **variables: str) -> dict:
+def invoke(binary: Path, event: dict, **variables: str) -> dict:
     """Runs the binary with a Lambda runtime API that provides one event, and returns its response."""
-    answered, ended = threading.Event(), threading.Event()
-    answers = []
+    responded, ended = threading.Event(), threading.Event()
+    responses = []
 
     class RuntimeApi(BaseHTTPRequestHandler):
         def do_GET(self):
-            if answers:
+            if responses:
                 ended.wait()  # There is no second event.
                 return
             body = json.dumps(event).encode()
@@ -53,11 +53,11 @@ def answer(binary: Path, event: dict, **variables: str) -> dict:
             self.wfile.write(body)
 
         def do_POST(self):
-            answers.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            responses.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(202)
             self.send_header("Content-Length", "0")
             self.end_headers()
-            answered.set()
+            responded.set()
 
         def log_message(self, *_):
             pass
@@ -71,10 +71,10 @@ def answer(binary: Path, event: dict, **variables: str) -> dict:
             "AWS_LAMBDA_FUNCTION_VERSION": "1",
         }
         with subprocess.Popen([binary], env={**os.environ, **lambdas, **variables}, stdout=subprocess.DEVNULL) as process:
-            in_time = answered.wait(FIRST_ANSWER)
+            in_time = responded.wait(FIRST_RESPONSE)
             process.kill()
         ended.set()
         server.shutdown()
-    if not in_time or not answers[0][0].endswith("/invocation-1/response"):
-        raise Failed(f"{binary.name} does not answer: {answers}")
-    return json.loads(answers[0][1])
+    if not in_time or not responses[0][0].endswith("/invocation-1/response"):
+        raise Failed(f"{binary.name} does not respond: {responses}")
+    return json.loads(responses[0][1])

@@ -6,16 +6,16 @@ from playwright.sync_api import Browser
 from service import Failed
 
 from .chromium import Visit, check, visit
-from .stand_in import GONE, TOKEN, Answer, StandIn, error, invitation
+from .stand_in import GONE, TOKEN, Response, StandIn, error, invitation
 from .views import EXAMPLE, REDIRECT, UNTIL
 
 INVITED = invitation(display=EXAMPLE)
 HEADING = "Jane Doe invites you to Example Ltd"
 
 
-def invited(browser: Browser, stand_in: StandIn, **answers: Answer | list[Answer]):
-    """Visits the link of an open invitation; `answers` are those of the other routes."""
-    stand_in.will(**{"lookup": INVITED} | answers)
+def invited(browser: Browser, stand_in: StandIn, **responses: Response | list[Response]):
+    """Visits the link of an open invitation; `responses` are those of the other routes."""
+    stand_in.will(**{"lookup": INVITED} | responses)
     return visit(browser, stand_in.origin, TOKEN)
 
 
@@ -135,11 +135,11 @@ def bad_redirects(browser: Browser, stand_in: StandIn) -> None:
         "",
     ):
         display = {"redirect": redirect}
-        for answer, heading in (
+        for response, heading in (
             (invitation("accepted", display), "This invitation has already been accepted"),
             (invitation(display=display, binding="email"), "Jane Doe invites you to an account"),
         ):
-            with invited(browser, stand_in, lookup=answer) as found:
+            with invited(browser, stand_in, lookup=response) as found:
                 found.open(f"{stand_in.url}#{TOKEN}").sees(heading)
                 check(found.page.locator("a").count() == 0, f"'{redirect}' must not become a link.", found.text())
 
@@ -159,8 +159,8 @@ def follow(browser: Browser, stand_in: StandIn) -> None:
 
 def retries(browser: Browser, stand_in: StandIn) -> None:
     """Every failure can be retried, but not before the Retry-After of the service."""
-    for answer in (GONE, error(500, "internal-error"), error(503, "unavailable"), error(429, "too-many")):
-        with invited(browser, stand_in, lookup=[answer, INVITED], accept=[answer, invitation("accepted", EXAMPLE)]) as found:
+    for response in (GONE, error(500, "internal-error"), error(503, "unavailable"), error(429, "too-many")):
+        with invited(browser, stand_in, lookup=[response, INVITED], accept=[response, invitation("accepted", EXAMPLE)]) as found:
             found.open(f"{stand_in.url}#{TOKEN}")
             found.press("Try again")
             found.sees(HEADING).press("Accept")
@@ -177,7 +177,7 @@ def retries(browser: Browser, stand_in: StandIn) -> None:
         check(1 < waited < 4, "The button must be enabled after 2 s.", waited)
         found.sees("You have accepted")
         posted(stand_in, "lookup", "accept", "accept")
-    # The reply to an accept is lost. The second reply decides; a refusal means that this click did not accept.
+    # The reply to an accept is lost. The second reply decides; a rejection means that this click did not accept.
     for second, heading in (
         (invitation("accepted", EXAMPLE), "You have accepted"),
         (error(400, "already-accepted"), "This invitation has already been accepted"),

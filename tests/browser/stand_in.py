@@ -1,4 +1,4 @@
-"""A server for the real page, with prepared answers in place of the API."""
+"""A server for the real page, with prepared responses in place of the API."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ from typing import NamedTuple
 TOKEN = "a-token.that_is~only-in-the-fragment"
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     status: int = 200
     body: dict | None = None  # None closes the connection
     headers: dict[str, str] = {}
@@ -24,8 +24,8 @@ class Received(NamedTuple):
     body: str
 
 
-def invitation(state: str = "invited", display: dict | None = None, **fields: object) -> Answer:
-    """An answer of lookup, accept and decline. A field that is None is left out."""
+def invitation(state: str = "invited", display: dict | None = None, **fields: object) -> Response:
+    """A response of lookup, accept and decline. A field that is None is left out."""
     body = {
         "account": "012345678912",
         "email": "jane.roe@example.com",
@@ -36,15 +36,15 @@ def invitation(state: str = "invited", display: dict | None = None, **fields: ob
         "binding": "bearer",
         "display": {"locales": []} | (display or {}),
     } | fields
-    return Answer(body={name: value for name, value in body.items() if value is not None})
+    return Response(body={name: value for name, value in body.items() if value is not None})
 
 
-def error(status: int, code: str, **headers: str) -> Answer:
+def error(status: int, code: str, **headers: str) -> Response:
     headers = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status, {"code": code, "message": "A sentence for programmers.", "requestId": "request-7"}, headers)
+    return Response(status, {"code": code, "message": "A sentence for programmers.", "requestId": "request-7"}, headers)
 
 
-GONE = Answer(body=None)
+GONE = Response(body=None)
 
 
 class StandIn:
@@ -52,7 +52,7 @@ class StandIn:
 
     def __init__(self, page: dict, prefix: str = ""):
         self.page, self.prefix = page, prefix
-        self.answers: dict[str, list[Answer]] = {}
+        self.responses: dict[str, list[Response]] = {}
         self.asked: list[Received] = []  # since `will`
         self.ever: list[Received] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -62,21 +62,21 @@ class StandIn:
     def url(self) -> str:
         return f"{self.origin}{self.prefix}/accept"
 
-    def will(self, **answers: Answer | list[Answer]) -> None:
-        """Prepares the answers of the routes: in this order, and then always the last one."""
+    def will(self, **responses: Response | list[Response]) -> None:
+        """Prepares the responses of the routes: in this order, and then always the last one."""
         self.asked.clear()
-        self.answers = {route: answer if isinstance(answer, list) else [answer] for route, answer in answers.items()}
+        self.responses = {route: response if isinstance(response, list) else [response] for route, response in responses.items()}
 
     def posts(self) -> list[tuple[str, object]]:
         """The POSTs that were received, each with its body."""
         return [(asked.path.removeprefix(self.prefix), json.loads(asked.body)) for asked in self.asked if asked.method == "POST"]
 
-    def _answer(self, asked: Received) -> Answer:
+    def _respond(self, asked: Received) -> Response:
         route = asked.path.removeprefix(f"{self.prefix}/invitations/")
-        answers = self.answers.get(route, [])
-        if asked.method != "POST" or not answers:
-            return Answer(404, {"message": "Not Found"})
-        return answers.pop(0) if len(answers) > 1 else answers[0]
+        responses = self.responses.get(route, [])
+        if asked.method != "POST" or not responses:
+            return Response(404, {"message": "Not Found"})
+        return responses.pop(0) if len(responses) > 1 else responses[0]
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         stand_in = self
@@ -90,11 +90,11 @@ class StandIn:
                 if (self.command, self.path) == ("GET", f"{stand_in.prefix}/accept"):
                     self.send(stand_in.page["statusCode"], stand_in.page["headers"], stand_in.page["body"])
                     return
-                answer = stand_in._answer(asked)
-                time.sleep(answer.after)
-                if answer.body is not None:
+                response = stand_in._respond(asked)
+                time.sleep(response.after)
+                if response.body is not None:
                     with suppress(ConnectionError):  # The client may have gone.
-                        self.send(answer.status, {"content-type": "application/json", **answer.headers}, json.dumps(answer.body))
+                        self.send(response.status, {"content-type": "application/json", **response.headers}, json.dumps(response.body))
 
             do_GET = do_HEAD = do_POST = do_OPTIONS = serve
 
