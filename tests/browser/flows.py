@@ -185,7 +185,7 @@ def endings(fixture: Fixture) -> None:
 
 
 def sign_in(fixture: Fixture) -> None:
-    """An account that requires signing in to its application."""
+    """An account that requires signing in to the host application."""
     redirect = f"{fixture.origin}/host/invitations"
     sent = fixture.invite("flow.signin@example.com")
     fixture.settings(redirect=redirect, binding="email", colour="#c8102e")
