@@ -1,4 +1,4 @@
-//! Guards every invocation: panics and timeouts become errors, so that the function always answers.
+//! Guards every invocation: panics and timeouts become errors, so that an invocation always returns.
 
 use std::{any::Any, fmt, panic::AssertUnwindSafe, pin::Pin, time::Duration};
 

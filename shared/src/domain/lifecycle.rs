@@ -55,7 +55,7 @@ pub struct NewInvitation {
     pub locale: Option<Locale>,
 }
 
-/// The unique parts of an operation. They are the same for all its attempts, so that it recognises its own effect.
+/// The unique parts of an operation. They are the same for all its attempts, so that it detects its own earlier commit.
 #[derive(Debug, Clone)]
 pub struct Operation {
     /// The id.
