@@ -7,13 +7,14 @@ use std::{
     time::Instant,
 };
 
+use lexopt::prelude::*;
 use local::{
     Problem, problem,
     recording::{self, Environment},
 };
 use verification::{parts::PARTS, recorded_run::RecordedRun, report::Scale};
 
-const USAGE: &str = "usage: verify [--short] [--seed N] [--only PART] [--add FILE] [--out FOLDER]";
+const USAGE: &str = "verify [--short] [--seed N] [--only PART] [--add FILE] [--out DIR]";
 
 struct Settings {
     scale: Scale,
@@ -25,26 +26,29 @@ struct Settings {
 
 impl Settings {
     fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, Problem> {
+        Self::read(lexopt::Parser::from_args(arguments)).map_err(|error| problem!("{error}. Usage: {USAGE}"))
+    }
+
+    fn read(mut arguments: lexopt::Parser) -> Result<Self, lexopt::Error> {
         let mut settings = Self { scale: Scale { seed: 1, long: true }, only: None, add: None, out: None };
-        let mut arguments = arguments;
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().ok_or_else(|| problem!("{argument} needs a value; {USAGE}"));
-            match argument.as_str() {
-                "--short" => settings.scale.long = false,
-                "--seed" => settings.scale.seed = value()?.parse().map_err(|_| problem!("a seed is a number; {USAGE}"))?,
-                "--only" => settings.only = Some(value()?),
-                "--add" => settings.add = Some(value()?.into()),
-                "--out" => settings.out = Some(value()?.into()),
-                other => return Err(problem!("{other} is unknown; {USAGE}")),
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("short") => settings.scale.long = false,
+                Long("seed") => settings.scale.seed = arguments.value()?.parse()?,
+                Long("only") => settings.only = Some(arguments.value()?.parse_with(part)?),
+                Long("add") => settings.add = Some(arguments.value()?.into()),
+                Long("out") => settings.out = Some(arguments.value()?.into()),
+                _ => return Err(argument.unexpected()),
             }
-        }
-        let known = |name: &String| PARTS.iter().any(|part| part.name == name);
-        if let Some(only) = settings.only.as_ref().filter(|only| !known(only)) {
-            let names: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
-            return Err(problem!("no part is named '{only}'; the parts are {}", names.join(", ")));
         }
         Ok(settings)
     }
+}
+
+/// The name of a part.
+fn part(name: &str) -> Result<String, String> {
+    let names: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
+    if names.contains(&name) { Ok(name.to_owned()) } else { Err(format!("the parts are {}", names.join(", "))) }
 }
 
 #[tokio::main]
