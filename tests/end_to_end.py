@@ -366,7 +366,8 @@ def broken_page(directory: Path) -> None:
         status = second.ended(120)
         output = second.output()
         check(status != 0, "It must exit with an error.", output)
-        check(second.line("make run: GET /accept returns 500; the log above contains the reason"), "It must name the route that fails.", output)
+        sentence = "make run: GET /accept returns 500; the log above contains the reason"
+        check(second.line(sentence), "It must name the route that fails.", output)
         check(any("logo.png: is not a valid logo" in line for line in second.lines), "The log must name the file.", output)
 
 
