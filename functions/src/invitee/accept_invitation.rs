@@ -37,6 +37,8 @@ pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiErr
     if host.as_ref().is_some_and(|host| host.account() != token.account()) {
         return Err(Rejected::NotFound.into());
     }
+    // The settings come second: the response to an invalid token must not depend on those of the account that it names.
+    let stored = app.app.store.find_by_token(&token).await?.ok_or(Rejected::NotFound)?;
     let settings = app.settings(token.account()).await?;
     let permit = |invitation: &Invitation, now: Timestamp| match (&host, &body.invitee) {
         (Some(host), Some(invitee)) => permit_host(host, invitee, invitation),
@@ -45,7 +47,7 @@ pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiErr
         _ => Ok(()),
     };
     let by = body.invitee.as_ref().map(|invitee| invitee.principal.as_str());
-    let (invitation, now) = app.app.store.decide(&token, InviteeDecision::Accept, by, app.retention, permit).await?;
+    let (invitation, now) = app.app.store.decide(&token, stored, InviteeDecision::Accept, by, app.retention, permit).await?;
     record_caller(app, request, &token, &invitation);
     Ok(Reply::ok(output::invitee(&invitation, &settings, now)))
 }

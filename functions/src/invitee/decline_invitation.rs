@@ -24,9 +24,11 @@ pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/decline
 pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiError> {
     input::validate_common(request, &[])?;
     let token = input::token(request)?.token.ok_or(Rejected::NotFound)?;
-    // Read the settings first: an unreadable row must not turn a completed decline into a 500.
+    // The settings come second, because the response to an invalid token must not depend on those of the account that it names, and
+    // before the write, because an unreadable row must not turn a completed decline into a 500.
+    let stored = app.app.store.find_by_token(&token).await?.ok_or(Rejected::NotFound)?;
     let settings = app.settings(token.account()).await?;
-    let (invitation, now) = app.app.store.decide(&token, InviteeDecision::Decline, None, app.retention, |_, _| Ok(())).await?;
+    let (invitation, now) = app.app.store.decide(&token, stored, InviteeDecision::Decline, None, app.retention, |_, _| Ok(())).await?;
     record_caller(app, request, &token, &invitation);
     Ok(Reply::ok(output::invitee(&invitation, &settings, now)))
 }

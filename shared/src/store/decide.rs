@@ -26,14 +26,20 @@ impl Store {
     /// Returns the invitation that a token opens; `None` if it does not exist, if the token is not its own, or if a newer link was sent.
     /// One read in every case.
     ///
+    /// Compares the secret before parsing the row. Without a row it compares a dummy hash, so that the response time says little about
+    /// whether the invitation exists.
+    ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
-    pub async fn find_by_token(&self, token: &Token) -> Result<Option<Invitation>, StoreError> {
-        Ok(self.opened_by(token).await?.map(|stored| stored.invitation))
+    pub async fn find_by_token(&self, token: &Token) -> Result<Option<Stored>, StoreError> {
+        let row = self.read_row_of(token.account(), keys::invitation_key(token.account(), token.id())).await?;
+        let hash = row.as_ref().map_or(Ok([0; 32]), |row| bytes_in(row, "th"))?;
+        let row = if token.has_hash(&hash) { row } else { None };
+        row.map(Stored::from_row).transpose()
     }
 
-    /// Accepts or declines the invitation that a token opens, and returns it with the time of the decision. `permit` may reject the
-    /// decision, given the invitation at that time. `by` identifies the accepting user in the host application, if it says so.
+    /// Accepts or declines the invitation that [`Store::find_by_token`] found, and returns it with the time of the decision. `permit` may
+    /// reject the decision, given the invitation at that time. `by` identifies the accepting user in the host application, if it says so.
     ///
     /// # Errors
     /// [`Rejected::NotFound`], [`Rejected::Closed`], [`Rejected::Expired`], those of `permit`; [`StoreError`] when the table
@@ -41,23 +47,14 @@ impl Store {
     pub async fn decide(
         &self,
         token: &Token,
+        stored: Stored,
         decision: InviteeDecision,
         by: Option<&str>,
         retention: Option<Duration>,
         permit: impl Fn(&Invitation, Timestamp) -> Result<(), Rejected>,
     ) -> Result<(Invitation, Timestamp), Failure> {
-        let stored = self.opened_by(token).await?;
         let (operation, now) = (OperationId::generate(), self.now());
-        self.commit(&mut Decide { store: self, token, decision, by, retention, permit, operation, now }, stored).await
-    }
-
-    /// Compares the secret before parsing the row. Without a row it compares a dummy hash, so that the response time says little about
-    /// whether the invitation exists.
-    async fn opened_by(&self, token: &Token) -> Result<Option<Stored>, StoreError> {
-        let row = self.read_row_of(token.account(), keys::invitation_key(token.account(), token.id())).await?;
-        let hash = row.as_ref().map_or(Ok([0; 32]), |row| bytes_in(row, "th"))?;
-        let row = if token.has_hash(&hash) { row } else { None };
-        row.map(Stored::from_row).transpose()
+        self.commit(&mut Decide { store: self, token, decision, by, retention, permit, operation, now }, Some(stored)).await
     }
 }
 
