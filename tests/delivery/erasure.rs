@@ -48,6 +48,18 @@ async fn t21_erasing_an_address_deletes_all_of_its_rows_and_no_others() {
 }
 
 #[tokio::test]
+async fn a_corrupt_stored_response_is_reported_and_keeps_no_other_row_from_being_erased() {
+    let (app, mut workers) = start().await;
+    invited(&app, &mut workers).await;
+    let text = AttributeValue::S;
+    let put = app.client.put_item().table_name(&app.table).item("pk", text(format!("A#{ACCOUNT}"))).item("inv", text("nobody".to_owned()));
+    put.item("sk", text(format!("K#{}", "0".repeat(64)))).send().await.expect("the row can be written");
+    assert_eq!(erase(&app, ACCOUNT, EMAIL).await["code"], "internal-error");
+    let left: Vec<_> = app.rows().await.into_iter().filter(|row| format!("{row:?}").contains("user.one")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
 async fn rows_beyond_the_first_megabyte_are_erased_too() {
     let (app, mut workers) = start().await;
     let (id, _) = invited(&app, &mut workers).await;

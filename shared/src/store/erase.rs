@@ -40,31 +40,35 @@ impl Store {
                 ids.insert(invitation_of(row)?);
             }
         }
-        self.delete_responses(account, &ids).await?;
+        let unreadable = self.delete_responses(account, &ids).await?;
         let mut erased = 0;
         for id in &ids {
             erased += usize::from(self.delete(keys::invitation_key(account, *id), None).await?);
         }
         // Responses stored in the meantime.
-        self.delete_responses(account, &ids).await?;
+        let unreadable = self.delete_responses(account, &ids).await?.or(unreadable);
         for id in &ids {
             self.delete(keys::key(account, keys::lock(email)), Some(*id)).await?;
         }
-        Ok(erased)
+        unreadable.map_or(Ok(erased), Err)
     }
 
-    /// Deletes the stored responses that show one of these invitations.
-    async fn delete_responses(&self, account: &AccountId, ids: &BTreeSet<InvitationId>) -> Result<(), StoreError> {
+    /// Deletes the stored responses that show one of these invitations. A row that cannot be read may be one of them, so its error is
+    /// returned, but it keeps no other row from being deleted.
+    async fn delete_responses(&self, account: &AccountId, ids: &BTreeSet<InvitationId>) -> Result<Option<StoreError>, StoreError> {
+        let mut unreadable = None;
         let mut pages = Pages::new(keys::stored_response_bounds());
         while let Some(rows) = pages.next(self, account).await? {
             for row in rows {
                 let key = Key::of_row(&row);
-                if ids.contains(&invitation_of(row)?) {
-                    self.delete(key, None).await?;
+                match invitation_of(row) {
+                    Ok(id) if ids.contains(&id) => drop(self.delete(key, None).await?),
+                    Ok(_) => {}
+                    Err(error) => unreadable = Some(error),
                 }
             }
         }
-        Ok(())
+        Ok(unreadable)
     }
 
     /// Deletes a row, a lock only if `holder` still holds it, and returns whether the row existed.
