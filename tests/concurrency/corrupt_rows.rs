@@ -100,3 +100,15 @@ async fn a_corrupt_row_does_not_affect_requests_that_do_not_read_it() {
     assert_eq!(page, serde_json::json!({ "invitations": [bob] }));
     app.send(Call::get("/invitations").key(&app.other)).await.expect(200);
 }
+
+#[tokio::test]
+async fn an_expired_stored_response_counts_as_absent_even_if_it_is_corrupt() {
+    let app = TestApp::start().await;
+    let call = Call::create("ann@example.com", "full-access").key(&app.full).header("idempotency-key", "k");
+    app.send(call.clone()).await.expect(201);
+    let mut stored = app.rows_of(ACCOUNT, "K#").await.remove(0);
+    stored.insert("status".to_owned(), AttributeValue::Bool(true));
+    put(&app, stored).await;
+    app.advance(std::time::Duration::from_secs(25 * 3600));
+    app.send(call).await.expect_error(400, "already-invited");
+}

@@ -85,8 +85,13 @@ impl Store {
         operation: &OperationId,
     ) -> Result<Option<Outcome>, Failure> {
         let row = self.read_row(keys::key(who.account(), keys::stored_response(&request.id))).await?;
-        let record = row.map(Record::from_row).transpose()?.filter(|record| record.until > self.now());
-        record.map(|record| record.replay(request, operation)).transpose()
+        let Some(row) = row else { return Ok(None) };
+        // An expired record counts as absent, even if TTL has not deleted it and the rest of it cannot be read.
+        let mut row = Attributes::of(row);
+        if row.time("exp")? <= self.now() {
+            return Ok(None);
+        }
+        Record::read(row)?.replay(request, operation).map(Some)
     }
 }
 
@@ -146,7 +151,7 @@ impl<C: Command<Outcome = Outcome>> Command for Once<'_, C> {
     fn condition_failed(&mut self, target: WriteTarget, row: Option<Row>) -> Result<Option<Outcome>, Failure> {
         match target {
             WriteTarget::StoredResponse => {
-                Record::from_row(row.unwrap_or_default())?.replay(self.request, self.command.operation()).map(Some)
+                Record::read(Attributes::of(row.unwrap_or_default()))?.replay(self.request, self.command.operation()).map(Some)
             }
             WriteTarget::Invitation | WriteTarget::Lock | WriteTarget::Quota => self.command.condition_failed(target, row),
         }
@@ -165,18 +170,15 @@ struct Record {
     fingerprint: String,
     response: StoredResponse,
     id: InvitationId,
-    until: Timestamp,
 }
 
 impl Record {
-    fn from_row(row: Row) -> Result<Self, StoreError> {
-        let mut row = Attributes::of(row);
+    fn read(mut row: Attributes) -> Result<Self, StoreError> {
         Ok(Self {
             operation: row.optional_text("op")?.map(OperationId),
             fingerprint: row.text("fp")?,
             response: StoredResponse { status: row.number("status")?, body: row.text("body")? },
             id: row.parsed("inv")?,
-            until: row.time("exp")?,
         })
     }
 
