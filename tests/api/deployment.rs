@@ -36,10 +36,11 @@ fn each_functions_environment_has_room_for_the_longest_parameters() {
 }
 
 #[test]
-fn every_function_answers_before_lambda_ends_it() {
+fn every_endpoint_and_worker_returns_before_lambda_ends_it() {
     for (name, function) in template::functions(&template()) {
         let deadline = match name.as_str() {
-            "manage-api-keys" | "manage-account-settings" | "erase-invitee" => functions::operator::invocation::DEADLINE,
+            // Their alarms count invocations that Lambda ends.
+            "manage-api-keys" | "manage-account-settings" | "erase-invitee" => continue,
             "deliver-invitations" | "reconcile-deliveries" | "record-feedback" => functions::delivery::worker::DEADLINE,
             _ => functions::http::edge::DEADLINE,
         };
