@@ -8,7 +8,7 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use functions::{
-    http::edge::answer,
+    http::edge::respond,
     invitee::accept_page::{Page, ROUTE, handle},
     texts::PageTexts,
 };
@@ -18,10 +18,10 @@ use sha2::{Digest, Sha256};
 use shared::config::ConfigError;
 use support::{Call, Response, root_file};
 
-use crate::helpers::{answers, error};
+use crate::helpers::{assert_response, error};
 
 async fn send_event(page: &Page, event: &str) -> Response {
-    answer(ROUTE, Ok(page), event, "invocation-1", &handle).await.into()
+    respond(ROUTE, Ok(page), event, "invocation-1", &handle).await.into()
 }
 
 async fn send(page: &Page, call: Call) -> Response {
@@ -139,7 +139,7 @@ async fn head_returns_the_headers_of_get_without_the_page() {
     // The same holds for an error: a client would take a body for the beginning of the next response.
     let broken = ConfigError(vec!["de.json: x".to_owned()]);
     let failed = async |call: Call| -> Response {
-        answer(ROUTE, Err::<&Page, _>(&broken), &call.event().to_string(), "invocation-1", &handle).await.into()
+        respond(ROUTE, Err::<&Page, _>(&broken), &call.event().to_string(), "invocation-1", &handle).await.into()
     };
     let get = failed(Call::get("/accept")).await.expect_error(500, "internal-error");
     assert_eq!(failed(Call::new("HEAD", "/accept")).await, Response { text: String::new(), ..get });
@@ -154,7 +154,7 @@ async fn every_other_method_is_a_405() {
         event["requestContext"]["http"]["method"] = method.into();
         let response = send_event(&page, &event.to_string()).await;
         let body = error("method-not-allowed", None, "this route accepts only GET, HEAD");
-        answers(&response, 405, &body, &[("allow", "GET, HEAD")]);
+        assert_response(&response, 405, &body, &[("allow", "GET, HEAD")]);
     }
 }
 

@@ -6,7 +6,8 @@ use serde_json::json;
 use support::{ACCOUNT, Call, TestApp};
 
 use crate::helpers::{
-    LIFETIME, advance_to_expiry, answers, charged, describe, differences, invitation_row, number, refuses, resend, row, table, text,
+    LIFETIME, advance_to_expiry, assert_error, assert_response, charged, describe, differences, invitation_row, number, resend, row, table,
+    text,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -34,7 +35,7 @@ async fn create_returns_the_whole_resource_and_its_location() {
         "urn": format!("urn:cloudone:identity:ca-1:{ACCOUNT}:invitation/{id}"),
         "invitedBy": urn_of_key(&app.full),
     });
-    answers(&response, 201, &expected, &[("location", &format!("/invitations/{id}"))]);
+    assert_response(&response, 201, &expected, &[("location", &format!("/invitations/{id}"))]);
 
     let described = app.send(Call::get(&format!("/invitations/{id}")).key(&app.full)).await.expect(200);
     assert_eq!(described.text, response.text);
@@ -141,13 +142,13 @@ async fn an_expiry_out_of_range_is_refused_with_the_range_and_nothing_is_stored(
         let body = json!({ "email": "user.one@example.com", "roleID": "full-access", "expiry": wanted.to_string() });
         let response = app.send(Call::post("/invitations").json(&body).key(&app.full)).await;
         let message = format!("expiry: {wanted} is out of range; it must be between {earliest} and {latest}");
-        refuses(&response, 400, "invalid-expiry", Some("expiry"), &message);
+        assert_error(&response, 400, "invalid-expiry", Some("expiry"), &message);
     }
     for wrong in ["", "tomorrow", "2030-02-30T00:00:00Z", "2030-01-01", "2030-01-01T00:00:00", "1893456000"] {
         let body = json!({ "email": "user.one@example.com", "roleID": "full-access", "expiry": wrong });
         let response = app.send(Call::post("/invitations").json(&body).key(&app.full)).await;
         let message = format!("expiry: '{wrong}' is not an RFC 3339 time such as 2030-06-21T09:01:12Z");
-        refuses(&response, 400, "invalid-expiry", Some("expiry"), &message);
+        assert_error(&response, 400, "invalid-expiry", Some("expiry"), &message);
     }
     assert_eq!(table(&app).await, before);
 }
@@ -184,7 +185,7 @@ async fn inviting_an_address_again_names_its_open_invitation() {
     for same in ["User.One@Bücher.example", "user.one@BÜCHER.example", " user.one@xn--bcher-kva.example ", "USER.ONE@XN--BCHER-KVA.EXAMPLE"]
     {
         let response = app.send(Call::create(same, "read-only").key(&app.full)).await;
-        refuses(&response, 400, "already-invited", Some("email"), &message);
+        assert_error(&response, 400, "already-invited", Some("email"), &message);
     }
     assert_eq!(table(&app).await, before);
 }
@@ -267,7 +268,7 @@ async fn an_undeliverable_address_is_refused() {
         let response = app.send(Call::create(wrong, "full-access").key(&app.full)).await;
         let shown: String = wrong.chars().take(64).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         let more = if wrong.chars().count() > 64 { "…" } else { "" };
-        refuses(&response, 400, "invalid-email", Some("email"), &format!("email: '{shown}{more}' is not an e-mail address{why}"));
+        assert_error(&response, 400, "invalid-email", Some("email"), &format!("email: '{shown}{more}' is not an e-mail address{why}"));
     }
     assert_eq!(table(&app).await, before);
 }
@@ -279,7 +280,7 @@ async fn a_role_id_has_lower_case_letters_digits_and_hyphens_only() {
     for wrong in ["", "Full-Access", "full access", "full_access", "röle", "*", "full-access\n", "../admin"] {
         let response = app.send(Call::create("user.one@example.com", wrong).key(&app.full)).await;
         let shown = wrong.replace('\n', "\u{fffd}");
-        refuses(
+        assert_error(
             &response,
             400,
             "invalid-role-id",

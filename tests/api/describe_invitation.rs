@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 use support::{Call, TestApp};
 
-use crate::helpers::{NOT_FOUND, TICK, advance_to_expiry, answers, invitation_row, number, refuses, table, text, with};
+use crate::helpers::{NOT_FOUND, TICK, advance_to_expiry, assert_error, assert_response, invitation_row, number, table, text, with};
 
 fn get(id: &str) -> Call {
     Call::get(&format!("/invitations/{id}"))
@@ -16,7 +16,7 @@ async fn both_roles_can_read_a_new_invitation_at_once_and_nothing_is_written() {
     let created = app.invite("user.one@example.com").await;
     let before = table(&app).await;
     for key in [&app.full, &app.read_only] {
-        answers(&app.send(get(&text(&created, "id")).key(key)).await, 200, &created, &[]);
+        assert_response(&app.send(get(&text(&created, "id")).key(key)).await, 200, &created, &[]);
     }
     assert_eq!(table(&app).await, before);
 }
@@ -28,7 +28,7 @@ async fn an_id_is_found_in_either_case_and_percent_encoded() {
     let id = text(&created, "id");
     let encoded: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
     for spelling in [id.to_lowercase(), format!("{}{}", id[..16].to_lowercase(), &id[16..]), encoded] {
-        answers(&app.send(get(&spelling).key(&app.full)).await, 200, &created, &[]);
+        assert_response(&app.send(get(&spelling).key(&app.full)).await, 200, &created, &[]);
     }
 }
 
@@ -50,7 +50,7 @@ async fn an_id_that_is_not_32_hex_digits_is_refused() {
         (&long, &format!("{}…", "A".repeat(64))),
     ] {
         let response = app.send(get(wrong).key(&app.full)).await;
-        refuses(
+        assert_error(
             &response,
             400,
             "invalid-id",
@@ -58,7 +58,7 @@ async fn an_id_that_is_not_32_hex_digits_is_refused() {
             &format!("id: '{shown}' is not an invitation id: it must have exactly 32 hex digits"),
         );
     }
-    refuses(&app.send(get("%FF%FE").key(&app.full)).await, 400, "invalid-id", Some("id"), "id: is not valid UTF-8");
+    assert_error(&app.send(get("%FF%FE").key(&app.full)).await, 400, "invalid-id", Some("id"), "id: is not valid UTF-8");
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn an_unknown_id_and_another_accounts_id_are_the_same_404() {
     let id = text(&app.invite("user.one@example.com").await, "id");
     let unknown = app.send(get(&"0".repeat(32)).key(&app.full)).await;
     let foreign = app.send(get(&id).key(&app.other)).await;
-    refuses(&unknown, 404, "not-found", None, NOT_FOUND);
+    assert_error(&unknown, 404, "not-found", None, NOT_FOUND);
     assert_eq!(foreign, unknown);
 }
 
@@ -79,9 +79,9 @@ async fn an_invitation_is_expired_from_the_millisecond_of_its_expiry() {
     let stored = invitation_row(&app, &id).await;
     let left = number(&stored, "exp") - app.now().as_millis();
     app.advance(std::time::Duration::from_millis(u64::try_from(left - 1).expect("time is left")));
-    answers(&app.send(get(&id).key(&app.full)).await, 200, &created, &[]);
+    assert_response(&app.send(get(&id).key(&app.full)).await, 200, &created, &[]);
     app.advance(TICK);
-    answers(&app.send(get(&id).key(&app.full)).await, 200, &with(&created, json!({ "state": "expired" })), &[]);
+    assert_response(&app.send(get(&id).key(&app.full)).await, 200, &with(&created, json!({ "state": "expired" })), &[]);
     assert_eq!(invitation_row(&app, &id).await, stored, "expired is never stored");
 }
 
@@ -100,9 +100,9 @@ async fn a_closed_invitation_shows_when_it_closed_and_stays_closed_after_its_exp
         } else {
             app.close_as_invitee(&id, state).await;
         }
-        answers(&app.send(get(&id).key(&app.full)).await, 200, &expected, &[]);
+        assert_response(&app.send(get(&id).key(&app.full)).await, 200, &expected, &[]);
         advance_to_expiry(&app, &id).await;
-        answers(&app.send(get(&id).key(&app.full)).await, 200, &expected, &[]);
+        assert_response(&app.send(get(&id).key(&app.full)).await, 200, &expected, &[]);
     }
 }
 
@@ -112,7 +112,7 @@ async fn an_unreadable_row_is_a_500_that_reveals_nothing_about_it() {
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.set(&id, "st", AttributeValue::S("unheard-of".to_owned())).await;
     let message = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out why.";
-    refuses(&app.send(get(&id).key(&app.full)).await, 500, "internal-error", None, message);
+    assert_error(&app.send(get(&id).key(&app.full)).await, 500, "internal-error", None, message);
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn maintenance_answers_503_with_its_own_retry_after() {
                    Retry-After header for an indication of when you might be able to try again.";
     let path = format!("/invitations/{id}");
     for call in [Call::get("/invitations"), Call::get(&path), Call::post(&path), Call::create("a@example.com", "read-only")] {
-        crate::helpers::defers(&maintained.send(call.key(&app.full)).await, 503, "maintenance", 120, message);
+        crate::helpers::assert_retry_after(&maintained.send(call.key(&app.full)).await, 503, "maintenance", 120, message);
     }
     assert_eq!(table(&app).await, before);
 }

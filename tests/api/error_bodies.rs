@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use functions::{
     app::App,
-    http::{edge::answer, event::Request, output::Reply},
+    http::{edge::respond, event::Request, output::Reply},
     invitee::accept_page::{self, Page},
     texts::PageTexts,
 };
@@ -76,7 +76,7 @@ async fn errors_of_a_request() {
     snapshot.response("another method", &app.send_event(route, &event.to_string()).await);
     let page = Page::new(&PageTexts::load(None).expect("the built-in texts are right"));
     let event = Call::post("/accept").event().to_string();
-    let reply = answer(accept_page::ROUTE, Ok(&page), &event, "invocation-1", &accept_page::handle).await;
+    let reply = respond(accept_page::ROUTE, Ok(&page), &event, "invocation-1", &accept_page::handle).await;
     snapshot.response("another method for the page", &reply.into());
     snapshot.assert();
 }
@@ -240,6 +240,6 @@ async fn errors_of_the_service() {
     snapshot.response("a row that cannot be read", &app.send(Call::get(&format!("/invitations/{id}")).key(&app.full)).await);
     let panic = async |_: &App, _: &Request| -> Result<Reply, _> { panic!("the secret is 42") };
     let route = functions::account::list_invitations::ROUTE;
-    snapshot.response("a panic", &answer(route, Ok(app.state()), &list.event().to_string(), "invocation-1", &panic).await.into());
+    snapshot.response("a panic", &respond(route, Ok(app.state()), &list.event().to_string(), "invocation-1", &panic).await.into());
     snapshot.assert();
 }

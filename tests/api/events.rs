@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use support::{Call, Response, TestApp};
 
-use crate::helpers::{COOLDOWN, answers, error, refuses, resend, table, text, with};
+use crate::helpers::{COOLDOWN, assert_error, assert_response, error, resend, table, text, with};
 
 const ROUTES: [&str; 4] = ["POST /invitations", "GET /invitations", "GET /invitations/{id}", "POST /invitations/{id}"];
 const NO_EVENT: &str = "the event is not an HTTP request in API Gateway's payload format 2.0";
@@ -22,7 +22,7 @@ async fn app_with_calls() -> (TestApp, [Call; 4]) {
 /// Asserts an error that was raised before the request id was known.
 #[track_caller]
 fn refuses_the_event(response: &Response) {
-    answers(response, 400, &with(&error("invalid-event", None, NO_EVENT), json!({ "requestId": "invocation-1" })), &[]);
+    assert_response(response, 400, &with(&error("invalid-event", None, NO_EVENT), json!({ "requestId": "invocation-1" })), &[]);
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn a_body_with_invalid_base64_is_refused_on_every_route() {
     for body in ["{\"email\":\"a@example.com\"}", "====", "YQ", "YQ=", "Y!==", "YQ==\n", "_-8=", "é"] {
         for call in &calls {
             let response = app.send(call.clone().base64_text(body)).await;
-            refuses(&response, 400, "invalid-event", None, message);
+            assert_error(&response, 400, "invalid-event", None, message);
         }
     }
     assert_eq!(table(&app).await, before);
@@ -143,7 +143,7 @@ async fn stage_prefixes_and_missing_optional_fields_make_no_difference() {
     }
     let no_id = with(&event, json!({ "pathParameters": null }));
     let response = app.send_event("GET /invitations/{id}", &no_id.to_string()).await;
-    refuses(&response, 400, "invalid-id", Some("id"), "id: '' is not an invitation id: it must have exactly 32 hex digits");
+    assert_error(&response, 400, "invalid-id", Some("id"), "id: '' is not an invitation id: it must have exactly 32 hex digits");
 }
 
 #[tokio::test]
@@ -180,7 +180,12 @@ async fn a_method_other_than_the_routes_own_is_a_405_and_changes_nothing() {
             let mut event = call.event();
             event["requestContext"]["http"]["method"] = method.into();
             let response = app.send_event(&route, &event.to_string()).await;
-            answers(&response, 405, &error("method-not-allowed", None, &format!("this route accepts only {own}")), &[("allow", &own)]);
+            assert_response(
+                &response,
+                405,
+                &error("method-not-allowed", None, &format!("this route accepts only {own}")),
+                &[("allow", &own)],
+            );
         }
     }
     assert_eq!(table(&app).await, before);
@@ -210,7 +215,7 @@ async fn v1_is_the_only_version_on_every_route() {
             let shown = wrong.replace('\u{0}', "\u{fffd}");
             let response = app.send(call.clone().header("api-version", wrong)).await;
             let message = format!("Api-Version: '{shown}' is not supported; the only version is v1");
-            refuses(&response, 400, "invalid-api-version", Some("Api-Version"), &message);
+            assert_error(&response, 400, "invalid-api-version", Some("Api-Version"), &message);
         }
     }
     assert_eq!(table(&app).await, before);

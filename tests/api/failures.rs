@@ -1,9 +1,9 @@
-//! Defects of ours: answered like every other error, with details in the log only (T23).
+//! Defects of the service: returned like every other error, with details in the log only (T23).
 
 use functions::{
     account::describe_invitation::ROUTE,
     app::App,
-    http::{edge::answer, event::Request, output::Reply},
+    http::{edge::respond, event::Request, output::Reply},
     operator::{invocation, manage_api_keys::handle as manage_api_keys},
 };
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ fn internal_error(request_id: &str) -> Value {
 async fn a_panic_is_answered_with_the_constant_500() {
     let app = TestApp::start().await;
     let handle = async |_: &App, _: &Request| -> Result<Reply, _> { panic!("the secret is 42") };
-    let response = Response::from(answer(ROUTE, Ok(app.state()), &event(), "invocation-1", &handle).await);
+    let response = Response::from(respond(ROUTE, Ok(app.state()), &event(), "invocation-1", &handle).await);
     assert_eq!((response.status, response.json()), (500, internal_error("request-1")));
     assert_eq!((response.header("x-request-id"), response.header("cache-control")), (Some("request-1"), Some("no-store")));
 }
@@ -33,10 +33,10 @@ async fn a_panic_is_answered_with_the_constant_500() {
 async fn an_invalid_configuration_is_answered_with_the_constant_500() {
     let problem = ConfigError(vec!["TABLE_NAME must be set".to_owned()]);
     let handle = async |_: &App, _: &Request| -> Result<Reply, _> { unreachable!("there is no state to handle anything with") };
-    let response = Response::from(answer(ROUTE, Err(&problem), &event(), "invocation-1", &handle).await);
+    let response = Response::from(respond(ROUTE, Err(&problem), &event(), "invocation-1", &handle).await);
     assert_eq!((response.status, response.json()), (500, internal_error("request-1")));
     let event = r#"{"action":"list","account":"012345678912"}"#;
-    let keys = invocation::answer(Err(&problem), event, "invocation-1", &manage_api_keys).await;
+    let keys = invocation::respond(Err(&problem), event, "invocation-1", &manage_api_keys).await;
     assert_eq!(serde_json::from_str::<Value>(&keys).unwrap(), internal_error("invocation-1"));
 }
 

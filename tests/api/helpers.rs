@@ -22,7 +22,7 @@ pub(crate) const TICK: Duration = Duration::from_millis(1);
 
 /// Asserts status, body and all headers; `more` are the headers beyond the three of every response.
 #[track_caller]
-pub(crate) fn answers(response: &Response, status: u16, body: &Value, more: &[(&str, &str)]) {
+pub(crate) fn assert_response(response: &Response, status: u16, body: &Value, more: &[(&str, &str)]) {
     assert_eq!(response.status, status, "{}", response.text);
     assert_eq!(&response.json(), body);
     let id = body["requestId"].as_str().unwrap_or("request-1");
@@ -33,15 +33,15 @@ pub(crate) fn answers(response: &Response, status: u16, body: &Value, more: &[(&
 
 /// Asserts a whole error response without further headers, except for a 401.
 #[track_caller]
-pub(crate) fn refuses(response: &Response, status: u16, code: &str, field: Option<&str>, message: &str) {
+pub(crate) fn assert_error(response: &Response, status: u16, code: &str, field: Option<&str>, message: &str) {
     let challenge = [("www-authenticate", "ApiKey realm=\"invitations\"")];
-    answers(response, status, &error(code, field, message), if status == 401 { &challenge } else { &[] });
+    assert_response(response, status, &error(code, field, message), if status == 401 { &challenge } else { &[] });
 }
 
 /// Asserts a whole error response with a `Retry-After`.
 #[track_caller]
-pub(crate) fn defers(response: &Response, status: u16, code: &str, seconds: u64, message: &str) {
-    answers(response, status, &error(code, None, message), &[("retry-after", &seconds.to_string())]);
+pub(crate) fn assert_retry_after(response: &Response, status: u16, code: &str, seconds: u64, message: &str) {
+    assert_response(response, status, &error(code, None, message), &[("retry-after", &seconds.to_string())]);
 }
 
 /// An error's body.

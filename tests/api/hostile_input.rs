@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use support::{Call, Response, TestApp};
 
-use crate::helpers::{COOLDOWN, error, refuses, table, text};
+use crate::helpers::{COOLDOWN, assert_error, error, table, text};
 
 const LIMIT: usize = 64 * 1024;
 
@@ -16,7 +16,7 @@ fn post(app: &TestApp) -> Call {
 fn is_no_object(response: &Response, body: &str) {
     let message = response.str("message");
     assert!(message.starts_with("the body must be one JSON object: ") && message.len() < 300, "{body}: {message}");
-    refuses(response, 400, "invalid-json", None, &message);
+    assert_error(response, 400, "invalid-json", None, &message);
 }
 
 #[tokio::test]
@@ -98,10 +98,10 @@ async fn a_field_of_the_wrong_type_is_named() {
             let mut body = good.clone();
             body[field] = wrong.clone();
             let response = app.send(post(&app).json(&body)).await;
-            refuses(&response, 400, "invalid-field", Some(field), &format!("{field}: must be a string"));
+            assert_error(&response, 400, "invalid-field", Some(field), &format!("{field}: must be a string"));
         }
         let response = app.send(Call::post(&format!("/invitations/{id}")).json(&json!({ "state": wrong })).key(&app.full)).await;
-        refuses(&response, 400, "invalid-field", Some("state"), "state: must be a string");
+        assert_error(&response, 400, "invalid-field", Some("state"), "state: must be a string");
     }
     assert_eq!(table(&app).await, before);
 }
@@ -129,7 +129,7 @@ async fn missing_and_unknown_fields_are_named() {
         (&path, json!({ "state": "revoked", "email": "a@example.com" }), "unknown-field", "email", modify),
     ] {
         let response = app.send(Call::post(path).json(&body).key(&app.full)).await;
-        refuses(&response, 400, code, Some(field), &format!("{field}: {message}"));
+        assert_error(&response, 400, code, Some(field), &format!("{field}: {message}"));
     }
     // All of them, up to five.
     for (body, others) in [
@@ -139,7 +139,7 @@ async fn missing_and_unknown_fields_are_named() {
         (r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1}"#, "; also unknown: b, c, d, e, …"),
     ] {
         let message = format!("a: unknown field{others}; accepted: email, roleID, expiry, locale");
-        refuses(&app.send(post(&app).text(body)).await, 400, "unknown-field", Some("a"), &message);
+        assert_error(&app.send(post(&app).text(body)).await, 400, "unknown-field", Some("a"), &message);
     }
     assert_eq!(table(&app).await, before);
 }
@@ -148,7 +148,7 @@ async fn missing_and_unknown_fields_are_named() {
 async fn create_without_a_body_names_the_required_fields() {
     let app = TestApp::start().await;
     for call in [post(&app), post(&app).text(""), post(&app).text(" \n"), post(&app).bytes(b"")] {
-        refuses(&app.send(call).await, 400, "invalid-json", None, "the body must be a JSON object with email and roleID");
+        assert_error(&app.send(call).await, 400, "invalid-json", None, "the body must be a JSON object with email and roleID");
     }
 }
 
@@ -167,13 +167,13 @@ async fn a_body_of_64_kib_is_accepted_and_one_byte_more_is_refused() {
     for length in [LIMIT + 1, LIMIT + 2, LIMIT + 3, 2 * LIMIT, 6_000_000] {
         let body = padded("more@example.com", length);
         for call in [post(&app).text(&body), post(&app).bytes(body.as_bytes())] {
-            refuses(&app.send(call).await, 400, "body-too-large", None, too_large);
+            assert_error(&app.send(call).await, 400, "body-too-large", None, too_large);
         }
     }
     let list = Call::get("/invitations").key(&app.full).text(&padded("more@example.com", LIMIT + 1));
-    refuses(&app.send(list).await, 400, "body-too-large", None, too_large);
+    assert_error(&app.send(list).await, 400, "body-too-large", None, too_large);
     let multibyte = "ü".repeat(LIMIT / 2) + "x";
-    refuses(&app.send(post(&app).text(&multibyte)).await, 400, "body-too-large", None, too_large);
+    assert_error(&app.send(post(&app).text(&multibyte)).await, 400, "body-too-large", None, too_large);
     assert_eq!(table(&app).await, before);
 }
 
@@ -184,7 +184,7 @@ async fn a_body_that_is_not_utf_8_is_refused() {
     for body in
         [&b"\xff"[..], b"{\"email\":\"\xff@example.com\",\"roleID\":\"x\"}", b"{\"email\":\"a@\xed\xa0\x80.com\"}", b"\xff\xfe{\0}\0"]
     {
-        refuses(&app.send(post(&app).bytes(body)).await, 400, "invalid-json", None, "the body is not valid UTF-8");
+        assert_error(&app.send(post(&app).bytes(body)).await, 400, "invalid-json", None, "the body is not valid UTF-8");
     }
     assert_eq!(table(&app).await, before);
 }
@@ -197,7 +197,7 @@ async fn another_content_type_is_refused_and_a_missing_one_means_json() {
     for wrong in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", "json", ""] {
         let response = app.send(post(&app).text(&body).header("content-type", wrong)).await;
         let message = format!("Content-Type: '{wrong}' is not JSON; send application/json");
-        refuses(&response, 400, "invalid-content-type", Some("Content-Type"), &message);
+        assert_error(&response, 400, "invalid-content-type", Some("Content-Type"), &message);
     }
     let two = post(&app).text(&body).header("content-type", "application/json").header("Content-Type", "text/plain");
     app.send(two).await.expect_error(400, "invalid-content-type");
@@ -246,12 +246,12 @@ async fn queries_are_parsed_strictly_on_every_route() {
         ];
         for (query, expected) in cases {
             let call = Call::new(method, &format!("{path}?{query}")).key(&app.full);
-            crate::helpers::answers(&app.send(call).await, 400, &expected, &[]);
+            crate::helpers::assert_response(&app.send(call).await, 400, &expected, &[]);
         }
     }
     for query in ["limit=1&limit=1", "limit=1&%6Cimit=2", "limit=1&x=1&limit=2"] {
         let response = app.send(Call::get(&format!("/invitations?{query}")).key(&app.full)).await;
-        refuses(&response, 400, "invalid-query", Some("limit"), "limit: appears twice");
+        assert_error(&response, 400, "invalid-query", Some("limit"), "limit: appears twice");
     }
     assert_eq!(table(&app).await, before);
     app.send(Call::get("/invitations?&&limit=%31&").key(&app.full)).await.expect(200);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use support::{ACCOUNT, Call, Response, TestApp};
 
-use crate::helpers::{COOLDOWN, LIFETIME, TICK, answers, charged, refuses, resend, table, text};
+use crate::helpers::{COOLDOWN, LIFETIME, TICK, assert_error, assert_response, charged, resend, table, text};
 
 const REUSED: &str = "this Idempotency-Key was used with another request in the last 24 hours; use a new key for a new request";
 const DAY: Duration = Duration::from_secs(86_400);
@@ -28,7 +28,7 @@ async fn a_repeated_create_returns_the_first_response_byte_for_byte() {
     let app = TestApp::start().await;
     let first = app.send(create(&app, "key")).await.expect(201);
     let id = first.str("id");
-    answers(&first, 201, &first.json(), &[("location", &format!("/invitations/{id}"))]);
+    assert_response(&first, 201, &first.json(), &[("location", &format!("/invitations/{id}"))]);
     let before = table(&app).await;
     let kept = before.iter().find(|((_, sk), _)| sk.starts_with("K#")).map(|(_, row)| row.clone()).expect("a stored response");
     let until = app.now().plus(DAY);
@@ -88,7 +88,7 @@ async fn the_same_key_with_another_request_is_refused_and_changes_nothing() {
         json!({ "email": "user.one@example.com", "roleID": "full-access", "expiry": expiry }),
     ] {
         let call = Call::post("/invitations").json(&body).key(&app.full).header("idempotency-key", "key");
-        refuses(&app.send(call).await, 400, "idempotency-key-reused", None, REUSED);
+        assert_error(&app.send(call).await, 400, "idempotency-key-reused", None, REUSED);
     }
     assert_eq!(table(&app).await, before);
 }
@@ -162,7 +162,7 @@ async fn a_repeated_resend_with_a_key_sends_once() {
     app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200);
     replays(&app.send(call).await, &first);
     let other = Call::set_state(&id, "revoked").key(&app.full).header("idempotency-key", "key");
-    refuses(&app.send(other).await, 400, "idempotency-key-reused", None, REUSED);
+    assert_error(&app.send(other).await, 400, "idempotency-key-reused", None, REUSED);
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn revocations_and_requests_without_a_change_are_replayed_too() {
     let nothing = Call::set_state(&id, "invited").key(&app.full).header("idempotency-key", "nothing");
     let revoke = Call::set_state(&id, "revoked").key(&app.full).header("idempotency-key", "revoke");
     let unchanged = app.send(nothing.clone()).await;
-    answers(&unchanged, 200, &created, &[]);
+    assert_response(&unchanged, 200, &created, &[]);
     let revoked = app.send(revoke.clone()).await.expect(200);
     assert_eq!(revoked.str("state"), "revoked");
     let before = table(&app).await;
@@ -211,7 +211,7 @@ async fn a_key_has_1_to_255_printable_ascii_characters() {
         ("\"k\\ey\"", escapes),
     ] {
         let response = app.send(create(&app, wrong)).await;
-        refuses(&response, 400, "invalid-idempotency-key", Some("Idempotency-Key"), &format!("Idempotency-Key: {message}"));
+        assert_error(&response, 400, "invalid-idempotency-key", Some("Idempotency-Key"), &format!("Idempotency-Key: {message}"));
     }
     // Two header lines that a gateway did not join.
     let twice = create(&app, "one").header("Idempotency-Key", "two");

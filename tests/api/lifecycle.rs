@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use support::{ACCOUNT, Call, Response, TestApp};
 
 use crate::helpers::{
-    CLOSED, COOLDOWN, LIFETIME, advance_to_expiry, answers, charged, delete, differences, invitation_row, number, refuses, resend, row,
-    table, text, with,
+    CLOSED, COOLDOWN, LIFETIME, advance_to_expiry, assert_error, assert_response, charged, delete, differences, invitation_row, number,
+    resend, row, table, text, with,
 };
 
 const EMAIL: &str = "user.one@example.com";
@@ -36,7 +36,7 @@ async fn assert_sent_again(app: &TestApp, created: &Value, before: &Value, respo
     let (id, now) = (text(created, "id"), app.now());
     let expiry = now.floor_to_second().plus(LIFETIME);
     let changes = json!({ "lastModified": now.to_string(), "lastSent": now.to_string(), "expiry": expiry.to_string() });
-    answers(response, 200, &with(created, changes), &[]);
+    assert_response(response, 200, &with(created, changes), &[]);
 
     let after = invitation_row(app, &id).await;
     let changed = ["by_state", "events", "exp", "modified", "nonce", "nsa", "ops", "out", "rev", "sends", "sent", "th", "tv"];
@@ -59,7 +59,7 @@ async fn assert_sent_again(app: &TestApp, created: &Value, before: &Value, respo
 async fn assert_revoked(app: &TestApp, created: &Value, before: &Value, response: &Response) {
     let (id, now) = (text(created, "id"), app.now());
     let changes = json!({ "state": "revoked", "lastModified": now.to_string(), "revokedAt": now.to_string() });
-    answers(response, 200, &with(created, changes), &[]);
+    assert_response(response, 200, &with(created, changes), &[]);
 
     let after = invitation_row(app, &id).await;
     assert_eq!(differences(before, &after), set(&["by_state", "closed", "events", "modified", "ops", "out", "rev", "st"]));
@@ -96,7 +96,7 @@ async fn setting_an_open_invitation_to_invited_changes_and_sends_nothing() {
     let created = invitation_that_is(&app, "invited").await;
     let before = table(&app).await;
     let response = app.send(Call::set_state(&text(&created, "id"), "invited").key(&app.full)).await;
-    answers(&response, 200, &created, &[]);
+    assert_response(&response, 200, &created, &[]);
     assert_eq!(table(&app).await, before);
 }
 
@@ -140,7 +140,7 @@ async fn revoking_an_expired_invitation_leaves_another_invitations_lock_alone() 
         let response = app.send(Call::set_state(&id, "revoked").key(&app.full)).await;
         let now = app.now().to_string();
         let expected = with(&created, json!({ "state": "revoked", "lastModified": now, "revokedAt": now }));
-        answers(&response, 200, &expected, &[]);
+        assert_response(&response, 200, &expected, &[]);
         let mut after = table(&app).await;
         let key = (format!("A#{ACCOUNT}"), format!("I#{id}"));
         assert_eq!(after.remove(&key).map(|row| text(&row, "st")).as_deref(), Some("revoked"));
@@ -157,7 +157,7 @@ async fn an_expired_invitation_cannot_be_resent_while_its_address_has_an_open_on
     let before = table(&app).await;
     let message = format!("email: this address already has an open invitation, {open}; resend or revoke that one");
     for call in [resend(&expired), Call::set_state(&expired, "invited")] {
-        refuses(&app.send(call.key(&app.full)).await, 400, "already-invited", Some("email"), &message);
+        assert_error(&app.send(call.key(&app.full)).await, 400, "already-invited", Some("email"), &message);
     }
     assert_eq!(table(&app).await, before);
 
@@ -176,7 +176,7 @@ async fn revoking_twice_is_a_200_that_changes_nothing() {
     assert_eq!(text(&revoked, "state"), "revoked");
     let before = table(&app).await;
     app.advance(COOLDOWN);
-    answers(&app.send(Call::set_state(&id, "revoked").key(&app.full)).await, 200, &revoked, &[]);
+    assert_response(&app.send(Call::set_state(&id, "revoked").key(&app.full)).await, 200, &revoked, &[]);
     assert_eq!(table(&app).await, before);
 }
 
@@ -194,7 +194,7 @@ async fn a_closed_invitation_refuses_every_other_action_and_names_its_state() {
         for _ in 0..2 {
             for call in &calls {
                 let response = app.send(call.clone().key(&app.full)).await;
-                refuses(&response, 400, &format!("already-{state}"), None, &format!("the invitation is already {state}; {CLOSED}"));
+                assert_error(&response, 400, &format!("already-{state}"), None, &format!("the invitation is already {state}; {CLOSED}"));
             }
             app.advance(LIFETIME);
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use support::{Call, TestApp};
 
 use crate::helpers::{
-    COOLDOWN, LIFETIME, TICK, advance_to_expiry, charged, defers, invitation_row, number, refuses, resend, row, table, text,
+    COOLDOWN, LIFETIME, TICK, advance_to_expiry, assert_error, assert_retry_after, charged, invitation_row, number, resend, row, table,
+    text,
 };
 
 const HOUR: i64 = 3_600_000;
@@ -31,13 +32,13 @@ async fn a_resend_within_the_cooldown_gets_the_exact_seconds_to_wait() {
     let before = table(&app).await;
     for (wait, seconds) in [(0, 60), (1, 60), (998, 60), (1, 59), (29_000, 30), (29_999, 1), (0, 1)] {
         app.advance(Duration::from_millis(wait));
-        defers(&app.send(resend(&id).key(&app.full)).await, 429, "resend-cooldown", seconds, &cooldown(seconds));
+        assert_retry_after(&app.send(resend(&id).key(&app.full)).await, 429, "resend-cooldown", seconds, &cooldown(seconds));
     }
     assert_eq!(table(&app).await, before);
     // 59,999 ms have passed.
     app.advance(TICK);
     app.send(resend(&id).key(&app.full)).await.expect(200);
-    defers(&app.send(resend(&id).key(&app.full)).await, 429, "resend-cooldown", 60, &cooldown(60));
+    assert_retry_after(&app.send(resend(&id).key(&app.full)).await, 429, "resend-cooldown", 60, &cooldown(60));
 }
 
 #[tokio::test]
@@ -60,7 +61,7 @@ async fn the_cooldown_applies_to_expired_invitations_and_to_the_state_invited() 
     let left = Duration::from_secs(86_400) - app.now().since(since);
     let seconds = u64::try_from(left.as_millis().div_ceil(1000)).expect("a day");
     for call in [resend(&id), Call::set_state(&id, "invited")] {
-        defers(&app.send(call.key(&app.full)).await, 429, "resend-cooldown", seconds, &cooldown(seconds));
+        assert_retry_after(&app.send(call.key(&app.full)).await, 429, "resend-cooldown", seconds, &cooldown(seconds));
     }
     app.advance(left);
     app.send(Call::set_state(&id, "invited").key(&app.full)).await.expect(200);
@@ -88,7 +89,7 @@ async fn an_invitation_is_sent_at_most_ten_times() {
     // Waiting does not help, so there is no Retry-After: within the cooldown, after it, and after the expiry.
     for wait in [Duration::ZERO, COOLDOWN, LIFETIME] {
         app.advance(wait);
-        refuses(&app.send(resend(&id).key(&app.full)).await, 400, "max-sends", None, message);
+        assert_error(&app.send(resend(&id).key(&app.full)).await, 400, "max-sends", None, message);
     }
     assert_eq!(table(&app).await, before);
     assert_eq!((number(&invitation_row(&app, &id).await, "sends"), charged(&app).await), (10, 10));
@@ -109,11 +110,11 @@ async fn creates_and_resends_share_a_quota_that_resets_with_each_window() {
     let before = table(&app).await;
     app.advance(COOLDOWN);
     for call in [Call::create("three@example.com", "full-access"), resend(&id)] {
-        defers(&app.send(call.key(&app.full)).await, 429, "send-quota", 3480, &used_up(3, 3480));
+        assert_retry_after(&app.send(call.key(&app.full)).await, 429, "send-quota", 3480, &used_up(3, 3480));
     }
     app.advance(Duration::from_secs(3480) - TICK);
     let response = app.send(Call::create("three@example.com", "full-access").key(&app.full)).await;
-    defers(&response, 429, "send-quota", 1, &used_up(3, 1));
+    assert_retry_after(&response, 429, "send-quota", 1, &used_up(3, 1));
     assert_eq!(table(&app).await, before);
 
     app.advance(TICK);
@@ -169,7 +170,7 @@ async fn when_cooldown_and_quota_both_apply_the_longer_wait_is_returned() {
     let app = TestApp::with(&[("SEND_QUOTA", "1")]).await;
     advance_to_window(&app);
     let id = text(&app.invite("user.one@example.com").await, "id");
-    defers(&app.send(resend(&id).key(&app.full)).await, 429, "send-quota", 3600, &used_up(1, 3600));
+    assert_retry_after(&app.send(resend(&id).key(&app.full)).await, 429, "send-quota", 3600, &used_up(1, 3600));
     // A minute before the next window the cooldown is the longer of the two.
     app.advance(Duration::from_secs(3600));
     app.send(resend(&id).key(&app.full)).await.expect(200);
@@ -177,7 +178,7 @@ async fn when_cooldown_and_quota_both_apply_the_longer_wait_is_returned() {
     let other = TestApp::another(&app, &[("RESEND_COOLDOWN_SECONDS", "60"), ("SEND_QUOTA", "2")]);
     other.send(resend(&id).key(&app.full)).await.expect(200);
     let refused = app.send(resend(&id).key(&app.full)).await;
-    defers(&refused, 429, "resend-cooldown", 60, &cooldown(60));
+    assert_retry_after(&refused, 429, "resend-cooldown", 60, &cooldown(60));
     app.advance(Duration::from_secs(60));
     app.send(resend(&id).key(&app.full)).await.expect(200);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::{Call, TestApp};
 
-use crate::helpers::{COOLDOWN, LIFETIME, TICK, answers, refuses, resend, text, with};
+use crate::helpers::{COOLDOWN, LIFETIME, TICK, assert_error, assert_response, resend, text, with};
 
 /// All invitations of a list, read in pages of `limit`.
 async fn read_all(app: &TestApp, query: &str, limit: usize) -> Vec<Value> {
@@ -76,7 +76,7 @@ async fn a_plus_in_an_address_must_be_percent_encoded_and_the_error_says_so() {
     let response = app.send(Call::get("/invitations?email=user+tag@example.com").key(&app.full)).await;
     let message = "email: 'user tag@example.com' is not an e-mail address: the part before the @ must be 1 to 64 ASCII letters, digits, \
                    dots or !#$%&'*+-/=?^_`{|}~; in a query, write + as %2B";
-    refuses(&response, 400, "invalid-email", Some("email"), message);
+    assert_error(&response, 400, "invalid-email", Some("email"), message);
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn filters_show_nothing_of_another_account() {
     invite(&app, "user.one@example.com", "full-access").await;
     for query in ["", "?email=user.one@example.com", "?state=invited", "?roleID=full-access", "?state=invited&roleID=full-access"] {
         let response = app.send(Call::get(&format!("/invitations{query}")).key(&app.other)).await;
-        answers(&response, 200, &json!({ "invitations": [] }), &[]);
+        assert_response(&response, 200, &json!({ "invitations": [] }), &[]);
     }
 }
 
@@ -221,6 +221,6 @@ async fn an_invalid_filter_is_refused() {
         ("roleID=", "invalid-role-id", "roleID", "'' is not a role id: it must have 1 to 64 characters from a-z, 0-9 and -"),
     ] {
         let response = app.send(Call::get(&format!("/invitations?{query}")).key(&app.full)).await;
-        refuses(&response, 400, code, Some(field), &format!("{field}: {message}"));
+        assert_error(&response, 400, code, Some(field), &format!("{field}: {message}"));
     }
 }

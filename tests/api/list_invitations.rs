@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, Response, TestApp};
 
-use crate::helpers::{advance_to_expiry, answers, delete, refuses, table, text, with};
+use crate::helpers::{advance_to_expiry, assert_error, assert_response, delete, table, text, with};
 
 const WRONG_CURSOR: &str = "cursor: this is not the 'next' of a list with these filters; start again without a cursor";
 
@@ -28,7 +28,7 @@ async fn invite_many(app: &TestApp, count: usize) -> Vec<Value> {
 #[tokio::test]
 async fn an_empty_list_has_no_next() {
     let app = TestApp::start().await;
-    answers(&list(&app, "").await, 200, &json!({ "invitations": [] }), &[]);
+    assert_response(&list(&app, "").await, 200, &json!({ "invitations": [] }), &[]);
 }
 
 #[tokio::test]
@@ -42,11 +42,11 @@ async fn thirty_invitations_fill_five_pages_of_seven_newest_first() {
         if page < 4 {
             let next = response.str("next");
             assert!(next.len() <= 512 && next.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)), "{next}");
-            answers(&response, 200, &json!({ "next": next, "invitations": expected }), &[]);
+            assert_response(&response, 200, &json!({ "next": next, "invitations": expected }), &[]);
             // Both names of the parameter in turn.
             query = format!("?limit=7&{}={next}", if page % 2 == 0 { "cursor" } else { "next" });
         } else {
-            answers(&response, 200, &json!({ "invitations": expected }), &[]);
+            assert_response(&response, 200, &json!({ "invitations": expected }), &[]);
         }
     }
     assert_eq!(table(&app).await, before, "a list writes nothing");
@@ -56,10 +56,10 @@ async fn thirty_invitations_fill_five_pages_of_seven_newest_first() {
 async fn next_is_present_only_when_at_least_one_more_exists() {
     let app = TestApp::start().await;
     let all = invite_many(&app, 4).await;
-    answers(&list(&app, "?limit=4").await, 200, &json!({ "invitations": all }), &[]);
-    answers(&list(&app, "?limit=5").await, 200, &json!({ "invitations": all }), &[]);
+    assert_response(&list(&app, "?limit=4").await, 200, &json!({ "invitations": all }), &[]);
+    assert_response(&list(&app, "?limit=5").await, 200, &json!({ "invitations": all }), &[]);
     let three = list(&app, "?limit=3").await;
-    answers(&three, 200, &json!({ "next": three.str("next"), "invitations": all[..3] }), &[]);
+    assert_response(&three, 200, &json!({ "next": three.str("next"), "invitations": all[..3] }), &[]);
 }
 
 #[tokio::test]
@@ -68,9 +68,9 @@ async fn no_limit_and_a_limit_of_0_mean_25() {
     let all = invite_many(&app, 26).await;
     for query in ["", "?limit=0", "?limit=25", "?limit=00025"] {
         let response = list(&app, query).await;
-        answers(&response, 200, &json!({ "next": response.str("next"), "invitations": all[..25] }), &[]);
+        assert_response(&response, 200, &json!({ "next": response.str("next"), "invitations": all[..25] }), &[]);
     }
-    answers(&list(&app, "?limit=26").await, 200, &json!({ "invitations": all }), &[]);
+    assert_response(&list(&app, "?limit=26").await, 200, &json!({ "invitations": all }), &[]);
 }
 
 #[tokio::test]
@@ -79,10 +79,10 @@ async fn a_limit_of_more_than_100_is_served_as_100() {
     let all = invite_many(&app, 101).await;
     for limit in ["100", "101", "1000", "18446744073709551616", &"9".repeat(400)] {
         let response = list(&app, &format!("?limit={limit}")).await;
-        answers(&response, 200, &json!({ "next": response.str("next"), "invitations": all[..100] }), &[]);
+        assert_response(&response, 200, &json!({ "next": response.str("next"), "invitations": all[..100] }), &[]);
     }
     let last = list(&app, &format!("?limit=999&cursor={}", list(&app, "?limit=999").await.str("next"))).await;
-    answers(&last, 200, &json!({ "invitations": all[100..] }), &[]);
+    assert_response(&last, 200, &json!({ "invitations": all[100..] }), &[]);
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn a_limit_that_is_negative_or_not_an_integer_is_refused() {
     for wrong in ["-1", "-0", "1.5", "7.0", "1e2", "seven", "", "%20", "7%20", "0x7", "%D9%A7", "1_000", "null"] {
         let response = list(&app, &format!("?limit={wrong}")).await;
         let message = "limit: must be an integer from 0 to 100; 0 means 25, and more than 100 is served as 100";
-        refuses(&response, 400, "invalid-limit", Some("limit"), message);
+        assert_error(&response, 400, "invalid-limit", Some("limit"), message);
     }
 }
 
@@ -102,7 +102,7 @@ async fn cursor_and_next_together_are_refused() {
     let next = list(&app, "?limit=1").await.str("next");
     let message = "cursor: cursor and next are the same parameter; send only one of them";
     for query in [format!("?cursor={next}&next={next}"), "?next=&cursor=".to_owned()] {
-        refuses(&list(&app, &query).await, 400, "invalid-query", Some("cursor"), message);
+        assert_error(&list(&app, &query).await, 400, "invalid-query", Some("cursor"), message);
     }
 }
 
@@ -131,7 +131,7 @@ async fn the_list_shows_each_state_as_it_is_now() {
     let expected: Vec<Value> = expected.into_values().rev().collect();
     for key in [&app.full, &app.read_only] {
         let response = app.send(Call::get("/invitations").key(key)).await;
-        answers(&response, 200, &json!({ "invitations": expected }), &[]);
+        assert_response(&response, 200, &json!({ "invitations": expected }), &[]);
     }
 }
 
@@ -154,7 +154,7 @@ async fn a_damaged_truncated_or_invented_cursor_is_refused() {
     wrong.extend(made_up);
     wrong.extend(["A".repeat(513), "A".repeat(100_000)]);
     for token in wrong {
-        refuses(&list(&app, &format!("?cursor={token}")).await, 400, "invalid-cursor", Some("cursor"), WRONG_CURSOR);
+        assert_error(&list(&app, &format!("?cursor={token}")).await, 400, "invalid-cursor", Some("cursor"), WRONG_CURSOR);
     }
 }
 
@@ -169,11 +169,11 @@ async fn a_cursor_is_refused_for_another_account_and_for_other_filters() {
     for issued in lists {
         let next = list(&app, &format!("?limit=1&{issued}")).await.expect(200).str("next");
         let foreign = Call::get(&format!("/invitations?limit=1&{issued}&cursor={next}")).key(&app.other);
-        refuses(&app.send(foreign).await, 400, "invalid-cursor", Some("cursor"), WRONG_CURSOR);
+        assert_error(&app.send(foreign).await, 400, "invalid-cursor", Some("cursor"), WRONG_CURSOR);
         let more = ["email=user.1%40example.com", "state=revoked", "roleID=read-only"];
         for used in lists.iter().chain(&more).filter(|used| **used != issued) {
             let response = list(&app, &format!("?limit=1&{used}&cursor={next}")).await;
-            refuses(&response, 400, "invalid-cursor", Some("cursor"), WRONG_CURSOR);
+            assert_error(&response, 400, "invalid-cursor", Some("cursor"), WRONG_CURSOR);
         }
         // The page size is not a filter: it may change between pages.
         list(&app, &format!("?limit=2&{issued}&cursor={next}")).await.expect(200);
@@ -193,7 +193,7 @@ async fn paging_continues_while_invitations_are_added_changed_and_deleted() {
     let second = list(&app, &format!("?limit=3&cursor={}", first.str("next"))).await.expect(200);
     assert_eq!(second.json()["invitations"], json!([all[3], revoked, all[5]]));
     let third = list(&app, &format!("?limit=3&cursor={}", second.str("next"))).await;
-    answers(&third, 200, &json!({ "invitations": all[6..] }), &[]);
+    assert_response(&third, 200, &json!({ "invitations": all[6..] }), &[]);
 }
 
 #[tokio::test]
@@ -205,5 +205,5 @@ async fn the_last_page_is_empty_when_the_rest_was_purged() {
         delete(&app, &format!("A#{ACCOUNT}"), &format!("I#{}", text(invitation, "id"))).await;
     }
     let second = list(&app, &format!("?cursor={}", first.str("next"))).await;
-    answers(&second, 200, &json!({ "invitations": [] }), &[]);
+    assert_response(&second, 200, &json!({ "invitations": [] }), &[]);
 }

@@ -2,7 +2,7 @@
 
 use support::{Call, TestApp};
 
-use crate::helpers::{COOLDOWN, NOT_FOUND, refuses, resend, table, text};
+use crate::helpers::{COOLDOWN, NOT_FOUND, assert_error, resend, table, text};
 
 #[tokio::test]
 async fn a_missing_empty_or_blank_body_is_a_resend() {
@@ -29,9 +29,9 @@ async fn an_object_without_a_state_is_not_a_resend() {
     let before = table(&app).await;
     let path = format!("/invitations/{id}");
     let response = app.send(Call::post(&path).text("{}").key(&app.full)).await;
-    refuses(&response, 400, "missing-field", Some("state"), "state: is required");
+    assert_error(&response, 400, "missing-field", Some("state"), "state: is required");
     let response = app.send(Call::post(&path).text(r#"{"state":null}"#).key(&app.full)).await;
-    refuses(&response, 400, "invalid-field", Some("state"), "state: must be a string");
+    assert_error(&response, 400, "invalid-field", Some("state"), "state: must be a string");
     assert_eq!(table(&app).await, before);
 }
 
@@ -44,7 +44,7 @@ async fn an_invalid_state_is_refused_with_the_two_valid_ones() {
     for wrong in ["accepted", "declined", "expired", "pending", "Revoked", "revoked ", ""] {
         let response = app.send(Call::set_state(&id, wrong).key(&app.full)).await;
         let message = format!("state: must be 'revoked' or 'invited', not '{wrong}'");
-        refuses(&response, 400, "invalid-state", Some("state"), &message);
+        assert_error(&response, 400, "invalid-state", Some("state"), &message);
     }
     assert_eq!(table(&app).await, before);
 }
@@ -64,8 +64,8 @@ async fn an_unknown_id_and_another_accounts_id_are_the_same_404_for_every_action
     app.advance(COOLDOWN);
     let before = table(&app).await;
     for call in [resend, |id: &str| Call::set_state(id, "revoked"), |id: &str| Call::set_state(id, "invited")] {
-        refuses(&app.send(call(&id).key(&app.other)).await, 404, "not-found", None, NOT_FOUND);
-        refuses(&app.send(call(&"0".repeat(32)).key(&app.full)).await, 404, "not-found", None, NOT_FOUND);
+        assert_error(&app.send(call(&id).key(&app.other)).await, 404, "not-found", None, NOT_FOUND);
+        assert_error(&app.send(call(&"0".repeat(32)).key(&app.full)).await, 404, "not-found", None, NOT_FOUND);
     }
     assert_eq!(table(&app).await, before);
 }
@@ -74,7 +74,7 @@ async fn an_unknown_id_and_another_accounts_id_are_the_same_404_for_every_action
 async fn an_id_that_is_not_32_hex_digits_is_refused() {
     let app = TestApp::start().await;
     let response = app.send(resend("1").key(&app.full)).await;
-    refuses(&response, 400, "invalid-id", Some("id"), "id: '1' is not an invitation id: it must have exactly 32 hex digits");
+    assert_error(&response, 400, "invalid-id", Some("id"), "id: '1' is not an invitation id: it must have exactly 32 hex digits");
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ async fn errors_of_manage_api_keys() {
         snapshot.block(&event, app.manage_keys(&event).await);
     }
     let problem = ConfigError(vec!["TABLE_NAME must be set".to_owned()]);
-    let body = invocation::answer(Err(&problem), &list.to_string(), "invocation-1", &manage_api_keys::handle).await;
+    let body = invocation::respond(Err(&problem), &list.to_string(), "invocation-1", &manage_api_keys::handle).await;
     snapshot.block("without a configuration", body);
     snapshot.assert();
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use support::{ACCOUNT, Call, TestApp};
 
-use crate::helpers::{COOLDOWN, LIFETIME, refuses, resend, table, text};
+use crate::helpers::{COOLDOWN, LIFETIME, assert_error, resend, table, text};
 
 const ROLES: &str = r#"{
   "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify"], "mayGrant": ["*"] },
@@ -48,7 +48,7 @@ async fn each_permission_opens_its_routes_and_no_other() {
         let key = app.new_key(ACCOUNT, role).await;
         let before = table(&app).await;
         for (call, takes, _) in everything(&id).into_iter().filter(|(_, takes, _)| *takes != permission) {
-            refuses(&app.send(call.key(&key)).await, 403, "forbidden", None, &forbidden(takes, role));
+            assert_error(&app.send(call.key(&key)).await, 403, "forbidden", None, &forbidden(takes, role));
         }
         assert_eq!(table(&app).await, before);
         for (call, _, status) in everything(&id).into_iter().filter(|(_, takes, _)| *takes == permission) {
@@ -66,7 +66,7 @@ async fn a_key_whose_role_is_no_longer_configured_can_do_nothing() {
     let reconfigured = app.another(&[("ROLES", smaller)]);
     let before = table(&app).await;
     for (call, takes, _) in everything(&id) {
-        refuses(&reconfigured.send(call.key(&key)).await, 403, "forbidden", None, &forbidden(takes, "inviter"));
+        assert_error(&reconfigured.send(call.key(&key)).await, 403, "forbidden", None, &forbidden(takes, "inviter"));
     }
     assert_eq!(table(&app).await, before);
 }
@@ -79,7 +79,7 @@ async fn a_role_can_only_invite_to_roles_that_it_may_grant() {
     // Its own role is no exception, nor is an unknown one.
     for role in ["full-access", "inviter", "unheard-of", "guest-2", "read"] {
         let response = app.send(Call::create("user.one@example.com", role).key(&key)).await;
-        refuses(&response, 403, "role-not-grantable", Some("roleID"), &not_grantable("inviter", role));
+        assert_error(&response, 403, "role-not-grantable", Some("roleID"), &not_grantable("inviter", role));
     }
     assert_eq!(table(&app).await, before);
     for role in ["read-only", "guest"] {
@@ -97,14 +97,14 @@ async fn a_caller_who_may_not_grant_the_role_can_revoke_but_not_resend() {
     let before = table(&app).await;
     // Within the cooldown and after it.
     for _ in 0..2 {
-        refuses(&app.send(resend(&id).key(&key)).await, 403, "role-not-grantable", Some("roleID"), &message);
+        assert_error(&app.send(resend(&id).key(&key)).await, 403, "role-not-grantable", Some("roleID"), &message);
         app.advance(COOLDOWN);
     }
     // It is open already: nothing is granted.
-    crate::helpers::answers(&app.send(Call::set_state(&id, "invited").key(&key)).await, 200, &created, &[]);
+    crate::helpers::assert_response(&app.send(Call::set_state(&id, "invited").key(&key)).await, 200, &created, &[]);
     app.advance(LIFETIME);
     for call in [resend(&id), Call::set_state(&id, "invited")] {
-        refuses(&app.send(call.key(&key)).await, 403, "role-not-grantable", Some("roleID"), &message);
+        assert_error(&app.send(call.key(&key)).await, 403, "role-not-grantable", Some("roleID"), &message);
     }
     assert_eq!(table(&app).await, before);
     let revoked = app.send(Call::set_state(&id, "revoked").key(&key)).await.expect(200);
@@ -120,7 +120,7 @@ async fn a_caller_who_can_no_longer_grant_the_role_gets_no_stored_response() {
     let demoted = app.another(&[("ROLES", &ROLES.replace(r#""read-only", "guest""#, r#""read-only""#))]);
     let before = table(&app).await;
     let response = demoted.send(call).await;
-    refuses(&response, 403, "role-not-grantable", Some("roleID"), &not_grantable("inviter", "guest"));
+    assert_error(&response, 403, "role-not-grantable", Some("roleID"), &not_grantable("inviter", "guest"));
     assert_eq!(table(&app).await, before);
 }
 
@@ -134,11 +134,11 @@ async fn read_only_never_causes_a_write() {
         let response = app.send(call.header("idempotency-key", "k").key(&app.read_only)).await;
         match takes {
             "read" => drop(response.expect(status)),
-            _ => refuses(&response, 403, "forbidden", None, &forbidden(takes, "read-only")),
+            _ => assert_error(&response, 403, "forbidden", None, &forbidden(takes, "read-only")),
         }
     }
     // The permission is checked before the body.
     let invalid = Call::post("/invitations").json(&json!(["?"])).key(&app.read_only);
-    refuses(&app.send(invalid).await, 403, "forbidden", None, &forbidden("create", "read-only"));
+    assert_error(&app.send(invalid).await, 403, "forbidden", None, &forbidden("create", "read-only"));
     assert_eq!(table(&app).await, before);
 }

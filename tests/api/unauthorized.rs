@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use support::{ACCOUNT, Call, TestApp};
 
-use crate::helpers::{COOLDOWN, LIFETIME, NOT_FOUND, TICK, answers, refuses, resend, table, text};
+use crate::helpers::{COOLDOWN, LIFETIME, NOT_FOUND, TICK, assert_error, assert_response, resend, table, text};
 
 const ABSENT: &str = "Unauthorized: send the header 'Authorization: ApiKey <key>'";
 const UNKNOWN: &str = "Unauthorized: the API key is unknown, disabled or expired";
@@ -37,7 +37,7 @@ async fn without_a_credential_every_route_says_which_one_to_send() {
     let before = table(&app).await;
     let _ = app.faults.take_operations();
     for call in everything(&id) {
-        refuses(&app.send(call.header("idempotency-key", "k")).await, 401, "unauthorized", None, ABSENT);
+        assert_error(&app.send(call.header("idempotency-key", "k")).await, 401, "unauthorized", None, ABSENT);
     }
     assert!(app.faults.take_operations().is_empty());
     assert_eq!(table(&app).await, before);
@@ -63,7 +63,7 @@ async fn a_key_expires_to_the_millisecond_even_in_a_warm_function() {
     app.advance(expiry.since(app.now()) - TICK);
     app.send(call.clone()).await.expect(200);
     app.advance(TICK);
-    refuses(&app.send(call).await, 401, "unauthorized", None, UNKNOWN);
+    assert_error(&app.send(call).await, 401, "unauthorized", None, UNKNOWN);
 }
 
 #[tokio::test]
@@ -71,9 +71,9 @@ async fn another_accounts_key_finds_nothing_and_changes_nothing() {
     let (app, id) = app_with_an_invitation().await;
     let before = table(&app).await;
     for call in everything(&id).into_iter().filter(|call| call.id().is_some()) {
-        refuses(&app.send(call.key(&app.other)).await, 404, "not-found", None, NOT_FOUND);
+        assert_error(&app.send(call.key(&app.other)).await, 404, "not-found", None, NOT_FOUND);
     }
-    answers(&app.send(Call::get("/invitations").key(&app.other)).await, 200, &json!({ "invitations": [] }), &[]);
+    assert_response(&app.send(Call::get("/invitations").key(&app.other)).await, 200, &json!({ "invitations": [] }), &[]);
     assert_eq!(table(&app).await, before);
 
     // Its own invitations are out of reach of the first account.

@@ -146,7 +146,7 @@ impl TestApp {
 
     /// Sends an arbitrary event to the function of a route.
     pub async fn send_event(&self, route: &str, event: &str) -> Response {
-        self.app.answer(route, event).await.into()
+        self.app.respond(route, event).await.into()
     }
 
     /// The state that the handlers of this process share.
@@ -163,19 +163,19 @@ impl TestApp {
 
     /// Invokes `manage-api-keys`.
     pub async fn manage_keys(&self, event: &Value) -> Value {
-        let answer = invocation::answer(Ok(&self.keys), &event.to_string(), "invocation-1", &manage_api_keys::handle).await;
+        let answer = invocation::respond(Ok(&self.keys), &event.to_string(), "invocation-1", &manage_api_keys::handle).await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 
     /// Invokes `manage-account-settings`.
     pub async fn manage_settings(&self, event: &Value) -> Value {
-        let answer = invocation::answer(Ok(&self.direct), &event.to_string(), "invocation-1", &manage_account_settings::handle).await;
+        let answer = invocation::respond(Ok(&self.direct), &event.to_string(), "invocation-1", &manage_account_settings::handle).await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 
     /// Invokes `erase-invitee`.
     pub async fn erase(&self, event: &Value) -> Value {
-        let answer = invocation::answer(Ok(&self.direct), &event.to_string(), "invocation-1", &erase_invitee::handle).await;
+        let answer = invocation::respond(Ok(&self.direct), &event.to_string(), "invocation-1", &erase_invitee::handle).await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 
@@ -226,7 +226,7 @@ impl SecondApp {
 }
 
 async fn send(app: &Endpoints, call: Call) -> Response {
-    let response = app.answer(&call.route(), &call.event().to_string()).await.into();
+    let response = app.respond(&call.route(), &call.event().to_string()).await.into();
     openapi::check(&call, &response);
     response
 }

@@ -3,7 +3,7 @@
 use functions::{
     account::{create_invitation, describe_invitation, list_invitations, modify_invitation},
     app::{App, InviteeApp, SendingApp},
-    http::{edge::answer, output::Reply},
+    http::{edge::respond, output::Reply},
     invitee::{
         accept_invitation,
         accept_page::{self, Page},
@@ -47,17 +47,17 @@ impl Endpoints {
     ///
     /// # Panics
     /// If no function has the route.
-    pub async fn answer(&self, route: &str, event: &str) -> Reply {
+    pub async fn respond(&self, route: &str, event: &str) -> Reply {
         let (id, Self { sending, invitee, page }) = ("invocation-1", self);
         match route {
-            "POST /invitations" => answer(create_invitation::ROUTE, Ok(sending), event, id, &create_invitation::handle).await,
-            "GET /invitations" => answer(list_invitations::ROUTE, Ok(&sending.app), event, id, &list_invitations::handle).await,
-            "GET /invitations/{id}" => answer(describe_invitation::ROUTE, Ok(&sending.app), event, id, &describe_invitation::handle).await,
-            "POST /invitations/{id}" => answer(modify_invitation::ROUTE, Ok(sending), event, id, &modify_invitation::handle).await,
-            "POST /invitations/lookup" => answer(lookup_invitation::ROUTE, Ok(invitee), event, id, &lookup_invitation::handle).await,
-            "POST /invitations/accept" => answer(accept_invitation::ROUTE, Ok(invitee), event, id, &accept_invitation::handle).await,
-            "POST /invitations/decline" => answer(decline_invitation::ROUTE, Ok(invitee), event, id, &decline_invitation::handle).await,
-            "GET /accept" | "HEAD /accept" => answer(accept_page::ROUTE, Ok(page), event, id, &accept_page::handle).await,
+            "POST /invitations" => respond(create_invitation::ROUTE, Ok(sending), event, id, &create_invitation::handle).await,
+            "GET /invitations" => respond(list_invitations::ROUTE, Ok(&sending.app), event, id, &list_invitations::handle).await,
+            "GET /invitations/{id}" => respond(describe_invitation::ROUTE, Ok(&sending.app), event, id, &describe_invitation::handle).await,
+            "POST /invitations/{id}" => respond(modify_invitation::ROUTE, Ok(sending), event, id, &modify_invitation::handle).await,
+            "POST /invitations/lookup" => respond(lookup_invitation::ROUTE, Ok(invitee), event, id, &lookup_invitation::handle).await,
+            "POST /invitations/accept" => respond(accept_invitation::ROUTE, Ok(invitee), event, id, &accept_invitation::handle).await,
+            "POST /invitations/decline" => respond(decline_invitation::ROUTE, Ok(invitee), event, id, &decline_invitation::handle).await,
+            "GET /accept" | "HEAD /accept" => respond(accept_page::ROUTE, Ok(page), event, id, &accept_page::handle).await,
             other => panic!("no function answers {other}"),
         }
     }

@@ -169,11 +169,11 @@ impl Courier {
             // SES may have accepted the email, and will report it then. So the claim remains, and the email becomes due again when the
             // claim ends.
             Outcome::Unknown { cause } if invitation.send_attempts.tries > 1 => {
-                error!(account, invitation = id, sending, cause, "no answer to an email, again");
+                error!(account, invitation = id, sending, cause, "no response from SES, again");
                 Ok(())
             }
             Outcome::Unknown { cause } => {
-                warn!(account, invitation = id, sending, cause, "no answer to an email");
+                warn!(account, invitation = id, sending, cause, "no response from SES");
                 Ok(())
             }
         }

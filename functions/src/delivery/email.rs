@@ -1,7 +1,7 @@
 //! The invitation email: a subject, a text part and an HTML part.
 //!
 //! It contains one link and nothing else that an email client would turn into a link: names are [`DisplayName`]s, and the invitee's
-//! address is not shown. The account chooses only the names; all other words are ours.
+//! address is not shown. The account chooses only the names; all other words come from the texts.
 
 pub mod mailbox;
 #[cfg(test)]

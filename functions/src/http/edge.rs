@@ -60,14 +60,14 @@ pub async fn run<S: Endpoint>(
     let state = state.await;
     let (state, handle) = (&state, &handle);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
-        let reply = answer(route, state.as_ref(), event.payload.get(), &event.context.request_id, handle).await;
+        let reply = respond(route, state.as_ref(), event.payload.get(), &event.context.request_id, handle).await;
         Ok::<_, std::convert::Infallible>(response(reply))
     }))
     .await
 }
 
 /// Answers an event. It never fails. `invocation` is Lambda's id of the invocation.
-pub async fn answer<S: Endpoint>(
+pub async fn respond<S: Endpoint>(
     route: Route,
     state: Result<&S, &ConfigError>,
     event: &str,

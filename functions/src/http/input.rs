@@ -98,7 +98,7 @@ pub struct LinkBody {
     pub invitee: Option<VerifiedInvitee>,
 }
 
-/// An invitee whom the host application has signed in.
+/// An invitee who has signed in to the host application.
 #[derive(Debug)]
 pub struct VerifiedInvitee {
     /// The application's id of the invitee.

@@ -19,7 +19,7 @@ use crate::{
 /// The route of this endpoint.
 pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/accept" };
 
-/// Accepts an invitation: for the holder of the link, or for an invitee whom the account's own application has signed in. A failed
+/// Accepts an invitation: for the holder of the link, or for an invitee who has signed in to the host application. A failed
 /// request changes nothing.
 ///
 /// # Errors

@@ -56,14 +56,14 @@ pub async fn run<S>(
     log::start();
     let (state, handle) = (&state, &handle);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
-        let body = answer(state.as_ref(), event.payload.get(), &event.context.request_id, handle).await;
+        let body = respond(state.as_ref(), event.payload.get(), &event.context.request_id, handle).await;
         RawValue::from_string(body).map_err(lambda_runtime::Error::from)
     }))
     .await
 }
 
 /// Answers an event in JSON. It never fails. `invocation` is Lambda's id of the invocation.
-pub async fn answer<S>(
+pub async fn respond<S>(
     state: Result<&S, &ConfigError>,
     event: &str,
     invocation: &str,

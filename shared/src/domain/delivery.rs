@@ -21,7 +21,7 @@ pub enum DeliveryStatus {
     /// The receiving server has accepted the email. An out-of-office reply, which SES reports as a transient bounce, comes later and
     /// does not replace this.
     Delivered,
-    /// The address does not exist, or refuses our emails.
+    /// The address does not exist, or refuses this sender's emails.
     Bounced,
     /// The invitee reported the email as spam.
     Complained,
@@ -125,7 +125,7 @@ impl Reason {
         (!kept.is_empty()).then(|| Self(kept.to_owned()))
     }
 
-    /// A reason of our own.
+    /// A reason that this service gives.
     #[must_use]
     pub fn word(word: &'static str) -> Self {
         Self(word.to_owned())

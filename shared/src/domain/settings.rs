@@ -81,7 +81,7 @@ pub struct SettingsChange {
 /// Who may accept an invitation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Binding {
-    /// Whoever holds the link.
+    /// Anyone with the link.
     #[default]
     Bearer,
     /// Only the invited address: the host application accepts after the invitee has signed in.

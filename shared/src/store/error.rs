@@ -24,7 +24,7 @@ pub enum StoreError {
         /// The attribute and its problem.
         problem: String,
     },
-    /// A defect of ours: a missing table, missing permissions, an invalid request.
+    /// A defect of this service: a missing table, missing permissions, an invalid request.
     Defect {
         /// The chain of causes, for the log.
         cause: String,

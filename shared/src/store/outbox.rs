@@ -54,7 +54,7 @@ impl Store {
         self.stored(&key.account, key.id).await
     }
 
-    /// Changes an invitation as `step` says. `step` returns it unchanged if nothing is to be done. If somebody else changes it
+    /// Changes an invitation as `step` says. `step` returns it unchanged if nothing is to be done. If another writer changes it
     /// concurrently, or the table fails, `step` is called again, the last time no later than `within`. Returns the resulting invitation,
     /// if it still exists.
     ///
@@ -92,7 +92,7 @@ impl Store {
         }
     }
 
-    /// Writes the next revision of an invitation. If somebody else has changed it, writes nothing and returns `false`.
+    /// Writes the next revision of an invitation. If another writer has changed it, writes nothing and returns `false`.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails. It may still have been written.
@@ -116,7 +116,7 @@ impl Store {
         };
         match &error {
             SdkError::ServiceError(context) => match context.err() {
-                // Possibly our own write: the reply to an earlier attempt was lost.
+                // Possibly its own write: the reply to an earlier attempt was lost.
                 UpdateItemError::ConditionalCheckFailedException(refusal) => {
                     let found = refusal.item().cloned().map(Stored::from_row).transpose()?;
                     Ok(found.is_some_and(|found| found.invitation == next))
@@ -161,7 +161,7 @@ impl Store {
         Ok((keys, Key::next_page(output.last_evaluated_key)))
     }
 
-    /// Ignores a corrupt row for an hour. Nothing can be done for it until somebody repairs it; then all its work resumes.
+    /// Ignores a corrupt row for an hour. Nothing can be done for it until it is repaired; then all its work resumes.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails.

@@ -45,12 +45,12 @@ pub enum Outcome {
         /// The cause, for the log.
         cause: String,
     },
-    /// The email was not sent. A problem on our side must be fixed first.
+    /// The email was not sent. A problem of this service must be fixed first.
     NotSent {
         /// The cause, for the log.
         cause: String,
     },
-    /// The email was not sent, and SES currently sends none of our emails.
+    /// The email was not sent, and SES currently sends no email of this account.
     CircuitOpen {
         /// The cause, for the log.
         cause: String,
@@ -74,7 +74,7 @@ pub struct Mailer {
     client: Client,
     config: DeliveryConfig,
     texts: Texts,
-    /// Open while SES sends none of our emails.
+    /// Open while SES sends no emails of this AWS account.
     circuit: Circuit,
     /// Held during throttled retries. Other throttled emails wait, so that sending slows down to the allowed rate.
     throttle: tokio::sync::Mutex<()>,
@@ -163,7 +163,7 @@ impl Mailer {
             None => {}
         }
         match error.as_service_error() {
-            // The message names our sender address, which is not verified. An operator can fix that.
+            // The message names the sender address, which is not verified. An operator can fix that.
             Some(SendEmailError::MessageRejected(rejected))
                 if rejected.message().is_some_and(|message| message.contains(&self.config.from.mailbox())) =>
             {

@@ -50,7 +50,7 @@ impl Target for Http {
     }
 
     fn check(&self, event: &str) -> Verdict {
-        let reply = self.runtime.block_on(self.endpoints.answer(self.route, event));
+        let reply = self.runtime.block_on(self.endpoints.respond(self.route, event));
         match self.check_reply(&reply) {
             Ok(()) if reply.status < 300 => Verdict::Accepted,
             Ok(()) => Verdict::Rejected,

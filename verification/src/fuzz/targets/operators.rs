@@ -34,7 +34,7 @@ pub(super) fn keys() -> Box<dyn Target> {
     let runtime = runtime();
     Box::new(OperatorTarget {
         corpus,
-        invoke: move |event: &str| answer(&runtime, invocation::answer(Ok(&keys), event, "invocation-1", &manage_api_keys::handle)),
+        invoke: move |event: &str| answer(&runtime, invocation::respond(Ok(&keys), event, "invocation-1", &manage_api_keys::handle)),
     })
 }
 
@@ -50,7 +50,7 @@ pub(super) fn settings() -> Box<dyn Target> {
     Box::new(OperatorTarget {
         corpus,
         invoke: move |event: &str| {
-            answer(&runtime, invocation::answer(Ok(&table), event, "invocation-1", &manage_account_settings::handle))
+            answer(&runtime, invocation::respond(Ok(&table), event, "invocation-1", &manage_account_settings::handle))
         },
     })
 }
@@ -64,7 +64,7 @@ pub(super) fn erasure() -> Box<dyn Target> {
     let runtime = runtime();
     Box::new(OperatorTarget {
         corpus,
-        invoke: move |event: &str| answer(&runtime, invocation::answer(Ok(&table), event, "invocation-1", &erase_invitee::handle)),
+        invoke: move |event: &str| answer(&runtime, invocation::respond(Ok(&table), event, "invocation-1", &erase_invitee::handle)),
     })
 }
 
