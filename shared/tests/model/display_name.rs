@@ -265,6 +265,8 @@ fn joiners_and_selectors_are_refused_or_removed_elsewhere() {
         ("ا\u{200c}ب", "اب"),
         ("ක\u{200d}ර", "කර"),
         ("ක්\u{200d}ි", "ක්ි"),
+        ("ක්\u{200d}a", "ක්a"),
+        ("ක්\u{200d}5", "ක්5"),
         ("क्\u{200c}ಷ", "क्ಷ"),
         ("ن\u{200c}ܢ", "نܢ"),
         // Emoji that take no style or are not joined, and selectors that no emoji has.

@@ -49,11 +49,12 @@ fn splits_conjunct(before: &str, after: &str) -> bool {
     next.is_some_and(|next| is_letter(next) && conjunct(before) == Some(script(next)))
 }
 
-/// B: in a conjunct, not before a vowel sign.
+/// B: in a conjunct, not before a vowel sign, and not before a letter or digit of another script, which it cannot shape.
 fn shapes_conjunct(before: &str, after: &str) -> bool {
-    let next = after.chars().next();
-    let vowel = |c: char| CodePointMapData::<IndicSyllabicCategory>::new().get(c) == IndicSyllabicCategory::VowelDependent;
-    next.is_some_and(|next| !vowel(next) && !is_hidden(next)) && conjunct(before).is_some()
+    let (Some(next), Some(own)) = (after.chars().next(), conjunct(before)) else { return false };
+    let vowel = CodePointMapData::<IndicSyllabicCategory>::new().get(next) == IndicSyllabicCategory::VowelDependent;
+    let foreign = (is_letter(next) || GeneralCategoryGroup::Number.contains(category(next))) && script(next) != own;
+    !vowel && !is_hidden(next) && !foreign
 }
 
 /// The script of the conjunct that a text ends with: a letter, a virama, and other marks.
