@@ -38,7 +38,7 @@ pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiErr
         return Err(Rejected::NotFound.into());
     }
     // The settings come second: the response to an invalid token must not depend on those of the account that it names.
-    let stored = app.app.store.find_by_token(&token).await?.ok_or(Rejected::NotFound)?;
+    let stored = app.app.store.find_to_decide(&token).await?.ok_or(Rejected::NotFound)?;
     let settings = app.settings(token.account()).await?;
     let permit = |invitation: &Invitation, now: Timestamp| match (&host, &body.invitee) {
         (Some(host), Some(invitee)) => permit_host(host, invitee, invitation),

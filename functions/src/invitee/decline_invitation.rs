@@ -26,7 +26,7 @@ pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiErr
     let token = input::token(request)?.token.ok_or(Rejected::NotFound)?;
     // The settings come second, because the response to an invalid token must not depend on those of the account that it names, and
     // before the write, because an unreadable row must not turn a completed decline into a 500.
-    let stored = app.app.store.find_by_token(&token).await?.ok_or(Rejected::NotFound)?;
+    let stored = app.app.store.find_to_decide(&token).await?.ok_or(Rejected::NotFound)?;
     let settings = app.settings(token.account()).await?;
     let (invitation, now) = app.app.store.decide(&token, stored, InviteeDecision::Decline, None, app.retention, |_, _| Ok(())).await?;
     record_caller(app, request, &token, &invitation);

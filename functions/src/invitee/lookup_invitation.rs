@@ -24,7 +24,7 @@ pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/lookup"
 pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiError> {
     input::validate_common(request, &[])?;
     let token = input::token(request)?.token.ok_or(Rejected::NotFound)?;
-    let invitation = app.app.store.find_by_token(&token).await?.ok_or(Rejected::NotFound)?.invitation;
+    let invitation = app.app.store.find_by_token(&token).await?.ok_or(Rejected::NotFound)?;
     record_caller(app, request, &token, &invitation);
     let settings = app.settings(token.account()).await?;
     Ok(Reply::ok(output::invitee(&invitation, &settings, app.app.store.now())))

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{
     Failure, Store, StoreError,
     command::{Command, Plan, unexpected},
-    item::Stored,
+    item::{self, Stored},
     keys,
     row::{Row, bytes, bytes_in},
     transaction::{Transaction, WriteTarget},
@@ -26,19 +26,29 @@ impl Store {
     /// Returns the invitation that a token opens; `None` if it does not exist, if the token is not its own, or if a newer link was sent.
     /// One read in every case.
     ///
-    /// Compares the secret before parsing the row. Without a row it compares a dummy hash, so that the response time says little about
-    /// whether the invitation exists.
+    /// # Errors
+    /// [`StoreError`] when the table fails or the row cannot be read.
+    pub async fn find_by_token(&self, token: &Token) -> Result<Option<Invitation>, StoreError> {
+        self.opened_by(token).await?.map(item::from_row).transpose()
+    }
+
+    /// The same as [`Store::find_by_token`], for [`Store::decide`].
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
-    pub async fn find_by_token(&self, token: &Token) -> Result<Option<Stored>, StoreError> {
-        let row = self.read_row_of(token.account(), keys::invitation_key(token.account(), token.id())).await?;
-        let hash = row.as_ref().map_or(Ok([0; 32]), |row| bytes_in(row, "th"))?;
-        let row = if token.has_hash(&hash) { row } else { None };
-        row.map(Stored::from_row).transpose()
+    pub async fn find_to_decide(&self, token: &Token) -> Result<Option<Stored>, StoreError> {
+        self.opened_by(token).await?.map(Stored::from_row).transpose()
     }
 
-    /// Accepts or declines the invitation that [`Store::find_by_token`] found, and returns it with the time of the decision. `permit` may
+    /// Compares the secret before parsing the row. Without a row it compares a dummy hash, so that the response time says little about
+    /// whether the invitation exists.
+    async fn opened_by(&self, token: &Token) -> Result<Option<Row>, StoreError> {
+        let row = self.read_row_of(token.account(), keys::invitation_key(token.account(), token.id())).await?;
+        let hash = row.as_ref().map_or(Ok([0; 32]), |row| bytes_in(row, "th"))?;
+        Ok(if token.has_hash(&hash) { row } else { None })
+    }
+
+    /// Accepts or declines the invitation that [`Store::find_to_decide`] found, and returns it with the time of the decision. `permit` may
     /// reject the decision, given the invitation at that time. `by` identifies the accepting user in the host application, if it says so.
     ///
     /// # Errors
