@@ -62,8 +62,9 @@ def check_due(records: Records, inbox: Inbox, left: dict[str, str], dynamodb_por
     inbox.fetch(records)
     left = {id: what for id in left if (what := missing(records.invitations[id], inbox))}
     for id, what in left.items():
-        due = (items[id] or {}).get("due_at")
-        if due is None or int(due["N"]) / 1000 > time.time() + DUE:
+        item = items[id] or {}
+        due = [int(item[name]["N"]) / 1000 for name in ("stream_due_at", "due_at") if name in item]
+        if not due or min(due) > time.time() + DUE:
             records.wrong(f"an invitation has {what}, and is not due", items[id])
     return left
 

@@ -141,7 +141,7 @@ impl Fixture {
             let claimed = before.published().claimed(OperationId::generate(), now);
             claimed.delivered(1, Delivery { status: DeliveryStatus::Sent, at: now, reason: None })
         };
-        let found = self.store.update_with_retry(&self.key(id), self.policy.retention, Duration::from_secs(3), step).await;
+        let found = self.store.update_with_retry(&self.key(id), None, self.policy.retention, Duration::from_secs(3), step).await;
         found.map_err(|error| problem!("{id} cannot be changed: {error}"))?.map(drop).ok_or_else(|| problem!("there is no invitation {id}"))
     }
 

@@ -26,7 +26,7 @@ pub(crate) fn accesses(operation: &str, input: &Value) -> Vec<Access> {
         "PutItem" => vec![on_table(operation, &input["Item"])],
         "Query" => {
             let (resource, attribute) = match input["IndexName"].as_str() {
-                Some("due") => ("index/due".to_owned(), "due_shard"),
+                Some(due @ ("due" | "stream_due")) => (format!("index/{due}"), "due_shard"),
                 Some(local) => (format!("index/{local}"), "pk"),
                 None => ("table".to_owned(), "pk"),
             };

@@ -91,7 +91,7 @@ async fn create_stores_the_invitation_its_lock_and_the_quota_count_and_nothing_e
         "out": [format!("1#created#{now}")],
         "stream_pending": "1",
         "due_shard": invitation["due_shard"],
-        "due_at": now + 120_000,
+        "stream_due_at": now + 120_000,
     });
     assert_eq!(invitation, expected);
     assert_eq!((text(&invitation, "nonce").len(), text(&invitation, "th").len()), (22, 43), "16 and 32 bytes");

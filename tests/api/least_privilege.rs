@@ -34,12 +34,14 @@ fn possible_accesses() -> Vec<Access> {
             }));
         }
     }
-    // The partitions of this index are shards.
-    all.extend(["Query", "Scan"].map(|action| Access {
-        action: action.into(),
-        resource: "index/due".into(),
-        leading: ["0".to_owned()].into(),
-    }));
+    // The partitions of these indexes are shards.
+    for index in ["index/due", "index/stream_due"] {
+        all.extend(["Query", "Scan"].map(|action| Access {
+            action: action.into(),
+            resource: index.into(),
+            leading: ["0".to_owned()].into(),
+        }));
+    }
     all
 }
 

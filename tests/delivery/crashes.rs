@@ -66,8 +66,8 @@ async fn a_courier_killed_at_any_of_its_requests_loses_nothing() {
             }
         }
     }
-    // Load, claim, load the account's settings, load, record. SES is called after the third.
-    assert!(copies.len() >= 10, "{copies:?}");
+    // Load, claim, load the account's settings, record. SES is called after the third.
+    assert!(copies.len() >= 8, "{copies:?}");
     for (after, request, emails) in &copies {
         let before_ses = *request <= if *after { 2 } else { 3 };
         assert!(*emails == 1 || (*emails == 2 && !before_ses), "{copies:?}");

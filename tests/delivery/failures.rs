@@ -24,7 +24,7 @@ use support::{ACCOUNT, Call, TestApp, faults::Fault};
 
 use crate::helpers::{COOLDOWN, EMAIL, LATER, describe, id, invited, resend, revoke, start, use_link};
 
-/// Writes copies of the only invitation into one shard of the index `due`: their emails are sent, an event is waiting.
+/// Writes copies of the only invitation into one shard of the index `stream_due`: their emails are sent, an event is waiting.
 async fn with_events_waiting(app: &TestApp, copies: u64) {
     let row = app.rows_of(ACCOUNT, "I#").await.pop().unwrap();
     let mut invitation = item::from_row(row).unwrap();
@@ -58,7 +58,8 @@ async fn while_eventbridge_is_down_waiting_events_delay_no_email() {
     workers.drop_stream_records().await;
     app.advance(LATER);
     let round = tokio::time::timeout(Duration::from_secs(30), workers.reconcile()).await.expect("a round ends after one pass");
-    assert_eq!(round.processed, 128);
+    // The first invitation is listed, too: SES has not reported on its email, so its entry is early.
+    assert_eq!(round.processed, 120 + late.len() + 1);
     assert_eq!(workers.inbox.emails().len(), 1 + late.len());
     assert!(calls.load(Ordering::SeqCst) <= 16, "{} calls", calls.load(Ordering::SeqCst));
     workers.bus.answer_with(|_| Behaviour::Accept);
@@ -139,7 +140,7 @@ async fn a_row_stored_before_events_existed_can_be_changed() {
     }
     workers.drop_stream_records().await;
     for id in &ids {
-        app.remove(id, &["events", "out", "stream_pending", "due_shard", "due_at"]).await;
+        app.remove(id, &["events", "out", "stream_pending", "due_shard", "due_at", "stream_due_at"]).await;
     }
     app.advance(COOLDOWN);
     revoke(&app, &ids[0]).await.expect(200);

@@ -1,8 +1,10 @@
 //! The reconciler finds what the stream lost: sendings, events, expiries.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::events::Behaviour;
-use shared::domain::courier::MARGIN;
+use shared::domain::courier::{GRACE, MARGIN};
 use support::{ACCOUNT, faults::Fault};
 
 use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, id, invited, resend, revoke, start, use_link};
@@ -60,7 +62,7 @@ async fn an_expiry_is_published_once_and_again_after_a_resend() {
     workers.reconcile().await;
     assert_eq!(workers.event_types(), ["created", "expired", "resent", "expired"]);
     let row = &app.rows_of(ACCOUNT, "I#").await[0];
-    assert!(!row.contains_key("due_at") && !row.contains_key("due_shard"), "nothing is due any more");
+    assert!(!["due_at", "stream_due_at", "due_shard"].iter().any(|name| row.contains_key(*name)), "nothing is due any more");
 }
 
 #[tokio::test]
@@ -108,6 +110,62 @@ async fn events_that_failed_are_published_again_with_the_same_ids() {
 }
 
 #[tokio::test]
+async fn an_entry_that_is_early_is_found_once_and_moved() {
+    let (app, mut workers) = start().await;
+    let (id, _) = invited(&app, &mut workers).await;
+    let rows_before = app.rows_of(ACCOUNT, "I#").await;
+    assert!(rows_before[0].contains_key("stream_due_at"), "recording the email leaves the entry");
+    app.advance(GRACE);
+    assert_eq!(workers.reconcile().await.processed, 1);
+    let row = &app.rows_of(ACCOUNT, "I#").await[0];
+    let expiry: i64 = row["exp"].as_n().unwrap().parse().unwrap();
+    let due = i64::try_from(MARGIN.as_millis()).unwrap() + expiry;
+    assert_eq!((row.get("stream_due_at"), row["due_at"].as_n().unwrap()), (None, &due.to_string()));
+    for _ in 0..5 {
+        app.advance(COOLDOWN);
+        assert_eq!(workers.reconcile().await.processed, 0, "it is listed again when it expires");
+    }
+    // A report in between moves nothing that has to be moved back: its event has its own index.
+    workers.report(&workers.inbox.emails()[0]).await;
+    workers.deliver().await;
+    let row = &app.rows_of(ACCOUNT, "I#").await[0];
+    assert_eq!((row.get("stream_due_at"), row["due_at"].as_n().unwrap()), (None, &due.to_string()));
+    assert_eq!(describe(&app, &id).await["delivery"]["state"], "delivered");
+}
+
+#[tokio::test]
+async fn with_a_report_within_two_minutes_the_reconciler_finds_nothing_before_the_expiry() {
+    let (app, mut workers) = start().await;
+    invited(&app, &mut workers).await;
+    workers.report(&workers.inbox.emails()[0]).await;
+    workers.deliver().await;
+    app.advance(LIFETIME - COOLDOWN);
+    assert_eq!(workers.reconcile().await.processed, 0);
+    assert_eq!(workers.event_types(), ["created", "delivered"]);
+    app.advance(COOLDOWN + MARGIN);
+    assert_eq!(workers.reconcile().await.processed, 1);
+    assert_eq!(workers.event_types(), ["created", "delivered", "expired"]);
+}
+
+/// However often it is resent and whatever fails, each sending is found early a few times at most.
+#[tokio::test]
+async fn early_entries_are_few_over_the_life_of_an_invitation() {
+    let (app, mut workers) = start().await;
+    let id = id(&app.invite(EMAIL).await);
+    workers.deliver().await;
+    let mut found = 0;
+    for _ in 0..3 {
+        for _ in 0..30 {
+            app.advance(Duration::from_secs(60));
+            found += workers.reconcile().await.processed;
+        }
+        resend(&app, &id).await.expect(200);
+        workers.deliver().await;
+    }
+    assert_eq!(found, 3, "once for each of the sendings, on which SES never reported");
+}
+
+#[tokio::test]
 async fn t24_an_unreadable_row_is_quarantined_and_delays_no_other() {
     let (app, mut workers) = start().await;
     let broken = id(&app.invite("broken@example.com").await);
@@ -116,10 +174,11 @@ async fn t24_an_unreadable_row_is_quarantined_and_delays_no_other() {
     workers.deliver().await;
     assert_eq!(workers.inbox.emails().len(), 1);
     app.advance(LATER);
+    assert_eq!(workers.reconcile().await.processed, 1, "the other one is listed early");
     assert_eq!(workers.reconcile().await.processed, 0);
     let rows = app.rows_of(ACCOUNT, "I#").await;
     let row = rows.iter().find(|row| row["sk"].as_s() == Ok(&format!("I#{broken}"))).unwrap();
-    assert!(!row.contains_key("stream_pending"), "the stream does not retry it");
+    assert!(!row.contains_key("stream_pending") && !row.contains_key("stream_due_at"), "the stream does not retry it");
     let due: i64 = row["due_at"].as_n().unwrap().parse().unwrap();
     assert!(due > app.now().as_millis(), "the reconciler leaves it alone for a while");
 }

@@ -27,7 +27,7 @@ use shared::{
         invitation::OperationId,
         settings::AccountSettings,
     },
-    store::{InvitationKey, Store, StoreError, sdk_config},
+    store::{InvitationKey, Store, StoreError, Stored, sdk_config},
 };
 use tracing::{error, info, warn};
 
@@ -99,15 +99,22 @@ impl Courier {
     }
 
     async fn process_steps(&self, key: &InvitationKey) -> Result<(), StoreError> {
+        let mut known = None;
         for _ in 0..MAX_STEPS {
-            let Some(stored) = self.store.load(key).await? else { return Ok(()) };
+            let stored = match known.take() {
+                Some(known) => known,
+                None => match self.store.load(key).await? {
+                    Some(stored) => stored,
+                    None => return Ok(()),
+                },
+            };
             let (invitation, now) = (&stored.invitation, self.store.now());
             if invitation.expiry_is_due(now) {
                 if invitation.resource.delivery.is_none() {
                     let (account, sending) = (key.account.as_str(), invitation.link.version);
                     error!(account, invitation = %key.id, sending, "expired before its email could be sent");
                 }
-                self.store.compare_and_set(&stored, &invitation.expired(now), self.retention).await?;
+                known = self.store.compare_and_set(&stored, &invitation.expired(now), self.retention).await?;
                 continue;
             }
             let mut after = invitation.clone();
@@ -122,59 +129,59 @@ impl Courier {
                     Some(until) => after = after.postponed(until),
                 }
             }
-            if after == *invitation {
+            if after == *invitation && !stored.is_listed_early(now) {
                 return Ok(());
             }
-            if !self.store.compare_and_set(&stored, &after, self.retention).await? {
-                continue;
-            }
-            match claim {
-                Some(claim) => self.send(key, &after, &claim).await?,
-                None => return Ok(()),
-            }
+            known = match (self.store.compare_and_set(&stored, &after, self.retention).await?, claim) {
+                (None, _) => None,
+                (Some(claimed), Some(claim)) => self.send(key, claimed, &claim).await?,
+                (Some(_), None) => return Ok(()),
+            };
         }
         Ok(())
     }
 
-    /// Sends the email that `claim` has claimed, and records the outcome.
-    async fn send(&self, key: &InvitationKey, invitation: &Invitation, claim: &OperationId) -> Result<(), StoreError> {
+    /// Sends the email that `claim` has claimed, and records the outcome. Returns the resulting invitation, if it still exists.
+    async fn send(&self, key: &InvitationKey, claimed: Stored, claim: &OperationId) -> Result<Option<Stored>, StoreError> {
+        let invitation = &claimed.invitation;
         let outcome = match self.store.settings(&key.account).await {
             Ok(settings) => self.mailer.send(invitation, &settings.or(&self.defaults), self.store.now()).await,
             // The invitation is valid. Its email waits until the account's row can be read again.
             Err(error) => Outcome::NotSent { cause: error.to_string() },
         };
-        let sending = invitation.link.version;
+        let (sending, tries) = (invitation.link.version, invitation.send_attempts.tries);
         let (account, id) = (key.account.as_str(), key.id.to_string());
         match outcome {
             Outcome::Accepted { message } => {
                 info!(account, invitation = id, sending, message, "email sent");
-                self.record(key, sending, DeliveryStatus::Sent, None).await
+                self.record(key, claimed, DeliveryStatus::Sent, None).await
             }
             Outcome::Rejected { reason, cause } => {
                 warn!(account, invitation = id, sending, cause, "email refused");
-                self.record(key, sending, DeliveryStatus::Failed, Some(&reason)).await
+                self.record(key, claimed, DeliveryStatus::Failed, Some(&reason)).await
             }
             Outcome::Throttled { until } => {
                 warn!(account, invitation = id, sending, "SES is busy, email postponed");
-                self.postpone(key, claim, |before, _| before.postponed_uncounted(until)).await
+                self.postpone(key, claimed, claim, |before, _| before.postponed_uncounted(until)).await
             }
             Outcome::CircuitOpen { cause, until } => {
                 error!(account, invitation = id, sending, cause, "email postponed");
-                self.postpone(key, claim, |before, _| before.postponed_uncounted(until)).await
+                self.postpone(key, claimed, claim, |before, _| before.postponed_uncounted(until)).await
             }
             Outcome::NotSent { cause } => {
                 error!(account, invitation = id, sending, cause, "email postponed");
-                self.postpone(key, claim, |before, now| before.postponed(now.plus(pause_after(before.send_attempts.tries)))).await
+                let pause = |before: &Invitation, now: Timestamp| before.postponed(now.plus(pause_after(before.send_attempts.tries)));
+                self.postpone(key, claimed, claim, pause).await
             }
             // SES may have accepted the email, and will report it then. So the claim remains, and the email becomes due again when the
             // claim ends.
-            Outcome::Unknown { cause } if invitation.send_attempts.tries > 1 => {
+            Outcome::Unknown { cause } if tries > 1 => {
                 error!(account, invitation = id, sending, cause, "no response from SES, again");
-                Ok(())
+                Ok(Some(claimed))
             }
             Outcome::Unknown { cause } => {
                 warn!(account, invitation = id, sending, cause, "no response from SES");
-                Ok(())
+                Ok(Some(claimed))
             }
         }
     }
@@ -183,18 +190,26 @@ impl Courier {
     async fn postpone(
         &self,
         key: &InvitationKey,
+        claimed: Stored,
         claim: &OperationId,
         wait: impl Fn(&Invitation, Timestamp) -> Invitation,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Stored>, StoreError> {
         // Without the claim, the email was resent in the meantime, or found to be sent after all.
         let own = |before: &Invitation| before.send_attempts.claim.as_ref() == Some(claim);
         let wait = |before: &Invitation, now| if own(before) { wait(before, now) } else { before.clone() };
-        self.store.update_with_retry(key, self.retention, RETRY_FOR, wait).await.map(drop)
+        self.store.update_with_retry(key, Some(claimed), self.retention, RETRY_FOR, wait).await
     }
 
-    async fn record(&self, key: &InvitationKey, sending: u32, status: DeliveryStatus, reason: Option<&Reason>) -> Result<(), StoreError> {
+    async fn record(
+        &self,
+        key: &InvitationKey,
+        claimed: Stored,
+        status: DeliveryStatus,
+        reason: Option<&Reason>,
+    ) -> Result<Option<Stored>, StoreError> {
+        let sending = claimed.invitation.link.version;
         let report = |before: &Invitation, now| before.delivered(sending, Delivery { status, at: now, reason: reason.cloned() });
-        self.store.update_with_retry(key, self.retention, RETRY_FOR, report).await.map(drop)
+        self.store.update_with_retry(key, Some(claimed), self.retention, RETRY_FOR, report).await
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
-use shared::store::{DUE_SHARDS, StoreError};
+use shared::store::{DUE_SHARDS, DueIndex, StoreError};
 use tracing::{error, info};
 
 use crate::delivery::{courier::Courier, worker::Failed};
@@ -42,7 +42,9 @@ pub async fn handle(courier: &Courier, _event: &str) -> Result<Round, Failed> {
     let first = courier.store().now().as_secs().unsigned_abs() / 60;
     for shard in 0..DUE_SHARDS {
         let shard = (first + u64::from(shard)) % u64::from(DUE_SHARDS);
-        reconcile(courier, shard as u8, deadline, &mut round).await?;
+        for index in DueIndex::ALL {
+            reconcile(courier, index, shard as u8, deadline, &mut round).await?;
+        }
     }
     let Round { processed, failed } = round;
     info!(processed, failed, "round done");
@@ -52,12 +54,12 @@ pub async fn handle(courier: &Courier, _event: &str) -> Result<Round, Failed> {
     Ok(round)
 }
 
-/// Processes one shard, page by page. Invitations that become due again meanwhile are left to the next round.
-async fn reconcile(courier: &Courier, shard: u8, deadline: Instant, round: &mut Round) -> Result<(), StoreError> {
+/// Processes one shard of an index, page by page. Invitations that become due again meanwhile are left to the next round.
+async fn reconcile(courier: &Courier, index: DueIndex, shard: u8, deadline: Instant, round: &mut Round) -> Result<(), StoreError> {
     let now = courier.store().now();
     let mut start = None;
     loop {
-        let (due, next) = courier.store().due(shard, now, PAGE_SIZE, start).await?;
+        let (due, next) = courier.store().due(index, shard, now, PAGE_SIZE, start).await?;
         let in_time = stream::iter(due).take_while(|_| ready(Instant::now() < deadline));
         let results = in_time.map(|key| async move {
             let result = courier.process_due(&key).await;

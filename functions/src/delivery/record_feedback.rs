@@ -121,7 +121,7 @@ pub async fn handle(feedback: &Feedback, event: &str) -> Result<Recorded, Failed
     let Some((status, at, reason)) = detail.delivery_status() else { return Ok(Recorded::Ignored) };
     let (account, id) = (key.account.as_str(), key.id.to_string());
     info!(account, invitation = id, sending, status = status.as_str(), reason = reason.as_ref().map(Reason::as_str), "email event");
-    let found = feedback.store.update_with_retry(&key, feedback.retention, RETRY_FOR, |before, now| {
+    let found = feedback.store.update_with_retry(&key, None, feedback.retention, RETRY_FOR, |before, now| {
         // A time in the future would postpone the published event.
         let at = at.unwrap_or(now).min(now);
         before.delivered(sending, Delivery { status, at, reason: reason.clone() })

@@ -2,8 +2,10 @@ use std::env;
 
 use aws_sdk_dynamodb::{
     Client,
-    types::{AttributeValue, BillingMode, StreamViewType},
+    types::{AttributeValue, BillingMode, ProjectionType, StreamViewType},
 };
+
+use shared::store::item::PROJECTED;
 
 use super::{TableError, create_table};
 use crate::{client, engine::Engine};
@@ -38,12 +40,14 @@ async fn the_table_matches_the_template() {
     indexes.sort_unstable();
     assert_eq!(indexes, ["by_email", "by_role", "by_state"]);
     for index in table.local_secondary_indexes() {
-        let projection = index.projection().and_then(|p| p.projection_type()).map(|p| p.as_str());
-        assert_eq!(projection, Some("ALL"));
+        let projection = index.projection().expect("projected");
+        assert_eq!(projection.projection_type(), Some(&ProjectionType::Include));
+        assert_eq!(projection.non_key_attributes(), PROJECTED, "shared/src/store/item.rs has the same list");
         let keys: Vec<_> = index.key_schema().iter().map(|k| k.attribute_name()).collect();
         assert_eq!(keys, ["pk", index.index_name().expect("named")]);
     }
-    assert_eq!(global_indexes(&client, &name).await, ["due: due_shard HASH, due_at RANGE: KEYS_ONLY"]);
+    let indexes = ["stream_due: due_shard HASH, stream_due_at RANGE: KEYS_ONLY", "due: due_shard HASH, due_at RANGE: KEYS_ONLY"];
+    assert_eq!(global_indexes(&client, &name).await, indexes);
     let billing = table.billing_mode_summary().and_then(|b| b.billing_mode());
     assert_eq!(billing, Some(&BillingMode::PayPerRequest));
     let stream = table.stream_specification().and_then(|s| s.stream_view_type());

@@ -1,8 +1,8 @@
 //! Background work for an invitation: what is due, and when.
 //!
 //! Three kinds of work exist: the email of the last sending, the events in the outbox, and the event of the expiry. What is due follows
-//! from the invitation alone. So the trigger does not matter: the table's stream triggers at once, the index of due invitations at the
-//! latest. Every step writes a new revision of the invitation.
+//! from the invitation alone. So the trigger does not matter: the table's stream triggers at once, the indexes of due invitations at the
+//! latest, at the times of [`DueEntries`]. Every step writes a new revision of the invitation.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::{
     time::Timestamp,
 };
 
-/// How long work is left to the stream, before the index of due invitations lists it.
+/// How long work is left to the stream, before an index of due invitations lists it.
 pub const GRACE: Duration = Duration::from_secs(120);
 /// How long after its expiry an invitation's expiry event is created. Clocks differ slightly, so a process with a slow clock may still
 /// accept the invitation after its expiry.
@@ -50,19 +50,38 @@ impl Invitation {
     /// Whether the stream must trigger work. Retries are left to the index.
     #[must_use]
     pub fn needs_stream(&self) -> bool {
-        let fresh = self.resource.status == Status::Pending && self.resource.delivery.is_none() && self.send_attempts.tries == 0;
-        fresh || !self.outbox.events.is_empty()
+        self.stream_due().is_some()
+    }
+
+    /// When the stream is late: then the first attempt of an email, or an event, is still waiting for it.
+    #[must_use]
+    pub fn stream_due(&self) -> Option<Timestamp> {
+        let events = self.outbox.events.first().map(|event| event.at);
+        let email = (self.email_is_pending() && self.send_attempts.tries == 0).then_some(self.resource.last_sent);
+        [events, email].into_iter().flatten().min().map(|since| since.plus(GRACE))
+    }
+
+    /// When time alone makes work due: the next attempt of an email, or the expiry.
+    #[must_use]
+    pub fn timer(&self) -> Option<Timestamp> {
+        let email = (self.email_is_pending() && self.send_attempts.tries > 0).then_some(self.send_attempts.not_before);
+        let expiry = self.is_waiting().then(|| self.resource.expiry.plus(MARGIN));
+        [email, expiry].into_iter().flatten().min()
     }
 
     /// When it is due next, if nothing happens until then; `None` for never.
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {
-        let events = self.outbox.events.first().map(|event| event.at.plus(GRACE));
-        let waiting = self.resource.status == Status::Pending && !self.expiry_published;
-        let next = if self.send_attempts.tries == 0 { self.resource.last_sent.plus(GRACE) } else { self.send_attempts.not_before };
-        let email = (waiting && self.resource.delivery.is_none()).then_some(next);
-        let expiry = waiting.then(|| self.resource.expiry.plus(MARGIN));
-        [events, email, expiry].into_iter().flatten().min()
+        [self.stream_due(), self.timer()].into_iter().flatten().min()
+    }
+
+    /// Whether it is pending and its expiry has not been published.
+    fn is_waiting(&self) -> bool {
+        self.resource.status == Status::Pending && !self.expiry_published
+    }
+
+    fn email_is_pending(&self) -> bool {
+        self.is_waiting() && self.resource.delivery.is_none()
     }
 
     /// The invitation after all events of its outbox were published.
@@ -134,5 +153,53 @@ impl Invitation {
         after.resource.delivery = Some(report);
         after.send_attempts.claim = None;
         after
+    }
+}
+
+/// An invitation's entries in the two indexes of due invitations: when each lists it.
+///
+/// An entry is never late, but it may be early: moving one costs two write units, and most early ones become right again, or unnecessary,
+/// before their time. Whoever finds an early entry moves it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DueEntries {
+    /// In the index of work that the stream should have done: see [`Invitation::stream_due`]. While it is set, it stands in for the
+    /// timer, which may be missing.
+    pub stream: Option<Timestamp>,
+    /// In the index of work that time makes due: see [`Invitation::timer`].
+    pub timer: Option<Timestamp>,
+}
+
+impl DueEntries {
+    /// The entries of a new invitation.
+    #[must_use]
+    pub fn of(invitation: &Invitation) -> Self {
+        Self::default().next(invitation, false, Timestamp::ZERO)
+    }
+
+    /// The entries to write at `now` with a change of the invitation from `before` to `after`.
+    ///
+    /// An early entry is left as it is, unless its time has come, or the change publishes the last event and nothing else is likely to
+    /// happen soon: then the reconciler would certainly find it, which costs more than to move it now.
+    #[must_use]
+    pub fn after(self, before: &Invitation, after: &Invitation, now: Timestamp) -> Self {
+        let publishes_last = !before.outbox.events.is_empty() && after.outbox.events.is_empty() && !after.email_is_pending();
+        self.next(after, publishes_last, now)
+    }
+
+    fn next(self, invitation: &Invitation, exact: bool, now: Timestamp) -> Self {
+        let early = |entry: Option<Timestamp>, due: Option<Timestamp>| {
+            entry.filter(|entry| !exact && now < *entry && due.is_none_or(|due| *entry <= due))
+        };
+        let timer = invitation.timer();
+        let stream = early(self.stream, invitation.stream_due()).or(invitation.stream_due());
+        let stands_in = stream.is_some_and(|stream| timer.is_none_or(|timer| stream <= timer));
+        Self { stream, timer: if stands_in { self.timer.filter(|entry| now < *entry) } else { early(self.timer, timer).or(timer) } }
+    }
+
+    /// Whether an index lists the invitation at `now`, although nothing is due.
+    #[must_use]
+    pub fn are_early(self, invitation: &Invitation, now: Timestamp) -> bool {
+        let listed = [self.stream, self.timer].into_iter().flatten().any(|entry| entry <= now);
+        listed && self.after(invitation, invitation, now) != self
     }
 }

@@ -100,7 +100,7 @@ impl<P: Fn(&Invitation, Timestamp) -> Result<(), Rejected>> Command for Decide<'
         };
         let mut transaction = Transaction::default();
         let current = stored.is_current().and("#th = :th", ":th", bytes(&self.token.hash()));
-        transaction.change(self.store, stored, &after, self.retention, current);
+        transaction.change(self.store, stored, &after, (self.retention, self.now), current);
         self.store.release_lock(&mut transaction, &after);
         Ok(Plan::Write(transaction, (after, self.now)))
     }

@@ -8,27 +8,29 @@ use super::{
     StoreError,
     condition::Condition,
     keys,
-    keys::index::{DUE_AT, DUE_SHARD},
+    keys::index::{DUE_AT, DUE_SHARD, STREAM_DUE_AT},
     row::{Attributes, Row, bytes, flag, number, text, time},
 };
 use crate::domain::{
     AccountId, Invitation, Resource, Timestamp,
+    courier::DueEntries,
     invitation::{Closing, OperationId, SendAttempts, Status},
     lifecycle::purge_after,
     link::Link,
     outbox::Outbox,
 };
 
-/// The row of an invitation. It is purged `retention` after the invitation's end.
+/// The row of a new invitation. It is purged `retention` after the invitation's end.
 pub fn to_row(invitation: &Invitation, retention: Option<Duration>) -> Row {
-    let attributes = attributes(invitation, retention).into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let attributes =
+        attributes(invitation, DueEntries::of(invitation), retention).into_iter().filter_map(|(name, value)| Some((name, value?)));
     keys::invitation_key(&invitation.resource.account, invitation.resource.id).row(attributes)
 }
 
 /// All attributes of an invitation's row except its key, with their values if present.
 ///
 /// Times are milliseconds since 1970, `ttl` seconds, binary values base64url.
-fn attributes(invitation: &Invitation, retention: Option<Duration>) -> Vec<(&'static str, Option<AttributeValue>)> {
+fn attributes(invitation: &Invitation, due: DueEntries, retention: Option<Duration>) -> Vec<(&'static str, Option<AttributeValue>)> {
     let (st, closed) = match invitation.resource.status {
         Status::Pending => (keys::PENDING, None),
         Status::Closed(closing, at) => (keys::closed(closing), Some(at)),
@@ -65,11 +67,10 @@ fn attributes(invitation: &Invitation, retention: Option<Duration>) -> Vec<(&'st
     let optional = |value: Option<&str>| value.map(text);
     let (send_attempts, events) = (&invitation.send_attempts, &invitation.outbox.events);
     let tried = send_attempts.tries > 0;
-    let due = invitation.due();
     let sometimes = [
         ("closed", closed.map(time)),
         // Unset while an event or email is pending, because purging the row would lose it.
-        ("ttl", purge_after(invitation, retention).filter(|_| due.is_none()).map(|at| number(at.as_secs()))),
+        ("ttl", purge_after(invitation, retention).filter(|_| invitation.due().is_none()).map(|at| number(at.as_secs()))),
         ("sender", optional(invitation.sender.as_deref())),
         ("loc", invitation.locale.as_ref().map(|locale| text(locale.as_str()))),
         // The delivery of the last sending's email.
@@ -85,8 +86,9 @@ fn attributes(invitation: &Invitation, retention: Option<Duration>) -> Vec<(&'st
         ("exp_published", invitation.expiry_published.then(|| flag(true))),
         ("accepted_by", optional(invitation.resource.accepted_by.as_deref())),
         (STREAM_PENDING, invitation.needs_stream().then(|| text("1"))),
-        (DUE_SHARD, due.map(|_| text(keys::due_shard(invitation.resource.id)))),
-        (DUE_AT, due.map(time)),
+        (DUE_SHARD, due.stream.or(due.timer).map(|_| text(keys::due_shard(invitation.resource.id)))),
+        (STREAM_DUE_AT, due.stream.map(time)),
+        (DUE_AT, due.timer.map(time)),
     ];
     always.into_iter().map(|(name, value)| (name, Some(value))).chain(sometimes).collect()
 }
@@ -97,13 +99,16 @@ pub struct Stored {
     row: Row,
     /// The invitation.
     pub invitation: Invitation,
+    due: DueEntries,
 }
 
 impl Stored {
     /// # Errors
     /// [`StoreError::Corrupt`], naming the row and the attribute.
     pub(super) fn from_row(row: Row) -> Result<Self, StoreError> {
-        Ok(Self { invitation: from_row(row.clone())?, row })
+        let mut attributes = Attributes::of(row.clone());
+        let due = DueEntries { stream: attributes.optional_time(STREAM_DUE_AT)?, timer: attributes.optional_time(DUE_AT)? };
+        Ok(Self { invitation: read_invitation(attributes)?, row, due })
     }
 
     /// Whether the operation has been applied to the invitation.
@@ -111,42 +116,86 @@ impl Stored {
         self.invitation.operations.contains(operation)
     }
 
+    /// Whether both are the same version of the row.
+    pub(super) fn is_version(&self, other: &Self) -> bool {
+        (&self.invitation, self.due) == (&other.invitation, other.due)
+    }
+
+    /// Whether an index of due invitations lists it at `now`, although nothing is due. Then a write that changes nothing else moves its
+    /// entry.
+    #[must_use]
+    pub fn is_listed_early(&self, now: Timestamp) -> bool {
+        self.due.are_early(&self.invitation, now)
+    }
+
     /// The condition that the row has not changed since it was read.
     pub(super) fn is_current(&self) -> Condition {
         Condition::new("#rev = :rev", [(":rev", number(self.invitation.revision))])
     }
 
-    /// The invitation to store after a change: with the next revision.
-    pub(super) fn next(&self, after: &Invitation) -> Invitation {
-        Invitation { revision: self.invitation.revision + 1, ..after.clone() }
-    }
-
-    /// The update expression that turns the row into the row of `next`. It sets changed attributes, removes missing ones, and ignores
-    /// unknown ones. Adds the values to `values`.
-    pub(super) fn update_to(&self, next: &Invitation, retention: Option<Duration>, values: &mut Row) -> String {
-        let (mut set, mut remove) = (Vec::new(), Vec::new());
-        for (name, value) in attributes(next, retention) {
+    /// What to store after a change at `now`: the invitation with the next revision. Attributes that are not an invitation's remain.
+    pub(super) fn next(&self, after: &Invitation, retention: Option<Duration>, now: Timestamp) -> Self {
+        let invitation = Invitation { revision: self.invitation.revision + 1, ..after.clone() };
+        let due = self.due.after(&self.invitation, after, now);
+        let mut row = self.row.clone();
+        for (name, value) in attributes(&invitation, due, retention) {
             match value {
-                Some(value) if self.row.get(name) != Some(&value) => {
-                    // The underscore distinguishes the values of the change from those of the condition.
-                    set.push(format!("#{name} = :{name}_"));
-                    values.insert(format!(":{name}_"), value);
-                }
-                None if self.row.contains_key(name) => remove.push(format!("#{name}")),
-                Some(_) | None => {}
+                Some(value) => drop(row.insert(name.to_owned(), value)),
+                None => drop(row.remove(name)),
             }
         }
-        let set = format!("SET {}", set.join(", "));
-        if remove.is_empty() { set } else { format!("{set} REMOVE {}", remove.join(", ")) }
+        Self { row, invitation, due }
+    }
+
+    /// The update expression that turns the row into the row of `next`. Adds the values to `values`.
+    pub(super) fn update_to(&self, next: &Self, values: &mut Row) -> String {
+        let changed = next.row.iter().filter(|(name, value)| self.row.get(*name) != Some(value));
+        let set = changed.map(|(name, value)| {
+            // The underscore distinguishes the values of the change from those of the condition.
+            values.insert(format!(":{name}_"), value.clone());
+            format!("#{name} = :{name}_")
+        });
+        let set = format!("SET {}", set.collect::<Vec<_>>().join(", "));
+        let removed = self.row.keys().filter(|name| !next.row.contains_key(*name)).map(|name| format!("#{name}"));
+        let removed = removed.collect::<Vec<_>>().join(", ");
+        if removed.is_empty() { set } else { format!("{set} REMOVE {removed}") }
     }
 }
 
 /// Set on rows that the stream's consumer must process. The event source filters by it.
 pub const STREAM_PENDING: &str = "stream_pending";
 
+/// The attributes of an invitation that the local indexes contain besides keys: those that [`resource`] reads, then those that lists may
+/// show one day. A write that changes none of them writes no index entry.
+///
+/// The template repeats this list, and it is final with the first release: the projection of a local index cannot be changed. Nothing
+/// writes `metadata` and the attributes after it yet; `more` is for whatever this list does not foresee.
+pub const PROJECTED: [&str; 19] = [
+    "email",
+    "role",
+    "st",
+    "closed",
+    "created",
+    "modified",
+    "exp",
+    "sent",
+    "by",
+    "delivery",
+    "accepted_by",
+    "nsa",
+    "sends",
+    "loc",
+    "metadata",
+    "redirect",
+    "link_only",
+    "reminded",
+    "more",
+];
+
 /// The attributes that [`resource`] reads.
-pub(super) const SHOWN: [&str; 12] =
-    [keys::SK, "email", "role", "st", "closed", "created", "modified", "exp", "sent", "by", "delivery", "accepted_by"];
+pub(super) fn shown() -> impl Iterator<Item = &'static str> {
+    [keys::SK].into_iter().chain(PROJECTED.into_iter().take(11))
+}
 
 /// The parts of a row that the account may see.
 pub(super) fn resource(account: &AccountId, row: Row) -> Result<Resource, StoreError> {
@@ -188,7 +237,10 @@ fn status(row: &mut Attributes) -> Result<Status, StoreError> {
 /// # Errors
 /// [`StoreError::Corrupt`], naming the row and the attribute.
 pub fn from_row(row: Row) -> Result<Invitation, StoreError> {
-    let mut row = Attributes::of(row);
+    read_invitation(Attributes::of(row))
+}
+
+fn read_invitation(mut row: Attributes) -> Result<Invitation, StoreError> {
     let account = row.read(keys::PK, keys::parse_partition)?;
     let resource = read_resource(account, &mut row)?;
     Ok(Invitation {

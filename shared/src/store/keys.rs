@@ -106,7 +106,7 @@ pub fn parse_invitation_key(pk: &str, sk: &str) -> Option<(AccountId, Invitation
     Some((parse_partition(pk)?, parse_invitation(sk)?))
 }
 
-/// The number of shards of the index of due invitations. Each supports 1,000 writes a second.
+/// The number of shards of an index of due invitations. Each supports 1,000 writes a second.
 pub const DUE_SHARDS: u8 = 4;
 
 /// The shard of an invitation, from the last byte of its random part.
@@ -203,7 +203,7 @@ pub fn settings(account: &AccountId) -> Key {
     primary(PartitionKey(format!("SETTINGS#{account}")), "settings".to_owned())
 }
 
-/// The local indexes, each named like its sort key, and the global index of due invitations.
+/// The local indexes, each named like its sort key, and the two global indexes of due invitations.
 pub mod index {
     /// By state and time.
     pub const BY_STATE: &str = "by_state";
@@ -211,12 +211,16 @@ pub mod index {
     pub const BY_EMAIL: &str = "by_email";
     /// By role.
     pub const BY_ROLE: &str = "by_role";
-    /// By due time.
+    /// By the time that makes work due.
     pub const DUE: &str = "due";
-    /// The partition key of `due`: a digit.
+    /// By the time by which the stream should have triggered work.
+    pub const STREAM_DUE: &str = "stream_due";
+    /// The partition key of `due` and `stream_due`: a digit.
     pub const DUE_SHARD: &str = "due_shard";
     /// The sort key of `due`: milliseconds since 1970.
     pub const DUE_AT: &str = "due_at";
+    /// The sort key of `stream_due`: milliseconds since 1970.
+    pub const STREAM_DUE_AT: &str = "stream_due_at";
 }
 
 /// An invitation's `by_state`: pending ones sort by expiry, closed ones by closing time.

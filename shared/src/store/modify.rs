@@ -97,7 +97,8 @@ impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Command for Modify<'_, R> 
         let before = &stored.invitation;
         self.closes = None;
         let mut transaction = Transaction::default();
-        let mut change = |after: &Invitation| transaction.change(self.store, stored, after, self.policy.retention, stored.is_current());
+        let mut change =
+            |after: &Invitation| transaction.change(self.store, stored, after, (self.policy.retention, self.now), stored.is_current());
         let after = match lifecycle::modify(self.who, before, self.action, &self.operation, self.now, self.policy) {
             Err(cooldown @ Rejected::Cooldown { .. }) => return self.cooling_down(stored, cooldown).await,
             Err(rejected) => return Err(rejected.into()),

@@ -17,7 +17,7 @@ use super::{
     item::{self, Stored},
     keys::{
         self, Key, PK, SK,
-        index::{DUE, DUE_AT, DUE_SHARD},
+        index::{DUE, DUE_AT, DUE_SHARD, STREAM_DUE, STREAM_DUE_AT},
     },
     row::{Row, text, time},
     transaction::Attempts,
@@ -45,6 +45,28 @@ impl InvitationKey {
     }
 }
 
+/// An index of due invitations: see [`DueEntries`](crate::domain::courier::DueEntries).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DueIndex {
+    /// Work that the stream should have triggered.
+    Stream,
+    /// Work that time makes due.
+    Timer,
+}
+
+impl DueIndex {
+    /// Both indexes.
+    pub const ALL: [Self; 2] = [Self::Stream, Self::Timer];
+
+    /// The names of the index and of its sort key.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Stream => (STREAM_DUE, STREAM_DUE_AT),
+            Self::Timer => (DUE, DUE_AT),
+        }
+    }
+}
+
 impl Store {
     /// Returns the invitation with this key, if it exists.
     ///
@@ -54,22 +76,27 @@ impl Store {
         self.stored(&key.account, key.id).await
     }
 
-    /// Changes an invitation as `step` says. `step` returns it unchanged if nothing is to be done. If another writer changes it
-    /// concurrently, or the table fails, `step` is called again, the last time no later than `within`. Returns the resulting invitation,
-    /// if it still exists.
+    /// Changes an invitation as `step` says, starting from `known` if it was read before. `step` returns it unchanged if nothing is to
+    /// be done. If another writer changes it concurrently, or the table fails, `step` is called again, the last time no later than
+    /// `within`. Returns the resulting invitation, if it still exists.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
     pub async fn update_with_retry(
         &self,
         key: &InvitationKey,
+        mut known: Option<Stored>,
         retention: Option<Duration>,
         within: Duration,
         step: impl Fn(&Invitation, Timestamp) -> Invitation,
-    ) -> Result<Option<Invitation>, StoreError> {
+    ) -> Result<Option<Stored>, StoreError> {
         let mut attempts = Attempts::within(within);
         loop {
-            let before = match self.load(key).await {
+            let read = match known.take() {
+                Some(known) => Ok(Some(known)),
+                None => self.load(key).await,
+            };
+            let before = match read {
                 Ok(Some(before)) => before,
                 Ok(None) => return Ok(None),
                 Err(error @ StoreError::Unavailable { .. }) => {
@@ -80,11 +107,11 @@ impl Store {
             };
             let after = step(&before.invitation, self.now());
             if after == before.invitation {
-                return Ok(Some(after));
+                return Ok(Some(before));
             }
             match self.compare_and_set(&before, &after, retention).await {
-                Ok(true) => return Ok(Some(after)),
-                Ok(false) => attempts.pause(StoreError::Unavailable { cause: "others keep changing the invitation".to_owned() }).await?,
+                Ok(Some(after)) => return Ok(Some(after)),
+                Ok(None) => attempts.pause(StoreError::Unavailable { cause: "others keep changing the invitation".to_owned() }).await?,
                 // The next read shows whether it was written.
                 Err(error @ StoreError::Unavailable { .. }) => attempts.pause(error).await?,
                 Err(error) => return Err(error),
@@ -92,26 +119,31 @@ impl Store {
         }
     }
 
-    /// Writes the next revision of an invitation. If another writer has changed it, writes nothing and returns `false`.
+    /// Writes the next revision of an invitation, and returns it. If another writer has changed it, writes nothing and returns `None`.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails. It may still have been written.
-    pub async fn compare_and_set(&self, before: &Stored, after: &Invitation, retention: Option<Duration>) -> Result<bool, StoreError> {
-        let next = before.next(after);
+    pub async fn compare_and_set(
+        &self,
+        before: &Stored,
+        after: &Invitation,
+        retention: Option<Duration>,
+    ) -> Result<Option<Stored>, StoreError> {
+        let next = before.next(after, retention, self.now());
         let Condition { expression: condition, mut values } = before.is_current();
-        let expression = before.update_to(&next, retention, &mut values);
+        let expression = before.update_to(&next, &mut values);
         let update = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(keys::invitation_key(&next.resource.account, next.resource.id).into()))
+            .set_key(Some(keys::invitation_key(&after.resource.account, after.resource.id).into()))
             .set_expression_attribute_names(names(&format!("{expression} {condition}")))
             .update_expression(expression)
             .condition_expression(condition)
             .set_expression_attribute_values(Some(values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let error = match update.send().await {
-            Ok(_) => return Ok(true),
+            Ok(_) => return Ok(Some(next)),
             Err(error) => error,
         };
         match &error {
@@ -119,36 +151,38 @@ impl Store {
                 // Possibly its own write: the reply to an earlier attempt was lost.
                 UpdateItemError::ConditionalCheckFailedException(refusal) => {
                     let found = refusal.item().cloned().map(Stored::from_row).transpose()?;
-                    Ok(found.is_some_and(|found| found.invitation == next))
+                    Ok(found.filter(|found| found.is_version(&next)))
                 }
                 // A transaction is changing it.
-                other if other.code() == Some("TransactionConflictException") => Ok(false),
+                other if other.code() == Some("TransactionConflictException") => Ok(None),
                 _ => Err(failed(error)),
             },
             _ => Err(failed(error)),
         }
     }
 
-    /// Returns at most `limit` invitations of a shard that were due before `now`, longest overdue first, and the `start` of the next
+    /// Returns at most `limit` invitations that a shard of an index lists at `now`, longest overdue first, and the `start` of the next
     /// page. Very recent writes may be missing.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails.
     pub async fn due(
         &self,
+        index: DueIndex,
         shard: u8,
         now: Timestamp,
         limit: i32,
         start: Option<Key>,
     ) -> Result<(Vec<InvitationKey>, Option<Key>), StoreError> {
+        let (index, at) = index.names();
         let output = self
             .client
             .query()
             .table_name(&self.table)
-            .index_name(DUE)
+            .index_name(index)
             .key_condition_expression("#shard = :shard AND #at <= :now")
             .expression_attribute_names("#shard", DUE_SHARD)
-            .expression_attribute_names("#at", DUE_AT)
+            .expression_attribute_names("#at", at)
             .expression_attribute_values(":shard", text(shard.to_string()))
             .expression_attribute_values(":now", time(now))
             .set_exclusive_start_key(start.map(Row::from))
@@ -171,10 +205,11 @@ impl Store {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(keys::invitation_key(&key.account, key.id).into()))
-            .update_expression("SET #shard = :shard, #at = :later REMOVE #stream_pending")
+            .update_expression("SET #shard = :shard, #at = :later REMOVE #stream_at, #stream_pending")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#shard", DUE_SHARD)
             .expression_attribute_names("#at", DUE_AT)
+            .expression_attribute_names("#stream_at", STREAM_DUE_AT)
             .expression_attribute_names("#stream_pending", item::STREAM_PENDING)
             .expression_attribute_values(":shard", text(keys::due_shard(key.id)))
             .expression_attribute_values(":later", time(self.now().plus(QUARANTINED_FOR)));

@@ -126,8 +126,8 @@ impl Store {
 /// The projection to the visible attributes, and its names. The other half of a row is internal; leaving it out halves the work. The
 /// names are numbers, because DynamoDB reserves some of the words.
 fn shown() -> (String, HashMap<String, String>) {
-    let shown: Vec<String> = (0..item::SHOWN.len()).map(|number| format!("#{number}")).collect();
-    (shown.join(","), shown.into_iter().zip(item::SHOWN.map(str::to_owned)).collect())
+    let names: HashMap<String, String> = item::shown().enumerate().map(|(number, name)| (format!("#{number}"), name.to_owned())).collect();
+    (names.keys().map(String::as_str).collect::<Vec<_>>().join(","), names)
 }
 
 /// Lets the connection return to the pool, which a separate task does. Otherwise an immediately following request would open a second

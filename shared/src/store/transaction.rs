@@ -24,7 +24,7 @@ use super::{
     row::Row,
 };
 use crate::domain::{
-    Invitation,
+    Invitation, Timestamp,
     text::{random_base62, random_bytes},
 };
 
@@ -90,16 +90,16 @@ impl Transaction {
         self.push(target, TransactWriteItem::builder().update(update));
     }
 
-    /// Updates an invitation's row, as it was read, to its next version.
+    /// Updates an invitation's row, as it was read, to its version after a change at `now`.
     pub(super) fn change(
         &mut self,
         store: &Store,
         stored: &Stored,
         after: &Invitation,
-        retention: Option<Duration>,
+        (retention, now): (Option<Duration>, Timestamp),
         mut condition: Condition,
     ) {
-        let expression = stored.update_to(&stored.next(after), retention, &mut condition.values);
+        let expression = stored.update_to(&stored.next(after, retention, now), &mut condition.values);
         self.update(
             store,
             WriteTarget::Invitation,

@@ -5,9 +5,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use shared::domain::{
     Invitation, Resource, State, Timestamp,
-    courier::{GRACE, LEASE, MARGIN, pause_after},
+    courier::{DueEntries, GRACE, LEASE, MARGIN, pause_after},
     delivery::{Delivery, DeliveryStatus, Reason},
-    invitation::{Closing, OperationId, Status},
+    invitation::{Closing, OperationId, SendAttempts, Status},
     outbox::{Event, EventType},
 };
 
@@ -235,7 +235,106 @@ fn an_event_round_trips_and_has_its_own_id() {
     }
 }
 
+/// A new invitation, with its event.
+fn created() -> Invitation {
+    let mut invitation = pending(SENT);
+    invitation.outbox.put(EventType::Created, SENT);
+    invitation
+}
+
+/// An invitation with any background work.
+fn any_work() -> impl Strategy<Value = Invitation> {
+    let delivery = proptest::option::of((0..DeliveryStatus::ALL.len(), near_time()));
+    let events = proptest::collection::vec(near_time(), 0..3);
+    (any_invitation(), delivery, events, 0u32..3, near_time(), any::<bool>()).prop_map(
+        |(mut invitation, delivery, events, tries, not_before, expiry_published)| {
+            invitation.resource.delivery = delivery.map(|(status, at)| Delivery { status: DeliveryStatus::ALL[status], at, reason: None });
+            for at in events {
+                invitation.outbox.put(EventType::Delivered, at);
+            }
+            let send_attempts = SendAttempts { tries, not_before, claim: None };
+            Invitation { send_attempts, expiry_published, ..invitation }
+        },
+    )
+}
+
+#[test]
+fn a_new_invitation_is_only_in_the_index_of_the_stream() {
+    let entries = DueEntries::of(&created());
+    assert_eq!(entries, DueEntries { stream: Some(SENT.plus(GRACE)), timer: None });
+}
+
+#[test]
+fn claiming_and_recording_an_email_leave_early_entries() {
+    let new = created();
+    let entries = DueEntries::of(&new);
+    let claimed = new.published().claimed(claim(), at(1000));
+    assert_eq!(entries.after(&new, &claimed, at(1000)), entries);
+    let sent = claimed.delivered(1, Delivery { status: DeliveryStatus::Sent, at: at(1500), reason: None });
+    assert_eq!(entries.after(&claimed, &sent, at(1500)), entries);
+    let delivered = sent.delivered(1, Delivery { status: DeliveryStatus::Delivered, at: at(3000), reason: None });
+    assert_eq!(entries.after(&sent, &delivered, at(3000)), entries, "its event would be due later");
+}
+
+#[test]
+fn publishing_the_last_event_leaves_only_the_expiry() {
+    let sent = pending(SENT).delivered(1, Delivery { status: DeliveryStatus::Delivered, at: at(3000), reason: None });
+    let entries = DueEntries { stream: Some(SENT.plus(GRACE)), timer: None };
+    let only_expiry = DueEntries { stream: None, timer: Some(sent.resource.expiry.plus(MARGIN)) };
+    assert_eq!(entries.after(&sent, &sent.published(), at(4000)), only_expiry);
+    let closed = sent.published().closed(Closing::Accepted, at(5000), claim());
+    let waiting = only_expiry.after(&sent.published(), &closed, at(5000));
+    assert_eq!(waiting, DueEntries { stream: Some(at(5000).plus(GRACE)), ..only_expiry }, "the expiry's entry may stay");
+    assert_eq!(waiting.after(&closed, &closed.published(), at(6000)), DueEntries::default());
+}
+
+#[test]
+fn an_entry_whose_time_has_come_is_moved() {
+    let sent = pending(SENT).delivered(1, Delivery { status: DeliveryStatus::Sent, at: at(1), reason: None });
+    let entries = DueEntries { stream: Some(SENT.plus(GRACE)), timer: None };
+    assert!(!entries.are_early(&sent, at(119_999)));
+    assert!(entries.are_early(&sent, SENT.plus(GRACE)));
+    let moved = entries.after(&sent, &sent, SENT.plus(GRACE));
+    assert_eq!(moved, DueEntries { stream: None, timer: Some(sent.resource.expiry.plus(MARGIN)) });
+    assert!(!moved.are_early(&sent, SENT.plus(GRACE)));
+}
+
+#[test]
+fn an_event_that_still_waits_is_not_listed_early() {
+    let waiting = pending(SENT).closed(Closing::Revoked, at(1), claim());
+    assert!(!DueEntries::of(&waiting).are_early(&waiting, at(900_000)), "it is due, so a failed attempt moves nothing");
+}
+
 proptest! {
+    /// The guarantee behind leaving entries early: whatever is due, an index lists it in time.
+    #[test]
+    fn entries_are_never_late(
+        before in any_work(),
+        next in any_work(),
+        stored in (proptest::option::of(near_time()), proptest::option::of(near_time())),
+        now in near_time(),
+    ) {
+        let stored = DueEntries { stream: stored.0, timer: stored.1 };
+        let entries = stored.after(&before, &next, now);
+        let first = [entries.stream, entries.timer].into_iter().flatten().min();
+        if let Some(due) = next.due() {
+            prop_assert!(first.is_some_and(|first| first <= due), "{entries:?} for {due:?}");
+        }
+        // And the time that remains when the stream's entry is removed.
+        if entries.stream.is_none() {
+            prop_assert!(next.timer().is_none_or(|timer| entries.timer.is_some_and(|entry| entry <= timer)));
+        }
+    }
+
+    /// Moving an early entry makes it right, so the reconciler finds it once.
+    #[test]
+    fn an_early_entry_is_moved_once(invitation in any_work(), stream in near_time(), timer in near_time(), now in near_time()) {
+        let entries = DueEntries { stream: Some(stream), timer: Some(timer) };
+        let moved = entries.after(&invitation, &invitation, now);
+        prop_assert!(!moved.are_early(&invitation, now), "{moved:?}");
+        prop_assert!(!DueEntries::of(&invitation).are_early(&invitation, now));
+    }
+
     #[test]
     fn everything_due_is_in_the_index_within_the_grace_period(invitation in any_invitation(), now in near_time()) {
         if invitation.mail_is_due(now) || invitation.expiry_is_due(now) || !invitation.outbox.events.is_empty() {
