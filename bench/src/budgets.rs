@@ -10,14 +10,28 @@ use crate::{
     counter::Counter,
     results::{Kind, Measured, Outcome, REFERENCE, Results, Verdict},
 };
-use rules::{Committed, Limit, RULES, Rule, Scope};
+use rules::{Committed, LIFE, Limit, RULES, Rule, Scope};
 
 /// The verdicts of all rules about a run.
 #[must_use]
 pub fn classify(results: &Results, baseline: &Baseline) -> Vec<Verdict> {
     let own = results.targets.iter().filter(|target| target.kind != Kind::Alternative);
-    own.flat_map(|target| RULES.iter().filter(|rule| applies(rule.scope, target)).map(|rule| verdict(rule, target, results, baseline)))
-        .collect()
+    let of_targets =
+        own.flat_map(|target| RULES.iter().filter(|rule| applies(rule.scope, target)).map(|rule| verdict(rule, target, results, baseline)));
+    of_targets.chain(LIFE.iter().map(|life| of_life(*life, results))).collect()
+}
+
+/// The verdict about the sum of some steps. A run of one operation has no steps.
+fn of_life((name, steps, limit): (&str, &[&str], f64), results: &Results) -> Verdict {
+    let write = |step: &&str| results.steps.get(*step).map(|capacity| capacity.write);
+    let value = steps.iter().map(write).sum::<Option<f64>>();
+    let outcome = match value {
+        Some(value) if value <= limit => Outcome::Passed,
+        None if results.steps.is_empty() => Outcome::NotEvaluated,
+        Some(_) | None => Outcome::Failed,
+    };
+    let figure = "write units".to_owned();
+    Verdict { target: name.to_owned(), figure, value, limit: Some(limit), rule: "at most".to_owned(), goal: None, outcome, enforced: true }
 }
 
 fn applies(scope: Scope, target: &Measured) -> bool {

@@ -17,7 +17,7 @@ use shared::{
         link::Token,
         settings::{Change, SettingsChange},
     },
-    store::{Failure, InvitationKey, Store},
+    store::{Failure, InvitationKey, Store, system_clock},
 };
 
 use crate::{Problem, gateway, problem};
@@ -129,20 +129,35 @@ impl Fixture {
         self.store.change_settings(self.who.account(), &change).await.map(drop).map_err(|error| problem!("no settings: {error}"))
     }
 
-    /// Marks the email of an invitation as sent and its event as published, unless the email was sent.
+    /// Marks the email of an invitation as sent and its event as published, unless the email was sent, by the courier's two writes.
     ///
     /// # Errors
     /// When there is no such invitation, or the table fails.
     pub async fn mark_sent(&self, id: InvitationId) -> Result<(), Problem> {
-        let step = |before: &Invitation, now| {
-            if before.resource.delivery.is_some() {
-                return before.clone();
-            }
-            let claimed = before.published().claimed(OperationId::generate(), now);
-            claimed.delivered(1, Delivery { status: DeliveryStatus::Sent, at: now, reason: None })
+        let if_unsent = |before: &Invitation, change: &dyn Fn(Invitation) -> Invitation| {
+            if before.resource.delivery.is_some() { before.clone() } else { change(before.clone()) }
         };
-        let found = self.store.update_with_retry(&self.key(id), None, self.policy.retention, Duration::from_secs(3), step).await;
+        let claim = |before: &Invitation, now| if_unsent(before, &|it| it.published().claimed(OperationId::generate(), now));
+        let sent = |now| Delivery { status: DeliveryStatus::Sent, at: now, reason: None };
+        let record = |before: &Invitation, now| if_unsent(before, &|it| it.delivered(1, sent(now)));
+        let (key, retention, within) = (self.key(id), self.policy.retention, Duration::from_secs(3));
+        let found = match self.store.update_with_retry(&key, None, retention, within, claim).await {
+            Ok(claimed) => self.store.update_with_retry(&key, claimed, retention, within, record).await,
+            error => error,
+        };
         found.map_err(|error| problem!("{id} cannot be changed: {error}"))?.map(drop).ok_or_else(|| problem!("there is no invitation {id}"))
+    }
+
+    /// Does what the reconciler does once the stream's time is over: moves the early entry in the index of due invitations.
+    ///
+    /// # Errors
+    /// When there is no such invitation, it has no early entry, or the table fails.
+    pub async fn move_early_entry(&self, id: InvitationId) -> Result<(), Problem> {
+        let store = self.store.clone().with_clock(system_clock());
+        let found = store.load(&self.key(id)).await.map_err(|error| problem!("{id} cannot be read: {error}"))?;
+        let stored = found.filter(|stored| stored.is_listed_early(store.now())).ok_or_else(|| problem!("{id} is not listed early"))?;
+        let moved = store.compare_and_set(&stored, &stored.invitation, self.policy.retention).await;
+        moved.map_err(|error| problem!("{id} cannot be changed: {error}"))?.map(drop).ok_or_else(|| problem!("{id} was changed"))
     }
 
     /// The event of a request with the account's key.

@@ -23,6 +23,9 @@ pub struct Results {
     /// The targets, in the order of the report.
     #[serde(rename = "subjects")]
     pub targets: Vec<Measured>,
+    /// The capacity of each step in the life of an invitation, by its name.
+    #[serde(default)]
+    pub steps: BTreeMap<String, Capacity>,
     /// The verdicts of the budgets.
     pub verdicts: Vec<Verdict>,
 }

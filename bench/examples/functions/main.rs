@@ -1,5 +1,6 @@
 //! `make bench`: measures the functions and their alternatives, and checks the budgets.
 
+mod life;
 mod measure;
 mod operation;
 mod request;
@@ -8,7 +9,7 @@ mod stand_ins;
 mod target;
 mod testbed;
 
-use std::{process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use bench::{
     Problem,
@@ -122,8 +123,10 @@ async fn measure_all(settings: &Settings, machine: Machine, core: Option<Core>) 
             zip: zip(target)?,
         });
     }
+    let steps =
+        if settings.only.as_deref().is_none_or(|only| only == "life") { life::steps(&testbed, settings).await? } else { BTreeMap::new() };
     let throttled = firsts.iter().any(|firsts| !firsts.is_empty());
-    Ok(Results { machine, rounds: settings.rounds, requests: settings.requests, throttled, targets: all, verdicts: Vec::new() })
+    Ok(Results { machine, rounds: settings.rounds, requests: settings.requests, throttled, targets: all, steps, verdicts: Vec::new() })
 }
 
 fn times(rounds: &[Round], firsts: &[(Duration, Duration)]) -> Option<Times> {

@@ -190,7 +190,7 @@ impl Operation {
             Self::Reconcile => return Ok(alike(json!({}).to_string(), Expected::Nothing)),
             Self::Feedback => {
                 for number in 0..count {
-                    let event = report(number, invited_and_sent(fixture, number).await?)?;
+                    let event = delivery_report(number, &address(number), invited_and_sent(fixture, number).await?)?;
                     requests.push(Request { event, expected: Expected::Recorded });
                 }
             }
@@ -211,16 +211,17 @@ async fn opened_and_sent(fixture: &Fixture) -> Result<InvitationId, Problem> {
     Ok(id)
 }
 
-/// An invitation whose email was sent, like almost all in production. Changing one with pending work is cheaper, because its
-/// index entry stays the same.
+/// An invitation whose email was sent an hour ago, like almost all in production. Changing one with pending work is cheaper, because
+/// its index entry stays the same.
 async fn invited_and_sent(fixture: &Fixture, number: usize) -> Result<InvitationId, Problem> {
     let id = fixture.invite(&address(number)).await?;
     fixture.mark_sent(id).await?;
+    fixture.move_early_entry(id).await?;
     Ok(id)
 }
 
 /// The event of an invitee's request.
-async fn by_token(fixture: &Fixture, id: InvitationId, verb: &str) -> Result<String, Problem> {
+pub(crate) async fn by_token(fixture: &Fixture, id: InvitationId, verb: &str) -> Result<String, Problem> {
     let body = json!({ "token": fixture.token(id).await?.reveal() });
     Ok(gateway::event("POST", &format!("/invitations/{verb}"), None, Some(&body)))
 }
@@ -233,13 +234,13 @@ fn delivery(number: usize, record: &Value) -> Request {
 }
 
 /// The event of SES for the delivery of an invitation's email.
-fn report(number: usize, id: InvitationId) -> Result<String, Problem> {
+pub(crate) fn delivery_report(number: usize, address: &str, id: InvitationId) -> Result<String, Problem> {
     let tags = [("account", ACCOUNT.to_owned()), ("invitation", id.to_string()), ("sending", "1".to_owned())];
     let email = SentEmail {
         message_id: format!("0100000000000000-{number:05}"),
         time: SystemTime::now(),
         from: "invitations@example.com".to_owned(),
-        to: vec![address(number)],
+        to: vec![address.to_owned()],
         reply_to: Vec::new(),
         subject: "An invitation".to_owned(),
         text: None,
@@ -249,5 +250,5 @@ fn report(number: usize, id: InvitationId) -> Result<String, Problem> {
         configuration_set: Some("mails".to_owned()),
     };
     let event = feedback::events(&email).first().map(Value::to_string);
-    event.ok_or_else(|| problem!("there is no report for the email to {}", address(number)))
+    event.ok_or_else(|| problem!("there is no report for the email to {address}"))
 }

@@ -13,7 +13,7 @@ functions [--rounds 5] [--requests 2000]   how much to measure
           [--without-peers]                skip programs that are not built
           [--baseline bench/baseline.json] the committed figures of earlier runs
           [--update-baseline]              rewrite the baseline
-          [--only OPERATION]               only this operation and hello
+          [--only OPERATION]               only this operation and hello; `life`: only the steps of an invitation's life
           [--json FILE] [--chart FILE]     write results
           [--markdown]                     print the Markdown table
           [--from FILE]                    show the results of an earlier run instead of measuring";

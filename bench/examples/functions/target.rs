@@ -52,7 +52,7 @@ pub(crate) fn all(settings: &Settings) -> Result<Vec<Target>, Problem> {
     Ok(targets)
 }
 
-fn own(operation: Operation, settings: &Settings) -> Result<Target, Problem> {
+pub(crate) fn own(operation: Operation, settings: &Settings) -> Result<Target, Problem> {
     let function = operation.function();
     let directory = absolute(&settings.functions.join(function))?;
     let binary = directory.join("bootstrap");

@@ -65,6 +65,11 @@ impl Testbed {
     pub(crate) async fn start(&self, target: &Target, count: usize, instrument: Vec<String>) -> Result<Run, Problem> {
         let fixture = if target.operation.only_reads_one() { self.shared.clone() } else { self.new_fixture().await? };
         let requests = target.operation.prepare(&self.database, &self.template, &fixture, count).await?;
+        Ok(Run { sandbox: self.launch(target, &fixture, instrument).await?, requests: requests.into_iter() })
+    }
+
+    /// Starts a target in a new process, over the table of the fixture.
+    pub(crate) async fn launch(&self, target: &Target, fixture: &Fixture, instrument: Vec<String>) -> Result<Sandbox, Problem> {
         let timeout = if instrument.is_empty() { TIMEOUT } else { TIMEOUT_WITH_INSTRUMENT };
         let launch = Launch {
             command: target.command.clone(),
@@ -74,11 +79,11 @@ impl Testbed {
             core: self.core,
             timeout,
         };
-        let sandbox = Sandbox::start(&launch).await.map_err(|problem| problem!("{}: {problem}", target.id))?;
-        Ok(Run { sandbox, requests: requests.into_iter() })
+        Sandbox::start(&launch).await.map_err(|problem| problem!("{}: {problem}", target.id))
     }
 
-    async fn new_fixture(&self) -> Result<Fixture, Problem> {
+    /// A new table with one account.
+    pub(crate) async fn new_fixture(&self) -> Result<Fixture, Problem> {
         self.tables.set(self.tables.get() + 1);
         let table = format!("invitations-{:05}", self.tables.get());
         self.database.create_table(&table, &self.template).await?;
@@ -111,6 +116,11 @@ impl Testbed {
         let fill = |value: &String| placeholders.iter().fold(value.clone(), |text, (name, value)| text.replace(name, value));
         let own = target.environment.iter().map(|(name, value)| (name.as_str(), fill(value)));
         lambda.into_iter().chain(tunables).chain(own).map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// The records that the table's stream has for deliver-invitations, in order.
+    pub(crate) async fn stream_records(&self, fixture: &Fixture) -> Result<Vec<Value>, Problem> {
+        self.database.stream_records(&fixture.table, &self.template, Operation::Deliver.function()).await
     }
 
     /// Sends the next request, checks the response, and returns its duration.

@@ -62,7 +62,8 @@ fn results() -> Results {
     };
     let machine = Machine { environment, counter: Counter::Callgrind };
     let targets = vec![measured(REFERENCE, Kind::Alternative, 1.0), measured("describe", Kind::Http, 2.0)];
-    Results { machine, rounds: 5, requests: 100, throttled: true, targets, verdicts: Vec::new() }
+    let steps = LIFE.iter().flat_map(|(_, steps, _)| *steps).map(|step| ((*step).to_owned(), Capacity { read: 1.0, write: 1.0 })).collect();
+    Results { machine, rounds: 5, requests: 100, throttled: true, targets, steps, verdicts: Vec::new() }
 }
 
 fn baseline_of(results: &Results) -> Baseline {
@@ -112,6 +113,21 @@ fn every_enforced_rule_can_fail() {
     assert_eq!(changed(|it| it.warm_capacity.read = 2.0), ["read units"]);
     assert_eq!(changed(|it| it.warm_capacity.read = 0.5), ["read units"], "less is a change as well");
     assert_eq!(changed(|it| it.warm_capacity.write = 1.0), ["write units"]);
+}
+
+#[test]
+fn the_steps_of_an_invitations_life_have_limits_together() {
+    let failed = |change: fn(&mut BTreeMap<String, Capacity>)| {
+        let mut results = results();
+        change(&mut results.steps);
+        let verdicts = classify(&results, &baseline_of(&results)).into_iter();
+        verdicts.filter(Verdict::fails).map(|verdict| verdict.target).collect::<Vec<_>>()
+    };
+    assert_eq!(failed(|_| ()), [""; 0]);
+    let more = |steps: &mut BTreeMap<String, Capacity>| steps.extend([("accept's event".to_owned(), Capacity { read: 1.0, write: 12.0 })]);
+    assert_eq!(failed(more), ["accept and its event"]);
+    assert_eq!(failed(|steps| steps.retain(|step, _| step != "resend")), ["resend"], "a step that was not counted");
+    assert_eq!(failed(BTreeMap::clear), [""; 0], "a run of one operation");
 }
 
 #[test]

@@ -58,6 +58,10 @@ pub fn text(results: &Results) -> String {
     let _ = writeln!(text, "\nCosts: instructions by {}; DynamoDB requests and capacity units per event.\n", machine.counter.name());
     text += &costs(results).text();
     text += &headline(results);
+    if !results.steps.is_empty() {
+        text += "\nCapacity units in the life of an invitation\n\n";
+        text += &life(results).text();
+    }
     text += "\nBudgets\n\n";
     text += &budgets(&results.verdicts).text();
     text
@@ -117,6 +121,15 @@ fn costs(results: &Results) -> Table {
             database.map_or_else(none, |it| it.warm_capacity.read.to_string()),
             database.map_or_else(none, |it| it.warm_capacity.write.to_string()),
         ]);
+    }
+    table
+}
+
+fn life(results: &Results) -> Table {
+    let mut table = Table::default();
+    table.row(["", "read", "write"]);
+    for (step, capacity) in &results.steps {
+        table.row([step.clone(), capacity.read.to_string(), capacity.write.to_string()]);
     }
     table
 }

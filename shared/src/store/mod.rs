@@ -71,6 +71,12 @@ impl Store {
         Self { client, table, clock, ids: Arc::default(), only: None }
     }
 
+    /// The same table with another clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
     /// Restricts the store to one account; `None` allows all accounts. For callers and links of other accounts the store finds nothing
     /// and does not read the table, because IAM would deny the read.
     #[must_use]
