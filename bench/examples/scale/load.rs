@@ -8,7 +8,10 @@ use dynoxide::{Database, ImportOptions, Item, types::item_size};
 use serde::Serialize;
 use shared::{
     domain::{Invitation, Timestamp, lifecycle::SendPolicy},
-    store::{Row, item, keys},
+    store::{
+        Row, item,
+        keys::{self, index},
+    },
 };
 
 use crate::population::Population;
@@ -67,20 +70,27 @@ pub(crate) fn rows(population: &Population, invitation: &Invitation, policy: &Se
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Footprint {
-    /// An invitation's row, and each of its three index entries.
+    /// An invitation's row.
     pub(crate) row_mean: f64,
     pub(crate) row_least: usize,
     pub(crate) row_most: usize,
+    /// An entry in one of its three local indexes.
+    pub(crate) entry_mean: f64,
     /// The lock of an open invitation's address.
     pub(crate) lock_mean: f64,
 }
 
 /// The footprint of the first `size` invitations.
 pub(crate) fn footprint(population: &Population, size: u64, policy: &SendPolicy) -> Result<Footprint, Problem> {
-    let (mut of_rows, mut of_locks) = (Vec::new(), Vec::new());
+    let (mut of_rows, mut of_entries, mut of_locks) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..size {
         let invitation = population.invitation(&population.spec(number), policy)?;
         for (part, row) in rows(population, &invitation, policy).into_iter().enumerate() {
+            if part == 0 {
+                for index in [index::BY_STATE, index::BY_EMAIL, index::BY_ROLE] {
+                    of_entries.push(item_size(&engine_item(entry(&row, index))?));
+                }
+            }
             let bytes = item_size(&engine_item(row)?);
             if part == 0 { of_rows.push(bytes) } else { of_locks.push(bytes) }
         }
@@ -90,8 +100,15 @@ pub(crate) fn footprint(population: &Population, size: u64, policy: &SendPolicy)
         row_mean: mean(&of_rows),
         row_least: of_rows.iter().copied().min().unwrap_or_default(),
         row_most: of_rows.iter().copied().max().unwrap_or_default(),
+        entry_mean: mean(&of_entries),
         lock_mean: mean(&of_locks),
     })
+}
+
+/// The entry of a row in a local index: its keys and the projected attributes.
+fn entry(row: &Row, index: &str) -> Row {
+    let is_in = |name: &str| ["pk", "sk", index].contains(&name) || item::PROJECTED.contains(&name);
+    row.iter().filter(|(name, _)| is_in(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn engine_item(row: Row) -> Result<Item, Problem> {

@@ -42,7 +42,7 @@ pub(crate) async fn measure(deployments: &mut [Deployment], step: &Step, rounds:
         }
         cells.push(SizeResult::new(deployment.account.size(), &samples, typical(&seen)?));
     }
-    Ok(StepResult::new(step.name, step.timed, cells))
+    Ok(StepResult::new(step.name, step.timed, step.max_read, cells))
 }
 
 /// The numbers below `count`, in another order for each turn.

@@ -85,6 +85,8 @@ pub(crate) struct StepResult {
     pub(crate) growth_undisturbed: Growth,
     /// Whether its time is limited, as for reading and creating. Consumption is always limited.
     pub(crate) timed: bool,
+    /// The read units that it may consume.
+    pub(crate) max_read: f64,
     pub(crate) same_consumption: bool,
 }
 
@@ -109,19 +111,20 @@ impl Growth {
 }
 
 impl StepResult {
-    pub(crate) fn new(step: &'static str, timed: bool, sizes: Vec<SizeResult>) -> Self {
+    pub(crate) fn new(step: &'static str, timed: bool, max_read: f64, sizes: Vec<SizeResult>) -> Self {
         let between = |time: fn(&Micros) -> f64| match (sizes.first(), sizes.last()) {
             (Some(smallest), Some(largest)) => Growth::between(smallest, largest, time),
             _ => Growth::default(),
         };
         let (growth, growth_undisturbed) = (between(|micros| micros.p50), between(|micros| micros.p10));
         let same_consumption = sizes.windows(2).all(|pair| pair[0].consumed == pair[1].consumed);
-        Self { step, sizes, growth, growth_undisturbed, timed, same_consumption }
+        Self { step, sizes, growth, growth_undisturbed, timed, max_read, same_consumption }
     }
 
     /// Whether the step is fast and cheap enough in the largest account.
     pub(crate) fn passes(&self) -> bool {
-        self.same_consumption && (self.growth.total <= MAX_GROWTH || !self.timed)
+        let cheap = self.sizes.iter().all(|size| size.consumed.read <= self.max_read);
+        self.same_consumption && cheap && (self.growth.total <= MAX_GROWTH || !self.timed)
     }
 }
 
@@ -135,7 +138,7 @@ mod tests {
     }
 
     fn passes(timed: bool, smallest: SizeResult, largest: SizeResult) -> bool {
-        StepResult::new("step", timed, vec![smallest, largest]).passes()
+        StepResult::new("step", timed, 3.0, vec![smallest, largest]).passes()
     }
 
     #[test]
@@ -143,6 +146,12 @@ mod tests {
         assert!(passes(true, cell(1_000, 1_000, 1.0), cell(1_000_000, 1_200, 1.0)));
         assert!(!passes(true, cell(1_000, 1_000, 1.0), cell(1_000_000, 1_202, 1.0)));
         assert!(passes(false, cell(1_000, 1_000, 1.0), cell(1_000_000, 9_000, 1.0)));
+    }
+
+    #[test]
+    fn more_read_units_than_the_limit_are_not_allowed() {
+        assert!(passes(true, cell(1_000, 1_000, 3.0), cell(1_000_000, 1_000, 3.0)));
+        assert!(!passes(true, cell(1_000, 1_000, 3.5), cell(1_000_000, 1_000, 3.5)));
     }
 
     #[test]

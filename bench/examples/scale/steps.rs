@@ -22,6 +22,8 @@ pub(crate) struct Step {
     pub(crate) name: &'static str,
     /// Whether its time is limited.
     pub(crate) timed: bool,
+    /// The read units that it may consume.
+    pub(crate) max_read: f64,
     /// The request of a turn.
     pub(crate) call: fn(&Account, turn: u64) -> Call,
 }
@@ -41,19 +43,19 @@ pub(crate) struct Call {
 
 /// All steps in order: those that read come first, while the account has its exact size, and those that close invitations last.
 pub(crate) const STEPS: [Step; 13] = [
-    Step { name: "describe", timed: true, call: describe },
-    Step { name: "list, first page", timed: true, call: |account, _| list("", in_order(account.first_page())) },
-    Step { name: "list, page 10,000", timed: true, call: deep_page },
-    Step { name: "state=invited", timed: true, call: |_, _| list("state=invited", all_have("state", "invited")) },
-    Step { name: "state=invited, page 10,000", timed: true, call: deep_invited_page },
-    Step { name: "state=expired", timed: true, call: |_, _| list("state=expired", all_have("state", "expired")) },
-    Step { name: "state=revoked", timed: true, call: |_, _| list("state=revoked", all_have("state", "revoked")) },
-    Step { name: "email=…", timed: true, call: by_email },
-    Step { name: "roleID=auditor", timed: true, call: |_, _| list("roleID=auditor", all_have("roleID", "auditor")) },
-    Step { name: "state=invited&roleID=full-access", timed: true, call: combined },
-    Step { name: "create", timed: true, call: create },
-    Step { name: "resend", timed: false, call: resend },
-    Step { name: "revoke", timed: false, call: revoke },
+    Step { name: "describe", timed: true, max_read: 1.0, call: describe },
+    Step { name: "list, first page", timed: true, max_read: 5.0, call: |account, _| list("", in_order(account.first_page())) },
+    Step { name: "list, page 10,000", timed: true, max_read: 5.0, call: deep_page },
+    Step { name: "state=invited", timed: true, max_read: 3.0, call: |_, _| list("state=invited", all_have("state", "invited")) },
+    Step { name: "state=invited, page 10,000", timed: true, max_read: 3.0, call: deep_invited_page },
+    Step { name: "state=expired", timed: true, max_read: 3.0, call: |_, _| list("state=expired", all_have("state", "expired")) },
+    Step { name: "state=revoked", timed: true, max_read: 3.0, call: |_, _| list("state=revoked", all_have("state", "revoked")) },
+    Step { name: "email=…", timed: true, max_read: 3.0, call: by_email },
+    Step { name: "roleID=auditor", timed: true, max_read: 3.0, call: |_, _| list("roleID=auditor", all_have("roleID", "auditor")) },
+    Step { name: "state=invited&roleID=full-access", timed: true, max_read: 15.0, call: combined },
+    Step { name: "create", timed: true, max_read: 0.0, call: create },
+    Step { name: "resend", timed: false, max_read: 1.0, call: resend },
+    Step { name: "revoke", timed: false, max_read: 1.0, call: revoke },
 ];
 
 fn describe(account: &Account, turn: u64) -> Call {
