@@ -21,6 +21,9 @@ pub fn classify(results: &Results, baseline: &Baseline) -> Vec<Verdict> {
     of_targets.chain(LIFE.iter().map(|life| of_life(*life, results))).collect()
 }
 
+/// The figure of a sum of steps.
+pub const SUM: &str = "write units together";
+
 /// The verdict about the sum of some steps. A run of one operation has no steps.
 fn of_life((name, steps, limit): (&str, &[&str], f64), results: &Results) -> Verdict {
     let write = |step: &&str| results.steps.get(*step).map(|capacity| capacity.write);
@@ -30,7 +33,7 @@ fn of_life((name, steps, limit): (&str, &[&str], f64), results: &Results) -> Ver
         None if results.steps.is_empty() => Outcome::NotEvaluated,
         Some(_) | None => Outcome::Failed,
     };
-    let figure = "write units".to_owned();
+    let figure = SUM.to_owned();
     Verdict { target: name.to_owned(), figure, value, limit: Some(limit), rule: "at most".to_owned(), goal: None, outcome, enforced: true }
 }
 

@@ -59,7 +59,9 @@ fn run() -> Result<Vec<String>, Problem> {
         baseline.write(&settings.baseline)?;
     }
     results.verdicts = budgets::classify(&results, &baseline);
-    println!("{}", if settings.markdown { markdown::text(&results) } else { table::text(&results) });
+    let report =
+        if settings.markdown { [markdown::text(&results), markdown::consumption(&results)].join("\n\n") } else { table::text(&results) };
+    println!("{report}");
     if let Some(file) = &settings.json {
         recording::write(&results, file)?;
     }

@@ -1,7 +1,11 @@
 //! The figures that `README.md` and `docs/performance.md` show.
 
-use super::format::{factor, none, number, ratio};
-use crate::results::{Kind, Measured, REFERENCE, Results};
+use super::format::{exact, factor, none, number, ratio};
+use crate::{
+    budgets,
+    dynamodb::Capacity,
+    results::{Database, Kind, Measured, REFERENCE, Results},
+};
 
 type Figure = fn(&Measured) -> Option<f64>;
 
@@ -40,6 +44,38 @@ pub fn text(results: &Results) -> String {
         environment.revision,
         machine.counter.name()
     );
+    text
+}
+
+/// The background work in the life of an invitation, in its order: the step, and its name in the documentation.
+const STEPS: &[(&str, &str)] = &[
+    ("email", "an email and its event"),
+    ("prompt report", "a delivery report within two minutes"),
+    ("prompt report's event", "the event of this report"),
+    ("early entry", "without a report: moving the entry in the index of due work"),
+    ("late report", "a later delivery report"),
+    ("late report's event", "the event of this report"),
+    ("accept's event", "the event of an acceptance"),
+];
+
+/// The generated section of `docs/costs.md`: what each operation consumes, and the limited sums.
+#[must_use]
+pub fn consumption(results: &Results) -> String {
+    let mut text = "| operation | requests | write units | read units |\n|---|--:|--:|--:|\n".to_owned();
+    let requests = |database: &Database| database.warm_requests.values().sum::<f64>();
+    for target in results.targets.iter().filter(|target| target.kind == Kind::Http && target.id != "page") {
+        let Some(database) = &target.database else { continue };
+        let Capacity { read, write } = database.warm_capacity;
+        text += &format!("| {} | {} | {write} | {read} |\n", target.id, requests(database));
+    }
+    for (step, name) in STEPS {
+        let Some(Capacity { read, write }) = results.steps.get(*step) else { continue };
+        text += &format!("| {name} | | {write} | {read} |\n");
+    }
+    for verdict in results.verdicts.iter().filter(|verdict| verdict.figure == budgets::SUM) {
+        let (value, limit) = (exact(verdict.value), exact(verdict.limit));
+        text += &format!("| **{}**, at most {limit} | | **{value}** | |\n", verdict.target);
+    }
     text
 }
 
@@ -93,6 +129,13 @@ mod tests {
         let page = fs::read_to_string(root("docs/performance.md")).expect("the page exists");
         let text = text(&recorded());
         assert!(page.contains(&text), "docs/performance.md: insert the output of `--from docs/bench/functions.json --markdown`:\n{text}");
+    }
+
+    #[test]
+    fn the_page_on_costs_shows_what_the_recorded_run_consumed() {
+        let page = fs::read_to_string(root("docs/costs.md")).expect("the page exists");
+        let table = consumption(&recorded());
+        assert!(page.contains(&table), "docs/costs.md: insert\n{table}");
     }
 
     #[test]

@@ -170,7 +170,7 @@ pub const STREAM_PENDING: &str = "stream_pending";
 ///
 /// The template repeats this list, and it is final with the first release: the projection of a local index cannot be changed. Nothing
 /// writes `metadata` and the attributes after it yet; `more` is for whatever this list does not foresee.
-pub const PROJECTED: [&str; 19] = [
+pub const PROJECTED: [&str; 18] = [
     "email",
     "role",
     "st",
@@ -183,7 +183,6 @@ pub const PROJECTED: [&str; 19] = [
     "delivery",
     "accepted_by",
     "nsa",
-    "sends",
     "loc",
     "metadata",
     "redirect",
