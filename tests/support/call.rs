@@ -192,8 +192,7 @@ impl Response {
 
 impl From<Reply> for Response {
     fn from(reply: Reply) -> Self {
-        let mut headers: BTreeMap<String, String> = reply.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        headers.entry("content-type".to_owned()).or_insert_with(|| "application/json".to_owned());
+        let headers = reply.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Self { status: reply.status, headers, text: reply.body }
     }
 }

@@ -99,6 +99,13 @@ pub async fn respond<S: Endpoint>(
     .log();
     let reply = result.unwrap_or_else(|error| error_reply(&error, id));
     let reply = if bare { Reply { body: String::new(), ..reply } } else { reply };
+    complete(reply, id)
+}
+
+/// Adds the headers of every response.
+fn complete(reply: Reply, id: &str) -> Reply {
+    let typed = reply.headers.iter().any(|(name, _)| *name == "content-type");
+    let reply = if typed { reply } else { reply.with("content-type", "application/json".to_owned()) };
     reply.with("x-request-id", id.to_owned()).with("cache-control", "no-store".to_owned())
 }
 
@@ -140,10 +147,9 @@ fn error_reply(error: &ApiError, request_id: &str) -> Reply {
     }
 }
 
-/// A reply in API Gateway's payload format 2.0. It is JSON unless its headers set another type.
+/// A reply in API Gateway's payload format 2.0.
 fn response(reply: Reply) -> ApiGatewayV2httpResponse {
-    let mut headers = HeaderMap::with_capacity(reply.headers.len() + 1);
-    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    let mut headers = HeaderMap::with_capacity(reply.headers.len());
     for (name, value) in reply.headers {
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(name, value);
