@@ -8,6 +8,7 @@ use shared::{
         AccountId, Email, InvitationId, Permission, Rejected, RoleId, Roles, State, Timestamp,
         api_key::{ApiKey, ApiKeyId},
         delivery::{Delivery, DeliveryStatus, Reason},
+        entity_tag::EntityTags,
         idempotency::IdempotencyKey,
         invitation::Closing,
         link::{LinkKeys, Token},
@@ -147,6 +148,7 @@ fn malformed_values() {
     refuse::<Timestamp>(&mut snapshot, "time", &["tomorrow"]);
     refuse::<Limit>(&mut snapshot, "limit", &["-1", "ten"]);
     refuse::<IdempotencyKey>(&mut snapshot, "idempotency key", &["", "a,b", "\"a", "\"a\"b\"", "\"\\a\"", "\u{fc}"]);
+    refuse::<EntityTags>(&mut snapshot, "entity tags", &["x"]);
     refuse::<Locale>(&mut snapshot, "locale", &["en_US"]);
     refuse::<Token>(&mut snapshot, "token", &["x"]);
     refuse::<Binding>(&mut snapshot, "binding", &["phone"]);

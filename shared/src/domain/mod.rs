@@ -7,6 +7,7 @@ pub mod api_key;
 pub mod courier;
 pub mod delivery;
 pub mod email;
+pub mod entity_tag;
 pub mod id;
 pub mod idempotency;
 pub mod invitation;

@@ -7,6 +7,7 @@ mod cursor;
 mod display_name;
 mod email;
 mod email_vectors;
+mod entity_tag;
 mod filter;
 mod idempotency;
 mod ids;

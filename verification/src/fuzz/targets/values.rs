@@ -6,6 +6,7 @@ use shared::domain::{
     AccountId, Email, InvitationId, RoleId, Roles, State, Timestamp,
     api_key::ApiKeyId,
     delivery::{Delivery, Reason},
+    entity_tag::EntityTags,
     idempotency::IdempotencyKey,
     link::LinkKeys,
     link_base::LinkBase,
@@ -116,6 +117,7 @@ pub(super) fn others() -> Box<dyn Target> {
         "019d3a4b5c6d7e8f9a0b1c2d3e4f5061",
         "Fuzz00000001",
         "\"one key, with a comma\"",
+        "W/\"one\", \"another\"",
         "bounced#1900000000000#General",
         "3#accepted#1900000000000",
         "email",
@@ -142,6 +144,7 @@ pub(super) fn others() -> Box<dyn Target> {
         |text| round_trip::<Limit>(text, |it| it.get().to_string(), |one, other| one == other && (1..=100).contains(&one.get())),
         idempotency_key,
         |text| Ok(text.parse::<Roles>().is_ok()),
+        |text| Ok(text.parse::<EntityTags>().is_ok()),
         // The error message must not quote it: it is secret.
         |text| match text.parse::<LinkKeys>() {
             Err(error) if text.len() > 40 && error.to_string().contains(text) => Err("the error message quotes it".to_owned()),
