@@ -20,6 +20,7 @@ CONFLICTS = {
     "email-refused",
     "expired",
     "idempotency-key-reused",
+    "changed",
 }
 SHORTEST, LONGEST = timedelta(hours=1), timedelta(days=30)
 MARGIN = timedelta(minutes=15)  # more than a run takes
@@ -62,7 +63,7 @@ def map_case(context, case):
 @schemathesis.hook
 def filter_failure(context, failure, case, response) -> bool:
     """Whether the failure counts."""
-    if isinstance(failure, RejectedPositiveData) and response.status_code == 400:
+    if isinstance(failure, RejectedPositiveData) and response.status_code in (400, 412):
         return not is_foreseen(code_of(response), case)
     if isinstance(failure, UnsupportedMethodResponse) and response.status_code == 404:
         # The gateway responds to an undeclared method itself, locally as on AWS.

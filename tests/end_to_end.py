@@ -143,7 +143,13 @@ def one_invitation(caller: Caller) -> None:
     again = caller.call("POST", path, {"state": "revoked"})
     check(lasting(again.json) == lasting(revoked.json), "A second revoke must change nothing.", again, revoked)
     rejected(caller.call("POST", path), 400, "already-revoked")
-    check(lasting(caller.call("GET", path).json) == lasting(revoked.json), "Describe must show the revoked invitation.")
+    described = caller.call("GET", path)
+    check(lasting(described.json) == lasting(revoked.json), "Describe must show the revoked invitation.", described)
+
+    # A delivery report can change the tag at any time.
+    known = caller.call("GET", path, **{"If-None-Match": "*"})
+    check(known.status == 304 and known.text == "" and known.headers["ETag"], "With If-None-Match this must be a 304.", known)
+    rejected(caller.call("POST", path, **{"If-Match": '"another"'}), 412, "changed")
 
 
 def paging(caller: Caller) -> None:

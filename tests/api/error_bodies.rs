@@ -67,6 +67,7 @@ async fn errors_of_a_request() {
         ("an invalid id", Call::get("/invitations/1")),
         ("an id that is not UTF-8", Call::get("/invitations/%FF")),
         ("an unknown id", Call::get(&format!("/invitations/{}", "0".repeat(32)))),
+        ("known tags without quotes", Call::get(&format!("/invitations/{}", "0".repeat(32))).header("if-none-match", "x")),
     ];
     note(&mut snapshot, &app, calls).await;
     let route = "GET /invitations";
@@ -160,6 +161,8 @@ async fn errors_of_a_modify() {
         ("a force with a body", force("true").json(&json!({ "state": "invited" }))),
         ("an empty object", resend(&id).json(&json!({}))),
         ("a state that cannot be requested", Call::set_state(&id, "expired")),
+        ("tags without quotes", resend(&id).header("if-match", "x")),
+        ("a tag of an earlier version", resend(&id).header("if-match", "\"x\"")),
         ("within the cooldown", resend(&id)),
     ];
     note(&mut snapshot, &app, calls).await;

@@ -32,6 +32,7 @@ fn name(rejected: &Rejected) -> &'static str {
     match rejected {
         Rejected::NotFound => "NotFound",
         Rejected::AlreadyInvited { .. } => "AlreadyInvited",
+        Rejected::Changed => "Changed",
         Rejected::Closed(Closing::Accepted) => "Closed, accepted",
         Rejected::Closed(Closing::Declined) => "Closed, declined",
         Rejected::Closed(Closing::Revoked) => "Closed, revoked",
@@ -49,11 +50,12 @@ fn name(rejected: &Rejected) -> &'static str {
     }
 }
 
-fn all_refusals() -> [Rejected; 16] {
+fn all_refusals() -> [Rejected; 17] {
     let [wanted, earliest, latest] = ["2030-01-01T00:00:00Z", "2030-01-01T01:00:00Z", "2030-01-31T00:00:00Z"].map(parsed::<Timestamp>);
     [
         Rejected::NotFound,
         Rejected::AlreadyInvited { open: parsed("3FDCA1955AE7EB167B25D7D90AC02B9F") },
+        Rejected::Changed,
         Rejected::Closed(Closing::Accepted),
         Rejected::Closed(Closing::Declined),
         Rejected::Closed(Closing::Revoked),

@@ -7,6 +7,7 @@ use std::{
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
+use shared::domain::entity_tag::EntityTag;
 use support::{ACCOUNT, Call, Response, TestApp};
 
 /// The end of every error about a closed invitation.
@@ -20,14 +21,17 @@ pub(crate) const COOLDOWN: Duration = Duration::from_secs(60);
 /// The smallest step of the clock.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
 
-/// Asserts status, body and all headers; `more` are the headers beyond the three of every response.
+/// Asserts status, body and all headers; `more` are the headers beyond the three of every response and the tag of an invitation.
 #[track_caller]
 pub(crate) fn assert_response(response: &Response, status: u16, body: &Value, more: &[(&str, &str)]) {
     assert_eq!(response.status, status, "{}", response.text);
     assert_eq!(&response.json(), body);
     let id = body["requestId"].as_str().unwrap_or("request-1");
     let always = [("cache-control", "no-store"), ("content-type", "application/json"), ("x-request-id", id)];
-    let headers: BTreeMap<String, String> = always.iter().chain(more).map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let mut headers: BTreeMap<String, String> = always.iter().chain(more).map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    if body["urn"].is_string() {
+        headers.insert("etag".to_owned(), EntityTag::of(&response.text).to_string());
+    }
     assert_eq!(response.headers, headers);
 }
 

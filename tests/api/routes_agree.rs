@@ -123,6 +123,22 @@ fn openapi_describes_the_same_routes_under_the_same_names() {
     assert_eq!(found, routed(expected_routes()));
 }
 
+#[test]
+fn pages_of_other_origins_can_send_and_read_every_header_of_the_api() {
+    let document: Value = serde_yaml_ng::from_str(&root_file("openapi.yaml")).expect("openapi.yaml is YAML");
+    let components = &document["components"];
+    let parameters = components["parameters"].as_object().expect("parameters").values().filter(|parameter| parameter["in"] == "header");
+    let sent = parameters.map(|parameter| string(&parameter["name"])).chain(["Authorization".to_owned(), "Content-Type".to_owned()]);
+    // Browsers expose this one without being told.
+    let read = components["headers"].as_object().expect("headers").keys().filter(|name| *name != "Cache-Control").cloned();
+    let template = template();
+    let allowed = &template["Resources"]["InvitationsApi"]["Properties"]["CorsConfiguration"]["!If"][1];
+    let configured = |name: &str| list(&allowed[name]).map(string).collect::<BTreeSet<_>>();
+    let lower = |names: &mut dyn Iterator<Item = String>| names.map(|name| name.to_lowercase()).collect::<BTreeSet<_>>();
+    assert_eq!(configured("AllowHeaders"), lower(&mut sent.into_iter()));
+    assert_eq!(configured("ExposeHeaders"), lower(&mut read.into_iter()));
+}
+
 /// The variables that `read` reads.
 fn variables_read<T, E: std::fmt::Debug>(read: impl Fn(&dyn Fn(&str) -> Option<String>) -> Result<T, E>) -> BTreeSet<String> {
     let asked = RefCell::new(BTreeSet::new());

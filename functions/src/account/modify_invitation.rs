@@ -1,8 +1,11 @@
 //! `POST /invitations/{id}`
 
-use shared::domain::{
-    Invitation, Permission,
-    idempotency::{Fingerprint, StoredResponse},
+use shared::{
+    domain::{
+        Invitation, Permission,
+        idempotency::{Fingerprint, StoredResponse},
+    },
+    store::ModifyRequest,
 };
 
 use crate::{
@@ -29,9 +32,13 @@ pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiErr
     let query = input::validate_common(request, &["force"])?;
     let id = input::invitation_id(request)?;
     let action = input::action(request, query)?;
+    let if_match = input::if_match(request)?;
+    // If-Match is not part of the fingerprint: it decides whether the change happens, not which one. So a retry with a newer tag still
+    // gets the response to the change that its key stands for.
     let idempotency = input::idempotency_request(request, &who, &ROUTE, || Fingerprint::new(&[&id.to_string(), action.as_str()]))?;
     let render =
         |invitation: &Invitation, now| StoredResponse { status: 200, body: output::invitation(&invitation.resource, now, &app.urns) };
-    let outcome = app.store.modify(&who, id, action, policy, idempotency.as_ref(), render).await?;
+    let change = ModifyRequest { id, action, if_match };
+    let outcome = app.store.modify(&who, &change, policy, idempotency.as_ref(), render).await?;
     Ok(Reply::of(&outcome))
 }

@@ -23,7 +23,7 @@ use crate::{
         error::ApiError,
         event::Request,
         log,
-        output::{ErrorBody, Reply, to_json},
+        output::{ErrorBody, NOT_MODIFIED, Reply, to_json},
         route::Route,
     },
 };
@@ -102,9 +102,9 @@ pub async fn respond<S: Endpoint>(
     complete(reply, id)
 }
 
-/// Adds the headers of every response.
+/// Adds the headers of every response. A 304 has no content, and no type of it.
 fn complete(reply: Reply, id: &str) -> Reply {
-    let typed = reply.headers.iter().any(|(name, _)| *name == "content-type");
+    let typed = reply.status == NOT_MODIFIED || reply.headers.iter().any(|(name, _)| *name == "content-type");
     let reply = if typed { reply } else { reply.with("content-type", "application/json".to_owned()) };
     reply.with("x-request-id", id.to_owned()).with("cache-control", "no-store".to_owned())
 }

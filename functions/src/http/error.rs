@@ -107,6 +107,7 @@ impl ApiError {
                 | Rejected::KeyReused => 400,
                 Rejected::RoleNotGrantable { .. } | Rejected::WrongInvitee | Rejected::SignInRequired => 403,
                 Rejected::NotFound => 404,
+                Rejected::Changed => 412,
                 Rejected::Cooldown { .. } | Rejected::Quota { .. } => 429,
             },
             Self::Store(StoreError::Corrupt { .. } | StoreError::Defect { .. }) | Self::Internal(_) => 500,
@@ -125,6 +126,7 @@ impl ApiError {
             Self::Rejected(rejected) => match rejected {
                 Rejected::NotFound => "not-found",
                 Rejected::AlreadyInvited { .. } => "already-invited",
+                Rejected::Changed => "changed",
                 Rejected::Closed(Closing::Accepted) => "already-accepted",
                 Rejected::Closed(Closing::Declined) => "already-declined",
                 Rejected::Closed(Closing::Revoked) => "already-revoked",
@@ -171,6 +173,7 @@ impl ApiError {
             Self::Rejected(Rejected::RoleNotGrantable { .. }) => Some("roleID"),
             Self::Rejected(
                 Rejected::NotFound
+                | Rejected::Changed
                 | Rejected::Closed(_)
                 | Rejected::Expired
                 | Rejected::EmailRefused(_)

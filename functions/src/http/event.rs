@@ -58,6 +58,10 @@ pub struct Headers {
     pub content_type: Option<String>,
     /// `Idempotency-Key`; several header lines arrive joined by commas.
     pub idempotency_key: Option<String>,
+    /// `If-Match`; several header lines arrive joined by commas.
+    pub if_match: Option<String>,
+    /// `If-None-Match`; several header lines arrive joined by commas.
+    pub if_none_match: Option<String>,
 }
 
 /// A header value that must not be logged.
@@ -143,6 +147,8 @@ impl<'de> Visitor<'de> for HeadersVisitor {
                 "api-version" => headers.api_version.get_or_insert_default(),
                 "content-type" => headers.content_type.get_or_insert_default(),
                 "idempotency-key" => headers.idempotency_key.get_or_insert_default(),
+                "if-match" => headers.if_match.get_or_insert_default(),
+                "if-none-match" => headers.if_none_match.get_or_insert_default(),
                 _ => continue,
             };
             if !header.is_empty() {

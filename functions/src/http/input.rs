@@ -4,6 +4,7 @@ use percent_encoding::percent_decode_str;
 use shared::{
     domain::{
         Email, InvitationId, Principal, State,
+        entity_tag::EntityTags,
         idempotency::{Fingerprint, IdempotencyKey, RecordId},
         lifecycle::{Action, NewInvitation},
         link::Token,
@@ -148,6 +149,26 @@ pub fn idempotency_request(
     let Some(header) = &request.headers.idempotency_key else { return Ok(None) };
     let key: IdempotencyKey = header.parse().map_err(|error| Invalid::field("invalid-idempotency-key", "Idempotency-Key", error))?;
     Ok(Some(IdempotencyRequest { id: RecordId::new(who, &route.to_string(), &key), fingerprint: fingerprint() }))
+}
+
+/// The entity tags of which the invitation must have one to be changed.
+///
+/// # Errors
+/// `invalid-if-match`.
+pub fn if_match(request: &Request) -> Result<Option<EntityTags>, Invalid> {
+    entity_tags(request.headers.if_match.as_deref(), "If-Match", "invalid-if-match")
+}
+
+/// The entity tags of what the caller already has.
+///
+/// # Errors
+/// `invalid-if-none-match`.
+pub fn if_none_match(request: &Request) -> Result<Option<EntityTags>, Invalid> {
+    entity_tags(request.headers.if_none_match.as_deref(), "If-None-Match", "invalid-if-none-match")
+}
+
+fn entity_tags(header: Option<&str>, name: &str, code: &'static str) -> Result<Option<EntityTags>, Invalid> {
+    header.map(str::parse).transpose().map_err(|error: Malformed| Invalid::field(code, name, error))
 }
 
 /// The parameters of a list.

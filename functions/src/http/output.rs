@@ -5,12 +5,16 @@ use shared::{
     domain::{
         Invitation, Resource, Timestamp, Urns,
         delivery::{Delivery, Reason},
+        entity_tag::EntityTag,
         idempotency::StoredResponse,
         invitation::{Closing, Status},
         settings::{AccountSettings, Colour, DisplayName, Locale, Logo, Redirect},
     },
     store::Outcome,
 };
+
+/// The status of a response whose body the caller already has.
+pub(crate) const NOT_MODIFIED: u16 = 304;
 
 /// A response, independent of the gateway's format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +23,7 @@ pub struct Reply {
     pub status: u16,
     /// Headers in addition to those of every response.
     pub headers: Vec<(&'static str, String)>,
-    /// JSON, unless the headers contain another `content-type`.
+    /// JSON, unless the headers contain another `content-type`. Empty if the status is 304.
     pub body: String,
 }
 
@@ -30,12 +34,25 @@ impl Reply {
         Self { status: 200, headers: Vec::new(), body }
     }
 
-    /// The response of an operation, marked if it is a replay.
+    /// A 304: the caller already has the body.
+    #[must_use]
+    pub fn not_modified() -> Self {
+        Self { status: NOT_MODIFIED, headers: Vec::new(), body: String::new() }
+    }
+
+    /// The response of an operation with its entity tag, marked if it is a replay.
     #[must_use]
     pub fn of(outcome: &Outcome) -> Self {
         let StoredResponse { status, body } = outcome.response.clone();
-        let headers = if outcome.replayed { vec![("idempotent-replayed", "true".to_owned())] } else { Vec::new() };
-        Self { status, headers, body }
+        let tag = EntityTag::of(&body);
+        let reply = Self { status, headers: Vec::new(), body }.tagged(&tag);
+        if outcome.replayed { reply.with("idempotent-replayed", "true".to_owned()) } else { reply }
+    }
+
+    /// Adds the entity tag of the body.
+    #[must_use]
+    pub fn tagged(self, tag: &EntityTag) -> Self {
+        self.with("etag", tag.to_string())
     }
 
     /// Adds a header.

@@ -14,6 +14,8 @@ pub enum Rejected {
         /// The open invitation.
         open: InvitationId,
     },
+    /// The invitation does not have the entity tag that the caller requires.
+    Changed,
     /// The invitation is closed for good.
     Closed(Closing),
     /// The invitation has expired.
@@ -70,6 +72,11 @@ impl fmt::Display for Rejected {
             Self::AlreadyInvited { open } => {
                 write!(f, "email: this address already has an open invitation, {open}; resend or revoke that one")
             }
+            Self::Changed => write!(
+                f,
+                "the invitation has changed: its entity tag is not among those of If-Match, where weak tags never match; describe it and \
+                 decide again"
+            ),
             Self::Closed(closing) => {
                 write!(f, "the invitation is already {}; create a new one to invite again", closing.state())
             }

@@ -40,6 +40,7 @@ pub use error::{Failure, StoreError};
 pub use idempotency::{IdempotencyRequest, Outcome};
 pub use item::Stored;
 pub use keys::DUE_SHARDS;
+pub use modify::ModifyRequest;
 pub use outbox::{DueIndex, InvitationKey};
 pub use read::Page;
 pub use row::Row;

@@ -4,7 +4,8 @@
 //! - resend: change the invitation · take the lock · consume quota
 //!
 //! The condition compares the revision, and every change that affects a decision increments the revision. So the decision is valid when
-//! the transaction commits. If the condition fails, the command decides again, on the row that the refusal returns.
+//! the transaction commits. If the condition fails, the command decides again, on the row that the refusal returns. The same holds for
+//! the precondition of `If-Match`: every write of what the response shows increments the revision, too.
 
 use super::{
     Failure, IdempotencyRequest, Outcome, Store,
@@ -16,32 +17,43 @@ use super::{
 };
 use crate::domain::{
     AccountId, Invitation, InvitationId, Principal, Rejected, Timestamp,
+    entity_tag::{EntityTag, EntityTags},
     idempotency::StoredResponse,
     invitation::OperationId,
     lifecycle::{self, Action, Change, Operation, SendPolicy, quota_window},
 };
 
+/// A caller's request to change an invitation.
+#[derive(Debug, Clone)]
+pub struct ModifyRequest {
+    /// The invitation.
+    pub id: InvitationId,
+    /// The change.
+    pub action: Action,
+    /// The change requires that a response showing the invitation before it would have one of these tags.
+    pub if_match: Option<EntityTags>,
+}
+
 impl Store {
-    /// Carries out `action`. `render` makes the response from the changed invitation and the time of the change.
+    /// Carries out `request`. `render` makes the response from the changed invitation and the time of the change.
     ///
     /// # Errors
-    /// [`Rejected::NotFound`], [`Rejected::Closed`], [`Rejected::RoleNotGrantable`], [`Rejected::MaxSends`],
+    /// [`Rejected::NotFound`], [`Rejected::Changed`], [`Rejected::Closed`], [`Rejected::RoleNotGrantable`], [`Rejected::MaxSends`],
     /// [`Rejected::Cooldown`], [`Rejected::Quota`], [`Rejected::AlreadyInvited`], [`Rejected::KeyReused`];
     /// [`StoreError`](super::StoreError) when the table fails.
     pub async fn modify(
         &self,
         who: &Principal,
-        id: InvitationId,
-        action: Action,
+        request: &ModifyRequest,
         policy: &SendPolicy,
         idempotency: Option<&IdempotencyRequest>,
         render: impl Fn(&Invitation, Timestamp) -> StoredResponse,
     ) -> Result<Outcome, Failure> {
         let operation = Operation::generate();
         let modify = async {
-            let stored = self.stored(who.account(), id).await?.ok_or(Rejected::NotFound)?;
+            let stored = self.stored(who.account(), request.id).await?.ok_or(Rejected::NotFound)?;
             let (now, operation) = (self.now(), operation.clone());
-            let modify = Modify { store: self, who, id, action, policy, operation, now, render, closes: None, without_lock: None };
+            let modify = Modify { store: self, who, request, policy, operation, now, render, closes: None, without_lock: None };
             self.commit_once(who, idempotency, now, modify, Some(stored)).await
         };
         self.replay_on_rejection(who, idempotency, &operation.id, modify.await).await
@@ -51,8 +63,7 @@ impl Store {
 struct Modify<'a, R> {
     store: &'a Store,
     who: &'a Principal,
-    id: InvitationId,
-    action: Action,
+    request: &'a ModifyRequest,
     policy: &'a SendPolicy,
     operation: Operation,
     now: Timestamp,
@@ -65,7 +76,13 @@ struct Modify<'a, R> {
 
 impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Modify<'_, R> {
     fn outcome(&self, invitation: &Invitation) -> Outcome {
-        Outcome { response: (self.render)(invitation, self.now), id: self.id, replayed: false }
+        Outcome { response: (self.render)(invitation, self.now), id: self.request.id, replayed: false }
+    }
+
+    /// Whether the invitation has a tag that the caller requires. It is that of the response that would show it now.
+    fn is_expected(&self, invitation: &Invitation) -> bool {
+        let tag = || EntityTag::of(&(self.render)(invitation, self.now).body);
+        self.request.if_match.as_ref().is_none_or(|expected| expected.include_strongly(&tag()))
     }
 
     /// During the cooldown: returns the rejection that lasts longer, so that waiting for Retry-After is sufficient.
@@ -76,7 +93,7 @@ impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Modify<'_, R> {
         };
         // Valid only if nothing changed before the quota was read: the invitation may have been revoked first, and the quota used up by
         // others.
-        let newer = self.store.stored(self.who.account(), self.id).await?;
+        let newer = self.store.stored(self.who.account(), self.request.id).await?;
         if newer.as_ref() == Some(stored) { Err(quota.into()) } else { Ok(Plan::Again(newer.map(Box::new))) }
     }
 }
@@ -89,17 +106,24 @@ impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Command for Modify<'_, R> 
     }
 
     fn invitation(&self) -> (&AccountId, InvitationId) {
-        (self.who.account(), self.id)
+        (self.who.account(), self.request.id)
     }
 
     async fn plan(&mut self, stored: Option<&Stored>) -> Result<Plan<Outcome>, Failure> {
         let stored = stored.ok_or(Rejected::NotFound)?;
         let before = &stored.invitation;
         self.closes = None;
+        let result = lifecycle::modify(self.who, before, self.request.action, &self.operation, self.now, self.policy);
+        // Permissions come first, and what is already as requested needs no change. All else depends on a state that the caller may not
+        // have seen.
+        let depends_on_state = !matches!(result, Ok(Change::Nothing) | Err(Rejected::RoleNotGrantable { .. }));
+        if depends_on_state && !self.is_expected(before) {
+            return Err(Rejected::Changed.into());
+        }
         let mut transaction = Transaction::default();
         let mut change =
             |after: &Invitation| transaction.change(self.store, stored, after, (self.policy.retention, self.now), stored.is_current());
-        let after = match lifecycle::modify(self.who, before, self.action, &self.operation, self.now, self.policy) {
+        let after = match result {
             Err(cooldown @ Rejected::Cooldown { .. }) => return self.cooling_down(stored, cooldown).await,
             Err(rejected) => return Err(rejected.into()),
             Ok(Change::Nothing) => return Ok(Plan::Unchanged(stored.is_current(), self.outcome(before))),

@@ -52,7 +52,7 @@ impl Target for Http {
     fn check(&self, event: &str) -> Verdict {
         let reply = self.runtime.block_on(self.endpoints.respond(self.route, event));
         match self.check_reply(&reply) {
-            Ok(()) if reply.status < 300 => Verdict::Accepted,
+            Ok(()) if reply.status < 400 => Verdict::Accepted,
             Ok(()) => Verdict::Rejected,
             Err(why) => Verdict::Violation(format!("{why}: {} {:?} {}", reply.status, reply.headers, reply.body)),
         }
@@ -63,12 +63,16 @@ impl Http {
     /// The properties of every response.
     fn check_reply(&self, reply: &Reply) -> Result<(), &'static str> {
         let require = |holds: bool, violation| if holds { Ok(()) } else { Err(violation) };
-        require((200..300).contains(&reply.status) || (400..500).contains(&reply.status), "neither a success nor a client error")?;
+        require((200..500).contains(&reply.status), "neither a success nor a client error")?;
         let printable = |value: &str| value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
         require(reply.headers.iter().all(|(_, value)| printable(value)), "an invalid header value")?;
         require(!reply.body.contains(&self.secret), "the API key is in the response")?;
         if reply.status < 300 && self.route == "GET /accept" {
             return require(reply.body == self.endpoints.page.html, "not the accept page");
+        }
+        if (300..400).contains(&reply.status) {
+            let tagged = reply.headers.iter().any(|(name, _)| *name == "etag");
+            return require(reply.status == 304 && reply.body.is_empty() && tagged, "not the form of a 304");
         }
         let body: Value = serde_json::from_str(&reply.body).map_err(|_| "not JSON")?;
         let text = |field: &str| body[field].as_str();
@@ -122,13 +126,18 @@ fn corpus(route: &str, table: &Table) -> Vec<Value> {
                 of("state=invited&email=user.one%40example.com", &filter),
             ]
         }
-        "GET /invitations/{id}" => (0..4).map(|at| signed(Call::get(&id(at)))).collect(),
+        "GET /invitations/{id}" => (0..4)
+            .map(|at| signed(Call::get(&id(at))))
+            .chain(["*", "\"a\", W/\"b\""].map(|tags| signed(Call::get(&id(0))).header("if-none-match", tags)))
+            .collect(),
         "POST /invitations/{id}" => vec![
             signed(Call::post(&id(1))),
             signed(Call::post(&format!("{}?force=true", id(1)))),
             with_key(Call::post(&id(1)).json(&json!({ "state": "revoked" }))),
             signed(Call::post(&id(0)).json(&json!({ "state": "invited" }))),
             signed(Call::post(&id(3)).bytes(br#"{"state":"revoked"}"#)),
+            signed(Call::post(&id(1)).header("if-match", "*")),
+            signed(Call::post(&id(1)).header("if-match", "\"a\", W/\"b\"")),
         ],
         "GET /accept" => vec![Call::get("/accept"), Call::get("/accept?utm_source=mail").header("accept-language", "de")],
         holder => {
