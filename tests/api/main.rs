@@ -32,6 +32,7 @@ mod policy;
 mod roles;
 mod routes_agree;
 mod snapshot;
+mod stateful_resources;
 mod template;
 mod tenant_isolation;
 mod unauthorized;

@@ -1,0 +1,89 @@
+//! The resources that hold state, the table and the secret, are compared with a frozen copy of what CloudFormation can only change by
+//! replacing them.
+//!
+//! The copy is what a release has deployed. A change that fails here needs a new resource with a migration of the old one's data, and
+//! then a new copy.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::template::{list, string, template};
+
+/// Why the table's frozen properties must stay.
+const TABLE: &str = "after a release this must not change: CloudFormation would replace the table and, because of UpdateReplacePolicy: \
+                     Retain, keep the old one and carry on with a new, EMPTY one. Local indexes are created with their table; neither \
+                     their keys nor their projection can change later";
+
+/// Why stream and TTL must stay.
+const SETTINGS: &str = "after a release this must not change: DynamoDB only allows it in two steps, first off and then on again. A new \
+                        stream lacks the records that are not processed yet, and rows with the old TTL attribute are never purged";
+
+/// Why the secret's frozen properties must stay.
+const SECRET: &str =
+    "after a release this must not change: CloudFormation would generate another secret, and every link in a mailbox would stop working";
+
+/// The projection of the local indexes.
+fn projection() -> Value {
+    json!({ "ProjectionType": "ALL" })
+}
+
+/// A local index, named like its sort key.
+fn local_index(name: &str) -> Value {
+    json!({
+        "IndexName": name,
+        "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }, { "AttributeName": name, "KeyType": "RANGE" }],
+        "Projection": projection(),
+    })
+}
+
+/// The types of the attributes in keys. Another type replaces the table; another attribute, for a new global index, does not.
+const TYPES: [(&str, &str); 7] =
+    [("pk", "S"), ("sk", "S"), ("by_state", "S"), ("by_email", "S"), ("by_role", "S"), ("due_shard", "S"), ("due_at", "N")];
+
+#[test]
+fn no_change_of_the_template_replaces_the_table() {
+    let template = template();
+    let table = &template["Resources"]["InvitationsTable"];
+    let properties = &table["Properties"];
+    assert_eq!(table["Type"], "AWS::DynamoDB::Table", "{TABLE}");
+    assert_eq!([&properties["TableName"], &properties["ImportSourceSpecification"]], [&Value::Null; 2], "{TABLE}");
+    assert_eq!(
+        properties["KeySchema"],
+        json!([{ "AttributeName": "pk", "KeyType": "HASH" }, { "AttributeName": "sk", "KeyType": "RANGE" }]),
+        "{TABLE}"
+    );
+    let indexes: Vec<Value> = ["by_state", "by_email", "by_role"].into_iter().map(local_index).collect();
+    assert_eq!(properties["LocalSecondaryIndexes"], Value::from(indexes), "{TABLE}");
+    let types: BTreeMap<String, String> = list(&properties["AttributeDefinitions"])
+        .map(|attribute| (string(&attribute["AttributeName"]), string(&attribute["AttributeType"])))
+        .collect();
+    for (name, expected) in TYPES {
+        assert!(types.get(name).is_none_or(|found| found == expected), "{name}: {TABLE}");
+    }
+    assert_eq!(properties["StreamSpecification"], json!({ "StreamViewType": "NEW_AND_OLD_IMAGES" }), "{SETTINGS}");
+    assert_eq!(properties["TimeToLiveSpecification"], json!({ "AttributeName": "ttl", "Enabled": true }), "{SETTINGS}");
+}
+
+#[test]
+fn no_change_of_the_template_replaces_the_secret() {
+    let template = template();
+    let secret = &template["Resources"]["LinkKey"];
+    assert_eq!(secret["Type"], "AWS::SecretsManager::Secret", "{SECRET}");
+    let mut properties = secret["Properties"].as_object().expect("properties").clone();
+    properties.remove("Description");
+    assert_eq!(
+        Value::from(properties),
+        json!({ "GenerateSecretString": { "PasswordLength": 64, "ExcludePunctuation": true } }),
+        "{SECRET}"
+    );
+}
+
+#[test]
+fn cloudformation_never_deletes_the_table_or_the_secret() {
+    let resources = &template()["Resources"];
+    for name in ["InvitationsTable", "LinkKey"] {
+        let policies = ["DeletionPolicy", "UpdateReplacePolicy"].map(|policy| &resources[name][policy]);
+        assert_eq!(policies, ["Retain"; 2], "{name}: its data would be deleted with the stack, or when the resource is replaced");
+    }
+}
