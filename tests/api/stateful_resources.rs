@@ -4,9 +4,10 @@
 //! The copy is what a release has deployed. A change that fails here needs a new resource with a migration of the old one's data, and
 //! then a new copy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use support::root_file;
 
 use crate::template::{list, string, template};
 
@@ -86,4 +87,27 @@ fn cloudformation_never_deletes_the_table_or_the_secret() {
         let policies = ["DeletionPolicy", "UpdateReplacePolicy"].map(|policy| &resources[name][policy]);
         assert_eq!(policies, ["Retain"; 2], "{name}: its data would be deleted with the stack, or when the resource is replaced");
     }
+}
+
+#[test]
+fn the_documented_stack_policy_protects_exactly_the_retained_resources() {
+    let page = root_file("docs/deploy.md");
+    let [_, policy] = page.split("```json\n").collect::<Vec<_>>()[..] else { panic!("the page has not exactly one JSON block") };
+    let policy = policy.split("```").next().expect("the block ends");
+    let policy: Value = serde_json::from_str(policy).expect("the policy is JSON");
+    let template = template();
+    let resources = template["Resources"].as_object().expect("resources");
+    let retained = |(name, resource): (&String, &Value)| {
+        let policies = [&resource["DeletionPolicy"], &resource["UpdateReplacePolicy"]];
+        policies.iter().any(|policy| **policy == "Retain").then(|| format!("LogicalResourceId/{name}"))
+    };
+    let retained: BTreeSet<String> = resources.iter().filter_map(retained).collect();
+    assert_eq!(
+        policy,
+        json!({ "Statement": [
+            { "Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*" },
+            { "Effect": "Deny", "Principal": "*", "Action": ["Update:Replace", "Update:Delete"], "Resource": retained },
+        ] })
+    );
+    assert!(page.contains("aws cloudformation set-stack-policy --stack-name invitations --stack-policy-body file://stack-policy.json"));
 }
