@@ -8,9 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::join_all;
 use local::ses::Behaviour;
 use serde_json::json;
-use shared::domain::courier::{LEASE, MARGIN};
+use shared::{
+    domain::courier::{LEASE, MARGIN},
+    store::InvitationKey,
+};
 use support::{TestApp, Workers, workers::token};
 
 use crate::helpers::{EMAIL, LATER, describe, id, resend, start, use_link};
@@ -116,6 +120,31 @@ async fn emails_throttled_by_ses_are_all_sent_at_the_rate_it_allows() {
         reconcile_after(&app, &workers, LATER).await;
     }
     assert_eq!(workers.inbox.emails().len(), 25);
+}
+
+#[tokio::test]
+async fn a_throttled_email_is_postponed_if_another_one_is_retried_for_too_long() {
+    let (app, workers) = start().await;
+    // All are throttled at first. Then the first retry hangs until the SDK times out.
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&calls);
+    workers.inbox.answer_with(move |_| match counter.fetch_add(1, Ordering::SeqCst) {
+        0..3 => Behaviour::Error { status: 429, code: "TooManyRequestsException" },
+        _ => Behaviour::Hang,
+    });
+    let mut keys = Vec::new();
+    for number in 0..3 {
+        let id = id(&app.invite(&format!("user.{number}@example.com")).await).parse().expect("an id");
+        keys.push(InvitationKey { account: support::ACCOUNT.parse().expect("an account"), id });
+    }
+    join_all(keys.iter().map(|key| workers.courier.process_due(key))).await.into_iter().for_each(|result| result.expect("the table works"));
+    assert_eq!(calls.load(Ordering::SeqCst), 4, "the others did not wait until the retry had ended");
+    // They are due after the pause for throttled emails; the one that may have been sent is due at the end of its claim.
+    workers.inbox.answer_with(|_| Behaviour::Accept);
+    reconcile_after(&app, &workers, Duration::from_secs(31)).await;
+    assert_eq!(workers.inbox.emails().len(), 2);
+    reconcile_after(&app, &workers, LEASE).await;
+    assert_eq!(workers.inbox.emails().len(), 3);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use shared::{
     domain::{Invitation, Timestamp, delivery::Reason, settings::AccountSettings},
     store::SdkConfig,
 };
+use tokio::time::{sleep, timeout};
 
 use super::{circuit::Circuit, describe};
 use crate::{
@@ -27,7 +28,10 @@ const CIRCUIT_OPEN_FOR: Duration = Duration::from_secs(300);
 /// rate per second, so longer pauses would waste most of the allowed rate.
 const THROTTLE_RETRIES: u32 = 5;
 const THROTTLE_PAUSE: Duration = Duration::from_millis(250);
-/// How long an email waits after these retries have failed. Constant, because the next try is as likely to succeed as the last.
+/// How long an email waits while another one is retried. Without this limit, emails that are all slowly throttled would wait for each
+/// other until the invocation ends.
+const THROTTLE_WAIT: Duration = Duration::from_secs(5);
+/// How long an email is postponed after these retries have failed. Constant, because the next try is as likely to succeed as the last.
 const THROTTLED_FOR: Duration = Duration::from_secs(30);
 
 /// The outcome of sending an email.
@@ -76,7 +80,7 @@ pub struct Mailer {
     texts: Texts,
     /// Open while SES sends no emails of this AWS account.
     circuit: Circuit,
-    /// Held during throttled retries. Other throttled emails wait, so that sending slows down to the allowed rate.
+    /// Held during throttled retries. Other throttled emails wait for a while, so that sending slows down to the allowed rate.
     throttle: tokio::sync::Mutex<()>,
 }
 
@@ -137,15 +141,16 @@ impl Mailer {
         }
     }
 
-    /// Sends a request, and retries it while SES reports too high a rate. Throttled requests have sent nothing.
+    /// Sends a request, and retries it while SES reports too high a rate, unless others are retried for too long. Throttled requests have
+    /// sent nothing.
     async fn send_throttled(&self, request: SendEmailFluentBuilder) -> Result<SendEmailOutput, SdkError<SendEmailError, HttpResponse>> {
         let mut result = request.clone().send().await;
         if !result.as_ref().is_err_and(is_throttled) {
             return result;
         }
-        let _throttle = self.throttle.lock().await;
+        let Ok(_throttle) = timeout(THROTTLE_WAIT, self.throttle.lock()).await else { return result };
         for _ in 0..THROTTLE_RETRIES {
-            tokio::time::sleep(THROTTLE_PAUSE).await;
+            sleep(THROTTLE_PAUSE).await;
             result = request.clone().send().await;
             if !result.as_ref().is_err_and(is_throttled) {
                 break;
