@@ -1,16 +1,24 @@
 //! Tests of defects that were found and fixed (T21).
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use functions::{
     account::{describe_invitation, list_invitations},
     http::{error::ApiError, event::Request, output::Reply},
 };
+use serde_json::Value;
 use support::{
     ACCOUNT, Call, TestApp,
     faults::{
         Barrier,
         Fault::{self, Held, LateConflict, ReplyLost, TruncatedReply},
+        wire::Wire,
     },
 };
 
@@ -175,4 +183,32 @@ async fn an_exhausted_quota_does_not_hide_a_concurrent_revocation() {
     // When cooldown and quota both apply, the quota is returned: it applies longer.
     let id = app.send(Call::get("/invitations?state=invited").key(&app.full)).await.json()["invitations"][0]["id"].clone();
     app.send(resend(id.as_str().expect("an id")).key(&app.full)).await.expect_error(429, "send-quota");
+}
+
+/// Reverses the set of operations in every second row that is read. DynamoDB's sets have no order.
+#[derive(Debug, Default)]
+struct OtherOrder(AtomicBool);
+
+impl Wire for OtherOrder {
+    fn reply(&self, _operation: &str, output: &mut Value) {
+        let Some(operations) = output.pointer_mut("/Item/ops/SS").and_then(Value::as_array_mut) else { return };
+        assert!(operations.len() > 1, "one operation has no order");
+        if self.0.fetch_not(Ordering::SeqCst) {
+            operations.reverse();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_set_that_is_read_in_another_order_is_no_change() {
+    let app = TestApp::with(&[("SEND_QUOTA", "2")]).await;
+    let id = invited(&app, "ann@example.com").await;
+    app.advance(Duration::from_secs(60));
+    app.send(resend(&id).key(&app.full)).await.expect(200);
+    app.faults.wire(Arc::new(OtherOrder::default()));
+    // The invitation is read before and after the quota.
+    let reads = |app: &TestApp| app.faults.take_operations().iter().filter(|operation| *operation == "GetItem").count();
+    reads(&app);
+    app.send(resend(&id).key(&app.full)).await.expect_error(429, "send-quota");
+    assert_eq!(reads(&app), 3);
 }

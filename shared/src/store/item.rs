@@ -94,7 +94,7 @@ fn attributes(invitation: &Invitation, due: DueEntries, retention: Option<Durati
 }
 
 /// An invitation with the row that it was read from, which a change is based on.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Stored {
     row: Row,
     /// The invitation.

@@ -94,7 +94,8 @@ impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Modify<'_, R> {
         // Valid only if nothing changed before the quota was read: the invitation may have been revoked first, and the quota used up by
         // others.
         let newer = self.store.stored(self.who.account(), self.request.id).await?;
-        if newer.as_ref() == Some(stored) { Err(quota.into()) } else { Ok(Plan::Again(newer.map(Box::new))) }
+        let unchanged = newer.as_ref().is_some_and(|newer| newer.invitation.revision == stored.invitation.revision);
+        if unchanged { Err(quota.into()) } else { Ok(Plan::Again(newer.map(Box::new))) }
     }
 }
 
