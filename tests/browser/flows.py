@@ -179,7 +179,8 @@ def endings(fixture: Fixture) -> None:
     response = wait(lambda: (it := fixture.api.call("POST", f"/invitations/{resent.id}")).status == 200 and it, "a resend")
     check(response.status == 200, "The resend must succeed.", response)
     newer = fixture.sent(resent.id, "flow.resend@example.com", 2)
-    for link in (resent.link, resent.link[:-1], f"{fixture.origin}/accept#x", newer.link + "x"):
+    other_format = newer.link.replace("#i1.", "#i2.")
+    for link in (resent.link, newer.link[:-1], f"{newer.link[:-1]}&gt;", other_format, f"{fixture.origin}/accept#x"):
         with fixture.open(resent) as found:
             found.open(link).sees("This link does not work").offers()
     with fixture.open(newer) as found:

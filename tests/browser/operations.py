@@ -215,8 +215,9 @@ def reload(browser: Browser, stand_in: StandIn) -> None:
 
 
 def taken_along(browser: Browser, stand_in: StandIn) -> None:
-    """Characters that an email client appends to the link are not part of the token, percent-encoded or not."""
-    for behind in (".", ")", ">", "%20", "%E2%80%8B", ".%0A", "%3E%2C", ").%C2%A0", "…", "\u200b", "*_", "%"):
+    """Characters that an email client appends to the link are not part of the token, escaped or not."""
+    encoded = ("%20", "%E2%80%8B", ".%0A", "%3E%2C", ").%C2%A0", "%26gt%3B", "%253E", "%")
+    for behind in (".", ")", ">", "…", "\u200b", "*_", "_", "-", "&gt;", "&amp;gt", "&amp;gt;.", "Regards", *encoded):
         with invited(browser, stand_in, accept=invitation("accepted", EXAMPLE)) as found:
             found.open(f"{stand_in.url}#{TOKEN}{behind}").sees(HEADING)
             check(found.page.evaluate("history.state.token") == TOKEN, f"'{behind}' must not be kept.")

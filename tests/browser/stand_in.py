@@ -7,7 +7,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
-TOKEN = "a-token.that_is~only-in-the-fragment"
+TOKEN = "i1.012345678912.3FDCA1955AE7EB167B25D7D90AC02B9F.a-token-that_is-only-in-a-link-s-fragment_A"
 
 
 class Response(NamedTuple):

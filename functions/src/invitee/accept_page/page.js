@@ -266,11 +266,11 @@ function handle(action, response, body) {
 // --- Start ---------------------------------------------------------------------------------------------------------------
 
 /**
- * The token in a link's fragment. Email clients include characters after a link, such as a dot, a bracket or a space, sometimes
- * percent-encoded. A token ends with a letter or a digit and contains no percent sign.
+ * The token in a link's fragment, or a damaged one, which the API does not know. Email clients append characters to a link, such as a
+ * dot, a bracket, "%20" or "&amp;gt;", so only the start counts. A token has a fixed length and ends with a letter or a digit.
  */
 function tokenIn(fragment) {
-  return fragment.replace(/%[0-9a-f]{2}/gi, " ").match(/^.*[0-9a-z]/is)?.[0];
+  return fragment.match(/^(i1\.\d{12}\.[\dA-F]{32}\.[\w-]{43}|[\w.-]*[\dA-Za-z])/)?.[0];
 }
 
 /**
