@@ -18,6 +18,7 @@ mod lifecycle_table;
 mod link;
 mod name_links;
 mod roles;
+mod row_size;
 mod rows;
 mod settings;
 mod support;

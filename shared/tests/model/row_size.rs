@@ -1,0 +1,203 @@
+//! The size of an invitation's row, with the attributes that docs/adr/0023 reserves room for. Up to 1 KB, a write costs one unit.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use shared::{
+    domain::{
+        Invitation, Resource, Timestamp,
+        delivery::{Delivery, DeliveryStatus, Reason},
+        invitation::{Closing, OperationId},
+        outbox::EventType,
+    },
+    store::{Row, item::to_row},
+};
+
+use super::support::{at, parsed, pending, policy};
+
+/// A write unit in bytes.
+const UNIT: usize = 1024;
+/// What metadata and redirect can have together, in bytes.
+const METADATA: usize = 256;
+/// How many entries metadata can have.
+const ENTRIES: usize = 16;
+/// What a person's ID can have: a token's subject, or the host application's `principal`. In bytes.
+const PERSON: usize = 128;
+
+/// The size of a value by the rules of the DynamoDB Developer Guide, "DynamoDB item sizes and formats". It says nothing about sets, which
+/// count like lists here: rather too much than too little.
+fn size(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(number) => number.trim_end_matches('0').len().div_ceil(2) + 1,
+        AttributeValue::Bool(_) => 1,
+        AttributeValue::Ss(texts) => 3 + texts.iter().map(|text| 1 + text.len()).sum::<usize>(),
+        AttributeValue::M(entries) => 3 + entries.iter().map(|(name, value)| 1 + name.len() + size(value)).sum::<usize>(),
+        other => panic!("the service writes no {other:?}"),
+    }
+}
+
+fn row_size(row: &Row) -> usize {
+    row.iter().map(|(name, value)| name.len() + size(value)).sum()
+}
+
+#[test]
+fn sizes_are_those_of_the_developer_guide() {
+    let sizes = [
+        (AttributeValue::S("Zürich".to_owned()), 7),
+        (AttributeValue::N("1893456000123".to_owned()), 8),
+        (AttributeValue::N("604800".to_owned()), 3),
+        (AttributeValue::N("0".to_owned()), 1),
+        (AttributeValue::Bool(true), 1),
+        (AttributeValue::M([("team".to_owned(), AttributeValue::S("blue".to_owned()))].into()), 3 + 1 + 8),
+        (AttributeValue::Ss(vec!["one".to_owned(), "two".to_owned()]), 3 + 2 + 6),
+    ];
+    for (value, expected) in sizes {
+        assert_eq!(size(&value), expected, "{value:?}");
+    }
+}
+
+const NOW: i64 = 1_893_456_000_123;
+
+fn now() -> Timestamp {
+    at(NOW)
+}
+
+fn operation(number: usize) -> OperationId {
+    OperationId(format!("{number:012}"))
+}
+
+/// The URN of a person: the form of a token's caller.
+fn person(namespace: &str, region: &str, subject: &str) -> String {
+    format!("urn:{namespace}:identity:{region}:012345678912:user/{subject}")
+}
+
+/// A UUID, the most common kind of subject.
+const SUBJECT: &str = "5e2f4a4e-6b2c-4f4e-9a55-0c3ad1d0a7b3";
+
+/// An invitation that was emailed and delivered; the event of that is not published yet.
+fn delivered() -> Invitation {
+    let created = pending(now());
+    let mut typical = Invitation {
+        resource: Resource {
+            email: parsed("jane.roe@corp.example.com"),
+            invited_by: person("cloudone", "ca-1", SUBJECT),
+            ..created.resource.clone()
+        },
+        operations: [operation(1)].into(),
+        sender: Some("Alexandra Doe".to_owned()),
+        locale: Some(parsed("de-CH")),
+        ..created
+    };
+    typical.outbox.put(EventType::Created, now());
+    let claimed = typical.published().claimed(operation(2), now());
+    claimed.delivered(1, Delivery { status: DeliveryStatus::Delivered, at: now(), reason: None })
+}
+
+/// The same, accepted by the holder of a token: the event of that is not published yet.
+fn accepted() -> Invitation {
+    let mut accepted = delivered().published().closed(Closing::Accepted, now(), operation(3));
+    accepted.resource.accepted_by = Some(SUBJECT.to_owned());
+    accepted
+}
+
+/// What a deployment stores beyond today's attributes.
+struct Reserved {
+    /// How many entries metadata has.
+    entries: usize,
+    /// The bytes of their names and values and of the redirect together.
+    metadata: usize,
+    /// The bytes of the names and values in `more`.
+    more: usize,
+}
+
+/// Everything that can be requested, at its limit.
+const LIMITS: Reserved = Reserved { entries: ENTRIES, metadata: METADATA, more: 0 };
+/// What a host application stores that needs a few IDs, and what lists may show in years to come.
+const TYPICAL: Reserved = Reserved { entries: 4, metadata: 128, more: 64 };
+
+/// The invitation's row with everything that is reserved for emailed ones.
+fn reserved(invitation: &Invitation, Reserved { entries, metadata, more }: &Reserved) -> Row {
+    let map = |entries: usize, bytes: usize| {
+        let entry = |number: usize| {
+            let value = bytes / entries + usize::from(number < bytes % entries) - 2;
+            (format!("k{number:x}"), AttributeValue::S("v".repeat(value)))
+        };
+        AttributeValue::M((0..entries).map(entry).collect())
+    };
+    let mut row = to_row(invitation, policy().retention);
+    let redirect = "r".repeat(metadata / 4);
+    row.insert("metadata".to_owned(), map(*entries, metadata - redirect.len()));
+    row.insert("redirect".to_owned(), AttributeValue::S(redirect));
+    row.insert("reminded".to_owned(), AttributeValue::N(NOW.to_string()));
+    if *more > 0 {
+        row.insert("more".to_owned(), map(2, *more));
+    }
+    row
+}
+
+/// The same for an invitation whose link was handed out without an email.
+fn link_only(invitation: &Invitation, stored: &Reserved) -> Row {
+    let mut row = reserved(invitation, stored);
+    for attribute in ["delivery", "tries", "nb", "reminded"] {
+        assert!(row.remove(attribute).is_some(), "{attribute}");
+    }
+    row.insert("link_only".to_owned(), AttributeValue::Bool(true));
+    row
+}
+
+#[test]
+fn a_typical_row_costs_one_unit_with_everything_that_is_reserved() {
+    for (row, what) in [
+        (reserved(&delivered(), &LIMITS), "emailed, limits"),
+        (link_only(&delivered(), &LIMITS), "link only, limits"),
+        (reserved(&delivered(), &TYPICAL), "emailed, typical"),
+        (link_only(&delivered(), &TYPICAL), "link only, typical"),
+        (reserved(&accepted(), &TYPICAL), "accepted, typical"),
+    ] {
+        let size = row_size(&row);
+        println!("{what}: {size} bytes");
+        assert!(size < UNIT, "{what}: {size} bytes");
+    }
+}
+
+/// The largest invitation: with the longest values, as many sendings as can be configured, and three unpublished events.
+fn largest() -> Invitation {
+    let domain = [60, 62, 62].map(|length| "d".repeat(length)).join(".");
+    let mut largest = Invitation {
+        resource: Resource {
+            email: parsed(&format!("{}@{domain}.de", "l".repeat(64))),
+            role: parsed(&"r".repeat(64)),
+            invited_by: person(&"n".repeat(32), &"r".repeat(32), &"s".repeat(PERSON)),
+            delivery: None,
+            ..delivered().resource
+        },
+        sends: 20,
+        operations: (0..20).map(operation).collect(),
+        sender: Some("\u{1f600}".repeat(80)),
+        locale: Some(parsed("zh-Hant-TW")),
+        feedback_since: 20,
+        ..delivered().published()
+    };
+    largest.link.version = 20;
+    largest.link.key_id = "k".repeat(8);
+    for status in [DeliveryStatus::Bounced, DeliveryStatus::Complained] {
+        largest = largest.delivered(20, Delivery { status, at: now(), reason: Reason::of(&"r".repeat(100)) });
+    }
+    largest = largest.closed(Closing::Accepted, now(), operation(20));
+    largest.resource.accepted_by = Some("s".repeat(PERSON));
+    largest
+}
+
+#[test]
+fn a_large_row_costs_two_or_three_units() {
+    let largest = largest();
+    assert_eq!((largest.resource.email.normalised().as_str().len(), largest.outbox.events.len()), (254, 3));
+    for (row, units, what) in [
+        (reserved(&accepted(), &LIMITS), 2, "accepted, limits"),
+        (to_row(&largest, policy().retention), 3, "largest, nothing reserved"),
+        (reserved(&largest, &Reserved { more: 64, ..LIMITS }), 3, "largest, limits"),
+    ] {
+        let size = row_size(&row);
+        println!("{what}: {size} bytes");
+        assert_eq!(size.div_ceil(UNIT), units, "{what}: {size} bytes");
+    }
+}
