@@ -132,7 +132,7 @@ async fn an_expiry_one_hour_to_thirty_days_ahead_is_accepted_without_its_fractio
 }
 
 #[tokio::test]
-async fn an_expiry_out_of_range_is_refused_with_the_range_and_nothing_is_stored() {
+async fn an_expiry_out_of_range_is_rejected_with_the_range_and_nothing_is_stored() {
     let app = TestApp::start().await;
     let before = table(&app).await;
     let start = app.now().floor_to_second();
@@ -233,7 +233,7 @@ async fn two_accounts_can_invite_the_same_address_independently() {
 }
 
 #[tokio::test]
-async fn an_undeliverable_address_is_refused() {
+async fn an_undeliverable_address_is_rejected() {
     let app = TestApp::start().await;
     let before = table(&app).await;
     let local = ": the part before the @ must be 1 to 64 ASCII letters, digits, dots or !#$%&'*+-/=?^_`{|}~";

@@ -33,7 +33,7 @@ async fn an_id_is_found_in_either_case_and_percent_encoded() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_not_32_hex_digits_is_refused() {
+async fn an_id_that_is_not_32_hex_digits_is_rejected() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     let dashed = format!("{}-{}-{}-{}-{}", &id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]);

@@ -58,7 +58,7 @@ async fn an_event_that_is_not_an_http_request_is_a_400_on_every_route() {
 }
 
 #[tokio::test]
-async fn a_body_with_invalid_base64_is_refused_on_every_route() {
+async fn a_body_with_invalid_base64_is_rejected_on_every_route() {
     let (app, calls) = app_with_calls().await;
     let before = table(&app).await;
     let message = "isBase64Encoded is true, but the body is not valid base64";

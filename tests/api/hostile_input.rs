@@ -20,7 +20,7 @@ fn is_no_object(response: &Response, body: &str) {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_one_json_object_is_refused_on_both_routes() {
+async fn a_body_that_is_not_one_json_object_is_rejected_on_both_routes() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.advance(COOLDOWN);
@@ -70,7 +70,7 @@ async fn a_body_that_is_not_one_json_object_is_refused_on_both_routes() {
 }
 
 #[tokio::test]
-async fn a_duplicate_field_is_refused_even_when_it_is_escaped() {
+async fn a_duplicate_field_is_rejected_even_when_it_is_escaped() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     let before = table(&app).await;
@@ -153,7 +153,7 @@ async fn create_without_a_body_names_the_required_fields() {
 }
 
 #[tokio::test]
-async fn a_body_of_64_kib_is_accepted_and_one_byte_more_is_refused() {
+async fn a_body_of_64_kib_is_accepted_and_one_byte_more_is_rejected() {
     let app = TestApp::start().await;
     let padded = |email: &str, length: usize| {
         let body = json!({ "email": email, "roleID": "full-access" }).to_string();
@@ -178,7 +178,7 @@ async fn a_body_of_64_kib_is_accepted_and_one_byte_more_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_utf_8_is_refused() {
+async fn a_body_that_is_not_utf_8_is_rejected() {
     let app = TestApp::start().await;
     let before = table(&app).await;
     for body in
@@ -190,7 +190,7 @@ async fn a_body_that_is_not_utf_8_is_refused() {
 }
 
 #[tokio::test]
-async fn another_content_type_is_refused_and_a_missing_one_means_json() {
+async fn another_content_type_is_rejected_and_a_missing_one_means_json() {
     let app = TestApp::start().await;
     let body = json!({ "email": "a@example.com", "roleID": "read-only" }).to_string();
     let before = table(&app).await;

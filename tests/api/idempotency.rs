@@ -77,7 +77,7 @@ async fn a_response_is_stored_for_24_hours_to_the_millisecond() {
 }
 
 #[tokio::test]
-async fn the_same_key_with_another_request_is_refused_and_changes_nothing() {
+async fn the_same_key_with_another_request_is_rejected_and_changes_nothing() {
     let app = TestApp::start().await;
     app.send(create(&app, "key")).await.expect(201);
     let before = table(&app).await;

@@ -181,7 +181,7 @@ async fn revoking_twice_is_a_200_that_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_closed_invitation_refuses_every_other_action_and_names_its_state() {
+async fn a_closed_invitation_rejects_every_other_action_and_names_its_state() {
     for state in ["revoked", "accepted", "declined"] {
         let app = TestApp::start().await;
         let id = text(&invitation_that_is(&app, state).await, "id");

@@ -210,7 +210,7 @@ async fn filters_show_nothing_of_another_account() {
 }
 
 #[tokio::test]
-async fn an_invalid_filter_is_refused() {
+async fn an_invalid_filter_is_rejected() {
     let app = TestApp::start().await;
     for (query, code, field, message) in [
         ("state=pending", "invalid-state", "state", "'pending' is not a state: invited, accepted, declined, revoked, expired"),

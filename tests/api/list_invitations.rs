@@ -86,7 +86,7 @@ async fn a_limit_of_more_than_100_is_served_as_100() {
 }
 
 #[tokio::test]
-async fn a_limit_that_is_negative_or_not_an_integer_is_refused() {
+async fn a_limit_that_is_negative_or_not_an_integer_is_rejected() {
     let app = TestApp::start().await;
     for wrong in ["-1", "-0", "1.5", "7.0", "1e2", "seven", "", "%20", "7%20", "0x7", "%D9%A7", "1_000", "null"] {
         let response = list(&app, &format!("?limit={wrong}")).await;
@@ -96,7 +96,7 @@ async fn a_limit_that_is_negative_or_not_an_integer_is_refused() {
 }
 
 #[tokio::test]
-async fn cursor_and_next_together_are_refused() {
+async fn cursor_and_next_together_are_rejected() {
     let app = TestApp::start().await;
     invite_many(&app, 2).await;
     let next = list(&app, "?limit=1").await.str("next");
@@ -136,7 +136,7 @@ async fn the_list_shows_each_state_as_it_is_now() {
 }
 
 #[tokio::test]
-async fn a_damaged_truncated_or_invented_cursor_is_refused() {
+async fn a_damaged_truncated_or_invented_cursor_is_rejected() {
     let app = TestApp::start().await;
     invite_many(&app, 2).await;
     let next = list(&app, "?limit=1").await.str("next");
@@ -159,7 +159,7 @@ async fn a_damaged_truncated_or_invented_cursor_is_refused() {
 }
 
 #[tokio::test]
-async fn a_cursor_is_refused_for_another_account_and_for_other_filters() {
+async fn a_cursor_is_rejected_for_another_account_and_for_other_filters() {
     let app = TestApp::start().await;
     invite_many(&app, 3).await;
     for n in 0..3 {

@@ -206,7 +206,7 @@ async fn a_warm_function_accepts_a_disabled_key_for_at_most_30_seconds() {
 }
 
 #[tokio::test]
-async fn a_warm_function_refuses_an_unknown_key_from_memory_for_at_most_5_seconds() {
+async fn a_warm_function_rejects_an_unknown_key_from_memory_for_at_most_5_seconds() {
     let app = TestApp::start().await;
     let created = app.manage_keys(&create()).await;
     let (pk, sk) = (format!("KEYS#{ACCOUNT}"), text(&created, "id"));

@@ -36,7 +36,7 @@ async fn an_object_without_a_state_is_not_a_resend() {
 }
 
 #[tokio::test]
-async fn an_invalid_state_is_refused_with_the_two_valid_ones() {
+async fn an_invalid_state_is_rejected_with_the_two_valid_ones() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.advance(COOLDOWN);
@@ -71,7 +71,7 @@ async fn an_unknown_id_and_another_accounts_id_are_the_same_404_for_every_action
 }
 
 #[tokio::test]
-async fn an_id_that_is_not_32_hex_digits_is_refused() {
+async fn an_id_that_is_not_32_hex_digits_is_rejected() {
     let app = TestApp::start().await;
     let response = app.send(resend("1").key(&app.full)).await;
     assert_error(&response, 400, "invalid-id", Some("id"), "id: '1' is not an invitation id: it must have exactly 32 hex digits");

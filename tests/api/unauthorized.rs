@@ -86,7 +86,7 @@ async fn another_accounts_key_finds_nothing_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_account_named_in_a_request_is_refused_or_ignored() {
+async fn an_account_named_in_a_request_is_rejected_or_ignored() {
     let (app, id) = app_with_an_invitation().await;
     let call = Call::get(&format!("/invitations/{id}?account={ACCOUNT}")).key(&app.other);
     app.send(call).await.expect_error(400, "unknown-parameter");

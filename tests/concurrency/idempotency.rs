@@ -44,7 +44,7 @@ async fn a_repeated_create_returns_the_first_response_whatever_changed_since() {
 }
 
 #[tokio::test]
-async fn a_key_is_refused_for_every_other_request() {
+async fn a_key_is_rejected_for_every_other_request() {
     let app = TestApp::start().await;
     let expiry = app.now().plus(2 * DAY).to_string();
     let first = app.send(create(&app, "ann@example.com", "k")).await.expect(201);

@@ -83,7 +83,7 @@ async fn the_response_to_a_request_without_a_change_is_stored_like_any_success()
 }
 
 #[tokio::test]
-async fn a_key_is_refused_for_another_action_and_for_another_invitation() {
+async fn a_key_is_rejected_for_another_action_and_for_another_invitation() {
     let app = TestApp::start().await;
     let (ann, bob) = (invited(&app, "ann@example.com").await, invited(&app, "bob@example.com").await);
     app.advance(MINUTE);
@@ -115,7 +115,7 @@ async fn the_same_key_of_a_colleague_or_another_account_is_independent() {
 }
 
 #[tokio::test]
-async fn a_refused_modification_stores_no_response() {
+async fn a_rejected_modification_stores_no_response() {
     let app = TestApp::start().await;
     let id = invited(&app, "ann@example.com").await;
     let call = resend(&id).key(&app.full).header("idempotency-key", "k");

@@ -44,7 +44,7 @@ fn forge(version: u8, account: &str, filter: [&str; 3], id: &str, time: i64, as_
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_account_or_list_is_refused() {
+async fn a_cursor_of_another_account_or_list_is_rejected() {
     let app = two_accounts().await;
     let lists = [
         "limit=2",
@@ -75,7 +75,7 @@ async fn a_cursor_of_another_account_or_list_is_refused() {
 }
 
 #[tokio::test]
-async fn a_cursor_with_any_bit_flipped_or_any_end_cut_off_is_refused() {
+async fn a_cursor_with_any_bit_flipped_or_any_end_cut_off_is_rejected() {
     let app = two_accounts().await;
     for query in ["limit=2", "limit=2&state=invited"] {
         let token = list(&app, &app.full, query).await.str("next");
@@ -102,7 +102,7 @@ async fn a_cursor_with_any_bit_flipped_or_any_end_cut_off_is_refused() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_version_is_refused() {
+async fn a_cursor_of_another_version_is_rejected() {
     let app = two_accounts().await;
     let last = list(&app, &app.full, "limit=2").await.json()["invitations"][1]["id"].as_str().expect("an id").to_owned();
     let real = list(&app, &app.full, "limit=2").await.str("next");

@@ -53,7 +53,7 @@ async fn two_hundred_creates_with_one_key_are_one_create_and_199_replays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn creates_with_one_key_and_two_requests_are_one_create_its_replays_and_refusals() {
+async fn creates_with_one_key_and_two_requests_are_one_create_its_replays_and_rejections() {
     let app = TestApp::start().await;
     let processes = processes(&app, 4);
     for round in 0..10 {

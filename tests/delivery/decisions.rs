@@ -235,7 +235,7 @@ async fn a_body_without_a_token_is_a_400_that_does_not_repeat_it() {
 }
 
 #[tokio::test]
-async fn a_token_in_a_query_or_a_header_is_ignored_or_refused() {
+async fn a_token_in_a_query_or_a_header_is_ignored_or_rejected() {
     let (app, mut workers) = start().await;
     let (_, token) = invited(&app, &mut workers).await;
     let query = Call::post(&format!("/invitations/accept?token={token}")).json(&json!({ "token": "" }));

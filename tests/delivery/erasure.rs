@@ -121,7 +121,7 @@ async fn a_resend_during_an_erasure_leaves_no_lock_behind() {
 }
 
 #[tokio::test]
-async fn an_invalid_erasure_is_refused() {
+async fn an_invalid_erasure_is_rejected() {
     let (app, _) = start().await;
     assert_eq!(erase(&app, ACCOUNT, "nobody").await["code"], "invalid-field");
     assert_eq!(erase(&app, "1", EMAIL).await["field"], "account");

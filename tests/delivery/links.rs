@@ -80,7 +80,7 @@ fn answer(status: u16, word: &str) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn of_a_concurrent_accept_and_decline_one_succeeds_and_the_other_is_refused() {
+async fn of_a_concurrent_accept_and_decline_one_succeeds_and_the_other_is_rejected() {
     for outcome in race("accept", "decline").await {
         let accepted = (answer(200, "accepted"), answer(400, "already-accepted"), "accepted".to_owned());
         let declined = (answer(400, "already-declined"), answer(200, "declined"), "declined".to_owned());
@@ -89,7 +89,7 @@ async fn of_a_concurrent_accept_and_decline_one_succeeds_and_the_other_is_refuse
 }
 
 #[tokio::test]
-async fn of_a_concurrent_accept_and_revoke_one_succeeds_and_the_other_is_refused() {
+async fn of_a_concurrent_accept_and_revoke_one_succeeds_and_the_other_is_rejected() {
     for outcome in race("accept", "revoke").await {
         let accepted = (answer(200, "accepted"), answer(400, "already-accepted"), "accepted".to_owned());
         let revoked = (answer(400, "already-revoked"), answer(200, "revoked"), "revoked".to_owned());

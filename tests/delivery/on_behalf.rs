@@ -103,7 +103,7 @@ async fn the_address_alone_opens_nothing() {
 }
 
 #[tokio::test]
-async fn the_principal_is_required_with_a_key_and_refused_without_one() {
+async fn the_principal_is_required_with_a_key_and_rejected_without_one() {
     let (app, mut workers) = start().await;
     let (_, token) = invited(&app, &mut workers).await;
     let body = json!({ "token": token, "principal": "user-1", "email": EMAIL });

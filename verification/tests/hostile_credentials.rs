@@ -196,7 +196,7 @@ async fn rows(app: &TestApp) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn t16_t17_every_route_refuses_every_hostile_credential_and_reveals_no_part_of_it() {
+async fn t16_t17_every_route_rejects_every_hostile_credential_and_reveals_no_part_of_it() {
     let app = TestApp::start().await;
     let mut workers = Workers::of(&app).await;
     let id = app.invite("user.one@example.com").await["id"].as_str().expect("an id").to_owned();

@@ -6,7 +6,7 @@ use verification::{
 };
 
 #[tokio::test]
-async fn t4_tampered_cursors_and_tokens_are_refused() {
+async fn t4_tampered_cursors_and_tokens_are_rejected() {
     let section = run(&Scale::short()).await;
     assert_eq!(section.failures(), Vec::<String>::new());
     assert!(section.value("tampered cursors") > 500 && section.value("tampered tokens") > 500, "{section:?}");

@@ -65,7 +65,7 @@ async fn an_existing_table_is_kept() {
 }
 
 #[tokio::test]
-async fn a_table_with_other_indexes_is_refused() {
+async fn a_table_with_other_indexes_is_rejected() {
     let (_engine, client, name) = client_of_engine();
     let older = TEMPLATE.replace("IndexName: by_role", "IndexName: by_whim");
     create_table(&client, &name, &older).await.expect("the older table is created");
@@ -139,7 +139,7 @@ async fn a_missing_global_index_is_added_and_covers_existing_rows() {
 }
 
 #[tokio::test]
-async fn a_global_index_with_other_keys_or_another_projection_is_refused() {
+async fn a_global_index_with_other_keys_or_another_projection_is_rejected() {
     let swapped = ("due_shard, KeyType: HASH }, { AttributeName: due_at", "due_at, KeyType: HASH }, { AttributeName: due_shard");
     for (is, other) in [swapped, ("KEYS_ONLY", "ALL")] {
         let (_engine, client, name) = client_of_engine();

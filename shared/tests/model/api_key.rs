@@ -66,7 +66,7 @@ fn every_character_of_the_alphabet_occurs_in_generated_keys() {
 }
 
 #[test]
-fn a_malformed_key_is_refused_without_repeating_it() {
+fn a_malformed_key_is_rejected_without_repeating_it() {
     let cut = &KEY[..KEY.len() - 1];
     let parts: Vec<_> = KEY.split('_').collect();
     for text in [
@@ -143,7 +143,7 @@ fn a_key_whose_role_is_not_configured_can_do_nothing() {
 }
 
 #[test]
-fn a_key_with_another_secret_account_or_id_is_refused() {
+fn a_key_with_another_secret_account_or_id_is_rejected() {
     let key: ApiKey = parsed(KEY);
     let own = record(&key, "full-access");
     assert!(lets_in(&own, &key, Timestamp::ZERO));
@@ -156,7 +156,7 @@ fn a_key_with_another_secret_account_or_id_is_refused() {
 }
 
 #[test]
-fn a_disabled_key_is_refused() {
+fn a_disabled_key_is_rejected() {
     let key: ApiKey = parsed(KEY);
     let disabled = ApiKeyRecord { enabled: false, ..record(&key, "full-access") };
     assert!(!lets_in(&disabled, &key, Timestamp::ZERO));
@@ -206,7 +206,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_text_is_refused_without_a_panic(
+    fn arbitrary_text_is_rejected_without_a_panic(
         text in prop_oneof![any::<String>(), "ik_live_\\PC{0,80}", "ik_live_[0-9]{12}_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}"],
     ) {
         prop_assert_eq!(text.parse::<ApiKey>().map_err(|error| error.to_string()).err(), Some(MALFORMED.to_owned()));

@@ -70,7 +70,7 @@ fn a_cursor_contains_a_time_only_if_the_list_depends_on_it() {
 }
 
 #[test]
-fn a_changed_truncated_or_extended_token_is_refused() {
+fn a_changed_truncated_or_extended_token_is_rejected() {
     let (account, filter) = (parsed(ACCOUNT), Filter::default());
     let token = Cursor::after(&pending(at(0)).resource, &filter, at(1)).encode(&account, &filter);
     for place in 0..token.len() {
@@ -113,7 +113,7 @@ fn forged(version: u8, cursor: (&str, i64, i64), account: &str, filter: &Filter)
 }
 
 #[test]
-fn a_forged_token_is_refused_when_no_list_could_have_issued_it() {
+fn a_forged_token_is_rejected_when_no_list_could_have_issued_it() {
     let account = parsed(ACCOUNT);
     let all = Filter::default();
     let of = |state| Filter { state: Some(state), ..Filter::default() };
@@ -169,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn every_flipped_bit_is_refused((filter, cursor) in issued()) {
+    fn every_flipped_bit_is_rejected((filter, cursor) in issued()) {
         let account = parsed(ACCOUNT);
         let bytes = URL_SAFE_NO_PAD.decode(cursor.encode(&account, &filter)).expect("a token is base64url");
         for bit in 0..bytes.len() * 8 {
@@ -180,7 +180,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_character_is_refused((filter, cursor) in issued(), place in any::<prop::sample::Index>(), other in prop::sample::select(ALPHABET.to_vec())) {
+    fn a_changed_character_is_rejected((filter, cursor) in issued(), place in any::<prop::sample::Index>(), other in prop::sample::select(ALPHABET.to_vec())) {
         let account = parsed(ACCOUNT);
         let mut token = cursor.encode(&account, &filter).into_bytes();
         let place = place.index(token.len());
@@ -190,19 +190,19 @@ proptest! {
     }
 
     #[test]
-    fn a_token_of_another_account_is_refused((filter, cursor) in issued(), account in any_account(), other in any_account()) {
+    fn a_token_of_another_account_is_rejected((filter, cursor) in issued(), account in any_account(), other in any_account()) {
         prop_assume!(account != other);
         refused(&cursor.encode(&account, &filter), &other, &filter);
     }
 
     #[test]
-    fn a_token_of_other_filters_is_refused((filter, cursor) in issued(), other in any_filter()) {
+    fn a_token_of_other_filters_is_rejected((filter, cursor) in issued(), other in any_filter()) {
         prop_assume!(filter != other);
         refused(&cursor.encode(&parsed(ACCOUNT), &filter), &parsed(ACCOUNT), &other);
     }
 
     #[test]
-    fn a_token_is_refused_when_any_one_filter_is_added_dropped_or_changed((filter, cursor) in issued(), other in any_filter()) {
+    fn a_token_is_rejected_when_any_one_filter_is_added_dropped_or_changed((filter, cursor) in issued(), other in any_filter()) {
         let account = parsed(ACCOUNT);
         let token = cursor.encode(&account, &filter);
         for changed in [
@@ -220,12 +220,12 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_text_is_refused_without_a_panic(text in prop_oneof![any::<String>(), "[A-Za-z0-9_-]{0,80}"], filter in any_filter()) {
+    fn arbitrary_text_is_rejected_without_a_panic(text in prop_oneof![any::<String>(), "[A-Za-z0-9_-]{0,80}"], filter in any_filter()) {
         refused(&text, &parsed(OTHER_ACCOUNT), &filter);
     }
 
     #[test]
-    fn arbitrary_bytes_are_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..100), filter in any_filter()) {
+    fn arbitrary_bytes_are_rejected_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..100), filter in any_filter()) {
         refused(&URL_SAFE_NO_PAD.encode(bytes), &parsed(ACCOUNT), &filter);
     }
 

@@ -167,7 +167,7 @@ fn the_length_is_counted_in_characters_of_the_normal_form() {
 }
 
 #[test]
-fn invisible_characters_are_refused_or_removed() {
+fn invisible_characters_are_rejected_or_removed() {
     for c in [
         '\0',
         '\u{7f}',
@@ -238,7 +238,7 @@ fn joiners_and_selectors_are_kept_where_a_script_or_an_emoji_needs_them() {
 }
 
 #[test]
-fn joiners_and_selectors_are_refused_or_removed_elsewhere() {
+fn joiners_and_selectors_are_rejected_or_removed_elsewhere() {
     for (text, rest) in [
         ("Ja\u{200c}ne", "Jane"),
         ("Ja\u{200d}ne", "Jane"),

@@ -81,7 +81,7 @@ fn an_invisible_character_in_an_address_is_named() {
 }
 
 #[test]
-fn an_invalid_address_is_refused_with_the_reason() {
+fn an_invalid_address_is_rejected_with_the_reason() {
     for (typed, why) in REJECTED {
         refused(typed, *why);
     }
@@ -139,7 +139,7 @@ fn the_length_is_counted_in_characters_and_again_in_the_ascii_form() {
 }
 
 #[test]
-fn a_refusal_shows_at_most_64_characters_of_hostile_input() {
+fn a_rejection_shows_at_most_64_characters_of_hostile_input() {
     let error = normal(&"ä".repeat(300)).expect_err("too long");
     assert_eq!(error.chars().filter(|c| *c == 'ä').count(), 64, "{error}");
     assert!(error.contains("ä…'"), "{error}");

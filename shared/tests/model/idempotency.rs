@@ -50,7 +50,7 @@ fn a_key_has_1_to_255_printable_ascii_characters() {
 }
 
 #[test]
-fn more_than_one_key_and_broken_quotes_are_refused() {
+fn more_than_one_key_and_broken_quotes_are_rejected() {
     for header in [
         "a,b",
         "a, b",

@@ -34,7 +34,7 @@ fn ids_are_case_insensitive() {
 }
 
 #[test]
-fn anything_but_32_hex_digits_is_refused() {
+fn anything_but_32_hex_digits_is_rejected() {
     for text in [
         "",
         "0",

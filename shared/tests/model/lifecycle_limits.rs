@@ -16,7 +16,7 @@ use super::{
 const HOUR: i64 = 3_600_000;
 
 #[test]
-fn a_resend_is_refused_until_the_millisecond_at_which_the_cooldown_ends() {
+fn a_resend_is_rejected_until_the_millisecond_at_which_the_cooldown_ends() {
     let before = pending(at(1_000_999));
     for (after_sending, retry_after) in [(0, 60), (1, 60), (999, 60), (1000, 59), (58_999, 2), (59_000, 1), (59_999, 1)] {
         let refusal = resend(&caller(), &before, at(1_000_999 + after_sending), &policy());

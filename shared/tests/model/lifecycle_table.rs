@@ -107,7 +107,7 @@ fn repeating_a_revocation_or_an_invite_succeeds_without_a_change() {
 }
 
 #[test]
-fn a_refusal_names_the_state_and_the_remedy() {
+fn a_rejection_names_the_state_and_the_remedy() {
     for (closing, state) in [(Closing::Accepted, "accepted"), (Closing::Declined, "declined"), (Closing::Revoked, "revoked")] {
         let expected = format!("the invitation is already {state}; create a new one to invite again");
         assert_eq!(Rejected::Closed(closing).to_string(), expected);

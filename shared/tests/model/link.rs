@@ -81,7 +81,7 @@ fn keys_are_ids_of_1_to_8_characters_and_secrets_of_at_least_32() {
 }
 
 #[test]
-fn malformed_keys_are_refused_without_repeating_them() {
+fn malformed_keys_are_rejected_without_repeating_them() {
     for text in [
         String::new(),
         ":".to_owned(),

@@ -3,7 +3,7 @@
 use super::display_name::{name, stripped};
 
 #[test]
-fn text_that_a_client_would_link_is_refused_or_taken_apart() {
+fn text_that_a_client_would_link_is_rejected_or_taken_apart() {
     for (text, rest) in [
         ("evil.example", "evil example"),
         ("Go to example.com/x now", "Go to example com/x now"),
@@ -93,7 +93,7 @@ fn text_that_a_client_would_link_is_refused_or_taken_apart() {
 }
 
 #[test]
-fn phone_numbers_are_refused_or_removed() {
+fn phone_numbers_are_rejected_or_removed() {
     for (text, rest) in [
         ("Billing: call +1 (888) 555-0142", Some("Billing: call")),
         ("call 888.555.0142 now", Some("call now")),

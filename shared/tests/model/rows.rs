@@ -62,7 +62,7 @@ fn a_row_has_no_empty_attributes() {
 }
 
 #[test]
-fn an_unknown_status_or_one_without_its_time_is_refused() {
+fn an_unknown_status_or_one_without_its_time_is_rejected() {
     let with = |status: &str, closed: Option<i64>| {
         let mut row = to_row(&pending(Timestamp::ZERO), None);
         row.insert("st".to_owned(), AttributeValue::S(status.to_owned()));

@@ -32,7 +32,7 @@ fn a_time_is_parsed_in_any_rfc_3339_form_and_shown_in_utc_with_whole_seconds() {
 }
 
 #[test]
-fn an_invalid_or_out_of_range_time_is_refused() {
+fn an_invalid_or_out_of_range_time_is_rejected() {
     for text in [
         "",
         "now",

@@ -54,7 +54,7 @@ fn a_token_cannot_be_rebuilt_without_its_key() {
 }
 
 #[test]
-fn t8_a_malformed_token_is_refused() {
+fn t8_a_malformed_token_is_rejected() {
     let good = sent(1).1.reveal();
     let (version, rest) = good.split_once('.').expect("four parts");
     let secret = rest.rsplit_once('.').expect("four parts").1;

@@ -41,7 +41,7 @@ fn a_trust_store_is_amazon_native_a_file_or_a_list_of_them() {
 }
 
 #[test]
-fn an_unusable_certificate_file_is_refused_with_its_name() {
+fn an_unusable_certificate_file_is_rejected_with_its_name() {
     let folder = std::env::temp_dir().join(format!("trust-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder");
     let file = |name: &str, text: &str| {

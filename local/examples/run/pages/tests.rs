@@ -120,7 +120,7 @@ async fn scripts_get_json() {
 }
 
 #[tokio::test]
-async fn requests_with_another_host_are_refused() {
+async fn requests_with_another_host_are_rejected() {
     let run = Run::new().await;
     for path in ["/", "/emails.json", "/events.json", &run.email(), "/nothing"] {
         let (status, _, body) = request("GET", &format!("{}{path}", run.url), &[("host", "evil.example")], String::new()).await;
