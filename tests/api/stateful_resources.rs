@@ -26,7 +26,9 @@ const SECRET: &str =
 
 /// The projection of the local indexes.
 fn projection() -> Value {
-    json!({ "ProjectionType": "ALL" })
+    let attributes =
+        "email role st closed created modified exp sent by delivery accepted_by nsa loc metadata redirect link_only reminded more";
+    json!({ "ProjectionType": "INCLUDE", "NonKeyAttributes": attributes.split(' ').collect::<Vec<_>>() })
 }
 
 /// A local index, named like its sort key.
@@ -39,8 +41,16 @@ fn local_index(name: &str) -> Value {
 }
 
 /// The types of the attributes in keys. Another type replaces the table; another attribute, for a new global index, does not.
-const TYPES: [(&str, &str); 7] =
-    [("pk", "S"), ("sk", "S"), ("by_state", "S"), ("by_email", "S"), ("by_role", "S"), ("due_shard", "S"), ("due_at", "N")];
+const TYPES: [(&str, &str); 8] = [
+    ("pk", "S"),
+    ("sk", "S"),
+    ("by_state", "S"),
+    ("by_email", "S"),
+    ("by_role", "S"),
+    ("due_shard", "S"),
+    ("due_at", "N"),
+    ("stream_due_at", "N"),
+];
 
 #[test]
 fn no_change_of_the_template_replaces_the_table() {
