@@ -63,7 +63,7 @@ def check_due(records: Records, inbox: Inbox, left: dict[str, str], dynamodb_por
     left = {id: what for id in left if (what := missing(records.invitations[id], inbox))}
     for id, what in left.items():
         item = items[id] or {}
-        due = [int(item[name]["N"]) / 1000 for name in ("stream_due_at", "due_at") if name in item]
+        due = [int(item[name]["N"]) / 1000 for name in ("late_at", "due_at") if name in item]
         if not due or min(due) > time.time() + DUE:
             records.wrong(f"an invitation has {what}, and is not due", items[id])
     return left

@@ -127,7 +127,7 @@ class Checks(unittest.TestCase):
 
     def test_a_missing_delivery_must_be_due(self):
         late, early = {"due_at": {"N": "9999999999999"}}, {"due_at": {"N": "1"}}
-        for item, wrong in ((None, True), ({}, True), (late, True), (early, False), (late | {"stream_due_at": {"N": "1"}}, False)):
+        for item, wrong in ((None, True), ({}, True), (late, True), (early, False), (late | {"late_at": {"N": "1"}}, False)):
             self.assertEqual(self.due(item, arrives=False), ({ID: "no email of sending 3"}, wrong), item)
 
     def test_a_delivery_during_the_check_counts(self):

@@ -26,7 +26,7 @@ pub(crate) fn accesses(operation: &str, input: &Value) -> Vec<Access> {
         "PutItem" => vec![on_table(operation, &input["Item"])],
         "Query" => {
             let (resource, attribute) = match input["IndexName"].as_str() {
-                Some(due @ ("due" | "stream_due")) => (format!("index/{due}"), "due_shard"),
+                Some(due @ ("due" | "late")) => (format!("index/{due}"), "shard"),
                 Some(local) => (format!("index/{local}"), "pk"),
                 None => ("table".to_owned(), "pk"),
             };

@@ -89,14 +89,14 @@ async fn create_stores_the_invitation_its_lock_and_the_quota_count_and_nothing_e
         // What is still to be published and sent, and when the reconciler takes over.
         "events": 1,
         "out": [format!("1#created#{now}")],
-        "stream_pending": "1",
-        "due_shard": invitation["due_shard"],
-        "stream_due_at": now + 120_000,
+        "pending": "1",
+        "shard": invitation["shard"],
+        "late_at": now + 120_000,
     });
     assert_eq!(invitation, expected);
     assert_eq!((text(&invitation, "nonce").len(), text(&invitation, "th").len()), (22, 43), "16 and 32 bytes");
     assert_eq!(invitation["ops"].as_array().map(Vec::len), Some(1));
-    assert!(["0", "1", "2", "3"].contains(&text(&invitation, "due_shard").as_str()));
+    assert!(["0", "1", "2", "3"].contains(&text(&invitation, "shard").as_str()));
 
     let lock = added.remove(&(pk.clone(), "P#user.one@example.com".to_owned()));
     assert_eq!(lock, Some(json!({ "pk": pk, "sk": "P#user.one@example.com", "inv": id, "exp": expiry, "ttl": expiry / 1000 })));

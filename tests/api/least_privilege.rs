@@ -35,7 +35,7 @@ fn possible_accesses() -> Vec<Access> {
         }
     }
     // The partitions of these indexes are shards.
-    for index in ["index/due", "index/stream_due"] {
+    for index in ["index/due", "index/late"] {
         all.extend(["Query", "Scan"].map(|action| Access {
             action: action.into(),
             resource: index.into(),

@@ -24,7 +24,7 @@ use support::{ACCOUNT, Call, TestApp, faults::Fault};
 
 use crate::helpers::{COOLDOWN, EMAIL, LATER, describe, id, invited, resend, revoke, start, use_link};
 
-/// Writes copies of the only invitation into one shard of the index `stream_due`: their emails are sent, an event is waiting.
+/// Writes copies of the only invitation into one shard of the index `late`: their emails are sent, an event is waiting.
 async fn with_events_waiting(app: &TestApp, copies: u64) {
     let row = app.rows_of(ACCOUNT, "I#").await.pop().unwrap();
     let mut invitation = item::from_row(row).unwrap();
@@ -140,7 +140,7 @@ async fn a_row_stored_before_events_existed_can_be_changed() {
     }
     workers.drop_stream_records().await;
     for id in &ids {
-        app.remove(id, &["events", "out", "stream_pending", "due_shard", "due_at", "stream_due_at"]).await;
+        app.remove(id, &["events", "out", "pending", "shard", "due_at", "late_at"]).await;
     }
     app.advance(COOLDOWN);
     revoke(&app, &ids[0]).await.expect(200);

@@ -62,7 +62,7 @@ async fn an_expiry_is_published_once_and_again_after_a_resend() {
     workers.reconcile().await;
     assert_eq!(workers.event_types(), ["created", "expired", "resent", "expired"]);
     let row = &app.rows_of(ACCOUNT, "I#").await[0];
-    assert!(!["due_at", "stream_due_at", "due_shard"].iter().any(|name| row.contains_key(*name)), "nothing is due any more");
+    assert!(!["due_at", "late_at", "shard"].iter().any(|name| row.contains_key(*name)), "nothing is due any more");
 }
 
 #[tokio::test]
@@ -114,13 +114,13 @@ async fn an_entry_that_is_early_is_found_once_and_moved() {
     let (app, mut workers) = start().await;
     let (id, _) = invited(&app, &mut workers).await;
     let rows_before = app.rows_of(ACCOUNT, "I#").await;
-    assert!(rows_before[0].contains_key("stream_due_at"), "recording the email leaves the entry");
+    assert!(rows_before[0].contains_key("late_at"), "recording the email leaves the entry");
     app.advance(GRACE);
     assert_eq!(workers.reconcile().await.processed, 1);
     let row = &app.rows_of(ACCOUNT, "I#").await[0];
     let expiry: i64 = row["exp"].as_n().unwrap().parse().unwrap();
     let due = i64::try_from(MARGIN.as_millis()).unwrap() + expiry;
-    assert_eq!((row.get("stream_due_at"), row["due_at"].as_n().unwrap()), (None, &due.to_string()));
+    assert_eq!((row.get("late_at"), row["due_at"].as_n().unwrap()), (None, &due.to_string()));
     for _ in 0..5 {
         app.advance(COOLDOWN);
         assert_eq!(workers.reconcile().await.processed, 0, "it is listed again when it expires");
@@ -129,7 +129,7 @@ async fn an_entry_that_is_early_is_found_once_and_moved() {
     workers.report(&workers.inbox.emails()[0]).await;
     workers.deliver().await;
     let row = &app.rows_of(ACCOUNT, "I#").await[0];
-    assert_eq!((row.get("stream_due_at"), row["due_at"].as_n().unwrap()), (None, &due.to_string()));
+    assert_eq!((row.get("late_at"), row["due_at"].as_n().unwrap()), (None, &due.to_string()));
     assert_eq!(describe(&app, &id).await["delivery"]["state"], "delivered");
 }
 
@@ -178,7 +178,7 @@ async fn t24_an_unreadable_row_is_quarantined_and_delays_no_other() {
     assert_eq!(workers.reconcile().await.processed, 0);
     let rows = app.rows_of(ACCOUNT, "I#").await;
     let row = rows.iter().find(|row| row["sk"].as_s() == Ok(&format!("I#{broken}"))).unwrap();
-    assert!(!row.contains_key("stream_pending") && !row.contains_key("stream_due_at"), "the stream does not retry it");
+    assert!(!row.contains_key("pending") && !row.contains_key("late_at"), "the stream does not retry it");
     let due: i64 = row["due_at"].as_n().unwrap().parse().unwrap();
     assert!(due > app.now().as_millis(), "the reconciler leaves it alone for a while");
 }

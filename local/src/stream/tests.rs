@@ -37,7 +37,7 @@ fn template(properties: &str) -> String {
 }
 
 const STREAM_PENDING: &str = r#"            FilterCriteria:
-              Filters: [{ Pattern: '{"dynamodb":{"NewImage":{"stream_pending":{"S":["1"]}}}}' }]
+              Filters: [{ Pattern: '{"dynamodb":{"NewImage":{"pending":{"S":["1"]}}}}' }]
 "#;
 
 /// A table of its own in an engine, and the engine's endpoint.
@@ -58,7 +58,7 @@ impl Table {
 
     async fn put(&self, key: &str, pending: bool) {
         let put = self.client.put_item().table_name(&self.name).item("pk", text(key)).item("sk", text("x"));
-        let put = if pending { put.item("stream_pending", text("1")) } else { put };
+        let put = if pending { put.item("pending", text("1")) } else { put };
         put.send().await.expect("the row is written");
     }
 
@@ -109,7 +109,7 @@ async fn records_have_the_shape_of_lambdas_events() {
         "pk": { "S": "a" }, "sk": { "S": "x" }, "n": { "N": "7" }, "b": { "B": "aGk=" },
         "l": { "L": [{ "BOOL": true }, { "NULL": true }] }, "m": { "M": { "s": { "SS": ["t"] } } },
     });
-    let second = json!({ "pk": { "S": "a" }, "sk": { "S": "x" }, "stream_pending": { "S": "1" } });
+    let second = json!({ "pk": { "S": "a" }, "sk": { "S": "x" }, "pending": { "S": "1" } });
     for (record, name, old, new) in
         [(insert, "INSERT", None, Some(&first)), (modify, "MODIFY", Some(&first), Some(&second)), (remove, "REMOVE", Some(&second), None)]
     {
@@ -247,10 +247,10 @@ fn the_template_maps_pending_rows_to_the_deliver_function() {
     let mapping = Mapping::of(TEMPLATE, "deliver-invitations").expect("it is a mapping");
     assert!(mapping.reports_failures && mapping.retries.is_some(), "{mapping:?}");
     let record = |image: Value| json!({ "eventName": "MODIFY", "dynamodb": { "NewImage": image } });
-    assert!(mapping.matches(&record(json!({ "stream_pending": { "S": "1" } }))));
-    assert!(!mapping.matches(&record(json!({ "stream_pending": { "S": "0" } }))));
+    assert!(mapping.matches(&record(json!({ "pending": { "S": "1" } }))));
+    assert!(!mapping.matches(&record(json!({ "pending": { "S": "0" } }))));
     assert!(!mapping.matches(&record(json!({ "rung": { "S": "1" } }))));
-    assert!(!mapping.matches(&json!({ "eventName": "REMOVE", "dynamodb": { "OldImage": { "stream_pending": { "S": "1" } } } })));
+    assert!(!mapping.matches(&json!({ "eventName": "REMOVE", "dynamodb": { "OldImage": { "pending": { "S": "1" } } } })));
 }
 
 #[test]

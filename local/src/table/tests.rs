@@ -46,7 +46,7 @@ async fn the_table_matches_the_template() {
         let keys: Vec<_> = index.key_schema().iter().map(|k| k.attribute_name()).collect();
         assert_eq!(keys, ["pk", index.index_name().expect("named")]);
     }
-    let indexes = ["stream_due: due_shard HASH, stream_due_at RANGE: KEYS_ONLY", "due: due_shard HASH, due_at RANGE: KEYS_ONLY"];
+    let indexes = ["late: shard HASH, late_at RANGE: KEYS_ONLY", "due: shard HASH, due_at RANGE: KEYS_ONLY"];
     assert_eq!(global_indexes(&client, &name).await, indexes);
     let billing = table.billing_mode_summary().and_then(|b| b.billing_mode());
     assert_eq!(billing, Some(&BillingMode::PayPerRequest));
@@ -92,13 +92,13 @@ Resources:
         - { AttributeName: sk, AttributeType: S }
 ";
 const INDEXED: &str = "
-        - { AttributeName: due_shard, AttributeType: S }
+        - { AttributeName: shard, AttributeType: S }
         - { AttributeName: due_at, AttributeType: N }
 ";
 const DUE: &str = "
       GlobalSecondaryIndexes:
         - IndexName: due
-          KeySchema: [{ AttributeName: due_shard, KeyType: HASH }, { AttributeName: due_at, KeyType: RANGE }]
+          KeySchema: [{ AttributeName: shard, KeyType: HASH }, { AttributeName: due_at, KeyType: RANGE }]
           Projection: { ProjectionType: KEYS_ONLY }
 ";
 
@@ -117,7 +117,7 @@ async fn global_indexes(client: &Client, name: &str) -> Vec<String> {
 async fn global_indexes_are_created_with_the_table() {
     let (_engine, client, name) = client_of_engine();
     create_table(&client, &name, &small(DUE)).await.expect("the table is created");
-    assert_eq!(global_indexes(&client, &name).await, ["due: due_shard HASH, due_at RANGE: KEYS_ONLY"]);
+    assert_eq!(global_indexes(&client, &name).await, ["due: shard HASH, due_at RANGE: KEYS_ONLY"]);
     create_table(&client, &name, &small(DUE)).await.expect("creating it again changes nothing");
 }
 
@@ -127,20 +127,23 @@ async fn a_missing_global_index_is_added_and_covers_existing_rows() {
     create_table(&client, &name, &small("")).await.expect("the older table is created");
     let text = |text: &str| AttributeValue::S(text.into());
     let row = client.put_item().table_name(&name).item("pk", text("a")).item("sk", text("b"));
-    let row = row.item("due_shard", text("0")).item("due_at", AttributeValue::N("7".into()));
+    let row = row.item("shard", text("0")).item("due_at", AttributeValue::N("7".into()));
     row.send().await.expect("a row from before");
 
     create_table(&client, &name, &small(DUE)).await.expect("the index is added");
-    assert_eq!(global_indexes(&client, &name).await, ["due: due_shard HASH, due_at RANGE: KEYS_ONLY"]);
-    let due = client.query().table_name(&name).index_name("due").key_condition_expression("due_shard = :s AND due_at < :t");
-    let due = due.expression_attribute_values(":s", text("0")).expression_attribute_values(":t", AttributeValue::N("8".into()));
+    assert_eq!(global_indexes(&client, &name).await, ["due: shard HASH, due_at RANGE: KEYS_ONLY"]);
+    let due = client.query().table_name(&name).index_name("due").key_condition_expression("#s = :s AND due_at < :t");
+    let due = due
+        .expression_attribute_names("#s", "shard")
+        .expression_attribute_values(":s", text("0"))
+        .expression_attribute_values(":t", AttributeValue::N("8".into()));
     let found = due.send().await.expect("the index answers");
     assert_eq!(found.items().iter().map(|row| row["pk"].clone()).collect::<Vec<_>>(), [text("a")]);
 }
 
 #[tokio::test]
 async fn a_global_index_with_other_keys_or_another_projection_is_rejected() {
-    let swapped = ("due_shard, KeyType: HASH }, { AttributeName: due_at", "due_at, KeyType: HASH }, { AttributeName: due_shard");
+    let swapped = ("shard, KeyType: HASH }, { AttributeName: due_at", "due_at, KeyType: HASH }, { AttributeName: shard");
     for (is, other) in [swapped, ("KEYS_ONLY", "ALL")] {
         let (_engine, client, name) = client_of_engine();
         create_table(&client, &name, &small(&DUE.replace(is, other))).await.expect("the older table is created");

@@ -8,7 +8,7 @@ use super::{
     StoreError,
     condition::Condition,
     keys,
-    keys::index::{DUE_AT, DUE_SHARD, STREAM_DUE_AT},
+    keys::index::{DUE_AT, DUE_SHARD, LATE_AT},
     row::{Attributes, Row, bytes, flag, number, text, time},
 };
 use crate::domain::{
@@ -87,7 +87,7 @@ fn attributes(invitation: &Invitation, due: DueEntries, retention: Option<Durati
         ("accepted_by", optional(invitation.resource.accepted_by.as_deref())),
         (STREAM_PENDING, invitation.needs_stream().then(|| text("1"))),
         (DUE_SHARD, due.stream.or(due.timer).map(|_| text(keys::due_shard(invitation.resource.id)))),
-        (STREAM_DUE_AT, due.stream.map(time)),
+        (LATE_AT, due.stream.map(time)),
         (DUE_AT, due.timer.map(time)),
     ];
     always.into_iter().map(|(name, value)| (name, Some(value))).chain(sometimes).collect()
@@ -107,7 +107,7 @@ impl Stored {
     /// [`StoreError::Corrupt`], naming the row and the attribute.
     pub(super) fn from_row(row: Row) -> Result<Self, StoreError> {
         let mut attributes = Attributes::of(row.clone());
-        let due = DueEntries { stream: attributes.optional_time(STREAM_DUE_AT)?, timer: attributes.optional_time(DUE_AT)? };
+        let due = DueEntries { stream: attributes.optional_time(LATE_AT)?, timer: attributes.optional_time(DUE_AT)? };
         Ok(Self { invitation: read_invitation(attributes)?, row, due })
     }
 
@@ -163,7 +163,7 @@ impl Stored {
 }
 
 /// Set on rows that the stream's consumer must process. The event source filters by it.
-pub const STREAM_PENDING: &str = "stream_pending";
+pub const STREAM_PENDING: &str = "pending";
 
 /// The attributes of an invitation that the local indexes contain besides keys: those that [`resource`] reads, then those that lists may
 /// show one day. A write that changes none of them writes no index entry.

@@ -214,13 +214,13 @@ pub mod index {
     /// By the time that makes work due.
     pub const DUE: &str = "due";
     /// By the time by which the stream should have triggered work.
-    pub const STREAM_DUE: &str = "stream_due";
-    /// The partition key of `due` and `stream_due`: a digit.
-    pub const DUE_SHARD: &str = "due_shard";
+    pub const LATE: &str = "late";
+    /// The partition key of `due` and `late`: a digit.
+    pub const DUE_SHARD: &str = "shard";
     /// The sort key of `due`: milliseconds since 1970.
     pub const DUE_AT: &str = "due_at";
-    /// The sort key of `stream_due`: milliseconds since 1970.
-    pub const STREAM_DUE_AT: &str = "stream_due_at";
+    /// The sort key of `late`: milliseconds since 1970.
+    pub const LATE_AT: &str = "late_at";
 }
 
 /// An invitation's `by_state`: pending ones sort by expiry, closed ones by closing time.

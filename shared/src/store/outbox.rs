@@ -17,7 +17,7 @@ use super::{
     item::{self, Stored},
     keys::{
         self, Key, PK, SK,
-        index::{DUE, DUE_AT, DUE_SHARD, STREAM_DUE, STREAM_DUE_AT},
+        index::{DUE, DUE_AT, DUE_SHARD, LATE, LATE_AT},
     },
     row::{Row, text, time},
     transaction::Attempts,
@@ -61,7 +61,7 @@ impl DueIndex {
     /// The names of the index and of its sort key.
     fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::Stream => (STREAM_DUE, STREAM_DUE_AT),
+            Self::Stream => (LATE, LATE_AT),
             Self::Timer => (DUE, DUE_AT),
         }
     }
@@ -209,7 +209,7 @@ impl Store {
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#shard", DUE_SHARD)
             .expression_attribute_names("#at", DUE_AT)
-            .expression_attribute_names("#stream_at", STREAM_DUE_AT)
+            .expression_attribute_names("#stream_at", LATE_AT)
             .expression_attribute_names("#stream_pending", item::STREAM_PENDING)
             .expression_attribute_values(":shard", text(keys::due_shard(key.id)))
             .expression_attribute_values(":later", time(self.now().plus(QUARANTINED_FOR)));

@@ -114,7 +114,8 @@ const LIMITS: Reserved = Reserved { entries: ENTRIES, metadata: METADATA, more: 
 /// What a host application stores that needs a few IDs, and what lists may show in years to come.
 const TYPICAL: Reserved = Reserved { entries: 4, metadata: 128, more: 64 };
 
-/// The invitation's row with everything that is reserved for emailed ones.
+/// The invitation's row with everything that is reserved for emailed ones. It is in both indexes of due invitations, as after an early
+/// report or a change before the expiry.
 fn reserved(invitation: &Invitation, Reserved { entries, metadata, more }: &Reserved) -> Row {
     let map = |entries: usize, bytes: usize| {
         let entry = |number: usize| {
@@ -124,6 +125,8 @@ fn reserved(invitation: &Invitation, Reserved { entries, metadata, more }: &Rese
         AttributeValue::M((0..entries).map(entry).collect())
     };
     let mut row = to_row(invitation, policy().retention);
+    assert!(row.contains_key("late_at"), "an event waits");
+    row.insert("due_at".to_owned(), AttributeValue::N(NOW.to_string()));
     let redirect = "r".repeat(metadata / 4);
     row.insert("metadata".to_owned(), map(*entries, metadata - redirect.len()));
     row.insert("redirect".to_owned(), AttributeValue::S(redirect));
