@@ -144,7 +144,19 @@ async fn errors_of_a_create() {
 async fn errors_of_a_list() {
     let app = TestApp::start().await;
     let mut snapshot = Snapshot::new("list");
-    let calls = ["limit=-1", "state=open", "email=user+one@example.com", "roleID=Admin", "cursor=x", "next=x", "cursor=x&next=y"];
+    let calls = [
+        "limit=-1",
+        "state=open",
+        "email=user+one@example.com",
+        "emailPrefix=us",
+        "emailPrefix=user+one",
+        "emailPrefix=user@b%C3%BCcher",
+        "roleID=Admin",
+        "order=newest",
+        "cursor=x",
+        "next=x",
+        "cursor=x&next=y",
+    ];
     note(&mut snapshot, &app, calls.map(|query| (query, Call::get(&format!("/invitations?{query}"))))).await;
     snapshot.assert();
 }

@@ -8,13 +8,14 @@ use shared::{
         AccountId, Email, InvitationId, Permission, Rejected, RoleId, Roles, State, Timestamp,
         api_key::{ApiKey, ApiKeyId},
         delivery::{Delivery, DeliveryStatus, Reason},
+        email::EmailPrefix,
         entity_tag::EntityTags,
         idempotency::IdempotencyKey,
         invitation::Closing,
         link::{LinkKeys, Token},
         link_base::LinkBase,
         outbox::Event,
-        page::{Cursor, Filter, Limit},
+        page::{Cursor, Filter, Limit, List, Order},
         settings::{Binding, Colour, DisplayName, Locale, Logo, Redirect},
     },
     store::StoreError,
@@ -146,9 +147,11 @@ fn malformed_values() {
         &format!("a@{}example", "\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}.".repeat(20)),
     ];
     refuse::<Email>(&mut snapshot, "email", &emails);
+    refuse::<EmailPrefix>(&mut snapshot, "email prefix", &["us", "@example.com", "user one", "user@b\u{fc}cher"]);
     refuse::<State>(&mut snapshot, "state", &["open"]);
     refuse::<Timestamp>(&mut snapshot, "time", &["tomorrow"]);
     refuse::<Limit>(&mut snapshot, "limit", &["-1", "ten"]);
+    refuse::<Order>(&mut snapshot, "order", &["newest"]);
     refuse::<IdempotencyKey>(&mut snapshot, "idempotency key", &["", "a,b", "\"a", "\"a\"b\"", "\"\\a\"", "\u{fc}"]);
     refuse::<EntityTags>(&mut snapshot, "entity tags", &["x"]);
     refuse::<Locale>(&mut snapshot, "locale", &["en_US"]);
@@ -172,6 +175,6 @@ fn malformed_values() {
     refuse::<DeliveryStatus>(&mut snapshot, "delivery status", &["x"]);
     refuse::<Reason>(&mut snapshot, "reason", &["<x>"]);
     snapshot.section("cursor");
-    snapshot.line("'x'", Cursor::decode("x", &parsed(ACCOUNT), &Filter::default()).expect_err("no cursor"));
+    snapshot.line("'x'", Cursor::decode("x", &parsed(ACCOUNT), &List::new(Filter::default(), None)).expect_err("no cursor"));
     snapshot.assert();
 }

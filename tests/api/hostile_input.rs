@@ -216,7 +216,7 @@ async fn queries_are_parsed_strictly_on_every_route() {
     app.advance(COOLDOWN);
     let before = table(&app).await;
     let long = "n".repeat(10_000);
-    let accepted = "limit, cursor, next, state, email, roleID";
+    let accepted = "limit, cursor, next, state, email, emailPrefix, roleID, order";
     for (path, method, known) in [
         ("/invitations".to_owned(), "GET", accepted),
         ("/invitations".to_owned(), "POST", "none"),
@@ -272,6 +272,8 @@ async fn no_error_repeats_more_than_an_excerpt_of_the_request() {
         Call::create("a@example.com", "read-only").header("idempotency-key", &huge),
         Call::get(&format!("/invitations?{huge}")),
         Call::get(&format!("/invitations?state={huge}")),
+        Call::get(&format!("/invitations?emailPrefix={huge}")),
+        Call::get(&format!("/invitations?order={huge}")),
         Call::get(&format!("/invitations/{huge}")),
     ];
     for call in calls {
@@ -314,6 +316,8 @@ async fn every_error_that_repeats_an_invisible_character_names_it() {
         (modify("?force=true%E2%80%8B"), "invalid-force"),
         (list("state=invited%E2%80%8B"), "invalid-state"),
         (list("email=user%E2%80%8B@example.com"), "invalid-email"),
+        (list("emailPrefix=user%E2%80%8B"), "invalid-email-prefix"),
+        (list("order=asc%E2%80%8B"), "invalid-order"),
         (list("roleID=read-only%E2%80%8B"), "invalid-role-id"),
         (list("limit%E2%80%8B=1"), "unknown-parameter"),
         (Call::get(&format!("/invitations/{}%E2%80%8B", &id[..31])).key(&app.full), "invalid-id"),

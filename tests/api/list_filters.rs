@@ -21,8 +21,8 @@ async fn read_all(app: &TestApp, query: &str, limit: usize) -> Vec<Value> {
             Some(next) => cursor = format!("&cursor={next}"),
             None => return all,
         }
-        let single = !query.contains('&');
-        assert!(!single || invitations.len() == limit, "with one filter, a page that has a next is full");
+        let filters = query.split('&').filter(|part| !part.starts_with("order="));
+        assert!(filters.count() > 1 || invitations.len() == limit, "with one filter, a page that has a next is full");
     }
 }
 
@@ -32,23 +32,23 @@ fn same(found: &[Value], expected: &[Value], query: &str) {
     assert_eq!(found, expected, "{query}");
 }
 
-async fn shows(app: &TestApp, query: &str, expected: &[Value]) {
+pub(crate) async fn shows(app: &TestApp, query: &str, expected: &[Value]) {
     for limit in [1, 2, 100] {
         same(&read_all(app, query, limit).await, expected, query);
     }
 }
 
-async fn invite(app: &TestApp, email: &str, role: &str) -> Value {
+pub(crate) async fn invite(app: &TestApp, email: &str, role: &str) -> Value {
     app.advance(Duration::from_secs(1));
     app.send(Call::create(email, role).key(&app.full)).await.expect(201).json()
 }
 
-async fn revoke(app: &TestApp, invitation: &Value) -> Value {
+pub(crate) async fn revoke(app: &TestApp, invitation: &Value) -> Value {
     app.advance(Duration::from_secs(1));
     app.send(Call::set_state(&text(invitation, "id"), "revoked").key(&app.full)).await.expect(200).json()
 }
 
-async fn close(app: &TestApp, invitation: &Value, state: &str) -> Value {
+pub(crate) async fn close(app: &TestApp, invitation: &Value, state: &str) -> Value {
     app.advance(Duration::from_secs(1));
     app.close_as_invitee(&text(invitation, "id"), state).await;
     with(invitation, json!({ "state": state, format!("{state}At"): app.now().to_string() }))
@@ -203,7 +203,14 @@ async fn combined_filters_show_only_invitations_that_match_all_of_them() {
 async fn filters_show_nothing_of_another_account() {
     let app = TestApp::start().await;
     invite(&app, "user.one@example.com", "full-access").await;
-    for query in ["", "?email=user.one@example.com", "?state=invited", "?roleID=full-access", "?state=invited&roleID=full-access"] {
+    for query in [
+        "",
+        "?email=user.one@example.com",
+        "?emailPrefix=user.one",
+        "?state=invited",
+        "?roleID=full-access",
+        "?state=invited&roleID=full-access",
+    ] {
         let response = app.send(Call::get(&format!("/invitations{query}")).key(&app.other)).await;
         assert_response(&response, 200, &json!({ "invitations": [] }), &[]);
     }

@@ -8,7 +8,7 @@ use support::{ACCOUNT, Call, Response, TestApp};
 
 use crate::helpers::{advance_to_expiry, assert_error, assert_response, delete, table, text, with};
 
-const WRONG_CURSOR: &str = "cursor: this is not the 'next' of a list with these filters; start again without a cursor";
+const WRONG_CURSOR: &str = "cursor: this is not the 'next' of a list with these filters and this order; start again without a cursor";
 
 async fn list(app: &TestApp, query: &str) -> Response {
     app.send(Call::get(&format!("/invitations{query}")).key(&app.full)).await

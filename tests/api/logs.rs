@@ -52,6 +52,7 @@ async fn no_address_key_token_or_idempotency_key_reaches_the_log() {
     for fault in [Fault::TruncatedReply, Fault::Error(400, "ValidationException"), Fault::Error(500, "InternalServerError")] {
         app.faults.always(fault);
         app.send(Call::get(&format!("/invitations?email={email}")).key(&key)).await;
+        app.send(Call::get(&format!("/invitations?emailPrefix={email}")).key(&key)).await;
         app.send(Call::create(email, "full-access").key(&key)).await;
         app.send(Call::set_state(&id, "revoked").key(&key)).await;
         app.faults.clear();

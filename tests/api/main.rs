@@ -22,6 +22,8 @@ mod lifecycle;
 mod limits;
 mod list_filters;
 mod list_invitations;
+mod list_order;
+mod list_prefixes;
 mod logs;
 mod manage_account_settings;
 mod manage_api_keys;

@@ -12,7 +12,15 @@ pub(crate) async fn requests_by_function(app: &TestApp) -> BTreeMap<&'static str
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.advance(COOLDOWN);
     let kept = |call: Call| call.header("idempotency-key", "k");
-    let filters = ["", "?state=invited", "?email=user.one@example.com", "?roleID=full-access", "?state=invited&roleID=full-access"];
+    let filters = [
+        "",
+        "?order=asc",
+        "?state=invited",
+        "?email=user.one@example.com",
+        "?emailPrefix=user",
+        "?roleID=full-access",
+        "?state=invited&roleID=full-access",
+    ];
     let calls = [
         ("list-invitations", filters.map(|query| Call::get(&format!("/invitations{query}"))).to_vec()),
         ("describe-invitation", vec![Call::get(&format!("/invitations/{id}"))]),

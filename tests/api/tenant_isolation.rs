@@ -109,7 +109,7 @@ async fn no_input_leads_the_holder_of_a_key_to_another_account() {
     let mut calls = vec![resend(&own), Call::set_state(&own, "revoked"), Call::get(&format!("/invitations/{own}"))];
     for hostile in hostile_texts(&foreign) {
         let encoded: String = hostile.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        for parameter in ["email", "roleID", "state", "next", "limit", "account", "pk"] {
+        for parameter in ["email", "emailPrefix", "roleID", "state", "order", "next", "limit", "account", "pk"] {
             calls.push(Call::get(&format!("/invitations?{parameter}={encoded}")));
             calls.push(Call::get(&format!("/invitations?state=invited&{parameter}={encoded}")));
         }

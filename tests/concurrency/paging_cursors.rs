@@ -26,18 +26,24 @@ async fn list(app: &TestApp, key: &str, query: &str) -> Response {
 
 #[track_caller]
 fn assert_refused(response: &Response, token: &str) {
-    let message = "cursor: this is not the 'next' of a list with these filters; start again without a cursor";
+    let message = "cursor: this is not the 'next' of a list with these filters and this order; start again without a cursor";
     assert_eq!((response.status, response.json()), (400, error("invalid-cursor", Some("cursor"), message)), "{token}");
 }
 
+/// What the digest binds, in this order: order, state, email, emailPrefix, roleID.
+type List = [&'static str; 5];
+
+const ALL: List = ["desc", "", "", "", ""];
+
 /// A token with a valid digest, as the service makes it; nothing in it is secret.
-fn forge(version: u8, account: &str, filter: [&str; 3], id: &str, time: i64, as_of: i64) -> String {
+fn forge(version: u8, account: &str, list: List, id: &str, (time, as_of): (i64, i64), rest: &[u8]) -> String {
     let mut payload = vec![version];
     payload.extend(u128::from_str_radix(id, 16).expect("an id").to_be_bytes());
     payload.extend(time.to_be_bytes());
     payload.extend(as_of.to_be_bytes());
+    payload.extend(rest);
     let mut hasher = Sha256::new();
-    hasher.update(format!("cursor\0{account}\0{}\0", filter.join("\0")));
+    hasher.update(format!("cursor\0{account}\0{}\0", list.join("\0")));
     hasher.update(&payload);
     payload.extend(&hasher.finalize()[..16]);
     URL_SAFE_NO_PAD.encode(payload)
@@ -54,11 +60,19 @@ async fn a_cursor_of_another_account_or_list_is_rejected() {
         "limit=2&email=user-1@example.com",
         "limit=2&state=expired",
         "limit=2&roleID=read-only",
+        "limit=2&order=asc",
+        "limit=2&state=invited&order=desc",
+        "limit=2&roleID=full-access&order=asc",
+        "limit=2&emailPrefix=user",
+        "limit=2&emailPrefix=user-",
+        "limit=2&emailPrefix=user-&order=desc",
+        "limit=2&emailPrefix=user-&state=invited",
     ];
     for (n, from) in lists.iter().enumerate() {
         let Some(own) = list(&app, &app.full, from).await.json()["next"].as_str().map(str::to_owned) else { continue };
         assert!(own.len() <= 512 && own.bytes().all(|b| ALPHABET.contains(&b)), "{own}");
-        let foreign = list(&app, &app.other, from).await.str("next");
+        let theirs = from.replace("emailPrefix=user", "emailPrefix=canary");
+        let foreign = list(&app, &app.other, &theirs).await.str("next");
         assert_refused(&list(&app, &app.full, &format!("{from}&cursor={foreign}")).await, &foreign);
         for (m, to) in lists.iter().enumerate() {
             let response = list(&app, &app.full, &format!("{to}&cursor={own}")).await;
@@ -77,7 +91,7 @@ async fn a_cursor_of_another_account_or_list_is_rejected() {
 #[tokio::test]
 async fn a_cursor_with_any_bit_flipped_or_any_end_cut_off_is_rejected() {
     let app = two_accounts().await;
-    for query in ["limit=2", "limit=2&state=invited"] {
+    for query in ["limit=2", "limit=2&state=invited", "limit=2&emailPrefix=user"] {
         let token = list(&app, &app.full, query).await.str("next");
         let _ = app.faults.take_operations();
         let mut damaged: Vec<String> = (0..token.len()).map(|end| token[..end].to_owned()).collect();
@@ -106,9 +120,9 @@ async fn a_cursor_of_another_version_is_rejected() {
     let app = two_accounts().await;
     let last = list(&app, &app.full, "limit=2").await.json()["invitations"][1]["id"].as_str().expect("an id").to_owned();
     let real = list(&app, &app.full, "limit=2").await.str("next");
-    assert_eq!(forge(1, ACCOUNT, ["", "", ""], &last, 0, 0), real, "the test builds tokens like the service");
+    assert_eq!(forge(1, ACCOUNT, ALL, &last, (0, 0), b""), real, "the test builds tokens like the service");
     for version in (0..=255).filter(|version| *version != 1) {
-        let token = forge(version, ACCOUNT, ["", "", ""], &last, 0, 0);
+        let token = forge(version, ACCOUNT, ALL, &last, (0, 0), b"");
         assert_refused(&list(&app, &app.full, &format!("cursor={token}")).await, &token);
     }
 }
@@ -125,26 +139,75 @@ async fn a_forged_cursor_shows_only_the_callers_own_invitations() {
         let times = [0, now, now + 86_400_000, 9_999_999_999_999];
         let cases = times.iter().flat_map(|time| times.iter().map(move |as_of| (*time, *as_of)));
         for (time, as_of) in cases {
-            for (query, filter) in [
-                ("", ["", "", ""]),
-                ("state=invited&", ["invited", "", ""]),
-                ("state=expired&", ["expired", "", ""]),
-                ("state=revoked&", ["revoked", "", ""]),
-                ("roleID=full-access&", ["", "", "full-access"]),
-                ("email=user-1@example.com&", ["", "user-1@example.com", ""]),
-                ("email=canary-1@example.com&", ["", "canary-1@example.com", ""]),
+            for (query, forged, rest) in [
+                ("", ALL, ""),
+                ("order=asc&", ["asc", "", "", "", ""], ""),
+                ("state=invited&", ["asc", "invited", "", "", ""], ""),
+                ("state=invited&order=desc&", ["desc", "invited", "", "", ""], ""),
+                ("state=expired&", ["desc", "expired", "", "", ""], ""),
+                ("state=expired&order=asc&", ["asc", "expired", "", "", ""], ""),
+                ("state=revoked&", ["desc", "revoked", "", "", ""], ""),
+                ("roleID=full-access&", ["desc", "", "", "", "full-access"], ""),
+                ("email=user-1@example.com&", ["desc", "", "user-1@example.com", "", ""], ""),
+                ("email=canary-1@example.com&", ["desc", "", "canary-1@example.com", "", ""], ""),
+                ("emailPrefix=user-&", ["asc", "", "", "user-", ""], "1@example.com"),
+                ("emailPrefix=canary&", ["asc", "", "", "canary", ""], "-1@example.com"),
+                ("emailPrefix=canary&order=desc&", ["desc", "", "", "canary", ""], "-1@example.com"),
             ] {
-                let token = forge(1, ACCOUNT, filter, id, time, as_of);
+                let token = forge(1, ACCOUNT, forged, id, (time, as_of), rest.as_bytes());
                 let response = list(&app, &app.full, &format!("{query}cursor={token}")).await;
                 assert!(matches!(response.status, 200 | 400), "{query}{time} {as_of}: {}", response.text);
                 for shown in response.json()["invitations"].as_array().into_iter().flatten() {
                     assert!(own.as_array().expect("a list").iter().any(|it| it["id"] == shown["id"]), "{shown}");
                 }
-                let other = forge(1, OTHER_ACCOUNT, filter, id, time, as_of);
+                let other = forge(1, OTHER_ACCOUNT, forged, id, (time, as_of), rest.as_bytes());
                 if time == now && as_of == 0 {
                     assert_refused(&list(&app, &app.full, &format!("{query}cursor={other}")).await, &other);
                 }
             }
         }
+    }
+}
+
+/// DynamoDB rejects a start key outside of the range of its query, which would be a 500.
+#[tokio::test]
+async fn a_forged_rest_of_an_address_never_leads_out_of_the_list() {
+    let app = two_accounts().await;
+    let id = "F".repeat(32);
+    for (order, query) in [("asc", "emailPrefix=user-1"), ("desc", "emailPrefix=user-1&order=desc")] {
+        let forge = |rest: &[u8]| forge(1, ACCOUNT, [order, "", "", "user-1", ""], &id, (0, 0), rest);
+        let _ = app.faults.take_operations();
+        let every_byte = (0..=u8::MAX).map(|byte| vec![byte]);
+        let with_address = (0..=u8::MAX).map(|byte| [&[byte], &b"@example.com"[..]].concat());
+        let after_address = (0..=u8::MAX).map(|byte| [&b"@example.com"[..], &[byte]].concat());
+        let others = [
+            "",
+            "@",
+            "#",
+            "@example.com",
+            "@example.com#",
+            "@example.com#0",
+            "\u{10ffff}",
+            "\u{10ffff}~",
+            "@example.com\u{10ffff}",
+            &"a".repeat(300),
+        ];
+        let others = others.map(|rest| rest.as_bytes().to_vec());
+        let mut accepted = Vec::new();
+        for rest in every_byte.chain(with_address).chain(after_address).chain(others) {
+            let token = forge(&rest);
+            let response = list(&app, &app.full, &format!("{query}&cursor={token}")).await;
+            if response.status == 200 {
+                accepted.push(String::from_utf8(rest).expect("it is part of an address"));
+            } else {
+                assert_refused(&response, &token);
+            }
+        }
+        // A character of an address before the @, or a letter or digit after the whole address.
+        let before = "!#$%&'*+-/0123456789=?^_`abcdefghijklmnopqrstuvwxyz{|}~".chars().map(|c| format!("{c}@example.com"));
+        let after = ('0'..='9').chain('a'..='z').map(|c| format!("@example.com{c}"));
+        let whole = "@example.com".to_owned();
+        assert_eq!(accepted, before.chain(after).chain([whole]).collect::<Vec<_>>(), "{query}");
+        assert_eq!(app.faults.take_operations().len(), accepted.len(), "a refused token is refused unread");
     }
 }

@@ -2,7 +2,7 @@
 
 use shared::domain::{
     InvitationId, State, Timestamp,
-    page::{Cursor, Filter},
+    page::{Cursor, Filter, List},
 };
 
 use crate::{
@@ -81,8 +81,9 @@ impl Account {
     /// The cursor of that page, and the page.
     pub(crate) fn deep_page(&self) -> (String, &[InvitationId]) {
         let depth = self.depth();
-        let cursor = Cursor { id: self.newest[depth - 1], time: Timestamp::ZERO, as_of: Timestamp::ZERO };
-        (cursor.encode(self.population.who().account(), &Filter::default()), &self.newest[depth..depth + PAGE])
+        let cursor = Cursor { id: self.newest[depth - 1], time: Timestamp::ZERO, as_of: Timestamp::ZERO, rest: String::new() };
+        let list = List::new(Filter::default(), None);
+        (cursor.encode(self.population.who().account(), &list), &self.newest[depth..depth + PAGE])
     }
 
     /// The same for `state=invited`.
@@ -90,10 +91,10 @@ impl Account {
         let depth = deepest(self.soonest.len());
         let (expiry, id) = self.soonest[depth - 1];
         let time = Timestamp::from_millis(expiry as i64).unwrap_or(Timestamp::ZERO);
-        let filter = Filter { state: Some(State::Invited), ..Default::default() };
-        let cursor = Cursor { id, time, as_of: now };
+        let list = List::new(Filter { state: Some(State::Invited), ..Default::default() }, None);
+        let cursor = Cursor { id, time, as_of: now, rest: String::new() };
         let page = self.soonest[depth..depth + PAGE].iter().map(|(_, id)| *id).collect();
-        (cursor.encode(self.population.who().account(), &filter), page)
+        (cursor.encode(self.population.who().account(), &list), page)
     }
 }
 

@@ -23,7 +23,7 @@ pub const ROUTE: Route = Route { methods: &["GET"], path: "/invitations" };
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, ApiError> {
     let who = app.auth.authorize(request, Permission::Read).await?;
     let query = input::list_query(request, &who)?;
-    let page = app.store.list(&who, &query.filter, query.limit, query.cursor.as_ref()).await?;
-    let next = page.next.map(|cursor| cursor.encode(who.account(), &query.filter));
+    let page = app.store.list(&who, &query.list, query.limit, query.cursor.as_ref()).await?;
+    let next = page.next.map(|cursor| cursor.encode(who.account(), &query.list));
     Ok(Reply::ok(output::list(&page.invitations, next.as_deref(), page.now, &app.urns)))
 }

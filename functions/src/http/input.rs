@@ -8,7 +8,7 @@ use shared::{
         idempotency::{Fingerprint, IdempotencyKey, RecordId},
         lifecycle::{Action, NewInvitation},
         link::Token,
-        page::{Cursor, Filter, Limit},
+        page::{Cursor, Filter, Limit, List},
         text::{Malformed, excerpt},
     },
     store::IdempotencyRequest,
@@ -176,8 +176,8 @@ fn entity_tags(header: Option<&str>, name: &str, code: &'static str) -> Result<O
 pub struct ListQuery {
     /// Page size.
     pub limit: Limit,
-    /// The filters.
-    pub filter: Filter,
+    /// The filters and the order.
+    pub list: List,
     /// Where the page starts.
     pub cursor: Option<Cursor>,
 }
@@ -185,27 +185,31 @@ pub struct ListQuery {
 /// Parses the parameters of a list.
 ///
 /// # Errors
-/// Errors of [`validate_common`], and `invalid-limit`, `invalid-state`, `invalid-email`, `invalid-role-id`, `invalid-cursor`.
+/// Errors of [`validate_common`], and `invalid-limit`, `invalid-state`, `invalid-email`, `invalid-email-prefix`, `invalid-role-id`,
+/// `invalid-order`, `invalid-cursor`.
 pub fn list_query(request: &Request, who: &Principal) -> Result<ListQuery, Invalid> {
-    let mut query = validate_common(request, &["limit", "cursor", "next", "state", "email", "roleID"])?;
+    let mut query = validate_common(request, &["limit", "cursor", "next", "state", "email", "emailPrefix", "roleID", "order"])?;
     let limit = query.parsed("limit", "invalid-limit")?.unwrap_or(Limit::DEFAULT);
-    let email: Option<Email> = query.parsed("email", "invalid-email").map_err(|mut invalid| {
+    let plus = |mut invalid: Invalid| {
         invalid.message.push_str("; in a query, write + as %2B");
         invalid
-    })?;
+    };
+    let email: Option<Email> = query.parsed("email", "invalid-email").map_err(plus)?;
     let filter = Filter {
         state: query.parsed::<State>("state", "invalid-state")?,
         email: email.map(|email| email.normalised().clone()),
+        email_prefix: query.parsed("emailPrefix", "invalid-email-prefix").map_err(plus)?,
         role: query.parsed("roleID", "invalid-role-id")?,
     };
+    let list = List::new(filter, query.parsed("order", "invalid-order")?);
     let token = match (query.take("cursor"), query.take("next")) {
         (Some(_), Some(_)) => {
             return Err(Invalid::field("invalid-query", "cursor", "cursor and next are the same parameter; send only one of them"));
         }
         (cursor, next) => cursor.or(next),
     };
-    let cursor = token.map(|token| Cursor::decode(&token, who.account(), &filter)).transpose();
-    Ok(ListQuery { limit, cursor: cursor.map_err(|error| Invalid::field("invalid-cursor", "cursor", error))?, filter })
+    let cursor = token.map(|token| Cursor::decode(&token, who.account(), &list)).transpose();
+    Ok(ListQuery { limit, cursor: cursor.map_err(|error| Invalid::field("invalid-cursor", "cursor", error))?, list })
 }
 
 /// The trimmed JSON body; empty if the request has no body.

@@ -29,6 +29,10 @@ pub struct Email {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NormalisedEmail(String);
 
+/// The beginning of addresses in their normal form.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EmailPrefix(String);
+
 impl Email {
     /// The address as the caller entered it.
     #[must_use]
@@ -60,6 +64,27 @@ impl NormalisedEmail {
     }
 }
 
+impl EmailPrefix {
+    /// The prefix as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What follows the prefix in an address; `None` if the address does not begin with it.
+    #[must_use]
+    pub fn rest_of<'a>(&self, email: &'a NormalisedEmail) -> Option<&'a str> {
+        email.0.strip_prefix(&self.0)
+    }
+
+    /// The address that `rest` completes; `None` if the whole is not an address in its normal form.
+    #[must_use]
+    pub fn with_rest(&self, rest: &str) -> Option<NormalisedEmail> {
+        let whole = format!("{}{rest}", self.0);
+        whole.parse::<Email>().ok().map(|email| email.normalised).filter(|email| email.0 == whole)
+    }
+}
+
 /// Hides the address, which must not be logged.
 impl fmt::Debug for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,6 +98,16 @@ impl fmt::Debug for NormalisedEmail {
         f.write_str("Email(***)")
     }
 }
+
+/// Hides the prefix, which may be a whole address.
+impl fmt::Debug for EmailPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EmailPrefix(***)")
+    }
+}
+
+/// What is wrong with a part before the @.
+const WRONG_LOCAL_PART: &str = ": the part before the @ must be 1 to 64 ASCII letters, digits, dots or !#$%&'*+-/=?^_`{|}~";
 
 impl FromStr for Email {
     type Err = Malformed;
@@ -95,7 +130,7 @@ impl FromStr for Email {
             return Err(error);
         }
         if !is_dot_atom(local) {
-            return Err(wrong(": the part before the @ must be 1 to 64 ASCII letters, digits, dots or !#$%&'*+-/=?^_`{|}~"));
+            return Err(wrong(WRONG_LOCAL_PART));
         }
         let no_domain = || wrong(": the part after the @ is not a domain name that can receive email");
         let domain = ascii_domain(domain).ok_or_else(|| invisible(domain, &[]).unwrap_or_else(no_domain))?;
@@ -104,6 +139,27 @@ impl FromStr for Email {
             return Err(wrong(": it must have 3 to 254 characters with its domain in ASCII form"));
         }
         Ok(Self { as_entered, normalised: NormalisedEmail(normalised) })
+    }
+}
+
+impl FromStr for EmailPrefix {
+    type Err = Malformed;
+
+    /// At least 3 characters, each of them possible at its place in a normalised address, in either case. Blanks at the ends are not
+    /// removed: in a query, they may be a + that was not encoded, and the list would be another one.
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let wrong = |why: &str| Err(Malformed(format!("'{}' is not the beginning of an e-mail address{why}", excerpt(text))));
+        if !(3..=254).contains(&text.chars().count()) {
+            return wrong(": it must have 3 to 254 characters");
+        }
+        let (local, domain) = text.split_once('@').unwrap_or((text, ""));
+        if !(1..=64).contains(&local.len()) || !local.bytes().all(|b| b == b'.' || is_atom_character(b)) {
+            return wrong(WRONG_LOCAL_PART);
+        }
+        if !domain.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b)) {
+            return wrong(": the part after the @ must be ASCII letters, digits, dots or -; an international domain begins with xn--");
+        }
+        Ok(Self(text.to_ascii_lowercase()))
     }
 }
 
@@ -121,10 +177,11 @@ fn without_invisible_ends(text: &str) -> String {
 
 /// Whether a local part is an ASCII dot-atom (RFC 5322). SES delivers to no other, and quoted local parts confuse parsers.
 fn is_dot_atom(local: &str) -> bool {
-    local.len() <= 64
-        && local
-            .split('.')
-            .all(|atom| !atom.is_empty() && atom.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b)))
+    local.len() <= 64 && local.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atom_character))
+}
+
+fn is_atom_character(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
 }
 
 /// The domain in lower-case IDNA ASCII form: at least two labels, the last one not numeric.

@@ -18,7 +18,11 @@ use super::{
     lock::invitation_of,
     row::{Attributes, Row, text},
 };
-use crate::domain::{AccountId, InvitationId, Timestamp, email::NormalisedEmail, page::Range};
+use crate::domain::{
+    AccountId, InvitationId, Timestamp,
+    email::NormalisedEmail,
+    page::{Order, Range},
+};
 
 impl Store {
     /// Deletes everything that an account stores about an address, and returns the number of deleted invitations. Memory use does not
@@ -28,7 +32,7 @@ impl Store {
     /// [`StoreError`] when the table fails or a row cannot be read. Some rows may be deleted then; the next call deletes the rest.
     pub async fn erase(&self, account: &AccountId, email: &NormalisedEmail) -> Result<usize, StoreError> {
         let mut ids = BTreeSet::new();
-        let mut pages = Pages::new(keys::bounds(Range::Email(email), Timestamp::ZERO));
+        let mut pages = Pages::new(keys::bounds(Range::Email(email), Order::Descending, Timestamp::ZERO));
         while let Some(rows) = pages.next(self, account).await? {
             for row in rows {
                 ids.insert(Attributes::of(row).read(keys::SK, keys::parse_invitation)?);

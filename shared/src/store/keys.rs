@@ -20,7 +20,7 @@ use crate::domain::{
     email::NormalisedEmail,
     idempotency::RecordId,
     invitation::{Closing, Invitation, Status},
-    page::{Cursor, Range, index_time},
+    page::{Cursor, Order, Range, index_time},
 };
 
 /// The name of the partition key.
@@ -233,10 +233,15 @@ pub fn by_state(invitation: &Invitation) -> String {
     state_position(status, index_time(invitation.resource.status, invitation.resource.expiry), invitation.resource.id)
 }
 
-/// An invitation's `by_email`.
+/// An invitation's `by_email`. The order is that of the addresses, then of the ids: '#' precedes all characters that can follow another
+/// address's end.
 #[must_use]
 pub fn by_email(email: &NormalisedEmail, id: InvitationId) -> String {
-    format!("{}#{id}", email.as_str())
+    email_position(email.as_str(), id)
+}
+
+fn email_position(email: &str, id: InvitationId) -> String {
+    format!("{email}#{id}")
 }
 
 /// An invitation's `by_role`.
@@ -303,26 +308,23 @@ pub(super) fn range(query: QueryFluentBuilder, partition: &PartitionKey, bounds:
 
 /// The bounds of a range, `invited` and `expired` separated at `as_of`.
 #[must_use]
-pub fn bounds(range: Range<'_>, as_of: Timestamp) -> Bounds {
+pub fn bounds(range: Range<'_>, order: Order, as_of: Timestamp) -> Bounds {
+    let ascending = order == Order::Ascending;
+    let between = |index, from, to| Bounds { index: Some(index), attribute: index, from, to, ascending };
     // '$' follows '#', and '~' follows all characters of ids and numbers.
-    let under =
-        |index, prefix: String| Bounds { index: Some(index), attribute: index, from: prefix.clone(), to: prefix + "~", ascending: false };
+    let under = |index, prefix: String| between(index, prefix.clone(), prefix + "~");
     match range {
         Range::All => {
-            Bounds { index: None, attribute: SK, from: INVITATION_PREFIX.to_owned(), to: format!("{INVITATION_PREFIX}~"), ascending: false }
+            Bounds { index: None, attribute: SK, from: INVITATION_PREFIX.to_owned(), to: format!("{INVITATION_PREFIX}~"), ascending }
         }
         Range::Email(email) => under(index::BY_EMAIL, format!("{}#", email.as_str())),
+        // Addresses can contain '~'. Nothing follows the last character of Unicode.
+        Range::EmailPrefix(prefix) => between(index::BY_EMAIL, prefix.as_str().to_owned(), format!("{}{}", prefix.as_str(), char::MAX)),
         Range::Role(role) => under(index::BY_ROLE, format!("{role}#")),
         Range::State(state @ (State::Accepted | State::Declined | State::Revoked)) => under(index::BY_STATE, format!("{state}#")),
         // Expired means `expiry <= as_of`: the two ranges meet at as_of's own millisecond.
-        Range::State(State::Expired) => {
-            Bounds { to: format!("{PENDING}#{:013}#~", as_of.as_millis()), ..under(index::BY_STATE, format!("{PENDING}#")) }
-        }
-        Range::State(State::Invited) => Bounds {
-            from: format!("{PENDING}#{:013}#~", as_of.as_millis()),
-            ascending: true,
-            ..under(index::BY_STATE, format!("{PENDING}#"))
-        },
+        Range::State(State::Expired) => between(index::BY_STATE, format!("{PENDING}#"), format!("{PENDING}#{:013}#~", as_of.as_millis())),
+        Range::State(State::Invited) => between(index::BY_STATE, format!("{PENDING}#{:013}#~", as_of.as_millis()), format!("{PENDING}#~")),
     }
 }
 
@@ -333,6 +335,7 @@ pub fn start_key(who: &Principal, range: Range<'_>, cursor: &Cursor) -> Key {
     let position = match range {
         Range::All => return start,
         Range::Email(email) => (index::BY_EMAIL, by_email(email, cursor.id)),
+        Range::EmailPrefix(prefix) => (index::BY_EMAIL, email_position(&format!("{}{}", prefix.as_str(), cursor.rest), cursor.id)),
         Range::Role(role) => (index::BY_ROLE, by_role(role, cursor.id)),
         Range::State(state) => {
             let status = match state {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::domain::{
     AccountId, InvitationId, Principal, Resource, Timestamp,
-    page::{Cursor, Filter, Limit},
+    page::{Cursor, Limit, List},
 };
 
 /// How many rows a request with several filters reads before it returns a short page.
@@ -51,8 +51,9 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or a row cannot be read.
-    pub async fn list(&self, who: &Principal, filter: &Filter, limit: Limit, cursor: Option<&Cursor>) -> Result<Page, StoreError> {
+    pub async fn list(&self, who: &Principal, list: &List, limit: Limit, cursor: Option<&Cursor>) -> Result<Page, StoreError> {
         let now = self.now();
+        let filter = &list.filter;
         let range = filter.range();
         let as_of = cursor.map(|cursor| cursor.as_of).filter(|as_of| *as_of != Timestamp::ZERO).unwrap_or(now);
         // One more row than the page holds shows whether a next page exists.
@@ -64,18 +65,18 @@ impl Store {
         let mut budget = if filter.is_range_only() { wanted } else { COMBINED_BUDGET };
         let mut last_seen = None;
         while budget > 0 {
-            let (rows, more) = self.query(who, keys::bounds(range, as_of), start.take(), budget.min(batch)).await?;
+            let (rows, more) = self.query(who, keys::bounds(range, list.order, as_of), start.take(), budget.min(batch)).await?;
             budget -= rows.len().min(budget);
             batch = (batch * 2).min(COMBINED_BATCH);
             for row in rows {
                 let invitation = item::resource(who.account(), row)?;
-                last_seen = Some(Cursor::after(&invitation, filter, as_of));
+                last_seen = Some(Cursor::after(&invitation, list, as_of));
                 if filter.matches(&invitation, as_of) {
                     invitations.push(invitation);
                 }
                 if invitations.len() == wanted {
                     invitations.pop();
-                    let next = invitations.last().map(|last| Cursor::after(last, filter, as_of));
+                    let next = invitations.last().map(|last| Cursor::after(last, list, as_of));
                     return Ok(Page { invitations, next, now });
                 }
             }

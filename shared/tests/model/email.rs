@@ -1,7 +1,7 @@
 //! Email addresses (T11, T12, T21).
 
 use proptest::prelude::*;
-use shared::domain::Email;
+use shared::domain::{Email, email::EmailPrefix};
 
 use super::{
     display_name::is_unseen,
@@ -214,4 +214,50 @@ proptest! {
         let typed = format!("{before}{}{after}", email.as_entered().to_ascii_uppercase());
         prop_assert_eq!(normal(&typed), Ok(email.normalised().as_str().to_owned()));
     }
+
+    #[test]
+    fn every_beginning_of_an_address_from_three_characters_on_is_a_prefix(email in any_email(), other in any_email()) {
+        let (normal, other) = (email.normalised().as_str(), other.normalised());
+        for end in 0..=normal.len() {
+            let typed = normal[..end].to_ascii_uppercase();
+            let Ok(prefix) = typed.parse::<EmailPrefix>() else {
+                prop_assert!(end < 3, "{} is refused", typed);
+                continue;
+            };
+            prop_assert!(end >= 3, "{} is accepted", typed);
+            prop_assert_eq!(prefix.as_str(), &normal[..end]);
+            prop_assert_eq!(prefix.rest_of(email.normalised()), Some(&normal[end..]));
+            prop_assert_eq!(prefix.with_rest(&normal[end..]), Some(email.normalised().clone()));
+            prop_assert_eq!(prefix.rest_of(other), other.as_str().strip_prefix(prefix.as_str()));
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_lower_case_ascii_without_a_separator_after_the_at_sign(text in "\\PC{0,8}|[a#@.]{2,6}", rest in "\\PC{0,4}") {
+        if let Ok(prefix) = text.parse::<EmailPrefix>() {
+            let text = prefix.as_str();
+            prop_assert!(text.len() >= 3 && text.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase()), "{}", text);
+            prop_assert!(text.split_once('@').is_none_or(|(local, domain)| !local.is_empty() && !domain.contains(['#', '@'])), "{}", text);
+            let whole = format!("{text}{rest}");
+            prop_assert!(prefix.with_rest(&rest).is_none_or(|email| email.as_str() == whole), "{}", whole);
+        }
+    }
+}
+
+#[test]
+fn the_longest_prefix_is_the_longest_address() {
+    let label = "d".repeat(63);
+    let longest = format!("{}@{label}.{label}.{}", "l".repeat(64), "d".repeat(61));
+    assert_eq!(longest.parse::<Email>().map(|email| email.normalised().as_str().len()), Ok(254));
+    let prefix: EmailPrefix = parsed(&longest);
+    assert_eq!(prefix.with_rest("").map(|email| email.as_str().to_owned()), Some(longest.clone()));
+    assert_eq!(prefix.with_rest("d"), None, "255 characters");
+    assert!(format!("{longest}d").parse::<EmailPrefix>().is_err());
+    assert!("l".repeat(64).parse::<EmailPrefix>().is_ok());
+    assert!("l".repeat(65).parse::<EmailPrefix>().is_err());
+}
+
+#[test]
+fn a_prefix_is_not_shown_by_debug() {
+    assert_eq!(format!("{:?}", parsed::<EmailPrefix>("user.one@")), "EmailPrefix(***)");
 }

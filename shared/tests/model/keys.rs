@@ -9,14 +9,14 @@ use shared::{
         email::Email,
         idempotency::RecordId,
         invitation::{Closing, Invitation, Status},
-        page::{Cursor, Filter, Range},
+        page::{Cursor, List, Order, Range},
     },
     store::keys::{self, Bounds, Key},
 };
 
 use super::support::{
-    ACCOUNT, ID, KEY, KEY_ID, OTHER_ACCOUNT, any_account, any_email, any_id, any_invitation, any_role, any_time, at, near_time, parsed,
-    pending, principal,
+    ACCOUNT, ID, KEY, KEY_ID, OTHER_ACCOUNT, any_account, any_email, any_id, any_invitation, any_order, any_role, any_time, at,
+    matching_filter, near_time, parsed, pending, prefix_of, principal,
 };
 
 /// The attributes of a key.
@@ -103,26 +103,24 @@ fn an_invitation_has_these_index_keys() {
 
 #[test]
 fn ranges_have_these_bounds() {
-    let (email, role) = (parsed::<Email>("user@example.com"), parsed("full-access"));
+    let (email, prefix, role) = (parsed::<Email>("user@example.com"), parsed("User@ex"), parsed("full-access"));
     let as_of = at(1_592_730_072_999);
-    let descending = |index, from: &str, to: &str| Bounds {
-        index: Some(index),
-        attribute: index,
-        from: from.to_owned(),
-        to: to.to_owned(),
-        ascending: false,
-    };
-    for (range, expected) in [
-        (Range::All, Bounds { index: None, attribute: "sk", ..descending("", "I#", "I#~") }),
-        (Range::Email(email.normalised()), descending("by_email", "user@example.com#", "user@example.com#~")),
-        (Range::Role(&role), descending("by_role", "full-access#", "full-access#~")),
-        (Range::State(State::Accepted), descending("by_state", "accepted#", "accepted#~")),
-        (Range::State(State::Declined), descending("by_state", "declined#", "declined#~")),
-        (Range::State(State::Revoked), descending("by_state", "revoked#", "revoked#~")),
-        (Range::State(State::Expired), descending("by_state", "pending#", "pending#1592730072999#~")),
-        (Range::State(State::Invited), Bounds { ascending: true, ..descending("by_state", "pending#1592730072999#~", "pending#~") }),
+    for (range, index, from, to) in [
+        (Range::All, None, "I#", "I#~"),
+        (Range::Email(email.normalised()), Some("by_email"), "user@example.com#", "user@example.com#~"),
+        (Range::EmailPrefix(&prefix), Some("by_email"), "user@ex", "user@ex\u{10ffff}"),
+        (Range::Role(&role), Some("by_role"), "full-access#", "full-access#~"),
+        (Range::State(State::Accepted), Some("by_state"), "accepted#", "accepted#~"),
+        (Range::State(State::Declined), Some("by_state"), "declined#", "declined#~"),
+        (Range::State(State::Revoked), Some("by_state"), "revoked#", "revoked#~"),
+        (Range::State(State::Expired), Some("by_state"), "pending#", "pending#1592730072999#~"),
+        (Range::State(State::Invited), Some("by_state"), "pending#1592730072999#~", "pending#~"),
     ] {
-        assert_eq!(keys::bounds(range, as_of), expected);
+        for (order, ascending) in [(Order::Ascending, true), (Order::Descending, false)] {
+            let attribute = index.unwrap_or("sk");
+            let expected = Bounds { index, attribute, from: from.to_owned(), to: to.to_owned(), ascending };
+            assert_eq!(keys::bounds(range, order, as_of), expected);
+        }
     }
 }
 
@@ -175,12 +173,14 @@ fn malformed_keys_are_not_parsed() {
 #[test]
 fn a_page_starts_after_this_key() {
     let (who, email, role) = (caller(), parsed::<Email>("user@example.com"), parsed("full-access"));
-    let cursor = Cursor { id: parsed(ID), time: at(42), as_of: at(41) };
+    let prefix = parsed("User@ex");
+    let cursor = Cursor { id: parsed(ID), time: at(42), as_of: at(41), rest: "ample.com".to_owned() };
     let (pk, sk) = (("pk", "A#012345678912"), ("sk", "I#3FDCA1955AE7EB167B25D7D90AC02B9F"));
     let starts = |range| keys::start_key(&who, range, &cursor);
     assert_eq!(strings(&starts(Range::All)), [pk, sk]);
     for (range, position) in [
         (Range::Email(email.normalised()), ("by_email", "user@example.com#3FDCA1955AE7EB167B25D7D90AC02B9F")),
+        (Range::EmailPrefix(&prefix), ("by_email", "user@example.com#3FDCA1955AE7EB167B25D7D90AC02B9F")),
         (Range::Role(&role), ("by_role", "full-access#3FDCA1955AE7EB167B25D7D90AC02B9F")),
         (Range::State(State::Invited), ("by_state", "pending#0000000000042#3FDCA1955AE7EB167B25D7D90AC02B9F")),
         (Range::State(State::Expired), ("by_state", "pending#0000000000042#3FDCA1955AE7EB167B25D7D90AC02B9F")),
@@ -206,18 +206,9 @@ fn a_range_ends_where_its_page_starts() {
 
 #[test]
 fn a_page_starts_in_the_callers_partition_for_every_cursor() {
-    let cursor = Cursor { id: parsed(ID), time: Timestamp::ZERO, as_of: Timestamp::ZERO };
+    let cursor = Cursor { id: parsed(ID), time: Timestamp::ZERO, as_of: Timestamp::ZERO, rest: String::new() };
     let start = keys::start_key(&principal(OTHER_ACCOUNT, "read-only"), Range::All, &cursor);
     assert_eq!(start.attributes().get("pk"), Some(&AttributeValue::S("A#210987654321".to_owned())));
-}
-
-/// A filter with some of the properties of the invitation.
-fn matching_filter(invitation: &Invitation, as_of: Timestamp, (state, email, role): (bool, bool, bool)) -> Filter {
-    Filter {
-        state: state.then(|| invitation.state(as_of)),
-        email: email.then(|| invitation.resource.email.normalised().clone()),
-        role: role.then(|| invitation.resource.role.clone()),
-    }
 }
 
 proptest! {
@@ -259,10 +250,10 @@ proptest! {
     }
 
     #[test]
-    fn exactly_the_invitations_of_a_state_lie_in_its_range(invitation in any_invitation(), as_of in near_time()) {
+    fn exactly_the_invitations_of_a_state_lie_in_its_range(invitation in any_invitation(), as_of in near_time(), order in any_order()) {
         let state = invitation.state(as_of);
         for asked in State::ALL {
-            let bounds = keys::bounds(Range::State(asked), as_of);
+            let bounds = keys::bounds(Range::State(asked), order, as_of);
             prop_assert_eq!(within(&bounds, &keys::by_state(&invitation)), asked == state, "{} of {:?}", asked, invitation);
         }
     }
@@ -271,20 +262,41 @@ proptest! {
     fn the_expiry_decides_to_the_millisecond_between_invited_and_expired(expiry in any_time(), later in -2i64..=2, id in any_id()) {
         let as_of = at((expiry.as_millis() + later).clamp(0, Timestamp::MAX.as_millis()));
         let position = keys::by_state(&Invitation { resource: Resource { id, expiry, ..pending(at(0)).resource }, ..pending(at(0)) });
-        prop_assert_eq!(within(&keys::bounds(Range::State(State::Invited), as_of), &position), expiry > as_of);
-        prop_assert_eq!(within(&keys::bounds(Range::State(State::Expired), as_of), &position), expiry <= as_of);
+        prop_assert_eq!(within(&keys::bounds(Range::State(State::Invited), Order::Descending, as_of), &position), expiry > as_of);
+        prop_assert_eq!(within(&keys::bounds(Range::State(State::Expired), Order::Descending, as_of), &position), expiry <= as_of);
     }
 
     #[test]
     fn the_range_of_an_address_contains_no_other_addresss_invitation(one in any_email(), other in any_email(), id in any_id()) {
-        let bounds = keys::bounds(Range::Email(one.normalised()), Timestamp::ZERO);
+        let bounds = keys::bounds(Range::Email(one.normalised()), Order::Descending, Timestamp::ZERO);
         prop_assert_eq!(within(&bounds, &keys::by_email(other.normalised(), id)), one.normalised() == other.normalised());
         prop_assert!(within(&bounds, &keys::by_email(one.normalised(), id)));
     }
 
     #[test]
+    fn the_range_of_a_prefix_contains_exactly_the_addresses_that_begin_with_it(
+        one in any_email(),
+        other in any_email(),
+        length in 3usize..20,
+        order in any_order(),
+        id in any_id(),
+    ) {
+        let prefix = prefix_of(&one, length);
+        let bounds = keys::bounds(Range::EmailPrefix(&prefix), order, Timestamp::ZERO);
+        prop_assert_eq!(within(&bounds, &keys::by_email(other.normalised(), id)), other.normalised().as_str().starts_with(prefix.as_str()));
+        prop_assert!(within(&bounds, &keys::by_email(one.normalised(), id)));
+    }
+
+    #[test]
+    fn the_index_by_address_is_ordered_by_address_and_then_by_id(one in (any_email(), any_id()), other in (any_email(), any_id())) {
+        let key = |(email, id): &(Email, InvitationId)| keys::by_email(email.normalised(), *id);
+        let parts = |(email, id): &(Email, InvitationId)| (email.normalised().as_str().to_owned(), *id);
+        prop_assert_eq!(key(&one).cmp(&key(&other)), parts(&one).cmp(&parts(&other)));
+    }
+
+    #[test]
     fn the_range_of_a_role_contains_no_other_roles_invitation(one in any_role(), other in any_role(), id in any_id()) {
-        let bounds = keys::bounds(Range::Role(&one), Timestamp::ZERO);
+        let bounds = keys::bounds(Range::Role(&one), Order::Descending, Timestamp::ZERO);
         prop_assert_eq!(within(&bounds, &keys::by_role(&other, id)), one == other);
         prop_assert!(within(&bounds, &keys::by_role(&one, id)));
     }
@@ -292,14 +304,14 @@ proptest! {
     #[test]
     fn no_address_makes_the_key_of_another_item(one in any_email(), other in any_email(), id in any_id()) {
         prop_assert_eq!(keys::lock(one.normalised()) == keys::lock(other.normalised()), one.normalised() == other.normalised());
-        let bounds = keys::bounds(Range::All, Timestamp::ZERO);
+        let bounds = keys::bounds(Range::All, Order::Descending, Timestamp::ZERO);
         prop_assert!(!within(&bounds, &keys::lock(one.normalised())));
         prop_assert!(within(&bounds, &keys::invitation(id)));
     }
 
     #[test]
     fn only_invitations_lie_in_the_range_of_all(time in any_time(), key in "[0-9A-Za-z]{1,20}") {
-        let bounds = keys::bounds(Range::All, time);
+        let bounds = keys::bounds(Range::All, Order::Descending, time);
         prop_assert!(!within(&bounds, &keys::quota(time)));
         prop_assert!(!within(&bounds, &keys::stored_response(&RecordId::new(&caller(), "route", &parsed(&key)))));
     }
@@ -308,15 +320,17 @@ proptest! {
     fn the_next_page_starts_inside_its_own_range(
         invitation in any_invitation(),
         as_of in near_time(),
-        parts in any::<(bool, bool, bool)>(),
+        parts in any::<(bool, bool, bool, bool)>(),
+        length in 3usize..40,
+        order in prop::option::of(any_order()),
     ) {
-        let filter = matching_filter(&invitation, as_of, parts);
-        prop_assert!(filter.matches(&invitation.resource, as_of));
-        let cursor = Cursor::after(&invitation.resource, &filter, as_of);
+        let list = List::new(matching_filter(&invitation, as_of, parts, length), order);
+        prop_assert!(list.filter.matches(&invitation.resource, as_of));
+        let cursor = Cursor::after(&invitation.resource, &list, as_of);
         // Like a later page: with the time of the cursor if the filter depends on it.
         let frozen = if cursor.as_of == Timestamp::ZERO { Timestamp::MAX } else { cursor.as_of };
-        let bounds = keys::bounds(filter.range(), frozen);
-        let start = keys::start_key(&caller(), filter.range(), &cursor);
+        let bounds = keys::bounds(list.filter.range(), list.order, frozen);
+        let start = keys::start_key(&caller(), list.filter.range(), &cursor);
         let strings = strings(&start);
         let own = strings.iter().find(|(name, _)| *name == bounds.attribute).map(|(_, value)| *value);
         let expected = position(&invitation, bounds.attribute);

@@ -6,12 +6,14 @@ use proptest::prelude::*;
 use shared::{
     config::DEFAULT_ROLES,
     domain::{
-        AccountId, Email, Invitation, InvitationId, Principal, Resource, RoleId, Roles, Timestamp, Urns,
+        AccountId, Email, Invitation, InvitationId, Principal, Resource, RoleId, Roles, State, Timestamp, Urns,
         api_key::{ApiKey, ApiKeyRecord},
+        email::EmailPrefix,
         invitation::{Closing, OperationId, SendAttempts, Status},
         lifecycle::{Operation, SendPolicy},
         link::Link,
         outbox::Outbox,
+        page::{Filter, List, Order},
     },
 };
 
@@ -140,6 +142,50 @@ pub(crate) fn any_email() -> impl Strategy<Value = Email> {
     let local = prop_oneof![4 => "[a#~]{1,2}", 1 => "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]{1,12}(\\.[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]{1,6}){0,2}"];
     let domain = prop_oneof![3 => "a\\.co", 3 => "a\\.com", 1 => "[a-z0-9]{1,12}(\\.[a-z0-9]{1,6})?\\.[a-z]{2,6}"];
     (local, domain).prop_map(|(local, domain)| parsed(&format!("{local}@{domain}")))
+}
+
+/// The beginning of an address, or all of it if it is shorter than `length`.
+pub(crate) fn prefix_of(email: &Email, length: usize) -> EmailPrefix {
+    let text = email.normalised().as_str();
+    parsed(&text[..length.min(text.len())])
+}
+
+pub(crate) fn any_prefix() -> impl Strategy<Value = EmailPrefix> {
+    (any_email(), 3usize..40).prop_map(|(email, length)| prefix_of(&email, length))
+}
+
+/// Those of the filters by state, address, prefix of `length` characters and role that are chosen, with the values of an invitation.
+pub(crate) fn matching_filter(
+    Invitation { resource, .. }: &Invitation,
+    as_of: Timestamp,
+    (state, email, prefix, role): (bool, bool, bool, bool),
+    length: usize,
+) -> Filter {
+    Filter {
+        state: state.then(|| resource.state(as_of)),
+        email: email.then(|| resource.email.normalised().clone()),
+        email_prefix: prefix.then(|| prefix_of(&resource.email, length)),
+        role: role.then(|| resource.role.clone()),
+    }
+}
+
+pub(crate) fn any_filter() -> impl Strategy<Value = Filter> {
+    let state = prop::option::of(prop::sample::select(State::ALL.to_vec()));
+    let email = prop::option::of(any_email().prop_map(|email| email.normalised().clone()));
+    (state, email, prop::option::of(any_prefix()), prop::option::of(any_role())).prop_map(|(state, email, email_prefix, role)| Filter {
+        state,
+        email,
+        email_prefix,
+        role,
+    })
+}
+
+pub(crate) fn any_order() -> impl Strategy<Value = Order> {
+    prop_oneof![Just(Order::Ascending), Just(Order::Descending)]
+}
+
+pub(crate) fn any_list() -> impl Strategy<Value = List> {
+    (any_filter(), prop::option::of(any_order())).prop_map(|(filter, order)| List::new(filter, order))
 }
 
 pub(crate) fn any_status() -> impl Strategy<Value = Status> {

@@ -77,6 +77,8 @@ pub(super) fn variable(name: &str) -> Option<String> {
 pub(super) struct Table {
     /// An API key of [`ACCOUNT`] with all permissions.
     pub key: String,
+    /// The caller with this key.
+    pub caller: Principal,
     /// The invitations of [`ACCOUNT`]: new, emailed, accepted, revoked.
     pub invitations: Vec<Invitation>,
     /// Their tokens.
@@ -101,15 +103,15 @@ impl Table {
             created: now(),
             expiry: None,
         };
-        let principal = record.verify(&presented, now(), &config.roles, &config.urns).expect("the key matches its record");
+        let caller = record.verify(&presented, now(), &config.roles, &config.urns).expect("the key matches its record");
         let key_row = json!({
             "pk": { "S": format!("KEYS#{ACCOUNT}") }, "sk": { "S": KEY_ID }, "hash": { "S": URL_SAFE_NO_PAD.encode(hash) },
             "role": { "S": "full-access" }, "enabled": { "BOOL": true }, "created": { "N": NOW.to_string() }, "name": { "S": "Jane" },
         });
         let policy = policy();
-        let invitations = sample_invitations(&principal, &policy);
+        let invitations = sample_invitations(&caller, &policy);
         let tokens = invitations.iter().map(|it| token(&policy.link_keys, it)).collect();
-        Self { key, invitations, tokens, key_row }
+        Self { key, caller, invitations, tokens, key_row }
     }
 
     /// DynamoDB's reply.

@@ -6,7 +6,7 @@ use functions::http::output::Reply;
 use serde_json::{Value, json};
 use shared::domain::{
     Email, RoleId,
-    page::{Cursor, Filter},
+    page::{Cursor, Filter, List, Order},
 };
 use support::{Call, Endpoints, random::Random};
 use tokio::runtime::{Builder, Runtime};
@@ -112,18 +112,24 @@ fn corpus(route: &str, table: &Table) -> Vec<Value> {
         ],
         "GET /invitations" => {
             let last = table.invitations[0].resource.clone();
-            let of = |query: &str, filter: &Filter| {
-                let next = Cursor::after(&last, filter, crate::fuzz::table::now()).encode(&last.account, filter);
+            let of = |query: &str, filter: Filter, order: Option<Order>| {
+                let list = List::new(filter, order);
+                let next = Cursor::after(&last, &list, crate::fuzz::table::now()).encode(&last.account, &list);
                 signed(Call::get(&format!("/invitations?{query}&cursor={next}")))
             };
             let address: Email = parsed("user.one@example.com");
-            let filter = Filter { state: Some(parsed("invited")), email: Some(address.normalised().clone()), role: None };
+            let filter = Filter { state: Some(parsed("invited")), email: Some(address.normalised().clone()), ..Filter::default() };
+            let prefix = Filter { email_prefix: Some(parsed("user.")), ..Filter::default() };
             vec![
                 signed(Call::get("/invitations")),
-                signed(Call::get("/invitations?limit=100&state=expired")),
+                signed(Call::get("/invitations?limit=100&state=expired&order=asc")),
                 signed(Call::get("/invitations?roleID=read-only&email=user%2Bthree%40example.com")),
-                of("limit=1", &Filter::default()),
-                of("state=invited&email=user.one%40example.com", &filter),
+                signed(Call::get("/invitations?emailPrefix=User%2Bthree%40ex&state=invited")),
+                of("limit=1", Filter::default(), None),
+                of("limit=1&order=asc", Filter::default(), Some(Order::Ascending)),
+                of("state=invited&email=user.one%40example.com", filter, None),
+                of("emailPrefix=user.", prefix.clone(), None),
+                of("emailPrefix=user.&order=desc", prefix, Some(Order::Descending)),
             ]
         }
         "GET /invitations/{id}" => (0..4)

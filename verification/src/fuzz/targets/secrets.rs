@@ -1,19 +1,26 @@
 //! Cursors, link tokens and API keys, which callers hold but must not be able to alter.
 
-use shared::domain::{
-    AccountId, Email, InvitationId, Timestamp,
-    api_key::ApiKey,
-    link::{LinkKeys, Token},
-    page::{Cursor, Filter},
+use shared::{
+    domain::{
+        AccountId, Email, InvitationId, Principal, Timestamp,
+        api_key::ApiKey,
+        link::{LinkKeys, Token},
+        page::{Cursor, Filter, List, Order},
+    },
+    store::keys,
 };
 use support::random::Random;
 
 use crate::fuzz::{
     corpus::mutated_text,
     mutate,
-    table::{ACCOUNT, OTHER, Table, key_text, parsed, policy},
+    table::{ACCOUNT, OTHER, Table, key_text, now, parsed, policy},
     target::{Target, Verdict},
 };
+
+/// What may follow a prefix in a cursor, and what would leave the range of the list.
+const RESTS: [&str; 8] =
+    ["", "one@example.com", "one+~{}@xn--bcher-kva.example", "m", "m#", "one@example.com#0", "\u{10ffff}", "\u{10ffff}~"];
 
 pub(super) fn cursor() -> Box<dyn Target> {
     let address: Email = parsed("user.one@example.com");
@@ -28,13 +35,19 @@ pub(super) fn cursor() -> Box<dyn Target> {
         state("accepted"),
         state("declined"),
         state("revoked"),
+        Filter { email_prefix: Some(parsed("user.")), ..Filter::default() },
+        Filter { email_prefix: Some(parsed("user.one@example.co")), ..state("expired") },
     ];
+    let lists =
+        filters.into_iter().flat_map(|filter| [Order::Ascending, Order::Descending].map(|order| List::new(filter.clone(), Some(order))));
     let accounts: [AccountId; 2] = [parsed(ACCOUNT), parsed(OTHER)];
-    Box::new(Cursors { lists: accounts.iter().flat_map(|it| filters.clone().map(|filter| (it.clone(), filter))).collect() })
+    let lists = lists.flat_map(|list| accounts.clone().map(|account| (account, list.clone()))).collect();
+    Box::new(Cursors { lists, caller: Table::new().caller })
 }
 
 struct Cursors {
-    lists: Vec<(AccountId, Filter)>,
+    lists: Vec<(AccountId, List)>,
+    caller: Principal,
 }
 
 impl Target for Cursors {
@@ -45,25 +58,44 @@ impl Target for Cursors {
                 let millis = [0, 1, 9_999_999_999_999, 1_900_000_000_000 + random.below(1_000_000)][random.below(4)];
                 i64::try_from(millis).ok().and_then(Timestamp::from_millis).unwrap_or(Timestamp::ZERO)
             };
-            let cursor = Cursor { id: InvitationId::from_bytes(id.to_be_bytes()), time: time(), as_of: time() };
-            let (account, filter) = random.pick(&self.lists);
-            cursor.encode(account, filter)
+            let (time, as_of) = (time(), time());
+            let (account, list) = random.pick(&self.lists);
+            // The digest needs no secret, so anyone can make a token with any rest of an address.
+            let rest = match list.filter.email_prefix {
+                Some(_) => mutated_text(random, &RESTS.map(str::to_owned)),
+                None => String::new(),
+            };
+            Cursor { id: InvitationId::from_bytes(id.to_be_bytes()), time, as_of, rest }.encode(account, list)
         };
         let (token, other) = (any(random), any(random));
         if random.chance(1, 2) { token } else { mutate::text(random, &token, &other) }
     }
 
     fn check(&self, token: &str) -> Verdict {
-        let read =
-            |(account, filter): &(AccountId, Filter)| Some((Cursor::decode(token, account, filter).ok()?, account.clone(), filter.clone()));
+        let read = |(account, list): &(AccountId, List)| Some((Cursor::decode(token, account, list).ok()?, account.clone(), list.clone()));
         let read: Vec<_> = self.lists.iter().filter_map(read).collect();
         match &read[..] {
             [] => Verdict::Rejected,
-            [(cursor, account, filter)] if cursor.encode(account, filter) == token => Verdict::Accepted,
-            [_] => Verdict::Violation("a second spelling of a cursor".to_owned()),
+            [(cursor, account, list)] if cursor.encode(account, list) != token => {
+                Verdict::Violation("a second spelling of a cursor".to_owned())
+            }
+            [(cursor, _, list)] if !is_within(&self.caller, list, cursor) => {
+                Verdict::Violation(format!("a start outside of its list: {cursor:?}"))
+            }
+            [_] => Verdict::Accepted,
             _ => Verdict::Violation(format!("a cursor of several lists: {read:?}")),
         }
     }
+}
+
+/// Whether the start key lies within the bounds of its query. DynamoDB rejects any other, which would be a server error.
+fn is_within(caller: &Principal, list: &List, cursor: &Cursor) -> bool {
+    let as_of = if cursor.as_of == Timestamp::ZERO { now() } else { cursor.as_of };
+    let range = list.filter.range();
+    let bounds = keys::bounds(range, list.order, as_of);
+    let start = keys::start_key(caller, range, cursor);
+    let at = start.attributes().get(bounds.attribute).and_then(|value| value.as_s().ok());
+    at.is_some_and(|at| (&bounds.from..=&bounds.to).contains(&at))
 }
 
 pub(super) fn token() -> Box<dyn Target> {
