@@ -46,6 +46,8 @@ async fn a_corrupt_invitation_is_a_500_wherever_the_corrupt_attribute_is_read() 
             Call::get(&format!("/invitations/{id}")),
             Call::get("/invitations"),
             Call::get("/invitations?limit=1"),
+            Call::get("/invitations?order=asc"),
+            Call::get("/invitations?emailPrefix=ann"),
             Call::get("/invitations?state=invited"),
             Call::get("/invitations?roleID=full-access&state=invited"),
         ];

@@ -11,6 +11,7 @@ mod paging;
 mod paging_churn;
 mod paging_combined;
 mod paging_cursors;
+mod paging_order;
 mod preconditions;
 mod races;
 mod regressions;

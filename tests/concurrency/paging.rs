@@ -50,12 +50,18 @@ async fn a_page_that_ends_with_the_last_invitation_has_no_next() {
         ("limit=1000", vec![28]),
         ("limit=7&roleID=full-access", vec![7; 4]),
         ("limit=7&state=invited", vec![7; 4]),
+        ("limit=7&order=asc", vec![7; 4]),
+        ("limit=7&state=invited&order=desc", vec![7; 4]),
+        ("limit=7&emailPrefix=user-&order=desc", vec![7; 4]),
     ] {
         let pages = read_pages(&app, &app.full, query, nothing).await;
         assert_eq!(sizes(&pages), expected, "{query}");
         let mut read = pages.concat();
-        if query.contains("state") {
-            read.reverse(); // By expiry, soonest first.
+        if query.ends_with("state=invited") || query.ends_with("order=asc") {
+            read.reverse(); // The oldest first.
+        }
+        if query.contains("emailPrefix") {
+            read.sort_by_key(|it| std::cmp::Reverse(it["id"].to_string())); // By address, for which user-10 precedes user-9.
         }
         assert_eq!(read, all, "{query}");
     }
@@ -102,18 +108,28 @@ async fn each_filter_alone_pages_through_its_invitations_in_order() {
             _ => invited.push(id),
         }
     }
+    let reversed = |ids: &[String]| ids.iter().rev().cloned().collect::<Vec<_>>();
+    let oldest_first = reversed(&of_one_address);
     let lists = [
-        ("state=revoked", &by_state[0]),
-        ("state=accepted", &by_state[1]),
-        ("state=declined", &by_state[2]),
-        ("state=invited", &by_state[3]),
-        ("email=ANN@example.com", &of_one_address),
+        ("state=revoked", by_state[0].clone()),
+        ("state=accepted", by_state[1].clone()),
+        ("state=declined", by_state[2].clone()),
+        ("state=invited", by_state[3].clone()),
+        ("email=ANN@example.com", of_one_address.clone()),
+        ("state=revoked&order=asc", reversed(&by_state[0])),
+        ("state=accepted&order=asc", reversed(&by_state[1])),
+        ("state=declined&order=asc", reversed(&by_state[2])),
+        ("state=invited&order=desc", reversed(&by_state[3])),
+        ("email=ann@example.com&order=asc", oldest_first.clone()),
+        ("emailPrefix=ANN", oldest_first.clone()),
+        ("emailPrefix=ann@example.com", oldest_first),
+        ("emailPrefix=ann&order=desc", of_one_address),
     ];
     for (query, expected) in lists {
         for (limit, sized) in [(3, vec![3, 3, 3, 2]), (11, vec![11])] {
             let _ = app.faults.take_requests();
             let pages = read_pages(&app, &app.full, &format!("{query}&limit={limit}"), nothing).await;
-            assert_eq!((sizes(&pages), &ids(&pages.concat())), (sized.clone(), expected), "{query}");
+            assert_eq!((sizes(&pages), &ids(&pages.concat())), (sized.clone(), &expected), "{query}");
             let queries = app.faults.take_requests().into_iter().filter(|(name, _)| name == "Query");
             let limits: Vec<Value> = queries.map(|(_, body)| body["Limit"].clone()).collect();
             assert_eq!(limits, vec![json!(limit + 1); sized.len()], "each page reads one row more than it shows");
@@ -128,5 +144,7 @@ async fn each_filter_alone_pages_through_its_invitations_in_order() {
     expired.reverse(); // Latest first.
     let pages = read_pages(&app, &app.full, "state=expired&limit=3", nothing).await;
     assert_eq!((sizes(&pages), ids(&pages.concat())), (vec![3, 3, 3, 2], expired));
+    let pages = read_pages(&app, &app.full, "state=expired&order=asc&limit=3", nothing).await;
+    assert_eq!((sizes(&pages), ids(&pages.concat())), (vec![3, 3, 3, 2], by_state[3].clone()));
     assert_eq!(read_pages(&app, &app.full, "state=invited", nothing).await.concat(), Vec::<Value>::new());
 }

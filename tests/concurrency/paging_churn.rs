@@ -92,7 +92,15 @@ async fn paging_beside_busy_writers_shows_every_row_that_stays() {
     });
     let mut reads = 0;
     while !writer.is_finished() || reads < 3 {
-        for query in ["limit=7", "limit=4&roleID=full-access", "limit=6&state=invited"] {
+        for query in [
+            "limit=7",
+            "limit=4&roleID=full-access",
+            "limit=6&state=invited",
+            "limit=7&order=asc",
+            "limit=6&state=invited&order=desc",
+            "limit=5&emailPrefix=user-",
+            "limit=5&emailPrefix=user-&order=desc",
+        ] {
             let pages = read_pages(&app, &app.full, query, async |_| ()).await;
             assert_exactly_once(&pages.concat(), stay.iter().cloned());
             assert!(pages.iter().rev().skip(1).all(|page| !page.is_empty()), "{query}");
