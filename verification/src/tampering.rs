@@ -86,7 +86,7 @@ pub async fn present(fixture: &Fixture, scale: &Scale, attempts: &[Attempt]) -> 
     let open = fixture.count_open_links().await;
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     section.figure("accounts", count(fixture.accounts.len()), Bound::AtLeast(3));
-    section.figure("lists with cursors", count(fixture.lists_with_cursors()), Bound::AtLeast(27));
+    section.figure("lists with cursors", count(fixture.lists_with_cursors()), Bound::AtLeast(48));
     section.figure("attempts", count(attempts.len()), Bound::AtLeast(scale.of(1, 100_000)));
     section.figure("tampered cursors", count(cursors.len()), Bound::Any);
     section.figure("tampered cursors accepted", accepted_cursors, Bound::Exactly(0));

@@ -3,8 +3,14 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use support::random::Random;
 
-/// The offsets of a cursor's parts after its version: id, time, time of the first page, digest.
-const CURSOR_PARTS: [usize; 4] = [1, 17, 25, 33];
+/// The length of a cursor's digest, which is its last part.
+const DIGEST: usize = 16;
+
+/// The parts of a cursor after its version: id, time, time of the first page, rest of the address, digest.
+fn cursor_parts(bytes: &[u8]) -> [&[u8]; 5] {
+    let digest = bytes.len() - DIGEST;
+    [&bytes[1..17], &bytes[17..25], &bytes[25..33], &bytes[33..digest], &bytes[digest..]]
+}
 
 /// A change and its result.
 pub(super) type Changed = (&'static str, String);
@@ -20,11 +26,15 @@ pub(super) fn of_cursor(token: &str, others: &[String], random: &mut Random) -> 
     }
     for _ in 0..8 {
         let other = decoded(random.pick::<String>(others));
-        for (index, start) in CURSOR_PARTS.into_iter().enumerate() {
-            let end = CURSOR_PARTS.get(index + 1).copied().unwrap_or(bytes.len());
-            let one = [&bytes[..start], &other[start..end], &bytes[end..]].concat();
-            let rest = [&bytes[..start], &other[start..]].concat();
-            changed.extend([one, rest].map(|bytes| ("a part of another cursor", URL_SAFE_NO_PAD.encode(bytes))));
+        let (own, theirs) = (cursor_parts(&bytes), cursor_parts(&other));
+        for index in 0..own.len() {
+            let (mut one, mut rest) = (own, own);
+            one[index] = theirs[index];
+            rest[index..].copy_from_slice(&theirs[index..]);
+            changed.extend([one, rest].map(|parts| {
+                let bytes = [&bytes[..1], &parts.concat()].concat();
+                ("a part of another cursor", URL_SAFE_NO_PAD.encode(bytes))
+            }));
         }
     }
     changed.retain(|(_, text)| text != token);

@@ -128,6 +128,13 @@ impl Fixture {
                 "&roleID=full-access",
                 "&state=revoked&roleID=full-access",
                 &format!("&email={address}"),
+                "&order=asc",
+                "&state=invited&order=desc",
+                "&state=expired&order=asc",
+                "&state=revoked&order=asc",
+                "&emailPrefix=revoked.",
+                "&emailPrefix=revoked.&order=desc",
+                "&emailPrefix=invited.&state=invited",
             ];
             filters.map(|filter| Destination::List(index, format!("limit=1{filter}")))
         })

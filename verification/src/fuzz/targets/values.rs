@@ -6,12 +6,13 @@ use shared::domain::{
     AccountId, Email, InvitationId, RoleId, Roles, State, Timestamp,
     api_key::ApiKeyId,
     delivery::{Delivery, Reason},
+    email::EmailPrefix,
     entity_tag::EntityTags,
     idempotency::IdempotencyKey,
     link::LinkKeys,
     link_base::LinkBase,
     outbox::Event,
-    page::Limit,
+    page::{Limit, Order},
     settings::{Binding, Colour, DisplayName, Locale, Logo, Redirect},
     text::excerpt,
 };
@@ -86,12 +87,19 @@ fn address(text: &str) -> Result<bool, String> {
         (plain && mailbox.matches('@').count() == 1, "a mail server could parse it differently"),
         (!normal.contains('#') || !domain.contains('#'), "the domain could end a key"),
         (!format!("{email:?}").contains(local) || local.len() < 6, "its Debug output reveals it"),
+        ((3..=normal.len()).all(|end| begins(&normal[..end], &email)), "one of its beginnings is not a prefix that finds it"),
     ] {
         if !holds {
             return Err(format!("{violation}: {normal:?} {mailbox:?}"));
         }
     }
     Ok(true)
+}
+
+/// Whether a text is a prefix of an address, in either case.
+fn begins(text: &str, email: &Email) -> bool {
+    let found = |text: &str| text.parse::<EmailPrefix>().ok().and_then(|prefix| prefix.with_rest(prefix.rest_of(email.normalised())?));
+    [text, &text.to_ascii_uppercase()].iter().all(|text| found(text).as_ref() == Some(email.normalised()))
 }
 
 pub(super) fn others() -> Box<dyn Target> {
@@ -111,6 +119,8 @@ pub(super) fn others() -> Box<dyn Target> {
         "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=",
         "full-access",
         "invited",
+        "User+One@ex",
+        "desc",
         "25",
         "0000000000000000000000000100",
         "012345678912",
@@ -134,6 +144,8 @@ pub(super) fn others() -> Box<dyn Target> {
         |text| round_trip::<Logo>(text, |it| it.as_str().to_owned(), PartialEq::eq),
         |text| round_trip::<RoleId>(text, ToString::to_string, PartialEq::eq),
         |text| round_trip::<State>(text, ToString::to_string, PartialEq::eq),
+        |text| round_trip::<EmailPrefix>(text, |it| it.as_str().to_owned(), PartialEq::eq),
+        |text| round_trip::<Order>(text, |it| it.as_str().to_owned(), PartialEq::eq),
         |text| round_trip::<Binding>(text, ToString::to_string, PartialEq::eq),
         |text| round_trip::<AccountId>(text, ToString::to_string, PartialEq::eq),
         |text| round_trip::<InvitationId>(text, ToString::to_string, PartialEq::eq),
