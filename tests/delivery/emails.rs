@@ -10,17 +10,17 @@ use crate::helpers::{COOLDOWN, EMAIL, LATER, describe, id, invited, resend, revo
 async fn a_create_sends_one_email_from_the_configured_sender_with_a_working_link() {
     let (app, mut workers) = start().await;
     let (id, token) = invited(&app, &mut workers).await;
-    let mails = workers.inbox.emails();
-    let [mail] = &mails[..] else { panic!("{} emails", mails.len()) };
-    assert_eq!(mail.to, [EMAIL]);
-    assert!(mail.from.ends_with("<invitations@sender.example>"), "{}", mail.from);
-    assert_eq!(mail.configuration_set.as_deref(), Some("emails"));
-    assert_eq!(mail.headers, [("Auto-Submitted".to_owned(), "auto-generated".to_owned())], "out-of-office replies must not answer it");
+    let emails = workers.inbox.emails();
+    let [email] = &emails[..] else { panic!("{} emails", emails.len()) };
+    assert_eq!(email.to, [EMAIL]);
+    assert!(email.from.ends_with("<invitations@sender.example>"), "{}", email.from);
+    assert_eq!(email.configuration_set.as_deref(), Some("emails"));
+    assert_eq!(email.headers, [("Auto-Submitted".to_owned(), "auto-generated".to_owned())], "out-of-office replies must not answer it");
     let tags = [("account", ACCOUNT), ("invitation", &id), ("sending", "1")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-    assert_eq!(mail.tags, tags.into());
+    assert_eq!(email.tags, tags.into());
     let link = format!("https://api.example.com/accept#{token}");
-    assert!(mail.text.as_deref().unwrap().contains(&link));
-    assert!(mail.html.as_deref().unwrap().contains(&link));
+    assert!(email.text.as_deref().unwrap().contains(&link));
+    assert!(email.html.as_deref().unwrap().contains(&link));
     assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["email"], EMAIL);
     let delivery = describe(&app, &id).await["delivery"].clone();
     assert_eq!(delivery, json!({ "state": "sent", "time": app.now().to_string() }));
@@ -121,12 +121,12 @@ async fn t10_the_link_comes_from_configuration_and_never_from_the_host() {
     }
     assert!(sent > 50);
     workers.deliver().await;
-    let mails = workers.inbox.emails();
-    assert_eq!(mails.len(), sent);
-    for mail in mails {
-        let token = token(&mail);
-        assert!(mail.text.as_deref().unwrap().contains(&format!("https://api.example.com/accept#{token}")));
-        for part in [mail.text, mail.html].into_iter().flatten() {
+    let emails = workers.inbox.emails();
+    assert_eq!(emails.len(), sent);
+    for email in emails {
+        let token = token(&email);
+        assert!(email.text.as_deref().unwrap().contains(&format!("https://api.example.com/accept#{token}")));
+        for part in [email.text, email.html].into_iter().flatten() {
             assert!(!part.contains("evil"), "{part}");
         }
     }
@@ -145,8 +145,8 @@ async fn the_email_names_its_sender_and_the_account() {
     app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "name": "Example Ltd" })).await;
     let id = id(&app.invite(EMAIL).await);
     workers.deliver().await;
-    let mail = workers.last_email(EMAIL);
-    assert!(mail.text.as_deref().unwrap().contains("Example Ltd") && mail.from.contains("Example Ltd"), "{}", mail.from);
+    let email = workers.last_email(EMAIL);
+    assert!(email.text.as_deref().unwrap().contains("Example Ltd") && email.from.contains("Example Ltd"), "{}", email.from);
     // It names the sender of this sending, not of the first one.
     app.advance(COOLDOWN);
     app.send(Call::post(&format!("/invitations/{id}")).key(&key)).await.expect(200);
@@ -166,13 +166,13 @@ async fn t9_a_name_that_would_become_a_link_is_neutralised_when_shown() {
         let created = app.manage_keys(&json!({ "action": "create", "account": ACCOUNT, "role": "full-access" })).await;
         write_name(&app, &format!("KEYS#{ACCOUNT}"), created["id"].as_str().unwrap(), name).await;
         let key = created["key"].as_str().unwrap().to_owned();
-        let email = format!("user.{number}@example.com");
-        app.send(Call::create(&email, "read-only").key(&key)).await.expect(201);
+        let address = format!("user.{number}@example.com");
+        app.send(Call::create(&address, "read-only").key(&key)).await.expect(201);
         workers.deliver().await;
-        let mail = workers.last_email(&email);
-        let html = mail.html.unwrap();
+        let email = workers.last_email(&address);
+        let html = email.html.unwrap();
         assert!(!html.contains("<b>"), "{name}: {html}");
-        for part in [mail.from, mail.subject, mail.text.unwrap(), html] {
+        for part in [email.from, email.subject, email.text.unwrap(), html] {
             for bad in ["evil.example", "https://evil", "\u{202e}", "www."] {
                 assert!(!part.contains(bad), "{name}: {part}");
             }
@@ -190,12 +190,12 @@ async fn t9_an_account_name_stored_before_the_present_rules_blocks_nothing() {
         write_name(&app, &format!("SETTINGS#{ACCOUNT}"), "settings", stored).await;
         assert_eq!(app.manage_settings(&describe).await["name"].as_str(), *shown);
         for verb in ["accept", "decline"] {
-            let email = format!("{verb}.{number}@example.com");
-            app.invite(&email).await;
+            let address = format!("{verb}.{number}@example.com");
+            app.invite(&address).await;
             workers.deliver().await;
-            let mail = workers.last_email(&email);
-            assert_eq!(mail.subject, shown.map_or("You are invited".to_owned(), |name| format!("You are invited to {name}")));
-            let token = token(&mail);
+            let email = workers.last_email(&address);
+            assert_eq!(email.subject, shown.map_or("You are invited".to_owned(), |name| format!("You are invited to {name}")));
+            let token = token(&email);
             assert_eq!(use_link(&app, "lookup", &token).await.expect(200).json()["display"]["name"].as_str(), *shown);
             use_link(&app, verb, &token).await.expect(200);
         }

@@ -65,9 +65,9 @@ async fn an_event_shows_the_time_of_the_change_however_late_and_often_it_is_publ
     // Every event is accepted but the reply is lost, so it is published again after later changes.
     workers.bus.answer_with(|_| Behaviour::AcceptAndDrop);
     let (id, _) = invited(&app, &mut workers).await;
-    let mail = workers.last_email(EMAIL);
+    let email = workers.last_email(EMAIL);
     let report = |kind: &str, details: Value| {
-        let tags = json!({ "account": [ACCOUNT], "invitation": [id], "sending": [mail.tags["sending"]] });
+        let tags = json!({ "account": [ACCOUNT], "invitation": [id], "sending": [email.tags["sending"]] });
         let mut detail = json!({ "eventType": kind, "mail": { "tags": tags } });
         detail[kind.to_lowercase()] = details;
         json!({ "detail": detail }).to_string()

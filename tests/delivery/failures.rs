@@ -124,7 +124,7 @@ async fn a_conflict_with_a_transaction_is_retried_and_a_failing_table_is_an_erro
         app.faults.next([Fault::None, Fault::Error(400, error)]);
         let settled = workers.courier.process_due(&key).await;
         assert_eq!((settled.is_ok(), app.faults.left()), (sent, 0), "{error}: {settled:?}");
-        assert_eq!(workers.inbox.emails().iter().filter(|mail| mail.to == [email.as_str()]).count(), usize::from(sent), "{error}");
+        assert_eq!(workers.inbox.emails().iter().filter(|sent| sent.to == [email.as_str()]).count(), usize::from(sent), "{error}");
         workers.deliver().await;
     }
     // The failed one is sent when the stream retries.

@@ -137,8 +137,8 @@ async fn reports_may_arrive_twice_late_and_in_any_order() {
     let (app, mut workers) = start().await;
     let id = id(&app.invite("complaint@example.com").await);
     workers.deliver().await;
-    let mail = workers.last_email("complaint@example.com");
-    let mut reports = local::ses::feedback::events(&mail);
+    let email = workers.last_email("complaint@example.com");
+    let mut reports = local::ses::feedback::events(&email);
     reports.reverse();
     for _ in 0..2 {
         for report in &reports {
@@ -192,7 +192,7 @@ async fn an_email_that_arrived_after_all_is_not_shown_as_failed() {
     let (app, mut workers) = start().await;
     let id = id(&app.invite("user@example.com").await);
     workers.deliver().await;
-    let mail = workers.last_email("user@example.com");
+    let email = workers.last_email("user@example.com");
     // As if SES had accepted the first attempt and rejected the second, and neither could be recorded.
     app.remove(&id, &["delivery"]).await;
     workers.inbox.answer_with(|_| Behaviour::Error { status: 400, code: "MessageRejected" });
@@ -200,7 +200,7 @@ async fn an_email_that_arrived_after_all_is_not_shown_as_failed() {
     let key = InvitationKey { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
     workers.courier.process_due(&key).await.unwrap();
     assert_eq!(delivery(&app, &id).await.0, "failed");
-    workers.report(&mail).await;
+    workers.report(&email).await;
     assert_eq!(delivery(&app, &id).await.0, "delivered");
 }
 
@@ -209,10 +209,10 @@ async fn a_report_that_arrives_before_our_own_record_is_kept() {
     let (app, mut workers) = start().await;
     let id = id(&app.invite("user@example.com").await);
     workers.deliver().await;
-    let mail = workers.last_email("user@example.com");
+    let email = workers.last_email("user@example.com");
     // As if the courier was killed between the reply of SES and its record: the row is as it was claimed.
     app.remove(&id, &["delivery"]).await;
-    workers.report(&mail).await;
+    workers.report(&email).await;
     assert_eq!(delivery(&app, &id).await.0, "delivered");
     app.advance(crate::helpers::LATER);
     workers.reconcile().await;
@@ -224,8 +224,8 @@ async fn a_report_that_is_not_ours_is_ignored() {
     let (app, mut workers) = start().await;
     let id = invite(&app, &mut workers, "delay@example.com").await;
     let before = app.rows().await;
-    let mail = workers.last_email("delay@example.com");
-    let good = &local::ses::feedback::events(&mail)[0];
+    let email = workers.last_email("delay@example.com");
+    let good = &local::ses::feedback::events(&email)[0];
     let with = |pointer: &str, value: Value| {
         let mut event = good.clone();
         *event.pointer_mut(pointer).expect("there is such a field") = value;

@@ -75,8 +75,8 @@ impl Workers {
     }
 
     /// Sends the reports of SES about an email. Its recipient decides which: `bounce…` means a bounce, and so on.
-    pub async fn report(&self, mail: &SentEmail) {
-        for event in feedback::events(mail) {
+    pub async fn report(&self, email: &SentEmail) {
+        for event in feedback::events(email) {
             self.report_event(&event.to_string()).await;
         }
     }
@@ -94,8 +94,8 @@ impl Workers {
     /// The last email to an address.
     #[must_use]
     pub fn last_email(&self, to: &str) -> SentEmail {
-        let mails = self.inbox.emails();
-        mails.into_iter().rev().find(|mail| mail.to == [to]).unwrap_or_else(|| panic!("no email to {to}"))
+        let emails = self.inbox.emails();
+        emails.into_iter().rev().find(|email| email.to == [to]).unwrap_or_else(|| panic!("no email to {to}"))
     }
 
     /// The token in the last email to an address.
@@ -113,8 +113,8 @@ impl Workers {
 
 /// The token in the link of an email.
 #[must_use]
-pub fn token(mail: &SentEmail) -> String {
-    let text = mail.text.as_deref().expect("an email has a text part");
+pub fn token(email: &SentEmail) -> String {
+    let text = email.text.as_deref().expect("an email has a text part");
     let link = text.split_whitespace().find(|word| word.contains("#i1.")).unwrap_or_else(|| panic!("no link in {text}"));
     link.split_once('#').expect("a link has a fragment").1.to_owned()
 }

@@ -23,22 +23,22 @@ use super::{
 pub(super) fn check(evidence: &Evidence, accounts: &[Account], counts: &Counts) -> Vec<String> {
     let mut violations = Vec::new();
     counts.add(Counter::Invitations, evidence.history.len());
-    counts.add(Counter::Emails, evidence.mails.len());
-    let mut mails: BTreeMap<SendKey, Vec<&SentEmail>> = BTreeMap::new();
-    for mail in &evidence.mails {
-        match send_of(mail) {
-            Some(send) => mails.entry(send).or_default().push(mail),
-            None => violations.push(format!("an email without the tags of a send: {:?}", mail.tags)),
+    counts.add(Counter::Emails, evidence.emails.len());
+    let mut emails: BTreeMap<SendKey, Vec<&SentEmail>> = BTreeMap::new();
+    for email in &evidence.emails {
+        match send_of(email) {
+            Some(send) => emails.entry(send).or_default().push(email),
+            None => violations.push(format!("an email without the tags of a send: {:?}", email.tags)),
         }
     }
-    for (send, copies) in &mails {
+    for (send, copies) in &emails {
         check_copies(send, copies, evidence, counts, &mut violations);
     }
     for revisions in evidence.history.values() {
-        check_history(revisions, &mails, counts, &mut violations);
+        check_history(revisions, &emails, counts, &mut violations);
     }
-    for mail in &evidence.mails {
-        check_email(mail, evidence, accounts, counts, &mut violations);
+    for email in &evidence.emails {
+        check_email(email, evidence, accounts, counts, &mut violations);
     }
     check_events(evidence, counts, &mut violations);
     violations
@@ -68,7 +68,7 @@ fn check_copies(send: &SendKey, copies: &[&SentEmail], evidence: &Evidence, coun
 }
 
 /// Revisions increase, and an email is claimed only while it may be sent.
-fn check_history(revisions: &[Invitation], mails: &BTreeMap<SendKey, Vec<&SentEmail>>, counts: &Counts, violations: &mut Vec<String>) {
+fn check_history(revisions: &[Invitation], emails: &BTreeMap<SendKey, Vec<&SentEmail>>, counts: &Counts, violations: &mut Vec<String>) {
     let first = &revisions[0];
     let id = first.resource.id.to_string();
     if first.revision != 1 {
@@ -98,9 +98,9 @@ fn check_history(revisions: &[Invitation], mails: &BTreeMap<SendKey, Vec<&SentEm
     }
     let last = revisions.last().unwrap_or(first);
     counts.add(Counter::Sendings, last.link.version as usize);
-    counts.add(Counter::NeverEmailed, (1..=last.link.version).filter(|version| !mails.contains_key(&(id.clone(), *version))).count());
+    counts.add(Counter::NeverEmailed, (1..=last.link.version).filter(|version| !emails.contains_key(&(id.clone(), *version))).count());
     for version in 1..=last.link.version {
-        let sent = mails.get(&(id.clone(), version)).map_or(0, Vec::len);
+        let sent = emails.get(&(id.clone(), version)).map_or(0, Vec::len);
         if sent > claims.get(&version).copied().unwrap_or_default() {
             violations.push(format!("{id}: send {version} has more emails than claims: {sent}"));
         }
@@ -108,18 +108,18 @@ fn check_history(revisions: &[Invitation], mails: &BTreeMap<SendKey, Vec<&SentEm
 }
 
 /// An email is from the inviting account and to the invitee, and its link opens the invitation unless a later one was sent.
-fn check_email(mail: &SentEmail, evidence: &Evidence, accounts: &[Account], counts: &Counts, violations: &mut Vec<String>) {
-    let Some((id, version)) = send_of(mail) else { return };
+fn check_email(email: &SentEmail, evidence: &Evidence, accounts: &[Account], counts: &Counts, violations: &mut Vec<String>) {
+    let Some((id, version)) = send_of(email) else { return };
     let Some(last) = id.parse().ok().and_then(|id| evidence.history.get(&id)).and_then(|revisions| revisions.last()) else {
         violations.push(format!("an email of {id}, which does not exist"));
         return;
     };
     let about = format!("the email of send {version} of {id}");
     let account = last.resource.account.as_str();
-    if mail.to != [last.resource.email.mailbox()] || mail.tags.get("account").map(String::as_str) != Some(account) {
-        violations.push(format!("{about} is addressed to {:?} for {:?}", mail.to, mail.tags.get("account")));
+    if email.to != [last.resource.email.mailbox()] || email.tags.get("account").map(String::as_str) != Some(account) {
+        violations.push(format!("{about} is addressed to {:?} for {:?}", email.to, email.tags.get("account")));
     }
-    let parts = [Some(&mail.from), Some(&mail.subject), mail.text.as_ref(), mail.html.as_ref()];
+    let parts = [Some(&email.from), Some(&email.subject), email.text.as_ref(), email.html.as_ref()];
     let text = parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("\n");
     for other in accounts {
         let named = text.contains(other.name) || text.contains(other.id);
@@ -127,7 +127,7 @@ fn check_email(mail: &SentEmail, evidence: &Evidence, accounts: &[Account], coun
             violations.push(format!("{about} of {account} {} {}", if named { "names" } else { "does not name" }, other.name));
         }
     }
-    let Some(token) = token(mail) else {
+    let Some(token) = token(email) else {
         violations.push(format!("{about} has no link"));
         return;
     };

@@ -22,7 +22,7 @@ use super::{
 /// The evidence of a simulation.
 pub(super) struct Evidence {
     pub(super) history: History,
-    pub(super) mails: Vec<SentEmail>,
+    pub(super) emails: Vec<SentEmail>,
     pub(super) events: Vec<Event>,
     pub(super) send_log: SendLog,
     /// The response to a lookup with each token.
@@ -31,21 +31,21 @@ pub(super) struct Evidence {
 }
 
 /// The token in an email's link.
-pub(super) fn token(mail: &SentEmail) -> Option<String> {
-    let link = mail.text.as_deref()?.split_whitespace().find(|word| word.contains("#i1."))?;
+pub(super) fn token(email: &SentEmail) -> Option<String> {
+    let link = email.text.as_deref()?.split_whitespace().find(|word| word.contains("#i1."))?;
     Some(link.split_once('#')?.1.to_owned())
 }
 
 impl Evidence {
     pub(super) async fn collect(app: &TestApp, inbox: &Inbox, bus: &Bus, send_log: SendLog) -> Self {
-        let mails = inbox.emails();
+        let emails = inbox.emails();
         let mut opened = BTreeMap::new();
-        for token in mails.iter().filter_map(token) {
+        for token in emails.iter().filter_map(token) {
             if !opened.contains_key(&token) {
                 opened.insert(token.clone(), app.send(Call::holder("lookup", &token)).await);
             }
         }
-        Self { history: history::read(app).await, mails, events: bus.events(), send_log, opened, now: app.now() }
+        Self { history: history::read(app).await, emails, events: bus.events(), send_log, opened, now: app.now() }
     }
 
     /// Changes the evidence into that of a service with this defect.
@@ -54,14 +54,14 @@ impl Evidence {
             // These are injected on the wire.
             Defect::TableDropsWrites | Defect::EmailsLost | Defect::EventsLost => {}
             Defect::LinksSwapped => {
-                let last = self.mails.len() - 1;
-                let text = self.mails[0].text.take();
-                self.mails[0].text = std::mem::replace(&mut self.mails[last].text, text);
+                let last = self.emails.len() - 1;
+                let text = self.emails[0].text.take();
+                self.emails[0].text = std::mem::replace(&mut self.emails[last].text, text);
             }
             Defect::WrongAccountNamed => {
-                let mail = &mut self.mails[0];
-                let other = accounts.iter().find(|account| mail.tags["account"] != account.id).expect("another account exists");
-                mail.subject.push_str(other.name);
+                let email = &mut self.emails[0];
+                let other = accounts.iter().find(|account| email.tags["account"] != account.id).expect("another account exists");
+                email.subject.push_str(other.name);
             }
             Defect::ClaimAfterRevoke => {
                 let claimed = |pair: &[Invitation]| is_claim(&pair[0], &pair[1]);

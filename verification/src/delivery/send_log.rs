@@ -130,14 +130,14 @@ impl SendLog {
     /// The cause of a copy after these earlier ones, of which there is at least one.
     pub(super) fn duplicate_cause(&self, send: &SendKey, earlier: &[&SentEmail], copy: &SentEmail) -> DuplicateCause {
         let requests: Vec<&SesRequest> = self.requests.iter().filter(|request| request.send == *send).collect();
-        let request_of = |mail: &SentEmail| requests.iter().find(|request| request.outcome.message() == Some(&mail.message_id)).copied();
-        let recorded = |mail: &&SentEmail| request_of(mail).is_some_and(|request| matches!(request.outcome, Outcome::Recorded { .. }));
+        let request_of = |email: &SentEmail| requests.iter().find(|request| request.outcome.message() == Some(&email.message_id)).copied();
+        let recorded = |email: &&SentEmail| request_of(email).is_some_and(|request| matches!(request.outcome, Outcome::Recorded { .. }));
         if requests.iter().any(|request| request.redundant) {
             return DuplicateCause::Unexplained;
         }
         // One of the two was not recorded. It may be the later one: a crashed courier's request can arrive late.
         let mut last_two = earlier.last().copied().into_iter().chain([copy]);
-        let Some(unrecorded) = last_two.find(|mail| !recorded(mail)) else { return DuplicateCause::Unexplained };
+        let Some(unrecorded) = last_two.find(|email| !recorded(email)) else { return DuplicateCause::Unexplained };
         if let Some(SesRequest { invocation, outcome, .. }) = request_of(unrecorded) {
             return match outcome {
                 _ if self.crashed.contains(invocation) => DuplicateCause::Crash,
@@ -147,7 +147,7 @@ impl SendLog {
         }
         // The courier does not know that SES accepted it. Each such email needs a request without a reply.
         let no_reply: Vec<_> = requests.iter().filter(|request| matches!(request.outcome, Outcome::NoReply)).collect();
-        let unknown = earlier.iter().chain([&copy]).filter(|mail| request_of(mail).is_none()).count();
+        let unknown = earlier.iter().chain([&copy]).filter(|email| request_of(email).is_none()).count();
         if unknown > no_reply.len() {
             DuplicateCause::Unexplained
         } else if no_reply.iter().all(|request| self.crashed.contains(&request.invocation)) {
@@ -175,6 +175,6 @@ pub(super) fn send_of_request(body: &Value) -> Option<SendKey> {
 }
 
 /// The send of an email.
-pub(super) fn send_of(mail: &SentEmail) -> Option<SendKey> {
-    Some((mail.tags.get("invitation")?.clone(), mail.tags.get("sending")?.parse().ok()?))
+pub(super) fn send_of(email: &SentEmail) -> Option<SendKey> {
+    Some((email.tags.get("invitation")?.clone(), email.tags.get("sending")?.parse().ok()?))
 }

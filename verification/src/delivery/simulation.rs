@@ -145,11 +145,11 @@ impl Simulation {
         FaultSchedule::draw(&mut self.random).apply(&self.app, &self.context, &self.inbox, &self.bus, &mut self.random);
         self.buffer.fill().await;
         let mut batches = self.buffer.batches(false);
-        let mails = self.inbox.emails();
-        self.report(&mails);
+        let emails = self.inbox.emails();
+        self.report(&emails);
         let reports: Vec<Value> =
             (0..self.reports.len() * 4 / 5).map(|_| self.reports.swap_remove(self.random.below(self.reports.len()))).collect();
-        let steps = workload::draw(STEPS, &self.invitations().await, &mails, &self.accounts, self.app.now(), &mut self.random);
+        let steps = workload::draw(STEPS, &self.invitations().await, &emails, &self.accounts, self.app.now(), &mut self.random);
 
         let Self { app, consumers, reconciler, feedback, context, plan, .. } = self;
         let counts = &context.counts;
@@ -231,9 +231,9 @@ impl Simulation {
     }
 
     /// Queues SES's reports on new emails: in one of ten cases none, in another each twice.
-    fn report(&mut self, mails: &[SentEmail]) {
-        for mail in &mails[self.reported..] {
-            let mut reports = feedback::events(mail);
+    fn report(&mut self, emails: &[SentEmail]) {
+        for email in &emails[self.reported..] {
+            let mut reports = feedback::events(email);
             if self.random.chance(1, 5) {
                 let mut send = reports[0].clone();
                 send["detail"]["eventType"] = "Send".into();
@@ -242,7 +242,7 @@ impl Simulation {
             let times = *self.random.pick(&[0, 1, 1, 1, 1, 1, 1, 1, 1, 2]);
             self.reports.extend(reports.iter().cycle().take(reports.len() * times).cloned());
         }
-        self.reported = mails.len();
+        self.reported = emails.len();
     }
 
     async fn invitations(&self) -> Vec<Invitation> {

@@ -26,7 +26,7 @@ const RECIPIENTS: [&str; 12] = ["user", "user", "user", "user", "user", "user", 
 pub(super) fn draw(
     count: usize,
     invitations: &[Invitation],
-    mails: &[SentEmail],
+    emails: &[SentEmail],
     accounts: &[Account],
     now: Timestamp,
     random: &mut Random,
@@ -39,7 +39,7 @@ pub(super) fn draw(
             0 => pick(&invitations.iter().collect::<Vec<_>>(), random),
             _ => pick(&open, random),
         };
-        let call = invitation.filter(|_| !random.chance(3, 10)).and_then(|it| change(it, mails, accounts, random));
+        let call = invitation.filter(|_| !random.chance(3, 10)).and_then(|it| change(it, emails, accounts, random));
         steps.push(Step::Call(Box::new(call.unwrap_or_else(|| create(accounts, now, random)))));
         if waits > 0 && random.chance(1, 8) {
             waits -= 1;
@@ -64,13 +64,13 @@ fn create(accounts: &[Account], now: Timestamp, random: &mut Random) -> Call {
 }
 
 /// A call about an invitation; `None` if it needs a link that has not arrived.
-fn change(invitation: &Invitation, mails: &[SentEmail], accounts: &[Account], random: &mut Random) -> Option<Call> {
+fn change(invitation: &Invitation, emails: &[SentEmail], accounts: &[Account], random: &mut Random) -> Option<Call> {
     let id = invitation.resource.id.to_string();
     let key = &accounts.iter().find(|account| account.id == invitation.resource.account.as_str())?.key;
     let use_link = |verb: &str, random: &mut Random| {
-        let of_it: Vec<&SentEmail> = mails.iter().filter(|mail| mail.tags.get("invitation") == Some(&id)).collect();
-        let mail = if random.chance(1, 5) { of_it.first() } else { of_it.last() };
-        Some(Call::holder(verb, &token(mail?)?))
+        let of_it: Vec<&SentEmail> = emails.iter().filter(|email| email.tags.get("invitation") == Some(&id)).collect();
+        let email = if random.chance(1, 5) { of_it.first() } else { of_it.last() };
+        Some(Call::holder(verb, &token(email?)?))
     };
     match random.below(100) {
         0..55 => Some(Call::post(&format!("/invitations/{id}")).key(key)),

@@ -93,19 +93,19 @@ fn shown(html: &str) -> String {
 #[test]
 fn an_email_says_who_invites_to_which_account_until_when_and_where() {
     let content = Content::new(Some("Example Ltd."), Some("Jane Doe"));
-    let mail = content.rendered(&english());
+    let rendered = content.rendered(&english());
     let link = content.link.as_str();
-    assert_eq!(mail.subject, "You are invited to Example Ltd.");
+    assert_eq!(rendered.subject, "You are invited to Example Ltd.");
     let expected = format!(
         "Jane Doe has invited you to Example Ltd. with the role read-only.\nYou can accept until 21 June 2030, 09:01 UTC.\n\n\
          To view the invitation, open this link:\n\n{link}\n\nThis link is only for you. Please do not share it.\n\n\
          If you did not expect this invitation, you can ignore this email. Nothing happens unless you accept."
     );
-    assert_eq!(mail.text, expected);
+    assert_eq!(rendered.text, expected);
     for text in ["Jane Doe has invited you", "until 21 June 2030, 09:01 UTC", "View the invitation", "do not share it"] {
-        assert!(shown(&mail.html).contains(text), "{text}: {}", mail.html);
+        assert!(shown(&rendered.html).contains(text), "{text}: {}", rendered.html);
     }
-    assert!(mail.html.starts_with("<!DOCTYPE html>\n<html lang=\"en\" dir=\"ltr\">"), "{}", mail.html);
+    assert!(rendered.html.starts_with("<!DOCTYPE html>\n<html lang=\"en\" dir=\"ltr\">"), "{}", rendered.html);
     assert_eq!(content.email().mailbox(&english(), &sender()), "\"Example Ltd. via Invitations\" <Invitations@example.com>");
 }
 
@@ -118,9 +118,9 @@ fn unknown_names_are_left_out() {
         (Some("Acme"), None, "You are invited to Acme", "You have been invited to Acme with the role read-only."),
         (Some("Acme"), name, "You are invited to Acme", "Jane has invited you to Acme with the role read-only."),
     ] {
-        let mail = Content::new(account, inviter).rendered(&english());
-        assert_eq!((mail.subject.as_str(), mail.text.lines().next()), (subject, Some(intro)));
-        assert_eq!(shown(&mail.html).matches(intro).count(), 2, "once in the preview, once in the body");
+        let rendered = Content::new(account, inviter).rendered(&english());
+        assert_eq!((rendered.subject.as_str(), rendered.text.lines().next()), (subject, Some(intro)));
+        assert_eq!(shown(&rendered.html).matches(intro).count(), 2, "once in the preview, once in the body");
     }
     assert_eq!(Content::new(None, name).email().mailbox(&english(), &sender()), "\"Invitations\" <Invitations@example.com>");
 }
@@ -221,8 +221,11 @@ fn an_email_takes_its_content_from_the_invitation_and_the_accounts_settings() {
     assert_eq!((email.account_name, email.colour), (settings.name.as_ref(), settings.colour.as_ref()));
     assert_eq!((email.role.as_str(), email.expiry.to_string().as_str()), ("read-only", "1970-01-08T00:00:00Z"));
     assert_eq!(email.locales.map(|locale| locale.map(Locale::as_str)), [Some("fr"), Some("de")]);
-    let mail = email.render(&english()).expect("the templates fit");
-    assert!(!format!("{}{}{}", mail.subject, mail.text, mail.html).contains("example.org"), "the invitee's address is not in it");
+    let rendered = email.render(&english()).expect("the templates fit");
+    assert!(
+        !format!("{}{}{}", rendered.subject, rendered.text, rendered.html).contains("example.org"),
+        "the invitee's address is not in it"
+    );
 
     let (sent, settings) = (invitation(None, None), AccountSettings::default());
     let email = InvitationEmail::of(&sent, &settings, &link);

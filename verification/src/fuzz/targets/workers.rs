@@ -60,8 +60,8 @@ pub(super) fn feedback() -> Box<dyn Target> {
     let id = table.invitations[1].resource.id.to_string();
     let report = |kind: &str, field: &str, value: Value| {
         let tags = json!({ "account": [ACCOUNT], "invitation": [id], "sending": ["1"], "ses:configuration-set": ["mails"] });
-        let mail = json!({ "timestamp": "2030-03-17T17:46:40.000Z", "messageId": "m", "destination": ["a@b.example"], "tags": tags });
-        json!({ "version": "0", "source": "aws.ses", "detail-type": "x", "detail": { "eventType": kind, "mail": mail, field: value } })
+        let email = json!({ "timestamp": "2030-03-17T17:46:40.000Z", "messageId": "m", "destination": ["a@b.example"], "tags": tags });
+        json!({ "version": "0", "source": "aws.ses", "detail-type": "x", "detail": { "eventType": kind, "mail": email, field: value } })
     };
     let time = "2030-03-17T17:46:40.000Z";
     let corpus = vec![

@@ -27,14 +27,14 @@ fn a_folder_adds_languages_and_replaces_templates() {
     let folder = folder(&[("de.json", german), ("email.html", html), ("email.txt", "{{ intro }} <{{ link }}>")]);
     let texts = Texts::load(Some(folder.path())).expect("the files are right");
     let content = Content { locale: Some(parsed("de-AT")), ..Content::new(Some("A & B"), Some("Jürgen")) };
-    let (mail, link) = (content.rendered(&texts), content.link.as_str());
-    assert_eq!(mail.subject, "Einladung zu A & B");
-    assert_eq!(mail.text, format!("Jürgen lädt Sie zu A & B ein. <{link}>"));
+    let (rendered, link) = (content.rendered(&texts), content.link.as_str());
+    assert_eq!(rendered.subject, "Einladung zu A & B");
+    assert_eq!(rendered.text, format!("Jürgen lädt Sie zu A & B ein. <{link}>"));
     let expected = format!(
         "<html lang=\"de\"><title>Einladung zu A &amp; B</title><a href=\"{link}\">View the invitation</a>{link} \
          Annehmen können Sie bis 21. Juni 2030, 09.01 Uhr (UTC).</html>"
     );
-    assert_eq!(mail.html, expected);
+    assert_eq!(rendered.html, expected);
     assert_eq!(read(&content.email().mailbox(&texts, &sender())).0, "A & B über Einladungen");
 
     // For another language the same template is rendered in English.
@@ -54,9 +54,9 @@ fn a_role_has_the_name_that_the_folder_gives_it() {
         ("read-only", "en", "You have been invited to an account with the role read-only."),
     ] {
         let content = Content { role: parsed(role), locale: Some(parsed(locale)), ..Content::new(None, None) };
-        let mail = content.rendered(&texts);
-        assert_eq!(mail.text.lines().next(), Some(shown), "{role} in {locale}");
-        assert!(super::shown(&mail.html).contains(shown), "{}", mail.html);
+        let rendered = content.rendered(&texts);
+        assert_eq!(rendered.text.lines().next(), Some(shown), "{role} in {locale}");
+        assert!(super::shown(&rendered.html).contains(shown), "{}", rendered.html);
     }
 }
 
@@ -66,9 +66,9 @@ fn a_right_to_left_language_sets_the_direction_and_leaves_no_marks_in_headers() 
     let folder = folder(&[("he.json", hebrew)]);
     let texts = Texts::load(Some(folder.path())).expect("the file is right");
     let content = Content { locale: Some(parsed("he-IL")), ..Content::new(None, None) };
-    let mail = content.rendered(&texts);
-    assert!(mail.html.contains("<html lang=\"he\" dir=\"rtl\">"), "{}", mail.html);
-    assert_eq!(mail.subject, "הוזמנת");
+    let rendered = content.rendered(&texts);
+    assert!(rendered.html.contains("<html lang=\"he\" dir=\"rtl\">"), "{}", rendered.html);
+    assert_eq!(rendered.subject, "הוזמנת");
     assert_eq!(read(&content.email().mailbox(&texts, &sender())).0, "הזמנות");
 }
 

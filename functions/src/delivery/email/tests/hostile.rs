@@ -40,10 +40,10 @@ fn a_role_that_looks_like_a_phone_number_is_not_shown() {
 #[test]
 fn names_are_shown_literally() {
     for name in ["<b>&\"'`</b>", "</title></style><a href=x>", "{{ link }}", "{role} {% raw %}", "--> <![endif]-->", "$(x) %s \\n"] {
-        let mail = Content::new(Some(name), Some(name)).rendered(&english());
+        let rendered = Content::new(Some(name), Some(name)).rendered(&english());
         let intro = format!("{name} has invited you to {name} with the role read-only.");
-        assert_eq!((mail.subject, mail.text.lines().next()), (format!("You are invited to {name}"), Some(intro.as_str())));
-        assert!(shown(&mail.html).contains(&intro), "{}", mail.html);
+        assert_eq!((rendered.subject, rendered.text.lines().next()), (format!("You are invited to {name}"), Some(intro.as_str())));
+        assert!(shown(&rendered.html).contains(&intro), "{}", rendered.html);
     }
 }
 
@@ -124,22 +124,22 @@ proptest! {
         let texts = english();
         let usual = Content::new(Some("Acme"), Some("Jane")).rendered(&texts);
         let content = Content { account, inviter, role: parsed(&role), ..Content::new(None, None) };
-        let mail = content.rendered(&texts);
-        prop_assert_eq!(tags(&mail.html), tags(&usual.html));
-        prop_assert_eq!(mail.text.lines().count(), usual.text.lines().count());
+        let rendered = content.rendered(&texts);
+        prop_assert_eq!(tags(&rendered.html), tags(&usual.html));
+        prop_assert_eq!(rendered.text.lines().count(), usual.text.lines().count());
     }
 
     // T9: the link is in the button and below it, and once in the text part; nothing else looks like a link.
     #[test]
     fn the_link_is_the_only_one(account in any_name(), inviter in any_name(), role in "[a-z0-9-]{1,64}") {
         let content = Content { account, inviter, role: parsed(&role), ..Content::new(None, None) };
-        let (mail, link) = (content.rendered(&english()), content.link.as_str());
-        prop_assert_eq!(mail.text.matches(link).count(), 1);
-        prop_assert!(!linkable(&mail.text.replace(link, "")), "{}", mail.text);
-        let shown = shown(&mail.html);
+        let (rendered, link) = (content.rendered(&english()), content.link.as_str());
+        prop_assert_eq!(rendered.text.matches(link).count(), 1);
+        prop_assert!(!linkable(&rendered.text.replace(link, "")), "{}", rendered.text);
+        let shown = shown(&rendered.html);
         prop_assert_eq!(shown.matches(link).count(), 1);
         prop_assert!(!linkable(&shown.replace(link, "")), "{}", shown);
-        let targets: Vec<&str> = mail.html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let targets: Vec<&str> = rendered.html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         prop_assert_eq!(targets, [link]);
     }
 
