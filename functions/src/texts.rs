@@ -9,20 +9,20 @@
 
 mod files;
 mod fill;
+mod language;
 mod languages;
 mod page;
 mod templates;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use std::path::Path;
 
 pub(crate) use fill::fill;
+pub use language::{EmailTexts, LanguageTexts};
 pub use languages::Languages;
 pub use page::PageTexts;
 pub(crate) use templates::{EmailVariables, Templates};
-pub use words::{EmailWords, Words};
 
 /// All texts and templates. Expensive to load, so create one per process.
 ///

@@ -16,7 +16,7 @@ use shared::domain::{
     settings::{AccountSettings, Colour, DisplayName, Locale},
 };
 
-use crate::texts::{EmailVariables, EmailWords, Texts, Words, fill};
+use crate::texts::{EmailTexts, EmailVariables, LanguageTexts, Texts, fill};
 
 /// The default colour of the button.
 const COLOUR: &str = "#0b5fff";
@@ -79,42 +79,42 @@ impl<'a> InvitationEmail<'a> {
     /// The sender as SES expects it: the account's name and our address.
     #[must_use]
     pub fn mailbox(&self, texts: &Texts, address: &Email) -> String {
-        let words = &texts.languages.best(&self.locales).1.email;
-        let from_account = |name: String| fill(&words.from_account, &[("account", &name)]);
-        let mut names = self.account_name.into_iter().flat_map(truncations).map(from_account).chain([words.from.clone()]);
+        let texts = &texts.languages.best(&self.locales).1.email;
+        let from_account = |name: String| fill(&texts.from_account, &[("account", &name)]);
+        let mut names = self.account_name.into_iter().flat_map(truncations).map(from_account).chain([texts.from.clone()]);
         names.find_map(|name| mailbox::mailbox(&one_line(&name), address)).unwrap_or_else(|| address.mailbox())
     }
 
     fn variables(&self, texts: &Texts) -> EmailVariables {
-        let (locale, words) = texts.languages.best(&self.locales);
+        let (locale, texts) = texts.languages.best(&self.locales);
         let colour = self.colour.cloned().unwrap_or_else(|| COLOUR.parse().expect("a colour"));
-        let (subject, intro) = self.subject_and_intro(words);
-        let words = &words.email;
+        let (subject, intro) = self.subject_and_intro(texts);
+        let texts = &texts.email;
         EmailVariables {
             lang: locale.to_string(),
             dir: locale.direction(),
             subject: one_line(&subject),
             intro,
-            expiry: fill(&words.expiry, &[("expiry", &date(self.expiry, words))]),
-            button: words.button.clone(),
-            fallback: words.fallback.clone(),
-            link_intro: words.link.clone(),
+            expiry: fill(&texts.expiry, &[("expiry", &date(self.expiry, texts))]),
+            button: texts.button.clone(),
+            fallback: texts.fallback.clone(),
+            link_intro: texts.link.clone(),
             link: Value::from_safe_string(self.link.as_str().to_owned()),
-            secret: words.secret.clone(),
-            ignore: words.ignore.clone(),
+            secret: texts.secret.clone(),
+            ignore: texts.ignore.clone(),
             colour: colour.to_string(),
             on_colour: colour.text_on(),
         }
     }
 
     /// The subject and the first sentence: who invites to which account, as far as known.
-    fn subject_and_intro(&self, Words { email: words, roles, .. }: &Words) -> (String, String) {
+    fn subject_and_intro(&self, LanguageTexts { email: texts, roles, .. }: &LanguageTexts) -> (String, String) {
         let (account, inviter) = (self.account_name.map(DisplayName::as_str), self.inviter.as_ref().map(DisplayName::as_str));
         let (subject, intro) = match (account, inviter) {
-            (None, None) => (&words.subject, &words.intro),
-            (None, Some(_)) => (&words.subject, &words.intro_inviter),
-            (Some(_), None) => (&words.subject_account, &words.intro_account),
-            (Some(_), Some(_)) => (&words.subject_account, &words.intro_inviter_account),
+            (None, None) => (&texts.subject, &texts.intro),
+            (None, Some(_)) => (&texts.subject, &texts.intro_inviter),
+            (Some(_), None) => (&texts.subject_account, &texts.intro_account),
+            (Some(_), Some(_)) => (&texts.subject_account, &texts.intro_inviter_account),
         };
         // A role id can look like a phone number.
         let id = DisplayName::of_untrusted(self.role.as_str());
@@ -144,15 +144,15 @@ fn one_line(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() && !is_direction_mark(*c)).take(MAX_SUBJECT).collect()
 }
 
-fn date(time: Timestamp, words: &EmailWords) -> String {
+fn date(time: Timestamp, texts: &EmailTexts) -> String {
     let civil = time.civil();
     let two = |number: u32| format!("{number:02}");
     let values = [
         ("day", civil.day.to_string()),
-        ("month", words.months.name(civil.month).to_owned()),
+        ("month", texts.months.name(civil.month).to_owned()),
         ("year", civil.year.to_string()),
         ("hour", two(civil.hour)),
         ("minute", two(civil.minute)),
     ];
-    fill(&words.date, &values.each_ref().map(|(name, value)| (*name, value.as_str())))
+    fill(&texts.date, &values.each_ref().map(|(name, value)| (*name, value.as_str())))
 }

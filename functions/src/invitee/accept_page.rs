@@ -28,7 +28,7 @@ use crate::{
         output::{Reply, to_json},
         route::Route,
     },
-    texts::{PageTexts, Words},
+    texts::{LanguageTexts, PageTexts},
 };
 
 /// The route of this endpoint.
@@ -66,17 +66,17 @@ pub struct Page {
 
 /// The texts of one language, as the script reads them.
 #[derive(Serialize)]
-struct PageWords<'a> {
+struct ScriptTexts<'a> {
     direction: &'static str,
     roles: BTreeMap<&'a str, &'a str>,
     #[serde(flatten)]
-    words: &'a BTreeMap<String, String>,
+    texts: &'a BTreeMap<String, String>,
 }
 
-impl<'a> PageWords<'a> {
-    fn of(locale: &Locale, words: &'a Words) -> Self {
-        let roles = words.roles.iter().map(|(id, name)| (id.as_str(), name.as_str())).collect();
-        Self { direction: locale.direction(), roles, words: &words.page }
+impl<'a> ScriptTexts<'a> {
+    fn of(locale: &Locale, texts: &'a LanguageTexts) -> Self {
+        let roles = texts.roles.iter().map(|(id, name)| (id.as_str(), name.as_str())).collect();
+        Self { direction: locale.direction(), roles, texts: &texts.page }
     }
 }
 
@@ -84,12 +84,12 @@ impl Page {
     /// The page in all available languages.
     #[must_use]
     pub fn new(PageTexts { languages, logo }: &PageTexts) -> Self {
-        let all: Vec<_> = languages.locales().map(|locale| (locale, languages.words(locale))).collect();
-        let words: BTreeMap<&str, PageWords<'_>> =
-            all.iter().map(|(locale, words)| (locale.as_str(), PageWords::of(locale, words))).collect();
+        let all: Vec<_> = languages.locales().map(|locale| (locale, languages.texts(locale))).collect();
+        let texts: BTreeMap<&str, ScriptTexts<'_>> =
+            all.iter().map(|(locale, texts)| (locale.as_str(), ScriptTexts::of(locale, texts))).collect();
 
         let logo = logo.as_ref().map(Logo::as_str);
-        let script = format!("const WORDS = {};\nconst LOGO = {};\n{SCRIPT}", in_script(&to_json(&words)), in_script(&to_json(&logo)));
+        let script = format!("const WORDS = {};\nconst LOGO = {};\n{SCRIPT}", in_script(&to_json(&texts)), in_script(&to_json(&logo)));
         let csp = format!(
             "default-src 'none'; script-src '{}'; style-src '{}'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
              frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
@@ -97,8 +97,8 @@ impl Page {
             csp_hash(STYLE)
         );
         // Without the script the reader's language is unknown, so the text appears in all languages.
-        let scriptless = all.iter().filter_map(|(locale, words)| {
-            let text = in_html(words.page.get("noscript")?);
+        let scriptless = all.iter().filter_map(|(locale, texts)| {
+            let text = in_html(texts.page.get("noscript")?);
             Some(format!("<p lang=\"{locale}\" dir=\"{}\">{text}</p>", locale.direction()))
         });
         let scriptless: String = scriptless.collect();

@@ -6,7 +6,7 @@ use shared::domain::settings::Locale;
 
 use super::{
     files,
-    words::{Sections, Words},
+    language::{LanguageTexts, Sections},
 };
 
 /// The language that is always available.
@@ -14,14 +14,14 @@ const ENGLISH: &str = "en";
 
 /// The texts of every available language.
 #[derive(Debug)]
-pub struct Languages(BTreeMap<Locale, Words>);
+pub struct Languages(BTreeMap<Locale, LanguageTexts>);
 
 impl Languages {
     /// The built-in texts and those of these files.
     pub(super) fn of(files: &[PathBuf], note: &mut impl FnMut(String)) -> Self {
         let english = Sections::english();
-        let mut words = BTreeMap::new();
-        words.extend(english.clone().complete("en.json", note).map(|words| (english_locale(), words)));
+        let mut texts = BTreeMap::new();
+        texts.extend(english.clone().complete("en.json", note).map(|english| (english_locale(), english)));
         let mut seen: BTreeMap<Locale, &PathBuf> = BTreeMap::new();
         for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "json")) {
             let shown = file.display();
@@ -37,20 +37,20 @@ impl Languages {
             }
             let Some(own) = files::read(file, note).and_then(|json| Sections::parse(&json, &shown.to_string(), note)) else { continue };
             let all = own.or_english(&english, &shown.to_string(), note);
-            words.extend(all.complete(&shown.to_string(), note).map(|words| (locale, words)));
+            texts.extend(all.complete(&shown.to_string(), note).map(|complete| (locale, complete)));
         }
         // The built-in English has no role names, but an `en.json` can have some, which other languages inherit.
-        let english = words.get(ENGLISH).map(|words| words.roles.clone()).unwrap_or_default();
-        for Words { roles, .. } in words.values_mut() {
+        let english = texts.get(ENGLISH).map(|english| english.roles.clone()).unwrap_or_default();
+        for LanguageTexts { roles, .. } in texts.values_mut() {
             *roles = english.clone().into_iter().chain(mem::take(roles)).collect();
         }
-        Self(words)
+        Self(texts)
     }
 
     /// The texts in the first available of the preferred languages, or in English. Each tag is shortened until it matches: `de-AT`, then
     /// `de`.
     #[must_use]
-    pub fn best(&self, preferred: &[Option<&Locale>]) -> (&Locale, &Words) {
+    pub fn best(&self, preferred: &[Option<&Locale>]) -> (&Locale, &LanguageTexts) {
         let tags = preferred.iter().flatten().flat_map(|locale| locale.lookup());
         let found = tags.chain([ENGLISH]).find_map(|tag| self.0.get_key_value(tag));
         found.expect("English is always available")
@@ -63,7 +63,7 @@ impl Languages {
 
     /// All texts in a language; untranslated ones are in English.
     #[must_use]
-    pub fn words(&self, locale: &Locale) -> &Words {
+    pub fn texts(&self, locale: &Locale) -> &LanguageTexts {
         self.best(&[Some(locale)]).1
     }
 }

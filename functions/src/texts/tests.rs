@@ -5,7 +5,7 @@ use std::fs;
 use shared::domain::settings::Locale;
 use tempfile::TempDir;
 
-use super::{PageTexts, Texts, fill, words::Sections};
+use super::{PageTexts, Texts, fill, language::Sections};
 
 /// A folder that contains these files.
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -32,11 +32,11 @@ fn problems_of(files: &[(&str, &str)]) -> Vec<String> {
 fn english_is_built_in() {
     let texts = Texts::load(None).expect("what is built in is right");
     assert_eq!(texts.languages.locales().map(Locale::as_str).collect::<Vec<_>>(), ["en"]);
-    let (chosen, words) = texts.languages.best(&[]);
-    assert_eq!((chosen.as_str(), words.email.from.as_str()), ("en", "Invitations"));
-    assert_eq!((1..=12).map(|month| words.email.months.name(month).len()).min(), Some(3));
-    assert_eq!((words.email.months.name(1), words.email.months.name(12)), ("January", "December"));
-    assert_eq!((words.email.months.name(0), words.email.months.name(13)), ("", ""));
+    let (chosen, texts) = texts.languages.best(&[]);
+    assert_eq!((chosen.as_str(), texts.email.from.as_str()), ("en", "Invitations"));
+    assert_eq!((1..=12).map(|month| texts.email.months.name(month).len()).min(), Some(3));
+    assert_eq!((texts.email.months.name(1), texts.email.months.name(12)), ("January", "December"));
+    assert_eq!((texts.email.months.name(0), texts.email.months.name(13)), ("", ""));
 }
 
 #[test]
@@ -48,8 +48,8 @@ fn the_first_available_language_is_chosen() {
     assert_eq!(texts.languages.locales().map(Locale::as_str).collect::<Vec<_>>(), ["de", "de-AT", "en", "zh-Hant"]);
     let chosen = |preferred: &[&str]| {
         let preferred: Vec<Locale> = preferred.iter().map(|tag| locale(tag)).collect();
-        let (chosen, words) = texts.languages.best(&preferred.iter().map(Some).collect::<Vec<_>>());
-        (chosen.to_string(), words.email.from.clone())
+        let (chosen, texts) = texts.languages.best(&preferred.iter().map(Some).collect::<Vec<_>>());
+        (chosen.to_string(), texts.email.from.clone())
     };
     for (preferred, tag, from) in [
         (&["de"][..], "de", "Einladungen"),
@@ -173,7 +173,7 @@ fn the_page_has_all_texts_in_every_language() {
 
     let folder = folder(&[("de.json", r#"{ "page": { "accept": "Annehmen" } }"#)]);
     let texts = Texts::load(Some(folder.path())).expect("the file is right");
-    let [german, english, french] = ["de-AT", "en", "fr"].map(|tag| &texts.languages.words(&locale(tag)).page);
+    let [german, english, french] = ["de-AT", "en", "fr"].map(|tag| &texts.languages.texts(&locale(tag)).page);
     assert_eq!((german["accept"].as_str(), english["accept"].as_str()), ("Annehmen", "Accept"));
     assert_eq!((german.len(), german["decline"].as_str()), (english.len(), "Decline"));
     assert_eq!(french, english);
@@ -187,13 +187,13 @@ fn a_role_has_its_name_in_the_language_or_in_english() {
     ]);
     let texts = Texts::load(Some(folder.path())).expect("the files are right");
     let called = |tag: &str| {
-        let roles = texts.languages.words(&locale(tag)).roles.iter();
+        let roles = texts.languages.texts(&locale(tag)).roles.iter();
         roles.map(|(id, name)| format!("{id}: {name}")).collect::<Vec<_>>()
     };
     assert_eq!(called("de-AT"), ["owner: Owner", "read-only: Nur lesen"]);
     assert_eq!((called("en"), called("fr")), (vec!["owner: Owner".to_owned(), "read-only: Read only".to_owned()], called("en")));
     let built_in = Texts::load(None).expect("what is built in is right");
-    assert!(built_in.languages.words(&locale("en")).roles.is_empty());
+    assert!(built_in.languages.texts(&locale("en")).roles.is_empty());
 }
 
 #[test]

@@ -32,9 +32,9 @@ pub(super) struct Sections {
 
 /// All texts of one language.
 #[derive(Debug, Clone)]
-pub struct Words {
+pub struct LanguageTexts {
     /// The texts of emails.
-    pub email: EmailWords,
+    pub email: EmailTexts,
     /// The texts of the page, by key.
     pub page: BTreeMap<String, String>,
     /// The names of roles. Roles without a name are shown by id.
@@ -44,7 +44,7 @@ pub struct Words {
 /// The texts of emails, with placeholders such as `{account}`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct EmailWords {
+pub struct EmailTexts {
     pub(crate) subject: String,
     pub(crate) subject_account: String,
     pub(crate) intro: String,
@@ -98,10 +98,10 @@ impl Sections {
     }
 
     /// Converts the sections, if they have no problems.
-    pub(super) fn complete(self, file: &str, note: &mut impl FnMut(String)) -> Option<Words> {
-        let email = EmailWords::deserialize(MapDeserializer::<_, Error>::new(self.email.into_iter()));
+    pub(super) fn complete(self, file: &str, note: &mut impl FnMut(String)) -> Option<LanguageTexts> {
+        let email = EmailTexts::deserialize(MapDeserializer::<_, Error>::new(self.email.into_iter()));
         let email = email.map_err(|error| note(format!("{file}: {error}"))).ok();
-        Some(Words { email: email?, page: self.page, roles: self.roles })
+        Some(LanguageTexts { email: email?, page: self.page, roles: self.roles })
     }
 
     /// Adds the English texts where this language has none. Reports keys that English does not have and placeholders that the English
