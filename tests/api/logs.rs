@@ -22,7 +22,7 @@ async fn every_json_line_has_a_timestamp_and_the_request_id_of_the_response() {
     let lines: Vec<Value> = logged.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
     let values = |field: &str| lines.iter().map(|line| line[field].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>();
     assert_eq!(values("level"), ["INFO", "INFO", "INFO", "INFO", "INFO", "ERROR", "ERROR"]);
-    assert_eq!(values("message"), ["answered", "answered", "answered", "key created", "key disabled", "failed", "failed"]);
+    assert_eq!(values("message"), ["finished", "finished", "finished", "key created", "key disabled", "failed", "failed"]);
     assert_eq!(values("invocation"), ["invocation-1"; 7]);
     assert_eq!(values("request_id"), ["request-1", "request-1", "invocation-1", "", "", "request-1", ""]);
     assert!(values("timestamp").iter().all(|time| time.ends_with('Z') && time.len() > 20), "{logged}");

@@ -113,6 +113,6 @@ export const handler = async (event, context) => {
     if (status === 401) headers["www-authenticate"] = 'ApiKey realm="invitations"';
   }
   const micros = Math.round((performance.now() - started) * 1000);
-  console.log(JSON.stringify({ timestamp: new Date(), level: "INFO", message: "answered", ...log, status, micros }));
+  console.log(JSON.stringify({ timestamp: new Date(), level: "INFO", message: "finished", ...log, status, micros }));
   return { statusCode: status, headers, body: JSON.stringify(body) };
 };

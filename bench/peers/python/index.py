@@ -148,5 +148,5 @@ def handler(event, context):
         status, log["code"] = 500, "internal-error"
         body = {"code": "internal-error", "message": INTERNAL, "requestId": request_id}
     log.update(status=status, micros=(time.perf_counter_ns() - started) // 1000)
-    logger.info("answered", extra=log)
+    logger.info("finished", extra=log)
     return {"statusCode": status, "headers": headers, "body": json.dumps(body, separators=(",", ":"), ensure_ascii=False)}

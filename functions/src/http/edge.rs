@@ -86,7 +86,7 @@ pub async fn respond<S: Endpoint>(
     let bare = request.as_ref().is_some_and(|request| request.method == HEAD && route.methods.contains(&HEAD));
     let error = result.as_ref().err();
     let cause = error.and_then(ApiError::cause);
-    log::Answered {
+    log::RequestLine {
         route,
         request_id: id,
         invocation,

@@ -33,7 +33,7 @@ pub fn json(level: LevelFilter, writer: impl for<'a> MakeWriter<'a> + Send + Syn
 }
 
 /// The log line of a request.
-pub(crate) struct Answered<'a> {
+pub(crate) struct RequestLine<'a> {
     pub(crate) route: Route,
     /// The request id in the response.
     pub(crate) request_id: &'a str,
@@ -48,7 +48,7 @@ pub(crate) struct Answered<'a> {
     pub(crate) took: Duration,
 }
 
-impl Answered<'_> {
+impl RequestLine<'_> {
     /// Writes the line. Its level is ERROR if the request failed because of the service or DynamoDB.
     ///
     /// A single event without a span: the fields of a span would be formatted early and parsed again for every line.
@@ -60,7 +60,7 @@ impl Answered<'_> {
         if cause.is_some() {
             error!(method, path, request_id, invocation, account, caller, status, code, cause, micros, "failed");
         } else {
-            info!(method, path, request_id, invocation, account, caller, status, code, micros, "answered");
+            info!(method, path, request_id, invocation, account, caller, status, code, micros, "finished");
         }
     }
 }
