@@ -8,7 +8,10 @@ use shared::{
         invitation::{Closing, OperationId},
         outbox::EventType,
     },
-    store::{Row, item::to_row},
+    store::{
+        Row,
+        item::{PROJECTED, to_row},
+    },
 };
 
 use super::support::{at, parsed, pending, policy};
@@ -203,4 +206,17 @@ fn a_large_row_costs_two_or_three_units() {
         println!("{what}: {size} bytes");
         assert_eq!(size.div_ceil(UNIT), units, "{what}: {size} bytes");
     }
+}
+
+/// docs/scale.md and the alarm `PartitionGrowthAlarm` compute with this size.
+#[test]
+fn the_largest_invitation_of_today_takes_less_than_7_kb_with_its_index_entries() {
+    const OVERHEAD: usize = 100;
+    let row = to_row(&largest(), policy().retention);
+    let is_in = |index: &str, name: &str| ["pk", "sk", index].contains(&name) || PROJECTED.contains(&name);
+    let entry = |index: &str| row_size(&row.iter().filter(|(name, _)| is_in(index, name)).map(|(n, v)| (n.clone(), v.clone())).collect());
+    let entries = ["by_state", "by_email", "by_role"].map(entry);
+    let total = row_size(&row) + entries.iter().sum::<usize>() + 4 * OVERHEAD;
+    println!("largest row with its entries {entries:?}: {total} bytes");
+    assert!((6_000..7_000).contains(&total), "{entries:?}: {total} bytes");
 }
