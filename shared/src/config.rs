@@ -203,6 +203,7 @@ pub fn read_default_settings(lookup: &dyn Fn(&str) -> Option<String>) -> Result<
         locale: env.optional("DEFAULT_LOCALE"),
         redirect: env.optional("DEFAULT_REDIRECT"),
         binding: Binding::default(),
+        external: None,
     };
     env.finish(settings)
 }

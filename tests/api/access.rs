@@ -15,11 +15,19 @@ pub(crate) struct Access {
     pub(crate) resource: String,
     /// `dynamodb:LeadingKeys`: its partition keys.
     pub(crate) leading: BTreeSet<String>,
+    /// `dynamodb:Select`, if the request names one.
+    pub(crate) select: Option<String>,
 }
 
 /// The accesses of a request. A transaction has those of each part.
 pub(crate) fn accesses(operation: &str, input: &Value) -> Vec<Access> {
-    let access = |action: &str, resource: String, leading: BTreeSet<String>| Access { action: action.to_owned(), resource, leading };
+    let select = input["Select"].as_str();
+    let access = |action: &str, resource: String, leading: BTreeSet<String>| Access {
+        action: action.to_owned(),
+        resource,
+        leading,
+        select: select.map(str::to_owned),
+    };
     let on_table = |action: &str, key: &Value| access(action, "table".to_owned(), [string(&key["pk"]["S"])].into());
     match operation {
         "GetItem" | "UpdateItem" | "DeleteItem" => vec![on_table(operation, &input["Key"])],

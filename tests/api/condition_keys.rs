@@ -14,8 +14,12 @@ enum Type {
 }
 
 /// Every condition key that the template uses.
-const KEYS: [(&str, Type); 3] =
-    [("dynamodb:LeadingKeys", Type::Multivalued), ("events:source", Type::Multivalued), ("ses:FromAddress", Type::Single)];
+const KEYS: [(&str, Type); 4] = [
+    ("dynamodb:LeadingKeys", Type::Multivalued),
+    ("dynamodb:Select", Type::Single),
+    ("events:source", Type::Multivalued),
+    ("ses:FromAddress", Type::Single),
+];
 
 /// The operators that a type allows. `ForAnyValue` is not among them: one good value would let all others through.
 fn operators(of: Type) -> &'static [&'static str] {

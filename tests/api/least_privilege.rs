@@ -8,15 +8,21 @@ use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, root_file};
 use crate::{
     access::{Access, accesses},
     helpers::{COOLDOWN, resend, text},
-    operations::requests_by_function,
+    operations::{EXTERNAL_ID, requests_by_function},
     policy::allows,
     template::{functions, list, resources, string, template},
 };
 
 /// Every action on every resource where it makes sense, in partitions of every kind.
 fn possible_accesses() -> Vec<Access> {
-    let kinds =
-        [format!("A#{ACCOUNT}"), format!("KEYS#{ACCOUNT}"), "KEYS#".to_owned(), format!("SETTINGS#{ACCOUNT}"), format!("B#{ACCOUNT}")];
+    let kinds = [
+        format!("A#{ACCOUNT}"),
+        format!("KEYS#{ACCOUNT}"),
+        "KEYS#".to_owned(),
+        format!("SETTINGS#{ACCOUNT}"),
+        format!("EXTERNAL#{EXTERNAL_ID}"),
+        format!("B#{ACCOUNT}"),
+    ];
     let mut partitions: Vec<BTreeSet<String>> = kinds.iter().map(|kind| [kind.clone()].into()).collect();
     // No partition at all, and several at once.
     partitions.push(BTreeSet::new());
@@ -31,6 +37,7 @@ fn possible_accesses() -> Vec<Access> {
                 action: action.into(),
                 resource: resource.into(),
                 leading: leading.clone(),
+                select: None,
             }));
         }
     }
@@ -40,8 +47,11 @@ fn possible_accesses() -> Vec<Access> {
             action: action.into(),
             resource: index.into(),
             leading: ["0".to_owned()].into(),
+            select: None,
         }));
     }
+    let counts: Vec<Access> = all.iter().filter(|access| matches!(access.action.as_str(), "Query" | "Scan")).cloned().collect();
+    all.extend(counts.into_iter().map(|access| Access { select: Some("COUNT".to_owned()), ..access }));
     all
 }
 
@@ -63,9 +73,13 @@ async fn each_function_is_allowed_exactly_the_calls_that_it_makes() {
             assert!(allows(&statements, access, "*"), "{name} is denied what it does: {access:?}");
         }
         // A pattern for the partition of any account also matches the partition without an account.
-        let without_account = |access: &Access| access.leading == ["KEYS#".to_owned()].into() && name == "manage-api-keys";
+        let without_account = |access: &Access| {
+            access.leading == ["KEYS#".to_owned()].into() && ["manage-api-keys", "manage-account-settings"].contains(&name.as_str())
+        };
+        // Permission to read rows includes permission to count them.
+        let is_used = |access: &Access| used.contains(access) || used.contains(&Access { select: None, ..access.clone() });
         for access in possible_accesses().into_iter().filter(|access| !without_account(access)) {
-            assert_eq!(allows(&statements, &access, "*"), used.contains(&access), "{name} is allowed what it does not do: {access:?}");
+            assert_eq!(allows(&statements, &access, "*"), is_used(&access), "{name} is allowed what it does not do: {access:?}");
         }
     }
 }
@@ -94,6 +108,7 @@ fn both_halves_of_the_condition_are_needed_and_one_account_can_be_named() {
         action: "GetItem".to_owned(),
         resource: "table".to_owned(),
         leading: leading.iter().map(|key| (*key).to_owned()).collect(),
+        select: None,
     };
     let without = |part: &str| {
         let mut statement = statement.clone();

@@ -12,6 +12,7 @@ mod docs_links;
 mod error_bodies;
 mod error_sentences;
 mod events;
+mod external_ids;
 mod failures;
 mod helpers;
 mod hostile_input;

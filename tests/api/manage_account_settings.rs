@@ -94,16 +94,23 @@ async fn an_invalid_event_gets_the_reason_and_changes_nothing() {
     let accepted = "unknown field; accepted:";
     for (event, expected) in [
         (json!({}), refusal("missing-field", "action", "is required")),
-        (json!({ "action": "set" }), refusal("missing-field", "account", "is required")),
-        (json!({ "action": "get", "account": ACCOUNT }), invalid("action", "must be 'describe' or 'set', not 'get'")),
+        (json!({ "action": "set" }), refusal("missing-field", "account", "is required, or externalID instead")),
+        (json!({ "action": "get", "account": ACCOUNT }), invalid("action", "must be 'describe', 'set' or 'create', not 'get'")),
         (
             json!({ "action": "set", "account": "1" }),
             invalid("account", "'1' is not an account id: it must have exactly 12 decimal digits"),
         ),
-        (with(&describe(ACCOUNT), json!({ "name": "x" })), refusal("unknown-field", "name", &format!("{accepted} action, account"))),
+        (
+            with(&describe(ACCOUNT), json!({ "name": "x" })),
+            refusal("unknown-field", "name", &format!("{accepted} action, account, externalID")),
+        ),
         (
             set(json!({ "color": "#ffffff" })),
-            refusal("unknown-field", "color", &format!("{accepted} action, account, name, logo, colour, locale, redirect, binding")),
+            refusal(
+                "unknown-field",
+                "color",
+                &format!("{accepted} action, account, externalID, name, logo, colour, locale, redirect, binding"),
+            ),
         ),
         (set(json!({ "name": 1 })), invalid("name", "must be a string")),
         (

@@ -147,7 +147,7 @@ async fn an_invalid_event_gets_the_reason_and_changes_nothing() {
     let disable = json!({ "action": "disable", "account": ACCOUNT, "id": "000000000000" });
     for (event, expected) in [
         (json!({}), missing("action")),
-        (json!({ "action": "create" }), missing("account")),
+        (json!({ "action": "create" }), refusal("missing-field", Some("account"), "account: is required, or externalID instead")),
         (json!({ "action": 1, "account": ACCOUNT }), invalid("action", "must be a string")),
         (with(&create(), json!({ "action": "delete" })), invalid("action", "must be 'create', 'list' or 'disable', not 'delete'")),
         (with(&create(), json!({ "account": "12345678912" })), invalid("account", &format!("'12345678912' {account}"))),
@@ -168,12 +168,12 @@ async fn an_invalid_event_gets_the_reason_and_changes_nothing() {
         (with(&create(), json!({ "name": "evil.example" })), no_name("evil.example", link)),
         (with(&create(), json!({ "expiry": now })), invalid("expiry", "must be in the future")),
         (with(&create(), json!({ "expiry": "soon" })), invalid("expiry", "'soon' is not an RFC 3339 time such as 2030-06-21T09:01:12Z")),
-        (with(&create(), json!({ "roleID": "x" })), unknown("roleID", "action, account, role, name, expiry")),
-        (with(&list, json!({ "role": "read-only" })), unknown("role", "action, account, cursor")),
+        (with(&create(), json!({ "roleID": "x" })), unknown("roleID", "action, account, externalID, role, name, expiry")),
+        (with(&list, json!({ "role": "read-only" })), unknown("role", "action, account, externalID, cursor")),
         (with(&list, json!({ "cursor": "x" })), invalid("cursor", "an API key id must have exactly 12 letters and digits")),
         (with(&disable, json!({ "id": null })), missing("id")),
         (with(&disable, json!({ "id": "#" })), invalid("id", "an API key id must have exactly 12 letters and digits")),
-        (with(&disable, json!({ "enabled": "true" })), unknown("enabled", "action, account, id")),
+        (with(&disable, json!({ "enabled": "true" })), unknown("enabled", "action, account, externalID, id")),
     ] {
         assert_eq!(app.manage_keys(&event).await, expected, "{event}");
     }

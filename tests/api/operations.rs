@@ -7,6 +7,9 @@ use support::{ACCOUNT, Call, TestApp, Workers};
 
 use crate::helpers::{COOLDOWN, resend, text};
 
+/// The external id of [`ACCOUNT`].
+pub(crate) const EXTERNAL_ID: &str = "acme";
+
 /// Runs every function with all its outcomes and returns the DynamoDB requests of each.
 pub(crate) async fn requests_by_function(app: &TestApp) -> BTreeMap<&'static str, Vec<(String, Value)>> {
     let id = text(&app.invite("user.one@example.com").await, "id");
@@ -62,7 +65,7 @@ pub(crate) async fn requests_by_function(app: &TestApp) -> BTreeMap<&'static str
     background_requests(app, &mut done).await;
     done.insert("accept-page", Vec::new());
     let created = app.manage_keys(&json!({ "action": "create", "account": ACCOUNT, "role": "full-access" })).await;
-    app.manage_keys(&json!({ "action": "list", "account": ACCOUNT })).await;
+    app.manage_keys(&json!({ "action": "list", "externalID": EXTERNAL_ID })).await;
     app.manage_keys(&json!({ "action": "disable", "account": ACCOUNT, "id": created["id"] })).await;
     done.insert("manage-api-keys", app.faults.take_requests());
     done
@@ -103,13 +106,22 @@ async fn background_requests(app: &TestApp, done: &mut BTreeMap<&'static str, Ve
         }
         note(name);
     }
-    let set = json!({ "action": "set", "account": ACCOUNT, "name": "Example" });
-    app.manage_settings(&set).await;
-    app.manage_settings(&json!({ "action": "describe", "account": ACCOUNT })).await;
+    app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "name": "Example" })).await;
+    app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "externalID": EXTERNAL_ID })).await;
+    app.manage_settings(&json!({ "action": "describe", "externalID": EXTERNAL_ID })).await;
+    let created = app.manage_settings(&json!({ "action": "create" })).await;
     note("manage-account-settings");
+    // As if the new account were this one.
+    let requests = done.get_mut("manage-account-settings").expect("it was noted");
+    requests.iter_mut().for_each(|(_, input)| *input = renamed(input, &text(&created, "account")));
     app.invite("user.seven@example.com").await;
     app.send(Call::create("user.eight@example.com", "full-access").key(&app.full).header("idempotency-key", "e")).await.expect(201);
     let _ = app.faults.take_requests();
-    app.erase(&json!({ "account": ACCOUNT, "email": "user.eight@example.com" })).await;
-    note("erase-invitee");
+    app.erase(&json!({ "externalID": EXTERNAL_ID, "email": "user.eight@example.com" })).await;
+    done.insert("erase-invitee", app.faults.take_requests());
+}
+
+/// A request about an account, as one about [`ACCOUNT`].
+fn renamed(input: &Value, account: &str) -> Value {
+    serde_json::from_str(&input.to_string().replace(account, ACCOUNT)).expect("it is still JSON")
 }

@@ -9,7 +9,7 @@ use functions::{
 };
 use serde_json::{Value, json};
 use shared::config::{Config, ConfigError, DeliveryConfig, read_default_settings, read_retention, read_send_policy};
-use support::{ACCOUNT, TestApp, Workers};
+use support::{ACCOUNT, OTHER_ACCOUNT, TestApp, Workers};
 
 use crate::{helpers::with, snapshot::Snapshot};
 
@@ -33,6 +33,8 @@ async fn errors_of_manage_api_keys() {
         with(&create, json!({ "expiry": "soon" })),
         with(&create, json!({ "expiry": "2001-01-01T00:00:00Z" })),
         with(&create, json!({ "roleID": "x" })),
+        with(&list, json!({ "externalID": "a b" })),
+        json!({ "action": "list", "externalID": "acme" }),
         with(&list, json!({ "cursor": "x" })),
         with(&list, json!({ "role": "x" })),
         with(&disable, json!({ "id": "#" })),
@@ -65,12 +67,30 @@ async fn errors_of_manage_account_settings_and_erase_invitee() {
         set("locale", json!("en_US")),
         set("redirect", json!("http://example.com")),
         set("binding", json!("phone")),
+        set("externalID", json!("")),
+        set("externalID", json!("a b")),
+        set("externalID", json!("012345678912")),
+        json!({ "action": "describe", "externalID": "acme" }),
+        json!({ "action": "create", "account": ACCOUNT }),
+        json!({ "action": "create", "id": "x" }),
     ] {
         snapshot.block(&event, app.manage_settings(&event).await);
     }
-    for event in
-        [json!({}), json!({ "account": ACCOUNT }), json!({ "account": "1", "email": "x" }), json!({ "account": ACCOUNT, "email": "x" })]
-    {
+    app.manage_settings(&set("externalID", json!("acme"))).await;
+    for event in [
+        set("externalID", json!("other")),
+        json!({ "action": "set", "account": OTHER_ACCOUNT, "externalID": "acme" }),
+        json!({ "action": "describe", "account": OTHER_ACCOUNT, "externalID": "acme" }),
+    ] {
+        snapshot.block(&event, app.manage_settings(&event).await);
+    }
+    for event in [
+        json!({}),
+        json!({ "externalID": "other", "email": "user.one@example.com" }),
+        json!({ "account": ACCOUNT }),
+        json!({ "account": "1", "email": "x" }),
+        json!({ "account": ACCOUNT, "email": "x" }),
+    ] {
         snapshot.block(format!("erase-invitee {event}"), app.erase(&event).await);
     }
     snapshot.assert();

@@ -1,7 +1,5 @@
 //! IAM's decision about an access, by the part of its rules that the template uses. Everything else panics.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use crate::{
@@ -13,12 +11,13 @@ use crate::{
 pub(crate) fn allows(statements: &[Value], access: &Access, only: &str) -> bool {
     statements.iter().any(|statement| {
         let action = list(&statement["Action"]).any(|action| string(action) == format!("dynamodb:{}", access.action));
-        action && resources(statement).contains(&access.resource) && holds(&statement["Condition"], &access.leading, only)
+        action && resources(statement).contains(&access.resource) && holds(&statement["Condition"], access, only)
     })
 }
 
 /// Whether all conditions of a statement hold.
-fn holds(condition: &Value, leading: &BTreeSet<String>, only: &str) -> bool {
+fn holds(condition: &Value, access: &Access, only: &str) -> bool {
+    let leading = &access.leading;
     let operators = condition.as_object().into_iter().flatten();
     operators.flat_map(|(operator, keys)| keys.as_object().expect("keys").iter().map(move |(key, values)| (operator, key, values))).all(
         |(operator, key, values)| match (operator.as_str(), key.as_str()) {
@@ -26,6 +25,7 @@ fn holds(condition: &Value, leading: &BTreeSet<String>, only: &str) -> bool {
             ("ForAllValues:StringLike", "dynamodb:LeadingKeys") => {
                 leading.iter().all(|value| list(values).any(|pattern| like(&filled(pattern, only), value)))
             }
+            ("StringEquals", "dynamodb:Select") => access.select == Some(string(values)),
             ("Null", "dynamodb:LeadingKeys") => leading.is_empty() == (string(values) == "true"),
             _ => panic!("unknown condition: {operator} of {key}"),
         },

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Faults of the attempts of one transaction, which commits once; and whether the SDK gives up after them.
-fn losses() -> Vec<(Vec<Fault>, bool)> {
+pub(crate) fn losses() -> Vec<(Vec<Fault>, bool)> {
     let in_progress = || Error(400, "TransactionInProgressException");
     vec![
         (vec![ReplyLost], false),

@@ -3,6 +3,7 @@
 mod cold_start;
 mod common;
 mod corrupt_rows;
+mod external_ids;
 mod fault_schedule;
 mod idempotency;
 mod idempotent_modify;

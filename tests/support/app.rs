@@ -169,7 +169,12 @@ impl TestApp {
 
     /// Invokes `manage-account-settings`.
     pub async fn manage_settings(&self, event: &Value) -> Value {
-        let answer = invocation::respond(Ok(&self.direct), &event.to_string(), "invocation-1", &manage_account_settings::handle).await;
+        Self::manage_settings_over(&self.direct, event).await
+    }
+
+    /// Invokes `manage-account-settings` of another process.
+    pub async fn manage_settings_over(table: &Table, event: &Value) -> Value {
+        let answer = invocation::respond(Ok(table), &event.to_string(), "invocation-1", &manage_account_settings::handle).await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 

@@ -1,16 +1,23 @@
 //! Account settings, by direct invocation.
 //!
-//! `{"action": "describe", "account": …}` and
-//! `{"action": "set", "account": …, "name"?, "logo"?, "colour"?, "locale"?, "redirect"?, "binding"?}`, which changes the
-//! given settings; an empty string removes one. Both return the account's resulting settings, without the stack's defaults.
+//! - `{"action": "describe", "account": …}`, or `externalID` instead of `account`.
+//! - `{"action": "set", "account": …, "externalID"?, "name"?, "logo"?, "colour"?, "locale"?, "redirect"?, "binding"?}` changes the
+//!   given settings; an empty string removes one. The external id can be set once. Without `account`, `externalID` names the account.
+//! - `{"action": "create", "externalID"?, …}` creates an account with these settings. If an account has the external id, it returns that
+//!   one unchanged, with `"created": false`.
+//!
+//! All return the account's resulting settings, without the stack's defaults.
 
 use std::str::FromStr;
 
 use serde::Serialize;
-use shared::domain::{
-    AccountId,
-    settings::{AccountSettings, Change, SettingsChange},
-    text::{Malformed, excerpt},
+use shared::{
+    domain::{
+        AccountId, ExternalId,
+        settings::{AccountSettings, Change, SettingsChange},
+        text::{Malformed, excerpt},
+    },
+    store::{ExternalIdConflict, Store},
 };
 
 use crate::{
@@ -19,7 +26,10 @@ use crate::{
         json::Fields,
         output::to_json,
     },
-    operator::invocation::{Event, Table, parsed},
+    operator::{
+        account::{AccountRef, external_id, served},
+        invocation::{Event, Table, parsed},
+    },
 };
 
 /// Handles an event.
@@ -27,27 +37,72 @@ use crate::{
 /// # Errors
 /// [`ApiError`] if the event is invalid or the table fails.
 pub async fn handle(Table(store): &Table, Event { mut fields, invocation }: Event<'_>) -> Result<String, ApiError> {
-    let action = fields.required("action")?;
-    let account: AccountId = parsed("account", &fields.required("account")?)?;
-    let now = match action.as_str() {
-        "describe" => {
-            fields.finish(&["action", "account"])?;
-            store.settings(&account).await?
-        }
-        "set" => {
-            let change = change(fields)?;
-            let now = store.change_settings(&account, &change).await?;
-            tracing::info!(invocation, account = account.as_str(), "settings changed");
-            now
-        }
+    match fields.required("action")?.as_str() {
+        "describe" => describe(store, fields).await,
+        "set" => set(store, fields, invocation).await,
+        "create" => create(store, fields, invocation).await,
         other => {
-            return Err(Invalid::field("invalid-field", "action", format!("must be 'describe' or 'set', not '{}'", excerpt(other))).into());
+            let message = format!("must be 'describe', 'set' or 'create', not '{}'", excerpt(other));
+            Err(Invalid::field("invalid-field", "action", message).into())
         }
-    };
-    Ok(body(&account, &now))
+    }
 }
 
-fn change(mut fields: Fields) -> Result<SettingsChange, Invalid> {
+async fn describe(store: &Store, mut fields: Fields) -> Result<String, ApiError> {
+    let account = AccountRef::take(&mut fields)?;
+    fields.finish(&["action", "account", "externalID"])?;
+    let account = account.resolve(store).await?;
+    Ok(to_json(&body(&account, &store.settings(&account).await?)))
+}
+
+async fn set(store: &Store, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
+    let account = AccountRef::take(&mut fields)?;
+    let change = change(fields, &["action", "account", "externalID"])?;
+    let account = match account {
+        AccountRef::Both(account, id) => {
+            let account = served(store, account)?;
+            set_external_id(store, &account, &id).await?;
+            account
+        }
+        AccountRef::Id(_) | AccountRef::External(_) => account.resolve(store).await?,
+    };
+    let now = store.change_settings(&account, &change).await?;
+    tracing::info!(invocation, account = account.as_str(), "settings changed");
+    Ok(to_json(&body(&account, &now)))
+}
+
+async fn set_external_id(store: &Store, account: &AccountId, id: &ExternalId) -> Result<(), ApiError> {
+    let (code, message) = match store.set_external_id(account, id).await? {
+        Ok(()) => return Ok(()),
+        Err(ExternalIdConflict::Has(other)) => {
+            ("external-id-immutable", format!("the account has the external id '{other}', which cannot be changed"))
+        }
+        Err(ExternalIdConflict::TakenBy(other)) => ("external-id-taken", format!("it is the external id of account {other}")),
+    };
+    Err(Invalid::field(code, "externalID", message).into())
+}
+
+async fn create(store: &Store, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
+    if fields.optional("account")?.is_some() {
+        let message = "must be absent: 'create' chooses it; 'set' gives settings to an account of your choice";
+        return Err(Invalid::field("invalid-field", "account", message).into());
+    }
+    let id = external_id(&mut fields)?;
+    let settings = change(fields, &["action", "externalID"])?;
+    if let Some(only) = store.only_account() {
+        let message = format!("'create' is not possible: this stack serves only the account {only}");
+        return Err(Invalid::field("invalid-field", "action", message).into());
+    }
+    let new = store.create_account(id.as_ref(), &settings).await?;
+    if new.created {
+        tracing::info!(invocation, account = new.account.as_str(), "account created");
+    }
+    let settings = store.settings(&new.account).await?;
+    Ok(to_json(&SettingsBody { created: Some(new.created), ..body(&new.account, &settings) }))
+}
+
+/// Takes the settings; `accepted` are the fields that were taken before.
+fn change(mut fields: Fields, accepted: &[&'static str]) -> Result<SettingsChange, Invalid> {
     let change = SettingsChange {
         name: field(&mut fields, "name")?,
         logo: field(&mut fields, "logo")?,
@@ -56,7 +111,7 @@ fn change(mut fields: Fields) -> Result<SettingsChange, Invalid> {
         redirect: field(&mut fields, "redirect")?,
         binding: field(&mut fields, "binding")?,
     };
-    fields.finish(&["action", "account", "name", "logo", "colour", "locale", "redirect", "binding"])?;
+    fields.finish(&[accepted, &["name", "logo", "colour", "locale", "redirect", "binding"]].concat())?;
     Ok(change)
 }
 
@@ -72,6 +127,8 @@ fn field<T: FromStr<Err = Malformed>>(fields: &mut Fields, name: &str) -> Result
 #[derive(Serialize)]
 struct SettingsBody<'a> {
     account: &'a str,
+    #[serde(rename = "externalID", skip_serializing_if = "Option::is_none")]
+    external_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,17 +140,22 @@ struct SettingsBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     redirect: Option<&'a str>,
     binding: &'a str,
+    /// Only in the response to a creation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<bool>,
 }
 
-fn body(account: &AccountId, settings: &AccountSettings) -> String {
-    let AccountSettings { name, logo, colour, locale, redirect, binding } = settings;
-    to_json(&SettingsBody {
+fn body<'a>(account: &'a AccountId, settings: &'a AccountSettings) -> SettingsBody<'a> {
+    let AccountSettings { name, logo, colour, locale, redirect, binding, external: _ } = settings;
+    SettingsBody {
         account: account.as_str(),
+        external_id: settings.external_id().map(ExternalId::as_str),
         name: name.as_ref().map(|it| it.as_str()),
         logo: logo.as_ref().map(|it| it.as_str()),
         colour: colour.as_ref().map(|it| it.as_str()),
         locale: locale.as_ref().map(|it| it.as_str()),
         redirect: redirect.as_ref().map(|it| it.as_str()),
         binding: binding.as_str(),
-    })
+        created: None,
+    }
 }

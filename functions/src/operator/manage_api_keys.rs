@@ -1,7 +1,7 @@
 //! API keys, by direct invocation.
 //!
 //! `{"action": "create", "account": …, "role": …, "name"?, "expiry"?}`, `{"action": "list", "account": …, "cursor"?}`,
-//! `{"action": "disable", "account": …, "id": …}`.
+//! `{"action": "disable", "account": …, "id": …}`. Each takes `externalID` instead of `account`.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 use shared::{
     config::{Config, ConfigError},
     domain::{
-        AccountId, Roles, Timestamp,
+        Roles, Timestamp,
         api_key::{ApiKey, ApiKeyId, ApiKeyRecord},
         settings::DisplayName,
         text::excerpt,
@@ -24,7 +24,10 @@ use crate::{
         json::Fields,
         output::to_json,
     },
-    operator::invocation::{Event, parsed},
+    operator::{
+        account::AccountRef,
+        invocation::{Event, parsed},
+    },
 };
 
 /// State of the function.
@@ -57,7 +60,7 @@ impl Keys {
 /// [`ApiError`] if the event is invalid, the key does not exist or the table fails.
 pub async fn handle(keys: &Keys, Event { mut fields, invocation }: Event<'_>) -> Result<String, ApiError> {
     let action = fields.required("action")?;
-    let account: AccountId = parsed("account", &fields.required("account")?)?;
+    let account = AccountRef::take(&mut fields)?;
     match action.as_str() {
         "create" => create(keys, account, fields, invocation).await,
         "list" => list(keys, account, fields).await,
@@ -69,9 +72,9 @@ pub async fn handle(keys: &Keys, Event { mut fields, invocation }: Event<'_>) ->
     }
 }
 
-async fn create(keys: &Keys, account: AccountId, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
+async fn create(keys: &Keys, account: AccountRef, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
     let (role, name, expiry) = (fields.required("role")?, fields.optional("name")?, fields.optional("expiry")?);
-    fields.finish(&["action", "account", "role", "name", "expiry"])?;
+    fields.finish(&["action", "account", "externalID", "role", "name", "expiry"])?;
     let role = parsed("role", &role)?;
     if !keys.roles.contains(&role) {
         let known: Vec<String> = keys.roles.names().map(ToString::to_string).collect();
@@ -89,6 +92,7 @@ async fn create(keys: &Keys, account: AccountId, mut fields: Fields, invocation:
     if expiry.is_some_and(|expiry| expiry <= now) {
         return Err(Invalid::field("invalid-field", "expiry", "must be in the future").into());
     }
+    let account = account.resolve(&keys.store).await?;
     let (key, generated) = ApiKey::generate(&account);
     let record = ApiKeyRecord::new(&generated, role, name.map(|name| name.to_string()), now, expiry);
     keys.store.add_api_key(&record).await?;
@@ -96,16 +100,18 @@ async fn create(keys: &Keys, account: AccountId, mut fields: Fields, invocation:
     Ok(to_json(&KeyBody { key: Some(&key), ..body(&record) }))
 }
 
-async fn list(keys: &Keys, account: AccountId, mut fields: Fields) -> Result<String, ApiError> {
+async fn list(keys: &Keys, account: AccountRef, mut fields: Fields) -> Result<String, ApiError> {
     let after: Option<ApiKeyId> = fields.optional("cursor")?.map(|text| parsed("cursor", &text)).transpose()?;
-    fields.finish(&["action", "account", "cursor"])?;
+    fields.finish(&["action", "account", "externalID", "cursor"])?;
+    let account = account.resolve(&keys.store).await?;
     let page = keys.store.list_api_keys(&account, after.as_ref()).await?;
     Ok(to_json(&KeysBody { next: page.next.as_ref().map(ApiKeyId::as_str), keys: page.keys.iter().map(body).collect() }))
 }
 
-async fn disable(keys: &Keys, account: AccountId, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
+async fn disable(keys: &Keys, account: AccountRef, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
     let id: ApiKeyId = parsed("id", &fields.required("id")?)?;
-    fields.finish(&["action", "account", "id"])?;
+    fields.finish(&["action", "account", "externalID", "id"])?;
+    let account = account.resolve(&keys.store).await?;
     let record = keys.store.disable_api_key(&account, &id).await?.ok_or(shared::domain::Rejected::NotFound)?;
     tracing::info!(invocation, account = account.as_str(), id = id.as_str(), "key disabled");
     Ok(to_json(&body(&record)))

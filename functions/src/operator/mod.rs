@@ -1,5 +1,6 @@
 //! Functions that operators invoke directly.
 
+mod account;
 pub mod erase_invitee;
 pub mod invocation;
 pub mod manage_account_settings;

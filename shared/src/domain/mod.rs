@@ -25,7 +25,7 @@ pub mod time;
 pub mod urn;
 mod web;
 
-pub use account::AccountId;
+pub use account::{AccountId, ExternalId};
 pub use email::Email;
 pub use id::InvitationId;
 pub use invitation::{Invitation, Resource, State};

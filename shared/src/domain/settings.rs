@@ -1,4 +1,4 @@
-//! Account settings: how emails and the page present the account, and who may accept its invitations.
+//! Account settings: how emails and the page present the account, who may accept its invitations, and its external id.
 
 mod colour;
 mod locale;
@@ -6,9 +6,13 @@ mod logo;
 mod name;
 mod redirect;
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
-use super::text::{Malformed, excerpt};
+use super::{
+    account::ExternalId,
+    text::{Malformed, excerpt},
+    time::Timestamp,
+};
 
 pub use colour::Colour;
 pub use locale::Locale;
@@ -31,9 +35,23 @@ pub struct AccountSettings {
     pub redirect: Option<Redirect>,
     /// Who may accept.
     pub binding: Binding,
+    /// The external id, which is never changed or removed.
+    pub external: Option<AssignedExternalId>,
 }
 
 impl AccountSettings {
+    /// The external id.
+    #[must_use]
+    pub fn external_id(&self) -> Option<&ExternalId> {
+        self.external.as_ref().map(|external| &external.id)
+    }
+
+    /// The external id that events of this time carry.
+    #[must_use]
+    pub fn external_id_at(&self, time: Timestamp) -> Option<&ExternalId> {
+        self.external.as_ref().filter(|external| external.since <= time).map(|external| &external.id)
+    }
+
     /// Fills in missing settings from `defaults`. The binding has no default, because changing it would weaken the invitations of
     /// accounts that did not ask for it.
     #[must_use]
@@ -45,9 +63,23 @@ impl AccountSettings {
             locale: self.locale.or_else(|| defaults.locale.clone()),
             redirect: self.redirect.or_else(|| defaults.redirect.clone()),
             binding: self.binding,
+            external: self.external,
         }
     }
 }
+
+/// An external id that an account has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssignedExternalId {
+    /// The external id.
+    pub id: ExternalId,
+    /// Events carry the external id if they are not older than this. An event may be published again at any time and must not change, so
+    /// this time has to be later than every event that was published without the external id.
+    pub since: Timestamp,
+}
+
+/// How long after an external id is set events begin to carry it: longer than the request that sets it can take, and than clocks differ.
+pub const EXTERNAL_ID_MARGIN: Duration = Duration::from_secs(60);
 
 /// The change of a setting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

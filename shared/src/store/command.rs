@@ -96,7 +96,7 @@ impl Store {
     }
 }
 
-/// The error for a failed condition that the command did not set.
-pub(super) fn unexpected(target: WriteTarget) -> Failure {
-    StoreError::Defect { cause: format!("a condition failed that was not set: {target:?}") }.into()
+/// The error for a failed condition that was not set.
+pub(super) fn unexpected(target: WriteTarget) -> StoreError {
+    StoreError::Defect { cause: format!("a condition failed that was not set: {target:?}") }
 }

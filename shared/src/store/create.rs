@@ -82,7 +82,9 @@ impl Command for Create<'_> {
         Err(match target {
             WriteTarget::Lock => already_invited(row)?.into(),
             WriteTarget::Quota => quota_window(self.now, self.policy).1.into(),
-            WriteTarget::Invitation | WriteTarget::StoredResponse => unexpected(target),
+            WriteTarget::Invitation | WriteTarget::StoredResponse | WriteTarget::Settings | WriteTarget::ExternalId => {
+                unexpected(target).into()
+            }
         })
     }
 }

@@ -109,7 +109,11 @@ impl<P: Fn(&Invitation, Timestamp) -> Result<(), Rejected>> Command for Decide<'
         Err(match target {
             // Without the lock, the invitation has expired, independent of the clocks.
             WriteTarget::Lock => Rejected::Expired.into(),
-            WriteTarget::Invitation | WriteTarget::StoredResponse | WriteTarget::Quota => unexpected(target),
+            WriteTarget::Invitation
+            | WriteTarget::StoredResponse
+            | WriteTarget::Quota
+            | WriteTarget::Settings
+            | WriteTarget::ExternalId => unexpected(target).into(),
         })
     }
 }

@@ -153,7 +153,9 @@ impl<C: Command<Outcome = Outcome>> Command for Once<'_, C> {
             WriteTarget::StoredResponse => {
                 Record::read(Attributes::of(row.unwrap_or_default()))?.replay(self.request, self.command.operation()).map(Some)
             }
-            WriteTarget::Invitation | WriteTarget::Lock | WriteTarget::Quota => self.command.condition_failed(target, row),
+            WriteTarget::Invitation | WriteTarget::Lock | WriteTarget::Quota | WriteTarget::Settings | WriteTarget::ExternalId => {
+                self.command.condition_failed(target, row)
+            }
         }
     }
 

@@ -8,14 +8,18 @@
 //! | send quota | `A#{account}` | `Q#{start of the window}` |
 //! | API key | `KEYS#{account}` | `{key id}` |
 //! | settings of an account | `SETTINGS#{account}` | `settings` |
+//! | account with an external id | `EXTERNAL#{external id}` | `account` |
 //!
 //! Sortable parts have a fixed width.
 
-use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    operation::query::builders::QueryFluentBuilder,
+    types::{AttributeValue, Select},
+};
 
 use super::Row;
 use crate::domain::{
-    AccountId, InvitationId, Principal, RoleId, State, Timestamp,
+    AccountId, ExternalId, InvitationId, Principal, RoleId, State, Timestamp,
     api_key::ApiKeyId,
     email::NormalisedEmail,
     idempotency::RecordId,
@@ -203,6 +207,12 @@ pub fn settings(account: &AccountId) -> Key {
     primary(PartitionKey(format!("SETTINGS#{account}")), "settings".to_owned())
 }
 
+/// The primary key of the row that names the account with an external id. An external id has one row, so it has one account.
+#[must_use]
+pub fn external_id(id: &ExternalId) -> Key {
+    primary(PartitionKey(format!("EXTERNAL#{id}")), "account".to_owned())
+}
+
 /// The local indexes, each named like its sort key, and the two global indexes of due invitations.
 pub mod index {
     /// By state and time.
@@ -303,6 +313,17 @@ pub(super) fn range(query: QueryFluentBuilder, partition: &PartitionKey, bounds:
         .expression_attribute_values(":to", AttributeValue::S(bounds.to.clone()))
         .set_exclusive_start_key(start.map(Row::from))
         .scan_index_forward(bounds.ascending)
+        .consistent_read(true)
+}
+
+/// Makes a query count the first row of a partition, if it has one: without reading it, strongly consistent.
+pub(super) fn first_row(query: QueryFluentBuilder, partition: &PartitionKey) -> QueryFluentBuilder {
+    query
+        .key_condition_expression("#pk = :pk")
+        .expression_attribute_names("#pk", PK)
+        .expression_attribute_values(":pk", AttributeValue::S(partition.0.clone()))
+        .select(Select::Count)
+        .limit(1)
         .consistent_read(true)
 }
 

@@ -5,6 +5,7 @@
 //! - Functions for callers take the [`Principal`](crate::domain::Principal) whose partition they access, functions for invitees take the
 //!   link's [`Token`](crate::domain::link::Token). `outbox` is for the service itself.
 
+mod accounts;
 mod api_keys;
 mod client;
 mod command;
@@ -34,6 +35,7 @@ pub use aws_config::SdkConfig;
 
 use crate::domain::{AccountId, Timestamp, id::IdGenerator};
 
+pub use accounts::{ExternalIdConflict, NewAccount};
 pub use api_keys::ApiKeyPage;
 pub use client::{connect, sdk_config, with_deadlines};
 pub use error::{Failure, StoreError};
@@ -55,6 +57,9 @@ pub fn system_clock() -> Clock {
     Arc::new(Timestamp::now)
 }
 
+/// Draws an account id. A parameter of the store, like the clock.
+pub type Draw = Arc<dyn Fn() -> AccountId + Send + Sync>;
+
 /// Access to the table. It is cheap to clone and owns the connection pool, so create one per process.
 #[derive(Clone)]
 pub struct Store {
@@ -63,13 +68,14 @@ pub struct Store {
     clock: Clock,
     ids: Arc<IdGenerator>,
     only: Option<AccountId>,
+    draw: Draw,
 }
 
 impl Store {
     /// A store over an existing table.
     #[must_use]
     pub fn new(client: Client, table: String, clock: Clock) -> Self {
-        Self { client, table, clock, ids: Arc::default(), only: None }
+        Self { client, table, clock, ids: Arc::default(), only: None, draw: Arc::new(AccountId::random) }
     }
 
     /// The same table with another clock.
@@ -83,6 +89,24 @@ impl Store {
     #[must_use]
     pub fn only(self, account: Option<AccountId>) -> Self {
         Self { only: account, ..self }
+    }
+
+    /// The store with this source of account ids.
+    #[must_use]
+    pub fn drawing(self, draw: Draw) -> Self {
+        Self { draw, ..self }
+    }
+
+    /// The only account that the store serves, if it is restricted to one: see [`Store::only`].
+    #[must_use]
+    pub fn only_account(&self) -> Option<&AccountId> {
+        self.only.as_ref()
+    }
+
+    /// Whether the store serves the account.
+    #[must_use]
+    pub fn serves(&self, account: &AccountId) -> bool {
+        self.only.as_ref().is_none_or(|only| only == account)
     }
 
     /// The current time, by the store's clock.

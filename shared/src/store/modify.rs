@@ -154,7 +154,9 @@ impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Command for Modify<'_, R> 
             }
             WriteTarget::Lock => Err(already_invited(row)?.into()),
             WriteTarget::Quota => Err(quota_window(self.now, self.policy).1.into()),
-            WriteTarget::Invitation | WriteTarget::StoredResponse => Err(unexpected(target)),
+            WriteTarget::Invitation | WriteTarget::StoredResponse | WriteTarget::Settings | WriteTarget::ExternalId => {
+                Err(unexpected(target).into())
+            }
         }
     }
 }

@@ -111,8 +111,7 @@ impl Store {
 
     /// Reads one row of an account that is not verified. `None` if the store serves another account: see [`Store::only`].
     pub(super) async fn read_row_of(&self, account: &AccountId, key: Key) -> Result<Option<Row>, StoreError> {
-        let served = self.only.as_ref().is_none_or(|only| only == account);
-        if served { self.read_row(key).await } else { Ok(None) }
+        if self.serves(account) { self.read_row(key).await } else { Ok(None) }
     }
 
     /// Reads one row, strongly consistent.

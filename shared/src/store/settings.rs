@@ -1,19 +1,23 @@
 //! Account settings: operators change them; pages and emails for invitees read them.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::{
     Store, StoreError,
+    condition::names,
     error::failed,
     keys,
     row::{Attributes, Row, text},
 };
 use crate::domain::{
     AccountId,
-    settings::{AccountSettings, Change, DisplayName, SettingsChange},
+    settings::{AccountSettings, AssignedExternalId, Change, DisplayName, SettingsChange},
 };
+
+/// The attribute of the external id.
+pub(super) const EXTERNAL_ID: &str = "external_id";
+/// The attribute of [`AssignedExternalId::since`].
+pub(super) const EXTERNAL_SINCE: &str = "external_since";
 
 impl Store {
     /// Returns an account's settings; the default if it has none.
@@ -29,9 +33,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
     pub async fn change_settings(&self, account: &AccountId, change: &SettingsChange) -> Result<AccountSettings, StoreError> {
-        let update = Update::of(change);
+        let (expression, values) = update(change);
         // DynamoDB would accept an update without an expression, and create an empty row.
-        if update.is_empty() {
+        if expression.is_empty() {
             return self.settings(account).await;
         }
         let output = self
@@ -39,9 +43,9 @@ impl Store {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(keys::settings(account).into()))
-            .update_expression(update.expression())
-            .set_expression_attribute_names(Some(update.names))
-            .set_expression_attribute_values(Some(update.values).filter(|values| !values.is_empty()))
+            .set_expression_attribute_names(names(&expression))
+            .update_expression(expression)
+            .set_expression_attribute_values(Some(values).filter(|values| !values.is_empty()))
             .return_values(ReturnValue::AllNew)
             .send()
             .await
@@ -50,57 +54,59 @@ impl Store {
     }
 }
 
-/// An update expression with its placeholders.
-#[derive(Default)]
-struct Update {
-    set: Vec<String>,
-    remove: Vec<String>,
-    names: HashMap<String, String>,
-    values: HashMap<String, AttributeValue>,
+/// The attributes that a change sets; `None` removes one.
+fn changes(change: &SettingsChange) -> impl Iterator<Item = (&'static str, Option<AttributeValue>)> {
+    // Lists every field, so that a new setting cannot be forgotten here.
+    let SettingsChange { name, logo, colour, locale, redirect, binding } = change;
+    [
+        attribute("name", name, |name| name.as_str()),
+        attribute("logo", logo, |logo| logo.as_str()),
+        attribute("colour", colour, |colour| colour.as_str()),
+        attribute("locale", locale, |locale| locale.as_str()),
+        attribute("redirect", redirect, |redirect| redirect.as_str()),
+        attribute("binding", binding, |binding| binding.as_str()),
+    ]
+    .into_iter()
+    .flatten()
 }
 
-impl Update {
-    fn of(change: &SettingsChange) -> Self {
-        // Lists every field, so that a new setting cannot be forgotten here.
-        let SettingsChange { name, logo, colour, locale, redirect, binding } = change;
-        let mut update = Self::default();
-        update.add("name", name, |name| name.as_str());
-        update.add("logo", logo, |logo| logo.as_str());
-        update.add("colour", colour, |colour| colour.as_str());
-        update.add("locale", locale, |locale| locale.as_str());
-        update.add("redirect", redirect, |redirect| redirect.as_str());
-        update.add("binding", binding, |binding| binding.as_str());
-        update
+fn attribute<T>(name: &'static str, change: &Change<T>, as_str: impl Fn(&T) -> &str) -> Option<(&'static str, Option<AttributeValue>)> {
+    match change {
+        Change::Keep => None,
+        Change::Remove => Some((name, None)),
+        Change::Set(new) => Some((name, Some(text(as_str(new))))),
     }
+}
 
-    fn add<T>(&mut self, attribute: &str, change: &Change<T>, as_str: impl Fn(&T) -> &str) {
-        // DynamoDB reserves some of these names.
-        let (name, value) = (format!("#{attribute}"), format!(":{attribute}"));
-        match change {
-            Change::Keep => return,
-            Change::Remove => self.remove.push(name.clone()),
-            Change::Set(new) => {
-                self.set.push(format!("{name} = {value}"));
-                self.values.insert(value, text(as_str(new)));
+/// The attributes of an account that starts with these settings.
+pub(super) fn new_settings(settings: &SettingsChange) -> impl Iterator<Item = (&'static str, AttributeValue)> {
+    changes(settings).filter_map(|(name, value)| Some((name, value?)))
+}
+
+/// The update expression of a change, and its values. DynamoDB reserves some of the names, so each has a placeholder.
+fn update(change: &SettingsChange) -> (String, Row) {
+    let (mut set, mut remove, mut values) = (Vec::new(), Vec::new(), Row::new());
+    for (name, value) in changes(change) {
+        match value {
+            None => remove.push(format!("#{name}")),
+            Some(value) => {
+                set.push(format!("#{name} = :{name}"));
+                values.insert(format!(":{name}"), value);
             }
         }
-        self.names.insert(name, attribute.to_owned());
     }
-
-    fn is_empty(&self) -> bool {
-        self.names.is_empty()
-    }
-
-    fn expression(&self) -> String {
-        let clauses = [("SET ", &self.set), ("REMOVE ", &self.remove)];
-        let clauses = clauses.into_iter().filter(|(_, parts)| !parts.is_empty());
-        clauses.map(|(verb, parts)| format!("{verb}{}", parts.join(", "))).collect::<Vec<_>>().join(" ")
-    }
+    let clauses = [("SET ", set), ("REMOVE ", remove)].into_iter().filter(|(_, parts)| !parts.is_empty());
+    (clauses.map(|(verb, parts)| format!("{verb}{}", parts.join(", "))).collect::<Vec<_>>().join(" "), values)
 }
 
 fn from_row(row: Row) -> Result<AccountSettings, StoreError> {
     let mut row = Attributes::of(row);
+    let external = match row.optional(EXTERNAL_ID)? {
+        Some(id) => Some(AssignedExternalId { id, since: row.time(EXTERNAL_SINCE)? }),
+        None => None,
+    };
     Ok(AccountSettings {
+        external,
         // The rules for names may change. A name stored under earlier rules is shown as far as possible.
         name: row.optional_text("name")?.and_then(|name| name.parse().ok().or_else(|| DisplayName::of_untrusted(&name))),
         logo: row.optional("logo")?,

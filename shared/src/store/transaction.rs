@@ -39,6 +39,10 @@ pub(super) enum WriteTarget {
     Lock,
     /// The account's send quota.
     Quota,
+    /// The account's settings.
+    Settings,
+    /// The row of an external id, which names its account.
+    ExternalId,
 }
 
 /// A set of writes that is committed atomically.

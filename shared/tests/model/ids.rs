@@ -7,7 +7,7 @@ use std::{
 };
 
 use proptest::prelude::*;
-use shared::domain::{AccountId, InvitationId, id::IdGenerator};
+use shared::domain::{AccountId, ExternalId, InvitationId, id::IdGenerator};
 
 use super::support::{ID, any_id, any_time, at, parsed};
 
@@ -102,6 +102,37 @@ fn ids_of_one_generator_are_unique_and_ascend_across_threads() {
 fn two_generators_make_different_ids_in_one_millisecond() {
     let ids: BTreeSet<_> = (0..1000).map(|_| IdGenerator::default().next(at(1_000))).collect();
     assert_eq!(ids.len(), 1000);
+}
+
+#[test]
+fn an_external_id_is_printable_ascii_without_spaces_and_no_account_id() {
+    let longest = "~".repeat(128);
+    for text in ["!", "1", "acme", "Acme", "a#b", "EXTERNAL#a", "org_2Kx/7:@*", "12345678901", "1234567890123", "12345678901x", &longest] {
+        assert_eq!(parsed::<ExternalId>(text).as_str(), text);
+        assert_eq!(parsed::<ExternalId>(text).to_string(), text);
+    }
+    assert_ne!(parsed::<ExternalId>("acme"), parsed::<ExternalId>("Acme"));
+    let too_long = "~".repeat(129);
+    for text in ["", " ", "a b", " a", "a ", "a\n", "a\u{7f}", "\u{1f}", "ä", "а", "a\u{200b}", "０１２３４５６７８９１２", &too_long]
+    {
+        let error = text.parse::<ExternalId>().expect_err("malformed").to_string();
+        assert!(error.ends_with("is not an external id: it must have 1 to 128 printable ASCII characters and no spaces"), "{error}");
+    }
+    for text in ["000000000000", "012345678912", "999999999999"] {
+        let error = text.parse::<ExternalId>().expect_err("an account id").to_string();
+        assert_eq!(error, format!("'{text}' is not an external id: twelve digits are an account id"));
+    }
+}
+
+#[test]
+fn random_account_ids_are_account_ids_and_differ() {
+    let drawn: BTreeSet<AccountId> = (0..1000).map(|_| AccountId::random()).collect();
+    assert_eq!(drawn.len(), 1000);
+    for account in &drawn {
+        assert_eq!(&parsed::<AccountId>(account.as_str()), account);
+    }
+    let first_digits: BTreeSet<u8> = drawn.iter().map(|account| account.as_str().as_bytes()[0]).collect();
+    assert_eq!(first_digits.len(), 10, "a leading zero is as likely as any digit");
 }
 
 #[test]

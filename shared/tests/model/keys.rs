@@ -79,6 +79,11 @@ fn settings_have_their_own_partition() {
 }
 
 #[test]
+fn an_external_id_has_its_own_partition() {
+    assert_eq!(strings(&keys::external_id(&parsed("a#B/1"))), [("pk", "EXTERNAL#a#B/1"), ("sk", "account")]);
+}
+
+#[test]
 fn an_invitation_has_these_index_keys() {
     let invitation = pending(at(1_592_730_072_999));
     assert_eq!(keys::by_state(&invitation), "pending#1593334872000#3FDCA1955AE7EB167B25D7D90AC02B9F");

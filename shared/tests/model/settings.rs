@@ -5,12 +5,13 @@ use std::{borrow::Borrow, fmt::Debug};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 use shared::domain::{
+    Timestamp,
     link::Token,
     link_base::LinkBase,
-    settings::{AccountSettings, Binding, Colour, Locale, Logo, Redirect},
+    settings::{AccountSettings, AssignedExternalId, Binding, Colour, Locale, Logo, Redirect},
 };
 
-use super::support::{ACCOUNT, ID, parsed};
+use super::support::{ACCOUNT, ID, at, parsed};
 
 fn refused<T: std::str::FromStr<Err: ToString> + Debug>(text: &str) -> String {
     text.parse::<T>().map_err(|error| error.to_string()).expect_err("malformed")
@@ -212,7 +213,7 @@ fn a_link_is_the_page_with_the_token_and_debug_shows_neither() {
 }
 
 #[test]
-fn absent_settings_come_from_the_defaults_except_the_binding() {
+fn absent_settings_come_from_the_defaults_except_the_binding_and_the_external_id() {
     let own = AccountSettings { name: Some(parsed("Own")), colour: Some(parsed("#000000")), ..AccountSettings::default() };
     let defaults = AccountSettings {
         name: Some(parsed("Default")),
@@ -221,11 +222,32 @@ fn absent_settings_come_from_the_defaults_except_the_binding() {
         locale: Some(parsed("de")),
         redirect: Some(parsed("https://example.com/")),
         binding: Binding::Email,
+        external: Some(AssignedExternalId { id: parsed("default"), since: Timestamp::ZERO }),
     };
-    let both = AccountSettings { name: own.name.clone(), colour: own.colour.clone(), binding: Binding::Bearer, ..defaults.clone() };
+    let both = AccountSettings {
+        name: own.name.clone(),
+        colour: own.colour.clone(),
+        binding: Binding::Bearer,
+        external: None,
+        ..defaults.clone()
+    };
     assert_eq!(own.clone().or(&defaults), both);
     assert_eq!(AccountSettings { binding: Binding::Email, ..own }.or(&AccountSettings::default()).binding, Binding::Email);
     assert_eq!(defaults.clone().or(&AccountSettings::default()), defaults);
+}
+
+#[test]
+fn events_carry_an_external_id_from_the_millisecond_on_that_it_counts() {
+    let id = parsed("acme");
+    let settings = AccountSettings {
+        external: Some(AssignedExternalId { id: parsed("acme"), since: at(1_592_730_072_999) }),
+        ..AccountSettings::default()
+    };
+    for (time, carried) in [(0, None), (1_592_730_072_998, None), (1_592_730_072_999, Some(&id)), (1_592_730_073_000, Some(&id))] {
+        assert_eq!(settings.external_id_at(at(time)), carried, "{time}");
+    }
+    assert_eq!(settings.external_id(), Some(&id));
+    assert_eq!((AccountSettings::default().external_id(), AccountSettings::default().external_id_at(Timestamp::MAX)), (None, None));
 }
 
 #[test]

@@ -37,6 +37,8 @@ use shared::{
 
 /// The account of the corpus's API key.
 pub(super) const ACCOUNT: &str = "012345678912";
+/// Its external id.
+pub(super) const EXTERNAL_ID: &str = "acme";
 /// Another account.
 pub(super) const OTHER: &str = "210987654321";
 /// The clock's time.
@@ -140,6 +142,7 @@ impl Table {
         match pk.split_once('#')? {
             ("KEYS", ACCOUNT) if sk == KEY_ID => Some(self.key_row.clone()),
             ("SETTINGS", ACCOUNT) => Some(settings()),
+            ("EXTERNAL", EXTERNAL_ID) => Some(json!({ "pk": { "S": pk }, "sk": { "S": sk }, "account": { "S": ACCOUNT } })),
             ("A", ACCOUNT) => {
                 let id: InvitationId = sk.strip_prefix("I#")?.parse().ok()?;
                 self.invitations.iter().find(|it| it.resource.id == id).map(|it| to_json(&item::to_row(it, None)))
@@ -187,6 +190,7 @@ fn settings() -> Value {
     json!({
         "pk": { "S": format!("SETTINGS#{ACCOUNT}") }, "sk": { "S": "settings" }, "name": { "S": "Acme Ltd" },
         "colour": { "S": "#0b5fff" }, "locale": { "S": "de-AT" }, "redirect": { "S": "https://app.example.com/in" },
+        "external_id": { "S": EXTERNAL_ID }, "external_since": { "N": "0" },
     })
 }
 

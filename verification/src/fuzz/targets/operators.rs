@@ -16,7 +16,7 @@ use support::random::Random;
 
 use crate::fuzz::{
     corpus::mutated_event,
-    table::{ACCOUNT, Table, config, store},
+    table::{ACCOUNT, EXTERNAL_ID, Table, config, store},
     target::{Target, Verdict},
 };
 
@@ -28,6 +28,7 @@ pub(super) fn keys() -> Box<dyn Target> {
     let corpus = vec![
         json!({ "action": "create", "account": ACCOUNT, "role": "full-access", "name": "Jane", "expiry": "2031-01-01T00:00:00Z" }),
         json!({ "action": "create", "account": ACCOUNT, "role": "read-only" }),
+        json!({ "action": "create", "externalID": EXTERNAL_ID, "role": "read-only" }),
         json!({ "action": "list", "account": ACCOUNT, "cursor": "Fuzz00000001" }),
         json!({ "action": "disable", "account": ACCOUNT, "id": "Fuzz00000001" }),
     ];
@@ -45,6 +46,9 @@ pub(super) fn settings() -> Box<dyn Target> {
         json!({ "action": "set", "account": ACCOUNT, "name": "Acme Ltd", "colour": "#0B5FFF", "locale": "de-at", "binding": "email" }),
         json!({ "action": "set", "account": ACCOUNT, "redirect": "https://app.example.com/in?a=b#c", "logo": LOGO }),
         json!({ "action": "set", "account": ACCOUNT, "name": "", "colour": "", "logo": "" }),
+        json!({ "action": "set", "account": ACCOUNT, "externalID": "Org/7:{b}" }),
+        json!({ "action": "describe", "externalID": EXTERNAL_ID }),
+        json!({ "action": "create", "externalID": "Org/8", "name": "Acme Ltd" }),
     ];
     let runtime = runtime();
     Box::new(OperatorTarget {
@@ -60,6 +64,7 @@ pub(super) fn erasure() -> Box<dyn Target> {
     let corpus = vec![
         json!({ "account": ACCOUNT, "email": "user.one@example.com" }),
         json!({ "account": ACCOUNT, "email": "User+Three@bücher.example" }),
+        json!({ "externalID": EXTERNAL_ID, "email": "user.one@example.com" }),
     ];
     let runtime = runtime();
     Box::new(OperatorTarget {

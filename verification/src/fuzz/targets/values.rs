@@ -3,7 +3,7 @@
 use std::{fmt::Debug, str::FromStr};
 
 use shared::domain::{
-    AccountId, Email, InvitationId, RoleId, Roles, State, Timestamp,
+    AccountId, Email, ExternalId, InvitationId, RoleId, Roles, State, Timestamp,
     api_key::ApiKeyId,
     delivery::{Delivery, Reason},
     email::EmailPrefix,
@@ -148,6 +148,7 @@ pub(super) fn others() -> Box<dyn Target> {
         |text| round_trip::<Order>(text, |it| it.as_str().to_owned(), PartialEq::eq),
         |text| round_trip::<Binding>(text, ToString::to_string, PartialEq::eq),
         |text| round_trip::<AccountId>(text, ToString::to_string, PartialEq::eq),
+        |text| round_trip::<ExternalId>(text, ToString::to_string, PartialEq::eq),
         |text| round_trip::<InvitationId>(text, ToString::to_string, PartialEq::eq),
         |text| round_trip::<ApiKeyId>(text, ToString::to_string, PartialEq::eq),
         |text| round_trip::<Delivery>(text, ToString::to_string, PartialEq::eq),
