@@ -1,13 +1,19 @@
 //! Published events.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use local::events::Behaviour;
 use serde_json::{Value, json};
-use shared::domain::Timestamp;
-use support::{ACCOUNT, Call};
+use shared::{
+    domain::{Timestamp, settings::EXTERNAL_ID_MARGIN},
+    store::InvitationKey,
+};
+use support::{ACCOUNT, Call, TestApp, Workers};
 
 use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, invited, resend, revoke, start, use_link};
+
+/// The smallest step of the clock.
+const TICK: Duration = Duration::from_millis(1);
 
 #[tokio::test]
 async fn each_event_has_a_stable_id_and_the_next_sequence_number() {
@@ -150,4 +156,106 @@ async fn a_request_without_a_change_publishes_no_event() {
         workers.deliver().await;
     }
     assert_eq!(workers.event_types(), published);
+}
+
+/// Sets the external id of an account.
+async fn set_external_id(app: &TestApp, account: &str, id: &str) {
+    let set = app.manage_settings(&json!({ "action": "set", "account": account, "externalID": id })).await;
+    assert_eq!(set["externalID"], id);
+}
+
+/// The external id in each published event, by the event's id. Every copy must be the same.
+fn external_ids(workers: &Workers) -> BTreeMap<String, Value> {
+    let mut details = BTreeMap::new();
+    for event in workers.bus.events() {
+        let id = event.detail["id"].as_str().expect("an id").to_owned();
+        let known = details.entry(id).or_insert_with(|| event.detail.clone());
+        assert_eq!(*known, event.detail, "a copy differs");
+    }
+    details.into_iter().map(|(id, detail)| (id, detail["externalID"].clone())).collect()
+}
+
+#[tokio::test]
+async fn every_event_of_a_created_account_carries_its_external_id() {
+    let (app, mut workers) = start().await;
+    let created = app.manage_settings(&json!({ "action": "create", "externalID": "Org/7" })).await;
+    let account = created["account"].as_str().expect("an account");
+    let key = app.new_key(account, "full-access").await;
+    app.send(Call::create(EMAIL, "full-access").key(&key)).await.expect(201);
+    workers.deliver().await;
+    use_link(&app, "accept", &workers.last_token(EMAIL)).await.expect(200);
+    workers.deliver().await;
+    // Its neighbour has none.
+    app.invite(EMAIL).await;
+    workers.deliver().await;
+    let events = workers.bus.events();
+    let shown = |name: &str| events.iter().map(|event| event.detail[name].clone()).collect::<Vec<_>>();
+    assert_eq!(shown("account"), [account, account, ACCOUNT]);
+    assert_eq!(shown("externalID"), [json!("Org/7"), json!("Org/7"), Value::Null]);
+    assert!(events[2].detail.get("externalID").is_none());
+}
+
+#[tokio::test]
+async fn an_event_published_again_after_the_external_id_was_set_is_the_same_as_before() {
+    let (app, mut workers) = start().await;
+    // Events are published, but the replies are lost, so they are published again later.
+    workers.bus.answer_with(|_| Behaviour::AcceptAndDrop);
+    let (id, token) = invited(&app, &mut workers).await;
+    set_external_id(&app, ACCOUNT, "acme").await;
+    app.advance(EXTERNAL_ID_MARGIN - TICK);
+    resend(&app, &id).await.expect_error(429, "resend-cooldown");
+    let other = crate::helpers::id(&app.invite("last.without@example.com").await);
+    workers.deliver().await;
+    app.advance(TICK);
+    use_link(&app, "accept", &token).await.expect(200);
+    workers.deliver().await;
+    for _ in 0..2 {
+        app.advance(LATER);
+        workers.reconcile().await;
+    }
+    workers.bus.answer_with(|_| Behaviour::Accept);
+    app.advance(LATER);
+    workers.reconcile().await;
+    assert!(workers.bus.events().len() > 6, "every event was published several times");
+    let expected = [(format!("{id}-1"), Value::Null), (format!("{id}-2"), json!("acme")), (format!("{other}-1"), Value::Null)];
+    assert_eq!(external_ids(&workers), expected.into());
+}
+
+#[tokio::test]
+async fn setting_the_same_external_id_again_changes_no_event() {
+    let (app, mut workers) = start().await;
+    set_external_id(&app, ACCOUNT, "acme").await;
+    app.advance(EXTERNAL_ID_MARGIN);
+    workers.bus.answer_with(|_| Behaviour::AcceptAndDrop);
+    let (id, _) = invited(&app, &mut workers).await;
+    app.advance(LATER);
+    set_external_id(&app, ACCOUNT, "acme").await;
+    app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "name": "Example" })).await;
+    workers.bus.answer_with(|_| Behaviour::Accept);
+    workers.reconcile().await;
+    assert!(workers.bus.events().len() > 1);
+    assert_eq!(external_ids(&workers), [(format!("{id}-1"), json!("acme"))].into());
+}
+
+#[tokio::test]
+async fn the_settings_are_read_once_for_an_event_and_its_email_and_not_without_work() {
+    let (app, workers) = start().await;
+    let id = crate::helpers::id(&app.invite(EMAIL).await);
+    let key = InvitationKey { account: ACCOUNT.parse().expect("an account"), id: id.parse().expect("an id") };
+    let reads = || {
+        let requests = app.faults.take_requests();
+        let of = |prefix: &str| {
+            requests.iter().filter(|(_, input)| input["Key"]["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with(prefix))).count()
+        };
+        (of("SETTINGS#"), of("A#"))
+    };
+    let _ = reads();
+    workers.courier.process_due(&key).await.expect("the table answers");
+    assert_eq!((reads().0, workers.inbox.emails().len(), workers.event_types()), (1, 1, vec!["created".to_owned()]));
+    workers.courier.process_due(&key).await.expect("the table answers");
+    assert_eq!(reads(), (0, 1), "nothing is due");
+    revoke(&app, &id).await.expect(200);
+    let _ = reads();
+    workers.courier.process_due(&key).await.expect("the table answers");
+    assert_eq!((reads().0, workers.event_types().len()), (1, 2));
 }

@@ -73,7 +73,7 @@ async fn while_eventbridge_is_down_waiting_events_delay_no_email() {
 }
 
 #[tokio::test]
-async fn emails_wait_while_the_accounts_settings_cannot_be_read() {
+async fn emails_and_events_wait_while_the_accounts_settings_cannot_be_read() {
     let (app, mut workers) = start().await;
     app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "name": "Example" })).await;
     let set_colour = |colour: &str| {
@@ -89,11 +89,14 @@ async fn emails_wait_while_the_accounts_settings_cannot_be_read() {
     set_colour("invalid").await.unwrap();
     let id = id(&app.invite(EMAIL).await);
     workers.deliver().await;
-    assert_eq!(workers.inbox.emails().len(), 0);
+    app.advance(LATER);
+    workers.reconcile().await;
+    assert_eq!((workers.inbox.emails().len(), workers.event_types()), (0, Vec::new()));
     set_colour("#0b5fff").await.unwrap();
     app.advance(LATER);
     workers.reconcile().await;
     assert_eq!(describe(&app, &id).await["delivery"]["state"], "sent");
+    assert_eq!(workers.event_types(), ["created"]);
     use_link(&app, "lookup", &workers.last_token(EMAIL)).await.expect(200);
 }
 
@@ -121,7 +124,8 @@ async fn a_conflict_with_a_transaction_is_retried_and_a_failing_table_is_an_erro
     for (error, sent) in [("TransactionConflictException", true), ("AccessDeniedException", false)] {
         let email = format!("{}@example.com", error.to_lowercase());
         let key = InvitationKey { account: ACCOUNT.parse().unwrap(), id: id(&app.invite(&email).await).parse().unwrap() };
-        app.faults.next([Fault::None, Fault::Error(400, error)]);
+        // The invitation and the settings are read before.
+        app.faults.next([Fault::None, Fault::None, Fault::Error(400, error)]);
         let settled = workers.courier.process_due(&key).await;
         assert_eq!((settled.is_ok(), app.faults.left()), (sent, 0), "{error}: {settled:?}");
         assert_eq!(workers.inbox.emails().iter().filter(|sent| sent.to == [email.as_str()]).count(), usize::from(sent), "{error}");

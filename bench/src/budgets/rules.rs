@@ -76,7 +76,7 @@ const REQUESTS: &[(&str, f64, f64)] = &[
     ("page", 0.0, 0.0),
     ("api-keys", 1.0, 1.0),
     ("settings", 1.0, 1.0),
-    // Read the invitation, claim it, read the settings; after the email record it.
+    // Read the invitation and the settings, claim it; after the email record it.
     ("deliver", 4.0, 4.0),
     // Every shard of the two indexes of due invitations.
     ("reconcile", 2.0 * DUE_SHARDS as f64, 2.0 * DUE_SHARDS as f64),

@@ -117,13 +117,17 @@ impl Courier {
                 known = self.store.compare_and_set(&stored, &invitation.expired(now), self.retention).await?;
                 continue;
             }
+            let publishes = !invitation.outbox.events.is_empty() && self.bus.is_available(now);
+            let (email_is_due, paused_until) = (invitation.mail_is_due(now), self.mailer.circuit_open_until(now));
+            let sends = email_is_due && paused_until.is_none();
+            let settings = if publishes || sends { self.store.settings(&key.account).await } else { Ok(AccountSettings::default()) };
             let mut after = invitation.clone();
-            if !invitation.outbox.events.is_empty() && self.bus.publish(invitation, now).await {
+            if publishes && self.publish(invitation, &settings, now).await {
                 after = after.published();
             }
             let mut claim = None;
-            if invitation.mail_is_due(now) {
-                match self.mailer.circuit_open_until(now) {
+            if email_is_due {
+                match paused_until {
                     None => after = after.claimed(claim.insert(OperationId::generate()).clone(), now),
                     // SES currently sends no emails: this one has not been tried.
                     Some(until) => after = after.postponed(until),
@@ -134,17 +138,37 @@ impl Courier {
             }
             known = match (self.store.compare_and_set(&stored, &after, self.retention).await?, claim) {
                 (None, _) => None,
-                (Some(claimed), Some(claim)) => self.send(key, claimed, &claim).await?,
+                (Some(claimed), Some(claim)) => self.send(key, claimed, settings, &claim).await?,
                 (Some(_), None) => return Ok(()),
             };
         }
         Ok(())
     }
 
+    /// Publishes the invitation's events and returns whether that succeeded. The settings were read after the invitation, so after its
+    /// events were committed: see docs/adr/0022.
+    async fn publish(&self, invitation: &Invitation, settings: &Result<AccountSettings, StoreError>, now: Timestamp) -> bool {
+        match settings {
+            Ok(settings) => self.bus.publish(invitation, settings, now).await,
+            // The events stay due until the account's row can be read again.
+            Err(cause) => {
+                let (account, id) = (invitation.resource.account.as_str(), invitation.resource.id);
+                error!(account, invitation = %id, %cause, "events not published");
+                false
+            }
+        }
+    }
+
     /// Sends the email that `claim` has claimed, and records the outcome. Returns the resulting invitation, if it still exists.
-    async fn send(&self, key: &InvitationKey, claimed: Stored, claim: &OperationId) -> Result<Option<Stored>, StoreError> {
+    async fn send(
+        &self,
+        key: &InvitationKey,
+        claimed: Stored,
+        settings: Result<AccountSettings, StoreError>,
+        claim: &OperationId,
+    ) -> Result<Option<Stored>, StoreError> {
         let invitation = &claimed.invitation;
-        let outcome = match self.store.settings(&key.account).await {
+        let outcome = match settings {
             Ok(settings) => self.mailer.send(invitation, &settings.or(&self.defaults), self.store.now()).await,
             // The invitation is valid. Its email waits until the account's row can be read again.
             Err(error) => Outcome::NotSent { cause: error.to_string() },

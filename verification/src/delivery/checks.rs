@@ -40,7 +40,7 @@ pub(super) fn check(evidence: &Evidence, accounts: &[Account], counts: &Counts) 
     for email in &evidence.emails {
         check_email(email, evidence, accounts, counts, &mut violations);
     }
-    check_events(evidence, counts, &mut violations);
+    check_events(evidence, accounts, counts, &mut violations);
     violations
 }
 
@@ -155,7 +155,7 @@ fn check_email(email: &SentEmail, evidence: &Evidence, accounts: &[Account], cou
 }
 
 /// Every invitation has published its events 1 to n, each as it was written.
-fn check_events(evidence: &Evidence, counts: &Counts, violations: &mut Vec<String>) {
+fn check_events(evidence: &Evidence, accounts: &[Account], counts: &Counts, violations: &mut Vec<String>) {
     counts.add(Counter::EventsPublished, evidence.events.len());
     let mut published: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
     for event in &evidence.events {
@@ -163,6 +163,7 @@ fn check_events(evidence: &Evidence, counts: &Counts, violations: &mut Vec<Strin
     }
     for (id, revisions) in &evidence.history {
         let last = &revisions[revisions.len() - 1];
+        let external = accounts.iter().find(|account| account.id == last.resource.account.as_str()).and_then(|account| account.external);
         let written: BTreeMap<u64, _> =
             revisions.iter().flat_map(|it| &it.outbox.events).map(|event| (event.sequence, event.clone())).collect();
         if !written.keys().copied().eq(1..=last.outbox.count) {
@@ -197,6 +198,7 @@ fn check_events(evidence: &Evidence, counts: &Counts, violations: &mut Vec<Strin
                     && detail["type"] == event.event_type.kind()
                     && detail["time"] == event.at.to_string()
                     && detail["account"] == last.resource.account.as_str()
+                    && detail["externalID"].as_str() == external.filter(|(_, since)| *since <= event.at).map(|(id, _)| id)
                     && about["id"] == id.to_string()
                     && about["roleID"] == last.resource.role.as_str()
                     && about["created"] == last.resource.created.to_string()

@@ -19,7 +19,7 @@ use local::{
 use serde_json::{Value, json};
 use shared::{
     config::read_retention,
-    domain::{Invitation, invitation::State},
+    domain::{Invitation, invitation::State, settings::EXTERNAL_ID_MARGIN},
     store::item,
 };
 use support::{ACCOUNT, OTHER_ACCOUNT, TestApp};
@@ -38,6 +38,8 @@ use super::{
 };
 use support::random::Random;
 
+/// The external id that the first account gets.
+const EXTERNAL_ID: &str = "Org/7";
 /// The number of processes that consume the stream concurrently.
 const CONSUMERS: usize = 3;
 /// The steps of all callers in a round.
@@ -89,8 +91,12 @@ pub(super) struct Simulation {
 /// Runs a simulation. Returns its counts and violations.
 pub(super) async fn run(plan: Plan) -> (Counts, Vec<String>) {
     let mut simulation = Simulation::start(plan).await;
-    for _ in 0..plan.phases {
-        for _ in 0..plan.rounds {
+    for phase in 0..plan.phases {
+        for round in 0..plan.rounds {
+            // In the middle, while events wait to be published again.
+            if (phase, round) == (plan.phases / 2, plan.rounds / 2) {
+                simulation.set_external_id().await;
+            }
             simulation.round().await;
         }
         simulation.fault_free_period().await;
@@ -110,7 +116,7 @@ impl Simulation {
             app.manage_settings(&json!({ "action": "set", "account": id, "name": format!("{name} Works") })).await;
             let key = json!({ "action": "create", "account": id, "role": "full-access", "name": format!("Jane {name}") });
             let key = app.manage_keys(&key).await["key"].as_str().expect("the response has a key").to_owned();
-            accounts.push(Account { id, name, key });
+            accounts.push(Account { id, name, key, external: None });
         }
         let factory = Arc::new(Factory {
             app: Arc::clone(&app),
@@ -138,6 +144,16 @@ impl Simulation {
             accounts,
             random,
         }
+    }
+
+    /// Gives one account its external id.
+    async fn set_external_id(&mut self) {
+        let account = &mut self.accounts[0];
+        let since = self.app.now().plus(EXTERNAL_ID_MARGIN);
+        let set = json!({ "action": "set", "account": account.id, "externalID": EXTERNAL_ID });
+        // The table's faults may last; an operator repeats the call.
+        while self.app.manage_settings(&set).await["externalID"] != EXTERNAL_ID {}
+        account.external = Some((EXTERNAL_ID, since));
     }
 
     /// Runs everything concurrently with faults, and then lets the clock jump.

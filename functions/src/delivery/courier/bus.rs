@@ -12,9 +12,10 @@ use aws_sdk_eventbridge::{
 use serde::Serialize;
 use shared::{
     domain::{
-        Invitation, Timestamp, Urns,
+        ExternalId, Invitation, Timestamp, Urns,
         invitation::expiry,
         outbox::{Event, EventType},
+        settings::AccountSettings,
     },
     store::SdkConfig,
 };
@@ -48,14 +49,17 @@ impl Bus {
         Self { client: Client::from_conf(config.build()), name, urns, circuit: Circuit::default() }
     }
 
+    /// Whether events may be published now: the circuit is closed.
+    #[must_use]
+    pub fn is_available(&self, now: Timestamp) -> bool {
+        self.circuit.open_until(now).is_none()
+    }
+
     /// Publishes all events in an invitation's outbox and returns whether that succeeded. Publishing again is safe: the events are
-    /// identical.
-    pub async fn publish(&self, invitation: &Invitation, now: Timestamp) -> bool {
-        if self.circuit.open_until(now).is_some() {
-            return false;
-        }
+    /// identical. `settings` are those of the account, read after the invitation.
+    pub async fn publish(&self, invitation: &Invitation, settings: &AccountSettings, now: Timestamp) -> bool {
         for events in invitation.outbox.events.chunks(MAX_ENTRIES) {
-            let entries = events.iter().map(|event| self.entry(invitation, event)).collect();
+            let entries = events.iter().map(|event| self.entry(invitation, settings, event)).collect();
             let failure = match self.client.put_events().set_entries(Some(entries)).send().await {
                 Ok(output) if output.failed_entry_count() == 0 => continue,
                 Ok(output) => {
@@ -74,7 +78,7 @@ impl Bus {
         true
     }
 
-    fn entry(&self, invitation: &Invitation, event: &Event) -> PutEventsRequestEntry {
+    fn entry(&self, invitation: &Invitation, settings: &AccountSettings, event: &Event) -> PutEventsRequestEntry {
         let urn = self.urns.invitation(&invitation.resource.account, invitation.resource.id);
         let (kind, delivery) = (event.event_type.kind(), event.delivery());
         let expiry = match event.event_type {
@@ -96,6 +100,7 @@ impl Bus {
             kind,
             time: event.at.to_string(),
             account: invitation.resource.account.as_str(),
+            external_id: settings.external_id_at(event.at).map(ExternalId::as_str),
             invitation: InvitationDetail {
                 id: invitation.resource.id.to_string(),
                 urn: &urn,
@@ -126,6 +131,8 @@ struct Detail<'a> {
     kind: &'static str,
     time: String,
     account: &'a str,
+    #[serde(rename = "externalID", skip_serializing_if = "Option::is_none")]
+    external_id: Option<&'a str>,
     invitation: InvitationDetail<'a>,
 }
 
