@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Display, str::FromStr, time::Duration};
 
-use functions::http::error::{ApiError, Invalid};
+use functions::http::{error::ApiError, invalid::Invalid};
 use shared::{
     domain::{
         AccountId, Email, InvitationId, Permission, Rejected, RoleId, Roles, State, Timestamp,
@@ -113,9 +113,9 @@ fn other_errors() {
 }
 
 fn note(snapshot: &mut Snapshot, name: &str, error: &ApiError) {
-    let field = error.field().map(|field| format!("field: {field}\n")).unwrap_or_default();
+    let fields: String = error.fields().iter().map(|(field, reason)| format!("field {field}: {reason}\n")).collect();
     let wait = error.retry_after().map(|seconds| format!("retry after: {seconds}\n")).unwrap_or_default();
-    snapshot.block(name, format_args!("{} {}\n{field}{wait}{}", error.status(), error.code(), error.message()));
+    snapshot.block(name, format_args!("{} {}\n{fields}{wait}{}", error.status(), error.code(), error.message()));
 }
 
 /// Records the sentence with which a type refuses each text.

@@ -17,7 +17,7 @@ fn event() -> String {
 }
 
 fn internal_error(request_id: &str) -> Value {
-    json!({ "code": "internal-error", "message": INTERNAL_ERROR, "requestId": request_id })
+    json!({ "code": "internal-error", "message": INTERNAL_ERROR, "fields": {}, "requestId": request_id })
 }
 
 #[tokio::test]

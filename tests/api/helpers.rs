@@ -48,11 +48,18 @@ pub(crate) fn assert_retry_after(response: &Response, status: u16, code: &str, s
     assert_response(response, status, &error(code, None, message), &[("retry-after", &seconds.to_string())]);
 }
 
-/// An error's body.
+/// The body of an error of one field, or of none.
 pub(crate) fn error(code: &str, field: Option<&str>, message: &str) -> Value {
-    let mut body = json!({ "code": code, "message": message, "requestId": "request-1" });
-    if let Some(field) = field {
-        body["field"] = field.into();
+    let reason = |field| message.strip_prefix(&format!("{field}: ")).unwrap_or(message);
+    error_of_fields(code, &field.map_or_else(Vec::new, |field| vec![(field, reason(field))]), message)
+}
+
+/// The body of an error of several fields, each with its reason.
+pub(crate) fn error_of_fields(code: &str, fields: &[(&str, &str)], message: &str) -> Value {
+    let reasons: BTreeMap<&str, &str> = fields.iter().copied().collect();
+    let mut body = json!({ "code": code, "message": message, "fields": reasons, "requestId": "request-1" });
+    if let Some((first, _)) = fields.first() {
+        body["field"] = (*first).into();
     }
     body
 }

@@ -10,6 +10,7 @@ mod deployment;
 mod describe_invitation;
 mod docs_links;
 mod error_bodies;
+mod error_fields;
 mod error_sentences;
 mod events;
 mod external_ids;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use support::{ACCOUNT, OTHER_ACCOUNT, TestApp};
 
-use crate::helpers::{table, with};
+use crate::helpers::{error, table, with};
 
 /// The smallest logo that is accepted.
 const LOGO: &str = "data:image/gif;base64,R0lGODlhAA==";
@@ -89,11 +89,13 @@ async fn an_invalid_event_gets_the_reason_and_changes_nothing() {
     let app = TestApp::start().await;
     app.manage_settings(&set(all())).await;
     let before = table(&app).await;
-    let refusal = |code: &str, field: &str, message: &str| json!({ "code": code, "field": field, "message": format!("{field}: {message}"), "requestId": "invocation-1" });
+    let refusal = |code: &str, field: &str, message: &str| {
+        with(&error(code, Some(field), &format!("{field}: {message}")), json!({ "requestId": "invocation-1" }))
+    };
     let invalid = |field: &str, message: &str| refusal("invalid-field", field, message);
     let accepted = "unknown field; accepted:";
     for (event, expected) in [
-        (json!({}), refusal("missing-field", "action", "is required")),
+        (json!({ "account": ACCOUNT }), refusal("missing-field", "action", "is required")),
         (json!({ "action": "set" }), refusal("missing-field", "account", "is required, or externalID instead")),
         (json!({ "action": "get", "account": ACCOUNT }), invalid("action", "must be 'describe', 'set' or 'create', not 'get'")),
         (

@@ -5,11 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, faults::Fault};
 
-use crate::helpers::{TICK, delete, table, text, with};
+use crate::helpers::{TICK, delete, error, table, text, with};
 
 fn refusal(code: &str, field: Option<&str>, message: &str) -> Value {
-    let body = json!({ "code": code, "message": message, "requestId": "invocation-1" });
-    field.map_or_else(|| body.clone(), |field| with(&body, json!({ "field": field })))
+    with(&error(code, field, message), json!({ "requestId": "invocation-1" }))
 }
 
 fn create() -> Value {
@@ -146,8 +145,11 @@ async fn an_invalid_event_gets_the_reason_and_changes_nothing() {
     let list = json!({ "action": "list", "account": ACCOUNT });
     let disable = json!({ "action": "disable", "account": ACCOUNT, "id": "000000000000" });
     for (event, expected) in [
-        (json!({}), missing("action")),
-        (json!({ "action": "create" }), refusal("missing-field", Some("account"), "account: is required, or externalID instead")),
+        (json!({ "account": ACCOUNT }), missing("action")),
+        (
+            json!({ "action": "create", "role": "full-access" }),
+            refusal("missing-field", Some("account"), "account: is required, or externalID instead"),
+        ),
         (json!({ "action": 1, "account": ACCOUNT }), invalid("action", "must be a string")),
         (with(&create(), json!({ "action": "delete" })), invalid("action", "must be 'create', 'list' or 'disable', not 'delete'")),
         (with(&create(), json!({ "account": "12345678912" })), invalid("account", &format!("'12345678912' {account}"))),

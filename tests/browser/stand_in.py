@@ -41,7 +41,7 @@ def invitation(state: str = "invited", display: dict | None = None, **fields: ob
 
 def error(status: int, code: str, **headers: str) -> Response:
     headers = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(status, {"code": code, "message": "A sentence for programmers.", "requestId": "request-7"}, headers)
+    return Response(status, {"code": code, "message": "A sentence for programmers.", "fields": {}, "requestId": "request-7"}, headers)
 
 
 GONE = Response(body=None)

@@ -41,9 +41,10 @@ pub(crate) async fn staggered(processes: &[Arc<SecondApp>], calls: impl IntoIter
 
 /// The body of an error.
 pub(crate) fn error(code: &str, field: Option<&str>, message: &str) -> Value {
-    let mut body = json!({ "code": code, "message": message, "requestId": "request-1" });
+    let mut body = json!({ "code": code, "message": message, "fields": {}, "requestId": "request-1" });
     if let Some(field) = field {
         body["field"] = field.into();
+        body["fields"][field] = message.strip_prefix(&format!("{field}: ")).unwrap_or(message).into();
     }
     body
 }

@@ -28,7 +28,7 @@ pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations" };
 pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiError> {
     let SendingApp { app, policy } = app;
     let who = app.auth.authorize(request, Permission::Create).await?;
-    input::validate_common(request, &[])?;
+    input::validate_common(request)?.finish(&[])?;
     let new = input::new_invitation(request)?;
     let idempotency = input::idempotency_request(request, &who, &ROUTE, || fingerprint(&new))?;
     let render =

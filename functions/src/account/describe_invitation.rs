@@ -22,7 +22,7 @@ pub const ROUTE: Route = Route { methods: &["GET"], path: "/invitations/{id}" };
 /// The errors of the contract.
 pub async fn handle(app: &App, request: &Request) -> Result<Reply, ApiError> {
     let who = app.auth.authorize(request, Permission::Read).await?;
-    input::validate_common(request, &[])?;
+    input::validate_common(request)?.finish(&[])?;
     let id = input::invitation_id(request)?;
     let known = input::if_none_match(request)?;
     let invitation = app.store.get(&who, id).await?.ok_or(Rejected::NotFound)?;

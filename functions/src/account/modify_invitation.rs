@@ -29,7 +29,7 @@ pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/{id}" }
 pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiError> {
     let SendingApp { app, policy } = app;
     let who = app.auth.authorize(request, Permission::Modify).await?;
-    let query = input::validate_common(request, &["force"])?;
+    let query = input::validate_common(request)?;
     let id = input::invitation_id(request)?;
     let action = input::action(request, query)?;
     let if_match = input::if_match(request)?;

@@ -23,7 +23,7 @@ use crate::{
         error::ApiError,
         event::Request,
         log,
-        output::{ErrorBody, NOT_MODIFIED, Reply, to_json},
+        output::{self, NOT_MODIFIED, Reply},
         route::Route,
     },
 };
@@ -134,9 +134,7 @@ async fn serve<S: Endpoint>(
 
 /// The reply for an error.
 fn error_reply(error: &ApiError, request_id: &str) -> Reply {
-    let message = error.message();
-    let body = ErrorBody { code: error.code(), message: &message, field: error.field(), request_id };
-    let mut reply = Reply { status: error.status(), headers: Vec::new(), body: to_json(&body) };
+    let mut reply = Reply { status: error.status(), headers: Vec::new(), body: output::error(error, request_id) };
     if let Some(seconds) = error.retry_after() {
         reply = reply.with("retry-after", seconds.to_string());
     }

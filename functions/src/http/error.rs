@@ -2,51 +2,14 @@
 //!
 //! Only this file converts errors of other layers to API errors. A 5xx does not reveal its cause, which is logged.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
-use crate::guard::Interrupted;
 use shared::{
-    domain::{Permission, Rejected, RoleId, invitation::Closing, text::excerpt},
+    domain::{Permission, Rejected, RoleId, invitation::Closing},
     store::{Failure, StoreError},
 };
 
-/// An invalid request, and the invalid field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invalid {
-    /// Stable, lower-case, hyphenated.
-    pub code: &'static str,
-    /// What is wrong and how to fix it.
-    pub message: String,
-    /// The invalid field, if it is a single one.
-    pub field: Option<String>,
-}
-
-impl Invalid {
-    /// An error of the request as a whole.
-    #[must_use]
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: None }
-    }
-
-    /// An error of one field; the message starts with its name.
-    #[must_use]
-    pub fn field(code: &'static str, field: &str, message: impl std::fmt::Display) -> Self {
-        Self { code, message: format!("{field}: {message}"), field: Some(field.to_owned()) }
-    }
-
-    /// Names unknown fields or parameters, five at most, and the accepted ones; `None` if there are no unknown names.
-    #[must_use]
-    pub fn unknown(code: &'static str, kind: &str, names: &[&str], accepted: &[&str]) -> Option<Self> {
-        let (first, others) = names.split_first()?;
-        let shown: Vec<String> = others.iter().take(4).map(|name| excerpt(name)).collect();
-        let also = match (shown.len(), others.len()) {
-            (0, _) => String::new(),
-            (most, all) => format!("; also unknown: {}{}", shown.join(", "), if all > most { ", …" } else { "" }),
-        };
-        let accepted = if accepted.is_empty() { "none".to_owned() } else { accepted.join(", ") };
-        Some(Self::field(code, &excerpt(first), format!("unknown {kind}{also}; accepted: {accepted}")))
-    }
-}
+use crate::{guard::Interrupted, http::invalid::Invalid};
 
 /// Why a request failed.
 #[derive(Debug)]
@@ -163,14 +126,14 @@ impl ApiError {
         }
     }
 
-    /// The invalid field of the request, if it is a single one.
+    /// The fields, parameters and headers of the request that caused the error, each with the reason.
     #[must_use]
-    pub fn field(&self) -> Option<&str> {
-        match self {
-            Self::Invalid(invalid) => invalid.field.as_deref(),
-            Self::Rejected(Rejected::AlreadyInvited { .. } | Rejected::WrongInvitee) => Some("email"),
-            Self::Rejected(Rejected::Expiry { .. }) => Some("expiry"),
-            Self::Rejected(Rejected::RoleNotGrantable { .. }) => Some("roleID"),
+    pub fn fields(&self) -> Cow<'_, [(String, String)]> {
+        let field = match self {
+            Self::Invalid(invalid) => return Cow::Borrowed(&invalid.fields),
+            Self::Rejected(Rejected::AlreadyInvited { .. } | Rejected::WrongInvitee) => "email",
+            Self::Rejected(Rejected::Expiry { .. }) => "expiry",
+            Self::Rejected(Rejected::RoleNotGrantable { .. }) => "roleID",
             Self::Rejected(
                 Rejected::NotFound
                 | Rejected::Changed
@@ -188,8 +151,11 @@ impl ApiError {
             | Self::MethodNotAllowed { .. }
             | Self::Maintenance { .. }
             | Self::Store(_)
-            | Self::Internal(_) => None,
-        }
+            | Self::Internal(_) => return Cow::Borrowed(&[]),
+        };
+        let message = self.message();
+        let reason = message.strip_prefix(field).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&message);
+        Cow::Owned(vec![(field.to_owned(), reason.to_owned())])
     }
 
     /// `Retry-After`: whole seconds to wait before the next try.

@@ -14,7 +14,7 @@ use serde::{
 
 use shared::domain::AccountId;
 
-use crate::http::error::{ApiError, Invalid};
+use crate::http::{error::ApiError, invalid::Invalid};
 
 /// The maximum size of a body in bytes, after decoding base64.
 pub const MAX_BODY: usize = 64 * 1024;

@@ -1,5 +1,7 @@
 //! Validates raw requests and converts them to typed values.
 
+use std::str::FromStr;
+
 use percent_encoding::percent_decode_str;
 use shared::{
     domain::{
@@ -14,17 +16,22 @@ use shared::{
     store::IdempotencyRequest,
 };
 
-use crate::http::{error::Invalid, event::Request, json::Fields, route::Route};
+use crate::http::{
+    event::Request,
+    invalid::{Invalid, all},
+    json::Fields,
+    route::Route,
+};
 
-/// Checks what is common to all routes: the body can be decoded, even if the route does not read it; the API version is supported;
-/// and every query parameter is known.
+/// Checks what is common to all routes: the body can be decoded, even if the route does not read it; the API version is supported.
+/// Returns the query parameters.
 ///
 /// # Errors
-/// `invalid-event`, `body-too-large`, `invalid-api-version`, `invalid-query`, `unknown-parameter`.
-pub fn validate_common(request: &Request, accepted: &[&str]) -> Result<Query, Invalid> {
+/// `invalid-event`, `body-too-large`, `invalid-api-version`, `invalid-query`.
+pub fn validate_common(request: &Request) -> Result<Query, Invalid> {
     request.body.as_ref().map_err(Clone::clone)?;
     match request.headers.api_version.as_deref().map(str::trim) {
-        None | Some("v1") => Query::parse(&request.query, accepted),
+        None | Some("v1") => Query::parse(&request.query),
         Some(other) => Err(Invalid::field(
             "invalid-api-version",
             "Api-Version",
@@ -53,16 +60,14 @@ pub fn new_invitation(request: &Request) -> Result<NewInvitation, Invalid> {
         return Err(Invalid::new("invalid-json", "the body must be a JSON object with email and roleID"));
     }
     let mut fields = Fields::parse(body)?;
-    let (email, role) = (fields.required("email"), fields.required("roleID"));
-    let (expiry, locale) = (fields.optional("expiry"), fields.optional("locale"));
-    fields.finish(&["email", "roleID", "expiry", "locale"])?;
-    let field = |code, name| move |error: Malformed| Invalid::field(code, name, error);
-    Ok(NewInvitation {
-        email: email?.parse::<Email>().map_err(field("invalid-email", "email"))?,
-        role: role?.parse().map_err(field("invalid-role-id", "roleID"))?,
-        expiry: expiry?.map(|text| text.parse()).transpose().map_err(field("invalid-expiry", "expiry"))?,
-        locale: locale?.map(|text| text.parse()).transpose().map_err(field("invalid-locale", "locale"))?,
-    })
+    let (email, role, expiry, locale, ()) = all((
+        fields.required("email", "invalid-email"),
+        fields.required("roleID", "invalid-role-id"),
+        fields.optional("expiry", "invalid-expiry"),
+        fields.optional("locale", "invalid-locale"),
+        fields.finish(&["email", "roleID", "expiry", "locale"]),
+    ))?;
+    Ok(NewInvitation { email, role, expiry, locale })
 }
 
 /// The action that a modify requests. Without a body it is a resend, which can be forced.
@@ -71,23 +76,26 @@ pub fn new_invitation(request: &Request) -> Result<NewInvitation, Invalid> {
 /// Errors of the query and the body, and `invalid-force`, `invalid-state`.
 pub fn action(request: &Request, mut query: Query) -> Result<Action, Invalid> {
     let body = json_body(request)?;
-    let force = match query.take("force").as_deref() {
-        None | Some("false") => false,
-        Some("true") if body.is_empty() => true,
-        Some("true") => return Err(Invalid::field("invalid-force", "force", "only a resend, which has no body, can be forced")),
-        Some(other) => return Err(Invalid::field("invalid-force", "force", format!("must be true or false, not '{}'", excerpt(other)))),
-    };
+    let invalid_force = |reason: &str| Invalid::field("invalid-force", "force", reason);
+    let force = query.optional_text("force").and_then(|force| match force.as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") if body.is_empty() => Ok(true),
+        Some("true") => Err(invalid_force("only a resend, which has no body, can be forced")),
+        Some(other) => Err(invalid_force(&format!("must be true or false, not '{}'", excerpt(other)))),
+    });
+    let no_more = query.finish(&["force"]);
     if body.is_empty() {
+        let (force, ()) = all((force, no_more))?;
         return Ok(if force { Action::ForcedResend } else { Action::Resend });
     }
     let mut fields = Fields::parse(body)?;
-    let state = fields.required("state");
-    fields.finish(&["state"])?;
-    match state?.as_str() {
+    let action = fields.required_text("state").and_then(|state| match state.as_str() {
         "revoked" => Ok(Action::Revoke),
         "invited" => Ok(Action::Invite),
         other => Err(Invalid::field("invalid-state", "state", format!("must be 'revoked' or 'invited', not '{}'", excerpt(other)))),
-    }
+    });
+    let (_, action, (), ()) = all((force, action, no_more, fields.finish(&["state"])))?;
+    Ok(action)
 }
 
 /// The request body of a link holder.
@@ -114,9 +122,8 @@ pub struct VerifiedInvitee {
 /// Errors of the body.
 pub fn token(request: &Request) -> Result<LinkBody, Invalid> {
     let mut fields = Fields::parse(json_body(request)?)?;
-    let token = fields.required("token");
-    fields.finish(&["token"])?;
-    Ok(LinkBody { token: token?.parse().ok(), invitee: None })
+    let (token, ()) = all((fields.required_text("token"), fields.finish(&["token"])))?;
+    Ok(LinkBody { token: token.parse().ok(), invitee: None })
 }
 
 /// A body that contains the token and the invitee.
@@ -125,15 +132,22 @@ pub fn token(request: &Request) -> Result<LinkBody, Invalid> {
 /// Errors of the body, and `invalid-principal`, `invalid-email`.
 pub fn token_and_invitee(request: &Request) -> Result<LinkBody, Invalid> {
     let mut fields = Fields::parse(json_body(request)?)?;
-    let (token, principal, email) = (fields.required("token"), fields.required("principal"), fields.required("email"));
-    fields.finish(&["token", "principal", "email"])?;
-    let (token, principal) = (token?, principal?);
-    // An id, not a name: it is stored and published in events.
-    if !(1..=128).contains(&principal.len()) || !principal.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return Err(Invalid::field("invalid-principal", "principal", "must have 1 to 128 printable ASCII characters"));
-    }
-    let email = email?.parse().map_err(|error| Invalid::field("invalid-email", "email", error))?;
+    let (token, principal, email, ()) = all((
+        fields.required_text("token"),
+        fields.required_text("principal").and_then(principal_id),
+        fields.required("email", "invalid-email"),
+        fields.finish(&["token", "principal", "email"]),
+    ))?;
     Ok(LinkBody { token: token.parse().ok(), invitee: Some(VerifiedInvitee { principal, email }) })
+}
+
+/// An id, not a name: it is stored and published in events.
+fn principal_id(text: String) -> Result<String, Invalid> {
+    if (1..=128).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        Ok(text)
+    } else {
+        Err(Invalid::field("invalid-principal", "principal", "must have 1 to 128 printable ASCII characters"))
+    }
 }
 
 /// The idempotency key of the request, if it has one.
@@ -188,28 +202,40 @@ pub struct ListQuery {
 /// Errors of [`validate_common`], and `invalid-limit`, `invalid-state`, `invalid-email`, `invalid-email-prefix`, `invalid-role-id`,
 /// `invalid-order`, `invalid-cursor`.
 pub fn list_query(request: &Request, who: &Principal) -> Result<ListQuery, Invalid> {
-    let mut query = validate_common(request, &["limit", "cursor", "next", "state", "email", "emailPrefix", "roleID", "order"])?;
-    let limit = query.parsed("limit", "invalid-limit")?.unwrap_or(Limit::DEFAULT);
-    let plus = |mut invalid: Invalid| {
-        invalid.message.push_str("; in a query, write + as %2B");
-        invalid
-    };
-    let email: Option<Email> = query.parsed("email", "invalid-email").map_err(plus)?;
-    let filter = Filter {
-        state: query.parsed::<State>("state", "invalid-state")?,
-        email: email.map(|email| email.normalised().clone()),
-        email_prefix: query.parsed("emailPrefix", "invalid-email-prefix").map_err(plus)?,
-        role: query.parsed("roleID", "invalid-role-id")?,
-    };
-    let list = List::new(filter, query.parsed("order", "invalid-order")?);
-    let token = match (query.take("cursor"), query.take("next")) {
+    let mut query = validate_common(request)?;
+    let limit = query.optional("limit", "invalid-limit");
+    let list = all((
+        query.optional::<State>("state", "invalid-state"),
+        email_parameter::<Email>(&mut query, "email", "invalid-email"),
+        email_parameter(&mut query, "emailPrefix", "invalid-email-prefix"),
+        query.optional("roleID", "invalid-role-id"),
+        query.optional("order", "invalid-order"),
+    ))
+    .map(|(state, email, email_prefix, role, order)| {
+        List::new(Filter { state, email: email.map(|email| email.normalised().clone()), email_prefix, role }, order)
+    });
+    let token = all((query.optional_text("cursor"), query.optional_text("next"))).and_then(|tokens| match tokens {
         (Some(_), Some(_)) => {
-            return Err(Invalid::field("invalid-query", "cursor", "cursor and next are the same parameter; send only one of them"));
+            Err(Invalid::field("invalid-query", "cursor", "cursor and next are the same parameter; send only one of them"))
         }
-        (cursor, next) => cursor.or(next),
+        (cursor, next) => Ok(cursor.or(next)),
+    });
+    // A cursor belongs to its list, so without one it cannot be checked.
+    let cursor = match (token, &list) {
+        (Ok(Some(token)), Ok(list)) => {
+            Cursor::decode(&token, who.account(), list).map(Some).map_err(|error| Invalid::field("invalid-cursor", "cursor", error))
+        }
+        (token, _) => token.map(|_| None),
     };
-    let cursor = token.map(|token| Cursor::decode(&token, who.account(), &list)).transpose();
-    Ok(ListQuery { limit, cursor: cursor.map_err(|error| Invalid::field("invalid-cursor", "cursor", error))?, list })
+    let no_more = query.finish(&["limit", "cursor", "next", "state", "email", "emailPrefix", "roleID", "order"]);
+    let (limit, cursor, list, ()) = all((limit, cursor, list, no_more))?;
+    Ok(ListQuery { limit: limit.unwrap_or(Limit::DEFAULT), cursor, list })
+}
+
+/// A parameter with an address, or with its beginning.
+fn email_parameter<T: FromStr<Err = Malformed>>(query: &mut Query, name: &str, code: &'static str) -> Result<Option<T>, Invalid> {
+    let invalid = |error| Invalid::field(code, name, format!("{error}; in a query, write + as %2B"));
+    query.optional_text(name)?.map(|text| text.parse().map_err(invalid)).transpose()
 }
 
 /// The trimmed JSON body; empty if the request has no body.
@@ -228,39 +254,36 @@ fn json_body(request: &Request) -> Result<&[u8], Invalid> {
     }
 }
 
-/// Query parameters: all known, none repeated.
+/// Query parameters, taken by name. Those that remain are unknown.
 #[derive(Debug)]
+#[must_use = "`finish` rejects unknown parameters"]
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
-    fn parse(raw: &str, accepted: &[&str]) -> Result<Self, Invalid> {
-        let mut parameters: Vec<(String, String)> = Vec::new();
-        let mut unknown = Vec::new();
-        for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decode(name)?, decode(value)?);
-            if !accepted.contains(&name.as_str()) {
-                unknown.push(name);
-            } else if parameters.iter().any(|(other, _)| *other == name) {
-                return Err(Invalid::field("invalid-query", &name, "appears twice"));
-            } else {
-                parameters.push((name, value));
-            }
-        }
-        let unknown: Vec<&str> = unknown.iter().map(String::as_str).collect();
-        if let Some(invalid) = Invalid::unknown("unknown-parameter", "query parameter", &unknown, accepted) {
-            return Err(invalid);
-        }
-        Ok(Self(parameters))
+    fn parse(raw: &str) -> Result<Self, Invalid> {
+        let pairs = raw.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        pairs.map(|(name, value)| Ok((decode(name)?, decode(value)?))).collect::<Result<_, _>>().map(Self)
     }
 
-    fn take(&mut self, name: &str) -> Option<String> {
-        let index = self.0.iter().position(|(parameter, _)| parameter == name)?;
-        Some(self.0.swap_remove(index).1)
+    /// Takes a parameter of any text.
+    fn optional_text(&mut self, name: &str) -> Result<Option<String>, Invalid> {
+        let mut values = self.0.extract_if(.., |(parameter, _)| parameter == name).map(|(_, value)| value);
+        let value = values.next();
+        if values.count() > 0 { Err(Invalid::field("invalid-query", name, "appears twice")) } else { Ok(value) }
     }
 
-    fn parsed<T: std::str::FromStr<Err = Malformed>>(&mut self, name: &'static str, code: &'static str) -> Result<Option<T>, Invalid> {
-        self.take(name).map(|text| text.parse()).transpose().map_err(|error| Invalid::field(code, name, error))
+    /// Takes a parameter.
+    fn optional<T: FromStr<Err = Malformed>>(&mut self, name: &str, code: &'static str) -> Result<Option<T>, Invalid> {
+        self.optional_text(name)?.map(|text| text.parse().map_err(|error| Invalid::field(code, name, error))).transpose()
+    }
+
+    /// Checks that no parameter remains.
+    ///
+    /// # Errors
+    /// `unknown-parameter`, naming the remaining and the accepted parameters.
+    pub fn finish(self, accepted: &[&str]) -> Result<(), Invalid> {
+        let names = self.0.iter().map(|(name, _)| name.as_str());
+        Invalid::unknown("unknown-parameter", "query parameter", names, accepted).map_or(Ok(()), Err)
     }
 }
 

@@ -1,6 +1,10 @@
 //! Untrusted JSON objects: fields are taken by name, and a remaining field is an error.
 
-use std::{collections::HashSet, fmt};
+use std::{
+    collections::HashSet,
+    fmt::{self, Display},
+    str::FromStr,
+};
 
 use serde::{
     Deserialize, Deserializer,
@@ -9,7 +13,7 @@ use serde::{
 use serde_json::Value;
 use shared::domain::text::excerpt;
 
-use crate::http::error::Invalid;
+use crate::http::invalid::Invalid;
 
 /// The fields of an object, without duplicate names.
 pub struct Fields(Vec<(String, Value)>);
@@ -31,8 +35,24 @@ impl Fields {
     /// Takes an optional field.
     ///
     /// # Errors
+    /// `invalid-field` if it is not a string, `code` if it cannot be parsed.
+    pub fn optional<T: FromStr<Err: Display>>(&mut self, name: &str, code: &'static str) -> Result<Option<T>, Invalid> {
+        self.optional_text(name)?.map(|text| text.parse().map_err(|error| Invalid::field(code, name, error))).transpose()
+    }
+
+    /// Takes a required field.
+    ///
+    /// # Errors
+    /// `missing-field`, or those of [`Self::optional`].
+    pub fn required<T: FromStr<Err: Display>>(&mut self, name: &str, code: &'static str) -> Result<T, Invalid> {
+        self.optional(name, code)?.ok_or_else(|| missing(name))
+    }
+
+    /// Takes an optional field of any text.
+    ///
+    /// # Errors
     /// `invalid-field` if it is not a string.
-    pub fn optional(&mut self, name: &str) -> Result<Option<String>, Invalid> {
+    pub fn optional_text(&mut self, name: &str) -> Result<Option<String>, Invalid> {
         let Some(index) = self.0.iter().position(|(field, _)| field == name) else { return Ok(None) };
         match self.0.remove(index).1 {
             Value::String(text) => Ok(Some(text)),
@@ -40,12 +60,12 @@ impl Fields {
         }
     }
 
-    /// Takes a required field.
+    /// Takes a required field of any text.
     ///
     /// # Errors
     /// `missing-field`, or `invalid-field` if it is not a string.
-    pub fn required(&mut self, name: &str) -> Result<String, Invalid> {
-        self.optional(name)?.ok_or_else(|| Invalid::field("missing-field", name, "is required"))
+    pub fn required_text(&mut self, name: &str) -> Result<String, Invalid> {
+        self.optional_text(name)?.ok_or_else(|| missing(name))
     }
 
     /// Checks that no field remains.
@@ -53,9 +73,13 @@ impl Fields {
     /// # Errors
     /// `unknown-field`, naming the remaining and the accepted fields.
     pub fn finish(self, accepted: &[&str]) -> Result<(), Invalid> {
-        let names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
-        Invalid::unknown("unknown-field", "field", &names, accepted).map_or(Ok(()), Err)
+        let names = self.0.iter().map(|(name, _)| name.as_str());
+        Invalid::unknown("unknown-field", "field", names, accepted).map_or(Ok(()), Err)
     }
+}
+
+fn missing(name: &str) -> Invalid {
+    Invalid::field("missing-field", name, "is required")
 }
 
 impl<'de> Deserialize<'de> for Fields {

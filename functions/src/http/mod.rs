@@ -5,6 +5,7 @@ pub mod edge;
 pub mod error;
 pub mod event;
 pub mod input;
+pub mod invalid;
 pub mod json;
 pub mod log;
 pub mod output;

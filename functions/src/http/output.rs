@@ -1,6 +1,6 @@
 //! The JSON of responses.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use shared::{
     domain::{
         Invitation, Resource, Timestamp, Urns,
@@ -12,6 +12,8 @@ use shared::{
     },
     store::Outcome,
 };
+
+use crate::http::error::ApiError;
 
 /// The status of a response whose body the caller already has.
 pub(crate) const NOT_MODIFIED: u16 = 304;
@@ -147,13 +149,28 @@ struct ListBody<'a> {
 
 /// The body of every error.
 #[derive(Serialize)]
-pub(crate) struct ErrorBody<'a> {
-    pub(crate) code: &'a str,
-    pub(crate) message: &'a str,
+struct ErrorBody<'a> {
+    code: &'a str,
+    message: &'a str,
+    /// The first of `fields`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) field: Option<&'a str>,
+    field: Option<&'a str>,
+    #[serde(serialize_with = "as_object")]
+    fields: &'a [(String, String)],
     #[serde(rename = "requestId")]
-    pub(crate) request_id: &'a str,
+    request_id: &'a str,
+}
+
+/// Names and values, in their order.
+fn as_object<S: Serializer>(fields: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(fields.iter().map(|(name, value)| (name, value)))
+}
+
+/// An error as JSON.
+pub(crate) fn error(error: &ApiError, request_id: &str) -> String {
+    let fields = error.fields();
+    let field = fields.first().map(|(name, _)| name.as_str());
+    to_json(&ErrorBody { code: error.code(), message: &error.message(), field, fields: &fields, request_id })
 }
 
 /// The resource as JSON, with its state at `now`.

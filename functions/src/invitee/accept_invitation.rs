@@ -30,7 +30,7 @@ pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiErr
         Some(_) => Some(app.app.auth.authorize(request, Permission::Modify).await?),
         None => None,
     };
-    input::validate_common(request, &[])?;
+    input::validate_common(request)?.finish(&[])?;
     let body = if host.is_some() { input::token_and_invitee(request)? } else { input::token(request)? };
     let token = body.token.ok_or(Rejected::NotFound)?;
     // An application cannot accept for another account.

@@ -22,7 +22,7 @@ pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/decline
 /// # Errors
 /// The same 404 for every invalid token; the state of an invitation that is no longer open.
 pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiError> {
-    input::validate_common(request, &[])?;
+    input::validate_common(request)?.finish(&[])?;
     let token = input::token(request)?.token.ok_or(Rejected::NotFound)?;
     // The settings come second, because the response to an invalid token must not depend on those of the account that it names, and
     // before the write, because an unreadable row must not turn a completed decline into a 500.

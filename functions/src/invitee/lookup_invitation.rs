@@ -22,7 +22,7 @@ pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/lookup"
 /// # Errors
 /// The same 404 for every invalid token.
 pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiError> {
-    input::validate_common(request, &[])?;
+    input::validate_common(request)?.finish(&[])?;
     let token = input::token(request)?.token.ok_or(Rejected::NotFound)?;
     let invitation = app.app.store.find_by_token(&token).await?.ok_or(Rejected::NotFound)?;
     record_caller(app, request, &token, &invitation);

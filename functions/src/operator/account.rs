@@ -7,10 +7,11 @@ use shared::{
 
 use crate::{
     http::{
-        error::{ApiError, Invalid},
+        error::ApiError,
+        invalid::{Invalid, all},
         json::Fields,
     },
-    operator::invocation::parsed,
+    operator::invocation::INVALID,
 };
 
 /// How an event names its account.
@@ -29,8 +30,7 @@ impl AccountRef {
     /// # Errors
     /// `missing-field` without either, `invalid-field` if one is malformed.
     pub(crate) fn take(fields: &mut Fields) -> Result<Self, Invalid> {
-        let account = fields.optional("account")?.map(|text| parsed("account", &text)).transpose()?;
-        match (account, external_id(fields)?) {
+        match all((fields.optional("account", INVALID), external_id(fields)))? {
             (Some(account), None) => Ok(Self::Id(account)),
             (None, Some(id)) => Ok(Self::External(id)),
             (Some(account), Some(id)) => Ok(Self::Both(account, id)),
@@ -50,7 +50,7 @@ impl AccountRef {
             Self::Both(account, id) => {
                 let (account, owner) = (served(store, account)?, owner(store, &id).await?);
                 if owner != account {
-                    return Err(Invalid::field("invalid-field", "externalID", format!("is the external id of account {owner}")).into());
+                    return Err(Invalid::field(INVALID, "externalID", format!("is the external id of account {owner}")).into());
                 }
                 Ok(account)
             }
@@ -63,7 +63,7 @@ impl AccountRef {
 /// # Errors
 /// `invalid-field` if it is malformed.
 pub(crate) fn external_id(fields: &mut Fields) -> Result<Option<ExternalId>, Invalid> {
-    fields.optional("externalID")?.map(|text| parsed("externalID", &text)).transpose()
+    fields.optional("externalID", INVALID)
 }
 
 /// The account, if the stack serves it.
@@ -73,7 +73,7 @@ pub(crate) fn external_id(fields: &mut Fields) -> Result<Option<ExternalId>, Inv
 pub(crate) fn served(store: &Store, account: AccountId) -> Result<AccountId, ApiError> {
     match store.only_account() {
         Some(only) if *only != account => {
-            Err(Invalid::field("invalid-field", "account", format!("this stack serves only the account {only}")).into())
+            Err(Invalid::field(INVALID, "account", format!("this stack serves only the account {only}")).into())
         }
         _ => Ok(account),
     }

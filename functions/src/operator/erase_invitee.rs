@@ -7,10 +7,10 @@ use serde::Serialize;
 use shared::domain::Email;
 
 use crate::{
-    http::{error::ApiError, output::to_json},
+    http::{error::ApiError, invalid::all, output::to_json},
     operator::{
         account::AccountRef,
-        invocation::{Event, Table, parsed},
+        invocation::{Event, INVALID, Table},
     },
 };
 
@@ -24,9 +24,8 @@ struct Erased {
 /// # Errors
 /// [`ApiError`] if the event is invalid or the table fails.
 pub async fn handle(Table(store): &Table, Event { mut fields, invocation }: Event<'_>) -> Result<String, ApiError> {
-    let (account, email) = (AccountRef::take(&mut fields)?, fields.required("email")?);
-    fields.finish(&["account", "externalID", "email"])?;
-    let email: Email = parsed("email", &email)?;
+    let (account, email, ()): (_, Email, ()) =
+        all((AccountRef::take(&mut fields), fields.required("email", INVALID), fields.finish(&["account", "externalID", "email"])))?;
     let account = account.resolve(store).await?;
     let erased = store.erase(&account, email.normalised()).await?;
     tracing::info!(invocation, account = account.as_str(), erased, "erased");

@@ -2,26 +2,23 @@
 //!
 //! An event is an object. An error has the same body as in the API, and the invocation itself never fails.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use shared::{
     config::{Config, ConfigError},
-    domain::text::Malformed,
     store::Store,
 };
 
 use crate::{
     app::{connected, variable},
     guard::guarded,
-    http::{
-        error::{ApiError, Invalid},
-        json::Fields,
-        log,
-        output::{ErrorBody, to_json},
-    },
+    http::{error::ApiError, json::Fields, log, output},
 };
+
+/// The code of a field that cannot be parsed. Operators need no code for each field.
+pub(crate) const INVALID: &str = "invalid-field";
 
 /// The state of a function that uses only the table.
 #[derive(Debug)]
@@ -81,14 +78,6 @@ pub async fn respond<S>(
         if let Some(cause) = error.cause() {
             tracing::error!(invocation, code = error.code(), cause, "failed");
         }
-        to_json(&ErrorBody { code: error.code(), message: &error.message(), field: error.field(), request_id: invocation })
+        output::error(&error, invocation)
     })
-}
-
-/// Parses a field's value.
-///
-/// # Errors
-/// `invalid-field`, naming the field.
-pub(crate) fn parsed<T: FromStr<Err = Malformed>>(name: &str, text: &str) -> Result<T, Invalid> {
-    text.parse().map_err(|error| Invalid::field("invalid-field", name, error))
 }

@@ -22,13 +22,14 @@ use shared::{
 
 use crate::{
     http::{
-        error::{ApiError, Invalid},
+        error::ApiError,
+        invalid::{Invalid, all},
         json::Fields,
         output::to_json,
     },
     operator::{
         account::{AccountRef, external_id, served},
-        invocation::{Event, Table, parsed},
+        invocation::{Event, INVALID, Table},
     },
 };
 
@@ -37,27 +38,41 @@ use crate::{
 /// # Errors
 /// [`ApiError`] if the event is invalid or the table fails.
 pub async fn handle(Table(store): &Table, Event { mut fields, invocation }: Event<'_>) -> Result<String, ApiError> {
-    match fields.required("action")?.as_str() {
-        "describe" => describe(store, fields).await,
-        "set" => set(store, fields, invocation).await,
-        "create" => create(store, fields, invocation).await,
-        other => {
-            let message = format!("must be 'describe', 'set' or 'create', not '{}'", excerpt(other));
-            Err(Invalid::field("invalid-field", "action", message).into())
+    match fields.required("action", INVALID) {
+        Ok(Action::Describe) => describe(store, fields).await,
+        Ok(Action::Set) => set(store, fields, invocation).await,
+        Ok(Action::Create) => create(store, fields, invocation).await,
+        Err(error) => Err(error.and(AccountRef::take(&mut fields)).into()),
+    }
+}
+
+enum Action {
+    Describe,
+    Set,
+    Create,
+}
+
+impl FromStr for Action {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        match text {
+            "describe" => Ok(Self::Describe),
+            "set" => Ok(Self::Set),
+            "create" => Ok(Self::Create),
+            other => Err(Malformed(format!("must be 'describe', 'set' or 'create', not '{}'", excerpt(other)))),
         }
     }
 }
 
 async fn describe(store: &Store, mut fields: Fields) -> Result<String, ApiError> {
-    let account = AccountRef::take(&mut fields)?;
-    fields.finish(&["action", "account", "externalID"])?;
+    let (account, ()) = all((AccountRef::take(&mut fields), fields.finish(&["action", "account", "externalID"])))?;
     let account = account.resolve(store).await?;
     Ok(to_json(&body(&account, &store.settings(&account).await?)))
 }
 
 async fn set(store: &Store, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
-    let account = AccountRef::take(&mut fields)?;
-    let change = change(fields, &["action", "account", "externalID"])?;
+    let (account, change) = all((AccountRef::take(&mut fields), change(fields, &["action", "account", "externalID"])))?;
     let account = match account {
         AccountRef::Both(account, id) => {
             let account = served(store, account)?;
@@ -83,15 +98,10 @@ async fn set_external_id(store: &Store, account: &AccountId, id: &ExternalId) ->
 }
 
 async fn create(store: &Store, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
-    if fields.optional("account")?.is_some() {
-        let message = "must be absent: 'create' chooses it; 'set' gives settings to an account of your choice";
-        return Err(Invalid::field("invalid-field", "account", message).into());
-    }
-    let id = external_id(&mut fields)?;
-    let settings = change(fields, &["action", "externalID"])?;
+    let ((), id, settings) = all((no_account(&mut fields), external_id(&mut fields), change(fields, &["action", "externalID"])))?;
     if let Some(only) = store.only_account() {
         let message = format!("'create' is not possible: this stack serves only the account {only}");
-        return Err(Invalid::field("invalid-field", "action", message).into());
+        return Err(Invalid::field(INVALID, "action", message).into());
     }
     let new = store.create_account(id.as_ref(), &settings).await?;
     if new.created {
@@ -101,25 +111,35 @@ async fn create(store: &Store, mut fields: Fields, invocation: &str) -> Result<S
     Ok(to_json(&SettingsBody { created: Some(new.created), ..body(&new.account, &settings) }))
 }
 
+fn no_account(fields: &mut Fields) -> Result<(), Invalid> {
+    match fields.optional_text("account")? {
+        None => Ok(()),
+        Some(_) => {
+            let reason = "must be absent: 'create' chooses it; 'set' gives settings to an account of your choice";
+            Err(Invalid::field(INVALID, "account", reason))
+        }
+    }
+}
+
 /// Takes the settings; `accepted` are the fields that were taken before.
 fn change(mut fields: Fields, accepted: &[&'static str]) -> Result<SettingsChange, Invalid> {
-    let change = SettingsChange {
-        name: field(&mut fields, "name")?,
-        logo: field(&mut fields, "logo")?,
-        colour: field(&mut fields, "colour")?,
-        locale: field(&mut fields, "locale")?,
-        redirect: field(&mut fields, "redirect")?,
-        binding: field(&mut fields, "binding")?,
-    };
-    fields.finish(&[accepted, &["name", "logo", "colour", "locale", "redirect", "binding"]].concat())?;
-    Ok(change)
+    let (name, logo, colour, locale, redirect, binding, ()) = all((
+        field(&mut fields, "name"),
+        field(&mut fields, "logo"),
+        field(&mut fields, "colour"),
+        field(&mut fields, "locale"),
+        field(&mut fields, "redirect"),
+        field(&mut fields, "binding"),
+        fields.finish(&[accepted, &["name", "logo", "colour", "locale", "redirect", "binding"]].concat()),
+    ))?;
+    Ok(SettingsChange { name, logo, colour, locale, redirect, binding })
 }
 
 fn field<T: FromStr<Err = Malformed>>(fields: &mut Fields, name: &str) -> Result<Change<T>, Invalid> {
-    match fields.optional(name)?.as_deref() {
+    match fields.optional_text(name)?.as_deref() {
         None => Ok(Change::Keep),
         Some("") => Ok(Change::Remove),
-        Some(text) => parsed(name, text).map(Change::Set),
+        Some(text) => text.parse().map(Change::Set).map_err(|error| Invalid::field(INVALID, name, error)),
     }
 }
 

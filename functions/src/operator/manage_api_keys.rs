@@ -3,16 +3,16 @@
 //! `{"action": "create", "account": …, "role": …, "name"?, "expiry"?}`, `{"action": "list", "account": …, "cursor"?}`,
 //! `{"action": "disable", "account": …, "id": …}`. Each takes `externalID` instead of `account`.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::Serialize;
 use shared::{
     config::{Config, ConfigError},
     domain::{
-        Roles, Timestamp,
+        RoleId, Roles, Timestamp,
         api_key::{ApiKey, ApiKeyId, ApiKeyRecord},
         settings::DisplayName,
-        text::excerpt,
+        text::{Malformed, excerpt},
     },
     store::Store,
 };
@@ -20,13 +20,14 @@ use shared::{
 use crate::{
     app::{connected, variable},
     http::{
-        error::{ApiError, Invalid},
+        error::ApiError,
+        invalid::{Invalid, all},
         json::Fields,
         output::to_json,
     },
     operator::{
         account::AccountRef,
-        invocation::{Event, parsed},
+        invocation::{Event, INVALID},
     },
 };
 
@@ -52,6 +53,16 @@ impl Keys {
         let config = Config::read(&variable)?;
         Ok(Self::new(connected(&config), config.roles))
     }
+
+    /// Checks that a role is configured.
+    fn configured(&self, role: RoleId) -> Result<RoleId, Invalid> {
+        if self.roles.contains(&role) {
+            return Ok(role);
+        }
+        let known: Vec<String> = self.roles.names().map(ToString::to_string).collect();
+        let reason = format!("'{role}' is not a configured role; configured roles: {}", known.join(", "));
+        Err(Invalid::field(INVALID, "role", reason))
+    }
 }
 
 /// Handles an event.
@@ -59,39 +70,44 @@ impl Keys {
 /// # Errors
 /// [`ApiError`] if the event is invalid, the key does not exist or the table fails.
 pub async fn handle(keys: &Keys, Event { mut fields, invocation }: Event<'_>) -> Result<String, ApiError> {
-    let action = fields.required("action")?;
-    let account = AccountRef::take(&mut fields)?;
-    match action.as_str() {
-        "create" => create(keys, account, fields, invocation).await,
-        "list" => list(keys, account, fields).await,
-        "disable" => disable(keys, account, fields, invocation).await,
-        other => {
-            Err(Invalid::field("invalid-field", "action", format!("must be 'create', 'list' or 'disable', not '{}'", excerpt(other)))
-                .into())
+    let (action, account) = (fields.required("action", INVALID), AccountRef::take(&mut fields));
+    match action {
+        Ok(Action::Create) => create(keys, account, fields, invocation).await,
+        Ok(Action::List) => list(keys, account, fields).await,
+        Ok(Action::Disable) => disable(keys, account, fields, invocation).await,
+        Err(error) => Err(error.and(account).into()),
+    }
+}
+
+enum Action {
+    Create,
+    List,
+    Disable,
+}
+
+impl FromStr for Action {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        match text {
+            "create" => Ok(Self::Create),
+            "list" => Ok(Self::List),
+            "disable" => Ok(Self::Disable),
+            other => Err(Malformed(format!("must be 'create', 'list' or 'disable', not '{}'", excerpt(other)))),
         }
     }
 }
 
-async fn create(keys: &Keys, account: AccountRef, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
-    let (role, name, expiry) = (fields.required("role")?, fields.optional("name")?, fields.optional("expiry")?);
-    fields.finish(&["action", "account", "externalID", "role", "name", "expiry"])?;
-    let role = parsed("role", &role)?;
-    if !keys.roles.contains(&role) {
-        let known: Vec<String> = keys.roles.names().map(ToString::to_string).collect();
-        return Err(Invalid::field(
-            "invalid-field",
-            "role",
-            format!("'{role}' is not a configured role; configured roles: {}", known.join(", ")),
-        )
-        .into());
-    }
-    // Invitees see the name.
-    let name: Option<DisplayName> = name.map(|text| parsed("name", &text)).transpose()?;
+async fn create(keys: &Keys, account: Result<AccountRef, Invalid>, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
     let now = keys.store.now();
-    let expiry: Option<Timestamp> = expiry.map(|text| parsed("expiry", &text)).transpose()?;
-    if expiry.is_some_and(|expiry| expiry <= now) {
-        return Err(Invalid::field("invalid-field", "expiry", "must be in the future").into());
-    }
+    let (account, role, name, expiry, ()) = all((
+        account,
+        fields.required("role", INVALID).and_then(|role| keys.configured(role)),
+        // Invitees see the name.
+        fields.optional::<DisplayName>("name", INVALID),
+        fields.optional("expiry", INVALID).and_then(|expiry| in_the_future(expiry, now)),
+        fields.finish(&["action", "account", "externalID", "role", "name", "expiry"]),
+    ))?;
     let account = account.resolve(&keys.store).await?;
     let (key, generated) = ApiKey::generate(&account);
     let record = ApiKeyRecord::new(&generated, role, name.map(|name| name.to_string()), now, expiry);
@@ -100,17 +116,20 @@ async fn create(keys: &Keys, account: AccountRef, mut fields: Fields, invocation
     Ok(to_json(&KeyBody { key: Some(&key), ..body(&record) }))
 }
 
-async fn list(keys: &Keys, account: AccountRef, mut fields: Fields) -> Result<String, ApiError> {
-    let after: Option<ApiKeyId> = fields.optional("cursor")?.map(|text| parsed("cursor", &text)).transpose()?;
-    fields.finish(&["action", "account", "externalID", "cursor"])?;
+fn in_the_future(expiry: Option<Timestamp>, now: Timestamp) -> Result<Option<Timestamp>, Invalid> {
+    if expiry.is_some_and(|expiry| expiry <= now) { Err(Invalid::field(INVALID, "expiry", "must be in the future")) } else { Ok(expiry) }
+}
+
+async fn list(keys: &Keys, account: Result<AccountRef, Invalid>, mut fields: Fields) -> Result<String, ApiError> {
+    let (account, after, ()) =
+        all((account, fields.optional::<ApiKeyId>("cursor", INVALID), fields.finish(&["action", "account", "externalID", "cursor"])))?;
     let account = account.resolve(&keys.store).await?;
     let page = keys.store.list_api_keys(&account, after.as_ref()).await?;
     Ok(to_json(&KeysBody { next: page.next.as_ref().map(ApiKeyId::as_str), keys: page.keys.iter().map(body).collect() }))
 }
 
-async fn disable(keys: &Keys, account: AccountRef, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
-    let id: ApiKeyId = parsed("id", &fields.required("id")?)?;
-    fields.finish(&["action", "account", "externalID", "id"])?;
+async fn disable(keys: &Keys, account: Result<AccountRef, Invalid>, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
+    let (account, id, ()) = all((account, fields.required::<ApiKeyId>("id", INVALID), fields.finish(&["action", "account", "externalID", "id"])))?;
     let account = account.resolve(&keys.store).await?;
     let record = keys.store.disable_api_key(&account, &id).await?.ok_or(shared::domain::Rejected::NotFound)?;
     tracing::info!(invocation, account = account.as_str(), id = id.as_str(), "key disabled");

@@ -77,9 +77,13 @@ impl Http {
         let body: Value = serde_json::from_str(&reply.body).map_err(|_| "not JSON")?;
         let text = |field: &str| body[field].as_str();
         if reply.status >= 400 {
-            let known =
-                body.as_object().is_some_and(|body| body.keys().all(|it| ["code", "message", "field", "requestId"].contains(&&**it)));
+            let names = ["code", "message", "field", "fields", "requestId"];
+            let known = body.as_object().is_some_and(|body| body.keys().all(|it| names.contains(&&**it)));
             require(known && text("code").is_some() && text("requestId").is_some(), "not the form of an error")?;
+            let fields = body["fields"].as_object().ok_or("an error without fields")?;
+            require(text("field").is_none_or(|field| fields.contains_key(field)), "a field that is not among the fields")?;
+            require(fields.is_empty() == text("field").is_none(), "fields without a field")?;
+            require(fields.values().all(|it| it.as_str().is_some_and(|it| (1..MAX_MESSAGE).contains(&it.len()))), "no reason")?;
             return require(text("message").is_some_and(|it| (1..MAX_MESSAGE).contains(&it.len())), "no message, or one that is too long");
         }
         let shown = if self.route == "GET /invitations" {
