@@ -39,6 +39,25 @@ schemathesis.openapi.format(
 )
 
 
+@schemathesis.hook
+def before_load_schema(context, raw_schema):
+    """The document allows responses to gain properties and values. The service must send only those that the document has."""
+    close(raw_schema)
+
+
+def close(part) -> None:
+    if isinstance(part, list):
+        for item in part:
+            close(item)
+    elif isinstance(part, dict):
+        if part.get("type") == "object" and "properties" in part:
+            part.setdefault("additionalProperties", False)
+        if "x-extensible-enum" in part:
+            part["enum"] = part.pop("x-extensible-enum")
+        for value in part.values():
+            close(value)
+
+
 # The cursors that the service has issued during this run.
 issued = set()
 

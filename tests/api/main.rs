@@ -30,6 +30,7 @@ mod logs;
 mod manage_account_settings;
 mod manage_api_keys;
 mod modify_invitation;
+mod open_responses;
 mod operations;
 mod operator_errors;
 mod policy;

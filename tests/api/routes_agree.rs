@@ -13,7 +13,7 @@ use functions::{
 };
 use serde_json::Value;
 use shared::config::{Config, DeliveryConfig, read_default_settings, read_retention, read_send_policy};
-use support::root_file;
+use support::{openapi, root_file};
 
 use crate::template::{functions, list, string, template};
 
@@ -107,7 +107,7 @@ fn the_local_router_has_the_same_routes() {
 
 #[test]
 fn openapi_describes_the_same_routes_under_the_same_names() {
-    let document: Value = serde_yaml_ng::from_str(&root_file("openapi.yaml")).expect("openapi.yaml is YAML");
+    let document = openapi::document();
     let methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (path, operations) in document["paths"].as_object().expect("paths") {

@@ -232,7 +232,7 @@ impl SecondApp {
 
 async fn send(app: &Endpoints, call: Call) -> Response {
     let response = app.respond(&call.route(), &call.event().to_string()).await.into();
-    openapi::check(&call, &response);
+    openapi::check(&call, &response).unwrap_or_else(|problem| panic!("{problem}"));
     response
 }
 

@@ -8,7 +8,7 @@ mod call;
 mod endpoints;
 pub mod faults;
 pub mod logged;
-mod openapi;
+pub mod openapi;
 pub mod random;
 mod rows;
 pub mod workers;
