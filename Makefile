@@ -13,6 +13,11 @@ AXE_VERSION          := 0.1.8
 RUFF_VERSION         := 0.17.5
 CARGO_DENY_VERSION   := 0.20.2
 
+OPENAPI_PYTHON_CLIENT_VERSION := 0.29.1
+OPENAPI_TYPESCRIPT_VERSION    := 7.13.0
+OPENAPI_FETCH_VERSION         := 0.17.0
+TYPESCRIPT_VERSION            := 5.9.3
+
 TOOLS := .local/tools
 # A tool is installed when its directory contains this file. The name includes the version, so that a new version is installed again.
 cargo-lambda := $(TOOLS)/cargo-lambda/complete-$(CARGO_LAMBDA_VERSION)
@@ -22,6 +27,9 @@ schemathesis := $(TOOLS)/schemathesis/complete-$(SCHEMATHESIS_VERSION)
 playwright   := $(TOOLS)/playwright/complete-$(PLAYWRIGHT_VERSION)-$(AXE_VERSION)
 ruff         := $(TOOLS)/ruff/complete-$(RUFF_VERSION)
 cargo-deny   := $(TOOLS)/cargo-deny/complete-$(CARGO_DENY_VERSION)
+openapi-python-client := $(TOOLS)/openapi-python-client/complete-$(OPENAPI_PYTHON_CLIENT_VERSION)
+openapi-typescript    := \
+	$(TOOLS)/openapi-typescript/complete-$(OPENAPI_TYPESCRIPT_VERSION)-$(OPENAPI_FETCH_VERSION)-$(TYPESCRIPT_VERSION)
 
 export CARGO_LAMBDA := $(CURDIR)/$(TOOLS)/cargo-lambda/bin/cargo-lambda
 
@@ -61,8 +69,9 @@ test: prerequisites ## Run unit, API, delivery and concurrency tests, short mode
 	@$(steps) build-tests test-rust build-service test-end-to-end
 
 .PHONY: check
-check: prerequisites ## Run everything else: short verification, load, contract, browser, template, speed; installs what it needs
-	@$(steps) system-tools tools test-verification test-load test-contract test-browser build-functions test-template test-speed
+check: prerequisites ## Run everything else: short verification, load, contract, clients, browser, template, speed; installs what it needs
+	@$(steps) system-tools tools test-verification test-load test-contract test-clients test-browser build-functions test-template \
+		test-speed
 
 # Prints each step as it starts, and the minutes of all steps at the end.
 steps = python3 tests/steps.py
@@ -102,6 +111,11 @@ test-load: prerequisites $(cargo-lambda) ## Run load and recovery, short run: fa
 .PHONY: test-contract
 test-contract: prerequisites $(cargo-lambda) $(schemathesis) ## Check the contract with schemathesis against the running service
 	@SCHEMATHESIS="$(CURDIR)/$(TOOLS)/schemathesis" python3 tests/service.py SEND_QUOTA=100000 -- python3 tests/contract.py
+
+.PHONY: test-clients
+test-clients: prerequisites $(cargo-lambda) $(openapi-python-client) $(openapi-typescript) ## Generate clients and test them against the service
+	@PYTHON_TOOLS="$(CURDIR)/$(TOOLS)/openapi-python-client" NODE_TOOLS="$(CURDIR)/$(TOOLS)/openapi-typescript" \
+		python3 tests/service.py RESEND_COOLDOWN_SECONDS=1 -- python3 tests/clients.py
 
 .PHONY: test-browser
 test-browser: system-tools $(cargo-lambda) $(playwright) ## Test the invitee's page in Chromium
@@ -200,8 +214,10 @@ peers = OUT="$(CURDIR)/.local/bench/peers" CARGO_TARGET_DIR="$$($(target-dir))/p
 
 # --- Tools --------------------------------------------------------------------------------------------------------------
 
+tools := $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) $(openapi-python-client) $(openapi-typescript) $(playwright) $(ruff) $(cargo-deny)
+
 .PHONY: tools
-tools: $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) $(playwright) $(ruff) $(cargo-deny) ## Install all tools into .local/tools
+tools: $(tools) ## Install all tools into .local/tools
 
 # $(call install,packages) installs into the directory of the target. A directory without its marker is incomplete and is installed again.
 # --target also works where pip cannot install for the whole system.
@@ -225,6 +241,16 @@ $(sam): | prerequisites
 
 $(schemathesis): | prerequisites
 	$(call install,schemathesis==$(SCHEMATHESIS_VERSION))
+
+$(openapi-python-client): | prerequisites
+	$(call install,openapi-python-client==$(OPENAPI_PYTHON_CLIENT_VERSION))
+
+$(openapi-typescript): | system-node
+	@echo "Installing $(notdir $(@D)) into $(@D)"
+	@rm -rf "$(@D)" && mkdir -p "$(@D)"
+	@npm install --prefix "$(@D)" --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel=error \
+		openapi-typescript@$(OPENAPI_TYPESCRIPT_VERSION) openapi-fetch@$(OPENAPI_FETCH_VERSION) typescript@$(TYPESCRIPT_VERSION) >/dev/null
+	@touch "$@"
 
 # It drives the system's Chromium and downloads none. axe-core finds defects in accessibility.
 $(playwright): | prerequisites
@@ -251,6 +277,11 @@ system-tools: prerequisites
 	if [ "$$(id -u)" = 0 ]; then sudo=""; elif sudo -n true 2>/dev/null; then sudo="sudo"; \
 	else echo "make: first type: sudo apt-get install $$missing"; exit 1; fi; \
 	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null
+
+.PHONY: system-node
+system-node:
+	@[ "$$(node --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/')" -ge 20 ] 2>/dev/null && command -v npm >/dev/null \
+		|| { echo "make: install Node 20 or later with npm."; exit 1; }
 
 # `make bench` prefers the processor's own counter.
 .PHONY: system-counter

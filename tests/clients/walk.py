@@ -1,0 +1,63 @@
+"""The walkthrough of docs/api.md with the client that openapi-python-client generates from openapi.yaml."""
+
+import os
+import time
+
+from invitations_client import AuthenticatedClient
+from invitations_client.api.invitations import create_invitation, describe_invitation, list_invitations, modify_invitation
+from invitations_client.api.invitees import lookup_invitation
+from invitations_client.models import DesiredState, DesiredStateState, Error, Invitation, InvitationList, NewInvitation, State, Token
+from invitations_client.types import UNSET, Response
+
+EMAIL = "python@example.com"
+api = AuthenticatedClient(base_url=os.environ["API_URL"], token=os.environ["API_KEY"], prefix="ApiKey", raise_on_unexpected_status=True)
+
+
+def ok(response: Response, status: int, kind: type):
+    """The value of a success."""
+    assert response.status_code == status and isinstance(response.parsed, kind), response
+    return response.parsed
+
+
+def failed(response: Response, status: int, code: str) -> Error:
+    error = ok(response, status, Error)
+    assert error.code == code and error.request_id, error
+    return error
+
+
+def create(email: str, role: str, key: str) -> Response:
+    return create_invitation.sync_detailed(client=api, body=NewInvitation(email=email, role_id=role), idempotency_key=key)
+
+
+def modify(invitation: Invitation, **options) -> Response:
+    return modify_invitation.sync_detailed(invitation.id, client=api, **options)
+
+
+created = ok(create(EMAIL, "read-only", "python-1"), 201, Invitation)
+assert created.email == EMAIL and created.state == State.INVITED, created
+assert ok(create(EMAIL, "read-only", "python-1"), 201, Invitation).id == created.id
+
+again = failed(create(EMAIL, "read-only", "python-2"), 400, "already-invited")
+assert created.id in again.fields["email"], again
+invalid = failed(create("user.one", "Full Access", "python-3"), 400, "invalid-email")
+assert invalid.field == "email" and {"email", "roleID"} <= set(invalid.fields.additional_keys), invalid
+
+found, cursor = [], UNSET
+while True:
+    page = ok(list_invitations.sync_detailed(client=api, limit=1, state=State.INVITED, cursor=cursor), 200, InvitationList)
+    found += [invitation.id for invitation in page.invitations]
+    if not page.next_:
+        break
+    cursor = page.next_
+assert found.count(created.id) == 1, found
+assert ok(describe_invitation.sync_detailed(created.id, client=api), 200, Invitation).id == created.id
+
+too_soon = modify(created)
+assert not failed(too_soon, 429, "resend-cooldown").fields.additional_keys, too_soon
+time.sleep(int(too_soon.headers["retry-after"]))
+resent = ok(modify(created), 200, Invitation)
+assert resent.last_sent > created.last_sent, resent
+revoked = ok(modify(created, body=DesiredState(state=DesiredStateState.REVOKED)), 200, Invitation)
+assert revoked.state == State.REVOKED and revoked.revoked_at, revoked
+
+failed(lookup_invitation.sync_detailed(client=api, body=Token(token="i1.unknown")), 404, "not-found")
