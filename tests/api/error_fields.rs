@@ -144,7 +144,7 @@ async fn operator_functions_name_all_invalid_fields() {
         ("role", "'admin' is not a configured role; configured roles: full-access, read-only"),
         ("name", "'' cannot be a name: it must have 1 to 80 characters"),
         ("expiry", EXPIRY),
-        ("id", "unknown field; accepted: action, account, role, name, expiry"),
+        ("id", "unknown field; accepted: action, account, externalID, role, name, expiry"),
     ];
     assert_eq!(app.manage_keys(&event).await, of_invocation(&all("invalid-field", &fields)));
     let fields = [("action", "must be 'create', 'list' or 'disable', not 'x'"), account];
@@ -153,7 +153,7 @@ async fn operator_functions_name_all_invalid_fields() {
     let fields = [
         ("locale", LOCALE),
         ("binding", "must be a string"),
-        ("color", "unknown field; accepted: action, account, name, logo, colour, locale, redirect, binding"),
+        ("color", "unknown field; accepted: action, account, externalID, name, logo, colour, locale, redirect, binding"),
     ];
     assert_eq!(app.manage_settings(&event).await, of_invocation(&all("invalid-field", &fields)));
     let fields = [account, ("email", EMAIL)];

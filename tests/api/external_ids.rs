@@ -26,7 +26,8 @@ fn create(id: &str) -> Value {
 }
 
 fn refusal(code: &str, field: &str, message: &str) -> Value {
-    json!({ "code": code, "field": field, "message": format!("{field}: {message}"), "requestId": "invocation-1" })
+    let message_of_all = format!("{field}: {message}");
+    json!({ "code": code, "field": field, "fields": { field: message }, "message": message_of_all, "requestId": "invocation-1" })
 }
 
 fn unknown(id: &str) -> Value {

@@ -129,7 +129,8 @@ async fn list(keys: &Keys, account: Result<AccountRef, Invalid>, mut fields: Fie
 }
 
 async fn disable(keys: &Keys, account: Result<AccountRef, Invalid>, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
-    let (account, id, ()) = all((account, fields.required::<ApiKeyId>("id", INVALID), fields.finish(&["action", "account", "externalID", "id"])))?;
+    let (account, id, ()) =
+        all((account, fields.required::<ApiKeyId>("id", INVALID), fields.finish(&["action", "account", "externalID", "id"])))?;
     let account = account.resolve(&keys.store).await?;
     let record = keys.store.disable_api_key(&account, &id).await?.ok_or(shared::domain::Rejected::NotFound)?;
     tracing::info!(invocation, account = account.as_str(), id = id.as_str(), "key disabled");
