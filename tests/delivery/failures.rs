@@ -156,3 +156,18 @@ async fn a_row_stored_before_events_existed_can_be_changed() {
     assert_eq!(accept["state"], "accepted");
     app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
 }
+
+/// If the events that wait in the one fill a round, the emails in the other must not wait for it always.
+#[tokio::test]
+async fn each_minute_starts_with_another_shard_of_another_index() {
+    let (app, workers) = start().await;
+    let mut first = BTreeSet::new();
+    for _ in 0..8 {
+        let _ = app.faults.take_requests();
+        workers.reconcile().await;
+        let (_, query) = app.faults.take_requests().swap_remove(0);
+        first.insert((query["IndexName"].to_string(), query["ExpressionAttributeValues"][":shard"].to_string()));
+        app.advance(COOLDOWN);
+    }
+    assert_eq!(first.len(), 8, "{first:?}");
+}

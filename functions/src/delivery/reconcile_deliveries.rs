@@ -10,7 +10,10 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
-use shared::store::{DUE_SHARDS, DueIndex, StoreError};
+use shared::{
+    domain::Timestamp,
+    store::{DUE_SHARDS, DueIndex, StoreError},
+};
 use tracing::{error, info};
 
 use crate::delivery::{courier::Courier, worker::Failed};
@@ -38,13 +41,11 @@ pub struct Round {
 pub async fn handle(courier: &Courier, _event: &str) -> Result<Round, Failed> {
     let deadline = Instant::now() + START_DEADLINE;
     let mut round = Round::default();
-    // Each minute starts with another shard, so that the same shards do not always wait if time is short.
-    let first = courier.store().now().as_secs().unsigned_abs() / 60;
-    for shard in 0..DUE_SHARDS {
-        let shard = (first + u64::from(shard)) % u64::from(DUE_SHARDS);
-        for index in DueIndex::ALL {
-            reconcile(courier, index, shard as u8, deadline, &mut round).await?;
+    for (index, shard) in parts(courier.store().now()) {
+        if Instant::now() >= deadline {
+            break;
         }
+        reconcile(courier, index, shard, deadline, &mut round).await?;
     }
     let Round { processed, failed } = round;
     info!(processed, failed, "round done");
@@ -52,6 +53,15 @@ pub async fn handle(courier: &Courier, _event: &str) -> Result<Round, Failed> {
         return Err(Failed(format!("none of {failed} due invitations could be processed")));
     }
     Ok(round)
+}
+
+/// The shards of the indexes. Each minute starts with another one, so that the same ones do not always wait if time is short.
+fn parts(now: Timestamp) -> Vec<(DueIndex, u8)> {
+    let mut parts: Vec<_> = DueIndex::ALL.into_iter().flat_map(|index| (0..DUE_SHARDS).map(move |shard| (index, shard))).collect();
+    let minute = usize::try_from(now.as_secs() / 60).unwrap_or_default();
+    let first = minute % parts.len();
+    parts.rotate_left(first);
+    parts
 }
 
 /// Processes one shard of an index, page by page. Invitations that become due again meanwhile are left to the next round.
