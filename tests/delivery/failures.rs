@@ -10,8 +10,9 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use functions::delivery::reconcile_deliveries;
 use local::events::Behaviour;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{
     domain::{
         InvitationId,
@@ -20,9 +21,12 @@ use shared::{
     },
     store::{InvitationKey, item, keys::due_shard},
 };
-use support::{ACCOUNT, Call, TestApp, faults::Fault};
+use support::{
+    ACCOUNT, Call, TestApp,
+    faults::{Fault, wire::Wire},
+};
 
-use crate::helpers::{COOLDOWN, EMAIL, LATER, describe, id, invited, resend, revoke, start, use_link};
+use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, id, invited, resend, revoke, start, use_link};
 
 /// Writes copies of the only invitation into one shard of the index `late`: their emails are sent, an event is waiting.
 async fn with_events_waiting(app: &TestApp, copies: u64) {
@@ -155,6 +159,38 @@ async fn a_row_stored_before_events_existed_can_be_changed() {
     let accept = use_link(&app, "accept", &workers.last_token("user.1@example.com")).await.expect(200).json();
     assert_eq!(accept["state"], "accepted");
     app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+}
+
+/// Makes an index unreadable.
+#[derive(Debug)]
+struct Unreadable(&'static str);
+
+impl Wire for Unreadable {
+    fn request(&self, operation: &str, input: &mut Value) -> Option<(&'static str, Value)> {
+        if operation == "Query" && input["IndexName"] == self.0 {
+            input["IndexName"] = "missing".into();
+        }
+        None
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_cannot_be_read_does_not_delay_the_other() {
+    for unreadable in ["late", "due"] {
+        let (app, mut workers) = start().await;
+        invited(&app, &mut workers).await;
+        app.advance(LATER);
+        workers.reconcile().await;
+        app.advance(LIFETIME);
+        let lost = "lost@example.com";
+        app.invite(lost).await;
+        workers.drop_stream_records().await;
+        app.advance(LATER);
+        app.faults.wire(Arc::new(Unreadable(unreadable)));
+        reconcile_deliveries::handle(&workers.courier, "{}").await.expect_err("the alarm must trigger");
+        let (emailed, expired) = (workers.inbox.emails().len() == 2, workers.event_types().contains(&"expired".to_owned()));
+        assert_eq!((emailed, expired), (unreadable == "due", unreadable == "late"), "{unreadable}");
+    }
 }
 
 /// If the events that wait in the one fill a round, the emails in the other must not wait for it always.

@@ -37,18 +37,25 @@ pub struct Round {
 /// Processes everything that is due. The content of the event is ignored.
 ///
 /// # Errors
-/// If the due invitations cannot be read, or none could be processed.
+/// If due invitations cannot be read, or none could be processed.
 pub async fn handle(courier: &Courier, _event: &str) -> Result<Round, Failed> {
     let deadline = Instant::now() + START_DEADLINE;
     let mut round = Round::default();
+    let mut unread = None;
     for (index, shard) in parts(courier.store().now()) {
         if Instant::now() >= deadline {
             break;
         }
-        reconcile(courier, index, shard, deadline, &mut round).await?;
+        if let Err(error) = reconcile(courier, index, shard, deadline, &mut round).await {
+            error!(?index, shard, cause = %error, "due invitations not read");
+            unread = Some(error);
+        }
     }
     let Round { processed, failed } = round;
     info!(processed, failed, "round done");
+    if let Some(error) = unread {
+        return Err(error.into());
+    }
     if failed > 0 && processed == 0 {
         return Err(Failed(format!("none of {failed} due invitations could be processed")));
     }
