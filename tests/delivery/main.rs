@@ -5,6 +5,7 @@
 mod crashes;
 mod decisions;
 mod emails;
+mod entries;
 mod erasure;
 mod events;
 mod failures;
