@@ -86,6 +86,7 @@ fn no_change_of_the_template_replaces_the_secret() {
 fn cloudformation_never_deletes_the_table_or_the_secret() {
     let resources = &template()["Resources"];
     for name in ["InvitationsTable", "LinkKey"] {
+        assert_eq!(resources[name]["Condition"], Value::Null, "{name}: a condition that becomes false would leave it behind");
         let policies = ["DeletionPolicy", "UpdateReplacePolicy"].map(|policy| &resources[name][policy]);
         assert_eq!(policies, ["Retain"; 2], "{name}: its data would be deleted with the stack, or when the resource is replaced");
     }
