@@ -73,21 +73,21 @@ struct InvitationBody<'a> {
     #[serde(rename = "roleID")]
     role_id: &'a str,
     state: &'static str,
-    created: String,
+    created: Timestamp,
     #[serde(rename = "lastModified")]
-    last_modified: String,
-    expiry: String,
+    last_modified: Timestamp,
+    expiry: Timestamp,
     #[serde(rename = "lastSent")]
-    last_sent: String,
+    last_sent: Timestamp,
     urn: String,
     #[serde(rename = "invitedBy")]
     invited_by: &'a str,
     #[serde(rename = "acceptedAt", skip_serializing_if = "Option::is_none")]
-    accepted_at: Option<String>,
+    accepted_at: Option<Timestamp>,
     #[serde(rename = "declinedAt", skip_serializing_if = "Option::is_none")]
-    declined_at: Option<String>,
+    declined_at: Option<Timestamp>,
     #[serde(rename = "revokedAt", skip_serializing_if = "Option::is_none")]
-    revoked_at: Option<String>,
+    revoked_at: Option<Timestamp>,
     #[serde(rename = "acceptedBy", skip_serializing_if = "Option::is_none")]
     accepted_by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,7 +98,7 @@ struct InvitationBody<'a> {
 #[derive(Serialize)]
 pub(crate) struct DeliveryBody<'a> {
     state: &'static str,
-    time: String,
+    time: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
 }
@@ -106,7 +106,7 @@ pub(crate) struct DeliveryBody<'a> {
 impl<'a> From<&'a Delivery> for DeliveryBody<'a> {
     fn from(delivery: &'a Delivery) -> Self {
         let reason = delivery.reason.as_ref().map(Reason::as_str);
-        Self { state: delivery.status.as_str(), time: delivery.at.to_string(), reason }
+        Self { state: delivery.status.as_str(), time: delivery.at, reason }
     }
 }
 
@@ -187,7 +187,7 @@ pub fn list(invitations: &[Resource], next: Option<&str>, now: Timestamp, urns: 
 
 fn body<'a>(invitation: &'a Resource, now: Timestamp, urns: &Urns) -> InvitationBody<'a> {
     let closed = |how| match invitation.status {
-        Status::Closed(closing, at) if closing == how => Some(at.to_string()),
+        Status::Closed(closing, at) if closing == how => Some(at),
         Status::Closed(..) | Status::Pending => None,
     };
     InvitationBody {
@@ -195,10 +195,10 @@ fn body<'a>(invitation: &'a Resource, now: Timestamp, urns: &Urns) -> Invitation
         email: invitation.email.as_entered(),
         role_id: invitation.role.as_str(),
         state: invitation.state(now).as_str(),
-        created: invitation.created.to_string(),
-        last_modified: invitation.modified.to_string(),
-        expiry: invitation.expiry.to_string(),
-        last_sent: invitation.last_sent.to_string(),
+        created: invitation.created,
+        last_modified: invitation.modified,
+        expiry: invitation.expiry,
+        last_sent: invitation.last_sent,
         urn: urns.invitation(&invitation.account, invitation.id),
         invited_by: &invitation.invited_by,
         accepted_at: closed(Closing::Accepted),
