@@ -1,8 +1,10 @@
 //! Each committed sending leads to one email with a working link.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use functions::http::json::Fields;
+use local::ses::Behaviour;
 use serde_json::json;
-use support::{ACCOUNT, Call, TestApp, Workers, root_file, workers::token};
+use support::{ACCOUNT, Call, TestApp, Workers, logged::Lines, root_file, workers::token};
 
 use crate::helpers::{COOLDOWN, EMAIL, LATER, describe, id, invited, resend, revoke, start, start_with, use_link};
 
@@ -242,4 +244,25 @@ async fn write_name(app: &TestApp, pk: &str, sk: &str, name: &str) {
 
 fn key(id: &str) -> shared::store::InvitationKey {
     shared::store::InvitationKey { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() }
+}
+
+/// The name of an attribute must not be one that every line has.
+#[tokio::test]
+async fn no_line_of_the_log_has_a_name_twice() {
+    let (app, mut workers) = start().await;
+    let (lines, _guard) = Lines::as_deployed();
+    let refused = Behaviour::Error { status: 400, code: "MessageRejected" };
+    workers.inbox.answer_with(move |email| if email.to == [EMAIL] { Behaviour::Accept } else { refused.clone() });
+    app.invite(EMAIL).await;
+    app.invite("refused@example.com").await;
+    workers.deliver().await;
+    workers.report(&workers.last_email(EMAIL)).await;
+    workers.reconcile().await;
+    let logged = lines.take();
+    for line in logged.lines() {
+        assert!(Fields::parse(line.as_bytes()).is_ok(), "{line}");
+    }
+    for message in ["email sent", "email refused", "email event", "round done"] {
+        assert!(logged.contains(message), "{message}: {logged}");
+    }
 }

@@ -176,8 +176,8 @@ impl Courier {
         let (sending, tries) = (invitation.link.version, invitation.send_attempts.tries);
         let (account, id) = (key.account.as_str(), key.id.to_string());
         match outcome {
-            Outcome::Accepted { message } => {
-                info!(account, invitation = id, sending, message, "email sent");
+            Outcome::Accepted { message_id } => {
+                info!(account, invitation = id, sending, message_id, "email sent");
                 self.record(key, claimed, DeliveryStatus::Sent, None).await
             }
             Outcome::Rejected { reason, cause } => {

@@ -40,7 +40,7 @@ pub enum Outcome {
     /// SES has accepted the email.
     Accepted {
         /// SES's message id.
-        message: String,
+        message_id: String,
     },
     /// SES will never accept the email.
     Rejected {
@@ -135,7 +135,7 @@ impl Mailer {
         match self.send_throttled(request).await {
             Ok(output) => {
                 self.circuit.set(None);
-                Outcome::Accepted { message: output.message_id.unwrap_or_default() }
+                Outcome::Accepted { message_id: output.message_id.unwrap_or_default() }
             }
             Err(error) => self.classify(&error, now),
         }
