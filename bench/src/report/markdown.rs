@@ -52,7 +52,7 @@ const STEPS: &[(&str, &str)] = &[
     ("email", "an email and its event"),
     ("prompt report", "a delivery report within two minutes"),
     ("prompt report's event", "the event of this report"),
-    ("early entry", "without a report: moving the entry in the index of due work"),
+    ("early entry", "without a report: moving the entry in the index of due invitations"),
     ("late report", "a later delivery report"),
     ("late report's event", "the event of this report"),
     ("accept's event", "the event of an acceptance"),
