@@ -252,7 +252,7 @@ async fn no_line_of_the_log_has_a_name_twice() {
     let (app, mut workers) = start().await;
     let (lines, _guard) = Lines::as_deployed();
     let refused = Behaviour::Error { status: 400, code: "MessageRejected" };
-    workers.inbox.answer_with(move |email| if email.to == [EMAIL] { Behaviour::Accept } else { refused.clone() });
+    workers.inbox.answer_with(move |email| if email.to == [EMAIL] { Behaviour::Accept } else { refused });
     app.invite(EMAIL).await;
     app.invite("refused@example.com").await;
     workers.deliver().await;
