@@ -165,7 +165,7 @@ impl Stored {
 /// Set on rows that the stream's consumer must process. The event source filters by it.
 pub const STREAM_PENDING: &str = "pending";
 
-/// The attributes of an invitation that the local indexes contain besides keys: those that [`resource`] reads, then those that lists may
+/// The attributes of an invitation that the local indexes contain besides keys: those that lists and describe read, then those that they may
 /// show one day. A write that changes none of them writes no index entry.
 ///
 /// The template repeats this list, and it is final with the first release: the projection of a local index cannot be changed. Nothing
