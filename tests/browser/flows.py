@@ -108,7 +108,7 @@ class Fixture:
         def unchanged() -> list[str] | None:
             before = self.rows()
             time.sleep(1)
-            return before if self.rows() == before and not any('"pending"' in row for row in before) else None
+            return before if self.rows() == before and not any('"pending": ' in row for row in before) else None
 
         wait(delivered, "a delivery report")
         return wait(unchanged, "a table that no longer changes")
