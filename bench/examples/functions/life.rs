@@ -1,6 +1,6 @@
 //! The life of an invitation, step by step: what each write of the service consumes.
 //!
-//! Every step is one event of the function that does it on AWS, in a new process. Two lives are told: one with a delivery report at
+//! Every step is one event of the function that does it on AWS, in a new process. The module counts two lives: one with a delivery report at
 //! once, one with a report an hour after the email.
 
 use std::collections::BTreeMap;
