@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod api_key;
+pub mod bearer;
 pub mod courier;
 pub mod delivery;
 pub mod email;
@@ -11,6 +12,9 @@ pub mod entity_tag;
 pub mod id;
 pub mod idempotency;
 pub mod invitation;
+pub mod issuer;
+pub mod json;
+pub mod key_set;
 pub mod lifecycle;
 pub mod link;
 pub mod link_base;
@@ -23,6 +27,7 @@ pub mod settings;
 pub mod text;
 pub mod time;
 pub mod urn;
+pub mod user;
 mod web;
 
 pub use account::{AccountId, ExternalId};
@@ -34,3 +39,4 @@ pub use rejected::Rejected;
 pub use role::{Permission, RoleId, Roles};
 pub use time::Timestamp;
 pub use urn::Urns;
+pub use user::User;

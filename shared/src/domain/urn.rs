@@ -1,6 +1,10 @@
 //! Uniform resource names.
 
-use super::{account::AccountId, id::InvitationId};
+use super::{
+    account::AccountId,
+    id::InvitationId,
+    user::{IssuerName, Subject},
+};
 
 /// Builds URNs: `urn:{namespace}:identity:{region}:{account}:{kind}/{id}`.
 #[derive(Debug, Clone)]
@@ -19,17 +23,23 @@ impl Urns {
     /// The URN of an invitation.
     #[must_use]
     pub fn invitation(&self, account: &AccountId, id: InvitationId) -> String {
-        self.urn(account, "invitation", &id.to_string())
+        self.urn(account.as_str(), "invitation", &id.to_string())
     }
 
     /// The URN of an API key.
     #[must_use]
     pub fn api_key(&self, account: &AccountId, id: &str) -> String {
-        self.urn(account, "apikey", id)
+        self.urn(account.as_str(), "apikey", id)
     }
 
-    fn urn(&self, account: &AccountId, kind: &str, id: &str) -> String {
+    /// The URN of a person, in an account or in none.
+    #[must_use]
+    pub(super) fn user(&self, account: Option<&AccountId>, issuer: &IssuerName, subject: &Subject) -> String {
+        self.urn(account.map_or("", AccountId::as_str), "user", &[issuer.as_str(), ":", subject.as_str()].concat())
+    }
+
+    fn urn(&self, account: &str, kind: &str, id: &str) -> String {
         // Not `format!`, because a list contains two of them per row.
-        ["urn:", &self.namespace, ":identity:", &self.region, ":", account.as_str(), ":", kind, "/", id].concat()
+        ["urn:", &self.namespace, ":identity:", &self.region, ":", account, ":", kind, "/", id].concat()
     }
 }

@@ -1,0 +1,161 @@
+//! The public keys of an issuer, which its tokens are verified with.
+//!
+//! An issuer publishes them as a JSON Web Key Set (RFC 7517). Only keys for RS256 and ES256 are kept. The algorithm of a signature comes
+//! from the key, never from the token.
+
+mod signature;
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, errors::Result as Decoded};
+
+use super::{json::Json, text::Malformed};
+
+/// An issuer has two or three keys. More than this many are a mistake.
+const MAX_KEYS: usize = 32;
+/// The longest id of a key.
+const MAX_KEY_ID: usize = 256;
+/// The sizes of RSA keys in bits. Smaller ones are unsafe; larger ones take long to verify.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
+
+/// The keys of an issuer that can verify a token, by id.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeySet(Vec<PublicKey>);
+
+/// A public key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    id: String,
+    numbers: Numbers,
+}
+
+/// The numbers of a public key, in base64url.
+#[derive(Clone, PartialEq, Eq)]
+enum Numbers {
+    /// For RS256: modulus and exponent.
+    Rsa { n: String, e: String },
+    /// For ES256: a point on the curve P-256.
+    P256 { x: String, y: String },
+}
+
+impl KeySet {
+    /// The usable keys in a key set. Others, for example for encryption, are ignored.
+    ///
+    /// # Errors
+    /// If it is not a key set, if two usable keys have the same id, or if it has none or too many.
+    pub fn parse(document: &[u8]) -> Result<Self, Malformed> {
+        let document = Json::parse(document)?;
+        let Some(Json::Array(keys)) = document.get("keys") else {
+            return Err(Malformed("it is not a key set: it has no array 'keys'".to_owned()));
+        };
+        let mut keys: Vec<_> = keys.iter().filter_map(PublicKey::usable).collect();
+        // A changed order is not a changed set.
+        keys.sort_by(|one, other| one.id.cmp(&other.id));
+        if keys.is_empty() {
+            return Err(Malformed("it has no key with an id for RS256 or ES256".to_owned()));
+        }
+        if keys.len() > MAX_KEYS {
+            return Err(Malformed(format!("it has more than {MAX_KEYS} keys")));
+        }
+        if keys.windows(2).any(|pair| pair[0].id == pair[1].id) {
+            return Err(Malformed("two of its keys have the same id".to_owned()));
+        }
+        Ok(Self(keys))
+    }
+
+    /// The set as JSON, in a form that [`KeySet::parse`] reads. Equal sets have equal texts.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let keys = self.0.iter().map(|key| {
+            let id = serde_json::Value::from(key.id.as_str());
+            match &key.numbers {
+                Numbers::Rsa { n, e } => format!(r#"{{"kid":{id},"kty":"RSA","n":"{n}","e":"{e}"}}"#),
+                Numbers::P256 { x, y } => format!(r#"{{"kid":{id},"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#),
+            }
+        });
+        format!(r#"{{"keys":[{}]}}"#, keys.collect::<Vec<_>>().join(","))
+    }
+
+    /// The key with this id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<&PublicKey> {
+        self.0.iter().find(|key| key.id == id)
+    }
+
+    /// How many keys it has.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl PublicKey {
+    /// The key, if it can verify tokens.
+    fn usable(key: &Json) -> Option<Self> {
+        let text = |name: &str| key.get(name).and_then(Json::as_text);
+        let is = |name: &str, expected: &str| key.get(name).is_none_or(|value| value.as_text() == Some(expected));
+        let verifies = match key.get("key_ops") {
+            None => true,
+            Some(Json::Array(operations)) => operations.iter().any(|operation| operation.as_text() == Some("verify")),
+            Some(_) => false,
+        };
+        let id = text("kid").filter(|id| (1..=MAX_KEY_ID).contains(&id.len()))?;
+        let numbers = match text("kty")? {
+            "RSA" if is("alg", "RS256") => {
+                let (n, e) = (number(text("n")?)?, number(text("e")?)?);
+                let bits = n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
+                let good = RSA_BITS.contains(&bits) && (1..=4).contains(&e.len());
+                Numbers::Rsa { n: good.then(|| URL_SAFE_NO_PAD.encode(n))?, e: URL_SAFE_NO_PAD.encode(e) }
+            }
+            "EC" if is("alg", "ES256") && text("crv") == Some("P-256") => {
+                Numbers::P256 { x: coordinate(text("x")?)?, y: coordinate(text("y")?)? }
+            }
+            _ => return None,
+        };
+        (is("use", "sig") && verifies).then(|| Self { id: id.to_owned(), numbers })
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        match self.numbers {
+            Numbers::Rsa { .. } => Algorithm::RS256,
+            Numbers::P256 { .. } => Algorithm::ES256,
+        }
+    }
+
+    /// The claims of a token that this key has signed with its own algorithm. They are not checked.
+    ///
+    /// # Errors
+    /// If the token is malformed or has another algorithm or signature, if it needs a feature that is not supported, or if its claims
+    /// are not JSON without duplicate names.
+    pub(super) fn verify(&self, token: &str) -> Decoded<Json> {
+        signature::install();
+        let key = match &self.numbers {
+            Numbers::Rsa { n, e } => DecodingKey::from_rsa_components(n, e),
+            Numbers::P256 { x, y } => DecodingKey::from_ec_components(x, y),
+        };
+        // The times are checked by our own clock, the audience in whichever claim the issuer puts it.
+        let mut validation = Validation::new(self.algorithm());
+        validation.required_spec_claims.clear();
+        (validation.validate_exp, validation.validate_aud) = (false, false);
+        decode(token, &key?, &validation).map(|token| token.claims)
+    }
+}
+
+/// A positive integer without leading zeros.
+fn number(text: &str) -> Option<Vec<u8>> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let start = bytes.iter().position(|byte| *byte != 0)?;
+    Some(bytes[start..].to_vec())
+}
+
+/// A coordinate of a point on P-256: 32 bytes.
+fn coordinate(text: &str) -> Option<String> {
+    URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == 32).map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|key| (&key.id, key.algorithm()))).finish()
+    }
+}
