@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
         timeout::TimeoutConfig,
     },
 };
-use aws_smithy_http_client::tls;
+use aws_smithy_http_client::{Connector, tls};
 
 use super::{Store, TrustStore};
 use crate::config::Connection;
@@ -39,13 +39,22 @@ pub fn connect(connection: &Connection) -> Client {
 }
 
 fn http_client(trust: &TrustStore, idle_timeout: Option<Duration>) -> SharedHttpClient {
-    let tls = tls::TlsContext::builder().with_trust_store(trust.as_tls().clone()).build();
     let mut builder = aws_smithy_http_client::Builder::new();
     builder.set_pool_idle_timeout(idle_timeout.map(Some));
-    builder
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .tls_context(tls.expect("a trust store suffices to build the TLS context"))
-        .build_https()
+    builder.tls_provider(RING).tls_context(tls_context(trust)).build_https()
+}
+
+/// A connector for requests that are not an AWS service's.
+#[must_use]
+pub fn connector(trust: &TrustStore) -> Connector {
+    Connector::builder().tls_provider(RING).tls_context(tls_context(trust)).build()
+}
+
+const RING: tls::Provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+
+fn tls_context(trust: &TrustStore) -> tls::TlsContext {
+    let tls = tls::TlsContext::builder().with_trust_store(trust.as_tls().clone()).build();
+    tls.expect("a trust store suffices to build the TLS context")
 }
 
 /// The same configuration for another AWS service, with its own endpoint if one is configured.

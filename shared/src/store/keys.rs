@@ -9,6 +9,7 @@
 //! | API key | `KEYS#{account}` | `{key id}` |
 //! | settings of an account | `SETTINGS#{account}` | `settings` |
 //! | account with an external id | `EXTERNAL#{external id}` | `account` |
+//! | keys of an issuer | `ISSUER#{name}` | `keys` |
 //!
 //! Sortable parts have a fixed width.
 
@@ -25,6 +26,7 @@ use crate::domain::{
     idempotency::RecordId,
     invitation::{Closing, Invitation, Status},
     page::{Cursor, Order, Range, index_time},
+    user::IssuerName,
 };
 
 /// The name of the partition key.
@@ -211,6 +213,12 @@ pub fn settings(account: &AccountId) -> Key {
 #[must_use]
 pub fn external_id(id: &ExternalId) -> Key {
     primary(PartitionKey(format!("EXTERNAL#{id}")), "account".to_owned())
+}
+
+/// The primary key of the row with an issuer's public keys.
+#[must_use]
+pub fn issuer_keys(issuer: &IssuerName) -> Key {
+    primary(PartitionKey(format!("ISSUER#{issuer}")), "keys".to_owned())
 }
 
 /// The local indexes, each named like its sort key, and the two global indexes of due invitations.
