@@ -36,7 +36,7 @@ impl App {
     /// Uses a connected store.
     #[must_use]
     pub fn new(store: Store, config: Config) -> Self {
-        let auth = Authenticator::new(store.clone(), config.roles, config.urns.clone());
+        let auth = Authenticator::new(store.clone(), config.roles, config.urns.clone(), config.issuers);
         Self { store, auth, urns: config.urns, maintenance: config.maintenance }
     }
 

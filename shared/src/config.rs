@@ -2,9 +2,12 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 use crate::{
     domain::{
         AccountId, Email, Roles, Urns,
+        issuer::Issuers,
         lifecycle::{MIN_LIFETIME, SendPolicy},
         link::LinkKeys,
         link_base::LinkBase,
@@ -32,6 +35,8 @@ pub struct Config {
     pub urns: Urns,
     /// The permissions of roles: `ROLES`.
     pub roles: Roles,
+    /// Whose bearer tokens are accepted: `ISSUERS`.
+    pub issuers: Issuers,
     /// If set, only this account is served: `ONLY_ACCOUNT`.
     pub only_account: Option<AccountId>,
     /// If set, maintenance is on, and every route except the page returns a 503 with this `Retry-After`:
@@ -88,7 +93,8 @@ impl Config {
                 region: region.clone(),
             },
             urns: Urns::new(env.urn_part("URN_NAMESPACE", "cloudone"), env.urn_part("URN_REGION", &region)),
-            roles: env.parsed("ROLES", DEFAULT_ROLES),
+            roles: env.json("ROLES", DEFAULT_ROLES),
+            issuers: env.json("ISSUERS", "{}"),
             only_account: env.get("ONLY_ACCOUNT").filter(|only| only != "*").and_then(|only| env.parse("ONLY_ACCOUNT", only)),
             maintenance: Some(env.seconds("MAINTENANCE_RETRY_AFTER_SECONDS", 0, 0, 86_400)).filter(|pause| !pause.is_zero()),
         };
@@ -293,6 +299,20 @@ impl<'a> Env<'a> {
     fn parsed<T: FromStr<Err: fmt::Display> + Default>(&mut self, name: &str, default: &str) -> T {
         let text = self.text(name, default);
         self.parse(name, text).unwrap_or_default()
+    }
+
+    /// JSON, or its base64: in the 4 KB that Lambda allows for all variables, quotes would count twice.
+    fn json<T: FromStr<Err: fmt::Display> + Default>(&mut self, name: &str, default: &str) -> T {
+        let text = self.text(name, default);
+        let json = if text.trim_start().starts_with('{') {
+            Some(text)
+        } else {
+            STANDARD.decode(text.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+        };
+        if json.is_none() {
+            self.problems.push(format!("{name} must be a JSON object, or the base64 of one"));
+        }
+        json.and_then(|json| self.parse(name, json)).unwrap_or_default()
     }
 
     fn optional<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, fmt::Display, str::FromStr, time::Duration};
 
-use functions::http::{error::ApiError, invalid::Invalid};
+use functions::http::{
+    error::{ApiError, Challenge, Forbidden},
+    invalid::Invalid,
+};
 use shared::{
     domain::{
         AccountId, Email, InvitationId, Permission, Rejected, RoleId, Roles, State, Timestamp,
@@ -94,8 +97,12 @@ fn other_errors() {
         StoreError::Defect { cause: cause() },
     ];
     let all = [
-        ("Unauthorized", ApiError::Unauthorized("the API key is unknown, disabled or expired")),
-        ("Forbidden", ApiError::Forbidden { permission: Permission::Modify, role: parsed("read-only") }),
+        ("Unauthorized", ApiError::Unauthorized("the API key is unknown, disabled or expired", Challenge::ApiKey)),
+        ("Forbidden, Role", Forbidden::Role { permission: Permission::Modify, role: parsed("read-only") }.into()),
+        ("Forbidden, NoRole", Forbidden::NoRole { permission: Permission::Modify }.into()),
+        ("Forbidden, NoAccount", Forbidden::NoAccount.into()),
+        ("Forbidden, UnknownAccount", Forbidden::UnknownAccount(parsed("acme")).into()),
+        ("Forbidden, NoVerifiedEmail", Forbidden::NoVerifiedEmail.into()),
         ("MethodNotAllowed", ApiError::MethodNotAllowed { allow: &["GET"] }),
         ("Maintenance", ApiError::Maintenance { retry_after: Duration::from_secs(120) }),
         ("Internal", ApiError::Internal(cause())),

@@ -3,6 +3,7 @@
 mod accept_page;
 mod access;
 mod alarms;
+mod bearer_tokens;
 mod condition_keys;
 mod conditional_requests;
 mod create_invitation;
@@ -17,6 +18,7 @@ mod external_ids;
 mod failures;
 mod helpers;
 mod hostile_input;
+mod hostile_tokens;
 mod idempotency;
 mod if_match;
 mod least_privilege;

@@ -66,6 +66,12 @@ impl Call {
         self.header("authorization", &format!("ApiKey {key}"))
     }
 
+    /// With a bearer token.
+    #[must_use]
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
     /// With a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {

@@ -11,6 +11,7 @@ pub mod logged;
 pub mod openapi;
 pub mod random;
 mod rows;
+pub mod tokens;
 pub mod workers;
 
 pub use app::{ACCOUNT, OTHER_ACCOUNT, SecondApp, TestApp, root_file};

@@ -1,57 +1,53 @@
 //! Authentication: turns a credential into a [`Principal`], without which nothing reaches an account's data.
 //!
-//! Key records are cached for 30 seconds, so a disabled key keeps working in a warm function for at most that long. The absence of
-//! a key is cached for 5 seconds.
+//! A credential is an API key, or the bearer token of a configured issuer.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+mod api_keys;
+mod bearer;
+mod cache;
+
+use std::{fmt, sync::Arc};
 
 use shared::{
-    domain::{
-        AccountId, Permission, Principal, Roles, Timestamp, Urns,
-        api_key::{ApiKey, ApiKeyId, ApiKeyRecord},
-    },
-    store::{Store, StoreError},
+    domain::{AccountId, Permission, Principal, Roles, Urns, bearer::VerifiedToken, issuer::AccountClaim, issuer::Issuers},
+    store::Store,
 };
 
+use self::{api_keys::ApiKeys, bearer::BearerTokens};
 use crate::http::{
-    error::ApiError,
+    error::{ApiError, Challenge, Forbidden},
     event::{Caller, Request},
 };
 
-/// How long a key's record is cached.
-const CACHE_TTL: Duration = Duration::from_secs(30);
-/// How long the absence of a key is cached.
-const NEGATIVE_CACHE_TTL: Duration = Duration::from_secs(5);
-/// How many records the cache holds; when it is full, it is cleared.
-const CACHE_CAPACITY: usize = 1000;
-
-/// The `WWW-Authenticate` header of a 401.
-pub const CHALLENGE: &str = "ApiKey realm=\"invitations\"";
-
 /// Authenticates callers and checks their permissions.
 pub struct Authenticator {
+    keys: ApiKeys,
+    tokens: Option<BearerTokens>,
     store: Store,
     roles: Roles,
     urns: Urns,
-    cache: Mutex<HashMap<(AccountId, ApiKeyId), CachedRecord>>,
 }
 
-#[derive(Clone)]
-struct CachedRecord {
-    record: Option<ApiKeyRecord>,
-    read_at: Timestamp,
+/// Whose word counts for an invitee's decision.
+pub enum InviteeCaller {
+    /// A host application, which may vouch for an invitee.
+    Host(Principal),
+    /// An invitee who has signed in.
+    User(Arc<VerifiedToken>),
+}
+
+/// A credential, as the `Authorization` header presents it.
+enum Credential<'a> {
+    ApiKey(&'a str),
+    Bearer(&'a str, &'a BearerTokens),
 }
 
 impl Authenticator {
-    /// Looks up keys in `store`.
+    /// Looks up keys in `store`, and accepts tokens of `issuers`.
     #[must_use]
-    pub fn new(store: Store, roles: Roles, urns: Urns) -> Self {
-        Self { store, roles, urns, cache: Mutex::default() }
+    pub fn new(store: Store, roles: Roles, urns: Urns, issuers: Issuers) -> Self {
+        let tokens = if issuers.is_empty() { None } else { Some(BearerTokens::new(store.clone(), issuers)) };
+        Self { keys: ApiKeys::new(store.clone()), tokens, store, roles, urns }
     }
 
     /// Returns the caller of a request if it has `permission`.
@@ -59,49 +55,87 @@ impl Authenticator {
     /// # Errors
     /// [`ApiError::Unauthorized`], [`ApiError::Forbidden`], or a store error.
     pub async fn authorize(&self, request: &Request, permission: Permission) -> Result<Principal, ApiError> {
-        let who = self.authenticate(request).await?;
-        request.caller.get_or_init(|| Caller { account: who.account().clone(), urn: who.urn().to_owned() });
-        if who.can(permission) { Ok(who) } else { Err(ApiError::Forbidden { permission, role: who.role_id().clone() }) }
-    }
-
-    async fn authenticate(&self, request: &Request) -> Result<Principal, ApiError> {
-        let header =
-            request.headers.authorization.as_ref().ok_or(ApiError::Unauthorized("send the header 'Authorization: ApiKey <key>'"))?;
-        let key = match header.0.trim().split_once(' ') {
-            Some((scheme, key)) if scheme.eq_ignore_ascii_case("ApiKey") => key.trim(),
-            _ => return Err(ApiError::Unauthorized("the header must read 'Authorization: ApiKey <key>'")),
+        let who = match self.credential(request)? {
+            Credential::ApiKey(key) => self.api_key(key).await?,
+            Credential::Bearer(token, tokens) => {
+                let token = tokens.verify(token, self.store.now()).await?;
+                let account = self.account_of(&token, tokens).await?;
+                token.principal(account, &self.roles, &self.urns).ok_or(Forbidden::NoRole { permission })?
+            }
         };
-        let key: ApiKey = key.parse().map_err(|_| ApiError::Unauthorized("the API key is incomplete or mistyped"))?;
-        let now = self.store.now();
-        // One sentence for all cases: a caller without a valid key must not learn which keys exist.
-        self.record(&key, now)
-            .await?
-            .and_then(|record| record.verify(&key, now, &self.roles, &self.urns))
-            .ok_or(ApiError::Unauthorized("the API key is unknown, disabled or expired"))
+        permitted(who, request, permission)
     }
 
-    async fn record(&self, key: &ApiKey, now: Timestamp) -> Result<Option<ApiKeyRecord>, StoreError> {
-        let cache_key = (key.account().clone(), key.id().clone());
-        if let Some(cached) = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&cache_key).filter(|it| it.is_fresh(now)) {
-            return Ok(cached.record.clone());
+    /// Returns who vouches for the decision of an invitee; `None` if the request has no credential.
+    ///
+    /// # Errors
+    /// [`ApiError::Unauthorized`], [`ApiError::Forbidden`], or a store error.
+    pub async fn invitee(&self, request: &Request) -> Result<Option<InviteeCaller>, ApiError> {
+        if request.headers.authorization.is_none() {
+            return Ok(None);
         }
-        let record = self.store.find_api_key(key.account(), key.id()).await?;
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if cache.len() >= CACHE_CAPACITY {
-            cache.clear();
+        let caller = match self.credential(request)? {
+            Credential::ApiKey(key) => InviteeCaller::Host(permitted(self.api_key(key).await?, request, Permission::Modify)?),
+            Credential::Bearer(token, tokens) => InviteeCaller::User(tokens.verify(token, self.store.now()).await?),
+        };
+        Ok(Some(caller))
+    }
+
+    /// Returns the person who has signed in.
+    ///
+    /// # Errors
+    /// [`ApiError::Unauthorized`], also for an API key, or a store error.
+    pub async fn user(&self, request: &Request) -> Result<Arc<VerifiedToken>, ApiError> {
+        match self.credential(request)? {
+            Credential::ApiKey(_) => {
+                Err(self.unauthorized("this route takes the token of a person: send the header 'Authorization: Bearer <token>'"))
+            }
+            Credential::Bearer(token, tokens) => tokens.verify(token, self.store.now()).await,
         }
-        // The age counts from before the read, so that a key disabled during the read is not cached for longer.
-        cache.insert(cache_key, CachedRecord { record: record.clone(), read_at: now });
-        Ok(record)
+    }
+
+    fn credential<'a>(&'a self, request: &'a Request) -> Result<Credential<'a>, ApiError> {
+        let header = request.headers.authorization.as_ref().ok_or_else(|| {
+            self.unauthorized(match self.tokens {
+                None => "send the header 'Authorization: ApiKey <key>'",
+                Some(_) => "send the header 'Authorization: ApiKey <key>' or 'Authorization: Bearer <token>'",
+            })
+        })?;
+        match (header.0.trim().split_once(' '), &self.tokens) {
+            (Some((scheme, key)), _) if scheme.eq_ignore_ascii_case("ApiKey") => Ok(Credential::ApiKey(key.trim())),
+            (Some((scheme, token)), Some(tokens)) if scheme.eq_ignore_ascii_case("Bearer") => Ok(Credential::Bearer(token.trim(), tokens)),
+            (_, None) => Err(self.unauthorized("the header must read 'Authorization: ApiKey <key>'")),
+            (_, Some(_)) => Err(self.unauthorized("the header must read 'Authorization: ApiKey <key>' or 'Authorization: Bearer <token>'")),
+        }
+    }
+
+    async fn api_key(&self, key: &str) -> Result<Principal, ApiError> {
+        let who = self.keys.verify(key, self.store.now(), &self.roles, &self.urns).await?;
+        who.map_err(|why| self.unauthorized(why))
+    }
+
+    /// The account that the token names.
+    async fn account_of(&self, token: &VerifiedToken, tokens: &BearerTokens) -> Result<AccountId, ApiError> {
+        match token.account().ok_or(Forbidden::NoAccount)? {
+            AccountClaim::Id(account) => Ok(account.clone()),
+            AccountClaim::External(id) => {
+                let account = tokens.account_of(id, self.store.now()).await?;
+                Ok(account.ok_or_else(|| Forbidden::UnknownAccount(id.clone()))?)
+            }
+        }
+    }
+
+    /// The error for a request without a usable credential.
+    fn unauthorized(&self, why: &'static str) -> ApiError {
+        let challenge = if self.tokens.is_some() { Challenge::ApiKeyOrBearer } else { Challenge::ApiKey };
+        ApiError::Unauthorized(why, challenge)
     }
 }
 
-impl CachedRecord {
-    /// A record from the future is stale: the clock was set back.
-    fn is_fresh(&self, now: Timestamp) -> bool {
-        let ttl = if self.record.is_some() { CACHE_TTL } else { NEGATIVE_CACHE_TTL };
-        now >= self.read_at && now.since(self.read_at) < ttl
-    }
+/// Records the caller for the log, and checks its permission.
+fn permitted(who: Principal, request: &Request, permission: Permission) -> Result<Principal, ApiError> {
+    request.caller.get_or_init(|| Caller { account: Some(who.account().clone()), urn: who.urn().to_owned() });
+    if who.can(permission) { Ok(who) } else { Err(Forbidden::Role { permission, role: who.role_id().clone() }.into()) }
 }
 
 impl fmt::Debug for Authenticator {

@@ -19,7 +19,6 @@ use crate::{
     app::App,
     guard::guarded,
     http::{
-        auth::CHALLENGE,
         error::ApiError,
         event::Request,
         log,
@@ -139,7 +138,7 @@ fn error_reply(error: &ApiError, request_id: &str) -> Reply {
         reply = reply.with("retry-after", seconds.to_string());
     }
     match error {
-        ApiError::Unauthorized(_) => reply.with("www-authenticate", CHALLENGE.to_owned()),
+        ApiError::Unauthorized(why, challenge) => reply.with("www-authenticate", challenge.header(why)),
         ApiError::MethodNotAllowed { allow } => reply.with("allow", allow.join(", ")),
         _ => reply,
     }

@@ -2,10 +2,10 @@
 //!
 //! Only this file converts errors of other layers to API errors. A 5xx does not reveal its cause, which is logged.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use shared::{
-    domain::{Permission, Rejected, RoleId, invitation::Closing},
+    domain::{ExternalId, Permission, Rejected, RoleId, invitation::Closing, text::excerpt},
     store::{Failure, StoreError},
 };
 
@@ -16,15 +16,10 @@ use crate::{guard::Interrupted, http::invalid::Invalid};
 pub enum ApiError {
     /// The request is invalid.
     Invalid(Invalid),
-    /// The caller is not authenticated.
-    Unauthorized(&'static str),
-    /// The caller lacks a permission.
-    Forbidden {
-        /// The required permission.
-        permission: Permission,
-        /// The caller's role.
-        role: RoleId,
-    },
+    /// The caller is not authenticated: why, and how it can be.
+    Unauthorized(&'static str, Challenge),
+    /// The caller is known, but may not do this.
+    Forbidden(Forbidden),
     /// The domain rejects the request.
     Rejected(Rejected),
     /// The route does not support the method.
@@ -43,6 +38,53 @@ pub enum ApiError {
     Internal(String),
 }
 
+/// The credentials that a 401 asks for, in its header `WWW-Authenticate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Challenge {
+    /// An API key.
+    ApiKey,
+    /// An API key or a bearer token.
+    ApiKeyOrBearer,
+    /// The same, after a bearer token that is not valid (RFC 6750, 3).
+    InvalidToken,
+}
+
+/// Why a known caller may not do what it requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forbidden {
+    /// The caller's role lacks a permission.
+    Role {
+        /// The required permission.
+        permission: Permission,
+        /// The caller's role.
+        role: RoleId,
+    },
+    /// The caller's token gives no role.
+    NoRole {
+        /// The required permission.
+        permission: Permission,
+    },
+    /// The caller's token names no account.
+    NoAccount,
+    /// The caller's token names an account that does not exist.
+    UnknownAccount(ExternalId),
+    /// The caller's token has no verified email address.
+    NoVerifiedEmail,
+}
+
+impl fmt::Display for Forbidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("You tried to do something that you're not allowed to do. ")?;
+        match self {
+            Self::Role { permission, role } => write!(f, "It requires the permission {permission}, which the role '{role}' does not have."),
+            Self::NoRole { permission } => write!(f, "It requires the permission {permission}, and your token gives you no role here."),
+            Self::NoAccount => f.write_str("It requires a token that names an account."),
+            Self::UnknownAccount(id) => write!(f, "No account has the external id '{}' that your token names.", excerpt(id.as_str())),
+            Self::NoVerifiedEmail => f.write_str("It requires a token with a verified email address."),
+        }
+    }
+}
+
 /// The message of every 500.
 const INTERNAL: &str = "Something has gone terribly wrong. Sorry! Tell us the requestId and we will find out why.";
 /// The message of every 503.
@@ -51,14 +93,28 @@ const UNAVAILABLE: &str = "The service is temporarily unavailable, likely due to
 /// `Retry-After` in seconds while a dependency is down.
 const UNAVAILABLE_RETRY_AFTER: u64 = 2;
 
+impl Challenge {
+    /// The value of the header. `why` has no quotes.
+    #[must_use]
+    pub fn header(self, why: &str) -> String {
+        const API_KEY: &str = "ApiKey realm=\"invitations\"";
+        const BEARER: &str = "Bearer realm=\"invitations\"";
+        match self {
+            Self::ApiKey => API_KEY.to_owned(),
+            Self::ApiKeyOrBearer => format!("{API_KEY}, {BEARER}"),
+            Self::InvalidToken => format!("{API_KEY}, {BEARER}, error=\"invalid_token\", error_description=\"{why}\""),
+        }
+    }
+}
+
 impl ApiError {
     /// The HTTP status code.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
             Self::Invalid(_) => 400,
-            Self::Unauthorized(_) => 401,
-            Self::Forbidden { .. } => 403,
+            Self::Unauthorized(..) => 401,
+            Self::Forbidden(_) => 403,
             Self::MethodNotAllowed { .. } => 405,
             Self::Rejected(rejected) => match rejected {
                 Rejected::AlreadyInvited { .. }
@@ -83,8 +139,8 @@ impl ApiError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Invalid(invalid) => invalid.code,
-            Self::Unauthorized(_) => "unauthorized",
-            Self::Forbidden { .. } => "forbidden",
+            Self::Unauthorized(..) => "unauthorized",
+            Self::Forbidden(_) => "forbidden",
             Self::MethodNotAllowed { .. } => "method-not-allowed",
             Self::Rejected(rejected) => match rejected {
                 Rejected::NotFound => "not-found",
@@ -115,10 +171,8 @@ impl ApiError {
     pub fn message(&self) -> String {
         match self {
             Self::Invalid(invalid) => invalid.message.clone(),
-            Self::Unauthorized(why) => format!("Unauthorized: {why}"),
-            Self::Forbidden { permission, role } => format!(
-                "You tried to do something that you're not allowed to do. It requires the permission {permission}, which the role '{role}' does not have."
-            ),
+            Self::Unauthorized(why, _) => format!("Unauthorized: {why}"),
+            Self::Forbidden(forbidden) => forbidden.to_string(),
             Self::MethodNotAllowed { allow } => format!("this route accepts only {}", allow.join(", ")),
             Self::Rejected(rejected) => rejected.to_string(),
             Self::Store(StoreError::Unavailable { .. }) | Self::Maintenance { .. } => UNAVAILABLE.to_owned(),
@@ -146,8 +200,8 @@ impl ApiError {
                 | Rejected::Quota { .. }
                 | Rejected::KeyReused,
             )
-            | Self::Unauthorized(_)
-            | Self::Forbidden { .. }
+            | Self::Unauthorized(..)
+            | Self::Forbidden(_)
             | Self::MethodNotAllowed { .. }
             | Self::Maintenance { .. }
             | Self::Store(_)
@@ -183,6 +237,12 @@ impl ApiError {
 impl From<Invalid> for ApiError {
     fn from(invalid: Invalid) -> Self {
         Self::Invalid(invalid)
+    }
+}
+
+impl From<Forbidden> for ApiError {
+    fn from(forbidden: Forbidden) -> Self {
+        Self::Forbidden(forbidden)
     }
 }
 

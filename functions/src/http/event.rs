@@ -41,8 +41,8 @@ pub struct Request {
 /// The caller as the log shows it.
 #[derive(Debug)]
 pub struct Caller {
-    /// The account whose invitations the request is about.
-    pub account: AccountId,
+    /// The account whose invitations the request is about; `None` if it is about those of all accounts.
+    pub account: Option<AccountId>,
     /// The caller's URN.
     pub urn: String,
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use shared::domain::AccountId;
 use tracing::{Subscriber, error, info, level_filters::LevelFilter, subscriber::set_global_default};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -55,7 +56,8 @@ impl RequestLine<'_> {
     pub(crate) fn log(&self) {
         let Self { request_id, invocation, status, code, cause, .. } = *self;
         let (method, path) = (self.route.method(), self.route.path);
-        let (account, caller) = (self.caller.map(|it| it.account.as_str()), self.caller.map(|it| it.urn.as_str()));
+        let (account, caller) =
+            (self.caller.and_then(|it| it.account.as_ref()).map(AccountId::as_str), self.caller.map(|it| it.urn.as_str()));
         let micros = self.took.as_micros() as u64;
         if cause.is_some() {
             error!(method, path, request_id, invocation, account, caller, status, code, cause, micros, "failed");

@@ -1,12 +1,11 @@
 //! `POST /invitations/accept`
 
-use shared::domain::{
-    Invitation, Permission, Principal, Rejected, Timestamp, invitation::State, lifecycle::InviteeDecision, settings::Binding,
-};
+use shared::domain::{Invitation, Principal, Rejected, Timestamp, invitation::State, lifecycle::InviteeDecision, settings::Binding};
 
 use crate::{
     app::InviteeApp,
     http::{
+        auth::InviteeCaller,
         error::ApiError,
         event::Request,
         input::{self, VerifiedInvitee},
@@ -26,9 +25,9 @@ pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/accept"
 /// The same 404 for every invalid token; the state of an invitation that is no longer open; 403 if the invitee has another address,
 /// or if the account requires signing in.
 pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiError> {
-    let host = match request.headers.authorization {
-        Some(_) => Some(app.app.auth.authorize(request, Permission::Modify).await?),
-        None => None,
+    let host = match app.app.auth.invitee(request).await? {
+        Some(InviteeCaller::Host(host)) => Some(host),
+        Some(InviteeCaller::User(_)) | None => None,
     };
     input::validate_common(request)?.finish(&[])?;
     let body = if host.is_some() { input::token_and_invitee(request)? } else { input::token(request)? };

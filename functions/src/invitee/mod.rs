@@ -14,6 +14,7 @@ use crate::{
 
 /// Records the caller for the log, once the token has proved to be valid.
 fn record_caller(app: &InviteeApp, request: &Request, token: &Token, invitation: &Invitation) {
-    let caller = || Caller { account: token.account().clone(), urn: app.app.urns.invitation(token.account(), invitation.resource.id) };
+    let caller =
+        || Caller { account: Some(token.account().clone()), urn: app.app.urns.invitation(token.account(), invitation.resource.id) };
     request.caller.get_or_init(caller);
 }

@@ -1,0 +1,59 @@
+//! API keys.
+//!
+//! Key records are cached for 30 seconds, so a disabled key keeps working in a warm function for at most that long. The absence of
+//! a key is cached for 5 seconds.
+
+use std::time::Duration;
+
+use shared::{
+    domain::{
+        AccountId, Principal, Roles, Timestamp, Urns,
+        api_key::{ApiKey, ApiKeyId, ApiKeyRecord},
+    },
+    store::{Store, StoreError},
+};
+
+use super::cache::Cache;
+
+/// How long a key's record is cached.
+const CACHE_TTL: Duration = Duration::from_secs(30);
+/// How long the absence of a key is cached.
+const NEGATIVE_CACHE_TTL: Duration = Duration::from_secs(5);
+
+/// Verifies API keys.
+pub(super) struct ApiKeys {
+    store: Store,
+    records: Cache<(AccountId, ApiKeyId), Option<ApiKeyRecord>>,
+}
+
+impl ApiKeys {
+    pub(super) fn new(store: Store) -> Self {
+        Self { store, records: Cache::new() }
+    }
+
+    /// The caller that a key authenticates, or why it does not.
+    pub(super) async fn verify(
+        &self,
+        key: &str,
+        now: Timestamp,
+        roles: &Roles,
+        urns: &Urns,
+    ) -> Result<Result<Principal, &'static str>, StoreError> {
+        let Ok(key) = key.parse::<ApiKey>() else { return Ok(Err("the API key is incomplete or mistyped")) };
+        let principal = self.record(&key, now).await?.and_then(|record| record.verify(&key, now, roles, urns));
+        // One sentence for all cases: a caller without a valid key must not learn which keys exist.
+        Ok(principal.ok_or("the API key is unknown, disabled or expired"))
+    }
+
+    async fn record(&self, key: &ApiKey, now: Timestamp) -> Result<Option<ApiKeyRecord>, StoreError> {
+        let id = (key.account().clone(), key.id().clone());
+        let ttl = |record: &Option<_>| if record.is_some() { CACHE_TTL } else { NEGATIVE_CACHE_TTL };
+        if let Some((record, _)) = self.records.get(&id, now, ttl) {
+            return Ok(record);
+        }
+        let record = self.store.find_api_key(key.account(), key.id()).await?;
+        // The age counts from before the read, so that a key disabled during the read is not cached for longer.
+        self.records.insert(id, record.clone(), now);
+        Ok(record)
+    }
+}
