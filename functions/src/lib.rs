@@ -9,5 +9,6 @@ pub mod delivery;
 mod guard;
 pub mod http;
 pub mod invitee;
+pub mod issuers;
 pub mod operator;
 pub mod texts;

@@ -41,7 +41,7 @@ fn every_endpoint_and_worker_returns_before_lambda_ends_it() {
         let deadline = match name.as_str() {
             // Their alarms count invocations that Lambda ends.
             "manage-api-keys" | "manage-account-settings" | "erase-invitee" => continue,
-            "deliver-invitations" | "reconcile-deliveries" | "record-feedback" => functions::delivery::worker::DEADLINE,
+            "deliver-invitations" | "reconcile-deliveries" | "record-feedback" | "refresh-issuers" => functions::delivery::worker::DEADLINE,
             _ => functions::http::edge::DEADLINE,
         };
         let timeout = Duration::from_secs(function.timeout);
@@ -59,6 +59,7 @@ fn the_longest_value_of_a_variable_is_that_of_its_parameter_as_json() {
             "Quotes": { "Type": "String", "MaxLength": 10, "AllowedPattern": "^([ -~])*$" },
             "Anything": { "Type": "String", "MaxLength": 10, "AllowedPattern": r"^[^\x00-\x1F]*$" },
             "Control": { "Type": "String", "MaxLength": 10, "AllowedPattern": "^[^@]*$" },
+            "Json": { "Type": "String", "MaxLength": 10, "AllowedPattern": r"^\{[ -~]*\}$" },
         },
         "Resources": { "LinkKey": { "Properties": { "GenerateSecretString": { "PasswordLength": 64 } } } },
     });
@@ -69,6 +70,7 @@ fn the_longest_value_of_a_variable_is_that_of_its_parameter_as_json() {
         (json!({ "!Ref": "Choice" }), 3),
         (json!({ "!Ref": "Plain" }), 10),
         (json!({ "!Ref": "Quotes" }), 20),
+        (json!({ "!Base64": { "Ref": "Json" } }), 16),
         (json!({ "!Ref": "Anything" }), 40),
         (json!({ "!Ref": "Control" }), 60),
         (json!({ "!If": ["Condition", { "!Ref": "Choice" }, { "!Ref": "Number" }] }), 5),
@@ -89,8 +91,18 @@ fn longest(value: &Value, template: &Value) -> usize {
         "!Ref" => reference(&string(argument), template),
         "!If" => list(argument).skip(1).map(|value| longest(value, template)).max().expect("two values"),
         "!Sub" => substituted(&string(argument), template),
+        "!Base64" => base64(&string(&argument["Ref"]), template),
         other => panic!("the length of {other} is unknown"),
     }
+}
+
+/// The most bytes of the base64 of a parameter, in which no character needs an escape.
+fn base64(name: &str, template: &Value) -> usize {
+    let parameter = &template["Parameters"][name];
+    let characters = usize::try_from(parameter["MaxLength"].as_u64().expect("a length")).expect("a length");
+    let pattern = string(&parameter["AllowedPattern"]);
+    assert!(pattern.contains("[ -~"), "{name} is not restricted to ASCII: {pattern}");
+    characters.div_ceil(3) * 4
 }
 
 /// The most bytes of a text with `${references}`, and with the secret of links.

@@ -21,6 +21,7 @@ fn possible_accesses() -> Vec<Access> {
         "KEYS#".to_owned(),
         format!("SETTINGS#{ACCOUNT}"),
         format!("EXTERNAL#{EXTERNAL_ID}"),
+        "ISSUER#acme".to_owned(),
         format!("B#{ACCOUNT}"),
     ];
     let mut partitions: Vec<BTreeSet<String>> = kinds.iter().map(|kind| [kind.clone()].into()).collect();

@@ -34,6 +34,7 @@ fn expected_routes() -> BTreeMap<String, BTreeSet<String>> {
         ("modify-invitation", Some(modify_invitation::ROUTE)),
         ("reconcile-deliveries", None),
         ("record-feedback", None),
+        ("refresh-issuers", None),
     ];
     let mut all: BTreeMap<String, BTreeSet<String>> =
         routes.into_iter().map(|(name, route)| (name.to_owned(), route.iter().map(ToString::to_string).collect())).collect();
@@ -160,6 +161,7 @@ fn variables_of(state: &str) -> BTreeSet<String> {
         "Feedback" => retention,
         "Page" => ["TEXTS_DIR".to_owned()].into(),
         "Keys" => ["ROLES".to_owned()].into(),
+        "Refresher" => ["ISSUERS".to_owned()].into(),
         "App" | "Table" => BTreeSet::new(),
         other => panic!("the variables of {other} are unknown"),
     }
