@@ -97,7 +97,7 @@ impl<S: Service> fmt::Debug for StandIn<S> {
 }
 
 /// A test's script that panicked while the lock was held has left the records whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

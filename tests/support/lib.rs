@@ -18,3 +18,6 @@ pub use app::{ACCOUNT, OTHER_ACCOUNT, SecondApp, TestApp, root_file};
 pub use call::{Call, Response};
 pub use endpoints::Endpoints;
 pub use workers::Workers;
+
+/// A private RSA key in PKCS#8 that is public, for the RS256 tokens of tests.
+pub const RSA_TEST_KEY: &[u8] = include_bytes!("keys/public-test-key-rsa.der");
