@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::{
     ACCOUNT, Call, OTHER_ACCOUNT, Response, TestApp,
-    tokens::{ISSUERS, SigningKey, claims, publish},
+    tokens::{ISSUERS, SigningKey, claims, publish, signing_key},
 };
 
 use crate::helpers::{assert_response, error, invitation_row, text};
@@ -36,7 +36,7 @@ async fn app() -> (TestApp, SigningKey) {
 
 async fn app_with(issuers: &str) -> (TestApp, SigningKey) {
     let app = TestApp::with(&[("ISSUERS", issuers)]).await;
-    let key = SigningKey::generate("k1");
+    let key = signing_key("k1");
     publish(&app, issuers, &[&key]).await;
     (app, key)
 }
@@ -153,7 +153,7 @@ async fn equal_subjects_of_two_issuers_are_two_people() {
     let other = ISSUERS.replace("acme", "globex").replace("login.example.com", "login.example.org");
     let both = format!("{},{}", &ISSUERS[..ISSUERS.len() - 1], &other[1..]);
     let app = TestApp::with(&[("ISSUERS", &both)]).await;
-    let (acme, globex) = (SigningKey::generate("k1"), SigningKey::generate("k1"));
+    let (acme, globex) = (signing_key("k1"), signing_key("k1"));
     publish(&app, ISSUERS, &[&acme]).await;
     publish(&app, &other, &[&globex]).await;
     let tokens =
@@ -210,7 +210,7 @@ async fn a_token_seen_before_takes_no_further_request() {
 #[tokio::test]
 async fn new_keys_are_known_within_thirty_seconds_and_removed_ones_forgotten_within_five_minutes() {
     let (app, old) = app().await;
-    let new = SigningKey::generate("k2");
+    let new = signing_key("k2");
     let (with_old, with_new) = (old.token(&claims(app.now(), &json!({}))), new.token(&claims(app.now(), &json!({}))));
     let list = |token: &str| app.send(Call::get("/invitations").bearer(token));
     list(&with_old).await.expect(200);
@@ -252,7 +252,7 @@ async fn while_an_issuer_is_down_its_keys_stay_valid_for_a_day() {
 #[tokio::test]
 async fn before_the_first_keys_are_there_a_token_must_wait() {
     let app = TestApp::with(&[("ISSUERS", ISSUERS)]).await;
-    let key = SigningKey::generate("k1");
+    let key = signing_key("k1");
     let token = key.token(&claims(app.now(), &json!({})));
     app.send(Call::get("/invitations").bearer(&token)).await.expect_error(503, "unavailable");
     publish(&app, ISSUERS, &[&key]).await;

@@ -7,7 +7,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 use support::{
     ACCOUNT, Call, OTHER_ACCOUNT, TestApp,
-    tokens::{ISSUER, SigningKey, claims, publish},
+    tokens::{ISSUER, SigningKey, claims, publish, signing_key},
 };
 
 use crate::{
@@ -59,7 +59,7 @@ fn encode(text: &str) -> String {
 fn bad_headers(app: &TestApp, key: &SigningKey, attacker: &SigningKey) -> Vec<(&'static str, String, &'static str)> {
     let claims = good(app).to_string();
     let unsigned = |header: &str| format!("{}.{}.", encode(header), encode(&claims));
-    let public = key.public();
+    let public = key.jwk();
     // The public key, which everyone knows, as the secret of an HMAC.
     let hmac = |secret: &[u8]| {
         let message = format!("{}.{}", encode(r#"{"alg":"HS256","kid":"k1"}"#), encode(&claims));
@@ -67,7 +67,7 @@ fn bad_headers(app: &TestApp, key: &SigningKey, attacker: &SigningKey) -> Vec<(&
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag))
     };
     let point = ["x", "y"].map(|name| URL_SAFE_NO_PAD.decode(public[name].as_str().expect("a number")).expect("base64")).concat();
-    let embedded = json!({ "alg": "ES256", "kid": "k1", "jwk": attacker.public() }).to_string();
+    let embedded = json!({ "alg": "ES256", "kid": "k1", "jwk": attacker.jwk() }).to_string();
     vec![
         ("without a signature", unsigned(r#"{"alg":"none","kid":"k1"}"#), MALFORMED),
         ("without a signature, in capitals", unsigned(r#"{"alg":"NONE","kid":"k1"}"#), MALFORMED),
@@ -184,7 +184,7 @@ fn bad_claims(app: &TestApp) -> Vec<(&'static str, Value, &'static str)> {
 #[tokio::test]
 async fn hostile_tokens_are_refused_with_a_reason_and_without_a_write() {
     let app = TestApp::with(&[("ISSUERS", ISSUERS)]).await;
-    let (key, attacker) = (SigningKey::generate("k1"), SigningKey::generate("k1"));
+    let (key, attacker) = (signing_key("k1"), signing_key("k1"));
     publish(&app, ISSUERS, &[&key]).await;
     app.send(Call::get("/invitations").bearer(&key.token(&good(&app)))).await.expect(200);
     let before = table(&app).await;
@@ -216,7 +216,7 @@ async fn hostile_tokens_are_refused_with_a_reason_and_without_a_write() {
 #[tokio::test]
 async fn a_key_of_one_issuer_does_not_sign_for_another() {
     let app = TestApp::with(&[("ISSUERS", ISSUERS)]).await;
-    let (acme, other) = (SigningKey::generate("k1"), SigningKey::generate("k2"));
+    let (acme, other) = (signing_key("k1"), signing_key("k2"));
     publish(&app, ISSUERS, &[&acme]).await;
     let issuers: Value = serde_json::from_str(ISSUERS).expect("JSON");
     publish(&app, &json!({ "other": issuers["other"] }).to_string(), &[&other]).await;
@@ -237,7 +237,7 @@ async fn a_key_of_one_issuer_does_not_sign_for_another() {
 #[tokio::test]
 async fn a_flood_of_unknown_keys_reads_the_table_once_in_thirty_seconds() {
     let app = TestApp::with(&[("ISSUERS", ISSUERS)]).await;
-    let key = SigningKey::generate("k1");
+    let key = signing_key("k1");
     publish(&app, ISSUERS, &[&key]).await;
     app.send(Call::get("/invitations").bearer(&key.token(&good(&app)))).await.expect(200);
     for round in 0..3 {
@@ -254,7 +254,7 @@ async fn a_flood_of_unknown_keys_reads_the_table_once_in_thirty_seconds() {
 #[tokio::test]
 async fn without_issuers_a_token_is_not_a_credential() {
     let app = TestApp::start().await;
-    let token = SigningKey::generate("k1").token(&good(&app));
+    let token = signing_key("k1").token(&good(&app));
     let response = app.send(Call::get("/invitations").bearer(&token)).await;
     assert_eq!(response.header("www-authenticate"), Some("ApiKey realm=\"invitations\""));
     assert_eq!(response.expect(401).str("message"), "Unauthorized: the header must read 'Authorization: ApiKey <key>'");

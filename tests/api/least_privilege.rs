@@ -8,7 +8,7 @@ use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, root_file};
 use crate::{
     access::{Access, accesses},
     helpers::{COOLDOWN, resend, text},
-    operations::{EXTERNAL_ID, requests_by_function},
+    operations::{EXTERNAL_ID, ISSUER_KEYS, requests_by_function},
     policy::allows,
     template::{functions, list, resources, string, template},
 };
@@ -21,7 +21,7 @@ fn possible_accesses() -> Vec<Access> {
         "KEYS#".to_owned(),
         format!("SETTINGS#{ACCOUNT}"),
         format!("EXTERNAL#{EXTERNAL_ID}"),
-        "ISSUER#acme".to_owned(),
+        ISSUER_KEYS.to_owned(),
         format!("B#{ACCOUNT}"),
     ];
     let mut partitions: Vec<BTreeSet<String>> = kinds.iter().map(|kind| [kind.clone()].into()).collect();
@@ -58,8 +58,7 @@ fn possible_accesses() -> Vec<Access> {
 
 #[tokio::test]
 async fn each_function_is_allowed_exactly_the_calls_that_it_makes() {
-    let app = TestApp::start().await;
-    let requests = requests_by_function(&app).await;
+    let requests = requests_by_function().await;
     let functions = functions(&template());
     assert_eq!(functions.keys().collect::<Vec<_>>(), requests.keys().collect::<Vec<_>>());
     for (name, function) in functions {
@@ -88,8 +87,7 @@ async fn each_function_is_allowed_exactly_the_calls_that_it_makes() {
 /// T15: the second barrier, by the parameter `OnlyAccount`.
 #[tokio::test]
 async fn in_a_single_account_stack_no_function_may_reach_another_account() {
-    let app = TestApp::start().await;
-    let requests = requests_by_function(&app).await;
+    let requests = requests_by_function().await;
     for (name, function) in functions(&template()) {
         let accesses: BTreeSet<Access> = requests[name.as_str()].iter().flat_map(|(operation, input)| accesses(operation, input)).collect();
         for access in accesses {
@@ -128,8 +126,7 @@ fn both_halves_of_the_condition_are_needed_and_one_account_can_be_named() {
 
 #[tokio::test]
 async fn the_store_makes_no_call_that_these_tests_do_not_observe() {
-    let app = TestApp::start().await;
-    let seen: BTreeSet<String> = requests_by_function(&app).await.into_values().flatten().map(|(operation, _)| operation).collect();
+    let seen: BTreeSet<String> = requests_by_function().await.into_values().flatten().map(|(operation, _)| operation).collect();
     let data_plane = [
         "batch_execute_statement",
         "batch_get_item",

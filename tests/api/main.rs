@@ -36,6 +36,7 @@ mod open_responses;
 mod operations;
 mod operator_errors;
 mod policy;
+mod refresh_issuers;
 mod roles;
 mod routes_agree;
 mod snapshot;

@@ -2,16 +2,45 @@
 
 use std::collections::BTreeMap;
 
+use functions::{
+    delivery::worker::invoke,
+    issuers::{
+        refresh_issuers::{self, Refresher},
+        web::Web,
+    },
+};
+use local::issuer::Issuer;
 use serde_json::{Value, json};
+use shared::store::TrustStore;
 use support::{ACCOUNT, Call, TestApp, Workers};
 
 use crate::helpers::{COOLDOWN, resend, text};
 
 /// The external id of [`ACCOUNT`].
 pub(crate) const EXTERNAL_ID: &str = "acme";
+/// The partition of the keys of the issuer.
+pub(crate) const ISSUER_KEYS: &str = "ISSUER#login";
+
+/// An issuer, and the service that accepts its tokens. They name accounts by external ids.
+async fn app() -> (TestApp, Issuer) {
+    let issuer = Issuer::on_free_port().expect("there is a port");
+    let issuers = json!({ "login": {
+        "issuer": issuer.url(),
+        "audience": { "values": ["invitations"] },
+        "account": { "claim": "/org", "kind": "externalID" },
+        "role": { "claim": "/role", "map": { "admin": "full-access" } },
+        "email": "/email",
+    }});
+    (TestApp::with(&[("ISSUERS", &issuers.to_string())]).await, issuer)
+}
 
 /// Runs every function with all its outcomes and returns the DynamoDB requests of each.
-pub(crate) async fn requests_by_function(app: &TestApp) -> BTreeMap<&'static str, Vec<(String, Value)>> {
+pub(crate) async fn requests_by_function() -> BTreeMap<&'static str, Vec<(String, Value)>> {
+    let (app, issuer) = &app().await;
+    let mut done = BTreeMap::new();
+    done.insert("refresh-issuers", refresh_requests(app).await);
+    let claims = json!({ "sub": "jane", "org": EXTERNAL_ID, "role": "admin", "email": "user.five@example.com", "email_verified": true });
+    let bearer = |call: Call| call.bearer(&issuer.token(issuer.claims(app.now(), claims.clone())));
     let id = text(&app.invite("user.one@example.com").await, "id");
     app.advance(COOLDOWN);
     let kept = |call: Call| call.header("idempotency-key", "k");
@@ -51,18 +80,20 @@ pub(crate) async fn requests_by_function(app: &TestApp) -> BTreeMap<&'static str
             ],
         ),
     ];
-    let mut done = BTreeMap::new();
     let _ = app.faults.take_requests();
     for (function, calls) in calls {
         // Long enough for the credential to be read again.
         app.advance(COOLDOWN);
         app.state().store.open().await;
+        // Long enough for the keys of the issuer to be read again.
+        app.advance(COOLDOWN * 5);
+        app.send(bearer(calls[0].clone())).await.expect(403);
         for call in calls {
             app.send(call.key(&app.full)).await;
         }
         done.insert(function, app.faults.take_requests());
     }
-    background_requests(app, &mut done).await;
+    background_requests(app, &bearer, &mut done).await;
     done.insert("accept-page", Vec::new());
     let created = app.manage_keys(&json!({ "action": "create", "account": ACCOUNT, "role": "full-access" })).await;
     app.manage_keys(&json!({ "action": "list", "externalID": EXTERNAL_ID })).await;
@@ -71,8 +102,19 @@ pub(crate) async fn requests_by_function(app: &TestApp) -> BTreeMap<&'static str
     done
 }
 
+/// The requests of the function that refreshes the issuer's keys: the first time, without changes, and after an hour.
+async fn refresh_requests(app: &TestApp) -> Vec<(String, Value)> {
+    let issuers = app.variable("ISSUERS").expect("issuers").parse().expect("issuers");
+    let refresher = Refresher::new(app.state().store.clone(), issuers, Web::new(&TrustStore::default(), COOLDOWN));
+    let _ = app.faults.take_requests();
+    for _ in 0..2 {
+        invoke(Ok(&refresher), "{}", &refresh_issuers::handle).await.expect("the issuer answers");
+    }
+    app.faults.take_requests()
+}
+
 /// Everything after the response: emails, reports about them, answers of invitees.
-async fn background_requests(app: &TestApp, done: &mut BTreeMap<&'static str, Vec<(String, Value)>>) {
+async fn background_requests(app: &TestApp, bearer: &impl Fn(Call) -> Call, done: &mut BTreeMap<&'static str, Vec<(String, Value)>>) {
     app.invite("user.five@example.com").await;
     let mut workers = Workers::of(app).await;
     let _ = app.faults.take_requests();
@@ -98,6 +140,10 @@ async fn background_requests(app: &TestApp, done: &mut BTreeMap<&'static str, Ve
     ] {
         app.state().store.open().await;
         app.send(Call::holder(verb, &workers.last_token(email))).await.expect(200);
+        if verb != "lookup" {
+            app.advance(COOLDOWN * 5);
+            app.send(bearer(Call::holder(verb, &workers.last_token(email)))).await;
+        }
         if verb == "accept" {
             let call = Call::post("/invitations/accept");
             let body =

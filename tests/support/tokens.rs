@@ -1,15 +1,13 @@
 //! An issuer of bearer tokens whose keys are in the table, as `refresh-issuers` would have written them.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::{
-    rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
-};
+use local::issuer::key_set;
 use serde_json::{Value, json};
 use shared::{
     domain::{Timestamp, issuer::Issuers, key_set::KeySet},
     store::StoredKeys,
 };
+
+pub use local::issuer::SigningKey;
 
 use crate::{ACCOUNT, TestApp};
 
@@ -26,44 +24,10 @@ pub const ISSUERS: &str = r#"{"acme": {
     "email": "/email"
 }}"#;
 
-/// A key of the issuer, for ES256.
-pub struct SigningKey {
-    id: String,
-    pair: EcdsaKeyPair,
-    random: SystemRandom,
-}
-
-impl SigningKey {
-    /// A random key with this id.
-    #[must_use]
-    pub fn generate(id: &str) -> Self {
-        let random = SystemRandom::new();
-        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("a key pair");
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random).expect("a key pair");
-        Self { id: id.to_owned(), pair, random }
-    }
-
-    /// The public key as a JSON Web Key.
-    #[must_use]
-    pub fn public(&self) -> Value {
-        let (x, y) = self.pair.public_key().as_ref()[1..].split_at(32);
-        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        json!({ "kid": self.id, "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "x": encode(x), "y": encode(y) })
-    }
-
-    /// A token with these claims.
-    #[must_use]
-    pub fn token(&self, claims: &Value) -> String {
-        self.sign(&json!({ "alg": "ES256", "typ": "JWT", "kid": self.id }).to_string(), &claims.to_string())
-    }
-
-    /// A token with this header and these claims, whatever they are.
-    #[must_use]
-    pub fn sign(&self, header: &str, claims: &str) -> String {
-        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-        let signature = self.pair.sign(&self.random, message.as_bytes()).expect("a signature");
-        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
-    }
+/// A random key for ES256 with this id.
+#[must_use]
+pub fn signing_key(id: &str) -> SigningKey {
+    SigningKey::generate().with_id(id)
 }
 
 /// The claims of an administrator of [`ACCOUNT`], valid for an hour. `more` replaces some of them; null removes one.
@@ -94,7 +58,7 @@ pub fn claims(now: Timestamp, more: &Value) -> Value {
 /// Publishes keys of the first issuer in `issuers`.
 pub async fn publish(app: &TestApp, issuers: &str, keys: &[&SigningKey]) {
     let issuers: Issuers = issuers.parse().expect("issuers");
-    let document = json!({ "keys": keys.iter().map(|key| key.public()).collect::<Vec<_>>() }).to_string();
+    let document = key_set(keys.iter().copied()).to_string();
     let keys = KeySet::parse(document.as_bytes()).expect("a key set");
     let issuer = issuers.iter().next().expect("an issuer");
     app.state().store.put_issuer_keys(issuer, &StoredKeys { keys, refreshed: app.now() }).await.expect("the table works");
