@@ -57,6 +57,10 @@ fn verdict(rule: &Rule, target: &Measured, results: &Results, baseline: &Baselin
             false,
             results.target(REFERENCE).is_none(),
         ),
+        Limit::TimesOperation(id, factor) => {
+            let of_operation = results.target(id).and_then(rule.value);
+            (of_operation.map(|figure| figure * factor), None, false, results.target(id).is_none())
+        }
         Limit::AtMost(limit, goal) => (Some(limit), goal, false, false),
         Limit::PerOperation(limit) => (limit(&target.id), None, false, false),
         Limit::TimesBaseline(figure, margin) => {

@@ -163,7 +163,7 @@ impl Fixture {
     /// The event of a request with the account's key.
     #[must_use]
     pub fn event(&self, method: &str, path: &str, body: Option<&Value>) -> String {
-        gateway::event(method, path, Some(&self.key), body)
+        gateway::event(method, path, Some(&format!("ApiKey {}", self.key)), body)
     }
 }
 

@@ -7,7 +7,7 @@ const FIXED: [&str; 5] = ["/invitations", "/invitations/lookup", "/invitations/a
 
 /// The event of a request; `path` may include a query.
 #[must_use]
-pub fn event(method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> String {
+pub fn event(method: &str, path: &str, authorization: Option<&str>, body: Option<&Value>) -> String {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let id = path.strip_prefix("/invitations/").filter(|_| !FIXED.contains(&path));
     let route = format!("{method} {}", if id.is_some() { "/invitations/{id}" } else { path });
@@ -25,8 +25,8 @@ pub fn event(method: &str, path: &str, key: Option<&str>, body: Option<&Value>) 
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.into()))
     .collect();
-    if let Some(key) = key {
-        headers.insert("authorization".to_owned(), format!("ApiKey {key}").into());
+    if let Some(authorization) = authorization {
+        headers.insert("authorization".to_owned(), authorization.into());
     }
     let body = body.map(Value::to_string);
     if let Some(body) = &body {
@@ -76,13 +76,13 @@ pub fn event(method: &str, path: &str, key: Option<&str>, body: Option<&Value>) 
 mod tests {
     use super::*;
 
-    fn parsed(method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> Value {
-        serde_json::from_str(&event(method, path, key, body)).unwrap()
+    fn parsed(method: &str, path: &str, authorization: Option<&str>, body: Option<&Value>) -> Value {
+        serde_json::from_str(&event(method, path, authorization, body)).unwrap()
     }
 
     #[test]
     fn the_path_names_the_invitation() {
-        let event = parsed("POST", "/invitations/ABC", Some("key"), None);
+        let event = parsed("POST", "/invitations/ABC", Some("ApiKey key"), None);
         assert_eq!((&event["routeKey"], &event["pathParameters"]["id"]), (&"POST /invitations/{id}".into(), &"ABC".into()));
         assert_eq!(event["headers"]["authorization"], "ApiKey key");
     }

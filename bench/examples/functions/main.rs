@@ -8,6 +8,7 @@ mod settings;
 mod stand_ins;
 mod target;
 mod testbed;
+mod token;
 
 use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 

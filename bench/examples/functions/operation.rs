@@ -13,7 +13,10 @@ use local::ses::{SentEmail, feedback};
 use serde_json::{Value, json};
 use shared::domain::InvitationId;
 
-use crate::request::{Expected, PAGE, Request};
+use crate::{
+    request::{Expected, PAGE, Request},
+    token,
+};
 
 /// The invitee of the invitation for read-only operations.
 const INVITEE: &str = "invitee@example.com";
@@ -25,6 +28,9 @@ pub(crate) enum Operation {
     /// The hello world: any successful response.
     Hello,
     Describe,
+    /// With a bearer token.
+    DescribeEs256,
+    DescribeRs256,
     List,
     Create,
     Revoke,
@@ -45,8 +51,10 @@ pub(crate) enum Operation {
 
 impl Operation {
     /// The operations of this project.
-    pub(crate) const OWN: [Self; 14] = [
+    pub(crate) const OWN: [Self; 16] = [
         Self::Describe,
+        Self::DescribeEs256,
+        Self::DescribeRs256,
         Self::List,
         Self::Create,
         Self::Revoke,
@@ -67,6 +75,8 @@ impl Operation {
         match self {
             Self::Hello => ("hello", "describe-invitation"),
             Self::Describe => ("describe", "describe-invitation"),
+            Self::DescribeEs256 => ("describe-es256", "describe-invitation"),
+            Self::DescribeRs256 => ("describe-rs256", "describe-invitation"),
             Self::List => ("list", "list-invitations"),
             Self::Create => ("create", "create-invitation"),
             Self::Revoke => ("revoke", "modify-invitation"),
@@ -101,7 +111,7 @@ impl Operation {
 
     /// Whether it only reads one invitation, so that its targets can share a table.
     pub(crate) fn only_reads_one(self) -> bool {
-        matches!(self, Self::Hello | Self::Describe | Self::Lookup | Self::Page)
+        matches!(self, Self::Hello | Self::Describe | Self::DescribeEs256 | Self::DescribeRs256 | Self::Lookup | Self::Page)
     }
 
     /// Whether its function sends emails and events.
@@ -109,12 +119,17 @@ impl Operation {
         matches!(self, Self::Deliver | Self::Reconcile)
     }
 
+    /// Whether its requests have bearer tokens.
+    pub(crate) fn takes_tokens(self) -> bool {
+        matches!(self, Self::DescribeEs256 | Self::DescribeRs256)
+    }
+
     /// The maximum of warm requests. The embedded engine's writes slow down as an account grows, so thousands of them would
     /// measure the engine.
     pub(crate) fn max_requests(self) -> u32 {
         match self {
             Self::Create | Self::Revoke | Self::Resend | Self::Accept | Self::Decline | Self::Deliver | Self::Feedback => 200,
-            Self::Hello | Self::Describe | Self::List | Self::Lookup | Self::Page => u32::MAX,
+            Self::Hello | Self::Describe | Self::DescribeEs256 | Self::DescribeRs256 | Self::List | Self::Lookup | Self::Page => u32::MAX,
             Self::ApiKeys | Self::Settings | Self::Reconcile => u32::MAX,
         }
     }
@@ -135,6 +150,13 @@ impl Operation {
                 let id = opened_and_sent(fixture).await?.to_string();
                 let event = fixture.event("GET", &format!("/invitations/{id}"), None);
                 return Ok(alike(event, if self == Self::Hello { Expected::Success } else { Expected::Invitation(id) }));
+            }
+            Self::DescribeEs256 | Self::DescribeRs256 => {
+                let id = opened_and_sent(fixture).await?.to_string();
+                let key = if self == Self::DescribeEs256 { token::es256() } else { token::rs256()? };
+                let authorization = format!("Bearer {}", token::published(fixture, &key).await?);
+                let event = gateway::event("GET", &format!("/invitations/{id}"), Some(&authorization), None);
+                return Ok(alike(event, Expected::Invitation(id)));
             }
             Self::List => {
                 for number in 0..LISTED {

@@ -14,7 +14,7 @@ use bench::{
 };
 use serde::Deserialize;
 
-use crate::{operation::Operation, settings::Settings};
+use crate::{operation::Operation, settings::Settings, token};
 
 /// The reference and the alternatives, in the order of the report.
 const ALTERNATIVES: [&str; 4] = [REFERENCE, "rust-defaults", "node", "python"];
@@ -61,7 +61,8 @@ pub(crate) fn own(operation: Operation, settings: &Settings) -> Result<Target, P
     let services = [("AWS_ENDPOINT_URL_SESV2", "{ses}"), ("AWS_ENDPOINT_URL_EVENTBRIDGE", "{events}")];
     // Only for functions that send: others would spend instructions on reading more variables.
     let sending = email_settings().chain(services).filter(|_| operation.sends());
-    let environment = trust.into_iter().chain(send_settings()).chain(sending);
+    let tokens = operation.takes_tokens().then_some(("ISSUERS", token::ISSUERS));
+    let environment = trust.into_iter().chain(send_settings()).chain(sending).chain(tokens);
     Ok(Target {
         id: operation.id().to_owned(),
         name: format!("{} ({function})", operation.id()),
