@@ -1,4 +1,4 @@
-//! The work of AWS between the functions: Lambda reads the table's stream; EventBridge runs the schedule and delivers the
+//! The work of AWS between the functions: Lambda reads the table's stream; EventBridge runs the schedules and delivers the
 //! events of SES.
 
 use std::{
@@ -15,19 +15,20 @@ use local::{
 use serde_json::json;
 use tokio::{
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    task::JoinSet,
     time::{MissedTickBehavior, interval, sleep},
 };
 
 use crate::{
     invoke::invoke,
     output::{Problem, print_error, print_line, problem},
-    settings::{Settings, TABLE_NAME},
+    settings::{Schedule, Settings, TABLE_NAME},
     state::{Addresses, State},
 };
 
 /// The function that handles the stream.
 const DELIVERER: &str = "deliver-invitations";
-/// The function that the schedule runs.
+/// The function whose schedule `RECONCILE_SECONDS` changes.
 const RECONCILER: &str = "reconcile-deliveries";
 /// The function that handles the events of SES.
 const RECORDER: &str = "record-feedback";
@@ -46,11 +47,12 @@ pub(crate) fn mapping(template: &str) -> Result<Mapping, Problem> {
 }
 
 /// Waits until the event-driven functions answer events that require no work. Then the first email does not wait for their
-/// start, and an invalid setting has already been reported.
-pub(crate) async fn wait_for_functions(url: &str) -> Result<(), Problem> {
+/// start, and an invalid setting has already been reported. The scheduled functions run for the first time.
+pub(crate) async fn wait_for_functions(url: &str, schedules: &[Schedule]) -> Result<(), Problem> {
     let tags = json!({ "account": ["000000000000"], "invitation": ["0".repeat(32)], "sending": ["1"] });
     let ignored = json!({ "source": "aws.ses", "detail": { "eventType": "Open", "mail": { "tags": tags } } });
-    for (function, event) in [(DELIVERER, Stream::event(&[])), (RECONCILER, json!({})), (RECORDER, ignored)] {
+    let scheduled = schedules.iter().map(|schedule| (schedule.function.as_str(), json!({})));
+    for (function, event) in [(DELIVERER, Stream::event(&[])), (RECORDER, ignored)].into_iter().chain(scheduled) {
         invoke(url, function, &event).await.map_err(Problem)?;
         print_line!("  {function} answers.");
     }
@@ -79,15 +81,27 @@ impl Services {
         Ok(Self { inbox: Arc::new(inbox), bus: Arc::new(bus), unreported })
     }
 
-    /// Reads the stream, runs the schedule and reports on emails, until one of them fails.
-    pub(crate) async fn run(self, settings: &Settings, state: &State, addresses: &Addresses, mapping: Mapping) -> Problem {
+    /// Reads the stream, runs the scheduled functions and reports on emails, until one of them fails.
+    pub(crate) async fn run(
+        self,
+        settings: &Settings,
+        state: &State,
+        addresses: &Addresses,
+        mapping: Mapping,
+        schedules: Vec<Schedule>,
+    ) -> Problem {
         let url = &addresses.url;
+        let mut scheduled = JoinSet::new();
+        for Schedule { function, every } in schedules {
+            let every = if function == RECONCILER { settings.reconcile_every } else { every };
+            scheduled.spawn(run_every(every, url.clone(), function));
+        }
         tokio::select! {
             outcome = read_stream(state, addresses, mapping) => match outcome {
                 Ok(never) => match never {},
                 Err(problem) => problem,
             },
-            () = reconcile(url, settings.reconcile_every) => problem!("the schedule ended"),
+            Some(_) = scheduled.join_next() => problem!("a schedule ended"),
             () = report(url, self.unreported) => problem!("the inbox ended"),
         }
     }
@@ -114,12 +128,12 @@ async fn read_stream(state: &State, addresses: &Addresses, mapping: Mapping) -> 
     }
 }
 
-async fn reconcile(url: &str, every: Duration) {
-    let mut schedule = interval(every);
+async fn run_every(pause: Duration, url: String, function: String) {
+    let mut schedule = interval(pause);
     schedule.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         schedule.tick().await;
-        if let Err(reason) = invoke(url, RECONCILER, &json!({})).await {
+        if let Err(reason) = invoke(&url, &function, &json!({})).await {
             print_error!("{reason}");
         }
     }

@@ -82,6 +82,7 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     print_line!("DynamoDB engine: {}, data in {}.", engine.endpoint(), file.display());
     let template = settings::template()?;
     let mapping = delivery::mapping(&template)?;
+    let schedules = settings::schedules(&template)?;
     table::create_table(&client::for_endpoint(engine.endpoint()), TABLE_NAME, &template)
         .await
         .map_err(|e| problem!("{e}; delete {} to start with an empty database", file.display()))?;
@@ -108,7 +109,7 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     let url = &addresses.url;
     let broken = watch.unless_it_ends(http::wait_for_routes(url, watch.port(), &settings::routes(&template)?)).await?;
     // Their errors name invalid settings, which the routes share.
-    watch.unless_it_ends(delivery::wait_for_functions(url)).await?;
+    watch.unless_it_ends(delivery::wait_for_functions(url, &schedules)).await?;
     if let Some(route) = broken.first() {
         return Err(problem!("{route} returns 500; the log above contains the reason"));
     }
@@ -128,7 +129,7 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     print_line!("{}", seed::first_command(url, &keys.full_access));
     tokio::select! {
         problem = watch.ended() => Err(problem),
-        problem = services.run(settings, &state, &addresses, mapping) => Err(problem),
+        problem = services.run(settings, &state, &addresses, mapping, schedules) => Err(problem),
     }
 }
 

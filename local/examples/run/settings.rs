@@ -100,16 +100,52 @@ pub(crate) fn template() -> Result<String, Problem> {
 
 /// Method and path of every route of the template.
 pub(crate) fn routes(template: &str) -> Result<Vec<(String, String)>, Problem> {
-    let template: Value = serde_yaml_ng::from_str(template).map_err(|e| problem!("template.yaml: {e}"))?;
-    let resources = template.get("Resources").and_then(Value::as_mapping).into_iter().flatten();
-    let events = resources
-        .filter_map(|(_, resource)| resource.get("Properties")?.get("Events")?.as_mapping())
-        .flatten()
-        .filter(|(_, event)| event.get("Type").and_then(Value::as_str) == Some("HttpApi"));
-    let text = |properties: &Value, name| Some(properties.get(name)?.as_str()?.to_owned());
-    let route = |event: &Value| {
-        let properties = event.get("Properties")?;
-        Some((text(properties, "Method")?, text(properties, "Path")?))
-    };
-    events.map(|(name, event)| route(event).ok_or_else(|| problem!("template.yaml: the event {name:?} has no Method and Path"))).collect()
+    events(template, "HttpApi", |_, properties| Some((text_at(properties, "Method")?, text_at(properties, "Path")?)))
 }
+
+/// A function that runs on a schedule.
+pub(crate) struct Schedule {
+    pub(crate) function: String,
+    pub(crate) every: Duration,
+}
+
+/// The schedules of the template.
+pub(crate) fn schedules(template: &str) -> Result<Vec<Schedule>, Problem> {
+    events(template, "Schedule", |resource, properties| {
+        let function = text_at(resource.get("Metadata")?.get("BuildProperties")?, "Binary")?;
+        Some(Schedule { function, every: rate(properties.get("Schedule")?.as_str()?)? })
+    })
+}
+
+/// All events of the type `kind`, read by `read` from the resource of the function and the properties of the event.
+fn events<T>(template: &str, kind: &str, read: impl Fn(&Value, &Value) -> Option<T>) -> Result<Vec<T>, Problem> {
+    let template: Value = serde_yaml_ng::from_str(template).map_err(|e| problem!("template.yaml: {e}"))?;
+    let mut found = Vec::new();
+    for (_, resource) in template.get("Resources").and_then(Value::as_mapping).into_iter().flatten() {
+        let events = resource.get("Properties").and_then(|properties| properties.get("Events")).and_then(Value::as_mapping);
+        for (name, event) in events.into_iter().flatten().filter(|(_, event)| text_at(event, "Type").as_deref() == Some(kind)) {
+            let event = event.get("Properties").and_then(|properties| read(resource, properties));
+            found.push(event.ok_or_else(|| problem!("template.yaml: the event {name:?} of the type {kind} is incomplete or unsupported"))?);
+        }
+    }
+    Ok(found)
+}
+
+fn text_at(properties: &Value, name: &str) -> Option<String> {
+    Some(properties.get(name)?.as_str()?.to_owned())
+}
+
+/// An interval such as `rate(5 minutes)`.
+fn rate(expression: &str) -> Option<Duration> {
+    let (number, unit) = expression.strip_prefix("rate(")?.strip_suffix(')')?.split_once(' ')?;
+    let minutes = match unit.trim_end_matches('s') {
+        "minute" => 1,
+        "hour" => 60,
+        "day" => 24 * 60,
+        _ => return None,
+    };
+    Some(Duration::from_secs(number.parse::<u64>().ok()?.checked_mul(minutes * 60)?))
+}
+
+#[cfg(test)]
+mod tests;
