@@ -42,12 +42,12 @@ help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-26s%s\n' "$$name" "$$text"; done
 
 # --- Run ----------------------------------------------------------------------------------------------------------------
-# Settings: PORT=9000 DYNAMODB_PORT=8000 INBOX_PORT=9100 STATE_DIR=.local CONCURRENCY=1 RELOAD=yes RECONCILE_SECONDS=60
-# FAULTS=0 (percentage of the functions' DynamoDB requests that fail), and every environment variable of the functions,
+# Settings: PORT=9000 DYNAMODB_PORT=8000 INBOX_PORT=9100 ISSUER_PORT=9200 STATE_DIR=.local CONCURRENCY=1 RELOAD=yes
+# RECONCILE_SECONDS=60 FAULTS=0 (percentage of the functions' DynamoDB requests that fail), and every environment variable of the functions,
 # for example `make run RESEND_COOLDOWN_SECONDS=2`.
 
 .PHONY: run
-run: prerequisites $(cargo-lambda) ## Run the whole service locally: API on http://127.0.0.1:9000, emails on :9100; Ctrl-C stops it
+run: prerequisites $(cargo-lambda) ## Run the whole service locally: API on http://127.0.0.1:9000, emails on :9100, tokens on :9200; Ctrl-C stops it
 	@echo "Building the local engine. The first build takes a few minutes."
 	@$(build-run)
 # Not `cargo run`: it sets variables that make cargo compile crates again.

@@ -293,6 +293,23 @@ def pasted(service: Service, inbox: Caller) -> None:
     check("Example Ltd" in subject, "The email must come from the account's display name.", subject)
 
 
+def with_token(service: Service, token: str) -> Response:
+    return Caller(service.port, None).call("GET", "/invitations?limit=1", Authorization=f"Bearer {token}")
+
+
+def signed_in(service: Service) -> str:
+    """Returns a token."""
+    step("the printed command gets a token of the development issuer, which the functions accept")
+    line = service.line(f"curl -s http://127.0.0.1:{service.issuer_port}/token")
+    check(line, "It must be printed.", service.output())
+    run = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60)
+    check(run.returncode == 0 and json.loads(run.stdout)["token_type"] == "Bearer", "The command fails.", line, run.stdout, run.stderr)
+    token = json.loads(run.stdout)["access_token"]
+    listed = with_token(service, token)
+    check(listed.status == 200 and listed.json["invitations"], "The token must be accepted.", listed)
+    return token
+
+
 def by_hand(service: Service, directory: Path) -> None:
     """The commands of docs/development.md."""
     step("functions run under `cargo lambda watch` with the environment file, and `cargo lambda invoke` invokes each kind")
@@ -350,6 +367,7 @@ def taken_port(service: Service, directory: Path) -> None:
         (directory, {"PORT": str(service.port)}, f"port {service.port} is taken"),
         (directory, {"DYNAMODB_PORT": str(service.dynamodb_port)}, f"port {service.dynamodb_port} is taken"),
         (directory, {"INBOX_PORT": str(service.inbox_port)}, f"port {service.inbox_port} is taken"),
+        (directory, {"ISSUER_PORT": str(service.issuer_port)}, f"port {service.issuer_port} is taken"),
         (service.state, {}, f"another `make run` uses {service.state}"),
     ):
         with Service(state) as second:
@@ -389,16 +407,16 @@ def gone(service: Service, processes: dict[int, str], how: str) -> None:
     """All processes have ended, and nothing listens on the ports."""
     left = {pid: name for pid, name in processes.items() if process_table().get(pid, (0, ""))[1] == name}
     check(not left, f"These are left after {how}.", left, service.output())
-    for port in (service.port, service.dynamodb_port, service.inbox_port):
+    for port in (service.port, service.dynamodb_port, service.inbox_port, service.issuer_port):
         check(not listens(port), f"Something still listens on port {port} after {how}.")
 
 
 def keys(service: Service) -> dict[str, str]:
     check(stat.S_IMODE(os.stat(service.dev_json).st_mode) == 0o600, "Only its owner may read dev.json.")
     dev = json.loads(service.dev_json.read_text())
-    ports = {"url": service.port, "dynamodb": service.dynamodb_port, "inbox": service.inbox_port}
+    ports = {"url": service.port, "dynamodb": service.dynamodb_port, "inbox": service.inbox_port, "issuer": service.issuer_port}
     expected = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-    check({name: dev[name] for name in expected} == expected, "dev.json must name the three addresses.", dev)
+    check({name: dev[name] for name in expected} == expected, "dev.json must name the four addresses.", dev)
     accounts = {"full-access": "012345678912", "read-only": "012345678912", "other-account": "210987654321"}
     check(dev["keys"].keys() == accounts.keys(), "dev.json must contain the three keys.", dev)
     for name, account in accounts.items():
@@ -426,6 +444,7 @@ def end_to_end(directory: Path) -> None:
         local_gateway(one)
         delivered(one, Caller(service.inbox_port, None))
         pasted(service, Caller(service.inbox_port, None))
+        token = signed_in(service)
         by_hand(service, directory)
         killed(service, one)
         taken_port(service, directory / "second")
@@ -438,9 +457,10 @@ def end_to_end(directory: Path) -> None:
         service.stop(signal.SIGINT)
         gone(service, processes, "Ctrl-C")
 
-        step("after a restart the list is the same and the keys still work")
+        step("after a restart the list is the same, and the keys and tokens still work")
         service.start()
         check(keys(service) == first_keys, "The keys must be those of the first start.")
+        check(with_token(service, token).status == 200, "The token must still be accepted.")
         check((one.lasting(), other.lasting()) == before, "The invitations must be those of before.")
 
         step("SIGTERM to make ends all processes")

@@ -35,11 +35,11 @@ def free_port() -> int:
 
 
 class Service:
-    """A state directory and three ports, for starting and stopping `make run` repeatedly."""
+    """A state directory and four ports, for starting and stopping `make run` repeatedly."""
 
     def __init__(self, state: Path, **variables: str):
         self.state = state
-        self.port, self.dynamodb_port, self.inbox_port = free_port(), free_port(), free_port()
+        self.port, self.dynamodb_port, self.inbox_port, self.issuer_port = (free_port() for _ in range(4))
         self.variables = variables
         self.lines: list[str] = []
         self.process: subprocess.Popen[str] | None = None
@@ -56,6 +56,7 @@ class Service:
             "PORT": str(self.port),
             "DYNAMODB_PORT": str(self.dynamodb_port),
             "INBOX_PORT": str(self.inbox_port),
+            "ISSUER_PORT": str(self.issuer_port),
             "RELOAD": "no",
             **self.variables,
             **variables,

@@ -2,8 +2,8 @@
 //!
 //! It starts the embedded engine and stand-ins for SES and EventBridge, creates the table, builds the functions, runs them
 //! under `cargo lambda watch` behind a [`gateway`], waits until every route answers, and ensures that three development keys
-//! work. Then it does the work of AWS between the functions ([`delivery`]), and shows the emails and events that they send
-//! ([`pages`]). On exit it stops every process that it started.
+//! work. Then it does the work of AWS between the functions ([`delivery`]), shows the emails and events that they send
+//! ([`pages`]), and issues bearer tokens ([`sign_in`]). On exit it stops every process that it started.
 
 mod delivery;
 mod faults;
@@ -16,6 +16,7 @@ mod pages;
 mod processes;
 mod seed;
 mod settings;
+mod sign_in;
 mod state;
 mod watch;
 
@@ -75,6 +76,7 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     let api = settings::bind(settings.port, "PORT")?;
     let dynamodb = settings::bind(settings.dynamodb_port, "DYNAMODB_PORT")?;
     let inbox = settings::bind(settings.inbox_port, "INBOX_PORT")?;
+    let issuer = settings::bind(settings.issuer_port, "ISSUER_PORT")?;
     settings.check_tools()?;
 
     let file = state.path("invitations.db");
@@ -91,13 +93,15 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
         0 => None,
         percent => Some(Faults::start(engine.endpoint(), percent)?),
     };
+    let url = format!("http://127.0.0.1:{}", settings.port);
     let addresses = Addresses {
         functions: faults.as_ref().map_or(engine.endpoint(), |faults| faults.endpoint()).to_owned(),
-        url: format!("http://127.0.0.1:{}", settings.port),
         dynamodb: engine.endpoint().to_owned(),
         inbox: pages::open(inbox, services.inbox.clone(), services.bus.clone())?,
+        issuer: sign_in::open(issuer, state.issuer_key()?, &url)?,
         ses: services.inbox.endpoint().to_owned(),
         events: services.bus.endpoint().to_owned(),
+        url,
     };
 
     print_line!("Building the functions. The first time takes a few minutes.");
@@ -127,6 +131,8 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     print_line!("  API keys: {}", file.display());
     print_line!("Paste this into another terminal to send an invitation, and open the emails:");
     print_line!("{}", seed::first_command(url, &keys.full_access));
+    print_line!("Sign in at {} for a bearer token, or paste this:", addresses.issuer);
+    print_line!("{}", sign_in::first_command(&addresses.issuer));
     tokio::select! {
         problem = watch.ended() => Err(problem),
         problem = services.run(settings, &state, &addresses, mapping, schedules) => Err(problem),

@@ -1,4 +1,5 @@
-//! The inbox: pages, and JSON for scripts, with the emails and events that the functions sent.
+//! The inbox: pages, and JSON for scripts, with the emails and events that the functions sent. The page of the issuer shares their
+//! templates, style and headers.
 //!
 //! Reading an email is enough to accept its invitation. So the inbox only answers requests to 127.0.0.1 or localhost: a website
 //! whose host name resolves to this machine is refused. Content of emails and events is never executed: templates escape it, and
@@ -64,27 +65,35 @@ pub(crate) fn open(listener: TcpListener, inbox: Arc<Inbox>, bus: Arc<Bus>) -> R
         .route("/emails.json", get(emails_json))
         .route("/events", get(events))
         .route("/events.json", get(events_json))
-        .route("/style.css", get(async || ([(CONTENT_TYPE, "text/css")], include_str!("pages/style.css"))))
+        .route("/style.css", get(style))
         .layer(from_fn(guard))
         .with_state(pages);
     tokio::spawn(async { axum::serve(listener, app).await });
     Ok(format!("http://{address}"))
 }
 
-fn templates() -> Result<Environment<'static>, minijinja::Error> {
+/// The style of all pages.
+pub(crate) async fn style() -> Response {
+    ([(CONTENT_TYPE, "text/css")], include_str!("pages/style.css")).into_response()
+}
+
+/// The templates of all pages.
+pub(crate) fn templates() -> Result<Environment<'static>, minijinja::Error> {
     let mut templates = Environment::new();
     // Templates whose names end in .html escape their values.
     templates.add_template("page.html", include_str!("pages/page.html"))?;
     templates.add_template("list.html", include_str!("pages/list.html"))?;
     templates.add_template("email.html", include_str!("pages/email.html"))?;
     templates.add_template("events.html", include_str!("pages/events.html"))?;
+    templates.add_template("sign-in.html", include_str!("pages/sign-in.html"))?;
+    templates.add_template("token.html", include_str!("pages/token.html"))?;
     Ok(templates)
 }
 
 /// Refuses other hosts, and sets the security headers.
-async fn guard(request: Request, next: Next) -> Response {
+pub(crate) async fn guard(request: Request, next: Next) -> Response {
     if !is_loopback(request.headers()) {
-        return (StatusCode::FORBIDDEN, "The inbox only answers at 127.0.0.1 or localhost.\n").into_response();
+        return (StatusCode::FORBIDDEN, "This page only answers at 127.0.0.1 or localhost.\n").into_response();
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -96,13 +105,17 @@ async fn guard(request: Request, next: Next) -> Response {
     response
 }
 
+pub(crate) fn render(templates: &Environment<'_>, template: &str, context: &Value) -> Response {
+    let context = Serde(context);
+    match templates.get_template(template).and_then(|template| template.render(context)) {
+        Ok(page) => Html(page).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{template}: {error:#}\n")).into_response(),
+    }
+}
+
 impl Pages {
     fn render(&self, template: &str, context: &Value) -> Response {
-        let context = Serde(context);
-        match self.templates.get_template(template).and_then(|template| template.render(context)) {
-            Ok(page) => Html(page).into_response(),
-            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{template}: {error:#}\n")).into_response(),
-        }
+        render(&self.templates, template, context)
     }
 
     fn email(&self, id: &str) -> Option<SentEmail> {

@@ -24,7 +24,9 @@ pub(crate) struct Settings {
     pub(crate) dynamodb_port: u16,
     /// `INBOX_PORT`: the port of the pages with emails and events.
     pub(crate) inbox_port: u16,
-    /// `STATE_DIR`: the folder of the database, the link key and the development keys.
+    /// `ISSUER_PORT`: the port of the development issuer.
+    pub(crate) issuer_port: u16,
+    /// `STATE_DIR`: the folder of the database, the secrets and the development keys.
     pub(crate) state_dir: PathBuf,
     /// `CONCURRENCY`: the maximum number of concurrent instances of a function.
     pub(crate) concurrency: u16,
@@ -44,6 +46,7 @@ impl Settings {
             port: number("PORT", 9000)?,
             dynamodb_port: number("DYNAMODB_PORT", 8000)?,
             inbox_port: number("INBOX_PORT", 9100)?,
+            issuer_port: number("ISSUER_PORT", 9200)?,
             state_dir: text("STATE_DIR", ".local")?.into(),
             concurrency: number("CONCURRENCY", 1)?,
             reload: match text("RELOAD", "yes")?.as_str() {

@@ -9,7 +9,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use local::client::{CREDENTIALS, REGION};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use local::{
+    client::{CREDENTIALS, REGION},
+    issuer::SigningKey,
+};
 use serde::Serialize;
 use serde_json::Value;
 use shared::config::{Config, DeliveryConfig, read_default_settings, read_send_policy};
@@ -18,6 +22,7 @@ use crate::{
     keys::Keys,
     output::{Problem, problem},
     settings::TABLE_NAME,
+    sign_in,
 };
 
 /// The addresses of all services.
@@ -26,6 +31,7 @@ pub(crate) struct Addresses {
     pub(crate) url: String,
     pub(crate) dynamodb: String,
     pub(crate) inbox: String,
+    pub(crate) issuer: String,
     /// The DynamoDB endpoint for the functions.
     #[serde(skip)]
     pub(crate) functions: String,
@@ -45,6 +51,8 @@ struct Access<'a> {
 
 /// The file with the position in the stream.
 const STREAM: &str = "stream-position";
+/// The file with the issuer's private key, as PKCS#8 in base64.
+const ISSUER_KEY: &str = "issuer-key";
 
 /// The state folder, locked by this process.
 pub(crate) struct State {
@@ -102,6 +110,12 @@ impl State {
             ("FROM_ADDRESS", own("FROM_ADDRESS", "invitations@example.com")),
             ("TABLE_NAME", TABLE_NAME.into()),
         ]);
+        if env::var_os("ISSUERS").is_none() {
+            lines.insert("ISSUERS", sign_in::issuers(&addresses.issuer));
+        } else {
+            // Issuers have certificates of any authority.
+            lines.insert("TRUST_STORE", own("TRUST_STORE", "native"));
+        }
         if env::var_os("LINK_KEYS").is_none() {
             lines.insert("LINK_KEYS", self.link_key()?);
         }
@@ -111,18 +125,32 @@ impl State {
         self.write("functions.env", &text)
     }
 
-    /// The key that link secrets are derived from. It is created once and kept, so that links stay valid as long as the data.
+    /// The key that link secrets are derived from, kept so that links stay valid as long as the data.
     fn link_key(&self) -> Result<String, Problem> {
-        let path = self.path("link-key");
-        if let Ok(key) = fs::read_to_string(&path) {
-            return Ok(key.trim().to_owned());
+        self.secret("link-key", || {
+            let mut secret = [0; 32];
+            getrandom::fill(&mut secret).map_err(|e| problem!("no random bytes available for a link key: {e}"))?;
+            let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+            Ok(format!("1:{secret}"))
+        })
+    }
+
+    /// The key of the development issuer, kept so that its tokens stay valid.
+    pub(crate) fn issuer_key(&self) -> Result<SigningKey, Problem> {
+        let key = self.secret(ISSUER_KEY, || Ok(STANDARD.encode(SigningKey::generate_pkcs8())))?;
+        let invalid = |e: &dyn std::fmt::Display| problem!("{}: {e}; delete it to create another", self.path(ISSUER_KEY).display());
+        let pkcs8 = STANDARD.decode(key).map_err(|e| invalid(&e))?;
+        SigningKey::es256(&pkcs8).map_err(|e| invalid(&e))
+    }
+
+    /// The secret in the file `name`, which is created once and kept.
+    fn secret(&self, name: &str, create: impl FnOnce() -> Result<String, Problem>) -> Result<String, Problem> {
+        if let Ok(secret) = fs::read_to_string(self.path(name)) {
+            return Ok(secret.trim().to_owned());
         }
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret).map_err(|e| problem!("no random bytes available for a link key: {e}"))?;
-        let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-        let key = format!("1:{secret}");
-        self.write("link-key", &format!("{key}\n"))?;
-        Ok(key)
+        let secret = create()?;
+        self.write(name, &format!("{secret}\n"))?;
+        Ok(secret)
     }
 
     /// The keys of the last run, if there was one.
@@ -167,3 +195,6 @@ fn check_configuration(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(), Pr
     let problems: BTreeSet<_> = sending.into_iter().chain([Config::read(lookup).err()]).flatten().flat_map(|e| e.0).collect();
     if problems.is_empty() { Ok(()) } else { Err(problem!("{}", problems.into_iter().collect::<Vec<_>>().join("; "))) }
 }
+
+#[cfg(test)]
+mod tests;
