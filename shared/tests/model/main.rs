@@ -11,6 +11,7 @@ mod entity_tag;
 mod filter;
 mod idempotency;
 mod ids;
+mod issuers;
 mod keys;
 mod lifecycle;
 mod lifecycle_limits;

@@ -24,14 +24,17 @@ impl FromStr for Issuers {
             return Err(Malformed("must be a JSON object of issuers by name".to_owned()));
         };
         let mut problems = Vec::new();
-        let mut parsed: Vec<Issuer> = Vec::new();
+        let mut parsed = Vec::new();
+        let mut urls = Vec::new();
         for (name, entry) in &issuers {
-            let mut fields = Fields { path: excerpt(name), object: Some(entry), taken: Vec::new(), problems: &mut problems };
-            let Some(issuer) = fields.issuer(name) else { continue };
-            if parsed.iter().any(|other| other.url == issuer.url) {
-                problems.push(format!("{name}.issuer: another issuer has the same URL"));
+            let Some(mut fields) = Fields::of(excerpt(name), entry, &mut problems) else { continue };
+            parsed.extend(fields.issuer(name));
+            // Also if the issuer has other mistakes.
+            let url = entry.get("issuer").and_then(Json::as_text);
+            if url.is_some() && urls.contains(&url) {
+                fields.problem(Some("issuer"), "another issuer has the same URL");
             }
-            parsed.push(issuer);
+            urls.push(url);
         }
         if problems.is_empty() { Ok(Self(parsed)) } else { Err(Malformed(problems.join("; "))) }
     }
@@ -41,18 +44,26 @@ impl FromStr for Issuers {
 struct Fields<'a, 'p> {
     /// Where the object is, for messages.
     path: String,
-    object: Option<&'a Json>,
+    members: &'a [(String, Json)],
     taken: Vec<&'static str>,
     problems: &'p mut Vec<String>,
 }
 
-impl<'a> Fields<'a, '_> {
-    /// An issuer; `None` if it has a mistake.
+impl<'a, 'p> Fields<'a, 'p> {
+    /// The members of an object. Anything else is a mistake.
+    fn of(path: String, value: &'a Json, problems: &'p mut Vec<String>) -> Option<Self> {
+        let Json::Object(members) = value else {
+            problems.push(format!("{path}: must be an object"));
+            return None;
+        };
+        Some(Self { path, members, taken: Vec::new(), problems })
+    }
+
+    /// An issuer. Its mistakes are among the problems.
     fn issuer(&mut self, name: &str) -> Option<Issuer> {
-        let before = self.problems.len();
         let name = self.check(None, name.parse::<IssuerName>());
         let url = self.text("issuer").and_then(|url| self.check(Some("issuer"), url_of(url)));
-        if url.is_none() && self.member("issuer").is_none() {
+        if self.member("issuer").is_none() {
             self.problem(Some("issuer"), "is required");
         }
         let audience = self.audience();
@@ -61,8 +72,7 @@ impl<'a> Fields<'a, '_> {
         let display_name = self.parsed("name");
         let email = self.email();
         self.finish();
-        let parsed = Issuer { name: name?, url: url?, audience: audience?, account, role, display_name, email };
-        (self.problems.len() == before).then_some(parsed)
+        Some(Issuer { name: name?, url: url?, audience: audience?, account, role, display_name, email })
     }
 
     fn audience(&mut self) -> Option<Audience> {
@@ -70,22 +80,17 @@ impl<'a> Fields<'a, '_> {
             self.problem(Some("audience"), "is required: without it, tokens for other applications would be accepted");
             return None;
         }
-        let mut fields = self.inside("audience");
-        let claim = fields.parsed("claim");
-        let values = fields.texts("values").unwrap_or_default();
-        if values.is_empty() {
-            fields.problem(Some("values"), "must be an array of at least one string");
-        }
-        let claim = claim.or_else(|| AUDIENCE.parse().ok());
+        let mut fields = self.inside("audience")?;
+        let claim = fields.parsed("claim").or_else(|| AUDIENCE.parse().ok());
+        let values = fields.texts("values");
         fields.finish();
-        Some(Audience { claim: claim?, values })
+        Some(Audience { claim: claim?, values: values? })
     }
 
     fn account(&mut self) -> Option<AccountRule> {
-        self.member("account")?;
-        let mut fields = self.inside("account");
+        let mut fields = self.inside("account")?;
         let claim = fields.required("claim");
-        let kind = match fields.text("kind") {
+        let kind = match fields.member("kind").and_then(Json::as_text) {
             Some("id") => Some(AccountKind::Id),
             Some("externalID") => Some(AccountKind::External),
             _ => {
@@ -93,7 +98,7 @@ impl<'a> Fields<'a, '_> {
                 None
             }
         };
-        let only = fields.member("only").is_some().then(|| fields.texts("only").unwrap_or_default());
+        let only = fields.member("only").and_then(|_| fields.texts("only"));
         for account in only.iter().flatten() {
             let problem = match kind {
                 Some(AccountKind::Id) => account.parse::<AccountId>().err(),
@@ -109,18 +114,18 @@ impl<'a> Fields<'a, '_> {
     }
 
     fn role(&mut self) -> Option<RoleRule> {
-        self.member("role")?;
-        let mut fields = self.inside("role");
+        let mut fields = self.inside("role")?;
         let claim = fields.required("claim");
         let mut roles = Vec::new();
         match fields.member("map") {
             Some(Json::Object(members)) if !members.is_empty() => {
                 for (theirs, ours) in members {
-                    let ours = ours.as_text().ok_or_else(|| Malformed(format!("'{}' must be mapped to a role", excerpt(theirs))));
+                    let ours = ours.as_text().ok_or_else(|| Malformed(format!("'{}' must be mapped to a role id", excerpt(theirs))));
                     roles.extend(fields.check(Some("map"), ours.and_then(str::parse)).map(|ours| (theirs.clone(), ours)));
                 }
             }
-            _ => fields.problem(Some("map"), "must be an object of the issuer's roles and the roles that they stand for"),
+            _ => fields
+                .problem(Some("map"), "must be an object with at least one of the issuer's roles, such as {\"admin\": \"full-access\"}"),
         }
         fields.finish();
         Some(RoleRule { claim: claim?, roles })
@@ -138,7 +143,12 @@ impl<'a> Fields<'a, '_> {
             }
         };
         if trusted && verified.is_some() {
-            self.problem(Some("emailTrusted"), "must not be true together with emailVerified");
+            self.problem(Some("emailTrusted"), "must not be true if emailVerified is given");
+        }
+        for name in ["emailVerified", "emailTrusted"] {
+            if self.member("email").is_none() && self.member(name).is_some() {
+                self.problem(Some(name), "has no effect without email");
+            }
         }
         let verified = if trusted { None } else { verified.or_else(|| EMAIL_VERIFIED.parse().ok()) };
         claim.map(|claim| EmailRule { claim, verified })
@@ -147,13 +157,13 @@ impl<'a> Fields<'a, '_> {
     /// Takes a member.
     fn member(&mut self, name: &'static str) -> Option<&'a Json> {
         self.taken.push(name);
-        self.object?.get(name)
+        self.members.iter().find(|(member, _)| member == name).map(|(_, value)| value)
     }
 
-    /// Takes a member that is an object.
-    fn inside(&mut self, name: &'static str) -> Fields<'a, '_> {
-        let object = self.member(name);
-        Fields { path: format!("{}.{name}", self.path), object, taken: Vec::new(), problems: self.problems }
+    /// Takes a member that is an object, if it is there.
+    fn inside(&mut self, name: &'static str) -> Option<Fields<'a, '_>> {
+        let value = self.member(name)?;
+        Fields::of(format!("{}.{name}", self.path), value, self.problems)
     }
 
     /// Takes a member that is a string, if it is there.
@@ -165,15 +175,15 @@ impl<'a> Fields<'a, '_> {
         value.as_text()
     }
 
-    /// Takes a member that is an array of strings, if it is there.
+    /// Takes a member that is an array of strings.
     fn texts(&mut self, name: &'static str) -> Option<Vec<String>> {
-        let value = self.member(name)?;
-        let texts = match value {
-            Json::Array(values) => values.iter().map(|value| value.as_text().map(str::to_owned)).collect::<Option<Vec<_>>>(),
+        let texts = match self.member(name) {
+            Some(Json::Array(values)) => values.iter().map(|value| value.as_text().map(str::to_owned)).collect::<Option<Vec<_>>>(),
             _ => None,
         };
+        let texts = texts.filter(|texts| !texts.is_empty());
         if texts.is_none() {
-            self.problem(Some(name), "must be an array of strings");
+            self.problem(Some(name), "must be an array of at least one string");
         }
         texts
     }
@@ -200,11 +210,7 @@ impl<'a> Fields<'a, '_> {
 
     /// Reports members that nothing has taken.
     fn finish(&mut self) {
-        let Some(Json::Object(members)) = self.object else {
-            self.problem(None, "must be an object");
-            return;
-        };
-        for (name, _) in members.iter().filter(|(name, _)| !self.taken.contains(&name.as_str())) {
+        for (name, _) in self.members.iter().filter(|(name, _)| !self.taken.contains(&name.as_str())) {
             let mut known = self.taken.clone();
             known.sort_unstable();
             known.dedup();
