@@ -127,11 +127,17 @@ impl Pointer {
     #[must_use]
     pub fn find<'a>(&self, value: &'a Json) -> Option<&'a Json> {
         let found = self.0.iter().try_fold(value, |value, name| match value {
-            Json::Array(values) => values.get(name.parse::<usize>().ok()?),
+            Json::Array(values) => values.get(index(name)?),
             _ => value.get(name),
         });
         found.filter(|value| **value != Json::Null)
     }
+}
+
+/// The index that a name spells: digits without leading zeros.
+fn index(name: &str) -> Option<usize> {
+    let plain = name == "0" || !name.starts_with(['0', '+']);
+    name.parse().ok().filter(|_| plain)
 }
 
 impl std::str::FromStr for Pointer {

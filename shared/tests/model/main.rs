@@ -12,6 +12,7 @@ mod filter;
 mod idempotency;
 mod ids;
 mod issuers;
+mod json;
 mod keys;
 mod lifecycle;
 mod lifecycle_limits;
