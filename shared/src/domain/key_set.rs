@@ -105,7 +105,7 @@ impl PublicKey {
             "RSA" if is("alg", "RS256") => {
                 let (n, e) = (number(text("n")?)?, number(text("e")?)?);
                 let bits = n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
-                let good = RSA_BITS.contains(&bits) && (1..=4).contains(&e.len());
+                let good = RSA_BITS.contains(&bits) && is_exponent(&e);
                 Numbers::Rsa { n: good.then(|| URL_SAFE_NO_PAD.encode(n))?, e: URL_SAFE_NO_PAD.encode(e) }
             }
             "EC" if is("alg", "ES256") && text("crv") == Some("P-256") => {
@@ -147,6 +147,11 @@ fn number(text: &str) -> Option<Vec<u8>> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let start = bytes.iter().position(|byte| *byte != 0)?;
     Some(bytes[start..].to_vec())
+}
+
+/// Whether signatures can be verified with this exponent: an odd number of at least 3, with at most 32 bits.
+fn is_exponent(e: &[u8]) -> bool {
+    e.len() <= 4 && e != [1] && e.last().is_some_and(|byte| byte % 2 == 1)
 }
 
 /// A coordinate of a point on P-256: 32 bytes.

@@ -13,6 +13,7 @@ mod idempotency;
 mod ids;
 mod issuers;
 mod json;
+mod key_set;
 mod keys;
 mod lifecycle;
 mod lifecycle_limits;
