@@ -21,6 +21,7 @@ mod hostile_input;
 mod hostile_tokens;
 mod idempotency;
 mod if_match;
+mod issuer_examples;
 mod least_privilege;
 mod lifecycle;
 mod limits;
