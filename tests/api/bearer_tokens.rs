@@ -104,6 +104,26 @@ async fn an_unusable_name_is_left_out() {
 }
 
 #[tokio::test]
+async fn a_deployment_for_one_account_refuses_tokens_for_others() {
+    let app = TestApp::with(&[("ISSUERS", ISSUERS), ("ONLY_ACCOUNT", ACCOUNT)]).await;
+    let key = SigningKey::generate();
+    publish(&app, ISSUERS, &[&key]).await;
+    app.send(Call::get("/invitations").bearer(&key.token(&claims(app.now(), &json!({}))))).await.expect(200);
+    let elsewhere = key.token(&claims(app.now(), &json!({ "account": OTHER_ACCOUNT })));
+    let _ = app.faults.take_operations();
+    for call in [
+        Call::get("/invitations"),
+        Call::get("/invitations/0123456789ABCDEF0123456789ABCDEF"),
+        Call::create("new@example.com", "read-only"),
+        Call::set_state("0123456789ABCDEF0123456789ABCDEF", "revoked"),
+    ] {
+        let response = app.send(call.bearer(&elsewhere)).await;
+        expect_forbidden(&response, "This deployment does not serve the account that your token names.");
+    }
+    assert!(app.faults.take_operations().is_empty(), "nothing is read");
+}
+
+#[tokio::test]
 async fn the_token_of_an_invitee_reaches_no_account() {
     let (app, key) = app().await;
     let token = key.token(&claims(app.now(), &json!({ "account": null, "roles": null })));

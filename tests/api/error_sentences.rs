@@ -102,6 +102,7 @@ fn other_errors() {
         ("Forbidden, NoRole", Forbidden::NoRole { permission: Permission::Modify }.into()),
         ("Forbidden, NoAccount", Forbidden::NoAccount.into()),
         ("Forbidden, UnknownAccount", Forbidden::UnknownAccount(parsed("acme")).into()),
+        ("Forbidden, OtherAccount", Forbidden::OtherAccount.into()),
         ("Forbidden, NoVerifiedEmail", Forbidden::NoVerifiedEmail.into()),
         ("MethodNotAllowed", ApiError::MethodNotAllowed { allow: &["GET"] }),
         ("Maintenance", ApiError::Maintenance { retry_after: Duration::from_secs(120) }),

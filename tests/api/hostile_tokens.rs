@@ -111,7 +111,7 @@ fn bad_forms(app: &TestApp, key: &SigningKey) -> Vec<(&'static str, String, &'st
     let header_text = r#"{"alg":"ES256","kid":"k1"}"#;
     let twice = |name: &str, value: &str| {
         let claims = good(app).to_string();
-        key.sign(header_text, &format!("{{\"{name}\":{value},{}", &claims[1..]))
+        key.sign(header_text, format!("{{\"{name}\":{value},{}", &claims[1..]))
     };
     vec![
         ("only dots", "..".to_owned(), MALFORMED),
@@ -133,7 +133,7 @@ fn bad_forms(app: &TestApp, key: &SigningKey) -> Vec<(&'static str, String, &'st
             "an account twice",
             key.sign(
                 header_text,
-                &good(app)
+                good(app)
                     .to_string()
                     .replace(&format!(r#"{{"id":"{ACCOUNT}"}}"#), &format!(r#"{{"id":"{OTHER_ACCOUNT}","id":"{ACCOUNT}"}}"#)),
             ),
@@ -226,9 +226,9 @@ async fn a_key_of_one_issuer_does_not_sign_for_another() {
     app.send(Call::get("/invitations").bearer(&other.token(&of_other))).await.expect(200);
     for (token, why) in [
         (other.token(&good(&app)), KEY_UNKNOWN),
-        (other.sign(r#"{"alg":"ES256","kid":"k1"}"#, &good(&app).to_string()), SIGNATURE),
+        (other.sign(r#"{"alg":"ES256","kid":"k1"}"#, good(&app).to_string()), SIGNATURE),
         (acme.token(&of_other), KEY_UNKNOWN),
-        (acme.sign(r#"{"alg":"ES256","kid":"k2"}"#, &of_other.to_string()), SIGNATURE),
+        (acme.sign(r#"{"alg":"ES256","kid":"k2"}"#, of_other.to_string()), SIGNATURE),
     ] {
         expect_unauthorized(&app.send(Call::get("/invitations").bearer(&token)).await, why);
     }
@@ -244,7 +244,7 @@ async fn a_flood_of_unknown_keys_reads_the_table_once_in_thirty_seconds() {
         app.advance(Duration::from_secs(30));
         let _ = app.faults.take_operations();
         for number in 0..50 {
-            let token = key.sign(&format!(r#"{{"alg":"ES256","kid":"forged-{round}-{number}"}}"#), &good(&app).to_string());
+            let token = key.sign(format!(r#"{{"alg":"ES256","kid":"forged-{round}-{number}"}}"#), good(&app).to_string());
             expect_unauthorized(&app.send(Call::get("/invitations").bearer(&token)).await, KEY_UNKNOWN);
         }
         assert_eq!(app.faults.take_operations(), ["GetItem"], "round {round}");

@@ -266,6 +266,7 @@ fn the_page_has_every_reason_of_a_401_and_403() {
         Forbidden::UnknownAccount(parsed("acme")),
         Forbidden::NoRole { permission: Permission::Read },
         Forbidden::Role { permission: Permission::Read, role: parsed("acme") },
+        Forbidden::OtherAccount,
         Forbidden::NoVerifiedEmail,
     ];
     let beginning = "You tried to do something that you're not allowed to do. ";
@@ -275,6 +276,6 @@ fn the_page_has_every_reason_of_a_401_and_403() {
             message.strip_prefix(beginning).expect("the beginning of every 403").replace("invitations:read", "…").replace("acme", "…");
         assert!(has(403, &reason), "{reason}");
     }
-    assert_eq!(rows.len(), problems.len() + 5);
+    assert_eq!(rows.len(), problems.len() + 6);
     assert!(page.contains(&format!("`{}`", beginning.trim())));
 }

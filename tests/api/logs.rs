@@ -1,9 +1,14 @@
 //! Logs show what happened, but no people and no secrets (T2, T21).
 
 use serde_json::{Value, json};
-use support::{ACCOUNT, Call, TestApp, faults::Fault, logged::Lines};
+use support::{
+    ACCOUNT, Call, TestApp,
+    faults::Fault,
+    logged::Lines,
+    tokens::{ISSUERS, claims, publish, signing_key},
+};
 
-use crate::helpers::{COOLDOWN, resend, text};
+use crate::helpers::{COOLDOWN, resend, text, with};
 
 #[tokio::test]
 async fn every_json_line_has_a_timestamp_and_the_request_id_of_the_response() {
@@ -69,4 +74,32 @@ async fn no_address_key_token_or_idempotency_key_reaches_the_log() {
         "{logged}"
     );
     assert!(logged.contains("code=\"already-invited\"") && logged.contains("ValidationException"), "{logged}");
+}
+
+#[tokio::test]
+async fn a_token_is_logged_as_its_person_and_nothing_else_of_it() {
+    let app = TestApp::with(&[("ISSUERS", ISSUERS)]).await;
+    let key = signing_key("canary-kid");
+    publish(&app, ISSUERS, &[&key]).await;
+    let (lines, _guard) = Lines::as_deployed();
+    let canaries = json!({ "name": "Canary Person", "email": "canary@example.com", "nonce": "canary-nonce" });
+    let mut tokens = Vec::new();
+    for more in [json!({}), json!({ "roles": "nobody" }), json!({ "account": null }), json!({ "aud": "canary-audience" })] {
+        tokens.push(key.token(&with(&claims(app.now(), &canaries), more)));
+    }
+    let mut statuses = Vec::new();
+    for token in &tokens {
+        statuses.push(app.send(Call::get("/invitations").bearer(token)).await.status);
+    }
+    assert_eq!(statuses, [200, 403, 403, 401]);
+    let logged = lines.take();
+    let lines: Vec<Value> = logged.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+    let values = |field: &str| lines.iter().map(|line| line[field].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>();
+    let urn = |account: &str| format!("urn:cloudone:identity:ca-1:{account}:user/acme:jane");
+    assert_eq!(values("caller"), [urn(ACCOUNT), urn(ACCOUNT), urn(""), String::new()]);
+    assert_eq!(values("account"), [ACCOUNT, ACCOUNT, "", ""]);
+    for token in &tokens {
+        assert!(token.split('.').all(|part| !logged.contains(part)), "{logged}");
+    }
+    assert!(!logged.to_lowercase().contains("canary"), "{logged}");
 }

@@ -127,7 +127,7 @@ async fn after_a_rotation_new_tokens_work_within_two_minutes_and_old_ones_until_
     while it.list(&new).await == 401 {
         waited += Duration::from_secs(1);
         it.app.advance(Duration::from_secs(1));
-        if waited.as_secs() % 60 == 0 {
+        if waited.as_secs().is_multiple_of(60) {
             it.refresh().await.expect("a round");
         }
     }

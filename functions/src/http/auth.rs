@@ -59,8 +59,12 @@ impl Authenticator {
             Credential::ApiKey(key) => self.api_key(key).await?,
             Credential::Bearer(token, tokens) => {
                 let token = tokens.verify(token, self.store.now()).await?;
-                let account = self.account_of(&token, tokens).await?;
-                token.principal(account, &self.roles, &self.urns).ok_or(Forbidden::NoRole { permission })?
+                let account = self.account_of(&token, tokens).await;
+                let account = account.inspect_err(|_| record(request, None, token.user().urn_anywhere(&self.urns)))?;
+                token.principal(account.clone(), &self.roles, &self.urns).ok_or_else(|| {
+                    record(request, Some(&account), token.user().urn(&self.urns, &account));
+                    Forbidden::NoRole { permission }
+                })?
             }
         };
         permitted(who, request, permission)
@@ -117,7 +121,8 @@ impl Authenticator {
     /// The account that the token names.
     async fn account_of(&self, token: &VerifiedToken, tokens: &BearerTokens) -> Result<AccountId, ApiError> {
         match token.account().ok_or(Forbidden::NoAccount)? {
-            AccountClaim::Id(account) => Ok(account.clone()),
+            AccountClaim::Id(account) if self.store.serves(account) => Ok(account.clone()),
+            AccountClaim::Id(_) => Err(Forbidden::OtherAccount.into()),
             AccountClaim::External(id) => {
                 let account = tokens.account_of(id, self.store.now()).await?;
                 Ok(account.ok_or_else(|| Forbidden::UnknownAccount(id.clone()))?)
@@ -132,9 +137,14 @@ impl Authenticator {
     }
 }
 
-/// Records the caller for the log, and checks its permission.
+/// Records the caller for the log.
+fn record(request: &Request, account: Option<&AccountId>, urn: String) {
+    request.caller.get_or_init(|| Caller { account: account.cloned(), urn });
+}
+
+/// Records the caller, and checks its permission.
 fn permitted(who: Principal, request: &Request, permission: Permission) -> Result<Principal, ApiError> {
-    request.caller.get_or_init(|| Caller { account: Some(who.account().clone()), urn: who.urn().to_owned() });
+    record(request, Some(who.account()), who.urn().to_owned());
     if who.can(permission) { Ok(who) } else { Err(Forbidden::Role { permission, role: who.role_id().clone() }.into()) }
 }
 

@@ -68,6 +68,8 @@ pub enum Forbidden {
     NoAccount,
     /// The caller's token names an account that does not exist.
     UnknownAccount(ExternalId),
+    /// The caller's token names an account that this deployment does not serve.
+    OtherAccount,
     /// The caller's token has no verified email address.
     NoVerifiedEmail,
 }
@@ -80,6 +82,7 @@ impl fmt::Display for Forbidden {
             Self::NoRole { permission } => write!(f, "It requires the permission {permission}, and your token gives you no role here."),
             Self::NoAccount => f.write_str("It requires a token that names an account."),
             Self::UnknownAccount(id) => write!(f, "No account has the external id '{}' that your token names.", excerpt(id.as_str())),
+            Self::OtherAccount => f.write_str("This deployment does not serve the account that your token names."),
             Self::NoVerifiedEmail => f.write_str("It requires a token with a verified email address."),
         }
     }

@@ -69,8 +69,13 @@ fn operation(number: usize) -> OperationId {
 }
 
 /// The URN of a person: the form of a token's caller.
-fn person(namespace: &str, region: &str, subject: &str) -> String {
-    format!("urn:{namespace}:identity:{region}:012345678912:user/{subject}")
+fn person(namespace: &str, region: &str, issuer: &str, subject: &str) -> String {
+    format!("urn:{namespace}:identity:{region}:012345678912:user/{issuer}:{subject}")
+}
+
+/// A person as a typical deployment names her.
+fn typical_person() -> String {
+    person("cloudone", "ca-1", "acme", SUBJECT)
 }
 
 /// A UUID, the most common kind of subject.
@@ -80,11 +85,7 @@ const SUBJECT: &str = "5e2f4a4e-6b2c-4f4e-9a55-0c3ad1d0a7b3";
 fn delivered() -> Invitation {
     let created = pending(now());
     let mut typical = Invitation {
-        resource: Resource {
-            email: parsed("jane.roe@corp.example.com"),
-            invited_by: person("cloudone", "ca-1", SUBJECT),
-            ..created.resource.clone()
-        },
+        resource: Resource { email: parsed("jane.roe@corp.example.com"), invited_by: typical_person(), ..created.resource.clone() },
         operations: [operation(1)].into(),
         sender: Some("Alexandra Doe".to_owned()),
         locale: Some(parsed("de-CH")),
@@ -95,10 +96,17 @@ fn delivered() -> Invitation {
     claimed.delivered(1, Delivery { status: DeliveryStatus::Delivered, at: now(), reason: None })
 }
 
-/// The same, accepted by the holder of a token: the event of that is not published yet.
-fn accepted() -> Invitation {
+/// The same, accepted: the event of that is not published yet.
+fn accepted(by: &str) -> Invitation {
     let mut accepted = delivered().published().closed(Closing::Accepted, now(), operation(3));
-    accepted.resource.accepted_by = Some(SUBJECT.to_owned());
+    accepted.resource.accepted_by = Some(by.to_owned());
+    accepted
+}
+
+/// An invitation that was created with an API key, and accepted on the word of the host application, which says who accepted.
+fn accepted_through_host() -> Invitation {
+    let mut accepted = accepted(SUBJECT);
+    accepted.resource.invited_by = "urn:cloudone:identity:ca-1:012345678912:apikey/0123456789ab".to_owned();
     accepted
 }
 
@@ -157,12 +165,17 @@ fn a_typical_row_costs_one_unit_with_everything_that_is_reserved() {
         (link_only(&delivered(), &LIMITS), "link only, limits"),
         (reserved(&delivered(), &TYPICAL), "emailed, typical"),
         (link_only(&delivered(), &TYPICAL), "link only, typical"),
-        (reserved(&accepted(), &TYPICAL), "accepted, typical"),
+        (reserved(&accepted_through_host(), &TYPICAL), "accepted through a host, typical"),
+        (reserved(&accepted(&typical_person()), &Reserved { entries: 4, metadata: 64, more: 64 }), "accepted by a person, half of it"),
     ] {
         let size = row_size(&row);
         println!("{what}: {size} bytes");
         assert!(size < UNIT, "{what}: {size} bytes");
     }
+}
+
+fn largest_person() -> String {
+    person(&"n".repeat(32), &"r".repeat(32), &"i".repeat(16), &"s".repeat(PERSON))
 }
 
 /// The largest invitation: with the longest values, as many sendings as can be configured, and three unpublished events.
@@ -172,7 +185,7 @@ fn largest() -> Invitation {
         resource: Resource {
             email: parsed(&format!("{}@{domain}.de", "l".repeat(64))),
             role: parsed(&"r".repeat(64)),
-            invited_by: person(&"n".repeat(32), &"r".repeat(32), &"s".repeat(PERSON)),
+            invited_by: largest_person(),
             delivery: None,
             ..delivered().resource
         },
@@ -189,7 +202,7 @@ fn largest() -> Invitation {
         largest = largest.delivered(20, Delivery { status, at: now(), reason: Reason::of(&"r".repeat(100)) });
     }
     largest = largest.closed(Closing::Accepted, now(), operation(20));
-    largest.resource.accepted_by = Some("s".repeat(PERSON));
+    largest.resource.accepted_by = Some(largest_person());
     largest
 }
 
@@ -198,7 +211,8 @@ fn a_large_row_costs_two_or_three_units() {
     let largest = largest();
     assert_eq!((largest.resource.email.normalised().as_str().len(), largest.outbox.events.len()), (254, 3));
     for (row, units, what) in [
-        (reserved(&accepted(), &LIMITS), 2, "accepted, limits"),
+        (reserved(&accepted(&typical_person()), &TYPICAL), 2, "accepted by a person, typical"),
+        (reserved(&accepted(&typical_person()), &LIMITS), 2, "accepted by a person, limits"),
         (to_row(&largest, policy().retention), 3, "largest, nothing reserved"),
         (reserved(&largest, &Reserved { more: 64, ..LIMITS }), 3, "largest, limits"),
     ] {
