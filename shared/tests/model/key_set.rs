@@ -104,7 +104,7 @@ fn keys_for_rs256_and_es256_are_kept_under_their_ids() {
     assert_eq!(keys.size(), 3);
     assert!(["one", "two", "three"].into_iter().all(|id| keys.find(id).is_some()));
     assert!(["", "One", "one ", "four"].into_iter().all(|id| keys.find(id).is_none()));
-    assert_eq!(format!("{keys:?}"), r#"[("one", RS256), ("three", RS256), ("two", ES256)]"#);
+    assert_eq!(format!("{keys:?}"), r#"[("one", "RS256"), ("three", "RS256"), ("two", "ES256")]"#);
 }
 
 #[test]
