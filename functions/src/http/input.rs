@@ -212,7 +212,7 @@ pub fn list_query(request: &Request, who: &Principal) -> Result<ListQuery, Inval
         query.optional("order", "invalid-order"),
     ))
     .map(|(state, email, email_prefix, role, order)| {
-        List::new(Filter { state, email: email.map(|email| email.normalised().clone()), email_prefix, role }, order)
+        List::new(Filter { state, email: email.map(|email| email.normalised().clone()), email_prefix, role, invited_by: None }, order)
     });
     let token = all((query.optional_text("cursor"), query.optional_text("next"))).and_then(|tokens| match tokens {
         (Some(_), Some(_)) => {

@@ -38,5 +38,5 @@ pub use principal::Principal;
 pub use rejected::Rejected;
 pub use role::{Permission, RoleId, Roles};
 pub use time::Timestamp;
-pub use urn::Urns;
+pub use urn::{PrincipalUrn, Urns};
 pub use user::User;

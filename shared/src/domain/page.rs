@@ -8,6 +8,7 @@ use super::{
     role::RoleId,
     text::{Malformed, excerpt},
     time::Timestamp,
+    urn::PrincipalUrn,
 };
 
 pub use cursor::Cursor;
@@ -56,6 +57,8 @@ pub struct Filter {
     pub email_prefix: Option<EmailPrefix>,
     /// The role.
     pub role: Option<RoleId>,
+    /// The principal that created it.
+    pub invited_by: Option<PrincipalUrn>,
 }
 
 /// The range of the table or of an index that serves a filter. Its natural order is that of a list that requests none.
@@ -102,7 +105,7 @@ impl Filter {
     #[must_use]
     pub fn is_range_only(&self) -> bool {
         let parts = [self.email.is_some(), self.email_prefix.is_some(), self.state.is_some(), self.role.is_some()];
-        parts.into_iter().filter(|given| *given).count() <= 1
+        self.invited_by.is_none() && parts.into_iter().filter(|given| *given).count() <= 1
     }
 
     /// Whether an invitation matches, with its state at `as_of`.
@@ -113,6 +116,7 @@ impl Filter {
             && self.email.as_ref().is_none_or(|wanted| email == wanted)
             && self.email_prefix.as_ref().is_none_or(|prefix| prefix.rest_of(email).is_some())
             && self.role.as_ref().is_none_or(|role| invitation.role == *role)
+            && self.invited_by.as_ref().is_none_or(|urn| invitation.invited_by == urn.as_str())
     }
 
     /// Whether the matches depend on the time of reading.

@@ -301,6 +301,7 @@ proptest! {
             Filter { email: other.filter.email.clone(), ..filter.clone() },
             Filter { email_prefix: other.filter.email_prefix.clone(), ..filter.clone() },
             Filter { role: other.filter.role.clone(), ..filter.clone() },
+            Filter { invited_by: other.filter.invited_by.clone(), ..filter.clone() },
             Filter { state: None, ..filter.clone() },
             Filter { email: None, ..filter.clone() },
             Filter { email_prefix: None, ..filter.clone() },

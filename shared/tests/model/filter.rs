@@ -42,6 +42,10 @@ fn the_most_selective_filter_decides_the_range() {
         let by_prefix = Range::EmailPrefix(&prefix);
         assert_eq!(filter.range(), if with_email { by_email } else { by_prefix }, "{given:?}");
         assert_eq!(filter.is_range_only(), given == (false, false, false), "{given:?}");
+
+        // No index serves an inviter.
+        let filter = Filter { invited_by: Some(parsed("urn:cloudone:identity:ca-1:012345678912:apikey/x")), email_prefix: None, ..filter };
+        assert_eq!((filter.range(), filter.is_range_only()), (range, false), "{given:?}");
     }
 }
 
@@ -115,7 +119,8 @@ proptest! {
         let expected = filter.state.is_none_or(|state| state == invitation.state(as_of))
             && filter.email.as_ref().is_none_or(|wanted| wanted == email)
             && filter.email_prefix.as_ref().is_none_or(|prefix| email.as_str().starts_with(prefix.as_str()))
-            && filter.role.as_ref().is_none_or(|role| *role == resource.role);
+            && filter.role.as_ref().is_none_or(|role| *role == resource.role)
+            && filter.invited_by.as_ref().is_none_or(|urn| urn.as_str() == resource.invited_by);
         prop_assert_eq!(filter.matches(&invitation.resource, as_of), expected);
     }
 

@@ -1,4 +1,4 @@
-//! Invitation ids.
+//! Ids, and the URNs of principals.
 
 use std::{
     collections::BTreeSet,
@@ -7,9 +7,9 @@ use std::{
 };
 
 use proptest::prelude::*;
-use shared::domain::{AccountId, ExternalId, InvitationId, id::IdGenerator};
+use shared::domain::{AccountId, ExternalId, InvitationId, PrincipalUrn, id::IdGenerator};
 
-use super::support::{ID, any_id, any_time, at, parsed};
+use super::support::{ACCOUNT, ID, any_id, any_time, at, parsed};
 
 /// The time in an id: its first 48 bits, in milliseconds.
 fn time(id: InvitationId) -> i64 {
@@ -177,5 +177,41 @@ proptest! {
         let generator = IdGenerator::default();
         let ids: Vec<_> = times.into_iter().map(|now| generator.next(now)).collect();
         prop_assert!(ids.is_sorted_by(|one, next| one < next));
+    }
+}
+
+#[test]
+fn the_urn_of_a_principal_names_its_account() {
+    let account: AccountId = parsed(ACCOUNT);
+    for urn in [
+        "urn:cloudone:identity:ca-1:012345678912:apikey/AbCdEfGhIjKl",
+        "urn:a:identity:b:012345678912:user/main:auth0%7C5f7c%2F~!$&'()*+,;=@-._7",
+    ] {
+        let parsed: PrincipalUrn = parsed(urn);
+        assert_eq!((parsed.as_str(), parsed.account()), (urn, &account));
+    }
+    for text in [
+        "",
+        "AbCdEfGhIjKl",
+        "apikey/AbCdEfGhIjKl",
+        "URN:cloudone:identity:ca-1:012345678912:apikey/1",
+        "urn::identity:ca-1:012345678912:apikey/1",
+        "urn:cloudone:identity::012345678912:apikey/1",
+        "urn:cloudone:storage:ca-1:012345678912:apikey/1",
+        "urn:cloudone:identity:ca-1:01234567891:apikey/1",
+        "urn:cloudone:identity:ca-1:012345678912:apikey",
+        "urn:cloudone:identity:ca-1:012345678912:apikey/",
+        "urn:cloudone:identity:ca-1:012345678912:/1",
+        "urn:cloudone:identity:ca-1:012345678912",
+        " urn:cloudone:identity:ca-1:012345678912:apikey/1",
+        "urn:cloudone:identity:ca-1:012345678912:apikey/1\n",
+        "urn:cloudone:identity:ca-1:012345678912:apikey/1\0",
+        "urn:cloudone:identity:ca-1:012345678912:user/main:",
+        "urn:cloudone:identity:ca-1:012345678912:user/:5f7c",
+        "urn:cloudone:identity:ca-1:012345678912:user/main:auth0|5f7c",
+        "urn:cloudone:identity:ca-1:012345678912:user/main:a b",
+        "urn:cloudone:identity:ca-1:012345678912:user/main:é",
+    ] {
+        assert!(text.parse::<PrincipalUrn>().is_err(), "{text:?}");
     }
 }

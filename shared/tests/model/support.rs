@@ -166,18 +166,21 @@ pub(crate) fn matching_filter(
         email: email.then(|| resource.email.normalised().clone()),
         email_prefix: prefix.then(|| prefix_of(&resource.email, length)),
         role: role.then(|| resource.role.clone()),
+        invited_by: None,
     }
+}
+
+/// The URNs of two principals of [`ACCOUNT`].
+pub(crate) fn any_inviter() -> impl Strategy<Value = String> {
+    prop::sample::select(vec![KEY_ID, "LmNoPqRsTuVw"]).prop_map(|id| format!("urn:cloudone:identity:ca-1:{ACCOUNT}:apikey/{id}"))
 }
 
 pub(crate) fn any_filter() -> impl Strategy<Value = Filter> {
     let state = prop::option::of(prop::sample::select(State::ALL.to_vec()));
     let email = prop::option::of(any_email().prop_map(|email| email.normalised().clone()));
-    (state, email, prop::option::of(any_prefix()), prop::option::of(any_role())).prop_map(|(state, email, email_prefix, role)| Filter {
-        state,
-        email,
-        email_prefix,
-        role,
-    })
+    let invited_by = prop::option::of(any_inviter().prop_map(|urn| parsed(&urn)));
+    (state, email, prop::option::of(any_prefix()), prop::option::of(any_role()), invited_by)
+        .prop_map(|(state, email, email_prefix, role, invited_by)| Filter { state, email, email_prefix, role, invited_by })
 }
 
 pub(crate) fn any_order() -> impl Strategy<Value = Order> {
@@ -196,9 +199,9 @@ pub(crate) fn any_status() -> impl Strategy<Value = Status> {
 /// Invitations that differ in everything that affects lists and decisions.
 pub(crate) fn any_invitation() -> impl Strategy<Value = Invitation> {
     let sending = (near_time(), near_time(), near_time(), 1u32..25, 0u64..5_000_000);
-    (any_id(), any_email(), any_role(), any_status(), sending, 1u64..1000).prop_map(
-        |(id, email, role, status, (expiry, last_sent, next_send, sends, lifetime), revision)| Invitation {
-            resource: Resource { id, email, role, status, expiry, last_sent, ..pending(last_sent).resource },
+    (any_id(), any_email(), any_role(), any_inviter(), any_status(), sending, 1u64..1000).prop_map(
+        |(id, email, role, invited_by, status, (expiry, last_sent, next_send, sends, lifetime), revision)| Invitation {
+            resource: Resource { id, email, role, invited_by, status, expiry, last_sent, ..pending(last_sent).resource },
             next_send,
             sends,
             lifetime: Duration::from_secs(lifetime),

@@ -116,6 +116,10 @@ fn digest(account: &AccountId, List { filter, order }: &List, payload: &[u8]) ->
     let mut hasher = Sha256::new();
     // No part contains the separator.
     hasher.update(format!("cursor\0{account}\0{order}\0{state}\0{email}\0{prefix}\0{role}\0"));
+    // Without one, the digest is that of tokens issued before this filter existed. No payload starts like a URN.
+    if let Some(invited_by) = &filter.invited_by {
+        hasher.update(format!("{}\0", invited_by.as_str()));
+    }
     hasher.update(payload);
     let mut digest = [0; DIGEST];
     digest.copy_from_slice(&hasher.finalize()[..DIGEST]);
