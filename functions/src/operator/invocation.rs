@@ -75,8 +75,10 @@ pub async fn respond<S>(
         }),
     );
     result.await.unwrap_or_else(|error| {
-        if let Some(cause) = error.cause() {
-            tracing::error!(invocation, code = error.code(), cause, "failed");
+        match error.cause() {
+            Some(cause) => tracing::error!(invocation, code = error.code(), cause, "failed"),
+            // Nobody sees the answer to an asynchronous invocation. Only the code is logged, because the event may contain an address.
+            None => tracing::warn!(invocation, code = error.code(), "rejected"),
         }
         output::error(&error, invocation)
     })
