@@ -346,6 +346,8 @@ def by_hand(service: Service, directory: Path) -> None:
             check(response == "recorded", "The report must be recorded.", response)
             described = Caller(service.port, key).call("GET", f"/invitations/{created}").json
             check(described["delivery"]["state"] == "bounced", "The invitation must show the bounce.", described)
+            response = invoke("revoke-invitations")
+            check(response == {"revoked": 1}, "The operator function must revoke it.", response)
         finally:
             end_tree(process.pid)
 

@@ -1,12 +1,16 @@
 //! External ids of accounts, and accounts that `manage-account-settings` creates.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use functions::operator::{
     erase_invitee,
     invocation::{self, Table},
     manage_api_keys::{self, Keys},
+    revoke_invitations::Revocations,
 };
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp};
@@ -116,6 +120,7 @@ async fn an_unknown_external_id_is_not_found_and_nothing_is_written() {
         assert_eq!(app.manage_keys(&event).await, unknown("acme"), "{event}");
     }
     assert_eq!(app.erase(&json!({ "externalID": "acme", "email": "user.one@example.com" })).await, unknown("acme"));
+    assert_eq!(app.revoke(&json!({ "externalID": "acme", "email": "user.one@example.com" })).await, unknown("acme"));
     assert_eq!(table(&app).await, before);
 }
 
@@ -133,6 +138,9 @@ async fn every_operator_function_accepts_the_external_id_of_an_account() {
     let other = json!({ "action": "list", "externalID": "acme", "account": OTHER_ACCOUNT });
     let expected = refusal("invalid-field", "externalID", &format!("is the external id of account {ACCOUNT}"));
     assert_eq!(app.manage_keys(&other).await, expected);
+    let revoke = |account: &str| json!({ "externalID": "acme", "account": account, "roleID": "full-access" });
+    assert_eq!(app.revoke(&revoke(OTHER_ACCOUNT)).await, expected);
+    assert_eq!(app.revoke(&revoke(ACCOUNT)).await, json!({ "revoked": 1 }));
     assert_eq!(app.erase(&json!({ "externalID": "acme", "email": "user.one@example.com" })).await, json!({ "erased": 1 }));
 }
 
@@ -240,7 +248,8 @@ async fn a_single_account_stack_serves_no_other_account_by_any_name() {
     app.manage_settings(&set(ACCOUNT, json!({ "externalID": "own" }))).await;
     app.manage_settings(&set(OTHER_ACCOUNT, json!({ "externalID": "other" }))).await;
     let only = app.state().store.clone().only(Some(ACCOUNT.parse().expect("an account id")));
-    let (direct, keys) = (Table(only.clone()), Keys::new(only, "{}".parse().expect("roles")));
+    let (direct, keys) = (Table(only.clone()), Keys::new(only.clone(), "{}".parse().expect("roles")));
+    let revocations = Revocations { store: only, ..app.revocations(Duration::ZERO) };
     let expected = refusal("invalid-field", "account", &format!("this stack serves only the account {ACCOUNT}"));
     let before = table(&app).await;
     let list = async |event: &Value| -> Value {
@@ -257,6 +266,8 @@ async fn a_single_account_stack_serves_no_other_account_by_any_name() {
     }
     assert_eq!(list(&json!({ "action": "list", "account": OTHER_ACCOUNT })).await, expected);
     assert_eq!(erase(&json!({ "account": OTHER_ACCOUNT, "email": "user.one@example.com" })).await, expected);
+    let revoke = async |event: &Value| TestApp::revoke_over(&revocations, event).await;
+    assert_eq!(revoke(&json!({ "account": OTHER_ACCOUNT, "email": "user.one@example.com" })).await, expected);
     let created = TestApp::manage_settings_over(&direct, &create("more")).await;
     let message = format!("'create' is not possible: this stack serves only the account {ACCOUNT}");
     assert_eq!(created, refusal("invalid-field", "action", &message));
@@ -265,6 +276,8 @@ async fn a_single_account_stack_serves_no_other_account_by_any_name() {
     assert_eq!(TestApp::manage_settings_over(&direct, &describe("other")).await, unknown("other"));
     assert_eq!(list(&json!({ "action": "list", "externalID": "other" })).await, unknown("other"));
     assert_eq!(erase(&json!({ "externalID": "other", "email": "user.one@example.com" })).await, unknown("other"));
+    assert_eq!(revoke(&json!({ "externalID": "other", "email": "user.one@example.com" })).await, unknown("other"));
+    assert_eq!(revoke(&json!({ "externalID": "own", "email": "user.one@example.com" })).await, json!({ "revoked": 0 }));
     assert_eq!(TestApp::manage_settings_over(&direct, &describe("own")).await["account"], ACCOUNT);
     assert_eq!(table(&app).await, before);
 }

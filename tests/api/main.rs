@@ -38,6 +38,8 @@ mod operations;
 mod operator_errors;
 mod policy;
 mod refresh_issuers;
+mod revocation_rule;
+mod revoke_invitations;
 mod roles;
 mod routes_agree;
 mod snapshot;

@@ -165,6 +165,9 @@ async fn background_requests(app: &TestApp, bearer: &impl Fn(Call) -> Call, done
     let _ = app.faults.take_requests();
     app.erase(&json!({ "externalID": EXTERNAL_ID, "email": "user.eight@example.com" })).await;
     done.insert("erase-invitee", app.faults.take_requests());
+    app.revoke(&json!({ "account": ACCOUNT, "email": "user.seven@example.com" })).await;
+    app.revoke(&json!({ "externalID": EXTERNAL_ID, "roleID": "full-access" })).await;
+    done.insert("revoke-invitations", app.faults.take_requests());
 }
 
 /// A request about an account, as one about [`ACCOUNT`].

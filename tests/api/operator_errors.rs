@@ -97,6 +97,28 @@ async fn errors_of_manage_account_settings_and_erase_invitee() {
 }
 
 #[tokio::test]
+async fn errors_of_revoke_invitations() {
+    let app = TestApp::start().await;
+    let mut snapshot = Snapshot::new("revoke_invitations");
+    let by_role = json!({ "account": ACCOUNT, "roleID": "full-access" });
+    for event in [
+        json!({}),
+        json!({ "account": ACCOUNT }),
+        json!({ "account": ACCOUNT, "cursor": "x" }),
+        json!({ "roleID": "full-access" }),
+        json!({ "account": "1", "email": "x", "roleID": "Admin", "invitedBy": "me", "role": "x" }),
+        with(&by_role, json!({ "email": 1, "cursor": 1 })),
+        with(&by_role, json!({ "invitedBy": "" })),
+        with(&by_role, json!({ "invitedBy": format!("urn:cloudone:identity:ca-1:{OTHER_ACCOUNT}:apikey/AbCdEfGhIjKl"), "cursor": "x" })),
+        with(&by_role, json!({ "cursor": "x" })),
+        json!({ "externalID": "acme", "roleID": "full-access" }),
+    ] {
+        snapshot.block(&event, app.revoke(&event).await);
+    }
+    snapshot.assert();
+}
+
+#[tokio::test]
 async fn errors_of_the_worker_functions() {
     let app = TestApp::start().await;
     let workers = Workers::of(&app).await;

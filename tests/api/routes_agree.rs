@@ -35,6 +35,7 @@ fn expected_routes() -> BTreeMap<String, BTreeSet<String>> {
         ("reconcile-deliveries", None),
         ("record-feedback", None),
         ("refresh-issuers", None),
+        ("revoke-invitations", None),
     ];
     let mut all: BTreeMap<String, BTreeSet<String>> =
         routes.into_iter().map(|(name, route)| (name.to_owned(), route.iter().map(ToString::to_string).collect())).collect();
@@ -158,7 +159,7 @@ fn variables_of(state: &str) -> BTreeSet<String> {
         "SendingApp" => variables_read(|lookup| read_send_policy(lookup)),
         "InviteeApp" => defaults.union(&retention).cloned().collect(),
         "Courier" => defaults.union(&variables_read(|lookup| DeliveryConfig::read(lookup))).cloned().collect(),
-        "Feedback" => retention,
+        "Feedback" | "Revocations" => retention,
         "Page" => ["TEXTS_DIR".to_owned()].into(),
         "Keys" => ["ROLES".to_owned()].into(),
         "Refresher" => ["ISSUERS".to_owned()].into(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 use support::root_file;
 
-/// The whole template; `!Ref X` is `{"!Ref": "X"}`.
+/// The whole template, as [`plain`].
 pub(crate) fn template() -> Value {
     plain(&serde_yaml_ng::from_str(&root_file("template.yaml")).expect("template.yaml is YAML"))
 }
@@ -80,7 +80,8 @@ pub(crate) fn string(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("not a text: {value}")).to_owned()
 }
 
-fn plain(yaml: &serde_yaml_ng::Value) -> Value {
+/// YAML as JSON; `!Ref X` is `{"!Ref": "X"}`.
+pub(crate) fn plain(yaml: &serde_yaml_ng::Value) -> Value {
     use serde_yaml_ng::Value as Yaml;
     match yaml {
         Yaml::Tagged(tagged) => json!({ tagged.tag.to_string(): plain(&tagged.value) }),

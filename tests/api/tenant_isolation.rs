@@ -53,7 +53,7 @@ async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
             "manage-api-keys" => &["KEYS"],
             "manage-account-settings" => &["SETTINGS", "KEYS", "A"],
             "accept-page" => &[],
-            "erase-invitee" | "record-feedback" => &["A"],
+            "erase-invitee" | "revoke-invitations" | "record-feedback" => &["A"],
             "deliver-invitations" | "reconcile-deliveries" | "lookup-invitation" | "decline-invitation" => &["A", "SETTINGS"],
             "accept-invitation" => &["A", "SETTINGS", "KEYS"],
             "refresh-issuers" => &[],
@@ -62,7 +62,7 @@ async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
         // Operators may name the account by its external id, and so may a token. Its keys belong to no account.
         let external = format!("EXTERNAL#{EXTERNAL_ID}");
         let others = match name {
-            "manage-api-keys" | "manage-account-settings" | "erase-invitee" => vec![external],
+            "manage-api-keys" | "manage-account-settings" | "erase-invitee" | "revoke-invitations" => vec![external],
             "create-invitation" | "list-invitations" | "describe-invitation" | "modify-invitation" => {
                 vec![external, ISSUER_KEYS.to_owned()]
             }
@@ -190,12 +190,20 @@ async fn an_operator_function_leads_to_the_account_in_its_event() {
         assert_eq!(partitions_reached(&app.faults.take_requests()), partitions(account, &["SETTINGS"]));
         app.erase(&json!({ "account": account, "email": "user.one@example.com" })).await;
         assert_eq!(partitions_reached(&app.faults.take_requests()), partitions(account, &["A"]));
+        app.send(Call::create("user.two@example.com", "read-only").key(&app.full)).await;
+        app.send(Call::create("user.two@example.com", "read-only").key(&app.other)).await;
+        let _ = app.faults.take_requests();
+        for field in ["email", "roleID"] {
+            app.revoke(&json!({ "account": account, field: if field == "email" { "user.two@example.com" } else { "read-only" } })).await;
+            assert_eq!(partitions_reached(&app.faults.take_requests()), partitions(account, &["A"]), "{field}");
+        }
     }
     for account in ["", "*", "01234567891", "012345678912#", "A#012345678912", "012345678912/../210987654321"] {
         for event in [json!({ "action": "list", "account": account }), json!({ "account": account, "email": "user.one@example.com" })] {
             app.manage_keys(&event).await;
             app.manage_settings(&json!({ "action": "describe", "account": account })).await;
             app.erase(&event).await;
+            app.revoke(&event).await;
         }
     }
     assert_eq!(app.faults.take_requests(), [], "an invalid account leads nowhere");

@@ -16,5 +16,6 @@ mod paging_order;
 mod preconditions;
 mod races;
 mod regressions;
+mod revoke_invitations;
 mod self_recognition;
 mod store_failures;

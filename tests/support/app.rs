@@ -22,12 +22,13 @@ use functions::{
         invocation::{self, Table},
         manage_account_settings,
         manage_api_keys::{self, Keys},
+        revoke_invitations::{self, Revocations, TIME_LIMIT},
     },
 };
 use local::{client, engine::Engine, table::create_table};
 use serde_json::{Value, json};
 use shared::{
-    config::Config,
+    config::{Config, read_retention},
     domain::{Roles, Timestamp, text::random_base62},
     store::{Clock, Store, with_deadlines},
 };
@@ -181,6 +182,24 @@ impl TestApp {
     /// Invokes `erase-invitee`.
     pub async fn erase(&self, event: &Value) -> Value {
         let answer = invocation::respond(Ok(&self.direct), &event.to_string(), "invocation-1", &erase_invitee::handle).await;
+        serde_json::from_str(&answer).expect("the answer is JSON")
+    }
+
+    /// The state of `revoke-invitations`, with a time limit.
+    #[must_use]
+    pub fn revocations(&self, time_limit: Duration) -> Revocations {
+        let retention = read_retention(&|name| self.variable(name)).expect("the configuration is valid");
+        Revocations { store: self.direct.0.clone(), retention, time_limit }
+    }
+
+    /// Invokes `revoke-invitations`.
+    pub async fn revoke(&self, event: &Value) -> Value {
+        Self::revoke_over(&self.revocations(TIME_LIMIT), event).await
+    }
+
+    /// Invokes `revoke-invitations` with another time limit, or of another process.
+    pub async fn revoke_over(revocations: &Revocations, event: &Value) -> Value {
+        let answer = invocation::respond(Ok(revocations), &event.to_string(), "invocation-1", &revoke_invitations::handle).await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 

@@ -22,6 +22,7 @@ pub mod outbox;
 pub mod page;
 pub mod principal;
 pub mod rejected;
+pub mod revocation;
 pub mod role;
 pub mod settings;
 pub mod text;

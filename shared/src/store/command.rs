@@ -1,6 +1,6 @@
 //! The commit loop: plan, send, check which condition failed, and plan again.
 //!
-//! `create`, `modify` and `decide` are [`Command`]s; `idempotency` wraps one when the request has an Idempotency-Key.
+//! `create`, `modify`, `decide` and `revoke` are [`Command`]s; `idempotency` wraps one when the request has an Idempotency-Key.
 
 use super::{
     Failure, Store, StoreError,
@@ -22,6 +22,11 @@ pub(super) trait Command {
 
     /// The invitation that the command writes.
     fn invitation(&self) -> (&AccountId, InvitationId);
+
+    /// How often and how long the write is tried.
+    fn attempts(&self) -> Attempts {
+        Attempts::start()
+    }
 
     /// Plans the write from the most recently read invitation.
     async fn plan(&mut self, stored: Option<&Stored>) -> Result<Plan<Self::Outcome>, Failure>;
@@ -51,7 +56,7 @@ pub(super) enum Plan<T> {
 impl Store {
     /// Commits a command, starting from the invitation as it was read.
     pub(super) async fn commit<C: Command>(&self, command: &mut C, mut stored: Option<Stored>) -> Result<C::Outcome, Failure> {
-        let mut attempts = Attempts::start();
+        let mut attempts = command.attempts();
         loop {
             let (transaction, outcome) = match command.plan(stored.as_ref()).await? {
                 Plan::Write(transaction, outcome) => (transaction, outcome),

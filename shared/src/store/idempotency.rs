@@ -11,7 +11,7 @@ use super::{
     item::Stored,
     keys,
     row::{Attributes, Row, number, text, time},
-    transaction::{Transaction, WriteTarget},
+    transaction::{Attempts, Transaction, WriteTarget},
 };
 use crate::domain::{
     AccountId, InvitationId, Principal, Rejected, Timestamp,
@@ -131,6 +131,10 @@ impl<C: Command<Outcome = Outcome>> Command for Once<'_, C> {
 
     fn invitation(&self) -> (&AccountId, InvitationId) {
         self.command.invitation()
+    }
+
+    fn attempts(&self) -> Attempts {
+        self.command.attempts()
     }
 
     async fn plan(&mut self, stored: Option<&Stored>) -> Result<Plan<Outcome>, Failure> {

@@ -20,7 +20,7 @@ use aws_sdk_dynamodb::{
 
 use super::Row;
 use crate::domain::{
-    AccountId, ExternalId, InvitationId, Principal, RoleId, State, Timestamp,
+    AccountId, ExternalId, InvitationId, RoleId, State, Timestamp,
     api_key::ApiKeyId,
     email::NormalisedEmail,
     idempotency::RecordId,
@@ -357,10 +357,10 @@ pub fn bounds(range: Range<'_>, order: Order, as_of: Timestamp) -> Bounds {
     }
 }
 
-/// The `ExclusiveStartKey` of a cursor: the last row's key in the caller's own partition.
+/// The `ExclusiveStartKey` of a cursor: the last row's key in the account's own partition.
 #[must_use]
-pub fn start_key(who: &Principal, range: Range<'_>, cursor: &Cursor) -> Key {
-    let mut start = invitation_key(who.account(), cursor.id);
+pub fn start_key(account: &AccountId, range: Range<'_>, cursor: &Cursor) -> Key {
+    let mut start = invitation_key(account, cursor.id);
     let position = match range {
         Range::All => return start,
         Range::Email(email) => (index::BY_EMAIL, by_email(email, cursor.id)),

@@ -1,9 +1,11 @@
 //! The table: one function per access pattern, each one transaction or one read.
 //!
 //! - [`keys`] builds every key string. [`item`] converts between rows and domain values.
-//! - `transaction` sends a transaction and reports its outcome. `command` retries it. `create`, `modify` and `decide` are the commands.
+//! - `transaction` sends a transaction and reports its outcome. `command` retries it. `create`, `modify`, `decide`
+//!   and `revoke` are the commands.
 //! - Functions for callers take the [`Principal`](crate::domain::Principal) whose partition they access, functions for invitees take the
-//!   link's [`Token`](crate::domain::link::Token). `outbox` is for the service itself.
+//!   link's [`Token`](crate::domain::link::Token), functions for operators the account that their event names. `outbox` is for the
+//!   service itself.
 
 mod accounts;
 mod api_keys;
@@ -23,6 +25,7 @@ mod modify;
 mod outbox;
 mod quota;
 mod read;
+mod revoke;
 mod row;
 mod settings;
 mod transaction;

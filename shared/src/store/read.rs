@@ -52,24 +52,29 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the table fails or a row cannot be read.
     pub async fn list(&self, who: &Principal, list: &List, limit: Limit, cursor: Option<&Cursor>) -> Result<Page, StoreError> {
+        self.page(who.account(), list, limit.get(), cursor).await
+    }
+
+    /// Returns one page of an account's invitations: see [`Store::list`].
+    pub(super) async fn page(&self, account: &AccountId, list: &List, limit: usize, cursor: Option<&Cursor>) -> Result<Page, StoreError> {
         let now = self.now();
         let filter = &list.filter;
         let range = filter.range();
         let as_of = cursor.map(|cursor| cursor.as_of).filter(|as_of| *as_of != Timestamp::ZERO).unwrap_or(now);
         // One more row than the page holds shows whether a next page exists.
-        let wanted = limit.get() + 1;
+        let wanted = limit + 1;
 
         let mut invitations = Vec::with_capacity(wanted);
-        let mut start = cursor.map(|cursor| keys::start_key(who, range, cursor));
+        let mut start = cursor.map(|cursor| keys::start_key(account, range, cursor));
         let mut batch = if filter.is_range_only() { wanted } else { (wanted * COMBINED_FIRST).min(COMBINED_BATCH) };
         let mut budget = if filter.is_range_only() { wanted } else { COMBINED_BUDGET };
         let mut last_seen = None;
         while budget > 0 {
-            let (rows, more) = self.query(who, keys::bounds(range, list.order, as_of), start.take(), budget.min(batch)).await?;
+            let (rows, more) = self.query(account, keys::bounds(range, list.order, as_of), start.take(), budget.min(batch)).await?;
             budget -= rows.len().min(budget);
             batch = (batch * 2).min(COMBINED_BATCH);
             for row in rows {
-                let invitation = item::resource(who.account(), row)?;
+                let invitation = item::resource(account, row)?;
                 last_seen = Some(Cursor::after(&invitation, list, as_of));
                 if filter.matches(&invitation, as_of) {
                     invitations.push(invitation);
@@ -91,7 +96,7 @@ impl Store {
     /// Sends one query: at most `limit` rows of the range, and the start of the rest.
     async fn query(
         &self,
-        who: &Principal,
+        account: &AccountId,
         bounds: keys::Bounds,
         start: Option<Key>,
         limit: usize,
@@ -100,7 +105,7 @@ impl Store {
         let (projection, names) = shown();
         let query =
             self.client.query().table_name(&self.table).projection_expression(projection).set_expression_attribute_names(Some(names));
-        let output = keys::range(query, &keys::partition(who.account()), &bounds, start)
+        let output = keys::range(query, &keys::partition(account), &bounds, start)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .send()
             .await

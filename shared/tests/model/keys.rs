@@ -181,7 +181,7 @@ fn a_page_starts_after_this_key() {
     let prefix = parsed("User@ex");
     let cursor = Cursor { id: parsed(ID), time: at(42), as_of: at(41), rest: "ample.com".to_owned() };
     let (pk, sk) = (("pk", "A#012345678912"), ("sk", "I#3FDCA1955AE7EB167B25D7D90AC02B9F"));
-    let starts = |range| keys::start_key(&who, range, &cursor);
+    let starts = |range| keys::start_key(who.account(), range, &cursor);
     assert_eq!(strings(&starts(Range::All)), [pk, sk]);
     for (range, position) in [
         (Range::Email(email.normalised()), ("by_email", "user@example.com#3FDCA1955AE7EB167B25D7D90AC02B9F")),
@@ -212,7 +212,7 @@ fn a_range_ends_where_its_page_starts() {
 #[test]
 fn a_page_starts_in_the_callers_partition_for_every_cursor() {
     let cursor = Cursor { id: parsed(ID), time: Timestamp::ZERO, as_of: Timestamp::ZERO, rest: String::new() };
-    let start = keys::start_key(&principal(OTHER_ACCOUNT, "read-only"), Range::All, &cursor);
+    let start = keys::start_key(&parsed(OTHER_ACCOUNT), Range::All, &cursor);
     assert_eq!(start.attributes().get("pk"), Some(&AttributeValue::S("A#210987654321".to_owned())));
 }
 
@@ -335,7 +335,7 @@ proptest! {
         // Like a later page: with the time of the cursor if the filter depends on it.
         let frozen = if cursor.as_of == Timestamp::ZERO { Timestamp::MAX } else { cursor.as_of };
         let bounds = keys::bounds(list.filter.range(), list.order, frozen);
-        let start = keys::start_key(&caller(), list.filter.range(), &cursor);
+        let start = keys::start_key(caller().account(), list.filter.range(), &cursor);
         let strings = strings(&start);
         let own = strings.iter().find(|(name, _)| *name == bounds.attribute).map(|(_, value)| *value);
         let expected = position(&invitation, bounds.attribute);

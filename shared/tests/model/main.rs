@@ -20,6 +20,7 @@ mod lifecycle_limits;
 mod lifecycle_table;
 mod link;
 mod name_links;
+mod revocation;
 mod roles;
 mod row_size;
 mod rows;

@@ -25,6 +25,7 @@ pub(super) fn all() -> Vec<TargetSpec> {
         TargetSpec { name: "manage-api-keys", short: 1500, long: 500_000, build: operators::keys },
         TargetSpec { name: "manage-account-settings", short: 1500, long: 500_000, build: operators::settings },
         TargetSpec { name: "erase-invitee", short: 500, long: 100_000, build: operators::erasure },
+        TargetSpec { name: "revoke-invitations", short: 500, long: 100_000, build: operators::revocation },
         TargetSpec { name: "deliver-invitations", short: 200, long: 40_000, build: workers::deliver },
         TargetSpec { name: "record-feedback", short: 500, long: 200_000, build: workers::feedback },
         TargetSpec { name: "cursor", short: 6000, long: 1_500_000, build: secrets::cursor },

@@ -1,12 +1,13 @@
 //! The functions that operators invoke.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use functions::operator::{
     erase_invitee,
     invocation::{self, Table as Direct},
     manage_account_settings,
     manage_api_keys::{self, Keys},
+    revoke_invitations::{self, Revocations},
 };
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -70,6 +71,23 @@ pub(super) fn erasure() -> Box<dyn Target> {
     Box::new(OperatorTarget {
         corpus,
         invoke: move |event: &str| answer(&runtime, invocation::respond(Ok(&table), event, "invocation-1", &erase_invitee::handle)),
+    })
+}
+
+pub(super) fn revocation() -> Box<dyn Target> {
+    let revocations = Revocations { store: store(&Arc::new(Table::new())), retention: None, time_limit: Duration::ZERO };
+    let corpus = vec![
+        json!({ "account": ACCOUNT, "email": "user.one@example.com" }),
+        json!({ "account": ACCOUNT, "roleID": "read-only" }),
+        json!({ "account": ACCOUNT, "invitedBy": format!("urn:cloudone:identity:ca-1:{ACCOUNT}:apikey/Fuzz00000001"), "roleID": "full-access" }),
+        json!({ "externalID": EXTERNAL_ID, "invitedBy": format!("urn:cloudone:identity:ca-1:{ACCOUNT}:user/https://login.example.com:7") }),
+    ];
+    let runtime = runtime();
+    Box::new(OperatorTarget {
+        corpus,
+        invoke: move |event: &str| {
+            answer(&runtime, invocation::respond(Ok(&revocations), event, "invocation-1", &revoke_invitations::handle))
+        },
     })
 }
 

@@ -93,7 +93,7 @@ fn is_within(caller: &Principal, list: &List, cursor: &Cursor) -> bool {
     let as_of = if cursor.as_of == Timestamp::ZERO { now() } else { cursor.as_of };
     let range = list.filter.range();
     let bounds = keys::bounds(range, list.order, as_of);
-    let start = keys::start_key(caller, range, cursor);
+    let start = keys::start_key(caller.account(), range, cursor);
     let at = start.attributes().get(bounds.attribute).and_then(|value| value.as_s().ok());
     at.is_some_and(|at| (&bounds.from..=&bounds.to).contains(&at))
 }
