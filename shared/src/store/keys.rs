@@ -282,7 +282,7 @@ fn state_position(status: &str, time: Timestamp, id: InvitationId) -> String {
 }
 
 /// The range of a query: the index, its sort attribute, the inclusive bounds, and the direction.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bounds {
     /// `None` for the table itself.
     pub index: Option<&'static str>,
@@ -311,14 +311,15 @@ impl Bounds {
 
 /// Makes a query read a range of a partition from `start` on, strongly consistent.
 pub(super) fn range(query: QueryFluentBuilder, partition: &PartitionKey, bounds: &Bounds, start: Option<Key>) -> QueryFluentBuilder {
+    let bounds = bounds.clone().starting_at(start.as_ref());
     query
         .set_index_name(bounds.index.map(str::to_owned))
         .key_condition_expression("#pk = :pk AND #at BETWEEN :from AND :to")
         .expression_attribute_names("#pk", PK)
         .expression_attribute_names("#at", bounds.attribute)
         .expression_attribute_values(":pk", AttributeValue::S(partition.0.clone()))
-        .expression_attribute_values(":from", AttributeValue::S(bounds.from.clone()))
-        .expression_attribute_values(":to", AttributeValue::S(bounds.to.clone()))
+        .expression_attribute_values(":from", AttributeValue::S(bounds.from))
+        .expression_attribute_values(":to", AttributeValue::S(bounds.to))
         .set_exclusive_start_key(start.map(Row::from))
         .scan_index_forward(bounds.ascending)
         .consistent_read(true)

@@ -101,7 +101,6 @@ impl Store {
         start: Option<Key>,
         limit: usize,
     ) -> Result<(Vec<Row>, Option<Key>), StoreError> {
-        let bounds = bounds.starting_at(start.as_ref());
         let (projection, names) = shown();
         let query =
             self.client.query().table_name(&self.table).projection_expression(projection).set_expression_attribute_names(Some(names));
