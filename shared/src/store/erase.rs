@@ -24,6 +24,10 @@ use crate::domain::{
     page::{Order, Range},
 };
 
+/// The most rows of a page. It bounds the memory if rows are small, and the work of a local engine: without a limit, an engine based on SQL
+/// reads the whole rest of the range for each page.
+const PAGE: i32 = 1000;
+
 impl Store {
     /// Deletes everything that an account stores about an address, and returns the number of deleted invitations. Memory use does not
     /// grow with the account.
@@ -107,7 +111,7 @@ impl Pages {
         if self.done {
             return Ok(None);
         }
-        let query = store.client.query().table_name(&store.table).projection_expression("#pk, sk, inv");
+        let query = store.client.query().table_name(&store.table).projection_expression("#pk, sk, inv").limit(PAGE);
         let page = keys::range(query, &keys::partition(account), &self.bounds, self.start.take()).send().await.map_err(failed)?;
         self.start = Key::next_page(page.last_evaluated_key);
         self.done = self.start.is_none();
