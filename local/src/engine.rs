@@ -1,16 +1,21 @@
 //! The embedded DynamoDB engine. Each [`Engine`] is an HTTP endpoint on loopback.
 
 use std::{
+    collections::HashMap,
     fmt, io,
     net::TcpListener,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use dynoxide::{Database, server};
+use aws_sdk_dynamodb::types::AttributeValue;
+use dynoxide::{Database, ImportOptions, Item, server};
 use tokio::{sync::oneshot, time::timeout};
 
-use crate::server::{Server, free_port};
+use crate::{
+    Problem, problem,
+    server::{Server, free_port},
+};
 
 /// How long a stopping engine waits for requests in progress.
 const GRACE: Duration = Duration::from_secs(2);
@@ -25,9 +30,9 @@ pub enum Storage<'a> {
 }
 
 /// A running engine. Dropping it stops it and closes its file.
-#[derive(Debug)]
 pub struct Engine {
     server: Server,
+    database: Database,
 }
 
 impl Engine {
@@ -45,14 +50,47 @@ impl Engine {
     /// When the file cannot be opened as a database, or the listener cannot be served.
     pub fn start(listener: TcpListener, storage: Storage<'_>) -> Result<Self, EngineError> {
         let database = open(storage)?;
-        let server = Server::on_thread("engine", listener, move |listener, stopped| serve(listener, database, stopped));
-        Ok(Self { server: server.map_err(EngineError::Serve)? })
+        let served = database.clone();
+        let server = Server::on_thread("engine", listener, move |listener, stopped| serve(listener, served, stopped));
+        Ok(Self { server: server.map_err(EngineError::Serve)?, database })
     }
 
     /// The URL for clients, such as `http://127.0.0.1:8000`.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         self.server.endpoint()
+    }
+
+    /// Adds rows to a table, without requests and without records in its stream.
+    ///
+    /// # Errors
+    /// When the table does not exist, or a row is not one that the service writes.
+    pub fn import(&self, table: &str, rows: impl IntoIterator<Item = HashMap<String, AttributeValue>>) -> Result<(), Problem> {
+        let items = rows.into_iter().map(item).collect::<Result<_, _>>()?;
+        self.database.import_items(table, items, ImportOptions::default()).map_err(|error| problem!("{table}: {error}"))?;
+        Ok(())
+    }
+}
+
+/// A row of the service as the engine's type.
+///
+/// # Errors
+/// When the row has an attribute of a type that the service does not use.
+pub fn item(row: HashMap<String, AttributeValue>) -> Result<Item, Problem> {
+    row.into_iter()
+        .map(|(name, value)| match value {
+            AttributeValue::S(text) => Ok((name, dynoxide::AttributeValue::S(text))),
+            AttributeValue::N(number) => Ok((name, dynoxide::AttributeValue::N(number))),
+            AttributeValue::Ss(texts) => Ok((name, dynoxide::AttributeValue::SS(texts))),
+            AttributeValue::Bool(flag) => Ok((name, dynoxide::AttributeValue::BOOL(flag))),
+            other => Err(problem!("the service writes no {other:?}")),
+        })
+        .collect()
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("server", &self.server).finish_non_exhaustive()
     }
 }
 

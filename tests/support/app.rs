@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 use shared::{
     config::{Config, read_retention},
     domain::{Roles, Timestamp, text::random_base62},
-    store::{Clock, Store, with_deadlines},
+    store::{Clock, Row, Store, with_deadlines},
 };
 
 use crate::{Call, Endpoints, Response, faults::Faults, openapi};
@@ -61,7 +61,7 @@ pub struct TestApp {
     direct: Table,
     now: Arc<AtomicI64>,
     variables: HashMap<String, String>,
-    _engine: Option<Engine>,
+    engine: Option<Engine>,
 }
 
 impl TestApp {
@@ -107,7 +107,7 @@ impl TestApp {
             direct: Table(store),
             now,
             variables: all,
-            _engine: engine,
+            engine,
         };
         this.full = this.new_key(ACCOUNT, "full-access").await;
         this.read_only = this.new_key(ACCOUNT, "read-only").await;
@@ -212,6 +212,12 @@ impl TestApp {
     /// Creates an invitation with the role `full-access` and returns its resource.
     pub async fn invite(&self, email: &str) -> Value {
         self.send(Call::create(email, "full-access").key(&self.full)).await.expect(201).json()
+    }
+
+    /// Adds rows to the table, without requests. The engine must be the embedded one.
+    pub fn import(&self, rows: impl IntoIterator<Item = Row>) {
+        let engine = self.engine.as_ref().expect("the engine is embedded");
+        engine.import(&self.table, rows).expect("rows of the service");
     }
 
     /// Advances the clock.

@@ -5,6 +5,7 @@ use std::{path::Path, sync::mpsc::sync_channel, thread};
 use aws_sdk_dynamodb::types::AttributeValue;
 use bench::{Problem, problem};
 use dynoxide::{Database, ImportOptions, Item, types::item_size};
+use local::engine;
 use serde::Serialize;
 use shared::{
     domain::{Invitation, Timestamp, lifecycle::SendPolicy},
@@ -33,7 +34,7 @@ pub(crate) fn load(file: &Path, table: &str, accounts: &[(Population, std::ops::
                 for number in numbers.clone() {
                     let invitation = population.invitation(&population.spec(number), policy)?;
                     for row in rows(population, &invitation, policy) {
-                        batch.push(engine_item(row)?);
+                        batch.push(engine::item(row)?);
                     }
                     if batch.len() >= BATCH && sender.send(std::mem::take(&mut batch)).is_err() {
                         return Ok(()); // The import has failed and reports why.
@@ -88,10 +89,10 @@ pub(crate) fn footprint(population: &Population, size: u64, policy: &SendPolicy)
         for (part, row) in rows(population, &invitation, policy).into_iter().enumerate() {
             if part == 0 {
                 for index in [index::BY_STATE, index::BY_EMAIL, index::BY_ROLE] {
-                    of_entries.push(item_size(&engine_item(entry(&row, index))?));
+                    of_entries.push(item_size(&engine::item(entry(&row, index))?));
                 }
             }
-            let bytes = item_size(&engine_item(row)?);
+            let bytes = item_size(&engine::item(row)?);
             if part == 0 { of_rows.push(bytes) } else { of_locks.push(bytes) }
         }
     }
@@ -109,16 +110,4 @@ pub(crate) fn footprint(population: &Population, size: u64, policy: &SendPolicy)
 fn entry(row: &Row, index: &str) -> Row {
     let is_in = |name: &str| ["pk", "sk", index].contains(&name) || item::PROJECTED.contains(&name);
     row.iter().filter(|(name, _)| is_in(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
-}
-
-fn engine_item(row: Row) -> Result<Item, Problem> {
-    row.into_iter()
-        .map(|(name, value)| match value {
-            AttributeValue::S(text) => Ok((name, dynoxide::AttributeValue::S(text))),
-            AttributeValue::N(number) => Ok((name, dynoxide::AttributeValue::N(number))),
-            AttributeValue::Ss(texts) => Ok((name, dynoxide::AttributeValue::SS(texts))),
-            AttributeValue::Bool(flag) => Ok((name, dynoxide::AttributeValue::BOOL(flag))),
-            other => Err(problem!("the service writes no {other:?}")),
-        })
-        .collect()
 }
