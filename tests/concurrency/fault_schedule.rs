@@ -5,7 +5,7 @@ use std::time::Duration;
 use support::{
     ACCOUNT, Call, TestApp,
     faults::{
-        Fault::{self, Crash, Duplicated, Late, TimedOut},
+        Fault::{self, Crash, Dropped, Duplicated, Late, TimedOut},
         process::killable,
     },
 };
@@ -44,6 +44,14 @@ async fn a_transaction_that_arrives_twice_has_one_effect() {
 }
 
 #[tokio::test]
+async fn a_dropped_transaction_is_acknowledged_and_has_no_effect() {
+    let app = TestApp::start().await;
+    app.faults.transactions([Dropped("{}")]);
+    app.invite("ann@example.com").await;
+    assert_eq!(counts(&app).await, [0, 0, 0]);
+}
+
+#[tokio::test]
 async fn a_late_request_arrives() {
     let app = TestApp::start().await;
     app.faults.transactions([Late(Duration::from_millis(20))]);
@@ -70,11 +78,12 @@ async fn the_seed_decides_the_faults_and_each_is_as_frequent_as_its_chance() {
         (Duplicated(Duration::ZERO), 1000),
         (TimedOut, 0),
         (Fault::Cancelled(vec!["TransactionConflict"]), 4000),
+        (Dropped("{}"), 2000),
     ];
     let counts = injected(7, &chances).await;
     assert_eq!(counts, injected(7, &chances).await);
     assert_ne!(counts, injected(8, &chances).await);
-    // Reads are not cancelled, and a chance of 0 means never.
+    // Reads are neither cancelled nor dropped, and a chance of 0 means never.
     let [("late", late), ("sent twice", twice)] = counts[..] else { panic!("{counts:?}") };
     let ratio = late as f64 / twice as f64;
     assert!((1.4..2.8).contains(&ratio), "{counts:?}");

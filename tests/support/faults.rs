@@ -1,4 +1,4 @@
-//! Injects faults between the SDK and DynamoDB.
+//! Injects faults between the SDK and DynamoDB, or another service.
 //!
 //! Local engines never conflict, throttle or lose a reply, so this replaces the SDK's HTTP connector.
 
@@ -21,6 +21,7 @@ use aws_smithy_runtime_api::client::{http::SharedHttpClient, orchestrator::HttpR
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+pub use connector::{input, operation};
 use schedule::FaultSchedule;
 use wire::Wire;
 
@@ -55,6 +56,8 @@ pub enum Fault {
     Duplicated(Duration),
     /// DynamoDB executes it, and the calling process is killed: see [`process`].
     Crash,
+    /// It is acknowledged with this reply and not executed, unless it only reads. No real service does that: for seeded defects.
+    Dropped(&'static str),
     /// It waits at the barrier, and then this fault is injected.
     Held(Barrier, Box<Fault>),
 }
@@ -187,8 +190,8 @@ impl Faults {
         std::mem::take(&mut self.lock().requests)
     }
 
-    /// The HTTP client of `client` with these faults.
-    pub(crate) fn over(&self, client: &Client) -> SharedHttpClient {
+    /// The HTTP client of `client` with these faults, for DynamoDB or another service.
+    pub fn over(&self, client: &Client) -> SharedHttpClient {
         connector::over(self, client)
     }
 
@@ -197,12 +200,13 @@ impl Faults {
     }
 
     fn fault_of(&self, request: &HttpRequest) -> Fault {
-        let (operation, input) = (connector::operation(request), connector::input(request));
+        let (operation, input) = (operation(request), input(request));
         let transaction = operation == "TransactWriteItems";
         let mut inner = self.lock();
-        inner.requests.push((operation, input));
         let next = if transaction { inner.transactions.pop_front() } else { None };
         let next = next.or_else(|| inner.queue.pop_front()).or_else(|| inner.always.clone());
-        next.or_else(|| inner.schedule.as_mut().and_then(|schedule| schedule.draw(transaction))).unwrap_or(Fault::None)
+        let next = next.or_else(|| inner.schedule.as_mut().and_then(|schedule| schedule.draw(&operation)));
+        inner.requests.push((operation, input));
+        next.unwrap_or(Fault::None)
     }
 }

@@ -85,6 +85,7 @@ async fn apply(fault: Fault, downstream: Downstream, request: HttpRequest, trans
         }
         Fault::Error(status, kind) => Ok(error(status, kind, "")),
         Fault::Cancelled(reasons) => Ok(cancelled(&reasons)),
+        Fault::Dropped(reply) => Ok(HttpResponse::new(StatusCode::try_from(200).expect("a status code"), SdkBody::from(reply))),
         Fault::NoReply => std::future::pending().await,
         Fault::Late(pause) => {
             tokio::time::sleep(pause).await;
@@ -196,13 +197,15 @@ fn with(request: &HttpRequest, operation: &str, input: &Value) -> HttpRequest {
 }
 
 /// The operation of a request.
-pub(super) fn operation(request: &HttpRequest) -> String {
+#[must_use]
+pub fn operation(request: &HttpRequest) -> String {
     let target = request.headers().get("x-amz-target").unwrap_or_default();
     target.rsplit('.').next().unwrap_or_default().to_owned()
 }
 
 /// The body of a request.
-pub(super) fn input(request: &HttpRequest) -> Value {
+#[must_use]
+pub fn input(request: &HttpRequest) -> Value {
     request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default()
 }
 

@@ -33,7 +33,7 @@ pub async fn killable<T>(work: impl Future<Output = T>) -> (Option<T>, Process) 
 }
 
 /// Kills the current [`killable`] work and never returns; returns at once outside of one.
-pub(super) async fn die() {
+pub async fn die() {
     if let Ok(process) = PROCESS.try_with(Arc::clone) {
         process.0.notify_one();
         std::future::pending::<()>().await;

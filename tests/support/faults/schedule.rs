@@ -23,12 +23,12 @@ impl FaultSchedule {
         Self { random: Random::new(seed), chances, injected: BTreeMap::new() }
     }
 
-    /// The fault of the next request. Only transactions are cancelled.
-    pub(super) fn draw(&mut self, transaction: bool) -> Option<Fault> {
+    /// The fault of the next request, if it can have the one that is drawn.
+    pub(super) fn draw(&mut self, operation: &str) -> Option<Fault> {
         let mut drawn = u32::try_from(self.random.below(Self::WHOLE as usize)).expect("a small number");
         for (fault, chance) in &self.chances {
             if drawn < *chance {
-                if !transaction && fault.is_of_transactions() {
+                if !fault.applies_to(operation) {
                     return None;
                 }
                 *self.injected.entry(fault.name()).or_default() += 1;
@@ -41,11 +41,14 @@ impl FaultSchedule {
 }
 
 impl Fault {
-    fn is_of_transactions(&self) -> bool {
-        matches!(
-            self,
-            Self::Cancelled(_) | Self::ConflictAfterwards | Self::LateConflict(_) | Self::Error(_, "TransactionInProgressException")
-        )
+    fn applies_to(&self, operation: &str) -> bool {
+        match self {
+            Self::Cancelled(_) | Self::ConflictAfterwards | Self::LateConflict(_) | Self::Error(_, "TransactionInProgressException") => {
+                operation == "TransactWriteItems"
+            }
+            Self::Dropped(_) => !["GetItem", "Query"].contains(&operation),
+            _ => true,
+        }
     }
 
     /// Its name in counts.
@@ -67,6 +70,7 @@ impl Fault {
             Self::Late(_) => "late",
             Self::Duplicated(_) => "sent twice",
             Self::Crash => "process killed after commit",
+            Self::Dropped(_) => "acknowledged, not executed",
             Self::Held(..) => "held up",
         }
     }

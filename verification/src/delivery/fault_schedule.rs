@@ -7,9 +7,14 @@ use local::{
 
 use super::{
     counts::{Counter, Counts},
+    defects::Defect,
     send_log::Context,
 };
-use support::{TestApp, faults::Fault, random::Random};
+use support::{
+    TestApp,
+    faults::Fault::{ConnectionRefused, Dropped, Error, ErrorAfterwards, ReplyLost},
+    random::Random,
+};
 
 /// The behaviour of SES in a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +35,7 @@ enum SesBehaviour {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FaultSchedule {
     /// One in this many requests to the table fails; none if it is 0.
-    fault_odds: usize,
+    fault_odds: u32,
     ses: SesBehaviour,
     /// Whether EventBridge sometimes fails.
     events_fail: bool,
@@ -54,14 +59,20 @@ impl FaultSchedule {
         Self { fault_odds: *random.pick(&[8, 12, 20, 40]), ses: *random.pick(&behaviours), events_fail: random.chance(3, 4) }
     }
 
-    /// Applies the schedule.
+    /// Applies the schedule. One write in eight is dropped by a defect that does so.
     pub(super) fn apply(self, app: &TestApp, context: &Context, inbox: &Inbox, bus: &Bus, random: &mut Random) {
-        context.counts.add(Counter::TableFaults, app.faults.injected());
-        app.faults.clear();
-        context.set_fault_odds(self.fault_odds);
-        if self.fault_odds > 0 {
-            let faults = vec![Fault::ConnectionRefused, Fault::ReplyLost, Fault::ErrorAfterwards, Fault::Error(400, "ThrottlingException")];
-            app.faults.sometimes(random.bits(), u32::try_from(self.fault_odds).expect("a small number"), faults);
+        let table = [ConnectionRefused, ReplyLost, ErrorAfterwards, Error(400, "ThrottlingException")];
+        let drops = |defect, reply| context.defects.contains(&defect).then_some((Dropped(reply), 1250));
+        let events_accepted = "{\"FailedEntryCount\":0,\"Entries\":[]}";
+        for (faults, counter, one_in, kinds, defect) in [
+            (&app.faults, Counter::TableFaults, self.fault_odds, &table[..], None),
+            (&context.table, Counter::TableFaults, self.fault_odds, &table, drops(Defect::TableDropsWrites, "{}")),
+            (&context.ses, Counter::RepliesLost, self.fault_odds * 3, &[ReplyLost], drops(Defect::EmailsLost, "{\"MessageId\":\"none\"}")),
+            (&context.event_bridge, Counter::BusRefusals, self.fault_odds * 3, &table[..2], drops(Defect::EventsLost, events_accepted)),
+        ] {
+            context.counts.add(counter, faults.injected());
+            let each = 10_000_u32.checked_div(one_in * kinds.len() as u32).unwrap_or(0);
+            faults.schedule(random.bits(), kinds.iter().map(|kind| (kind.clone(), each)).chain(defect).collect());
         }
         let (mut seed, counts) = (random.fork(), context.counts.clone());
         inbox.answer_with(move |_| self.ses.respond(&mut seed, &counts));

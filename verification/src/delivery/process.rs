@@ -24,7 +24,10 @@ use shared::{
     config::{DeliveryConfig, read_default_settings},
     store::{SdkConfig, Store, with_deadlines},
 };
-use support::TestApp;
+use support::{
+    TestApp,
+    faults::{self, Faults},
+};
 
 use super::{
     counts::Counter,
@@ -52,8 +55,8 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn start(factory: &Arc<Factory>) -> Self {
-        let mut random = factory.random.lock().unwrap_or_else(PoisonError::into_inner).fork();
-        let liveness = Arc::new(Liveness::new(Arc::clone(&factory.context), random.fork()));
+        let random = factory.random.lock().unwrap_or_else(PoisonError::into_inner).fork();
+        let liveness = Arc::new(Liveness::new(Arc::clone(&factory.context)));
         Self { courier: courier(factory, &liveness), factory: Arc::clone(factory), liveness, random }
     }
 
@@ -66,11 +69,7 @@ impl Process {
     ) -> Option<Result<A, Failed>> {
         let crashes = killable && self.random.chance(1, 3);
         self.liveness.start_invocation(crashes.then(|| Crash::draw(&mut self.random)));
-        let result = tokio::select! {
-            biased;
-            () = self.liveness.crashed() => None,
-            result = invoke(Ok(&self.courier), event, handle) => Some(result),
-        };
+        let (result, _) = faults::process::killable(invoke(Ok(&self.courier), event, handle)).await;
         if result.is_none() {
             self.factory.context.counts.add(Counter::Crashes, 1);
             *self = Self::start(&self.factory);
@@ -81,13 +80,14 @@ impl Process {
 
 fn courier(factory: &Factory, liveness: &Arc<Liveness>) -> Courier {
     let app = &factory.app;
-    let http_client = app.client.config().http_client().expect("a client has an HTTP client");
+    let wire = |service, faults: &Faults| liveness.wire(service, faults.over(&app.client));
+    let context = &factory.context;
     let lookup = |name: &str| app.variable(name);
     let config = DeliveryConfig::read(&lookup).expect("the configuration is valid");
     let defaults = read_default_settings(&lookup).expect("the configuration is valid");
     let texts = Texts::load(config.texts.as_deref()).expect("the texts are valid");
     let table = with_deadlines(app.client.config().to_builder())
-        .http_client(liveness.wire(Service::Table, &http_client))
+        .http_client(wire(Service::Table, &context.table))
         // Longer waits would only slow the simulation down.
         .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(20)))
         .retry_partition(RetryPartition::new(app.table.clone()))
@@ -95,12 +95,12 @@ fn courier(factory: &Factory, liveness: &Arc<Liveness>) -> Courier {
     let clock = Arc::clone(app);
     let store = Store::new(Client::from_conf(table), app.table.clone(), Arc::new(move || clock.now()));
     let bus = Bus::new(
-        &sdk_config(&factory.event_bridge, liveness.wire(Service::EventBridge, &http_client)),
+        &sdk_config(&factory.event_bridge, wire(Service::EventBridge, &context.event_bridge)),
         config.event_bus.clone(),
         app.state().urns.clone(),
     );
     let retention = config.retention;
-    let mailer = Mailer::new(&sdk_config(&factory.ses, liveness.wire(Service::Ses, &http_client)), config, texts);
+    let mailer = Mailer::new(&sdk_config(&factory.ses, wire(Service::Ses, &context.ses)), config, texts);
     Courier::new(store, mailer, bus, defaults, retention)
 }
 

@@ -4,12 +4,13 @@ use std::{
     collections::BTreeSet,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
 use local::ses::SentEmail;
 use serde_json::Value;
+use support::faults::Faults;
 
 use super::{counts::Counts, defects::Defect};
 
@@ -21,8 +22,10 @@ pub(super) type SendKey = (String, u32);
 pub(super) struct Context {
     pub(super) counts: Counts,
     pub(super) defects: &'static [Defect],
-    /// One in this many requests to the table fails; none if it is 0.
-    fault_odds: AtomicUsize,
+    /// The faults between the couriers and each service.
+    pub(super) table: Faults,
+    pub(super) ses: Faults,
+    pub(super) event_bridge: Faults,
     invocations: AtomicU64,
     send_log: Mutex<SendLog>,
 }
@@ -76,15 +79,8 @@ pub(super) struct Entry(usize);
 
 impl Context {
     pub(super) fn new(counts: Counts, defects: &'static [Defect]) -> Self {
-        Self { counts, defects, fault_odds: AtomicUsize::new(0), invocations: AtomicU64::new(0), send_log: Mutex::default() }
-    }
-
-    pub(super) fn set_fault_odds(&self, one_in: usize) {
-        self.fault_odds.store(one_in, Ordering::Relaxed);
-    }
-
-    pub(super) fn fault_odds(&self) -> usize {
-        self.fault_odds.load(Ordering::Relaxed)
+        let [table, ses, event_bridge] = Default::default();
+        Self { counts, defects, table, ses, event_bridge, invocations: AtomicU64::new(0), send_log: Mutex::default() }
     }
 
     pub(super) fn next_invocation(&self) -> u64 {
