@@ -149,6 +149,12 @@ impl Faults {
         self.lock().schedule.as_ref().map(|schedule| schedule.injected.clone()).unwrap_or_default()
     }
 
+    /// How many of them hit the read of a row, by the kind of its partition: the part of its key before `#`.
+    #[must_use]
+    pub fn counts_by_partition(&self) -> BTreeMap<String, usize> {
+        self.lock().schedule.as_ref().map(|schedule| schedule.reads.clone()).unwrap_or_default()
+    }
+
     /// From now on `wire` may change requests and replies.
     pub fn wire(&self, wire: Arc<dyn Wire>) {
         self.lock().wire = Some(wire);
@@ -202,10 +208,12 @@ impl Faults {
     fn fault_of(&self, request: &HttpRequest) -> Fault {
         let (operation, input) = (operation(request), input(request));
         let transaction = operation == "TransactWriteItems";
+        let read =
+            input["Key"]["pk"]["S"].as_str().filter(|_| operation == "GetItem").and_then(|pk| Some(pk.split_once('#')?.0.to_owned()));
         let mut inner = self.lock();
         let next = if transaction { inner.transactions.pop_front() } else { None };
         let next = next.or_else(|| inner.queue.pop_front()).or_else(|| inner.always.clone());
-        let next = next.or_else(|| inner.schedule.as_mut().and_then(|schedule| schedule.draw(&operation)));
+        let next = next.or_else(|| inner.schedule.as_mut().and_then(|schedule| schedule.draw(&operation, read)));
         inner.requests.push((operation, input));
         next.unwrap_or(Fault::None)
     }

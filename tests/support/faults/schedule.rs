@@ -11,6 +11,8 @@ pub(super) struct FaultSchedule {
     random: Random,
     chances: Vec<(Fault, u32)>,
     pub(super) injected: BTreeMap<&'static str, usize>,
+    /// Those of reads, by the kind of the row's partition.
+    pub(super) reads: BTreeMap<String, usize>,
 }
 
 impl FaultSchedule {
@@ -20,11 +22,11 @@ impl FaultSchedule {
     pub(super) fn new(seed: u64, chances: Vec<(Fault, u32)>) -> Self {
         let sum: u32 = chances.iter().map(|(_, chance)| chance).sum();
         assert!(sum <= Self::WHOLE, "more faults than requests");
-        Self { random: Random::new(seed), chances, injected: BTreeMap::new() }
+        Self { random: Random::new(seed), chances, injected: BTreeMap::new(), reads: BTreeMap::new() }
     }
 
-    /// The fault of the next request, if it can have the one that is drawn.
-    pub(super) fn draw(&mut self, operation: &str) -> Option<Fault> {
+    /// The fault of the next request, if it can have the one that is drawn. `read` is the kind of partition that it reads a row of.
+    pub(super) fn draw(&mut self, operation: &str, read: Option<String>) -> Option<Fault> {
         let mut drawn = u32::try_from(self.random.below(Self::WHOLE as usize)).expect("a small number");
         for (fault, chance) in &self.chances {
             if drawn < *chance {
@@ -32,6 +34,9 @@ impl FaultSchedule {
                     return None;
                 }
                 *self.injected.entry(fault.name()).or_default() += 1;
+                if let Some(kind) = read {
+                    *self.reads.entry(kind).or_default() += 1;
+                }
                 return Some(fault.clone());
             }
             drawn -= chance;
