@@ -1,8 +1,10 @@
 //! Concurrent histories under faults. The [`checker`](crate::checker) checks each against the [`model`](crate::model).
 
+pub mod callers;
 pub mod choice;
 pub mod fixture;
 pub mod profile;
+pub mod publications;
 pub mod record;
 
 use std::{collections::BTreeMap, fmt::Write, sync::Arc};
@@ -15,12 +17,21 @@ use crate::{
     model::state::State,
     report::{Bound, Scale, Section},
 };
-use fixture::run_history;
+use fixture::{History, run_history};
 use profile::{CONTENTION, EXPIRY, Profile, QUOTA, SEQUENTIAL};
 use record::{Entry, Event, Service};
 
 /// The number of histories that run concurrently: they spend most of their time waiting.
 const CONCURRENCY: usize = 48;
+
+/// The reasons for which some tokens must be refused.
+const REFUSALS: [&str; 5] = [
+    "the token has expired",
+    "the token is signed with a key that its issuer has not published",
+    "the signature of the token is not valid",
+    "the token is for another application",
+    "no account has the external id",
+];
 
 /// The totals of some histories.
 #[derive(Debug, Default)]
@@ -31,6 +42,12 @@ pub struct Tally {
     pub operations: u64,
     /// Requests without a response, or with a 503.
     pub unknown: u64,
+    /// Requests whose token was accepted.
+    pub with_tokens: u64,
+    /// Requests whose token was refused, by the reason.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// Faults of reads that accept or refuse a token.
+    pub faults_of_tokens: u64,
     /// Requests that succeeded although no reply to their commit arrived.
     pub recovered: u64,
     /// Comparisons of the table with the model.
@@ -53,10 +70,12 @@ pub async fn run_profile(profile: Profile, seed: u64, count: u64, wire: Option<A
         let wire = wire.clone();
         tokio::spawn(async move {
             let history = run_history(profile, seed, wire).await;
-            let mut tally = Tally { histories: 1, purged: history.purged as u64, ..Tally::default() };
+            let (purged, faults_of_tokens) = (history.purged as u64, history.faults_of_tokens as u64);
+            let mut tally = Tally { histories: 1, purged, faults_of_tokens, ..Tally::default() };
             for (name, count) in &history.faults {
                 *tally.faults.entry(name).or_default() += *count as u64;
             }
+            tally.check_tokens(profile, seed, &history);
             for partition in history.recorder.partitions(profile.by_account) {
                 tally.check(profile, seed, &partition);
             }
@@ -72,6 +91,22 @@ pub async fn run_profile(profile: Profile, seed: u64, count: u64, wire: Option<A
 }
 
 impl Tally {
+    /// Checks that each token was rightly accepted or refused.
+    fn check_tokens(&mut self, profile: Profile, seed: u64, history: &History) {
+        for interval in history.recorder.intervals() {
+            let Some((token, outcome)) = interval.operation.outcome() else { continue };
+            match outcome.refusal() {
+                None => self.with_tokens += 1,
+                Some(reason) => *self.refused.entry(reason).or_default() += 1,
+            }
+            if !history.publications.permit(&history.recorder, &token, interval, outcome) {
+                let problem = "a token was wrongly accepted or refused";
+                let publications = &history.publications;
+                self.violations.push(format!("history '{}' of seed {seed}: {problem}: {interval:?} {publications:?}", profile.name));
+            }
+        }
+    }
+
     fn check(&mut self, profile: Profile, seed: u64, history: &[Interval<Entry>]) {
         for interval in history {
             match interval.operation.event {
@@ -94,12 +129,17 @@ impl Tally {
         self.histories += other.histories;
         self.operations += other.operations;
         self.unknown += other.unknown;
+        self.with_tokens += other.with_tokens;
+        self.faults_of_tokens += other.faults_of_tokens;
         self.recovered += other.recovered;
         self.snapshots += other.snapshots;
         self.purged += other.purged;
         self.visited += other.visited;
         for (name, count) in other.faults {
             *self.faults.entry(name).or_default() += count;
+        }
+        for (reason, count) in other.refused {
+            *self.refused.entry(reason).or_default() += count;
         }
         self.violations.extend(other.violations);
     }
@@ -123,11 +163,15 @@ pub async fn run(scale: &Scale) -> Section {
     let mut section = Section::new(
         "Linearizable under faults",
         "Callers of two accounts, each with a process of its own, and invitees create, resend, revoke, re-invite, describe, look up, \
-         accept and decline. They share few addresses and few idempotency keys, and also use ids of the other account and superseded \
+         accept and decline. Callers use API keys, or tokens of two issuers: two people with the same id at different issuers, each \
+         with several tokens, and one with a read-only role. Meanwhile the issuers publish other keys, tokens expire, and an account \
+         gets its external id; some tokens are forged or for another application. They share few addresses and few idempotency keys, and also use ids of the other account and superseded \
          links. Faults are injected into requests to the table; processes crash after a commit; the clock jumps between and during \
          calls; TTL purges expired rows. Between rounds the table's invitations, locks and stored responses are compared with the \
          model, and where the quota is small its counter, too. Each history, with its operations of unknown outcome, must be \
-         linearizable with respect to the sequential model, in every byte of a replay, every `Retry-After` and every timestamp.",
+         linearizable with respect to the sequential model, in every byte of a replay, every `Retry-After` and every timestamp. \
+         Which credential a caller used makes no difference. A token is accepted or refused as the keys and external ids in the table \
+         allow at some time in the period for which a function caches them.",
     );
     let mut sum = Tally::default();
     for (profile, short, long) in [(CONTENTION, 40, 1400), (EXPIRY, 40, 900), (QUOTA, 20, 500), (SEQUENTIAL, 10, 200)] {
@@ -137,6 +181,13 @@ pub async fn run(scale: &Scale) -> Section {
     section.figure("histories", sum.histories, Bound::AtLeast(scale.of(100, 2000)));
     section.figure("operations", sum.operations, Bound::AtLeast(scale.of(2000, 50_000)));
     section.figure("operations of unknown outcome", sum.unknown, Bound::AtLeast(1));
+    section.figure("operations with an accepted token", sum.with_tokens, Bound::AtLeast(scale.of(500, 10_000)));
+    for reason in REFUSALS {
+        let refused = sum.refused.remove(reason).unwrap_or_default();
+        section.figure(&format!("tokens refused: {reason}"), refused, Bound::AtLeast(1));
+    }
+    section.figure("tokens refused for another reason", sum.refused.values().sum(), Bound::Exactly(0));
+    section.figure("faults of reads of the keys and external ids", sum.faults_of_tokens, Bound::AtLeast(1));
     section.figure("responses recovered by detecting an own commit", sum.recovered, Bound::AtLeast(1));
     section.figure("comparisons with the table", sum.snapshots, Bound::Any);
     section.figure("rows purged", sum.purged, Bound::AtLeast(1));

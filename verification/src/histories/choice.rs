@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use support::{Call, random::Random};
 
-use crate::model::operations::{Action, LinkAction, Operation, Request};
+use super::callers::{Callers, Person, Token};
+use crate::model::operations::{Action, Caller, LinkAction, Operation, Request};
 
 /// The address with this number.
 #[must_use]
@@ -14,7 +15,7 @@ pub fn email(number: usize) -> Arc<str> {
 
 /// The token of an emailed link.
 #[derive(Debug, Clone)]
-pub struct Token {
+pub struct LinkToken {
     /// The inviting account.
     pub account: usize,
     /// The invitee's address.
@@ -27,12 +28,12 @@ pub struct Token {
     pub text: String,
 }
 
-/// The ids and tokens that callers have seen so far.
+/// The ids and links that callers have seen so far.
 #[derive(Debug, Default)]
 pub struct Known {
     /// Account, id and address.
     ids: Vec<(usize, Arc<str>, Arc<str>)>,
-    tokens: Vec<Token>,
+    links: Vec<LinkToken>,
 }
 
 impl Known {
@@ -43,10 +44,10 @@ impl Known {
         }
     }
 
-    /// Adds a token, unless it is known.
-    pub fn token(&mut self, token: Token) {
-        if !self.tokens.iter().any(|known| known.text == token.text) {
-            self.tokens.push(token);
+    /// Adds the token of a link, unless it is known.
+    pub fn link(&mut self, token: LinkToken) {
+        if !self.links.iter().any(|known| known.text == token.text) {
+            self.links.push(token);
         }
     }
 }
@@ -60,8 +61,10 @@ pub struct Choice {
     pub email: Arc<str>,
     /// The operation.
     pub operation: Operation,
-    /// The invitee's token.
-    token: Option<String>,
+    /// Who acts for the account.
+    person: Person,
+    /// The token of the invitee's link.
+    link: Option<String>,
 }
 
 /// Picks a recent element: those have more left to happen.
@@ -72,16 +75,18 @@ fn recent<'a, T>(random: &mut Random, from: &'a [T]) -> Option<&'a T> {
 
 /// The next operation of a caller of either account, or of an invitee.
 #[must_use]
-pub fn choose(random: &mut Random, emails: usize, known: &Known) -> Choice {
+pub fn choose(random: &mut Random, emails: usize, known: &Known, callers: &Callers) -> Choice {
     let account = random.below(2);
+    let person = Person::pick(random);
     let drawn = random.below(100);
     if (75..95).contains(&drawn)
-        && let Some(token) = recent(random, &known.tokens)
+        && let Some(token) = recent(random, &known.links)
     {
         let action = *random.pick(&[LinkAction::Lookup, LinkAction::Accept, LinkAction::Accept, LinkAction::Decline]);
-        let Token { account, email, id, link, text } = token.clone();
-        return Choice { account, email, operation: Operation::UseLink { action, id, link }, token: Some(text) };
+        let LinkToken { account, email, id, link, text } = token.clone();
+        return Choice { account, email, operation: Operation::UseLink { action, id, link }, person, link: Some(text) };
     }
+    let caller = callers.caller(account, person);
     // One in twelve uses the id of another account's invitation.
     let foreign = random.chance(1, 12);
     let own: Vec<_> = known.ids.iter().filter(|(of, ..)| (*of == account) != foreign).collect();
@@ -89,9 +94,9 @@ pub fn choose(random: &mut Random, emails: usize, known: &Known) -> Choice {
         Some((_, id, email)) if drawn >= 35 => {
             let id = Arc::clone(id);
             let operation = match drawn {
-                35..55 => modify(random, id, Action::Resend, email),
-                55..65 => modify(random, id, Action::Revoke, email),
-                65..75 => modify(random, id, Action::Invite, email),
+                35..55 => modify(random, caller, id, Action::Resend, email),
+                55..65 => modify(random, caller, id, Action::Revoke, email),
+                65..75 => modify(random, caller, id, Action::Invite, email),
                 _ => Operation::Describe { id },
             };
             (Arc::clone(email), operation)
@@ -99,14 +104,14 @@ pub fn choose(random: &mut Random, emails: usize, known: &Known) -> Choice {
         _ => {
             let email = email(random.below(emails));
             let key = key(random, &email);
-            (Arc::clone(&email), Operation::Request { request: Request::Create { email }, key })
+            (Arc::clone(&email), Operation::Request { caller, request: Request::Create { email }, key })
         }
     };
-    Choice { account, email, operation, token: None }
+    Choice { account, email, operation, person, link: None }
 }
 
-fn modify(random: &mut Random, id: Arc<str>, action: Action, email: &str) -> Operation {
-    Operation::Request { request: Request::Modify { id, action }, key: key(random, email) }
+fn modify(random: &mut Random, caller: Caller, id: Arc<str>, action: Action, email: &str) -> Operation {
+    Operation::Request { caller, request: Request::Modify { id, action }, key: key(random, email) }
 }
 
 /// Picks one of few idempotency keys, so that keys recur. Each address has its own, so that its history is independent.
@@ -115,9 +120,9 @@ fn key(random: &mut Random, email: &str) -> Option<Arc<str>> {
 }
 
 impl Choice {
-    /// The call. `keys` are the API keys of the accounts.
+    /// The call, and the token of its caller, if it has one.
     #[must_use]
-    pub fn call(&self, keys: &[String; 2]) -> Call {
+    pub fn call(&self, callers: &Callers, random: &mut Random) -> (Call, Option<Token>) {
         let call = match &self.operation {
             Operation::Request { request: Request::Create { email }, .. } => Call::create(email, "full-access"),
             Operation::Request { request: Request::Modify { id, action }, .. } => match action {
@@ -127,13 +132,14 @@ impl Choice {
             },
             Operation::Describe { id } => Call::get(&format!("/invitations/{id}")),
             Operation::UseLink { action, .. } => {
-                return Call::holder(action.as_str(), self.token.as_ref().expect("the user of a link has a token"));
+                return (Call::holder(action.as_str(), self.link.as_ref().expect("the user of a link has a token")), None);
             }
         };
-        let call = call.key(&keys[self.account]);
+        let (authorization, token) = callers.authorization(self.account, self.person, random);
+        let call = call.header("authorization", &authorization);
         match &self.operation {
-            Operation::Request { key: Some(key), .. } => call.header("idempotency-key", key),
-            _ => call,
+            Operation::Request { key: Some(key), .. } => (call.header("idempotency-key", key), token),
+            _ => (call, token),
         }
     }
 }

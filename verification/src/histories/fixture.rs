@@ -6,9 +6,10 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use serde_json::json;
 use shared::{
-    domain::{Timestamp, lifecycle::purge_after, link::LinkKeys},
-    store::item,
+    domain::{Timestamp, issuer::Issuers, lifecycle::purge_after, link::LinkKeys},
+    store::{Store, StoredKeys, item, system_clock},
 };
 use support::{
     ACCOUNT, OTHER_ACCOUNT, Response, SecondApp, TestApp,
@@ -17,9 +18,11 @@ use support::{
 };
 
 use super::{
-    choice::{Choice, Known, Token, choose},
+    callers::{Callers, EXTERNAL_IDS, ISSUERS, draw_keys, published},
+    choice::{Choice, Known, LinkToken, choose},
     profile::Profile,
-    record::{Event, Recorder},
+    publications::Publications,
+    record::{Entry, Event, Recorder},
 };
 use crate::model::{responses::Actual, snapshot::Snapshot};
 
@@ -30,8 +33,12 @@ pub const ACCOUNTS: [&str; 2] = [ACCOUNT, OTHER_ACCOUNT];
 pub struct History {
     /// The record.
     pub recorder: Recorder,
+    /// What was known about tokens when.
+    pub publications: Publications,
     /// Injected faults by name.
     pub faults: Vec<(&'static str, usize)>,
+    /// Faults of reads that accept or refuse a token.
+    pub faults_of_tokens: usize,
     /// Purged rows.
     pub purged: usize,
 }
@@ -39,21 +46,28 @@ pub struct History {
 struct Fixture {
     profile: Profile,
     app: TestApp,
-    keys: [String; 2],
+    issuers: Issuers,
+    /// Writes the keys of issuers. It has no faults.
+    refresher: Store,
+    callers: Mutex<Callers>,
     link_keys: LinkKeys,
     recorder: Mutex<Recorder>,
+    publications: Mutex<Publications>,
     known: Mutex<Known>,
 }
 
 /// Runs a history. `wire` may break the service.
 pub async fn run_history(profile: Profile, seed: u64, wire: Option<Arc<dyn Wire>>) -> History {
-    let app = TestApp::with(profile.variables).await;
+    let app = TestApp::with(&[profile.variables, &[("ISSUERS", ISSUERS)]].concat()).await;
     let mut random = Random::new(seed);
     let fixture = Fixture {
         profile,
-        keys: [app.full.clone(), app.other.clone()],
+        issuers: ISSUERS.parse().expect("the issuers are configured correctly"),
+        refresher: Store::new(app.client.clone(), app.table.clone(), system_clock()),
+        callers: Mutex::new(Callers::new([app.full.clone(), app.other.clone()], &mut random, app.now().as_millis())),
         link_keys: app.variable("LINK_KEYS").and_then(|keys| keys.parse().ok()).expect("link keys are configured"),
         recorder: Mutex::new(Recorder::starting_at(app.now().as_millis())),
+        publications: Mutex::default(),
         known: Mutex::default(),
         app,
     };
@@ -61,22 +75,25 @@ pub async fn run_history(profile: Profile, seed: u64, wire: Option<Arc<dyn Wire>
     if let Some(wire) = wire {
         fixture.app.faults.wire(wire);
     }
-    let (mut faults, mut purged) = (Vec::new(), 0);
+    let (mut faults, mut faults_of_tokens, mut purged) = (Vec::new(), 0, 0);
+    fixture.name(0).await;
     for _ in 0..profile.rounds {
         purged += fixture.pause(&mut random).await;
         fixture.app.faults.schedule(random.bits(), profile.fault_frequencies(&mut random));
         let callers = processes.iter().map(|process| (process, random.fork()));
         let callers = join_all(callers.map(|(process, random)| fixture.calls(process, random)));
-        tokio::join!(callers, fixture.jump(random.fork()));
+        tokio::join!(callers, fixture.disturb(random.fork()));
         faults.extend(fixture.app.faults.counts());
+        let faulty_reads = fixture.app.faults.counts_by_partition();
+        faults_of_tokens += ["ISSUER", "EXTERNAL"].iter().filter_map(|kind| faulty_reads.get(*kind)).sum::<usize>();
         stop_faults(&fixture.app.faults).await;
         fixture.recorder().close_round();
         // Recorded requests are not needed: free their memory.
         drop(fixture.app.faults.take_requests());
     }
     purged += fixture.pause(&mut random).await;
-    let recorder = std::mem::take(&mut *fixture.recorder());
-    History { recorder, faults, purged }
+    let (recorder, publications) = (std::mem::take(&mut *fixture.recorder()), std::mem::take(&mut *fixture.publications()));
+    History { recorder, publications, faults, faults_of_tokens, purged }
 }
 
 async fn stop_faults(faults: &Faults) {
@@ -93,12 +110,20 @@ impl Fixture {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn callers(&self) -> std::sync::MutexGuard<'_, Callers> {
+        self.callers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publications(&self) -> std::sync::MutexGuard<'_, Publications> {
+        self.publications.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Makes one caller's calls, one after the other.
     async fn calls(&self, process: &SecondApp, mut random: Random) {
         for _ in 0..self.profile.calls {
-            let choice = choose(&mut random, self.profile.emails, &self.known());
+            let choice = choose(&mut random, self.profile.emails, &self.known(), &self.callers());
             let invoked = self.recorder().invoke();
-            let call = choice.call(&self.keys);
+            let (call, token) = choice.call(&self.callers(), &mut random);
             let (received, outcome) = killable(process.send(call)).await;
             // After a 503 the outcome is unknown.
             let response = received.as_ref().filter(|response| response.status != 503).map(Actual::from);
@@ -109,7 +134,8 @@ impl Fixture {
                 && outcome.committed > 0
                 && outcome.acknowledged == 0;
             let Choice { account, email, operation, .. } = choice;
-            self.recorder().respond(invoked, account, email, Event::Operation(operation), response, recovered);
+            let entry = Entry::new(account, email, Event::Operation(operation));
+            self.recorder().respond(invoked, Entry { token, response, recovered, ..entry });
         }
     }
 
@@ -119,25 +145,56 @@ impl Fixture {
         }
     }
 
-    /// Lets the clock jump during a round.
-    async fn jump(&self, mut random: Random) {
+    /// During a round: keys and tokens change, and the clock may jump.
+    async fn disturb(&self, mut random: Random) {
+        tokio::time::sleep(Duration::from_micros(random.bits() % 15_000)).await;
         if self.profile.jumps_during_rounds {
-            tokio::time::sleep(Duration::from_micros(random.bits() % 15_000)).await;
-            self.advance(&mut random);
+            self.advance(&mut random).await;
+        } else {
+            self.publish(&mut random, self.app.now()).await;
         }
     }
 
-    fn advance(&self, random: &mut Random) {
-        let jump = *random.pick(self.profile.clock_jumps);
+    /// Lets the clock jump. The keys of the issuers are refreshed just before.
+    async fn advance(&self, random: &mut Random) {
+        let jump = Duration::from_millis(random.pick(self.profile.clock_jumps).unsigned_abs());
+        self.publish(random, self.app.now().plus(jump)).await;
         // The lock keeps invocations and responses out between the jump and its record.
         let mut recorder = self.recorder();
-        self.app.advance(Duration::from_millis(u64::try_from(jump).expect("a jump is not negative")));
+        self.app.advance(jump);
         recorder.jump(self.app.now().as_millis());
     }
 
-    /// Between rounds: the clock jumps, expired rows may be purged, and the table is compared. Returns the number of purged rows.
+    /// The issuers publish other keys, and some people get new tokens.
+    async fn publish(&self, random: &mut Random, now: Timestamp) {
+        for (index, issuer) in self.issuers.iter().enumerate() {
+            let keys = draw_keys(random);
+            let started = self.recorder().invoke();
+            let stored = StoredKeys { keys: published(index, &keys), refreshed: now };
+            self.refresher.put_issuer_keys(issuer, &stored).await.expect("the table has no faults");
+            let done = self.recorder().invoke();
+            self.publications().publish(index, (started, done), keys);
+        }
+        self.callers().renew(random, now.as_millis());
+    }
+
+    /// Gives an account its external id.
+    async fn name(&self, account: usize) {
+        let started = self.recorder().invoke();
+        let event = json!({ "action": "set", "account": ACCOUNTS[account], "externalID": EXTERNAL_IDS[account] });
+        let settings = self.app.manage_settings(&event).await;
+        assert_eq!(settings["externalID"], EXTERNAL_IDS[account], "{settings}");
+        let done = self.recorder().invoke();
+        self.publications().name(account, (started, done));
+    }
+
+    /// Between rounds: the clock jumps, the second account may get its external id, expired rows may be purged, and the table is
+    /// compared. Returns the number of purged rows.
     async fn pause(&self, random: &mut Random) -> usize {
-        self.advance(random);
+        self.advance(random).await;
+        if random.chance(1, 2) && !self.publications().is_named(1) {
+            self.name(1).await;
+        }
         let mut purged = 0;
         if random.chance(1, 2) {
             let retention = Duration::from_millis(self.profile.limits.retention.unsigned_abs());
@@ -163,7 +220,7 @@ impl Fixture {
                 let id: Arc<str> = invitation.resource.id.to_string().into();
                 let mut known = self.known();
                 known.id(account, &id, &email);
-                known.token(Token { account, email, id, link, text: token.reveal() });
+                known.link(LinkToken { account, email, id, link, text: token.reveal() });
             }
             for email in self.partitions() {
                 let part = if self.profile.by_account { snapshot.clone() } else { snapshot.about(&email) };

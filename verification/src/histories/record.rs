@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     checker::{Interval, Specification},
+    histories::{callers::Token, publications::Outcome},
     model::{
         operations::Operation,
         responses::Actual,
@@ -32,6 +33,8 @@ pub struct Entry {
     pub email: Arc<str>,
     /// The event.
     pub event: Event,
+    /// The caller's token, if it has one.
+    pub token: Option<Token>,
     /// The response that the caller received, if any.
     pub response: Option<Actual>,
     /// All times that the clock showed between invocation and response.
@@ -40,6 +43,20 @@ pub struct Entry {
     pub handle: Handle,
     /// Whether it succeeded although no reply to its commit arrived.
     pub recovered: bool,
+}
+
+impl Entry {
+    /// An entry without a response.
+    #[must_use]
+    pub fn new(account: usize, email: Arc<str>, event: Event) -> Self {
+        Self { account, email, event, token: None, response: None, times: Vec::new(), handle: 0, recovered: false }
+    }
+
+    /// What became of the caller's token, if there is one and a response.
+    #[must_use]
+    pub fn outcome(&self) -> Option<(Token, Outcome)> {
+        Some((self.token?, Outcome::of(self.response.as_ref()?)))
+    }
 }
 
 /// The record of one history.
@@ -71,23 +88,32 @@ impl Recorder {
         self.clock.push((tick, now));
     }
 
+    /// The first tick at which the clock was past a time.
+    ///
+    /// # Panics
+    /// If it never was.
+    #[must_use]
+    pub fn first_tick_past(&self, time: Millis) -> u64 {
+        self.clock.iter().find(|(_, now)| *now > time).expect("the time has passed").0
+    }
+
     /// Records an invocation, and returns its tick.
     pub fn invoke(&mut self) -> u64 {
         self.tick()
     }
 
-    /// Records the response to the operation invoked at `invoked`, or that none will come.
-    pub fn respond(&mut self, invoked: u64, account: usize, email: Arc<str>, event: Event, response: Option<Actual>, recovered: bool) {
+    /// Records the end of the operation invoked at `invoked`: its response, or that none will come.
+    pub fn respond(&mut self, invoked: u64, entry: Entry) {
         let returned = self.tick();
-        let completed = response.is_some();
-        let operation = Entry { account, email, event, response, times: Vec::new(), handle: self.intervals.len(), recovered };
+        let completed = entry.response.is_some();
+        let operation = Entry { handle: self.intervals.len(), ..entry };
         self.intervals.push(Interval { operation, invoked, returned, completed });
     }
 
     /// Records an event during which nothing else happens.
     pub fn instant(&mut self, account: usize, email: Arc<str>, event: Event) {
         let invoked = self.invoke();
-        self.respond(invoked, account, email, event, None, false);
+        self.respond(invoked, Entry::new(account, email, event));
         if let Some(interval) = self.intervals.last_mut() {
             interval.completed = true;
         }
@@ -116,11 +142,13 @@ impl Recorder {
         &self.intervals
     }
 
-    /// The parts of the history that are independent of each other: one for each account, or for each of its addresses.
+    /// The parts of the history that are independent of each other: one for each account, or for each of its addresses. Requests with a
+    /// refused token are in none, so they must have had no effect.
     #[must_use]
     pub fn partitions(&self, by_account: bool) -> Vec<Vec<Interval<Entry>>> {
         let mut partitions = BTreeMap::new();
-        for interval in &self.intervals {
+        let refused = |entry: &Entry| entry.outcome().is_some_and(|(_, outcome)| outcome != Outcome::Accepted);
+        for interval in self.intervals.iter().filter(|interval| !refused(&interval.operation)) {
             let key = (interval.operation.account, (!by_account).then(|| Arc::clone(&interval.operation.email)));
             partitions.entry(key).or_insert_with(Vec::new).push(interval.clone());
         }

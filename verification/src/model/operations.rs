@@ -2,6 +2,15 @@
 
 use std::sync::Arc;
 
+/// Who acts for an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Its URN.
+    pub urn: Arc<str>,
+    /// Whether its role may create and change invitations.
+    pub may_write: bool,
+}
+
 /// A request that changes something and may carry an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Request {
@@ -102,6 +111,8 @@ impl Closing {
 pub enum Operation {
     /// A change by an account.
     Request {
+        /// Who requests it. Its idempotency keys are its own.
+        caller: Caller,
         /// The change.
         request: Request,
         /// The idempotency key.

@@ -33,6 +33,8 @@ pub enum Refusal {
     Quota(Millis),
     /// The idempotency key was used for another request.
     KeyReused,
+    /// The caller's role does not permit it.
+    Forbidden,
 }
 
 impl Refusal {
@@ -49,6 +51,7 @@ impl Refusal {
             Self::Cooldown(_) => (429, "resend-cooldown"),
             Self::Quota(_) => (429, "send-quota"),
             Self::KeyReused => (400, "idempotency-key-reused"),
+            Self::Forbidden => (403, "forbidden"),
         }
     }
 
@@ -154,6 +157,7 @@ impl State {
                     && actual.replayed == *replayed
                     && self.bind_id(view.handle, actual.field("id"))
                     && actual.field("email") == &*view.email
+                    && actual.field("invitedBy") == &*view.inviter
                     && actual.field("state") == view.state
                     && ["created", "lastModified", "expiry", "lastSent"].map(|name| actual.seconds(name))
                         == [view.created, view.modified, view.expiry, view.sent].map(Some)

@@ -76,6 +76,7 @@ fn invitation(row: &Row, id: &str) -> Invitation {
     Invitation {
         id: Some(id.into()),
         email: text(row, "by_email").rsplit_once('#').expect("the index key holds an address and an id").0.into(),
+        inviter: text(row, "by").into(),
         closed: match text(row, "st") {
             "accepted" => Some(Closing::Accepted),
             "declined" => Some(Closing::Declined),

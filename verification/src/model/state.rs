@@ -36,6 +36,8 @@ pub struct Invitation {
     pub id: Option<Arc<str>>,
     /// The invitee's address.
     pub email: Arc<str>,
+    /// The URN of the caller that created it.
+    pub inviter: Arc<str>,
     /// Its final state, if it was closed.
     pub closed: Option<Closing>,
     /// When it was created.
@@ -83,8 +85,8 @@ pub struct State {
     pub invitations: BTreeMap<Handle, Invitation>,
     /// Locks by address.
     pub locks: BTreeMap<Arc<str>, Lock>,
-    /// Responses by route and idempotency key.
-    pub stored: BTreeMap<(&'static str, Arc<str>), StoredResponse>,
+    /// Responses stored under idempotency keys.
+    pub stored: BTreeMap<RecordKey, StoredResponse>,
     /// Emails by the start of their window.
     pub used: BTreeMap<Millis, u32>,
 }
@@ -96,6 +98,8 @@ pub struct View {
     pub handle: Handle,
     /// The invitee's address.
     pub email: Arc<str>,
+    /// The URN of the caller that created it.
+    pub inviter: Arc<str>,
     /// Its state.
     pub state: &'static str,
     /// When it was created.
@@ -108,8 +112,8 @@ pub struct View {
     pub sent: i64,
 }
 
-/// The route and idempotency key of a stored response.
-pub type RecordKey = (&'static str, Arc<str>);
+/// The caller, route and idempotency key of a stored response.
+pub type RecordKey = (Arc<str>, &'static str, Arc<str>);
 
 impl State {
     /// The invitation with this id, if a response has shown it.
@@ -128,6 +132,6 @@ impl State {
             None => "expired",
         };
         let [created, modified, expiry, sent] = [it.created, it.modified, it.expiry, it.sent].map(|at| at / 1000);
-        View { handle, email: Arc::clone(&it.email), state, created, modified, expiry, sent }
+        View { handle, email: Arc::clone(&it.email), inviter: Arc::clone(&it.inviter), state, created, modified, expiry, sent }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    operations::{Action, Closing, LinkAction, Operation, Request},
+    operations::{Action, Caller, Closing, LinkAction, Operation, Request},
     responses::{Expected, Refusal},
     state::{Handle, Invitation, Limits, Lock, Millis, State, StoredResponse},
 };
@@ -15,7 +15,8 @@ impl State {
     pub fn step(&self, operation: &Operation, handle: Handle, now: Millis, limits: &Limits) -> (Self, Expected) {
         let mut after = self.clone();
         let expected = match operation {
-            Operation::Request { request, key } => after.request(request, key.as_ref(), handle, now, limits),
+            Operation::Request { caller, .. } if !caller.may_write => Refusal::Forbidden.into(),
+            Operation::Request { caller, request, key } => after.request(caller, request, key.as_ref(), handle, now, limits),
             Operation::Describe { id } => match self.by_id(id) {
                 Some(handle) => Expected::shown(200, self.view(handle, now)),
                 None => Refusal::NotFound.into(),
@@ -26,15 +27,23 @@ impl State {
     }
 
     /// A request that may carry an idempotency key: a stored response comes first.
-    fn request(&mut self, request: &Request, key: Option<&Arc<str>>, handle: Handle, now: Millis, limits: &Limits) -> Expected {
-        let record_key = key.map(|key| (request.route(), Arc::clone(key)));
+    fn request(
+        &mut self,
+        caller: &Caller,
+        request: &Request,
+        key: Option<&Arc<str>>,
+        handle: Handle,
+        now: Millis,
+        limits: &Limits,
+    ) -> Expected {
+        let record_key = key.map(|key| (Arc::clone(&caller.urn), request.route(), Arc::clone(key)));
         if let Some(record_key) = &record_key
             && let Some(stored) = self.stored.get(record_key).filter(|stored| stored.until > now)
         {
             return if stored.request == *request { Expected::replay(stored, record_key.clone()) } else { Refusal::KeyReused.into() };
         }
         let done = match request {
-            Request::Create { email } => self.create(email, handle, now, limits),
+            Request::Create { email } => self.create(caller, email, handle, now, limits),
             Request::Modify { id, action } => self.modify(id, *action, now, limits),
         };
         match done {
@@ -56,13 +65,21 @@ impl State {
         }
     }
 
-    fn create(&mut self, email: &Arc<str>, handle: Handle, now: Millis, limits: &Limits) -> Result<(u16, Handle), Refusal> {
+    fn create(
+        &mut self,
+        caller: &Caller,
+        email: &Arc<str>,
+        handle: Handle,
+        now: Millis,
+        limits: &Limits,
+    ) -> Result<(u16, Handle), Refusal> {
         self.require_unlocked(email, None, now)?;
         self.consume_quota(now, limits)?;
         let expiry = now / 1000 * 1000 + limits.lifetime;
         let invitation = Invitation {
             id: None,
             email: Arc::clone(email),
+            inviter: Arc::clone(&caller.urn),
             closed: None,
             created: now,
             modified: now,
