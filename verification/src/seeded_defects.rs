@@ -8,7 +8,9 @@ use support::faults::wire::Wire;
 
 use crate::{
     histories::{
-        profile::{CONTENTION, EXPIRY, Profile, QUOTA},
+        callers::{ISSUER_URLS, all_keys},
+        fixture::ACCOUNTS,
+        profile::{CONTENTION, EXPIRY, Profile, QUOTA, SEQUENTIAL},
         run_profile,
     },
     report::{Bound, Scale, Section},
@@ -29,17 +31,26 @@ pub enum Defect {
     NoRevision,
     /// The quota is counted but not enforced.
     NoQuotaCondition,
+    /// Keys of an issuer are accepted although it no longer publishes them.
+    RemovedKeysAccepted,
+    /// Tokens of one issuer are verified with the keys of another.
+    KeysOfAnotherIssuer,
+    /// A token reaches another account than the one that it names.
+    AnotherAccount,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::NoLockCondition,
         Self::NoOwnCommitDetection,
         Self::NoLockRequired,
         Self::RecordOutsideTransaction,
         Self::NoRevision,
         Self::NoQuotaCondition,
+        Self::RemovedKeysAccepted,
+        Self::KeysOfAnotherIssuer,
+        Self::AnotherAccount,
     ];
 
     /// Its name in the report.
@@ -52,15 +63,19 @@ impl Defect {
             Self::RecordOutsideTransaction => "idempotency record outside the transaction",
             Self::NoRevision => "no revision condition",
             Self::NoQuotaCondition => "no quota condition",
+            Self::RemovedKeysAccepted => "removed keys are accepted",
+            Self::KeysOfAnotherIssuer => "keys of another issuer are accepted",
+            Self::AnotherAccount => "a token reaches another account",
         }
     }
 
     /// The histories that can expose it.
     fn profile(self) -> Profile {
         match self {
-            Self::NoLockCondition | Self::NoOwnCommitDetection | Self::RecordOutsideTransaction | Self::NoRevision => CONTENTION,
             Self::NoLockRequired => EXPIRY,
             Self::NoQuotaCondition => QUOTA,
+            Self::RemovedKeysAccepted | Self::KeysOfAnotherIssuer | Self::AnotherAccount => SEQUENTIAL,
+            Self::NoLockCondition | Self::NoOwnCommitDetection | Self::RecordOutsideTransaction | Self::NoRevision => CONTENTION,
         }
     }
 
@@ -74,7 +89,7 @@ impl Defect {
             Self::NoLockRequired => ("Delete", "P"),
             Self::NoRevision => ("Update", "I"),
             Self::NoQuotaCondition => ("Update", "Q"),
-            Self::NoOwnCommitDetection | Self::RecordOutsideTransaction => return,
+            _ => return,
         };
         if (kind.as_str(), of.as_str()) == target {
             remove_condition(write);
@@ -104,14 +119,31 @@ impl Wire for Defect {
     }
 
     fn reply(&self, _: &str, output: &mut Value) {
-        if *self != Self::NoOwnCommitDetection {
-            return;
+        match self {
+            Self::NoOwnCommitDetection => {
+                let reasons = output["CancellationReasons"].as_array_mut().into_iter().flatten().map(|reason| &mut reason["Item"]);
+                for item in reasons {
+                    hide_operations(item);
+                }
+                hide_operations(&mut output["Item"]);
+            }
+            Self::RemovedKeysAccepted => replace_keys(&mut output["Item"], |issuer| issuer),
+            Self::KeysOfAnotherIssuer => replace_keys(&mut output["Item"], |issuer| 1 - issuer),
+            Self::AnotherAccount => {
+                if let Some(account) = output["Item"].as_object_mut().and_then(|row| row.get_mut("account")) {
+                    *account = json!({ "S": if account["S"] == ACCOUNTS[0] { ACCOUNTS[1] } else { ACCOUNTS[0] } });
+                }
+            }
+            _ => {}
         }
-        let reasons = output["CancellationReasons"].as_array_mut().into_iter().flatten().map(|reason| &mut reason["Item"]);
-        for item in reasons {
-            hide_operations(item);
-        }
-        hide_operations(&mut output["Item"]);
+    }
+}
+
+/// Replaces the keys in the row of an issuer by all keys of the issuer that `of` chooses.
+fn replace_keys(row: &mut Value, of: fn(usize) -> usize) {
+    let issuer = ISSUER_URLS.iter().position(|url| row["issuer"]["S"] == *url);
+    if let (Some(issuer), Some(row)) = (issuer, row.as_object_mut()) {
+        row.insert("keys".to_owned(), json!({ "S": all_keys(of(issuer)).to_json() }));
     }
 }
 

@@ -37,3 +37,18 @@ async fn a_change_based_on_an_outdated_revision_is_detected() {
 async fn a_quota_that_is_not_enforced_is_detected() {
     is_detected(Defect::NoQuotaCondition).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accepting_keys_that_an_issuer_no_longer_publishes_is_detected() {
+    is_detected(Defect::RemovedKeysAccepted).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verifying_tokens_with_the_keys_of_another_issuer_is_detected() {
+    is_detected(Defect::KeysOfAnotherIssuer).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_reaches_another_account_is_detected() {
+    is_detected(Defect::AnotherAccount).await;
+}

@@ -25,6 +25,8 @@ pub const ISSUERS: &str = r#"{
         "account": { "claim": "/tenant", "kind": "externalID" },
         "role": { "claim": "/role", "map": { "admin": "full-access" } } }
 }"#;
+/// Their identifiers.
+pub const ISSUER_URLS: [&str; 2] = ["https://acme.example", "https://globex.example"];
 /// The external ids of the accounts.
 pub const EXTERNAL_IDS: [&str; 2] = ["first", "second"];
 /// How many keys an issuer has.
@@ -146,7 +148,7 @@ fn issue(random: &mut Random, account: usize, person: Person, now: Millis) -> (S
     let lifetime = if random.chance(1, 8) { [30, 3600][random.below(2)] } else { 400 * 86_400 };
     let expiry = now / 1000 + lifetime;
     let claims = json!({
-        "iss": format!("https://{}.example", ["acme", "globex"][issuer]),
+        "iss": ISSUER_URLS[issuer],
         "aud": if for_us { "invitations" } else { "accounting" },
         "sub": person.subject(),
         "exp": expiry,
@@ -164,6 +166,12 @@ fn issue(random: &mut Random, account: usize, person: Person, now: Millis) -> (S
 pub fn draw_keys(random: &mut Random) -> Vec<usize> {
     let unpublished = random.below(4 * KEYS);
     (0..KEYS).filter(|key| *key != unpublished).collect()
+}
+
+/// The key set of an issuer with all its keys.
+#[must_use]
+pub fn all_keys(issuer: usize) -> KeySet {
+    published(issuer, &[0, 1, 2])
 }
 
 /// The key set of an issuer with these keys.
