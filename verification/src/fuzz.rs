@@ -1,9 +1,11 @@
 //! Fuzzing of every parser, and of every function from the text of its event to its response.
 //!
 //! It runs in process and without instrumentation, so it needs only what the tests need. Inputs are mutated from valid ones, and
-//! depend on the seed alone: work is split into blocks with their own seeds, so that the number of threads does not matter.
+//! depend on the seed alone, except for the random numbers in ES256 signatures: work is split into blocks with their own seeds, so that
+//! the number of threads does not matter.
 
 mod corpus;
+mod issuers;
 mod mutate;
 mod table;
 mod target;
@@ -26,6 +28,7 @@ use crate::report::{Bound, Scale, Section};
 
 pub use table::key_text;
 pub use target::{Target, TargetSpec, Verdict};
+pub use targets::{Rule, inputs_until_omissions_show};
 
 /// The number of executions in a block.
 const BLOCK: u64 = 500;
@@ -72,7 +75,8 @@ fn section(scale: &Scale, targets: &[TargetSpec], findings: &[Findings]) -> Sect
     let how = "Valid inputs are mutated at random: bit flips, deletions, splices, a dictionary of strings that often break parsers, and \
                changes to the structure of JSON. Each input goes to a parser, or to a whole function over a stub of the table. A \
                function must not panic and must not respond with a 5xx. A value that a parser accepts must survive a round trip \
-               through its text.";
+               through its text. A bearer token must be accepted exactly if a second verifier, written for this comparison, accepts it, \
+               and both must read the same from it.";
     let mut section = Section::new("Hostile input", how);
     let planned = targets.iter().map(|target| scale.of(target.short, target.long)).sum();
     section.figure("executions in all", findings.iter().map(|it| it.executions).sum(), Bound::AtLeast(planned));

@@ -3,7 +3,10 @@
 //! Most fuzz inputs are rejected before the table is read. The others run to their response through the real store and the real
 //! SDK, without waiting for an engine.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -34,6 +37,8 @@ use shared::{
     },
     store::{Row, SdkConfig, Store, item},
 };
+
+use super::issuers;
 
 /// The account of the corpus's API key.
 pub(super) const ACCOUNT: &str = "012345678912";
@@ -70,12 +75,13 @@ pub(super) fn variable(name: &str) -> Option<String> {
         "FROM_ADDRESS" => "invitations@sender.example",
         "LINK_BASE_URL" => "https://api.example.com/accept",
         "EVENT_BUS" => "events",
+        "ISSUERS" => issuers::ISSUERS,
         _ => return None,
     };
     Some(value.to_owned())
 }
 
-/// The rows of the table, with their key and tokens.
+/// The rows of the table, with the credentials and links that they accept.
 pub(super) struct Table {
     /// An API key of [`ACCOUNT`] with all permissions.
     pub key: String,
@@ -85,7 +91,11 @@ pub(super) struct Table {
     pub invitations: Vec<Invitation>,
     /// Their tokens.
     pub tokens: Vec<String>,
+    /// A bearer token for [`ACCOUNT`].
+    pub bearer: String,
     key_row: Value,
+    /// The rows of issuers' keys and of external ids, if a target replaces them.
+    replaced: Mutex<Option<Value>>,
 }
 
 impl Table {
@@ -113,7 +123,12 @@ impl Table {
         let policy = policy();
         let invitations = sample_invitations(&caller, &policy);
         let tokens = invitations.iter().map(|it| token(&policy.link_keys, it)).collect();
-        Self { key, caller, invitations, tokens, key_row }
+        Self { key, caller, invitations, tokens, bearer: issuers::token(), key_row, replaced: Mutex::default() }
+    }
+
+    /// Replaces the row of each issuer's keys and of each external id.
+    pub(super) fn replace_rows_of_tokens(&self, row: &Row) {
+        *self.replaced.lock().unwrap_or_else(PoisonError::into_inner) = Some(to_json(row));
     }
 
     /// DynamoDB's reply.
@@ -139,10 +154,15 @@ impl Table {
     }
 
     fn row(&self, pk: &str, sk: &str) -> Option<Value> {
+        let replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match pk.split_once('#')? {
             ("KEYS", ACCOUNT) if sk == KEY_ID => Some(self.key_row.clone()),
             ("SETTINGS", ACCOUNT) => Some(settings()),
-            ("EXTERNAL", EXTERNAL_ID) => Some(json!({ "pk": { "S": pk }, "sk": { "S": sk }, "account": { "S": ACCOUNT } })),
+            ("EXTERNAL", EXTERNAL_ID) => Some(replaced.unwrap_or_else(issuers::external_row)),
+            ("ISSUER", name) => {
+                let issuer = ["acme", "globex"].iter().position(|issuer| *issuer == name)?;
+                Some(replaced.unwrap_or_else(|| issuers::row(issuer)))
+            }
             ("A", ACCOUNT) => {
                 let id: InvitationId = sk.strip_prefix("I#")?.parse().ok()?;
                 self.invitations.iter().find(|it| it.resource.id == id).map(|it| to_json(&item::to_row(it, None)))
@@ -228,7 +248,10 @@ pub(super) fn to_json(row: &Row) -> Value {
         AttributeValue::N(number) => json!({ "N": number }),
         AttributeValue::Bool(flag) => json!({ "BOOL": flag }),
         AttributeValue::Ss(texts) => json!({ "SS": texts }),
-        other => panic!("the service writes no {other:?}"),
+        AttributeValue::L(_) => json!({ "L": [] }),
+        AttributeValue::M(_) => json!({ "M": {} }),
+        AttributeValue::Null(_) => json!({ "NULL": true }),
+        other => panic!("no row has a {other:?}"),
     };
     row.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()
 }

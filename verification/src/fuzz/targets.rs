@@ -1,7 +1,9 @@
 //! All targets.
 
+mod bearer;
 mod emails;
 mod http;
+mod issuers;
 mod operators;
 mod rows;
 mod secrets;
@@ -9,6 +11,8 @@ mod values;
 mod workers;
 
 use super::target::TargetSpec;
+
+pub use bearer::{Rule, inputs_until_omissions_show};
 
 /// All targets. The number of executions follows from their cost: parsing a text takes a microsecond, rejecting an event ten, a full
 /// response a hundred, and a batch of stream records with its emails a thousand.
@@ -31,6 +35,11 @@ pub(super) fn all() -> Vec<TargetSpec> {
         TargetSpec { name: "cursor", short: 6000, long: 1_500_000, build: secrets::cursor },
         TargetSpec { name: "link token", short: 25_000, long: 2_000_000, build: secrets::token },
         TargetSpec { name: "API key", short: 25_000, long: 2_000_000, build: secrets::key },
+        TargetSpec { name: "bearer token", short: 2500, long: 200_000, build: bearer::token },
+        TargetSpec { name: "issuers' configuration", short: 3000, long: 600_000, build: issuers::configuration },
+        TargetSpec { name: "discovery document", short: 3000, long: 600_000, build: issuers::discovery },
+        TargetSpec { name: "key set", short: 2000, long: 300_000, build: issuers::key_set },
+        TargetSpec { name: "row of a token's keys or account", short: 1000, long: 100_000, build: issuers::row },
         TargetSpec { name: "email address", short: 25_000, long: 2_000_000, build: values::email },
         TargetSpec { name: "other values", short: 8000, long: 1_000_000, build: values::others },
         TargetSpec { name: "row", short: 3000, long: 600_000, build: rows::row },

@@ -27,7 +27,7 @@ pub(super) fn of(route: &'static str) -> Box<dyn Target> {
         corpus: corpus(route, &table),
         endpoints: Endpoints::new(&store(&table), &variable),
         runtime: runtime(),
-        secret: table.key.clone(),
+        secrets: [table.key.clone(), table.bearer.rsplit('.').next().unwrap_or_default().to_owned()],
     })
 }
 
@@ -41,7 +41,8 @@ struct Http {
     corpus: Vec<Value>,
     endpoints: Endpoints,
     runtime: Runtime,
-    secret: String,
+    /// The API key, and the signature of the bearer token.
+    secrets: [String; 2],
 }
 
 impl Target for Http {
@@ -66,7 +67,7 @@ impl Http {
         require((200..500).contains(&reply.status), "neither a success nor a client error")?;
         let printable = |value: &str| value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
         require(reply.headers.iter().all(|(_, value)| printable(value)), "an invalid header value")?;
-        require(!reply.body.contains(&self.secret), "the API key is in the response")?;
+        require(!self.secrets.iter().any(|secret| reply.body.contains(secret)), "the credential is in the response")?;
         if reply.status < 300 && self.route == "GET /accept" {
             return require(reply.body == self.endpoints.page.html, "not the accept page");
         }
@@ -103,11 +104,13 @@ impl Http {
 fn corpus(route: &str, table: &Table) -> Vec<Value> {
     let id = |at: usize| format!("/invitations/{}", table.invitations[at].resource.id);
     let signed = |call: Call| call.key(&table.key).header("api-version", "v1");
+    let bearer = |call: Call| call.bearer(&table.bearer);
     let with_key = |call: Call| signed(call).header("idempotency-key", "\"a-key, of one's own\"");
     let calls = match route {
         "POST /invitations" => vec![
             signed(Call::create("user.one@example.com", "full-access")),
             with_key(Call::create("Üser@bücher.example", "read-only")),
+            bearer(Call::create("user.one@example.com", "read-only").header("idempotency-key", "a-key")),
             signed(Call::create("user+two@xn--bcher-kva.example", "no-such-role")),
             signed(Call::post("/invitations").json(&json!({
                 "email": "a@b.example", "roleID": "read-only", "expiry": "2030-03-20T09:01:12+01:00", "locale": "zh-Hant-TW",
@@ -126,6 +129,7 @@ fn corpus(route: &str, table: &Table) -> Vec<Value> {
             let prefix = Filter { email_prefix: Some(parsed("user.")), ..Filter::default() };
             vec![
                 signed(Call::get("/invitations")),
+                bearer(Call::get("/invitations")),
                 signed(Call::get("/invitations?limit=100&state=expired&order=asc")),
                 signed(Call::get("/invitations?roleID=read-only&email=user%2Bthree%40example.com")),
                 signed(Call::get("/invitations?emailPrefix=User%2Bthree%40ex&state=invited")),
@@ -138,10 +142,12 @@ fn corpus(route: &str, table: &Table) -> Vec<Value> {
         }
         "GET /invitations/{id}" => (0..4)
             .map(|at| signed(Call::get(&id(at))))
+            .chain([bearer(Call::get(&id(0)))])
             .chain(["*", "\"a\", W/\"b\""].map(|tags| signed(Call::get(&id(0))).header("if-none-match", tags)))
             .collect(),
         "POST /invitations/{id}" => vec![
             signed(Call::post(&id(1))),
+            bearer(Call::post(&id(1))),
             signed(Call::post(&format!("{}?force=true", id(1)))),
             with_key(Call::post(&id(1)).json(&json!({ "state": "revoked" }))),
             signed(Call::post(&id(0)).json(&json!({ "state": "invited" }))),
@@ -156,6 +162,7 @@ fn corpus(route: &str, table: &Table) -> Vec<Value> {
             if verb == "accept" {
                 let body = json!({ "token": table.tokens[1], "principal": "user-17", "email": "user.two@bücher.example" });
                 calls.push(Call::post("/invitations/accept").json(&body).key(&table.key));
+                calls.push(bearer(Call::holder(verb, &table.tokens[1])));
             }
             calls
         }

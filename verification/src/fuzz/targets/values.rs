@@ -15,6 +15,7 @@ use shared::domain::{
     page::{Limit, Order},
     settings::{Binding, Colour, DisplayName, Locale, Logo, Redirect},
     text::excerpt,
+    user::IssuerName,
 };
 use support::random::Random;
 
@@ -149,6 +150,7 @@ pub(super) fn others() -> Box<dyn Target> {
         |text| round_trip::<Binding>(text, ToString::to_string, PartialEq::eq),
         |text| round_trip::<AccountId>(text, ToString::to_string, PartialEq::eq),
         |text| round_trip::<ExternalId>(text, ToString::to_string, PartialEq::eq),
+        |text| round_trip::<IssuerName>(text, ToString::to_string, PartialEq::eq),
         |text| round_trip::<InvitationId>(text, ToString::to_string, PartialEq::eq),
         |text| round_trip::<ApiKeyId>(text, ToString::to_string, PartialEq::eq),
         |text| round_trip::<Delivery>(text, ToString::to_string, PartialEq::eq),
