@@ -1,4 +1,5 @@
-//! Seeded defects of the service: one rule of its writes is removed on the wire at a time, and the histories must show a violation.
+//! Seeded defects of the service: one of its rules is removed on the wire at a time, and the histories must show a violation. The rules of
+//! a token's verification are not on the wire: there a second verifier omits one at a time, and the inputs of the fuzzer must show it.
 //! A seeded defect that is not detected means that the verification no longer detects defects of its kind.
 
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use serde_json::{Map, Value, json};
 use support::faults::wire::Wire;
 
 use crate::{
+    fuzz::{Rule, inputs_until_omissions_show},
     histories::{
         callers::{ISSUER_URLS, all_keys},
         fixture::ACCOUNTS,
@@ -189,7 +191,9 @@ pub async fn run(scale: &Scale) -> Section {
     let mut section = Section::new(
         "Seeded defects",
         "The same histories over a service that breaks one of its rules, because its requests or replies are changed on the wire. \
-         Each seeded defect must produce a history that is not linearizable. The figures are the histories needed, in steps of eight.",
+         Each seeded defect must produce a history that is not linearizable, or in which a token is wrongly accepted or refused. The \
+         figures are the histories needed, in steps of eight. A verifier of bearer tokens that omits one of its rules must accept, refuse \
+         or read one of the fuzzed tokens otherwise than a complete one. Those figures are the tokens needed.",
     );
     let mut detected = 0;
     for defect in Defect::ALL {
@@ -202,7 +206,17 @@ pub async fn run(scale: &Scale) -> Section {
             None => section.violations.push(format!("not detected: {}", defect.name())),
         }
     }
-    section.figure("seeded defects", Defect::ALL.len() as u64, Bound::Any);
-    section.figure("seeded defects detected", detected, Bound::Exactly(Defect::ALL.len() as u64));
+    for (rule, shown) in inputs_until_omissions_show(scale.seed, scale.of(4000, 50_000)) {
+        match shown {
+            Some(tokens) => {
+                detected += 1;
+                section.figure(&format!("tokens until it is detected that a rule is omitted: {}", rule.name()), tokens, Bound::Any);
+            }
+            None => section.violations.push(format!("not detected that a rule is omitted: {}", rule.name())),
+        }
+    }
+    let all = (Defect::ALL.len() + Rule::ALL.len()) as u64;
+    section.figure("seeded defects", all, Bound::Any);
+    section.figure("seeded defects detected", detected, Bound::Exactly(all));
     section
 }

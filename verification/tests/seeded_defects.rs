@@ -1,6 +1,9 @@
-//! Histories detect a service that breaks one rule.
+//! Histories and fuzzed tokens detect a service that breaks one rule.
 
-use verification::seeded_defects::{Defect, detected_after};
+use verification::{
+    fuzz::inputs_until_omissions_show,
+    seeded_defects::{Defect, detected_after},
+};
 
 async fn is_detected(defect: Defect) {
     let after = detected_after(defect, 1, 160).await;
@@ -51,4 +54,12 @@ async fn verifying_tokens_with_the_keys_of_another_issuer_is_detected() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_reaches_another_account_is_detected() {
     is_detected(Defect::AnotherAccount).await;
+}
+
+#[test]
+fn a_verifier_of_tokens_that_omits_a_rule_is_detected() {
+    for (rule, shown) in inputs_until_omissions_show(1, 4000) {
+        eprintln!("{rule:?} {shown:?}");
+        assert!(shown.is_some(), "{rule:?}");
+    }
 }
