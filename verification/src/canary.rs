@@ -7,7 +7,12 @@ use local::{
     stream::{Start, Stream},
 };
 use serde_json::{Value, json};
-use support::{Call, Response, TestApp, Workers, faults::Fault, logged::Lines};
+use support::{
+    Call, Response, TestApp, Workers,
+    faults::Fault,
+    logged::Lines,
+    tokens::{ISSUERS, SigningKey, claims, publish, signing_key},
+};
 
 use crate::report::{Bound, Scale, Section};
 
@@ -29,6 +34,13 @@ pub async fn run(scale: &Scale) -> Section {
     section.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+/// In invited addresses.
+const INVITED: &str = "canary";
+/// In the names of people with bearer tokens, which invitees may see.
+const NAME: &str = "goldfinch";
+/// In the addresses of people with bearer tokens.
+const CLAIMED: &str = "siskin";
+
 /// Output that is searched, and the canaries that it may contain.
 struct Location {
     name: &'static str,
@@ -44,12 +56,20 @@ enum Allowed {
 }
 
 async fn run_flows(rounds: u64, lines: &Lines) -> Section {
-    let mut fixture = Fixture { app: TestApp::start().await, workers: None, tokens: Vec::new(), errors: String::new() };
+    let mut fixture = Fixture {
+        app: TestApp::with(&[("ISSUERS", ISSUERS)]).await,
+        workers: None,
+        issuer: signing_key("k1"),
+        tokens: Vec::new(),
+        bearer_tokens: Vec::new(),
+        errors: String::new(),
+        successes: String::new(),
+    };
     fixture.workers = Some(Workers::of(&fixture.app).await);
     for round in 0..rounds {
         fixture.round(round).await;
     }
-    let Fixture { app, workers, tokens, errors } = fixture;
+    let Fixture { app, workers, tokens, bearer_tokens, errors, successes, .. } = fixture;
     let workers = workers.expect("the stand-ins are running");
     let location = |name, text, allowed| Location { name, text, allowed };
     let locations = [
@@ -57,6 +77,7 @@ async fn run_flows(rounds: u64, lines: &Lines) -> Section {
         location("events", format!("{:?}", workers.bus.events()), Allowed::Nothing),
         location("errors", errors, Allowed::Nothing),
         location("state of the functions", format!("{:?}", app.state()), Allowed::Nothing),
+        location("successes", successes, Allowed::Address),
         location("rows", format!("{:?}", app.rows().await), Allowed::Address),
         location("stream records", records(&app).await, Allowed::Address),
         location("emails", format!("{:?}", workers.inbox.emails()), Allowed::AddressAndToken),
@@ -64,33 +85,47 @@ async fn run_flows(rounds: u64, lines: &Lines) -> Section {
     let mut section = Section::new(
         "Canaries",
         "Unique tokens and addresses go through every flow, including failures: sent, refused by SES, sent again, superseded, \
-         malformed, accepted, declined, revoked, expired. Then logs, events, error bodies, the debug output of the functions' state, \
-         rows and stream records are searched for the secrets of tokens, and all but the last two for addresses. As a control, the \
-         same search finds both in the emails.",
+         malformed, accepted, declined, revoked, expired. People with bearer tokens take part, whose claims have a unique address and \
+         name, and so do tokens that are expired, forged or of an unknown key. Then logs, events, response bodies, the debug output of \
+         the functions' state, rows and stream records are searched for the secrets of links and for the claims and signatures of bearer \
+         tokens; for the addresses in claims; and, except where an invitation is shown or stored, for invited addresses and the names in \
+         claims. As a control, the same search finds secrets, invited addresses and names in the emails.",
     );
     let secrets: BTreeSet<&str> = tokens.iter().filter_map(|token| token.rsplit('.').next()).collect();
-    let (mut tokens_expected, mut tokens_leaked, mut addresses_expected, mut addresses_leaked) = (0, 0, 0, 0);
+    let claims_and_signatures: BTreeSet<&str> = bearer_tokens.iter().flat_map(|token| token.split('.').skip(1)).collect();
+    let (mut tokens_expected, mut tokens_leaked, mut shown, mut leaked) = (0, 0, 0, 0);
     for Location { name, text, allowed } in &locations {
-        let found = secrets.iter().filter(|secret| text.contains(**secret)).count() as u64;
+        let count = |secrets: &BTreeSet<&str>| secrets.iter().filter(|secret| text.contains(**secret)).count() as u64;
+        let (of_links, of_bearers) = (count(&secrets), count(&claims_and_signatures));
+        let mut forbidden = of_bearers;
         if *allowed == Allowed::AddressAndToken {
-            tokens_expected += found;
-        } else if found > 0 {
-            tokens_leaked += found;
-            section.violations.push(format!("the {name}: the secrets of {found} tokens"));
+            tokens_expected += of_links;
+        } else {
+            forbidden += of_links;
         }
-        let found = text.to_lowercase().contains("canary");
-        if found && *allowed == Allowed::Nothing {
-            addresses_leaked += 1;
-            section.violations.push(format!("the {name}: an address"));
+        if forbidden > 0 {
+            tokens_leaked += forbidden;
+            section.violations.push(format!("the {name}: parts of {forbidden} tokens"));
         }
-        addresses_expected += u64::from(found && *allowed >= Allowed::Address);
+        let text = text.to_lowercase();
+        for (canary, may_be_shown) in [(INVITED, true), (NAME, true), (CLAIMED, false)] {
+            let found = text.contains(canary);
+            if found && may_be_shown && *allowed >= Allowed::Address {
+                shown += 1;
+            } else if found {
+                leaked += 1;
+                section.violations.push(format!("the {name}: {canary}"));
+            }
+        }
     }
     section.figure("canary tokens found in the emails", tokens_expected, Bound::Exactly(2 * rounds));
+    section.figure("bearer tokens sent", bearer_tokens.len() as u64, Bound::AtLeast(6 * rounds));
     section.figure("log lines", locations[0].text.lines().count() as u64, Bound::AtLeast(10 * rounds));
     section.figure("bytes searched", locations.iter().map(|location| location.text.len() as u64).sum(), Bound::Any);
-    section.figure("locations where addresses are allowed and found", addresses_expected, Bound::Exactly(3));
+    // Addresses in the four locations, and names in all of them but the successes, which show none to the account.
+    section.figure("addresses and names found where they are allowed", shown, Bound::Exactly(7));
     section.figure("tokens leaked", tokens_leaked, Bound::Exactly(0));
-    section.figure("locations with leaked addresses", addresses_leaked, Bound::Exactly(0));
+    section.figure("addresses and names leaked", leaked, Bound::Exactly(0));
     section
 }
 
@@ -109,8 +144,12 @@ async fn records(app: &TestApp) -> String {
 struct Fixture {
     app: TestApp,
     workers: Option<Workers>,
+    issuer: SigningKey,
+    /// The tokens of links.
     tokens: Vec<String>,
+    bearer_tokens: Vec<String>,
     errors: String,
+    successes: String,
 }
 
 impl Fixture {
@@ -118,8 +157,50 @@ impl Fixture {
         self.app.send(Call::holder(verb, token)).await
     }
 
+    /// Requests with bearer tokens, good and bad. Another process has nothing cached.
+    async fn use_bearer_tokens(&mut self, round: u64) {
+        let (app, issuer) = (&self.app, &self.issuer);
+        publish(app, ISSUERS, &[issuer]).await;
+        let claims_with = |more: Value| {
+            let mut own = json!({ "sub": format!("user-{round}"), "name": format!("Jane Goldfinch {round}"), "email": format!("siskin.{round}@example.com") });
+            own.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+            claims(app.now(), &own)
+        };
+        let good = issuer.token(&claims_with(json!({})));
+        let email = format!("canary.of.a.person{round}@example.com");
+        let created = app.send(Call::create(&email, "read-only").bearer(&good)).await.expect(201);
+        let path = format!("/invitations/{}", created.str("id"));
+        let mut successes = vec![created];
+        for call in [Call::get("/invitations"), Call::get(&path), Call::set_state(&path[13..], "invited")] {
+            successes.push(app.send(call.bearer(&good)).await.expect(200));
+        }
+        let bad = [
+            (issuer.token(&claims_with(json!({ "exp": app.now().as_secs() - 61 }))), 401),
+            (issuer.token(&claims_with(json!({ "aud": "accounting" }))), 401),
+            (signing_key("k1").token(&claims_with(json!({ "forged": true }))), 401),
+            (signing_key("k2").token(&claims_with(json!({ "unknown": true }))), 401),
+            (format!("{}x", issuer.token(&claims_with(json!({ "malformed": true })))), 401),
+            (issuer.token(&claims_with(json!({ "roles": ["viewer"] }))), 403),
+            (issuer.token(&claims_with(json!({ "roles": [] }))), 403),
+            (issuer.token(&claims_with(json!({ "account": null }))), 403),
+        ];
+        let mut errors = Vec::new();
+        for (token, status) in &bad {
+            errors.push(app.send(Call::create(&email, "read-only").bearer(token)).await.expect(*status));
+        }
+        let cold = app.another(&[]);
+        app.faults.next(vec![Fault::Error(500, "InternalServerError"); 3]);
+        errors.push(cold.send(Call::get("/invitations").bearer(&good)).await.expect(503));
+        app.faults.clear();
+        errors.push(cold.send(Call::get("/invitations").key(&good)).await.expect(401));
+        self.errors.extend(errors.into_iter().map(|response| response.text));
+        self.successes.extend(successes.into_iter().map(|response| response.text));
+        self.bearer_tokens.extend(bad.into_iter().map(|(token, _)| token).chain([good]));
+    }
+
     /// Runs every flow for one address.
     async fn round(&mut self, round: u64) {
+        self.use_bearer_tokens(round).await;
         let mut workers = self.workers.take().expect("the stand-ins are running");
         let app = &self.app;
         let email = format!("canary.of.the.mine{round}@example.com");
