@@ -1,5 +1,6 @@
-//! Invalid credentials on every route that needs one (T16, T17): the response is a 401 with the expected scheme and nothing else,
-//! without a read of the table if the form alone is wrong, and no part of the credential appears in the response or the log.
+//! Invalid credentials on every route that needs one (T16, T17), with and without issuers: the response is a 401 with the expected schemes
+//! and nothing else, without a read of the table if the form alone is wrong, and no part of the credential appears in the response or the
+//! log.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,14 +9,26 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, Workers, logged::Lines};
+use support::{
+    ACCOUNT, Call, OTHER_ACCOUNT, TestApp, Workers,
+    logged::Lines,
+    tokens::{ISSUERS, claims, publish, signing_key},
+};
 use verification::fuzz::key_text;
 
 const ABSENT: &str = "Unauthorized: send the header 'Authorization: ApiKey <key>'";
 const FORM: &str = "Unauthorized: the header must read 'Authorization: ApiKey <key>'";
+/// The same with issuers.
+const ABSENT_OR_BEARER: &str = "Unauthorized: send the header 'Authorization: ApiKey <key>' or 'Authorization: Bearer <token>'";
+const FORM_OR_BEARER: &str = "Unauthorized: the header must read 'Authorization: ApiKey <key>' or 'Authorization: Bearer <token>'";
 const MISTYPED: &str = "Unauthorized: the API key is incomplete or mistyped";
 /// For every well-formed key, so that the response does not reveal which keys exist.
 const UNKNOWN: &str = "Unauthorized: the API key is unknown, disabled or expired";
+
+/// For bearer tokens.
+const MALFORMED: &str = "Unauthorized: the token is not a signed JWT with RS256 or ES256 and a key id";
+const UNKNOWN_ISSUER: &str = "Unauthorized: the token is from an issuer that is not configured";
+const SIGNATURE: &str = "Unauthorized: the signature of the token is not valid";
 
 /// A credential, and the message that its bearer must receive.
 struct Credential {
@@ -36,37 +49,49 @@ fn jwt(header: &Value, signature: &str) -> String {
 }
 
 /// T17: JWTs that have compromised services that accept them.
-fn jwts() -> Vec<Credential> {
+fn jwts(issuers: bool) -> Vec<Credential> {
     let signature = URL_SAFE_NO_PAD.encode([7; 32]);
     let tokens = [
-        ("a JWT of algorithm none", jwt(&json!({ "alg": "none" }), "")),
-        ("a JWT of algorithm nOnE", jwt(&json!({ "alg": "nOnE", "typ": "JWT" }), "")),
-        ("a JWT of algorithm none with a signature", jwt(&json!({ "alg": "none" }), &signature)),
-        ("a JWT of HS256 over a public key", jwt(&json!({ "alg": "HS256", "kid": "rsa-1" }), &signature)),
-        ("a JWT whose kid is a path", jwt(&json!({ "alg": "HS256", "kid": "../../../../dev/null" }), &signature)),
-        ("a JWT whose kid is a query", jwt(&json!({ "alg": "HS256", "kid": "x' UNION SELECT 'k" }), &signature)),
-        ("a JWT that contains its key", jwt(&json!({ "alg": "RS256", "jwk": { "kty": "RSA", "n": "AQAB", "e": "AQAB" } }), &signature)),
-        ("a JWT that links to its key", jwt(&json!({ "alg": "RS256", "jku": "https://evil.example/jwks.json" }), &signature)),
-        ("a JWT with a chain of certificates", jwt(&json!({ "alg": "RS256", "x5u": "https://evil.example/x.pem" }), &signature)),
-        ("a JWT with a critical header", jwt(&json!({ "alg": "ES256", "crit": ["exp"], "b64": false }), &signature)),
-        ("an encrypted JWT", format!("{}.AAAA", jwt(&json!({ "alg": "dir", "enc": "A256GCM" }), "AAAA.AAAA"))),
+        ("a JWT of algorithm none", jwt(&json!({ "alg": "none" }), ""), MALFORMED),
+        ("a JWT of algorithm nOnE", jwt(&json!({ "alg": "nOnE", "typ": "JWT" }), ""), MALFORMED),
+        ("a JWT of algorithm none with a signature", jwt(&json!({ "alg": "none" }), &signature), MALFORMED),
+        ("a JWT of HS256 over a public key", jwt(&json!({ "alg": "HS256", "kid": "rsa-1" }), &signature), UNKNOWN_ISSUER),
+        ("a JWT whose kid is a path", jwt(&json!({ "alg": "HS256", "kid": "../../../../dev/null" }), &signature), UNKNOWN_ISSUER),
+        ("a JWT whose kid is a query", jwt(&json!({ "alg": "HS256", "kid": "x' UNION SELECT 'k" }), &signature), UNKNOWN_ISSUER),
+        (
+            "a JWT that contains its key",
+            jwt(&json!({ "alg": "RS256", "jwk": { "kty": "RSA", "n": "AQAB", "e": "AQAB" } }), &signature),
+            UNKNOWN_ISSUER,
+        ),
+        (
+            "a JWT that links to its key",
+            jwt(&json!({ "alg": "RS256", "jku": "https://evil.example/jwks.json" }), &signature),
+            UNKNOWN_ISSUER,
+        ),
+        (
+            "a JWT with a chain of certificates",
+            jwt(&json!({ "alg": "RS256", "x5u": "https://evil.example/x.pem" }), &signature),
+            UNKNOWN_ISSUER,
+        ),
+        ("a JWT with a critical header", jwt(&json!({ "alg": "ES256", "crit": ["exp"], "b64": false }), &signature), UNKNOWN_ISSUER),
+        ("an encrypted JWT", format!("{}.AAAA", jwt(&json!({ "alg": "dir", "enc": "A256GCM" }), "AAAA.AAAA")), MALFORMED),
     ];
-    let both = |(name, token): (&str, String)| {
+    let both = |(name, token, message): (&str, String, &'static str)| {
         let as_key = credential(&format!("{name}, as a key"), &format!("ApiKey {token}"), MISTYPED);
-        [credential(name, &format!("Bearer {token}"), FORM), as_key]
+        [credential(name, &format!("Bearer {token}"), if issuers { message } else { FORM }), as_key]
     };
     tokens.into_iter().flat_map(both).collect()
 }
 
-/// Headers that do not have the form `ApiKey <key>`.
-fn forms(key: &str) -> Vec<Credential> {
+/// Headers that do not have the form `ApiKey <key>`, nor that of a token.
+fn forms(key: &str, issuers: bool) -> Vec<Credential> {
+    let (absent, form) = if issuers { (ABSENT_OR_BEARER, FORM_OR_BEARER) } else { (ABSENT, FORM) };
     let mut forms: Vec<Credential> = [
         ("nothing", String::new()),
         ("a blank", " ".to_owned()),
         ("the scheme alone", "ApiKey".to_owned()),
         ("the scheme and a blank", "ApiKey ".to_owned()),
         ("the key without a scheme", key.to_owned()),
-        ("the scheme Bearer", format!("Bearer {key}")),
         ("the scheme Basic", format!("Basic {key}")),
         ("the scheme AWS4", format!("AWS4-HMAC-SHA256 Credential={key}/20300101/ca-1/execute-api/aws4_request")),
         ("a scheme that is longer", format!("ApiKeys {key}")),
@@ -77,9 +102,10 @@ fn forms(key: &str) -> Vec<Credential> {
         ("64 KiB of a scheme", "A".repeat(65_536)),
     ]
     .into_iter()
-    .map(|(name, header)| credential(name, &header, FORM))
+    .map(|(name, header)| credential(name, &header, form))
     .collect();
-    forms.push(Credential { name: "no header".to_owned(), headers: Vec::new(), message: ABSENT });
+    forms.push(credential("the scheme Bearer", &format!("Bearer {key}"), if issuers { MALFORMED } else { FORM }));
+    forms.push(Credential { name: "no header".to_owned(), headers: Vec::new(), message: absent });
     forms
 }
 
@@ -195,25 +221,88 @@ async fn rows(app: &TestApp) -> BTreeSet<String> {
     app.rows().await.into_iter().map(|row| format!("{:?}", row.into_iter().collect::<BTreeMap<_, _>>())).collect()
 }
 
-#[tokio::test]
-async fn t16_t17_every_route_rejects_every_hostile_credential_and_reveals_no_part_of_it() {
-    let app = TestApp::start().await;
-    let mut workers = Workers::of(&app).await;
-    let id = app.invite("user.one@example.com").await["id"].as_str().expect("an id").to_owned();
-    workers.deliver().await;
-    let token = workers.last_token("user.one@example.com");
-    let mut all = [jwts(), forms(&app.full), mistyped(&app.full), unknown(&app).await].into_iter().flatten().collect::<Vec<_>>();
-    all.extend([
-        credential("the token of a link", &format!("Bearer {token}"), FORM),
-        credential("the token of a link, as a key", &format!("ApiKey {token}"), MISTYPED),
-    ]);
-    assert!(all.len() >= 25, "{}", all.len());
+/// Bearer tokens and API keys, each valid, in headers that make them invalid.
+fn mixed(key: &str, token: &str) -> Vec<Credential> {
+    let (header, rest) = token.split_once('.').expect("a token has three parts");
+    let malformed = [
+        ("a token twice", format!("Bearer {token}, Bearer {token}")),
+        ("a token twice, with a comma", format!("Bearer {token},{token}")),
+        ("a token twice, with a blank", format!("Bearer {token} {token}")),
+        ("the scheme twice", format!("Bearer Bearer {token}")),
+        ("a token in quotes", format!("Bearer \"{token}\"")),
+        ("a token as a parameter", format!("Bearer token={token}")),
+        ("a token in capitals", format!("Bearer {}", token.to_uppercase())),
+        ("a token with percent signs", format!("Bearer {}", token.replace('.', "%2E"))),
+        ("a token with a full-width dot", format!("Bearer {header}\u{ff0e}{rest}")),
+        ("a token with a NUL in it", format!("Bearer {header}\0.{rest}")),
+        ("a token with a line break in it", format!("Bearer {header}\r\n.{rest}")),
+        ("a token with a blank in it", format!("Bearer {header} .{rest}")),
+        ("a token with a zero-width space", format!("Bearer {header}\u{200b}.{rest}")),
+        ("a token after a byte order mark", format!("Bearer \u{feff}{token}")),
+        ("a token after a change of direction", format!("Bearer \u{202e}{token}")),
+        ("a token that is too long", format!("Bearer {}", "a".repeat(8193))),
+        ("64 KiB of a token", format!("Bearer {}", token.repeat(65_536 / token.len()))),
+        ("64 KiB of dots", format!("Bearer {}", ".".repeat(65_536))),
+    ];
+    let continued = [
+        ("a token and a key", format!("Bearer {token}, ApiKey {key}")),
+        ("a token and a parameter", format!("Bearer {token}; charset=utf-8")),
+        ("a token with padding", format!("Bearer {token}=")),
+        ("a token with a NUL at its end", format!("Bearer {token}\0")),
+        ("a token with a soft hyphen at its end", format!("Bearer {token}\u{ad}")),
+    ];
+    let keys = [
+        ("a token as a key", format!("ApiKey {token}")),
+        ("a key and a token", format!("ApiKey {key}, Bearer {token}")),
+        ("a key and a token, with a blank", format!("ApiKey {key} Bearer {token}")),
+    ];
+    let forms = [
+        ("the scheme Bearer alone", "Bearer".to_owned()),
+        ("the scheme Bearer and a blank", "Bearer ".to_owned()),
+        ("a token without a scheme", token.to_owned()),
+        ("a token with the scheme JWT", format!("JWT {token}")),
+        ("a token with the scheme DPoP", format!("DPoP {token}")),
+        ("a token with a longer scheme", format!("Bearers {token}")),
+        ("a token with a look-alike scheme", format!("\u{412}earer {token}")),
+        ("a token with both schemes", format!("ApiKey,Bearer {token}")),
+        ("a token after a tab", format!("Bearer\t{token}")),
+        ("a token after a colon", format!("Bearer:{token}")),
+        ("a token after a no-break space", format!("Bearer\u{a0}{token}")),
+        ("a token after a comma", format!(", Bearer {token}")),
+    ];
+    let of = |message| move |(name, header): (&str, String)| credential(name, &header, message);
+    let mut all: Vec<Credential> = malformed.into_iter().map(of(MALFORMED)).chain(continued.into_iter().map(of(SIGNATURE))).collect();
+    all.extend(keys.into_iter().map(of(MISTYPED)).chain(forms.into_iter().map(of(FORM_OR_BEARER))));
+    for (name, first, second, message) in [
+        ("a key and a token in two headers", format!("ApiKey {key}"), format!("Bearer {token}"), MISTYPED),
+        ("a token and a key in two headers", format!("Bearer {token}"), format!("ApiKey {key}"), SIGNATURE),
+        ("a token in two headers", format!("Bearer {token}"), format!("Bearer {token}"), MALFORMED),
+    ] {
+        all.push(Credential { name: name.to_owned(), headers: vec![("Authorization", first), ("authorization", second)], message });
+    }
+    all
+}
 
+/// The challenge that goes with a message.
+fn challenge(message: &str, issuers: bool) -> String {
+    let api_key = "ApiKey realm=\"invitations\"";
+    match message.strip_prefix("Unauthorized: ") {
+        Some(why) if [MALFORMED, UNKNOWN_ISSUER, SIGNATURE].contains(&message) => {
+            format!("{api_key}, Bearer realm=\"invitations\", error=\"invalid_token\", error_description=\"{why}\"")
+        }
+        _ if issuers => format!("{api_key}, Bearer realm=\"invitations\""),
+        _ => api_key.to_owned(),
+    }
+}
+
+/// Sends all credentials to all routes. The responses must be the expected ones, `kinds` of them, and no row may change.
+async fn reject(app: &TestApp, all: &[Credential], id: &str, token: &str, kinds: usize) {
+    let issuers = app.variable("ISSUERS").is_some();
     let (lines, _guard) = Lines::as_deployed();
-    let before = rows(&app).await;
+    let before = rows(app).await;
     let mut responses: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for credential in &all {
-        for call in all_requests(&id, &token) {
+    for credential in all {
+        for call in all_requests(id, token) {
             let route = call.route();
             // Without a credential, accept is the invitee's own request.
             if credential.headers.is_empty() && route.ends_with("/accept") {
@@ -224,9 +313,9 @@ async fn t16_t17_every_route_rejects_every_hostile_credential_and_reveals_no_par
             let response = app.send(call).await;
             let (operations, case) = (app.faults.take_operations(), format!("{} on {route}", credential.name));
             assert_eq!((response.status, response.json()["message"].as_str()), (401, Some(credential.message)), "{case}");
-            assert_eq!(response.header("www-authenticate"), Some("ApiKey realm=\"invitations\""), "{case}");
+            assert_eq!(response.header("www-authenticate"), Some(&*challenge(credential.message, issuers)), "{case}");
             // At most one read of the key's row, and none if the key cannot exist.
-            let reads = usize::from(credential.message == UNKNOWN);
+            let reads = usize::from([UNKNOWN, SIGNATURE].contains(&credential.message));
             assert!(operations.len() <= reads && operations.iter().all(|operation| operation == "GetItem"), "{case}: {operations:?}");
             let shown = format!("{:?} {}", response.headers, response.text);
             assert!(!reveals(&shown, credential), "{case}: {shown}");
@@ -236,11 +325,60 @@ async fn t16_t17_every_route_rejects_every_hostile_credential_and_reveals_no_par
         }
     }
     // For each kind of error the response is the same on every route, byte for byte.
-    assert_eq!(responses.values().map(BTreeSet::len).collect::<Vec<_>>(), [1, 1, 1, 1], "{responses:?}");
-    assert_eq!(rows(&app).await, before);
+    assert_eq!(responses.values().map(BTreeSet::len).collect::<Vec<_>>(), vec![1; kinds], "{responses:?}");
+    assert_eq!(rows(app).await, before);
+}
+
+/// An app, an invitation, and the token of its link.
+async fn invited(variables: &[(&str, &str)]) -> (TestApp, String, String) {
+    let app = TestApp::with(variables).await;
+    let mut workers = Workers::of(&app).await;
+    let id = app.invite("user.one@example.com").await["id"].as_str().expect("an id").to_owned();
+    workers.deliver().await;
+    (app, id, workers.last_token("user.one@example.com"))
+}
+
+/// Invalid with and without issuers.
+async fn always_invalid(app: &TestApp, token: &str, issuers: bool) -> Vec<Credential> {
+    let mut all: Vec<_> =
+        [jwts(issuers), forms(&app.full, issuers), mistyped(&app.full), unknown(app).await].into_iter().flatten().collect();
+    all.extend([
+        credential("the token of a link", &format!("Bearer {token}"), if issuers { MALFORMED } else { FORM }),
+        credential("the token of a link, as a key", &format!("ApiKey {token}"), MISTYPED),
+    ]);
+    all
+}
+
+#[tokio::test]
+async fn t16_t17_every_route_rejects_every_hostile_credential_and_reveals_no_part_of_it() {
+    let (app, id, token) = invited(&[]).await;
+    let all = always_invalid(&app, &token, false).await;
+    assert!(all.len() >= 25, "{}", all.len());
+    reject(&app, &all, &id, &token, 4).await;
     // The key that they were derived from is valid.
     for call in all_requests(&id, &token) {
         let status = app.send(call.key(&app.full)).await.status;
         assert_ne!(status, 401);
+    }
+}
+
+#[tokio::test]
+async fn t16_t17_with_issuers_every_route_rejects_them_and_mixtures_of_keys_and_tokens() {
+    let (app, id, token) = invited(&[("ISSUERS", ISSUERS)]).await;
+    let key = signing_key("k1");
+    publish(&app, ISSUERS, &[&key]).await;
+    let always = always_invalid(&app, &token, true).await;
+    let good = key.token(&claims(app.now(), &json!({})));
+    let forged = signing_key("k1").token(&claims(app.now(), &json!({})));
+    let forged = credential("a forged token", &format!("Bearer {forged}"), SIGNATURE);
+    let all: Vec<_> = always.into_iter().chain(mixed(&app.full, &good)).chain([forged]).collect();
+    assert!(all.len() >= 110, "{}", all.len());
+    reject(&app, &all, &id, &token, 7).await;
+    // The token that they were derived from is valid, and letter case and blanks around it do not matter.
+    for header in [format!("Bearer {good}"), format!("bEARER  {good} "), format!(" bearer {good}")] {
+        for call in all_requests(&id, &token) {
+            let status = app.send(call.header("authorization", &header)).await.status;
+            assert_ne!(status, 401, "{header}");
+        }
     }
 }
