@@ -19,93 +19,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
+from caller import Caller, Inbox, Response, check, lasting, rejected, step, until
 from service import ROOT, Failed, Service, end_tree, free_port, process_table
 
 COOLDOWN = 3
 FIELDS = ["id", "email", "roleID", "state", "created", "lastModified", "expiry", "lastSent", "urn"]
 KEY = r"ik_live_[0-9]{12}_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}"
-
-
-def check(condition: object, sentence: str, *evidence: object) -> None:
-    if not condition:
-        raise Failed("\n    ".join([sentence, *map(str, evidence)]))
-
-
-def lasting(invitation: dict) -> dict:
-    """The invitation without `delivery`, which can change at any time."""
-    return {name: value for name, value in invitation.items() if name != "delivery"}
-
-
-def step(text: str) -> None:
-    print(f"- {text}", flush=True)
-
-
-class Response(NamedTuple):
-    status: int
-    headers: http.client.HTTPMessage
-    text: str
-
-    @property
-    def json(self) -> dict:
-        return json.loads(self.text)
-
-    def __str__(self) -> str:
-        return f"{self.status} {dict(self.headers)} {self.text}"
-
-
-class Caller:
-    """A client with an API key, or without one."""
-
-    def __init__(self, port: int, key: str | None):
-        self.port, self.key = port, key
-
-    def call(self, method: str, path: str, body: object = None, **headers: str) -> Response:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=40)
-        try:
-            if self.key:
-                headers["Authorization"] = f"ApiKey {self.key}"
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
-            raw = connection.getresponse()
-            return Response(raw.status, raw.headers, raw.read().decode())
-        finally:
-            connection.close()
-
-    def create(self, email: str, role: str = "read-only") -> dict:
-        response = self.call("POST", "/invitations", {"email": email, "roleID": role})
-        check(response.status == 201, f"Creating {email} must be a 201.", response)
-        return response.json
-
-    def pages(self, limit: int) -> list[list[dict]]:
-        """All pages of the list."""
-        pages, path = [], f"/invitations?limit={limit}"
-        while len(pages) < 100:
-            response = self.call("GET", path)
-            check(response.status == 200, f"GET {path} must be a 200.", response)
-            pages.append(response.json["invitations"])
-            if "next" not in response.json:
-                return pages
-            path = f"/invitations?limit={limit}&cursor={response.json['next']}"
-        raise Failed("The list does not end.")
-
-    def everything(self) -> list[dict]:
-        return [invitation for page in self.pages(100) for invitation in page]
-
-    def lasting(self) -> list[dict]:
-        return list(map(lasting, self.everything()))
-
-
-def rejected(response: Response, status: int, code: str) -> dict:
-    check(response.status == status, f"This must be a {status}.", response)
-    body = response.json
-    check(body["code"] == code and body["message"] and body["requestId"], f"The error must be {code}.", response)
-    check(response.headers["Content-Type"] == "application/json", "An error must be JSON.", response)
-    check(response.headers["X-Request-Id"] and response.headers["Cache-Control"] == "no-store", "Headers are missing.", response)
-    return body
 
 
 def one_invitation(caller: Caller) -> None:
@@ -232,32 +154,17 @@ def local_gateway(caller: Caller) -> None:
     check(response.status == 403, "A page of another host must not manage keys.", response)
 
 
-def until(find: Callable[[], object], sentence: str) -> object:
-    """Waits for a result."""
-    end = time.monotonic() + 30
-    while not (found := find()):
-        check(time.monotonic() < end, sentence)
-        time.sleep(0.2)
-    return found
-
-
-def delivered(caller: Caller, inbox: Caller) -> None:
+def delivered(caller: Caller, inbox: Inbox) -> None:
     step("an invitation's email arrives, its link accepts, and events are published; a bounce shows")
     created, bouncing = caller.create("ann@example.com"), caller.create("bounce@example.com")
-
-    def email_to(address: str) -> dict | None:
-        return next((email for email in inbox.call("GET", "/emails.json").json if email["to"] == [address]), None)
 
     def delivery(invitation: dict) -> str | None:
         return caller.call("GET", f"/invitations/{invitation['id']}").json.get("delivery", {}).get("state")
 
-    def event_types(invitation: dict) -> set[str]:
-        events = inbox.call("GET", "/events.json").json
-        return {event["detail-type"] for event in events if event["detail"]["invitation"]["id"] == invitation["id"]}
-
-    email = until(lambda: email_to("ann@example.com"), "The email must arrive.")
+    email = until(lambda: inbox.email_of(created), "The email must arrive.")
     link = re.search(r"http://127\.0\.0\.1:\d+/accept#(\S+)", email["text"])
     check(link and link[0].replace("&", "&amp;") in email["html"], "Both parts must contain the link.", email)
+    check(email["to"] == ["ann@example.com"], "It must be for the invited address.", email)
     check(
         email["tags"] == {"account": "012345678912", "invitation": created["id"], "sending": "1"},
         "The tags must name the invitation and the sending.",
@@ -273,28 +180,24 @@ def delivered(caller: Caller, inbox: Caller) -> None:
     until(lambda: delivery(created) == "delivered", "The delivery must show.")
     until(lambda: delivery(bouncing) == "bounced", "The bounce must show.")
     wanted = {"Invitation Created", "Invitation Accepted", "Invitation Delivered"}
-    until(lambda: event_types(created) == wanted, "These events must be published, and no others.")
+    until(lambda: {event["detail-type"] for event in inbox.events_of(created)} == wanted, "These events must be published, and no others.")
     response = inbox.call("GET", "/emails.json", Host="evil.example")
     check(response.status == 403, "A page of another host must not read the inbox.", response)
 
 
-def pasted(service: Service, inbox: Caller) -> None:
+def pasted(service: Service, inbox: Inbox) -> None:
     step("the printed command sends an invitation from Example Ltd")
     line = service.line("curl ")
     run = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60)
     check(run.returncode == 0 and run.stdout, "The command fails.", line, run.stderr)
     created = json.loads(run.stdout)
     check((created.get("email"), created.get("state")) == ("new.colleague@example.com", "invited"), "It must invite.", run.stdout)
-
-    def email() -> dict | None:
-        return next((email for email in inbox.call("GET", "/emails.json").json if email["to"] == [created["email"]]), None)
-
-    subject = until(email, "The email must arrive.")["subject"]
+    subject = until(lambda: inbox.email_of(created), "The email must arrive.")["subject"]
     check("Example Ltd" in subject, "The email must come from the account's display name.", subject)
 
 
 def with_token(service: Service, token: str) -> Response:
-    return Caller(service.port, None).call("GET", "/invitations?limit=1", Authorization=f"Bearer {token}")
+    return Caller(service.port, token=token).call("GET", "/invitations?limit=1")
 
 
 def signed_in(service: Service) -> str:
@@ -444,8 +347,8 @@ def end_to_end(directory: Path) -> None:
         concurrent_creates(one, 200)
         with_one_key(one, 200)
         local_gateway(one)
-        delivered(one, Caller(service.inbox_port, None))
-        pasted(service, Caller(service.inbox_port, None))
+        delivered(one, Inbox(service.inbox_port))
+        pasted(service, Inbox(service.inbox_port))
         token = signed_in(service)
         by_hand(service, directory)
         killed(service, one)

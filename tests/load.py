@@ -27,7 +27,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import load_checks
-from end_to_end import Caller
+from caller import Caller
 from load_callers import PATIENCE, Inbox, Records, Worker
 from service import Failed, Service, process_table
 

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from end_to_end import Response
+from caller import Response
 
 PATIENCE = 8  # seconds that a caller waits for a response
 PERSISTENCE = 240  # seconds for which it retries; a restart of the service takes long on a slow machine

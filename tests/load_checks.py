@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from datetime import datetime
 from itertools import pairwise
 
-from end_to_end import Caller
+from caller import Caller
 from load_callers import MAX_SENDS, Inbox, Invitation, Records
 
 AGAIN = 150  # an email without a reply is claimed for 180 s, and SES may receive it some seconds after the claim began

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from end_to_end import Caller
+from caller import Caller
 from playwright.sync_api import Browser
 from service import Failed, Service
 
