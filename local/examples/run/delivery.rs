@@ -30,6 +30,8 @@ use crate::{
 const DELIVERER: &str = "deliver-invitations";
 /// The function whose schedule `RECONCILE_SECONDS` changes.
 const RECONCILER: &str = "reconcile-deliveries";
+/// The function whose schedule `REFRESH_SECONDS` changes.
+const REFRESHER: &str = "refresh-issuers";
 /// The function that handles the events of SES.
 const RECORDER: &str = "record-feedback";
 /// The pause after an empty read of the stream, the same as Lambda's.
@@ -93,7 +95,11 @@ impl Services {
         let url = &addresses.url;
         let mut scheduled = JoinSet::new();
         for Schedule { function, every } in schedules {
-            let every = if function == RECONCILER { settings.reconcile_every } else { every };
+            let every = match function.as_str() {
+                RECONCILER => settings.reconcile_every,
+                REFRESHER => settings.refresh_every,
+                _ => every,
+            };
             scheduled.spawn(run_every(every, url.clone(), function));
         }
         tokio::select! {

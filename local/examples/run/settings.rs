@@ -1,4 +1,4 @@
-//! The settings of `make run`: ports, state folder, concurrency, reload, schedule and faults. The functions' own variables are
+//! The settings of `make run`: ports, state folder, concurrency, reload, schedules and faults. The functions' own variables are
 //! not read here; the functions inherit the environment of `make run`.
 
 use std::{
@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) reload: bool,
     /// `RECONCILE_SECONDS`: the pause between runs of the reconciler.
     pub(crate) reconcile_every: Duration,
+    /// `REFRESH_SECONDS`: the pause between refreshes of the issuers' keys.
+    pub(crate) refresh_every: Duration,
     /// `FAULTS`: the percentage of the functions' requests to DynamoDB with an injected fault.
     pub(crate) faults: u32,
     /// `CARGO_LAMBDA`: the path of the program.
@@ -55,6 +57,7 @@ impl Settings {
                 other => return Err(problem!("RELOAD is '{other}', but must be yes or no")),
             },
             reconcile_every: Duration::from_secs(number("RECONCILE_SECONDS", 60)?.into()),
+            refresh_every: Duration::from_secs(number("REFRESH_SECONDS", 60)?.into()),
             faults: match text("FAULTS", "0")?.parse() {
                 Ok(percent @ 0..=100) => percent,
                 _ => return Err(problem!("FAULTS must be a number from 0 to 100")),

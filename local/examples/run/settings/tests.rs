@@ -7,10 +7,12 @@ fn resource(event: &str) -> String {
 }
 
 #[test]
-fn the_template_runs_the_reconciler_once_a_minute() {
+fn the_template_runs_the_reconciler_and_the_refresher_once_a_minute() {
     let schedules = schedules(include_str!("../../../../template.yaml")).unwrap();
-    let reconciler = schedules.iter().find(|schedule| schedule.function == "reconcile-deliveries");
-    assert_eq!(reconciler.map(|schedule| schedule.every), Some(Duration::from_secs(60)));
+    for function in ["reconcile-deliveries", "refresh-issuers"] {
+        let schedule = schedules.iter().find(|schedule| schedule.function == function);
+        assert_eq!(schedule.map(|schedule| schedule.every), Some(Duration::from_secs(60)), "{function}");
+    }
 }
 
 #[test]
