@@ -244,7 +244,9 @@ def by_hand(service: Service, directory: Path) -> None:
             response = invoke("deliver-invitations", **{unknown: created})
             check(response == {"batchItemFailures": []}, "The stream worker must accept the record.", response)
             response = invoke("reconcile-deliveries")
-            check(response["failed"] == 0, "The scheduled worker must succeed.", response)
+            check(response["failed"] == 0, "The reconciler must succeed.", response)
+            response = invoke("refresh-issuers")
+            check(response == {"changed": 0, "unchanged": 1}, "The keys must be those that the service has.", response)
             response = invoke("record-feedback", **{unknown: created})
             check(response == "recorded", "The report must be recorded.", response)
             described = Caller(service.port, key).call("GET", f"/invitations/{created}").json
