@@ -24,6 +24,7 @@ from pathlib import Path
 
 from caller import Caller, Inbox, Response, check, lasting, rejected, step, until
 from service import ROOT, Failed, Service, end_tree, free_port, process_table
+from sign_in_walk import Person, walk
 
 COOLDOWN = 3
 FIELDS = ["id", "email", "roleID", "state", "created", "lastModified", "expiry", "lastSent", "urn"]
@@ -213,6 +214,16 @@ def signed_in(service: Service) -> str:
     return token
 
 
+def walked(service: Service) -> None:
+    def token(person: Person) -> str:
+        given = {name: value for name, value in person._asdict().items() if value is not None}
+        response = Caller(service.issuer_port).call("POST", "/token", given, **{"Content-Type": "application/json"})
+        check(response.status == 200, "The development issuer must issue a token.", response)
+        return response.json["access_token"]
+
+    walk(service, "dev", token)
+
+
 def by_hand(service: Service, directory: Path) -> None:
     """The commands of docs/development.md."""
     step("functions run under `cargo lambda watch` with the environment file, and `cargo lambda invoke` invokes each kind")
@@ -352,6 +363,7 @@ def end_to_end(directory: Path) -> None:
         delivered(one, Inbox(service.inbox_port))
         pasted(service, Inbox(service.inbox_port))
         token = signed_in(service)
+        walked(service)
         by_hand(service, directory)
         killed(service, one)
         taken_port(service, directory / "second")
