@@ -17,6 +17,7 @@ OPENAPI_PYTHON_CLIENT_VERSION := 0.29.1
 OPENAPI_TYPESCRIPT_VERSION    := 7.13.0
 OPENAPI_FETCH_VERSION         := 0.17.0
 TYPESCRIPT_VERSION            := 5.9.3
+OIDC_PROVIDER_VERSION         := 9.13.3
 
 TOOLS := .local/tools
 # A tool is installed when its directory contains this file. The name includes the version, so that a new version is installed again.
@@ -30,6 +31,7 @@ cargo-deny   := $(TOOLS)/cargo-deny/complete-$(CARGO_DENY_VERSION)
 openapi-python-client := $(TOOLS)/openapi-python-client/complete-$(OPENAPI_PYTHON_CLIENT_VERSION)
 openapi-typescript    := \
 	$(TOOLS)/openapi-typescript/complete-$(OPENAPI_TYPESCRIPT_VERSION)-$(OPENAPI_FETCH_VERSION)-$(TYPESCRIPT_VERSION)
+oidc-provider := $(TOOLS)/oidc-provider/complete-$(OIDC_PROVIDER_VERSION)
 
 export CARGO_LAMBDA := $(CURDIR)/$(TOOLS)/cargo-lambda/bin/cargo-lambda
 
@@ -69,9 +71,9 @@ test: prerequisites ## Run unit, API, delivery and concurrency tests, short mode
 	@$(steps) build-tests test-rust build-service test-end-to-end
 
 .PHONY: check
-check: prerequisites ## Run everything else: short verification, load, contract, clients, browser, template, speed; installs what it needs
-	@$(steps) system-tools tools test-verification test-load test-contract test-clients test-browser build-functions test-template \
-		test-speed
+check: prerequisites ## Run everything else: short verification, load, contract, clients, sign-in, browser, template, speed; installs what it needs
+	@$(steps) system-tools tools test-verification test-load test-contract test-clients test-sign-in test-browser build-functions \
+		test-template test-speed
 
 # Prints each step as it starts, and the minutes of all steps at the end.
 steps = python3 tests/steps.py
@@ -116,6 +118,10 @@ test-contract: prerequisites $(cargo-lambda) $(schemathesis) ## Check the contra
 test-clients: prerequisites $(cargo-lambda) $(openapi-python-client) $(openapi-typescript) ## Generate clients and test them against the service
 	@PYTHON_TOOLS="$(CURDIR)/$(TOOLS)/openapi-python-client" NODE_TOOLS="$(CURDIR)/$(TOOLS)/openapi-typescript" \
 		python3 tests/service.py RESEND_COOLDOWN_SECONDS=1 -- python3 tests/clients.py
+
+.PHONY: test-sign-in
+test-sign-in: prerequisites $(cargo-lambda) $(oidc-provider) ## Test that people sign in with a certified OpenID Connect provider
+	@NODE_TOOLS="$(CURDIR)/$(TOOLS)/oidc-provider" python3 tests/oidc_provider.py
 
 .PHONY: test-browser
 test-browser: system-tools $(cargo-lambda) $(playwright) ## Test the invitee's page in Chromium
@@ -214,7 +220,8 @@ peers = OUT="$(CURDIR)/.local/bench/peers" CARGO_TARGET_DIR="$$($(target-dir))/p
 
 # --- Tools --------------------------------------------------------------------------------------------------------------
 
-tools := $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) $(openapi-python-client) $(openapi-typescript) $(playwright) $(ruff) $(cargo-deny)
+tools := $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) $(openapi-python-client) $(openapi-typescript) $(oidc-provider) $(playwright) \
+	$(ruff) $(cargo-deny)
 
 .PHONY: tools
 tools: $(tools) ## Install all tools into .local/tools
@@ -245,12 +252,20 @@ $(schemathesis): | prerequisites
 $(openapi-python-client): | prerequisites
 	$(call install,openapi-python-client==$(OPENAPI_PYTHON_CLIENT_VERSION))
 
-$(openapi-typescript): | system-node
+# The same with npm.
+define install-from-npm
 	@echo "Installing $(notdir $(@D)) into $(@D)"
 	@rm -rf "$(@D)" && mkdir -p "$(@D)"
-	@npm install --prefix "$(@D)" --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel=error \
-		openapi-typescript@$(OPENAPI_TYPESCRIPT_VERSION) openapi-fetch@$(OPENAPI_FETCH_VERSION) typescript@$(TYPESCRIPT_VERSION) >/dev/null
+	@npm install --prefix "$(@D)" --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel=error $(1) >/dev/null
 	@touch "$@"
+endef
+
+$(openapi-typescript): | system-node
+	$(call install-from-npm,openapi-typescript@$(OPENAPI_TYPESCRIPT_VERSION) openapi-fetch@$(OPENAPI_FETCH_VERSION) \
+		typescript@$(TYPESCRIPT_VERSION))
+
+$(oidc-provider): | system-node
+	$(call install-from-npm,oidc-provider@$(OIDC_PROVIDER_VERSION))
 
 # It drives the system's Chromium and downloads none. axe-core finds defects in accessibility.
 $(playwright): | prerequisites

@@ -1,0 +1,1 @@
+"""The parts of `tests/oidc_provider.py`."""
