@@ -1,6 +1,7 @@
 //! Pages of a list: filters, order, and the range of the table or an index that serves them.
 
 mod cursor;
+mod token;
 
 use super::{
     email::{EmailPrefix, NormalisedEmail},

@@ -3,13 +3,9 @@
 //! A cursor is DynamoDB's `LastEvaluatedKey` without everything that the next request provides again: the partition comes from the
 //! principal, the prefix of an index key from the filter. The id of the last row remains, its time for a list by state, and the rest of
 //! its address for a list by prefix. A digest binds the token to the account, the filters and the order, so damaged tokens and those of
-//! other lists are rejected. The digest is not a signature: a forged token gives access to nothing that the caller could not query
-//! anyway.
+//! other lists are rejected.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use sha2::{Digest, Sha256};
-
-use super::{List, Range, index_time};
+use super::{List, Range, index_time, token};
 use crate::domain::{
     AccountId, InvitationId, Resource, RoleId, State, Timestamp,
     email::{EmailPrefix, NormalisedEmail},
@@ -30,14 +26,12 @@ pub struct Cursor {
     pub rest: String,
 }
 
-const VERSION: u8 = 1;
-const DIGEST: usize = 16;
 /// The length of everything before the rest of the address.
-const FIXED: usize = 1 + 16 + 8 + 8;
+const FIXED: usize = 16 + 8 + 8;
 
 impl Cursor {
     /// Longer tokens are rejected unread. The longest one that is issued has 400 characters.
-    pub const MAX_LENGTH: usize = 512;
+    pub const MAX_LENGTH: usize = token::MAX_LENGTH;
 
     /// The cursor after `last`, the last row of a page read at `as_of`.
     #[must_use]
@@ -54,15 +48,12 @@ impl Cursor {
     /// The opaque token for callers: 66 URL-safe characters, and 4 for every 3 of the rest of an address.
     #[must_use]
     pub fn encode(&self, account: &AccountId, list: &List) -> String {
-        let mut bytes = Vec::with_capacity(FIXED + self.rest.len() + DIGEST);
-        bytes.push(VERSION);
-        bytes.extend(self.id.as_bytes());
-        bytes.extend(self.time.as_millis().to_be_bytes());
-        bytes.extend(self.as_of.as_millis().to_be_bytes());
-        bytes.extend(self.rest.as_bytes());
-        let digest = digest(account, list, &bytes);
-        bytes.extend(digest);
-        URL_SAFE_NO_PAD.encode(bytes)
+        let mut payload = Vec::with_capacity(FIXED + self.rest.len());
+        payload.extend(self.id.as_bytes());
+        payload.extend(self.time.as_millis().to_be_bytes());
+        payload.extend(self.as_of.as_millis().to_be_bytes());
+        payload.extend(self.rest.as_bytes());
+        token::issue(&name(account, list), &payload)
     }
 
     /// The cursor in a token that was issued to `account` for `list`.
@@ -76,19 +67,12 @@ impl Cursor {
     }
 
     fn parse(token: &str, account: &AccountId, list: &List) -> Option<Self> {
-        if token.len() > Self::MAX_LENGTH {
-            return None;
-        }
-        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-        let (payload, presented) = bytes.split_last_chunk::<DIGEST>()?;
+        let payload = token::payload(&name(account, list), token)?;
         let (fixed, rest) = payload.split_first_chunk::<FIXED>()?;
-        if fixed[0] != VERSION || *presented != digest(account, list, payload) {
-            return None;
-        }
         let cursor = Self {
-            id: InvitationId::from_bytes(fixed[1..17].try_into().ok()?),
-            time: Timestamp::from_millis(i64::from_be_bytes(fixed[17..25].try_into().ok()?))?,
-            as_of: Timestamp::from_millis(i64::from_be_bytes(fixed[25..33].try_into().ok()?))?,
+            id: InvitationId::from_bytes(fixed[..16].try_into().ok()?),
+            time: Timestamp::from_millis(i64::from_be_bytes(fixed[16..24].try_into().ok()?))?,
+            as_of: Timestamp::from_millis(i64::from_be_bytes(fixed[24..32].try_into().ok()?))?,
             rest: String::from_utf8(rest.to_vec()).ok()?,
         };
         cursor.is_within(list.filter.range()).then_some(cursor)
@@ -107,21 +91,18 @@ impl Cursor {
     }
 }
 
-fn digest(account: &AccountId, List { filter, order }: &List, payload: &[u8]) -> [u8; DIGEST] {
+/// What a token of the list is bound to.
+fn name(account: &AccountId, List { filter, order }: &List) -> String {
     let order = order.as_str();
     let state = filter.state.map_or("", State::as_str);
     let email = filter.email.as_ref().map_or("", NormalisedEmail::as_str);
     let prefix = filter.email_prefix.as_ref().map_or("", EmailPrefix::as_str);
     let role = filter.role.as_ref().map_or("", RoleId::as_str);
-    let mut hasher = Sha256::new();
     // No part contains the separator.
-    hasher.update(format!("cursor\0{account}\0{order}\0{state}\0{email}\0{prefix}\0{role}\0"));
-    // Without one, the digest is that of tokens issued before this filter existed. No payload starts like a URN.
+    let mut name = format!("cursor\0{account}\0{order}\0{state}\0{email}\0{prefix}\0{role}\0");
+    // Without one, the name is that of tokens issued before this filter existed. No payload starts like a URN.
     if let Some(invited_by) = &filter.invited_by {
-        hasher.update(format!("{}\0", invited_by.as_str()));
+        name.extend([invited_by.as_str(), "\0"]);
     }
-    hasher.update(payload);
-    let mut digest = [0; DIGEST];
-    digest.copy_from_slice(&hasher.finalize()[..DIGEST]);
-    digest
+    name
 }
