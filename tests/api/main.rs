@@ -1,6 +1,7 @@
 //! The API as callers see it, and the configuration files that have to match the code.
 
 mod accept_page;
+mod accept_signed_in;
 mod access;
 mod alarms;
 mod bearer_tokens;

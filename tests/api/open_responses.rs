@@ -61,7 +61,8 @@ fn bodies_of_requests_are_closed() {
             closed.insert(pointer.to_owned());
         }
     });
-    let expected = ["Acceptance", "DesiredState", "NewInvitation", "Token"].map(|name| format!("/components/schemas/{name}"));
+    let expected =
+        ["DesiredState", "HostDecision", "NewInvitation", "OwnDecision", "Token"].map(|name| format!("/components/schemas/{name}"));
     assert_eq!(closed, expected.into());
 }
 

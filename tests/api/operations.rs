@@ -143,12 +143,10 @@ async fn background_requests(app: &TestApp, bearer: &impl Fn(Call) -> Call, done
         if verb != "lookup" {
             app.advance(COOLDOWN * 5);
             app.send(bearer(Call::holder(verb, &workers.last_token(email)))).await;
-        }
-        if verb == "accept" {
-            let call = Call::post("/invitations/accept");
-            let body =
-                json!({ "token": workers.last_token("user.five@example.com"), "principal": "user-5", "email": "user.five@example.com" });
-            app.send(call.json(&body).key(&app.full)).await.expect(200);
+            let call = Call::post(&format!("/invitations/{verb}"));
+            let five = "user.five@example.com";
+            let body = json!({ "token": workers.last_token(five), "principal": "user-5", "email": five });
+            app.send(call.json(&body).key(&app.full)).await;
         }
         note(name);
     }

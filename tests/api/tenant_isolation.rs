@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, Workers};
+use support::{ACCOUNT, Call, OTHER_ACCOUNT, People, TestApp, Workers};
 
 use crate::{
     access::{accesses, every_partition},
@@ -54,8 +54,8 @@ async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
             "manage-account-settings" => &["SETTINGS", "KEYS", "A"],
             "accept-page" => &[],
             "erase-invitee" | "revoke-invitations" | "record-feedback" => &["A"],
-            "deliver-invitations" | "reconcile-deliveries" | "lookup-invitation" | "decline-invitation" => &["A", "SETTINGS"],
-            "accept-invitation" => &["A", "SETTINGS", "KEYS"],
+            "deliver-invitations" | "reconcile-deliveries" | "lookup-invitation" => &["A", "SETTINGS"],
+            "accept-invitation" | "decline-invitation" => &["A", "SETTINGS", "KEYS"],
             "refresh-issuers" => &[],
             _ => &["A", "KEYS"],
         };
@@ -66,7 +66,7 @@ async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
             "create-invitation" | "list-invitations" | "describe-invitation" | "modify-invitation" => {
                 vec![external, ISSUER_KEYS.to_owned()]
             }
-            "accept-invitation" | "refresh-issuers" => vec![ISSUER_KEYS.to_owned()],
+            "accept-invitation" | "decline-invitation" | "refresh-issuers" => vec![ISSUER_KEYS.to_owned()],
             _ => Vec::new(),
         };
         assert_eq!(reached, &partitions(ACCOUNT, kinds) | &others.into_iter().collect(), "{name}");
@@ -79,6 +79,10 @@ struct Foreign {
     id: String,
     cursor: String,
     token: String,
+}
+
+async fn foreign_of(app: &TestApp) -> Foreign {
+    foreign(app, &mut Workers::of(app).await).await
 }
 
 async fn foreign(app: &TestApp, workers: &mut Workers) -> Foreign {
@@ -172,6 +176,35 @@ async fn a_link_leads_to_its_own_account_and_a_key_sent_with_it_to_that_keys_acc
     app.advance(COOLDOWN);
     app.send(Call::post("/invitations/accept").json(&behalf).key(&app.full)).await.expect(200);
     assert_eq!(partitions_reached(&app.faults.take_requests()), partitions(ACCOUNT, &["A", "KEYS", "SETTINGS"]));
+}
+
+#[tokio::test]
+async fn t5_an_id_leads_a_person_to_the_account_that_it_is_sent_with() {
+    let (app, people) = People::start().await;
+    let id = text(&app.invite("user.one@example.com").await, "id");
+    let foreign = foreign_of(&app).await;
+    let token = people.token(&app, "user.one@example.com");
+    for verb in ["accept", "decline"] {
+        let by_id = |id: &str, account: &str| {
+            let call = Call::post(&format!("/invitations/{verb}")).json(&json!({ "id": id, "account": account })).bearer(&token);
+            (call.route(), call.event().to_string())
+        };
+        let _ = app.faults.take_requests();
+        // Ids of one account with the other account, and an id that is theirs.
+        for (id, account, status) in [(&id, OTHER_ACCOUNT, 404), (&foreign.id, ACCOUNT, 404), (&foreign.id, OTHER_ACCOUNT, 403)] {
+            let (route, event) = by_id(id, account);
+            assert_eq!(app.send_event(&route, &event).await.status, status);
+            let reached = partitions_reached(&app.faults.take_requests());
+            assert!(reached.is_subset(&(&partitions(account, &["A", "SETTINGS"]) | &["ISSUER#acme".to_owned()].into())), "{reached:?}");
+        }
+        // The other account and the foreign id are well-formed, and tried above.
+        for hostile in hostile_texts(&foreign).into_iter().filter(|text| ![OTHER_ACCOUNT, &foreign.id].contains(&text.as_str())) {
+            for (route, event) in [by_id(&hostile, ACCOUNT), by_id(&id, &hostile)] {
+                assert_eq!(app.send_event(&route, &event).await.status, 400, "{hostile}");
+            }
+        }
+        assert_eq!(partitions_reached(&app.faults.take_requests()), BTreeSet::new());
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod endpoints;
 pub mod faults;
 pub mod logged;
 pub mod openapi;
+pub mod people;
 pub mod random;
 mod rows;
 pub mod tokens;
@@ -17,6 +18,7 @@ pub mod workers;
 pub use app::{ACCOUNT, OTHER_ACCOUNT, SecondApp, TestApp, root_file};
 pub use call::{Call, Response};
 pub use endpoints::Endpoints;
+pub use people::People;
 pub use workers::Workers;
 
 /// A private RSA key in PKCS#8 that is public, for the RS256 tokens of tests.

@@ -1,5 +1,7 @@
 //! Validates raw requests and converts them to typed values.
 
+mod invitee;
+
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
@@ -9,7 +11,6 @@ use shared::{
         entity_tag::EntityTags,
         idempotency::{Fingerprint, IdempotencyKey, RecordId},
         lifecycle::{Action, NewInvitation},
-        link::Token,
         page::{Cursor, Filter, Limit, List},
         text::{Malformed, excerpt},
     },
@@ -22,6 +23,8 @@ use crate::http::{
     json::Fields,
     route::Route,
 };
+
+pub use invitee::{HostBody, InvitationBody, host_decision, own_decision, token};
 
 /// Checks what is common to all routes: the body can be decoded, even if the route does not read it; the API version is supported.
 /// Returns the query parameters.
@@ -96,58 +99,6 @@ pub fn action(request: &Request, mut query: Query) -> Result<Action, Invalid> {
     });
     let (_, action, (), ()) = all((force, action, no_more, fields.finish(&["state"])))?;
     Ok(action)
-}
-
-/// The request body of a link holder.
-#[derive(Debug)]
-pub struct LinkBody {
-    /// The token; `None` if it is malformed, which the response must not distinguish from a wrong one.
-    pub token: Option<Token>,
-    /// The invitee, if the host application accepts on their behalf.
-    pub invitee: Option<VerifiedInvitee>,
-}
-
-/// An invitee who has signed in to the host application.
-#[derive(Debug)]
-pub struct VerifiedInvitee {
-    /// The application's id of the invitee.
-    pub principal: String,
-    /// The verified email address.
-    pub email: Email,
-}
-
-/// A body that contains only the token.
-///
-/// # Errors
-/// Errors of the body.
-pub fn token(request: &Request) -> Result<LinkBody, Invalid> {
-    let mut fields = Fields::parse(json_body(request)?)?;
-    let (token, ()) = all((fields.required_text("token"), fields.finish(&["token"])))?;
-    Ok(LinkBody { token: token.parse().ok(), invitee: None })
-}
-
-/// A body that contains the token and the invitee.
-///
-/// # Errors
-/// Errors of the body, and `invalid-principal`, `invalid-email`.
-pub fn token_and_invitee(request: &Request) -> Result<LinkBody, Invalid> {
-    let mut fields = Fields::parse(json_body(request)?)?;
-    let (token, principal, email, ()) = all((
-        fields.required_text("token"),
-        fields.required_text("principal").and_then(principal_id),
-        fields.required("email", "invalid-email"),
-        fields.finish(&["token", "principal", "email"]),
-    ))?;
-    Ok(LinkBody { token: token.parse().ok(), invitee: Some(VerifiedInvitee { principal, email }) })
-}
-
-/// An id, not a name: it is stored and published in events.
-fn principal_id(text: String) -> Result<String, Invalid> {
-    if (1..=128).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        Ok(text)
-    } else {
-        Err(Invalid::field("invalid-principal", "principal", "must have 1 to 128 printable ASCII characters"))
-    }
 }
 
 /// The idempotency key of the request, if it has one.

@@ -11,7 +11,7 @@ use crate::{
         output::{self, Reply},
         route::Route,
     },
-    invitee::record_caller,
+    invitee::record_holder,
 };
 
 /// The route of this endpoint.
@@ -23,9 +23,9 @@ pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/lookup"
 /// The same 404 for every invalid token.
 pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiError> {
     input::validate_common(request)?.finish(&[])?;
-    let token = input::token(request)?.token.ok_or(Rejected::NotFound)?;
+    let token = input::token(request)?.ok_or(Rejected::NotFound)?;
     let invitation = app.app.store.find_by_token(&token).await?.ok_or(Rejected::NotFound)?;
-    record_caller(app, request, &token, &invitation);
+    record_holder(app, request, &invitation);
     let settings = app.settings(token.account()).await?;
     Ok(Reply::ok(output::invitee(&invitation, &settings, app.app.store.now())))
 }

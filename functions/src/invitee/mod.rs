@@ -1,20 +1,20 @@
-//! Endpoints for the holder of a link.
+//! Endpoints for invitees: the holder of a link, and people who have signed in.
 
 pub mod accept_invitation;
 pub mod accept_page;
+mod decision;
 pub mod decline_invitation;
 pub mod lookup_invitation;
 
-use shared::domain::{Invitation, link::Token};
+use shared::domain::{Invitation, Resource};
 
 use crate::{
     app::InviteeApp,
     http::event::{Caller, Request},
 };
 
-/// Records the caller for the log, once the token has proved to be valid.
-fn record_caller(app: &InviteeApp, request: &Request, token: &Token, invitation: &Invitation) {
-    let caller =
-        || Caller { account: Some(token.account().clone()), urn: app.app.urns.invitation(token.account(), invitation.resource.id) };
-    request.caller.get_or_init(caller);
+/// Records the holder of a link as the caller for the log, once the link has proved to be valid.
+fn record_holder(app: &InviteeApp, request: &Request, invitation: &Invitation) {
+    let Resource { account, id, .. } = &invitation.resource;
+    request.caller.get_or_init(|| Caller { account: Some(account.clone()), urn: app.app.urns.invitation(account, *id) });
 }

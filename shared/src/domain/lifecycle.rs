@@ -8,12 +8,13 @@ use super::{
     email::Email,
     id::InvitationId,
     invitation::{Closing, Invitation, OperationId, Resource, SendAttempts, State, Status, expiry},
+    invitee::VerifiedInvitee,
     link::{LinkKeys, Nonce},
     outbox::{EventType, Outbox},
     principal::Principal,
     rejected::Rejected,
     role::RoleId,
-    settings::Locale,
+    settings::{Binding, Locale},
     text::random_bytes,
     time::Timestamp,
 };
@@ -267,27 +268,43 @@ impl InviteeDecision {
     }
 }
 
-/// The result of a decision on `before` at `now`; `None` if nothing changes. `by` identifies the accepting user in the host application,
-/// if it says so. Repeating a decision changes nothing, and is rejected for another user.
+/// The result of a decision on `before` at `now`; `None` if nothing changes. `invitee` is the person who decides, if somebody vouches for
+/// them; else it is anyone who holds the link. Repeating a decision changes nothing; accepting what another person has accepted is rejected.
+///
+/// A person who decides for themself needs no permission to grant the role: the inviter had it. A host application needs it, because its
+/// word about the person is all there is.
 ///
 /// # Errors
-/// [`Rejected::Closed`], [`Rejected::Expired`].
+/// [`Rejected::WrongInvitee`], [`Rejected::RoleNotGrantable`], [`Rejected::Closed`], [`Rejected::Expired`], [`Rejected::SignInRequired`].
 pub fn decide(
     before: &Invitation,
     decision: InviteeDecision,
-    by: Option<&str>,
+    invitee: Option<&VerifiedInvitee>,
+    binding: Binding,
     operation: &OperationId,
     now: Timestamp,
 ) -> Result<Option<Invitation>, Rejected> {
+    let accepts = decision == InviteeDecision::Accept;
+    if let Some(invitee) = invitee {
+        if invitee.email() != before.resource.email.normalised() {
+            return Err(Rejected::WrongInvitee);
+        }
+        if let Some(host) = invitee.host().filter(|_| accepts) {
+            grantable(host, &before.resource.role)?;
+        }
+    }
+    let accepted_by = invitee.filter(|_| accepts).map(|invitee| invitee.id_in(&before.resource.account));
     match before.resource.status {
         Status::Closed(closing, _) => {
-            let is_another_user = by.is_some() && by != before.resource.accepted_by.as_deref();
-            if closing == decision.closing() && !is_another_user { Ok(None) } else { Err(Rejected::Closed(closing)) }
+            let is_another_person = accepted_by.is_some() && accepted_by != before.resource.accepted_by;
+            if closing == decision.closing() && !is_another_person { Ok(None) } else { Err(Rejected::Closed(closing)) }
         }
         Status::Pending if before.resource.expiry <= now => Err(Rejected::Expired),
+        // Checked last: if it is no longer open, the holder of the link learns that, as with a lookup.
+        Status::Pending if accepts && invitee.is_none() && binding == Binding::Email => Err(Rejected::SignInRequired),
         Status::Pending => {
             let mut after = before.closed(decision.closing(), now, operation.clone());
-            after.resource.accepted_by = by.map(str::to_owned);
+            after.resource.accepted_by = accepted_by;
             Ok(Some(after))
         }
     }

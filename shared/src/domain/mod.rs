@@ -12,6 +12,7 @@ pub mod entity_tag;
 pub mod id;
 pub mod idempotency;
 pub mod invitation;
+pub mod invitee;
 pub mod issuer;
 pub mod json;
 pub mod key_set;

@@ -1,15 +1,17 @@
-//! Operations of an invitee: look up, accept or decline the invitation of a link.
+//! Operations of an invitee: look up, accept or decline an invitation, by its link or by the address that it is for.
 //!
 //! - accept, decline: change the invitation · release the lock
 //!
-//! The secret is compared after the read, and is also a condition of the write. Otherwise these changes are decided and conditioned like
-//! all others: see `modify`.
+//! The link's secret is compared after the read, and is also a condition of the write. The address is compared by the decision, and needs
+//! no condition: the address of an invitation never changes. Otherwise these changes are decided and conditioned like all others: see
+//! `modify`.
 
 use std::time::Duration;
 
 use super::{
     Failure, Store, StoreError,
     command::{Command, Plan, unexpected},
+    condition::Condition,
     item::{self, Stored},
     keys,
     row::{Row, bytes, bytes_in},
@@ -18,8 +20,10 @@ use super::{
 use crate::domain::{
     AccountId, Invitation, InvitationId, Rejected, Timestamp,
     invitation::OperationId,
+    invitee::Access,
     lifecycle::{self, InviteeDecision},
     link::Token,
+    settings::Binding,
 };
 
 impl Store {
@@ -32,12 +36,17 @@ impl Store {
         self.opened_by(token).await?.map(item::from_row).transpose()
     }
 
-    /// The same as [`Store::find_by_token`], for [`Store::decide`].
+    /// Returns the invitation that an invitee wants to decide about, for [`Store::decide`]: with a link the same as
+    /// [`Store::find_by_token`]; with an address whatever invitation has that id, because the decision compares the address.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
-    pub async fn find_to_decide(&self, token: &Token) -> Result<Option<Stored>, StoreError> {
-        self.opened_by(token).await?.map(Stored::from_row).transpose()
+    pub async fn find_to_decide(&self, access: &Access<'_>) -> Result<Option<Stored>, StoreError> {
+        let row = match access {
+            Access::Link(token, _) => self.opened_by(token).await?,
+            Access::Address(account, id, _) => self.read_row_of(account, keys::invitation_key(account, *id)).await?,
+        };
+        row.map(Stored::from_row).transpose()
     }
 
     /// Compares the secret before parsing the row. Without a row it compares a dummy hash, so that the response time says little about
@@ -48,38 +57,52 @@ impl Store {
         Ok(if token.has_hash(&hash) { row } else { None })
     }
 
-    /// Accepts or declines the invitation that [`Store::find_to_decide`] found, and returns it with the time of the decision. `permit` may
-    /// reject the decision, given the invitation at that time. `by` identifies the accepting user in the host application, if it says so.
+    /// Accepts or declines the invitation that [`Store::find_to_decide`] found, and returns it with the time of the decision.
     ///
     /// # Errors
-    /// [`Rejected::NotFound`], [`Rejected::Closed`], [`Rejected::Expired`], those of `permit`; [`StoreError`] when the table
-    /// fails.
+    /// [`Rejected::NotFound`], and those of [`lifecycle::decide`]; [`StoreError`] when the table fails.
     pub async fn decide(
         &self,
-        token: &Token,
+        access: &Access<'_>,
         stored: Stored,
         decision: InviteeDecision,
-        by: Option<&str>,
+        binding: Binding,
         retention: Option<Duration>,
-        permit: impl Fn(&Invitation, Timestamp) -> Result<(), Rejected>,
     ) -> Result<(Invitation, Timestamp), Failure> {
         let (operation, now) = (OperationId::generate(), self.now());
-        self.commit(&mut Decide { store: self, token, decision, by, retention, permit, operation, now }, Some(stored)).await
+        self.commit(&mut Decide { store: self, access, decision, binding, retention, operation, now }, Some(stored)).await
     }
 }
 
-struct Decide<'a, P> {
+struct Decide<'a> {
     store: &'a Store,
-    token: &'a Token,
+    access: &'a Access<'a>,
     decision: InviteeDecision,
-    by: Option<&'a str>,
+    binding: Binding,
     retention: Option<Duration>,
-    permit: P,
     operation: OperationId,
     now: Timestamp,
 }
 
-impl<P: Fn(&Invitation, Timestamp) -> Result<(), Rejected>> Command for Decide<'_, P> {
+impl Decide<'_> {
+    /// The condition that the access is still valid when the row is written.
+    fn unchanged(&self, stored: &Stored) -> Condition {
+        match self.access {
+            Access::Link(token, _) => stored.is_current().and("#th = :th", ":th", bytes(&token.hash())),
+            Access::Address(..) => stored.is_current(),
+        }
+    }
+
+    /// Whether the row is the one that the access is for.
+    fn is_accessible(&self, stored: &Stored) -> bool {
+        match self.access {
+            Access::Link(token, _) => token.opens(&stored.invitation.link),
+            Access::Address(..) => true,
+        }
+    }
+}
+
+impl Command for Decide<'_> {
     type Outcome = (Invitation, Timestamp);
 
     fn operation(&self) -> &OperationId {
@@ -87,20 +110,18 @@ impl<P: Fn(&Invitation, Timestamp) -> Result<(), Rejected>> Command for Decide<'
     }
 
     fn invitation(&self) -> (&AccountId, InvitationId) {
-        (self.token.account(), self.token.id())
+        (self.access.account(), self.access.id())
     }
 
     async fn plan(&mut self, stored: Option<&Stored>) -> Result<Plan<Self::Outcome>, Failure> {
-        let opened = stored.filter(|stored| self.token.has_hash(&stored.invitation.link.hash));
-        let stored = opened.ok_or(Rejected::NotFound)?;
+        let stored = stored.filter(|stored| self.is_accessible(stored)).ok_or(Rejected::NotFound)?;
         let before = &stored.invitation;
-        (self.permit)(before, self.now)?;
-        let Some(after) = lifecycle::decide(before, self.decision, self.by, &self.operation, self.now)? else {
+        let after = lifecycle::decide(before, self.decision, self.access.invitee(), self.binding, &self.operation, self.now)?;
+        let Some(after) = after else {
             return Ok(Plan::Unchanged(stored.is_current(), (before.clone(), self.now)));
         };
         let mut transaction = Transaction::default();
-        let current = stored.is_current().and("#th = :th", ":th", bytes(&self.token.hash()));
-        transaction.change(self.store, stored, &after, (self.retention, self.now), current);
+        transaction.change(self.store, stored, &after, (self.retention, self.now), self.unchanged(stored));
         self.store.release_lock(&mut transaction, &after);
         Ok(Plan::Write(transaction, (after, self.now)))
     }

@@ -3,9 +3,9 @@
 //! - [`keys`] builds every key string. [`item`] converts between rows and domain values.
 //! - `transaction` sends a transaction and reports its outcome. `command` retries it. `create`, `modify`, `decide`
 //!   and `revoke` are the commands.
-//! - Functions for callers take the [`Principal`](crate::domain::Principal) whose partition they access, functions for invitees take the
-//!   link's [`Token`](crate::domain::link::Token), functions for operators the account that their event names. `outbox` is for the
-//!   service itself.
+//! - Functions for callers take the [`Principal`](crate::domain::Principal) whose partition they access, functions for invitees their
+//!   [`Access`](crate::domain::invitee::Access) to an invitation, functions for operators the account that their event names. `outbox` is
+//!   for the service itself.
 
 mod accounts;
 mod api_keys;

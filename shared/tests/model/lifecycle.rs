@@ -7,10 +7,7 @@ use shared::domain::{
     Invitation, Principal, Rejected, Resource, State, Timestamp,
     delivery::{Delivery, DeliveryStatus},
     invitation::{Closing, OperationId, SendAttempts, Status},
-    lifecycle::{
-        Action, Change, InviteeDecision, MIN_LIFETIME, NewInvitation, Operation, SendPolicy, create, decide, modify, purge_after,
-        quota_window,
-    },
+    lifecycle::{Action, Change, MIN_LIFETIME, NewInvitation, Operation, SendPolicy, create, modify, purge_after, quota_window},
     link::Link,
     outbox::{Event, EventType, Outbox},
 };
@@ -214,35 +211,6 @@ fn an_address_that_bounced_or_complained_gets_no_resend_unless_forced() {
         assert!(matches!(resent(Action::ForcedResend), Ok(Change::Sent(after)) if after.resource.delivery.is_none()), "{status}");
         assert!(matches!(resent(Action::Revoke), Ok(Change::Closed(_))), "{status}");
     }
-}
-
-#[test]
-fn an_invitee_can_answer_an_open_invitation_and_repeat_the_answer() {
-    let open = pending(at(0));
-    let id = OperationId("op".to_owned());
-    for given in InviteeDecision::ALL {
-        let Ok(Some(closed)) = decide(&open, given, None, &id, at(1)) else { panic!("it is open") };
-        assert_eq!(closed, open.closed(given.closing(), at(1), id.clone()));
-        for again in InviteeDecision::ALL {
-            let expected = if again == given { Ok(None) } else { Err(Rejected::Closed(given.closing())) };
-            assert_eq!(decide(&closed, again, None, &id, at(2)), expected);
-        }
-    }
-    let expired = Invitation { resource: Resource { expiry: at(10), ..open.resource.clone() }, ..open.clone() };
-    let revoked = open.closed(Closing::Revoked, at(1), id.clone());
-    for given in InviteeDecision::ALL {
-        assert_eq!(decide(&expired, given, None, &id, at(10)), Err(Rejected::Expired));
-        assert_eq!(decide(&revoked, given, None, &id, at(2)), Err(Rejected::Closed(Closing::Revoked)));
-    }
-}
-
-#[test]
-fn t7_an_invitation_accepted_by_one_principal_is_closed_to_others() {
-    let id = OperationId("op".to_owned());
-    let Ok(Some(closed)) = decide(&pending(at(0)), InviteeDecision::Accept, Some("user-1"), &id, at(1)) else { panic!("it is open") };
-    assert_eq!(closed.resource.accepted_by.as_deref(), Some("user-1"));
-    assert_eq!(decide(&closed, InviteeDecision::Accept, Some("user-1"), &id, at(2)), Ok(None));
-    assert_eq!(decide(&closed, InviteeDecision::Accept, Some("user-2"), &id, at(2)), Err(Rejected::Closed(Closing::Accepted)));
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod api_key;
 mod config;
 mod courier;
 mod cursor;
+mod decisions;
 mod display_name;
 mod email;
 mod email_vectors;
