@@ -123,7 +123,9 @@ impl AsRef<App> for SendingApp {
 
 /// A store for the configured table.
 pub(crate) fn connected(config: &Config) -> Store {
-    Store::new(connect(&config.connection), config.table.clone(), system_clock()).only(config.only_account.clone())
+    Store::new(connect(&config.connection), config.table.clone(), system_clock())
+        .only(config.only_account.clone())
+        .listing_by_invitee(!config.issuers.is_empty())
 }
 
 /// An environment variable.

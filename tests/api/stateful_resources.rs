@@ -41,8 +41,18 @@ fn local_index(name: &str) -> Value {
 }
 
 /// The types of the attributes in keys. Another type replaces the table; another attribute, for a new global index, does not.
-const TYPES: [(&str, &str); 8] =
-    [("pk", "S"), ("sk", "S"), ("by_state", "S"), ("by_email", "S"), ("by_role", "S"), ("shard", "S"), ("due_at", "N"), ("late_at", "N")];
+const TYPES: [(&str, &str); 10] = [
+    ("pk", "S"),
+    ("sk", "S"),
+    ("by_state", "S"),
+    ("by_email", "S"),
+    ("by_role", "S"),
+    ("shard", "S"),
+    ("due_at", "N"),
+    ("late_at", "N"),
+    ("invitee", "S"),
+    ("exp", "N"),
+];
 
 #[test]
 fn no_change_of_the_template_replaces_the_table() {

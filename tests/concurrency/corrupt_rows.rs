@@ -27,7 +27,8 @@ async fn a_corrupt_invitation_is_a_500_wherever_the_corrupt_attribute_is_read() 
         ("st", text("revoked")),
         ("st", None),
         ("exp", number("-1")),
-        ("exp", text("tomorrow")),
+        // The table rejects another type, because it is the key of an index.
+        ("exp", None),
         ("created", number("99999999999999")),
         ("email", text("nobody")),
         ("role", text("Full Access")),

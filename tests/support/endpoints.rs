@@ -20,7 +20,7 @@ use shared::{
 pub struct Endpoints {
     /// For the endpoints that send.
     pub sending: SendingApp,
-    /// For the endpoints that take the token of a link.
+    /// For the endpoints of invitees.
     pub invitee: InviteeApp,
     /// The page behind a link.
     pub page: Page,
@@ -34,7 +34,7 @@ impl Endpoints {
     #[must_use]
     pub fn new(store: &Store, variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let config = || Config::read(&variable).expect("the configuration is valid");
-        let store = store.clone().only(config().only_account);
+        let store = store.clone().only(config().only_account).listing_by_invitee(!config().issuers.is_empty());
         let app = || App::new(store.clone(), config());
         let defaults = read_default_settings(&variable).expect("the configuration is valid");
         let retention = read_retention(&variable).expect("the configuration is valid");

@@ -46,7 +46,11 @@ async fn the_table_matches_the_template() {
         let keys: Vec<_> = index.key_schema().iter().map(|k| k.attribute_name()).collect();
         assert_eq!(keys, ["pk", index.index_name().expect("named")]);
     }
-    let indexes = ["late: shard HASH, late_at RANGE: KEYS_ONLY", "due: shard HASH, due_at RANGE: KEYS_ONLY"];
+    let indexes = [
+        "late: shard HASH, late_at RANGE: KEYS_ONLY",
+        "due: shard HASH, due_at RANGE: KEYS_ONLY",
+        "by_invitee: invitee HASH, exp RANGE: INCLUDE",
+    ];
     assert_eq!(global_indexes(&client, &name).await, indexes);
     let billing = table.billing_mode_summary().and_then(|b| b.billing_mode());
     assert_eq!(billing, Some(&BillingMode::PayPerRequest));

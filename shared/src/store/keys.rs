@@ -221,7 +221,7 @@ pub fn issuer_keys(issuer: &IssuerName) -> Key {
     primary(PartitionKey(format!("ISSUER#{issuer}")), "keys".to_owned())
 }
 
-/// The local indexes, each named like its sort key, and the two global indexes of due invitations.
+/// The local indexes, each named like its sort key, and the global indexes: two of due invitations, one of locks.
 pub mod index {
     /// By state and time.
     pub const BY_STATE: &str = "by_state";
@@ -239,6 +239,12 @@ pub mod index {
     pub const DUE_AT: &str = "due_at";
     /// The sort key of `late`: milliseconds since 1970.
     pub const LATE_AT: &str = "late_at";
+    /// By the address that a lock is for.
+    pub const BY_INVITEE: &str = "by_invitee";
+    /// The partition key of `by_invitee`: a normalised address.
+    pub const INVITEE: &str = "invitee";
+    /// The sort key of `by_invitee`: the expiry, in milliseconds since 1970.
+    pub const LOCK_EXPIRY: &str = "exp";
 }
 
 /// An invitation's `by_state`: pending ones sort by expiry, closed ones by closing time.

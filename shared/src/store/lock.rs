@@ -2,11 +2,13 @@
 //!
 //! The lock is a fence, not only a uniqueness constraint: an invitation that has lost its lock has expired, regardless of its own row and
 //! of clocks.
+//!
+//! In the index by invitee, the locks of an address are the open invitations of all accounts for it.
 
 use super::{
     Store, StoreError,
     condition::Condition,
-    keys::{self, Key},
+    keys::{self, Key, index::INVITEE},
     row::{Attributes, Row, number, text, time},
     transaction::{Transaction, WriteTarget},
 };
@@ -17,7 +19,8 @@ impl Store {
     pub(super) fn take_lock(&self, transaction: &mut Transaction, invitation: &Invitation, now: Timestamp) {
         let id = text(invitation.resource.id.to_string());
         let held = [("inv", id.clone()), ("exp", time(invitation.resource.expiry)), ("ttl", number(invitation.resource.expiry.as_secs()))];
-        let row = lock_key(invitation).row(held);
+        let invitee = self.lists_by_invitee().then(|| (INVITEE, text(invitation.resource.email.normalised().as_str())));
+        let row = lock_key(invitation).row(held.into_iter().chain(invitee));
         let free = Condition::new("attribute_not_exists(#pk) OR #inv = :inv OR #exp <= :now", [(":inv", id), (":now", time(now))]);
         transaction.put(self, WriteTarget::Lock, row, free);
     }

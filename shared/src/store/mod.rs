@@ -73,6 +73,7 @@ pub struct Store {
     clock: Clock,
     ids: Arc<IdGenerator>,
     only: Option<AccountId>,
+    by_invitee: bool,
     draw: Draw,
 }
 
@@ -80,7 +81,7 @@ impl Store {
     /// A store over an existing table.
     #[must_use]
     pub fn new(client: Client, table: String, clock: Clock) -> Self {
-        Self { client, table, clock, ids: Arc::default(), only: None, draw: Arc::new(AccountId::random) }
+        Self { client, table, clock, ids: Arc::default(), only: None, by_invitee: false, draw: Arc::new(AccountId::random) }
     }
 
     /// The same table with another clock.
@@ -94,6 +95,19 @@ impl Store {
     #[must_use]
     pub fn only(self, account: Option<AccountId>) -> Self {
         Self { only: account, ..self }
+    }
+
+    /// Whether invitations are listed for their invitees, which costs a write unit with each lock that is taken or released. Not in a store
+    /// of one account: such a list shows those of all accounts.
+    #[must_use]
+    pub fn listing_by_invitee(self, listing: bool) -> Self {
+        Self { by_invitee: listing, ..self }
+    }
+
+    /// Whether invitations are listed for their invitees: see [`Store::listing_by_invitee`].
+    #[must_use]
+    pub fn lists_by_invitee(&self) -> bool {
+        self.by_invitee && self.only.is_none()
     }
 
     /// The store with this source of account ids.
