@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 /// The routes with a fixed path. All others contain an invitation's ID.
-const FIXED: [&str; 5] = ["/invitations", "/invitations/lookup", "/invitations/accept", "/invitations/decline", "/accept"];
+const FIXED: [&str; 6] =
+    ["/invitations", "/invitations/lookup", "/invitations/accept", "/invitations/decline", "/invitations/mine", "/accept"];
 
 /// The event of a request; `path` may include a query.
 #[must_use]
@@ -94,6 +95,8 @@ mod tests {
             assert_eq!((&event["routeKey"], event.get("pathParameters")), (&format!("POST {path}").into(), None));
             assert_eq!((event["headers"].get("authorization"), &event["body"]), (None, &r#"{"token":"t"}"#.into()));
         }
+        let event = parsed("GET", "/invitations/mine", None, None);
+        assert_eq!((&event["routeKey"], event.get("pathParameters")), (&"GET /invitations/mine".into(), None));
     }
 
     #[test]

@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::template::{list, string};
 
+/// The global indexes, with their partition keys. The local ones have that of the table.
+const GLOBAL_INDEXES: [(&str, &str); 3] = [("due", "shard"), ("late", "shard"), ("by_invitee", "invitee")];
+
 /// One action on one resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Access {
@@ -33,11 +36,10 @@ pub(crate) fn accesses(operation: &str, input: &Value) -> Vec<Access> {
         "GetItem" | "UpdateItem" | "DeleteItem" => vec![on_table(operation, &input["Key"])],
         "PutItem" => vec![on_table(operation, &input["Item"])],
         "Query" => {
-            let (resource, attribute) = match input["IndexName"].as_str() {
-                Some(due @ ("due" | "late")) => (format!("index/{due}"), "shard"),
-                Some(local) => (format!("index/{local}"), "pk"),
-                None => ("table".to_owned(), "pk"),
-            };
+            let index = input["IndexName"].as_str();
+            let global = GLOBAL_INDEXES.iter().find(|(name, _)| index == Some(name));
+            let attribute = global.map_or("pk", |(_, attribute)| attribute);
+            let resource = index.map_or("table".to_owned(), |index| format!("index/{index}"));
             vec![access("Query", resource, partitions(input, attribute))]
         }
         "TransactWriteItems" => {
@@ -50,7 +52,12 @@ pub(crate) fn accesses(operation: &str, input: &Value) -> Vec<Access> {
             });
             asked.collect()
         }
-        // Scan, batches and PartiQL have no tenant check, so nothing may use them.
+        // One access: IAM sees the partitions of all keys together.
+        "BatchGetItem" => {
+            let keys = input["RequestItems"].as_object().expect("tables").values().flat_map(|table| list(&table["Keys"]));
+            vec![access("BatchGetItem", "table".to_owned(), keys.map(|key| string(&key["pk"]["S"])).collect())]
+        }
+        // Scan, batches of writes and PartiQL have no tenant check, so nothing may use them.
         other => panic!("the service must not make such requests: {other}"),
     }
 }
@@ -68,8 +75,13 @@ fn partitions(input: &Value, attribute: &str) -> BTreeSet<String> {
 
 /// Every partition key anywhere in a request.
 pub(crate) fn every_partition(input: &Value) -> BTreeSet<String> {
+    let mut input = input.clone();
+    if GLOBAL_INDEXES.iter().any(|(name, _)| input["IndexName"] == *name) {
+        // It is a position in the partition of the index; the partition of the table in it leads nowhere.
+        input["ExclusiveStartKey"].take();
+    }
     let mut found = BTreeSet::new();
-    collect(input, &mut found);
+    collect(&input, &mut found);
     found
 }
 

@@ -10,7 +10,7 @@ use functions::{
     texts::PageTexts,
 };
 use serde_json::{Value, json};
-use support::{ACCOUNT, Call, Response, TestApp, Workers, faults::Fault};
+use support::{ACCOUNT, Call, People, Response, TestApp, Workers, faults::Fault};
 
 use crate::{
     helpers::{COOLDOWN, LIFETIME, advance_to_expiry, resend, text},
@@ -236,6 +236,33 @@ async fn errors_of_an_invitees_decision() {
     workers.deliver().await;
     app.advance(LIFETIME);
     snapshot.response("expired", &app.send(Call::holder("decline", &workers.last_token(EMAIL))).await);
+    snapshot.assert();
+}
+
+#[tokio::test]
+async fn errors_of_an_invitee_who_has_signed_in() {
+    let (app, people) = People::start().await;
+    let mut snapshot = Snapshot::new("person");
+    let (person, unverified) = (people.token(&app, EMAIL), people.token_with(&app, EMAIL, &json!({ "email_verified": false })));
+    let mine = |query: &str| Call::get(&format!("/invitations/mine{query}"));
+    snapshot.response("an API key", &app.send(mine("").key(&app.full)).await);
+    snapshot.response("no verified address", &app.send(mine("").bearer(&unverified)).await);
+    let id = text(&app.invite("user.two@example.com").await, "id");
+    let accept = |body: Value| Call::post("/invitations/accept").json(&body);
+    for (case, call) in [
+        ("a limit that is no number", mine("?limit=x")),
+        ("the cursor of nobody", mine("?cursor=x")),
+        ("a filter", mine("?state=invited")),
+        ("neither a link nor an id", accept(json!({}))),
+        ("an id without its account", accept(json!({ "id": id }))),
+        ("malformed ids", accept(json!({ "id": "1", "account": "acme" }))),
+        ("a link and an id", accept(json!({ "token": "x", "id": id, "account": ACCOUNT }))),
+        ("the word of a host", accept(json!({ "token": "x", "principal": "user-1", "email": EMAIL }))),
+        ("an unknown id", accept(json!({ "id": "0".repeat(32), "account": ACCOUNT }))),
+        ("an invitation for another address", accept(json!({ "id": id, "account": ACCOUNT }))),
+    ] {
+        snapshot.response(case, &app.send(call.bearer(&person)).await);
+    }
     snapshot.assert();
 }
 

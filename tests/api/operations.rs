@@ -133,6 +133,9 @@ async fn background_requests(app: &TestApp, bearer: &impl Fn(Call) -> Call, done
     workers.reconcile().await;
     assert_eq!(workers.last_email("user.six@example.com").tags["sending"], "1");
     note("reconcile-deliveries");
+    app.state().store.open().await;
+    app.send(bearer(Call::get("/invitations/mine"))).await.expect(200);
+    note("list-own-invitations");
     for (verb, name, email) in [
         ("lookup", "lookup-invitation", "user.two@example.com"),
         ("accept", "accept-invitation", "user.two@example.com"),

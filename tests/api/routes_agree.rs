@@ -9,11 +9,11 @@ use std::{
 
 use functions::{
     account::{create_invitation, describe_invitation, list_invitations, modify_invitation},
-    invitee::{accept_invitation, accept_page, decline_invitation, lookup_invitation},
+    invitee::{accept_invitation, accept_page, decline_invitation, list_own_invitations, lookup_invitation},
 };
 use serde_json::Value;
 use shared::config::{Config, DeliveryConfig, read_default_settings, read_retention, read_send_policy};
-use support::{openapi, root_file};
+use support::{Call, openapi, root_file};
 
 use crate::template::{functions, list, string, template};
 
@@ -27,6 +27,7 @@ fn expected_routes() -> BTreeMap<String, BTreeSet<String>> {
         ("deliver-invitations", None),
         ("describe-invitation", Some(describe_invitation::ROUTE)),
         ("list-invitations", Some(list_invitations::ROUTE)),
+        ("list-own-invitations", Some(list_own_invitations::ROUTE)),
         ("erase-invitee", None),
         ("lookup-invitation", Some(lookup_invitation::ROUTE)),
         ("manage-account-settings", None),
@@ -105,6 +106,16 @@ fn the_local_router_has_the_same_routes() {
         }
     }
     assert_eq!(found, routed(expected_routes()));
+}
+
+/// API Gateway, and the local router, prefer a fixed path to one with a parameter: `/invitations/mine` is no invitation.
+#[test]
+fn the_tests_route_fixed_paths_like_the_gateway() {
+    for route in expected_routes().into_values().flatten() {
+        let (method, path) = route.split_once(' ').expect("a method and a path");
+        let call = Call::new(method, path);
+        assert_eq!((call.route(), call.id().is_some()), (route.clone(), path.ends_with("{id}")));
+    }
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use support::{ACCOUNT, Call, OTHER_ACCOUNT, People, TestApp, Workers};
 
 use crate::{
@@ -54,7 +56,7 @@ async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
             "manage-account-settings" => &["SETTINGS", "KEYS", "A"],
             "accept-page" => &[],
             "erase-invitee" | "revoke-invitations" | "record-feedback" => &["A"],
-            "deliver-invitations" | "reconcile-deliveries" | "lookup-invitation" => &["A", "SETTINGS"],
+            "deliver-invitations" | "reconcile-deliveries" | "lookup-invitation" | "list-own-invitations" => &["A", "SETTINGS"],
             "accept-invitation" | "decline-invitation" => &["A", "SETTINGS", "KEYS"],
             "refresh-issuers" => &[],
             _ => &["A", "KEYS"],
@@ -67,6 +69,8 @@ async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
                 vec![external, ISSUER_KEYS.to_owned()]
             }
             "accept-invitation" | "decline-invitation" | "refresh-issuers" => vec![ISSUER_KEYS.to_owned()],
+            // The index by invitee has addresses as partitions.
+            "list-own-invitations" => vec![ISSUER_KEYS.to_owned(), "user.five@example.com".to_owned()],
             _ => Vec::new(),
         };
         assert_eq!(reached, &partitions(ACCOUNT, kinds) | &others.into_iter().collect(), "{name}");
@@ -176,6 +180,45 @@ async fn a_link_leads_to_its_own_account_and_a_key_sent_with_it_to_that_keys_acc
     app.advance(COOLDOWN);
     app.send(Call::post("/invitations/accept").json(&behalf).key(&app.full)).await.expect(200);
     assert_eq!(partitions_reached(&app.faults.take_requests()), partitions(ACCOUNT, &["A", "KEYS", "SETTINGS"]));
+}
+
+/// A cursor of an address's own list with a valid digest, which needs no secret, behind every invitation of an account.
+fn forged_cursor(email: &str, account: &str) -> String {
+    let versioned = [&[1], &1_i64.to_be_bytes()[..], account.as_bytes()].concat();
+    let digest = Sha256::digest([b"own\0", email.as_bytes(), b"\0", &versioned[..]].concat());
+    URL_SAFE_NO_PAD.encode([&versioned[..], &digest[..16]].concat())
+}
+
+#[tokio::test]
+async fn t5_a_persons_list_leads_to_the_accounts_that_have_invited_them_and_shows_no_others() {
+    let (app, people) = People::start().await;
+    let (mine, theirs) = ("user.one@example.com", "user.two@example.com");
+    for (key, email) in [(&app.full, mine), (&app.full, theirs), (&app.other, theirs)] {
+        app.send(Call::create(email, "full-access").key(key)).await.expect(201);
+    }
+    let next = app.send(Call::get("/invitations/mine?limit=1").bearer(&people.token(&app, theirs))).await.expect(200).str("next");
+    let foreign = foreign_of(&app).await;
+    let mut queries = vec![String::new(), "limit=1".to_owned(), "limit=100".to_owned()];
+    for cursor in [next, forged_cursor(theirs, OTHER_ACCOUNT), forged_cursor(mine, OTHER_ACCOUNT), forged_cursor(mine, ACCOUNT)] {
+        queries.push(format!("cursor={cursor}"));
+    }
+    for hostile in hostile_texts(&foreign) {
+        let encoded: String = hostile.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        queries.extend(["cursor", "limit", "email", "account", "pk", "invitee"].map(|parameter| format!("{parameter}={encoded}")));
+    }
+    let (mut answered, mut shown) = (BTreeSet::new(), BTreeSet::new());
+    let _ = app.faults.take_requests();
+    for query in queries {
+        let call = Call::get(&format!("/invitations/mine?{query}")).bearer(&people.token(&app, mine));
+        let response = app.send_event(&call.route(), &call.event().to_string()).await;
+        answered.insert(response.status);
+        let invitations = response.json()["invitations"].as_array().cloned().unwrap_or_default();
+        shown.extend(invitations.iter().map(|it| (text(it, "account"), text(it, "email"))));
+    }
+    assert_eq!(answered, [200, 400].into());
+    assert_eq!(shown, [(ACCOUNT.to_owned(), mine.to_owned())].into());
+    let own = &partitions(ACCOUNT, &["A", "SETTINGS"]) | &[mine.to_owned()].into();
+    assert_eq!(partitions_reached(&app.faults.take_requests()), own);
 }
 
 #[tokio::test]

@@ -11,10 +11,11 @@ const ABSENT: &str = "Unauthorized: send the header 'Authorization: ApiKey <key>
 const UNKNOWN: &str = "Unauthorized: the API key is unknown, disabled or expired";
 
 /// One request for each operation of the API.
-fn everything(id: &str) -> [Call; 6] {
+fn everything(id: &str) -> [Call; 7] {
     let path = format!("/invitations/{id}");
     [
         Call::get("/invitations"),
+        Call::get("/invitations/mine"),
         Call::get(&path),
         Call::create("new@example.com", "full-access"),
         resend(id),

@@ -8,6 +8,7 @@ mod fault_schedule;
 mod idempotency;
 mod idempotent_modify;
 mod lost_replies;
+mod own_invitations;
 mod paging;
 mod paging_churn;
 mod paging_combined;

@@ -7,7 +7,7 @@ use functions::http::output::Reply;
 use serde_json::{Map, Value, json};
 
 /// The paths below `/invitations` without an id.
-const FIXED: [&str; 3] = ["/invitations/lookup", "/invitations/accept", "/invitations/decline"];
+const FIXED: [&str; 4] = ["/invitations/lookup", "/invitations/accept", "/invitations/decline", "/invitations/mine"];
 
 /// A request, built step by step.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use functions::{
     invitee::{
         accept_invitation,
         accept_page::{self, Page},
-        decline_invitation, lookup_invitation,
+        decline_invitation, list_own_invitations, lookup_invitation,
     },
     texts::PageTexts,
 };
@@ -57,6 +57,7 @@ impl Endpoints {
             "POST /invitations/lookup" => respond(lookup_invitation::ROUTE, Ok(invitee), event, id, &lookup_invitation::handle).await,
             "POST /invitations/accept" => respond(accept_invitation::ROUTE, Ok(invitee), event, id, &accept_invitation::handle).await,
             "POST /invitations/decline" => respond(decline_invitation::ROUTE, Ok(invitee), event, id, &decline_invitation::handle).await,
+            "GET /invitations/mine" => respond(list_own_invitations::ROUTE, Ok(invitee), event, id, &list_own_invitations::handle).await,
             "GET /accept" | "HEAD /accept" => respond(accept_page::ROUTE, Ok(page), event, id, &accept_page::handle).await,
             other => panic!("no function answers {other}"),
         }

@@ -24,7 +24,7 @@ use crate::http::{
     route::Route,
 };
 
-pub use invitee::{HostBody, InvitationBody, host_decision, own_decision, token};
+pub use invitee::{HostBody, InvitationBody, host_decision, own_decision, own_list_query, token};
 
 /// Checks what is common to all routes: the body can be decoded, even if the route does not read it; the API version is supported.
 /// Returns the query parameters.

@@ -10,7 +10,7 @@ use shared::{
         invitation::{Closing, Status},
         settings::{AccountSettings, Colour, DisplayName, Locale, Logo, Redirect},
     },
-    store::Outcome,
+    store::{Outcome, OwnInvitation},
 };
 
 use crate::http::error::ApiError;
@@ -120,7 +120,7 @@ struct InviteeBody<'a> {
     state: &'static str,
     expiry: String,
     #[serde(rename = "invitedBy", skip_serializing_if = "Option::is_none")]
-    invited_by: Option<&'a str>,
+    invited_by: Option<String>,
     binding: &'static str,
     display: DisplayBody<'a>,
 }
@@ -138,6 +138,21 @@ struct DisplayBody<'a> {
     locales: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     redirect: Option<&'a str>,
+}
+
+/// An invitation as its invitee finds it.
+#[derive(Serialize)]
+struct OwnBody<'a> {
+    id: String,
+    #[serde(flatten)]
+    rest: InviteeBody<'a>,
+}
+
+#[derive(Serialize)]
+struct OwnListBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'a str>,
+    invitations: Vec<OwnBody<'a>>,
 }
 
 #[derive(Serialize)]
@@ -212,16 +227,29 @@ fn body<'a>(invitation: &'a Resource, now: Timestamp, urns: &Urns) -> Invitation
 /// An invitation as its invitee sees it, as JSON.
 #[must_use]
 pub fn invitee(invitation: &Invitation, settings: &AccountSettings, now: Timestamp) -> String {
+    to_json(&invitee_body(invitation, settings, now))
+}
+
+/// A page of an invitee's own invitations as JSON.
+#[must_use]
+pub fn own_list(invitations: &[OwnInvitation], next: Option<&str>, now: Timestamp) -> String {
+    let invitations = invitations
+        .iter()
+        .map(|(invitation, settings)| OwnBody { id: invitation.resource.id.to_string(), rest: invitee_body(invitation, settings, now) });
+    to_json(&OwnListBody { next, invitations: invitations.collect() })
+}
+
+fn invitee_body<'a>(invitation: &'a Invitation, settings: &'a AccountSettings, now: Timestamp) -> InviteeBody<'a> {
     // Names that were stored before names had rules are cleaned up.
     let sender = invitation.sender.as_deref().and_then(DisplayName::of_untrusted);
     let locales = [&invitation.locale, &settings.locale].into_iter().flatten().map(Locale::as_str);
-    to_json(&InviteeBody {
+    InviteeBody {
         account: invitation.resource.account.as_str(),
         email: invitation.resource.email.as_entered(),
         role_id: invitation.resource.role.as_str(),
         state: invitation.state(now).as_str(),
         expiry: invitation.resource.expiry.to_string(),
-        invited_by: sender.as_ref().map(DisplayName::as_str),
+        invited_by: sender.map(|sender| sender.to_string()),
         binding: settings.binding.as_str(),
         display: DisplayBody {
             name: settings.name.as_ref().map(DisplayName::as_str),
@@ -230,7 +258,7 @@ pub fn invitee(invitation: &Invitation, settings: &AccountSettings, now: Timesta
             locales: locales.collect(),
             redirect: settings.redirect.as_ref().map(Redirect::as_str),
         },
-    })
+    }
 }
 
 /// # Panics

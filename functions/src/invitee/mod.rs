@@ -4,6 +4,7 @@ pub mod accept_invitation;
 pub mod accept_page;
 mod decision;
 pub mod decline_invitation;
+pub mod list_own_invitations;
 pub mod lookup_invitation;
 
 use shared::domain::{Invitation, Resource};

@@ -1,6 +1,7 @@
 //! Pages of a list: filters, order, and the range of the table or an index that serves them.
 
 mod cursor;
+mod own_cursor;
 mod token;
 
 use super::{
@@ -13,6 +14,7 @@ use super::{
 };
 
 pub use cursor::Cursor;
+pub use own_cursor::OwnCursor;
 
 /// The maximum number of invitations on a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 //! - `transaction` sends a transaction and reports its outcome. `command` retries it. `create`, `modify`, `decide`
 //!   and `revoke` are the commands.
 //! - Functions for callers take the [`Principal`](crate::domain::Principal) whose partition they access, functions for invitees their
-//!   [`Access`](crate::domain::invitee::Access) to an invitation, functions for operators the account that their event names. `outbox` is
-//!   for the service itself.
+//!   [`Access`](crate::domain::invitee::Access) to an invitation or their verified address, functions for operators the account that their
+//!   event names. `outbox` is for the service itself.
 
 mod accounts;
 mod api_keys;
@@ -23,6 +23,7 @@ pub mod keys;
 mod lock;
 mod modify;
 mod outbox;
+mod own;
 mod quota;
 mod read;
 mod revoke;
@@ -49,6 +50,7 @@ pub use item::Stored;
 pub use keys::DUE_SHARDS;
 pub use modify::ModifyRequest;
 pub use outbox::{DueIndex, InvitationKey};
+pub use own::{OwnInvitation, OwnPage};
 pub use read::Page;
 pub use row::Row;
 pub use trust::TrustStore;

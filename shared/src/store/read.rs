@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+
 use super::{
     Store, StoreError,
     error::failed,
     item,
     keys::{self, Key},
     row::Row,
+    transaction::Attempts,
 };
 use crate::domain::{
     AccountId, InvitationId, Principal, Resource, Timestamp,
@@ -20,6 +23,8 @@ pub(super) const COMBINED_BUDGET: usize = 1000;
 const COMBINED_FIRST: usize = 6;
 /// How many rows a query reads at most. The number doubles with each query, so that few matches need few queries.
 const COMBINED_BATCH: usize = 250;
+/// How many rows DynamoDB reads by their keys in one request.
+const BATCH: usize = 100;
 
 /// A page of a list.
 #[derive(Debug)]
@@ -124,6 +129,27 @@ impl Store {
         let row = request.send().await.map_err(failed)?.item;
         yield_to_pool().await;
         Ok(row)
+    }
+
+    /// Reads many rows, strongly consistent, each of them once. Those that do not exist are missing from the result.
+    pub(super) async fn read_rows(&self, keys: impl IntoIterator<Item = Key>) -> Result<Vec<Row>, StoreError> {
+        let mut left: Vec<Row> = keys.into_iter().map(Row::from).collect();
+        let (mut rows, mut attempts) = (Vec::with_capacity(left.len()), Attempts::start());
+        while !left.is_empty() {
+            let batch = left.split_off(left.len().saturating_sub(BATCH));
+            let batch = KeysAndAttributes::builder().set_keys(Some(batch)).consistent_read(true).build();
+            // Fails only without keys.
+            let batch = batch.map_err(|error| StoreError::Defect { cause: error.to_string() })?;
+            let output = self.client.batch_get_item().request_items(&self.table, batch).send().await.map_err(failed)?;
+            yield_to_pool().await;
+            rows.extend(output.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default());
+            let unprocessed = output.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table)).map(|keys| keys.keys);
+            if let Some(keys) = unprocessed.filter(|keys| !keys.is_empty()) {
+                left.extend(keys);
+                attempts.pause(StoreError::Unavailable { cause: "DynamoDB leaves keys unprocessed".to_owned() }).await?;
+            }
+        }
+        Ok(rows)
     }
 }
 

@@ -99,7 +99,8 @@ fn update(change: &SettingsChange) -> (String, Row) {
     (clauses.map(|(verb, parts)| format!("{verb}{}", parts.join(", "))).collect::<Vec<_>>().join(" "), values)
 }
 
-fn from_row(row: Row) -> Result<AccountSettings, StoreError> {
+/// Parses a row.
+pub(super) fn from_row(row: Row) -> Result<AccountSettings, StoreError> {
     let mut row = Attributes::of(row);
     let external = match row.optional(EXTERNAL_ID)? {
         Some(id) => Some(AssignedExternalId { id, since: row.time(EXTERNAL_SINCE)? }),

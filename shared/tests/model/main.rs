@@ -21,6 +21,7 @@ mod lifecycle_limits;
 mod lifecycle_table;
 mod link;
 mod name_links;
+mod own_cursor;
 mod revocation;
 mod roles;
 mod row_size;

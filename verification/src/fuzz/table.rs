@@ -93,6 +93,8 @@ pub(super) struct Table {
     pub tokens: Vec<String>,
     /// A bearer token for [`ACCOUNT`].
     pub bearer: String,
+    /// A bearer token of the invitee of the first one.
+    pub invitee: String,
     key_row: Value,
     /// The rows of issuers' keys and of external ids, if a target replaces them.
     replaced: Mutex<Option<Value>>,
@@ -123,7 +125,8 @@ impl Table {
         let policy = policy();
         let invitations = sample_invitations(&caller, &policy);
         let tokens = invitations.iter().map(|it| token(&policy.link_keys, it)).collect();
-        Self { key, caller, invitations, tokens, bearer: issuers::token(), key_row, replaced: Mutex::default() }
+        let invitee = issuers::token_of(invitations[0].resource.email.as_entered());
+        Self { key, caller, invitations, tokens, bearer: issuers::token(), invitee, key_row, replaced: Mutex::default() }
     }
 
     /// Replaces the row of each issuer's keys and of each external id.
@@ -136,6 +139,17 @@ impl Table {
         let (pk, sk) = (input["Key"]["pk"]["S"].as_str().unwrap_or_default(), input["Key"]["sk"]["S"].as_str().unwrap_or_default());
         match operation {
             "GetItem" => self.row(pk, sk).map_or_else(|| json!({}), |row| json!({ "Item": row })),
+            "BatchGetItem" => {
+                let keys = input["RequestItems"]["invitations"]["Keys"].as_array().map_or(&[][..], Vec::as_slice);
+                let text = |key: &Value, name: &str| key[name]["S"].as_str().unwrap_or_default().to_owned();
+                let rows: Vec<Value> = keys.iter().filter_map(|key| self.row(&text(key, "pk"), &text(key, "sk"))).collect();
+                json!({ "Responses": { "invitations": rows } })
+            }
+            "Query" if input["IndexName"] == "by_invitee" => {
+                let invitee = &input["ExpressionAttributeValues"][":invitee"]["S"];
+                let rows: Vec<Value> = self.invitations.iter().map(lock).filter(|row| row["invitee"]["S"] == *invitee).collect();
+                json!({ "Items": rows, "Count": rows.len() })
+            }
             "Query" => {
                 let value = |name: &str| input["ExpressionAttributeValues"][name]["S"].as_str().unwrap_or_default();
                 let mut rows: Vec<Value> = if value(":pk").starts_with("KEYS#") {
@@ -203,6 +217,15 @@ pub(super) fn delivery_config() -> DeliveryConfig {
 
 pub(super) fn now() -> Timestamp {
     Timestamp::from_millis(NOW).expect("a time of this century")
+}
+
+/// The entry of an invitation's lock in the index by invitee.
+fn lock(Invitation { resource, .. }: &Invitation) -> Value {
+    let email = resource.email.normalised().as_str();
+    json!({
+        "pk": { "S": format!("A#{ACCOUNT}") }, "sk": { "S": format!("P#{email}") }, "invitee": { "S": email },
+        "exp": { "N": resource.expiry.as_millis().to_string() }, "inv": { "S": resource.id.to_string() },
+    })
 }
 
 /// The settings of an account that has set everything.

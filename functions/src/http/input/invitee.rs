@@ -1,8 +1,13 @@
 //! The requests of invitees.
 
-use shared::domain::{AccountId, Email, InvitationId, link::Token};
+use shared::domain::{
+    AccountId, Email, InvitationId,
+    email::NormalisedEmail,
+    link::Token,
+    page::{Limit, OwnCursor},
+};
 
-use super::json_body;
+use super::{json_body, validate_common};
 use crate::http::{
     event::Request,
     invalid::{Invalid, all},
@@ -82,4 +87,21 @@ pub fn own_decision(request: &Request) -> Result<InvitationBody, Invalid> {
         fields.finish(&["token", "id", "account"]),
     ))?;
     Ok(InvitationBody::Id(account, id))
+}
+
+/// The parameters of an invitee's own list: the page size, and where the page starts.
+///
+/// # Errors
+/// Errors of [`validate_common`], and `invalid-limit`, `invalid-cursor`.
+pub fn own_list_query(request: &Request, invitee: &NormalisedEmail) -> Result<(Limit, Option<OwnCursor>), Invalid> {
+    let mut query = validate_common(request)?;
+    let (limit, cursor, ()) = all((
+        query.optional("limit", "invalid-limit"),
+        query.optional_text("cursor").and_then(|token| {
+            let cursor = token.map(|token| OwnCursor::decode(&token, invitee));
+            cursor.transpose().map_err(|error| Invalid::field("invalid-cursor", "cursor", error))
+        }),
+        query.finish(&["limit", "cursor"]),
+    ))?;
+    Ok((limit.unwrap_or(Limit::DEFAULT), cursor))
 }

@@ -6,14 +6,14 @@ use functions::http::output::Reply;
 use serde_json::{Value, json};
 use shared::domain::{
     Email, RoleId,
-    page::{Cursor, Filter, List, Order},
+    page::{Cursor, Filter, List, Order, OwnCursor},
 };
 use support::{Call, Endpoints, random::Random};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::fuzz::{
     corpus::mutated_event,
-    table::{Table, parsed, store, variable},
+    table::{ACCOUNT, Table, parsed, store, variable},
     target::{Target, Verdict},
 };
 
@@ -27,8 +27,12 @@ pub(super) fn of(route: &'static str) -> Box<dyn Target> {
         corpus: corpus(route, &table),
         endpoints: Endpoints::new(&store(&table), &variable),
         runtime: runtime(),
-        secrets: [table.key.clone(), table.bearer.rsplit('.').next().unwrap_or_default().to_owned()],
+        secrets: [table.key.clone(), signature(&table.bearer), signature(&table.invitee)],
     })
+}
+
+fn signature(token: &str) -> String {
+    token.rsplit('.').next().unwrap_or_default().to_owned()
 }
 
 /// A runtime for futures that never wait.
@@ -41,8 +45,8 @@ struct Http {
     corpus: Vec<Value>,
     endpoints: Endpoints,
     runtime: Runtime,
-    /// The API key, and the signature of the bearer token.
-    secrets: [String; 2],
+    /// The API key, and the signatures of the bearer tokens.
+    secrets: [String; 3],
 }
 
 impl Target for Http {
@@ -87,7 +91,7 @@ impl Http {
             require(fields.values().all(|it| it.as_str().is_some_and(|it| (1..MAX_MESSAGE).contains(&it.len()))), "no reason")?;
             return require(text("message").is_some_and(|it| (1..MAX_MESSAGE).contains(&it.len())), "no message, or one that is too long");
         }
-        let shown = if self.route == "GET /invitations" {
+        let shown = if ["GET /invitations", "GET /invitations/mine"].contains(&self.route) {
             body["invitations"].as_array().map_or(&[][..], Vec::as_slice)
         } else {
             std::slice::from_ref(&body)
@@ -155,14 +159,22 @@ fn corpus(route: &str, table: &Table) -> Vec<Value> {
             signed(Call::post(&id(1)).header("if-match", "*")),
             signed(Call::post(&id(1)).header("if-match", "\"a\", W/\"b\"")),
         ],
+        "GET /invitations/mine" => {
+            let last = &table.invitations[0].resource;
+            let cursor = OwnCursor { expiry: last.expiry, account: last.account.clone() }.encode(last.email.normalised());
+            let queries = [String::new(), "?limit=1".to_owned(), format!("?limit=0&cursor={cursor}")];
+            queries.iter().map(|query| Call::get(&format!("/invitations/mine{query}")).bearer(&table.invitee)).collect()
+        }
         "GET /accept" => vec![Call::get("/accept"), Call::get("/accept?utm_source=mail").header("accept-language", "de")],
         holder => {
             let verb = holder.rsplit('/').next().unwrap_or_default();
             let mut calls: Vec<Call> = table.tokens.iter().map(|token| Call::holder(verb, token)).collect();
-            if verb == "accept" {
-                let body = json!({ "token": table.tokens[1], "principal": "user-17", "email": "user.two@bücher.example" });
-                calls.push(Call::post("/invitations/accept").json(&body).key(&table.key));
-                calls.push(bearer(Call::holder(verb, &table.tokens[1])));
+            if verb != "lookup" {
+                let call = |body: Value| Call::post(&format!("/invitations/{verb}")).json(&body);
+                let host = json!({ "token": table.tokens[1], "principal": "user-17", "email": "user.two@bücher.example" });
+                let own = json!({ "id": table.invitations[0].resource.id.to_string(), "account": ACCOUNT });
+                calls.extend([call(host).key(&table.key), call(own).bearer(&table.invitee)]);
+                calls.extend([&table.tokens[0], &table.tokens[1]].map(|token| Call::holder(verb, token).bearer(&table.invitee)));
             }
             calls
         }

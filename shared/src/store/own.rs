@@ -1,0 +1,111 @@
+//! The open invitations of an address in all accounts, for its owner.
+//!
+//! - list: query the index of locks by address · read the invitations that hold them, and the settings of their accounts
+//!
+//! The index is eventually consistent and only proposes. What counts is the invitation, read strongly consistent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    InvitationKey, Store, StoreError,
+    error::failed,
+    item, keys,
+    read::yield_to_pool,
+    row::{Attributes, Row},
+    settings,
+};
+use crate::domain::{
+    AccountId, Invitation, State, Timestamp,
+    email::NormalisedEmail,
+    page::{Limit, OwnCursor},
+    settings::AccountSettings,
+};
+
+/// An open invitation with its account's settings.
+pub type OwnInvitation = (Invitation, AccountSettings);
+
+/// A page of an address's open invitations.
+#[derive(Debug)]
+pub struct OwnPage {
+    /// Soonest expiry first; at most the limit. There are fewer, or none, if some were closed shortly before.
+    pub invitations: Vec<OwnInvitation>,
+    /// The start of the next page, if any.
+    pub next: Option<OwnCursor>,
+    /// When the page was read. All invitations are open then.
+    pub now: Timestamp,
+}
+
+/// An entry of the index.
+struct Lock {
+    position: OwnCursor,
+    holder: InvitationKey,
+}
+
+impl Store {
+    /// Returns a page of the open invitations for `invitee`, an address that the caller is known to own. Very recent ones may be missing.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table fails or a row cannot be read.
+    pub async fn list_own(&self, invitee: &NormalisedEmail, limit: Limit, cursor: Option<&OwnCursor>) -> Result<OwnPage, StoreError> {
+        let now = self.now();
+        // One more lock than the page holds shows whether a next page exists.
+        let mut locks = self.locks_of(invitee, now, limit.get() + 1, cursor).await?;
+        let more = locks.len() > limit.get();
+        locks.truncate(limit.get());
+        let next = locks.last().filter(|_| more).map(|last| last.position.clone());
+
+        let (mut found, settings) = self.holders(&locks).await?;
+        let mut invitations = Vec::with_capacity(locks.len());
+        for Lock { holder, .. } in locks {
+            // Taken, because the index may show the old and the new entry of a lock.
+            let invitation = found.remove(&holder);
+            let is_open = |it: &Invitation| it.state(now) == State::Invited && it.resource.email.normalised() == invitee;
+            invitations.extend(invitation.filter(is_open).map(|it| (it, settings.get(&holder.account).cloned().unwrap_or_default())));
+        }
+        Ok(OwnPage { invitations, next, now })
+    }
+
+    async fn locks_of(
+        &self,
+        invitee: &NormalisedEmail,
+        now: Timestamp,
+        limit: usize,
+        cursor: Option<&OwnCursor>,
+    ) -> Result<Vec<Lock>, StoreError> {
+        let query = self.client.query().table_name(&self.table).limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        let output = keys::locks_of(query, invitee, now, cursor).send().await.map_err(failed)?;
+        yield_to_pool().await;
+        output.items.unwrap_or_default().into_iter().map(lock).collect()
+    }
+
+    /// The invitations that hold these locks, and the settings of their accounts.
+    async fn holders(
+        &self,
+        locks: &[Lock],
+    ) -> Result<(BTreeMap<InvitationKey, Invitation>, BTreeMap<AccountId, AccountSettings>), StoreError> {
+        // Sets, because DynamoDB rejects duplicate keys.
+        let holders: BTreeSet<&InvitationKey> = locks.iter().map(|lock| &lock.holder).collect();
+        let accounts: BTreeSet<&AccountId> = locks.iter().map(|lock| &lock.holder.account).collect();
+        let keys = holders.into_iter().map(|holder| keys::invitation_key(&holder.account, holder.id));
+        let rows = self.read_rows(keys.chain(accounts.into_iter().map(keys::settings))).await?;
+        let (mut invitations, mut settings_of) = (BTreeMap::new(), BTreeMap::new());
+        for row in rows {
+            match row.get(keys::PK).and_then(|pk| keys::parse_settings(pk.as_s().ok()?)) {
+                Some(account) => drop(settings_of.insert(account, settings::from_row(row)?)),
+                None => {
+                    let invitation = item::from_row(row)?;
+                    let key = InvitationKey { account: invitation.resource.account.clone(), id: invitation.resource.id };
+                    invitations.insert(key, invitation);
+                }
+            }
+        }
+        Ok((invitations, settings_of))
+    }
+}
+
+fn lock(row: Row) -> Result<Lock, StoreError> {
+    let mut attributes = Attributes::of(row);
+    let account: AccountId = attributes.read(keys::PK, keys::parse_partition)?;
+    let position = OwnCursor { expiry: attributes.time(keys::index::LOCK_EXPIRY)?, account: account.clone() };
+    Ok(Lock { position, holder: InvitationKey { account, id: attributes.parsed("inv")? } })
+}
