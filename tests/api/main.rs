@@ -8,6 +8,7 @@ mod bearer_tokens;
 mod condition_keys;
 mod conditional_requests;
 mod create_invitation;
+mod decision_requests;
 mod deployment;
 mod describe_invitation;
 mod docs_links;
