@@ -32,6 +32,7 @@ mod list_filters;
 mod list_invitations;
 mod list_order;
 mod list_own_invitations;
+mod list_own_pages;
 mod list_prefixes;
 mod logs;
 mod manage_account_settings;
