@@ -13,8 +13,6 @@
 //!
 //! Sortable parts have a fixed width.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::{
     operation::query::builders::QueryFluentBuilder,
     types::{AttributeValue, Select},
@@ -27,7 +25,7 @@ use crate::domain::{
     email::NormalisedEmail,
     idempotency::RecordId,
     invitation::{Closing, Invitation, Status},
-    page::{Cursor, Order, OwnCursor, Range, index_time},
+    page::{Cursor, Order, Range, index_time},
     user::IssuerName,
 };
 
@@ -348,34 +346,6 @@ pub(super) fn first_row(query: QueryFluentBuilder, partition: &PartitionKey) -> 
         .select(Select::Count)
         .limit(1)
         .consistent_read(true)
-}
-
-/// Makes a query read the locks of an address in all accounts that have not expired at `now`, soonest expiry first, after `cursor`.
-pub(super) fn locks_of(
-    query: QueryFluentBuilder,
-    invitee: &NormalisedEmail,
-    now: Timestamp,
-    cursor: Option<&OwnCursor>,
-) -> QueryFluentBuilder {
-    // What precedes a cursor that has expired meanwhile has expired as well. DynamoDB would reject a start key outside of the range.
-    let cursor = cursor.filter(|cursor| cursor.expiry > now);
-    let from = cursor.map_or(now.plus(Duration::from_millis(1)), |cursor| cursor.expiry);
-    let position = |cursor: &OwnCursor| {
-        let key = key(&cursor.account, lock(invitee));
-        key.row([(index::INVITEE, AttributeValue::S(invitee.as_str().to_owned())), (index::LOCK_EXPIRY, millis(cursor.expiry))])
-    };
-    query
-        .index_name(index::BY_INVITEE)
-        .key_condition_expression("#invitee = :invitee AND #exp >= :from")
-        .expression_attribute_names("#invitee", index::INVITEE)
-        .expression_attribute_names("#exp", index::LOCK_EXPIRY)
-        .expression_attribute_values(":invitee", AttributeValue::S(invitee.as_str().to_owned()))
-        .expression_attribute_values(":from", millis(from))
-        .set_exclusive_start_key(cursor.map(position))
-}
-
-fn millis(time: Timestamp) -> AttributeValue {
-    AttributeValue::N(time.as_millis().to_string())
 }
 
 /// The bounds of a range, `invited` and `expired` separated at `as_of`.

@@ -4,14 +4,21 @@
 //!
 //! The index is eventually consistent and only proposes. What counts is the invitation, read strongly consistent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     InvitationKey, Store, StoreError,
     error::failed,
-    item, keys,
+    item,
+    keys::{
+        self,
+        index::{BY_INVITEE, INVITEE, LOCK_EXPIRY},
+    },
     read::yield_to_pool,
-    row::{Attributes, Row},
+    row::{Attributes, Row, text, time},
     settings,
 };
 use crate::domain::{
@@ -65,6 +72,7 @@ impl Store {
         Ok(OwnPage { invitations, next, now })
     }
 
+    /// At most `limit` entries that have not expired at `now`, soonest expiry first, after `cursor`.
     async fn locks_of(
         &self,
         invitee: &NormalisedEmail,
@@ -72,8 +80,24 @@ impl Store {
         limit: usize,
         cursor: Option<&OwnCursor>,
     ) -> Result<Vec<Lock>, StoreError> {
-        let query = self.client.query().table_name(&self.table).limit(i32::try_from(limit).unwrap_or(i32::MAX));
-        let output = keys::locks_of(query, invitee, now, cursor).send().await.map_err(failed)?;
+        // What precedes a cursor that has expired meanwhile has expired as well. DynamoDB would reject a start key outside of the range.
+        let cursor = cursor.filter(|cursor| cursor.expiry > now);
+        let from = cursor.map_or(now.plus(Duration::from_millis(1)), |cursor| cursor.expiry);
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(BY_INVITEE)
+            .key_condition_expression("#invitee = :invitee AND #exp >= :from")
+            .expression_attribute_names("#invitee", INVITEE)
+            .expression_attribute_names("#exp", LOCK_EXPIRY)
+            .expression_attribute_values(":invitee", text(invitee.as_str()))
+            .expression_attribute_values(":from", time(from))
+            .set_exclusive_start_key(cursor.map(|cursor| position(invitee, cursor)))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(failed)?;
         yield_to_pool().await;
         output.items.unwrap_or_default().into_iter().map(lock).collect()
     }
@@ -103,9 +127,15 @@ impl Store {
     }
 }
 
+/// The position of an entry in the index.
+fn position(invitee: &NormalisedEmail, cursor: &OwnCursor) -> Row {
+    let key = keys::key(&cursor.account, keys::lock(invitee));
+    key.row([(INVITEE, text(invitee.as_str())), (LOCK_EXPIRY, time(cursor.expiry))])
+}
+
 fn lock(row: Row) -> Result<Lock, StoreError> {
     let mut attributes = Attributes::of(row);
     let account: AccountId = attributes.read(keys::PK, keys::parse_partition)?;
-    let position = OwnCursor { expiry: attributes.time(keys::index::LOCK_EXPIRY)?, account: account.clone() };
+    let position = OwnCursor { expiry: attributes.time(LOCK_EXPIRY)?, account: account.clone() };
     Ok(Lock { position, holder: InvitationKey { account, id: attributes.parsed("inv")? } })
 }
