@@ -1,7 +1,8 @@
 //! Callers with bearer tokens: what they may do, and for how long.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use support::{
     ACCOUNT, Call, OTHER_ACCOUNT, Response, TestApp,
@@ -299,4 +300,40 @@ async fn tokens_and_keys_work_side_by_side() {
         app.send(Call::get("/invitations").header("authorization", &format!("bearer  {token}"))).await.expect(200).json(),
     ];
     assert!(lists.iter().all(|list| *list == lists[0]));
+}
+
+#[tokio::test]
+async fn a_removed_key_is_forgotten_although_the_clock_was_set_back() {
+    let (app, old) = app().await;
+    let new = signing_key("k2");
+    let token = old.token(&claims(app.now(), &json!({ "exp": app.now().as_secs() + 86_400 })));
+    let list = || app.send(Call::get("/invitations").bearer(&token));
+    list().await.expect(200);
+    app.advance(Duration::from_secs(301));
+    list().await.expect(200);
+    app.advance(Duration::from_secs(1));
+    publish(&app, ISSUERS, &[&new]).await;
+    app.set_back(Duration::from_secs(2));
+    let unknown = "the token is signed with a key that its issuer has not published";
+    // The keys are read again at once, because those that were read are from the future.
+    expect_unauthorized(&list().await, unknown);
+    app.advance(Duration::from_secs(12 * 3600));
+    expect_unauthorized(&list().await, unknown);
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_read_are_read_once_in_thirty_seconds() {
+    let (app, key) = app().await;
+    let row = app.rows().await.into_iter().find(|row| row["sk"].as_s().is_ok_and(|sk| sk == "keys")).expect("a row");
+    let put = app.client.put_item().table_name(&app.table).set_item(Some(row));
+    put.item("keys", AttributeValue::S("{}".to_owned())).send().await.expect("the row is written");
+    let token = |number: u32| key.sign(format!(r#"{{"alg":"ES256","kid":"forged-{number}"}}"#), claims(app.now(), &json!({})).to_string());
+    let _ = app.faults.take_operations();
+    let mut statuses = BTreeMap::<u16, u32>::new();
+    for number in 0..20 {
+        let response = app.send(Call::get("/invitations").bearer(&token(number))).await;
+        *statuses.entry(response.status).or_default() += 1;
+    }
+    assert_eq!(statuses, [(500, 1), (503, 19)].into(), "the first one says that the row is corrupt");
+    assert_eq!(app.faults.take_operations(), ["GetItem"]);
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use functions::{
     delivery::worker::{Failed, invoke},
     issuers::{
@@ -192,9 +193,7 @@ async fn a_bad_document_changes_nothing() {
         ("a broken connection", Document::KeySet, Behaviour::Drop),
         ("too large", Document::KeySet, Behaviour::Body(large.into_bytes())),
         ("no JSON", Document::KeySet, Behaviour::Body(b"<html>".to_vec())),
-        ("no keys", Document::KeySet, keys(json!([]))),
         ("keys that are no list", Document::KeySet, keys(json!({}))),
-        ("only a symmetric key", Document::KeySet, keys(json!([{ "kty": "oct", "kid": "1", "k": "AAAA", "alg": "HS256" }]))),
         ("two keys with one id", Document::KeySet, keys(json!([key, key]))),
         ("another issuer", Document::Discovery, discovery(json!({ "issuer": "https://evil.example" }))),
         ("the issuer with a slash", Document::Discovery, discovery(json!({ "issuer": format!("{url}/") }))),
@@ -246,4 +245,51 @@ async fn keys_that_were_fetched_earlier_do_not_replace_later_ones() {
     slow.refreshed = it.app.now().plus(Duration::from_secs(1));
     store.put_issuer_keys(issuer, &slow).await.expect("the table works");
     assert_ne!(it.rows().await, after);
+}
+
+#[tokio::test]
+async fn an_issuer_that_withdraws_its_keys_is_no_longer_trusted() {
+    for keys in [json!([]), json!([{ "kty": "oct", "kid": "1", "k": "AAAA", "alg": "HS256" }])] {
+        let it = Fixture::start().await;
+        it.refresh().await.expect("a round");
+        let token = it.token();
+        assert_eq!(it.list(&token).await, 200);
+        let withdrawn = json!({ "keys": keys }).to_string().into_bytes();
+        it.issuer.answer_with(move |document| match document {
+            Document::Discovery => Behaviour::Serve,
+            Document::KeySet => Behaviour::Body(withdrawn.clone()),
+        });
+        it.app.advance(Duration::from_secs(60));
+        // An operator has to know.
+        it.refresh().await.expect_err("no tokens can be verified any more");
+        it.app.advance(Duration::from_secs(240));
+        assert_eq!(it.list(&token).await, 401);
+        it.issuer.answer_with(|_| Behaviour::Serve);
+        it.refresh().await.expect("a round");
+        it.app.advance(Duration::from_secs(30));
+        assert_eq!(it.list(&token).await, 200);
+    }
+}
+
+#[tokio::test]
+async fn stored_keys_that_cannot_be_read_are_replaced() {
+    for (attribute, value) in [
+        ("keys", Some(AttributeValue::S("{}".to_owned()))),
+        ("keys", None),
+        ("refreshed", Some(AttributeValue::S("today".to_owned()))),
+        ("refreshed", None),
+        ("issuer", None),
+    ] {
+        let it = Fixture::start().await;
+        it.refresh().await.expect("a round");
+        let mut row = it.app.rows().await.into_iter().find(|row| row["sk"].as_s().is_ok_and(|sk| sk == "keys")).expect("a row");
+        match value {
+            Some(value) => drop(row.insert(attribute.to_owned(), value)),
+            None => drop(row.remove(attribute)),
+        }
+        it.app.client.put_item().table_name(&it.app.table).set_item(Some(row)).send().await.expect("the row is written");
+        it.app.advance(Duration::from_secs(60));
+        assert_eq!(it.refresh().await.expect("a round"), CHANGED, "{attribute}");
+        assert_eq!(it.list(&it.token()).await, 200, "{attribute}");
+    }
 }

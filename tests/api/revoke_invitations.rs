@@ -232,7 +232,7 @@ async fn the_log_of_a_rejected_event_has_its_code_and_nothing_of_the_event() {
     let (lines, _guard) = Lines::as_deployed();
     app.revoke(&event(json!({ "email": "canary" }))).await;
     app.revoke(&event(json!({ "canary": "canary" }))).await;
-    app.revoke(&event(json!({ "email": "canary@example.com", "invitedBy": format!("urn:a:identity:b:{ACCOUNT}:user/canary") }))).await;
+    app.revoke(&event(json!({ "email": "canary@example.com", "invitedBy": format!("urn:a:identity:b:{ACCOUNT}:user/acme:canary") }))).await;
     let logged = lines.take();
     assert!(!logged.contains("canary"), "{logged}");
     let lines: Vec<Value> = logged.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();

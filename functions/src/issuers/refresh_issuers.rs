@@ -10,7 +10,7 @@ use serde::Serialize;
 use shared::{
     config::{Config, ConfigError},
     domain::{issuer::Issuer, issuer::Issuers, key_set::KeySet},
-    store::{Store, StoredKeys},
+    store::{Store, StoreError, StoredKeys},
 };
 use tracing::{error, info};
 
@@ -61,15 +61,25 @@ impl Refresher {
 
     /// Refreshes the keys of an issuer. Returns whether they have changed.
     async fn refresh(&self, issuer: &Issuer) -> Result<bool, Failed> {
-        let stored = self.store.issuer_keys(issuer).await?;
+        let stored = match self.store.issuer_keys(issuer).await {
+            Ok(stored) => stored,
+            // It is replaced.
+            Err(error @ StoreError::Corrupt { .. }) => {
+                error!(issuer = issuer.name().as_str(), cause = %error, "stored keys not readable");
+                None
+            }
+            Err(error) => return Err(error.into()),
+        };
         // From before the fetch, so that the keys are never taken for newer than they are.
         let now = self.store.now();
         let keys = self.fetch(issuer).await?;
         let changed = stored.as_ref().is_none_or(|stored| stored.keys != keys);
+        let none = keys.is_empty();
         if changed || stored.is_some_and(|stored| now.since(stored.refreshed) >= NOTE_EVERY) {
             self.store.put_issuer_keys(issuer, &StoredKeys { keys, refreshed: now }).await?;
         }
-        Ok(changed)
+        // They are stored all the same: an issuer that withdraws all its keys wants none of its tokens to be accepted.
+        if none { Err(Failed(format!("{} publishes no key for RS256 or ES256", issuer.url()))) } else { Ok(changed) }
     }
 
     async fn fetch(&self, issuer: &Issuer) -> Result<KeySet, Failed> {

@@ -1,6 +1,6 @@
 //! JSON in which no object has the same name twice, at any depth. Two parsers could read different values from an object that does.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -106,10 +106,11 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
-        let mut members: Vec<(String, Json)> = Vec::new();
+        let mut members = Vec::new();
+        // A set, because a document can contain thousands of names.
+        let mut names = HashSet::new();
         while let Some((name, value)) = map.next_entry::<String, Json>()? {
-            // The texts are short: a list is as fast as a set.
-            if members.iter().any(|(known, _)| *known == name) {
+            if !names.insert(name.clone()) {
                 return Err(A::Error::custom(format_args!("the name '{}' appears twice", excerpt(&name))));
             }
             members.push((name, value));

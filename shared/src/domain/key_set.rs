@@ -49,7 +49,7 @@ impl KeySet {
     /// The usable keys in a key set. Others, for example for encryption, are ignored.
     ///
     /// # Errors
-    /// If it is not a key set, if two usable keys have the same id, or if it has none or too many.
+    /// If it is not a key set, if two usable keys have the same id, or if there are too many.
     pub fn parse(document: &[u8]) -> Result<Self, Malformed> {
         let document = Json::parse(document)?;
         let Some(Json::Array(keys)) = document.get("keys") else {
@@ -58,9 +58,6 @@ impl KeySet {
         let mut keys: Vec<_> = keys.iter().filter_map(PublicKey::usable).collect();
         // A changed order is not a changed set.
         keys.sort_by(|one, other| one.id.cmp(&other.id));
-        if keys.is_empty() {
-            return Err(Malformed("it has no key with an id for RS256 or ES256".to_owned()));
-        }
         if keys.len() > MAX_KEYS {
             return Err(Malformed(format!("it has more than {MAX_KEYS} keys")));
         }
@@ -88,6 +85,12 @@ impl KeySet {
     #[must_use]
     pub fn find(&self, id: &str) -> Option<&PublicKey> {
         self.0.iter().find(|key| key.id == id)
+    }
+
+    /// Whether it has no key, so that it verifies nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// How many keys it has.

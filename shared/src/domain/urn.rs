@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use percent_encoding::percent_decode_str;
+
 use super::{
     account::AccountId,
     id::InvitationId,
@@ -72,24 +74,40 @@ impl PrincipalUrn {
 impl FromStr for PrincipalUrn {
     type Err = Malformed;
 
+    /// Accepts every percent-encoding of a person's subject. The URN has the encoding of [`Subject`], in which responses show it.
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        account_of(text).map(|account| Self { text: text.to_owned(), account }).ok_or_else(|| {
+        parse(text).ok_or_else(|| {
             let form = "urn:{namespace}:identity:{region}:{account}:{kind}/{id}";
             Malformed(format!("'{}' is not a URN like invitedBy in responses: {form}, percent-encoded", excerpt(text)))
         })
     }
 }
 
-/// The account in the URN of a principal; `None` for every other text, also for one with a subject that is not percent-encoded, because
-/// it would equal no URN.
-fn account_of(text: &str) -> Option<AccountId> {
+fn parse(text: &str) -> Option<PrincipalUrn> {
     let mut parts = text.splitn(6, ':');
     let (urn, namespace, service, region) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let account = parts.next()?.parse().ok()?;
     let (kind, id) = parts.next()?.split_once('/')?;
-    // The id of a person is that of an issuer and a subject.
-    let named = [namespace, region, kind].into_iter().chain(id.split(':')).all(|part| !part.is_empty());
-    let complete = urn == "urn" && service == "identity" && named;
-    let encoded = text.bytes().all(|b| b.is_ascii_graphic() && !br#""<>[\]^`{|}?#"#.contains(&b));
-    (complete && encoded).then_some(account)
+    let id = match kind {
+        "user" => {
+            let (issuer, subject) = id.split_once(':')?;
+            format!("{}:{}", issuer.parse::<IssuerName>().ok()?, decoded(subject)?.parse::<Subject>().ok()?.as_str())
+        }
+        _ => id.to_owned(),
+    };
+    let named = [namespace, region, kind, &id].into_iter().all(|part| !part.is_empty());
+    (urn == "urn" && service == "identity" && named && text.bytes().all(is_urn_character))
+        .then(|| PrincipalUrn { text: format!("urn:{namespace}:identity:{region}:{account}:{kind}/{id}"), account })
+}
+
+/// A subject without its percent-encoding; `None` if a percent sign does not begin an escape, or the result is not UTF-8.
+fn decoded(subject: &str) -> Option<String> {
+    let escapes = subject.split('%').skip(1).all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|b| b.is_ascii_hexdigit()));
+    let text = percent_decode_str(subject).decode_utf8().ok()?;
+    escapes.then(|| text.into_owned())
+}
+
+/// The characters of RFC 8141.
+fn is_urn_character(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !br#""<>[\]^`{|}?#"#.contains(&byte)
 }

@@ -29,9 +29,11 @@ impl Store {
     pub async fn issuer_keys(&self, issuer: &Issuer) -> Result<Option<StoredKeys>, StoreError> {
         let Some(row) = self.read_row(keys::issuer_keys(issuer.name())).await? else { return Ok(None) };
         let mut row = Attributes::of(row);
-        let (url, refreshed) = (row.text("issuer")?, row.time("refreshed")?);
+        if row.text("issuer")? != issuer.url() {
+            return Ok(None);
+        }
         let keys = row.read("keys", |keys| KeySet::parse(keys.as_bytes()).ok())?;
-        Ok((url == issuer.url()).then_some(StoredKeys { keys, refreshed }))
+        Ok(Some(StoredKeys { keys, refreshed: row.time("refreshed")? }))
     }
 
     /// Stores the keys of an issuer, unless keys that were fetched later are stored already. Repeating it has no further effect.
@@ -42,8 +44,9 @@ impl Store {
         let url = text(issuer.url());
         let attributes = [("issuer", url.clone()), ("keys", text(stored.keys.to_json())), ("refreshed", time(stored.refreshed))];
         let older = Condition::new(
-            "attribute_not_exists(#pk) OR #issuer <> :issuer OR #refreshed <= :refreshed",
-            [(":issuer", url), (":refreshed", time(stored.refreshed))],
+            // A row that cannot be read is replaced, too.
+            "attribute_not_exists(#pk) OR NOT attribute_type(#refreshed, :number) OR #issuer <> :issuer OR #refreshed <= :refreshed",
+            [(":number", text("N")), (":issuer", url), (":refreshed", time(stored.refreshed))],
         );
         let put = self.client.put_item().table_name(&self.table).set_item(Some(keys::issuer_keys(issuer.name()).row(attributes)));
         let put = put

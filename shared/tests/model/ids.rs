@@ -190,6 +190,18 @@ fn the_urn_of_a_principal_names_its_account() {
         let parsed: PrincipalUrn = parsed(urn);
         assert_eq!((parsed.as_str(), parsed.account()), (urn, &account));
     }
+    // Other encodings of a subject than that of responses. They must not be URNs of nobody.
+    for (given, shown) in [
+        ("auth0%7c5f7c", "auth0%7C5f7c"),
+        ("jane%40example.com", "jane@example.com"),
+        ("a%2Db%2b%3d", "a-b+="),
+        ("idp:7", "idp%3A7"),
+        ("corp/jane", "corp%2Fjane"),
+        ("%C3%A9", "%C3%A9"),
+    ] {
+        let urn = |subject: &str| format!("urn:cloudone:identity:ca-1:012345678912:user/main:{subject}");
+        assert_eq!(parsed::<PrincipalUrn>(&urn(given)).as_str(), urn(shown));
+    }
     for text in [
         "",
         "AbCdEfGhIjKl",
@@ -211,6 +223,12 @@ fn the_urn_of_a_principal_names_its_account() {
         "urn:cloudone:identity:ca-1:012345678912:user/main:auth0|5f7c",
         "urn:cloudone:identity:ca-1:012345678912:user/main:a b",
         "urn:cloudone:identity:ca-1:012345678912:user/main:é",
+        "urn:cloudone:identity:ca-1:012345678912:user/main:50%off",
+        "urn:cloudone:identity:ca-1:012345678912:user/main:a%",
+        "urn:cloudone:identity:ca-1:012345678912:user/main:a%zz",
+        "urn:cloudone:identity:ca-1:012345678912:user/main:%FF",
+        "urn:cloudone:identity:ca-1:012345678912:user/Main:1",
+        "urn:cloudone:identity:ca-1:012345678912:user/1",
     ] {
         assert!(text.parse::<PrincipalUrn>().is_err(), "{text:?}");
     }

@@ -251,3 +251,14 @@ fn the_address_of_the_keys_comes_from_the_document_of_the_same_issuer() {
     let found = only(&local).key_set_url(document("http://localhost:9200", "http://localhost:9200/keys").as_bytes());
     assert_eq!(found.map(String::from).as_deref(), Ok("http://localhost:9200/keys"));
 }
+
+#[test]
+fn an_issuer_on_the_web_cannot_name_keys_on_this_machine_whatever_the_case_of_its_url() {
+    for url in ["https://login.example.com", "HTTPS://login.example.com"] {
+        let issuers: Issuers =
+            format!(r#"{{"acme": {{"issuer": "{url}", "audience": {{"values": ["a"]}}}}}}"#).parse().expect("it is a configuration");
+        let document = format!(r#"{{"issuer": "{url}", "jwks_uri": "http://127.0.0.1:9001/2018-06-01/runtime"}}"#);
+        let issuer = issuers.iter().next().expect("one");
+        assert!(issuer.key_set_url(document.as_bytes()).is_err(), "{url}");
+    }
+}

@@ -109,12 +109,12 @@ fn keys_for_rs256_and_es256_are_kept_under_their_ids() {
 
 #[test]
 fn keys_that_cannot_verify_a_token_are_ignored() {
-    let alone = "it has no key with an id for RS256 or ES256";
     for (why, key) in unusable() {
-        assert_eq!(parse(std::slice::from_ref(&key)).expect_err(why), alone, "{why}");
+        assert!(parse(std::slice::from_ref(&key)).expect(why).is_empty(), "{why}");
         assert_eq!(parse(&[key, p256("k")]), Ok(set(&[p256("k")])), "{why}");
     }
-    assert_eq!(parse(&[]).expect_err("empty"), alone);
+    // An issuer may withdraw all its keys.
+    assert!(parse(&[]).expect("a key set").is_empty());
 }
 
 #[test]

@@ -90,13 +90,21 @@ impl BearerTokens {
     }
 
     async fn read(&self, issuer: &Issuer, now: Timestamp) -> Result<Arc<StoredKeys>, ApiError> {
-        let keys = self.store.issuer_keys(issuer).await?.map(Arc::new);
-        let before = self.keys.get(issuer.name(), now, |_| Duration::MAX).and_then(|(keys, _)| keys);
+        let (keys, unreadable) = match self.store.issuer_keys(issuer).await {
+            Ok(keys) => (keys.map(Arc::new), None),
+            // Remembered like missing keys, so that forged tokens do not cause a read each.
+            Err(error @ StoreError::Corrupt { .. }) => (None, Some(error)),
+            Err(error) => return Err(error.into()),
+        };
+        let before = self.keys.last(issuer.name()).flatten();
         if before.is_some_and(|before| keys.as_ref().is_none_or(|keys| keys.keys != before.keys)) {
             self.verified.retain(|token| token.issuer() != issuer.name());
         }
         self.keys.insert(issuer.name().clone(), keys.clone(), now);
-        valid(keys, issuer, now)
+        match unreadable {
+            Some(error) => Err(error.into()),
+            None => valid(keys, issuer, now),
+        }
     }
 
     /// The account with an external id, if there is one.

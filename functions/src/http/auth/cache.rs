@@ -28,6 +28,11 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
         (now >= *read_at && now.since(*read_at) < ttl(value)).then(|| (value.clone(), *read_at))
     }
 
+    /// The value, however old it is.
+    pub(super) fn last(&self, key: &K) -> Option<V> {
+        self.entries().get(key).map(|(value, _)| value.clone())
+    }
+
     /// Adds a value. Its age counts from before it was read.
     pub(super) fn insert(&self, key: K, value: V, read_at: Timestamp) {
         let mut entries = self.entries();
