@@ -45,7 +45,7 @@ impl App {
     /// # Errors
     /// All configuration problems.
     pub async fn from_env() -> Result<Self, ConfigError> {
-        let config = Config::read(&variable)?;
+        let config = Config::read(&variable)?.check_issuer_roles()?;
         let store = connected(&config);
         store.open().await;
         Ok(Self::new(store, config))
@@ -125,7 +125,7 @@ impl AsRef<App> for SendingApp {
 pub(crate) fn connected(config: &Config) -> Store {
     Store::new(connect(&config.connection), config.table.clone(), system_clock())
         .only(config.only_account.clone())
-        .listing_by_invitee(!config.issuers.is_empty())
+        .listing_by_invitee(config.issuers.prove_addresses())
 }
 
 /// An environment variable.

@@ -102,6 +102,18 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Checks that the issuers' roles stand for roles that exist. Only functions that have both can check it.
+    ///
+    /// # Errors
+    /// All that do not.
+    pub fn check_issuer_roles(self) -> Result<Self, ConfigError> {
+        let unknown = self.issuers.roles().filter(|(_, role)| !self.roles.contains(role));
+        let problems: Vec<_> = unknown.map(|(issuer, role)| format!("ISSUERS: {issuer}.role.map: ROLES has no role '{role}'")).collect();
+        if problems.is_empty() { Ok(self) } else { Err(ConfigError(problems)) }
+    }
+}
+
 /// Reads the additional configuration of the functions that send invitations.
 ///
 /// # Errors

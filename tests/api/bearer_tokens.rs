@@ -165,7 +165,7 @@ async fn an_issuer_may_name_accounts_by_external_ids() {
     // Ids of twelve digits are not external ids.
     expect_unauthorized(
         &app.send(Call::get("/invitations").bearer(&tenant(ACCOUNT))).await,
-        "the token names an account that its issuer may not name",
+        "the token names an account in another form than configured, or one that its issuer may not name",
     );
 }
 

@@ -30,7 +30,7 @@ const KEY_UNKNOWN: &str = "the token is signed with a key that its issuer has no
 const SIGNATURE: &str = "the signature of the token is not valid";
 const CLAIMS: &str = "a claim of the token is missing or has the wrong type";
 const AUDIENCE: &str = "the token is for another application";
-const WRONG_ACCOUNT: &str = "the token names an account that its issuer may not name";
+const WRONG_ACCOUNT: &str = "the token names an account in another form than configured, or one that its issuer may not name";
 const EXPIRED: &str = "the token has expired";
 const TOO_EARLY: &str = "the token is not valid yet";
 

@@ -280,11 +280,25 @@ async fn a_list_makes_as_few_requests_as_possible_and_reads_consistently_what_it
 }
 
 #[tokio::test]
-async fn an_unreadable_row_is_reported_and_not_left_out() {
+async fn an_unreadable_row_of_one_account_does_not_hide_the_invitations_of_others() {
     let (app, people) = People::start().await;
-    let id = invite(&app, &app.full).await;
-    app.set(&id, "email", AttributeValue::S("nobody".to_owned())).await;
-    mine(&app, &people, "").await.expect_error(500, "internal-error");
+    let (own, foreign) = (invite(&app, &app.full).await, invite(&app, &app.other).await);
+    let (lines, _guard) = support::logged::Lines::as_deployed();
+    for (pk, sk, attribute, listed) in [
+        // With unreadable settings the account looks as if it had none.
+        (format!("SETTINGS#{OTHER_ACCOUNT}"), "settings".to_owned(), "colour", vec![own.clone(), foreign.clone()]),
+        (format!("A#{OTHER_ACCOUNT}"), format!("I#{foreign}"), "nonce", vec![own.clone()]),
+    ] {
+        let update = app.client.update_item().table_name(&app.table).update_expression("SET #a = :bad");
+        let key = update.key("pk", AttributeValue::S(pk)).key("sk", AttributeValue::S(sk));
+        let bad = key.expression_attribute_names("#a", attribute).expression_attribute_values(":bad", AttributeValue::S("?".to_owned()));
+        bad.send().await.expect("the row can be changed");
+        let page = mine(&app, &people, "").await.expect(200).json();
+        let set = |ids: Vec<String>| ids.into_iter().collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(set(ids(page["invitations"].as_array().expect("a list"))), set(listed), "{attribute}");
+    }
+    let logged = lines.take();
+    assert_eq!(logged.matches("left out of a list").count(), 1 + 2, "{logged}");
 }
 
 #[tokio::test]
@@ -303,4 +317,31 @@ async fn the_log_names_the_person_and_no_address() {
         assert_eq!(line.get("account"), None, "it is about all accounts");
     }
     assert!(!logged.contains("user.one") && !logged.contains(&token), "{logged}");
+}
+
+#[tokio::test]
+async fn an_address_with_something_around_it_proves_no_other() {
+    let (app, people) = People::start().await;
+    invite(&app, &app.full).await;
+    for around in ["\u{200b}", "\u{feff}", "\u{2060}", "\u{ad}", "\u{3164}", "\u{e0001}", "\u{3000}", "\u{a0}", " ", "\t"] {
+        for email in [format!("{around}{EMAIL}"), format!("{EMAIL}{around}")] {
+            let token = people.token_with(&app, &email, &json!({ "sub": "s" }));
+            app.send(Call::get("/invitations/mine").bearer(&token)).await.expect_error(403, "forbidden");
+        }
+    }
+    // Its case does not matter, as in invitations.
+    let token = people.token_with(&app, &EMAIL.to_uppercase(), &json!({ "sub": "s" }));
+    let page = app.send(Call::get("/invitations/mine").bearer(&token)).await.expect(200).json();
+    assert_eq!(page["invitations"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn issuers_that_prove_no_address_cost_nothing_and_index_no_address() {
+    let issuers = support::tokens::ISSUERS.replace(",\n    \"email\": \"/email\"", "");
+    assert!(!issuers.contains("/email"), "{issuers}");
+    let (app, people) = People::with(&[("ISSUERS", &issuers)]).await;
+    invite(&app, &app.full).await;
+    mine(&app, &people, "").await.expect_error(403, "forbidden");
+    let lock = row(&app, &format!("P#{EMAIL}")).await.expect("a lock");
+    assert_eq!(lock.get("invitee"), None, "{lock}");
 }

@@ -34,7 +34,7 @@ impl Endpoints {
     #[must_use]
     pub fn new(store: &Store, variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let config = || Config::read(&variable).expect("the configuration is valid");
-        let store = store.clone().only(config().only_account).listing_by_invitee(!config().issuers.is_empty());
+        let store = store.clone().only(config().only_account).listing_by_invitee(config().issuers.prove_addresses());
         let app = || App::new(store.clone(), config());
         let defaults = read_default_settings(&variable).expect("the configuration is valid");
         let retention = read_retention(&variable).expect("the configuration is valid");

@@ -30,6 +30,9 @@ pub async fn handle(app: &InviteeApp, request: &Request) -> Result<Reply, ApiErr
         return Err(Rejected::NotFound.into());
     }
     let page = app.app.store.list_own(invitee, limit, cursor.as_ref()).await?;
+    for error in &page.unreadable {
+        tracing::error!(cause = %error, "left out of a list");
+    }
     let next = page.next.map(|cursor| cursor.encode(invitee));
     let complete = page.invitations.into_iter().map(|(invitation, settings)| (invitation, settings.or(&app.defaults)));
     Ok(Reply::ok(output::own_list(&complete.collect::<Vec<_>>(), next.as_deref(), page.now)))

@@ -32,6 +32,8 @@ const DELIVERER: &str = "deliver-invitations";
 const RECONCILER: &str = "reconcile-deliveries";
 /// The function whose schedule `REFRESH_SECONDS` changes.
 const REFRESHER: &str = "refresh-issuers";
+/// What it says when an issuer cannot be reached.
+const NOT_REFRESHED: &str = "could not be refreshed";
 /// The function that handles the events of SES.
 const RECORDER: &str = "record-feedback";
 /// The pause after an empty read of the stream, the same as Lambda's.
@@ -55,8 +57,12 @@ pub(crate) async fn wait_for_functions(url: &str, schedules: &[Schedule]) -> Res
     let ignored = json!({ "source": "aws.ses", "detail": { "eventType": "Open", "mail": { "tags": tags } } });
     let scheduled = schedules.iter().map(|schedule| (schedule.function.as_str(), json!({})));
     for (function, event) in [(DELIVERER, Stream::event(&[])), (RECORDER, ignored)].into_iter().chain(scheduled) {
-        invoke(url, function, &event).await.map_err(Problem)?;
-        print_line!("  {function} answers.");
+        match invoke(url, function, &event).await {
+            Ok(_) => print_line!("  {function} answers."),
+            // An issuer of the developer's own may be down, or need a network that is not there. It is tried again every minute.
+            Err(reason) if function == REFRESHER && reason.contains(NOT_REFRESHED) => print_error!("{reason}"),
+            Err(reason) => return Err(Problem(reason)),
+        }
     }
     Ok(())
 }

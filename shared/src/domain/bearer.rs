@@ -58,7 +58,7 @@ impl TokenProblem {
             Self::Signature => "the signature of the token is not valid",
             Self::Claims => "a claim of the token is missing or has the wrong type",
             Self::Audience => "the token is for another application",
-            Self::Account => "the token names an account that its issuer may not name",
+            Self::Account => "the token names an account in another form than configured, or one that its issuer may not name",
             Self::Expired => "the token has expired",
             Self::NotYetValid => "the token is not valid yet",
         }

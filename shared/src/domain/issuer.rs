@@ -132,7 +132,10 @@ impl Issuer {
     pub(super) fn verified_email(&self, claims: &Json) -> Option<Email> {
         let rule = self.email.as_ref()?;
         let verified = rule.verified.as_ref().is_none_or(|verified| verified.find(claims) == Some(&Json::Bool(true)));
-        if verified { rule.claim.find(claims)?.as_text()?.parse().ok() } else { None }
+        let text = rule.claim.find(claims)?.as_text()?;
+        // Nothing is cleaned up: an address with something around it may be another mailbox.
+        let exact = |email: &Email| email.as_entered() == text && text.trim() == text;
+        text.parse().ok().filter(|email| verified && exact(email))
     }
 }
 
@@ -145,6 +148,17 @@ impl Issuers {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether one of them can prove that a person owns an address.
+    #[must_use]
+    pub fn prove_addresses(&self) -> bool {
+        self.0.iter().any(|issuer| issuer.email.is_some())
+    }
+
+    /// The roles that their roles stand for, with the issuers' names.
+    pub fn roles(&self) -> impl Iterator<Item = (&IssuerName, &RoleId)> {
+        self.0.iter().flat_map(|issuer| issuer.role.iter().flat_map(|rule| rule.roles.iter().map(|(_, ours)| (&issuer.name, ours))))
     }
 
     /// All of them.

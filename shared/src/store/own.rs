@@ -40,6 +40,9 @@ pub struct OwnPage {
     pub next: Option<OwnCursor>,
     /// When the page was read. All invitations are open then.
     pub now: Timestamp,
+    /// What could not be read. It is left out, because the invitations are those of different accounts: a bad row of one must not hide
+    /// those of the others.
+    pub unreadable: Vec<StoreError>,
 }
 
 /// An entry of the index.
@@ -52,7 +55,7 @@ impl Store {
     /// Returns a page of the open invitations for `invitee`, an address that the caller is known to own. Very recent ones may be missing.
     ///
     /// # Errors
-    /// [`StoreError`] when the table fails or a row cannot be read.
+    /// [`StoreError`] when the table fails.
     pub async fn list_own(&self, invitee: &NormalisedEmail, limit: Limit, cursor: Option<&OwnCursor>) -> Result<OwnPage, StoreError> {
         let now = self.now();
         // One more lock than the page holds shows whether a next page exists.
@@ -61,7 +64,7 @@ impl Store {
         locks.truncate(limit.get());
         let next = locks.last().filter(|_| more).map(|last| last.position.clone());
 
-        let (mut found, settings) = self.holders(&locks).await?;
+        let Holders { invitations: mut found, settings, unreadable } = self.holders(&locks).await?;
         let mut invitations = Vec::with_capacity(locks.len());
         for Lock { holder, .. } in locks {
             // Taken, because the index may show the old and the new entry of a lock.
@@ -69,7 +72,9 @@ impl Store {
             let is_open = |it: &Invitation| it.state(now) == State::Invited && it.resource.email.normalised() == invitee;
             invitations.extend(invitation.filter(is_open).map(|it| (it, settings.get(&holder.account).cloned().unwrap_or_default())));
         }
-        Ok(OwnPage { invitations, next, now })
+        // The index may lag behind a resend.
+        invitations.sort_by(|(one, _), (other, _)| one.resource.expiry.cmp(&other.resource.expiry));
+        Ok(OwnPage { invitations, next, now, unreadable })
     }
 
     /// At most `limit` entries that have not expired at `now`, soonest expiry first, after `cursor`.
@@ -103,27 +108,40 @@ impl Store {
     }
 
     /// The invitations that hold these locks, and the settings of their accounts.
-    async fn holders(
-        &self,
-        locks: &[Lock],
-    ) -> Result<(BTreeMap<InvitationKey, Invitation>, BTreeMap<AccountId, AccountSettings>), StoreError> {
+    async fn holders(&self, locks: &[Lock]) -> Result<Holders, StoreError> {
         // Sets, because DynamoDB rejects duplicate keys.
         let holders: BTreeSet<&InvitationKey> = locks.iter().map(|lock| &lock.holder).collect();
         let accounts: BTreeSet<&AccountId> = locks.iter().map(|lock| &lock.holder.account).collect();
         let keys = holders.into_iter().map(|holder| keys::invitation_key(&holder.account, holder.id));
         let rows = self.read_rows(keys.chain(accounts.into_iter().map(keys::settings))).await?;
-        let (mut invitations, mut settings_of) = (BTreeMap::new(), BTreeMap::new());
+        let mut found = Holders::default();
         for row in rows {
-            match row.get(keys::PK).and_then(|pk| keys::parse_settings(pk.as_s().ok()?)) {
-                Some(account) => drop(settings_of.insert(account, settings::from_row(row)?)),
-                None => {
-                    let invitation = item::from_row(row)?;
-                    let key = InvitationKey { account: invitation.resource.account.clone(), id: invitation.resource.id };
-                    invitations.insert(key, invitation);
-                }
+            if let Err(error) = found.add(row) {
+                found.unreadable.push(error);
             }
         }
-        Ok((invitations, settings_of))
+        Ok(found)
+    }
+}
+
+#[derive(Default)]
+struct Holders {
+    invitations: BTreeMap<InvitationKey, Invitation>,
+    settings: BTreeMap<AccountId, AccountSettings>,
+    unreadable: Vec<StoreError>,
+}
+
+impl Holders {
+    fn add(&mut self, row: Row) -> Result<(), StoreError> {
+        match row.get(keys::PK).and_then(|pk| keys::parse_settings(pk.as_s().ok()?)) {
+            Some(account) => drop(self.settings.insert(account, settings::from_row(row)?)),
+            None => {
+                let invitation = item::from_row(row)?;
+                let key = InvitationKey { account: invitation.resource.account.clone(), id: invitation.resource.id };
+                self.invitations.insert(key, invitation);
+            }
+        }
+        Ok(())
     }
 }
 

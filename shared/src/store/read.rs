@@ -142,7 +142,12 @@ impl Store {
             let batch = batch.map_err(|error| StoreError::Defect { cause: error.to_string() })?;
             let output = self.client.batch_get_item().request_items(&self.table, batch).send().await.map_err(failed)?;
             yield_to_pool().await;
-            rows.extend(output.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default());
+            let found = output.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default();
+            if !found.is_empty() {
+                // Only replies without progress are attempts.
+                attempts = Attempts::start();
+            }
+            rows.extend(found);
             let unprocessed = output.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table)).map(|keys| keys.keys);
             if let Some(keys) = unprocessed.filter(|keys| !keys.is_empty()) {
                 left.extend(keys);

@@ -229,3 +229,18 @@ fn the_stack_can_set_default_settings_for_accounts() {
         assert!(error.0.iter().any(|problem| problem.starts_with(&format!("{name}: 'www.x' "))), "{name}: {error}");
     }
 }
+
+#[test]
+fn every_role_that_an_issuer_gives_must_exist() {
+    let issuers = r#"{"acme": {"issuer": "https://login.example.com", "audience": {"values": ["a"]},
+        "role": {"claim": "/roles", "map": {"a": "full-access", "b": "inviter", "c": "owner"}}}}"#;
+    let read = |roles: &[(&str, &str)]| {
+        let variables: Vec<_> = [("TABLE_NAME", "table"), ("ISSUERS", issuers)].iter().chain(roles).copied().collect();
+        config(&variables).expect("a configuration").check_issuer_roles()
+    };
+    let problems = read(&[]).expect_err("two roles are unknown").0;
+    assert_eq!(problems, ["ISSUERS: acme.role.map: ROLES has no role 'inviter'", "ISSUERS: acme.role.map: ROLES has no role 'owner'"]);
+    let roles =
+        r#"{"full-access": {"can": [], "mayGrant": []}, "inviter": {"can": [], "mayGrant": []}, "owner": {"can": [], "mayGrant": []}}"#;
+    assert!(read(&[("ROLES", roles)]).is_ok());
+}

@@ -1,7 +1,7 @@
 //! The requests of invitees.
 
 use shared::domain::{
-    AccountId, Email, InvitationId,
+    AccountId, Email, InvitationId, PrincipalUrn,
     email::NormalisedEmail,
     link::Token,
     page::{Limit, OwnCursor},
@@ -55,6 +55,10 @@ pub fn host_decision(request: &Request) -> Result<HostBody, Invalid> {
 
 /// An id, not a name: it is stored and published in events.
 fn principal_id(text: String) -> Result<String, Invalid> {
+    // Only a verified token makes one of these the person who has accepted.
+    if text.parse::<PrincipalUrn>().is_ok() {
+        return Err(Invalid::field("invalid-principal", "principal", "must not be the URN of a caller of this API"));
+    }
     if (1..=128).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         Ok(text)
     } else {
