@@ -73,7 +73,7 @@ impl Store {
             invitations.extend(invitation.filter(is_open).map(|it| (it, settings.get(&holder.account).cloned().unwrap_or_default())));
         }
         // The index may lag behind a resend.
-        invitations.sort_by(|(one, _), (other, _)| one.resource.expiry.cmp(&other.resource.expiry));
+        invitations.sort_by_key(|(invitation, _)| invitation.resource.expiry);
         Ok(OwnPage { invitations, next, now, unreadable })
     }
 
