@@ -152,7 +152,7 @@ pub(super) fn key_set() -> Box<dyn Target> {
     let mut verifies = ec.clone();
     verifies["key_ops"] = json!(["verify"]);
     verifies["x5c"] = json!(["MIIB"]);
-    let corpus = vec![acme.clone(), globex, json!({ "keys": [encryption, verifies, rsa] }), json!({ "keys": [rsa] })];
+    let corpus = vec![acme.clone(), globex, json!({ "keys": [encryption, verifies, rsa] }), json!({ "keys": [] })];
     let issuers = issuers::issuers();
     let tokens = issuers::claims().into_iter().filter(|(issuer, _)| *issuer == 0);
     let tokens: Vec<(Value, String)> =
@@ -170,7 +170,7 @@ fn check_key_set(text: &str, issuers: &Issuers, tokens: &[(Value, String)]) -> R
     let published: Vec<&Value> = document["keys"].as_array().into_iter().flatten().collect();
     let used = |id: &str| keys.find(id).is_some();
     let usable = published.iter().filter(|key| key["kid"].as_str().is_some_and(used)).count();
-    require((1..=32).contains(&keys.size()) && usable >= keys.size(), || format!("{keys:?} are not the keys of {text}"))?;
+    require(keys.size() <= 32 && usable >= keys.size(), || format!("{keys:?} are not the keys of {text}"))?;
     for jwk in published {
         let Some(key) = jwk["kid"].as_str().and_then(|id| keys.find(id)) else { continue };
         for (signer, token) in tokens {
@@ -181,7 +181,7 @@ fn check_key_set(text: &str, issuers: &Issuers, tokens: &[(Value, String)]) -> R
             require(!is_verified || has_signed, || format!("the key {jwk} verifies a token of {signer}"))?;
         }
     }
-    Ok(true)
+    Ok(!keys.is_empty())
 }
 
 /// Whether two public keys have the same numbers.
