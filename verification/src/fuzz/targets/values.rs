@@ -15,6 +15,7 @@ use shared::domain::{
     page::{Limit, Order},
     settings::{Binding, Colour, DisplayName, Locale, Logo, Redirect},
     text::excerpt,
+    urn::PrincipalUrn,
     user::IssuerName,
 };
 use support::random::Random;
@@ -127,6 +128,8 @@ pub(super) fn others() -> Box<dyn Target> {
         "012345678912",
         "019d3a4b5c6d7e8f9a0b1c2d3e4f5061",
         "Fuzz00000001",
+        "urn:cloudone:identity:ca-1:012345678912:user/acme:auth0%7c5f%C3%A9",
+        "urn:cloudone:identity:ca-1:012345678912:apikey/Fuzz00000001",
         "\"one key, with a comma\"",
         "W/\"one\", \"another\"",
         "bounced#1900000000000#General",
@@ -150,6 +153,7 @@ pub(super) fn others() -> Box<dyn Target> {
         |text| round_trip::<Binding>(text, ToString::to_string, PartialEq::eq),
         |text| round_trip::<AccountId>(text, ToString::to_string, PartialEq::eq),
         |text| round_trip::<ExternalId>(text, ToString::to_string, PartialEq::eq),
+        |text| round_trip::<PrincipalUrn>(text, |it| it.as_str().to_owned(), PartialEq::eq),
         |text| round_trip::<IssuerName>(text, ToString::to_string, PartialEq::eq),
         |text| round_trip::<InvitationId>(text, ToString::to_string, PartialEq::eq),
         |text| round_trip::<ApiKeyId>(text, ToString::to_string, PartialEq::eq),
