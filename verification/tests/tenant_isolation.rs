@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 /// The module that builds partition keys.
 const KEYS: &str = "shared/src/store/keys.rs";
 /// The texts that a hand-written partition key needs: its attribute, its placeholder, or the prefix of its value.
-const SPELLINGS: [&str; 7] = ["\"pk\"", "\":pk\"", "PK.to_owned()", "\"A#", "\"KEYS#", "\"SETTINGS#", "\"EXTERNAL#"];
+const SPELLINGS: [&str; 8] = ["\"pk\"", "\":pk\"", "PK.to_owned()", "\"A#", "\"KEYS#", "\"SETTINGS#", "\"EXTERNAL#", "\"ISSUER#"];
 
 /// The lines of a source that spell out a partition key.
 fn violations(file: &str, source: &str) -> Vec<String> {
@@ -50,6 +50,7 @@ fn a_key_spelled_out_elsewhere_is_found() {
         r#"let key = format!("A#{account}");"#,
         r#"let rows = query("KEYS#").await?;"#,
         r#"primary(format!("EXTERNAL#{id}"), sk)"#,
+        r#"primary(format!("ISSUER#{name}"), sk)"#,
         r#"    text("SETTINGS#" .to_owned() + account)"#,
         r#"HashMap::from([("pk".to_owned(), AttributeValue::S(other)), sk])"#,
         r#".expression_attribute_values(":pk", text(anything))"#,
