@@ -189,7 +189,9 @@ impl IssuerRules {
         };
         let role = self.roles.1.iter().find(|(theirs, _)| claimed.iter().any(|role| *role == theirs));
         let verified = self.verified.is_none_or(|verified| claim(verified) == Some(&Value::Bool(true)) || !required(Rule::VerifiedEmail));
-        let email = claim(self.email).and_then(Value::as_str).filter(|_| verified).and_then(|email| email.parse::<Email>().ok());
+        // Exactly as the issuer writes it: nothing around it is ignored.
+        let email = claim(self.email).and_then(Value::as_str).filter(|text| verified && text.trim() == *text);
+        let email = email.and_then(|text| text.parse::<Email>().ok().filter(|email| email.as_entered() == text));
         let name = self.display_name.and_then(claim).and_then(Value::as_str).and_then(|name| name.parse::<DisplayName>().ok());
         Some(Summary {
             urn: format!("urn:cloudone:identity:ca-1::user/{}:{}", self.name, subject(claims["sub"].as_str()?)?),
