@@ -18,7 +18,6 @@ use crate::{
 };
 
 const EMAIL: &str = "user.one@example.com";
-const HOUR: i64 = 3_600_000;
 
 fn post(body: &str) -> Call {
     Call::post("/invitations").text(body)
@@ -114,7 +113,7 @@ async fn errors_of_a_create() {
     let roles =
         r#"{ "full-access": { "can": ["invitations:create"], "mayGrant": ["full-access"] }, "read-only": { "can": [], "mayGrant": [] } }"#;
     let app = TestApp::with(&[("ROLES", roles), ("SEND_QUOTA", "2")]).await;
-    app.advance(Duration::from_millis(u64::try_from(HOUR - app.now().as_millis() % HOUR).expect("not negative")));
+    app.advance_to_window();
     let mut snapshot = Snapshot::new("create");
     let start = app.now();
     snapshot.redact(start.plus(Duration::from_secs(3600)), "in an hour");

@@ -88,6 +88,7 @@ async fn credentials_permissions_and_validation_come_before_a_412() {
 #[tokio::test]
 async fn a_412_comes_before_the_errors_of_the_invitations_state() {
     let app = TestApp::with(&[("MAX_SENDS", "2"), ("SEND_QUOTA", "4")]).await;
+    app.advance_to_window();
     let mut workers = Workers::of(&app).await;
     let both = async |id: &str, call: Call, status, code: &str| {
         let tag = current(&app, id).await;

@@ -19,12 +19,6 @@ fn used_up(quota: u32, seconds: u64) -> String {
     format!("the account has reached its limit of {quota} sends per 3600 s; the next window starts in {seconds} s")
 }
 
-/// Advances the clock to the start of a quota window.
-fn advance_to_window(app: &TestApp) {
-    let into = app.now().as_millis() % HOUR;
-    app.advance(Duration::from_millis(u64::try_from(HOUR - into).expect("not negative")));
-}
-
 #[tokio::test]
 async fn a_resend_within_the_cooldown_gets_the_exact_seconds_to_wait() {
     let app = TestApp::start().await;
@@ -100,7 +94,7 @@ async fn an_invitation_is_sent_at_most_ten_times() {
 #[tokio::test]
 async fn creates_and_resends_share_a_quota_that_resets_with_each_window() {
     let app = TestApp::with(&[("SEND_QUOTA", "3")]).await;
-    advance_to_window(&app);
+    app.advance_to_window();
     let start = app.now().as_millis();
     let id = text(&app.invite("one@example.com").await, "id");
     app.invite("two@example.com").await;
@@ -127,7 +121,7 @@ async fn creates_and_resends_share_a_quota_that_resets_with_each_window() {
 #[tokio::test]
 async fn each_account_has_its_own_quota() {
     let app = TestApp::with(&[("SEND_QUOTA", "1")]).await;
-    advance_to_window(&app);
+    app.advance_to_window();
     app.invite("one@example.com").await;
     let call = Call::create("two@example.com", "full-access");
     app.send(call.clone().key(&app.full)).await.expect_error(429, "send-quota");
@@ -137,7 +131,7 @@ async fn each_account_has_its_own_quota() {
 #[tokio::test]
 async fn failed_requests_use_no_quota() {
     let app = TestApp::with(&[("SEND_QUOTA", "3")]).await;
-    advance_to_window(&app);
+    app.advance_to_window();
     let open = text(&app.invite("open@example.com").await, "id");
     let revoked = text(&app.invite("revoked@example.com").await, "id");
     app.send(Call::set_state(&revoked, "revoked").key(&app.full)).await.expect(200);
@@ -168,7 +162,7 @@ async fn failed_requests_use_no_quota() {
 #[tokio::test]
 async fn when_cooldown_and_quota_both_apply_the_longer_wait_is_returned() {
     let app = TestApp::with(&[("SEND_QUOTA", "1")]).await;
-    advance_to_window(&app);
+    app.advance_to_window();
     let id = text(&app.invite("user.one@example.com").await, "id");
     assert_retry_after(&app.send(resend(&id).key(&app.full)).await, 429, "send-quota", 3600, &used_up(1, 3600));
     // A minute before the next window the cooldown is the longer of the two.

@@ -166,6 +166,7 @@ async fn a_clock_that_is_behind_does_not_move_timestamps_back() {
 #[tokio::test]
 async fn an_exhausted_quota_does_not_hide_a_concurrent_revocation() {
     let app = TestApp::with(&[("SEND_QUOTA", "2")]).await;
+    app.advance_to_window();
     let id = invited(&app, "ann@example.com").await;
     let second = app.another(&[]);
     second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
@@ -202,6 +203,7 @@ impl Wire for OtherOrder {
 #[tokio::test]
 async fn a_set_that_is_read_in_another_order_is_no_change() {
     let app = TestApp::with(&[("SEND_QUOTA", "2")]).await;
+    app.advance_to_window();
     let id = invited(&app, "ann@example.com").await;
     app.advance(Duration::from_secs(60));
     app.send(resend(&id).key(&app.full)).await.expect(200);

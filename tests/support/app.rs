@@ -225,6 +225,13 @@ impl TestApp {
         self.now.fetch_add(i64::try_from(time.as_millis()).expect("a short time"), Ordering::SeqCst);
     }
 
+    /// Advances the clock to the start of the next window of the send quota, so that the window does not end during the test.
+    pub fn advance_to_window(&self) {
+        const HOUR: i64 = 3_600_000;
+        let left = HOUR - self.now().as_millis() % HOUR;
+        self.advance(Duration::from_millis(u64::try_from(left).expect("not negative")));
+    }
+
     /// Sets the clock back, like another process whose clock is behind.
     pub fn set_back(&self, time: Duration) {
         self.now.fetch_sub(i64::try_from(time.as_millis()).expect("a short time"), Ordering::SeqCst);
