@@ -30,7 +30,7 @@ pub struct Authenticator {
 
 /// Whose word counts for an invitee's decision.
 pub enum InviteeCaller {
-    /// A host application, which may vouch for an invitee.
+    /// A host application, which may confirm who the invitee is.
     Host(Principal),
     /// An invitee who has signed in.
     User(Arc<VerifiedToken>),
@@ -70,7 +70,7 @@ impl Authenticator {
         permitted(who, request, permission)
     }
 
-    /// Returns who vouches for the decision of an invitee; `None` if the request has no credential.
+    /// Returns who confirms the identity of an invitee; `None` if the request has no credential.
     ///
     /// # Errors
     /// [`ApiError::Unauthorized`], [`ApiError::Forbidden`], or a store error.

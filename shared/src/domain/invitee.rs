@@ -10,15 +10,15 @@ use super::{
     user::User,
 };
 
-/// A person whose address somebody vouches for. An address that nobody has verified never makes one.
+/// A person whose address an issuer or a host application has verified. An address that nobody has verified never makes one.
 #[derive(Debug, Clone)]
 pub struct VerifiedInvitee<'a> {
     email: &'a Email,
-    voucher: Voucher<'a>,
+    verifier: Verifier<'a>,
 }
 
 #[derive(Debug, Clone)]
-enum Voucher<'a> {
+enum Verifier<'a> {
     /// The issuer of the person's token.
     Issuer(&'a User, &'a Urns),
     /// A host application, which knows the person by this id.
@@ -29,13 +29,13 @@ impl<'a> VerifiedInvitee<'a> {
     /// A person who has signed in with a token; `None` if its issuer has not verified their address.
     #[must_use]
     pub fn signed_in(user: &'a User, urns: &'a Urns) -> Option<Self> {
-        Some(Self { email: user.email()?, voucher: Voucher::Issuer(user, urns) })
+        Some(Self { email: user.email()?, verifier: Verifier::Issuer(user, urns) })
     }
 
     /// A person whom the host application has signed in. `id` is its own id of them.
     #[must_use]
     pub fn of_host(host: &'a Principal, id: &'a str, email: &'a Email) -> Self {
-        Self { email, voucher: Voucher::Host(host, id) }
+        Self { email, verifier: Verifier::Host(host, id) }
     }
 
     /// The verified address.
@@ -47,18 +47,18 @@ impl<'a> VerifiedInvitee<'a> {
     /// What identifies the person on an invitation of `account`: their URN, or the id of the host application.
     #[must_use]
     pub fn id_in(&self, account: &AccountId) -> String {
-        match self.voucher {
-            Voucher::Issuer(user, urns) => user.urn(urns, account),
-            Voucher::Host(_, id) => id.to_owned(),
+        match self.verifier {
+            Verifier::Issuer(user, urns) => user.urn(urns, account),
+            Verifier::Host(_, id) => id.to_owned(),
         }
     }
 
-    /// The host application, if it is the one that vouches.
+    /// The host application, if it has verified the person.
     #[must_use]
     pub fn host(&self) -> Option<&Principal> {
-        match self.voucher {
-            Voucher::Issuer(..) => None,
-            Voucher::Host(host, _) => Some(host),
+        match self.verifier {
+            Verifier::Issuer(..) => None,
+            Verifier::Host(host, _) => Some(host),
         }
     }
 }
@@ -66,7 +66,7 @@ impl<'a> VerifiedInvitee<'a> {
 /// What gives access to an invitation.
 #[derive(Debug, Clone)]
 pub enum Access<'a> {
-    /// The token of its link, and the person who has it, if somebody vouches for them.
+    /// The token of its link, and the person who has it, if they are verified.
     Link(&'a Token, Option<VerifiedInvitee<'a>>),
     /// Its address, without the link. Only somebody whose address is verified can have this access.
     Address(&'a AccountId, InvitationId, VerifiedInvitee<'a>),
@@ -91,7 +91,7 @@ impl Access<'_> {
         }
     }
 
-    /// The person, if somebody vouches for them.
+    /// The person, if they are verified.
     #[must_use]
     pub fn invitee(&self) -> Option<&VerifiedInvitee<'_>> {
         match self {

@@ -268,8 +268,8 @@ impl InviteeDecision {
     }
 }
 
-/// The result of a decision on `before` at `now`; `None` if nothing changes. `invitee` is the person who decides, if somebody vouches for
-/// them; else it is anyone who holds the link. Repeating a decision changes nothing; accepting what another person has accepted is rejected.
+/// The result of a decision on `before` at `now`; `None` if nothing changes. `invitee` is the person who decides, if verified;
+/// otherwise anyone who holds the link decides. Repeating a decision changes nothing; accepting what another person has accepted is rejected.
 ///
 /// A person who decides for themself needs no permission to grant the role: the inviter had it. A host application needs it, because its
 /// word about the person is all there is.

@@ -107,7 +107,7 @@ impl User {
         Self { issuer, subject, name, email }
     }
 
-    /// The issuer that vouches for the person.
+    /// The issuer of the token.
     #[must_use]
     pub fn issuer(&self) -> &IssuerName {
         &self.issuer
