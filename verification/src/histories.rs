@@ -14,7 +14,7 @@ use support::{faults::wire::Wire, random::Random};
 
 use crate::{
     checker::{Interval, Verdict, check},
-    model::state::State,
+    model::{operations::Operation, state::State},
     report::{Bound, Scale, Section},
 };
 use fixture::{History, run_history};
@@ -44,6 +44,8 @@ pub struct Tally {
     pub unknown: u64,
     /// Requests whose token was accepted.
     pub with_tokens: u64,
+    /// Decisions of people who had signed in, and their lists.
+    pub by_invitees: u64,
     /// Requests whose token was refused, by the reason.
     pub refused: BTreeMap<&'static str, u64>,
     /// Faults of reads that accept or refuse a token.
@@ -109,8 +111,14 @@ impl Tally {
 
     fn check(&mut self, profile: Profile, seed: u64, history: &[Interval<Entry>]) {
         for interval in history {
-            match interval.operation.event {
-                Event::Operation(_) => {
+            match &interval.operation.event {
+                Event::Operation(operation) => {
+                    let signed_in = match operation {
+                        Operation::Invitee { access, .. } => access.invitee().is_some(),
+                        Operation::ListOwn { .. } => true,
+                        Operation::Request { .. } | Operation::Describe { .. } => false,
+                    };
+                    self.by_invitees += u64::from(signed_in && interval.completed);
                     self.operations += 1;
                     self.unknown += u64::from(!interval.completed);
                     self.recovered += u64::from(interval.operation.recovered);
@@ -130,6 +138,7 @@ impl Tally {
         self.operations += other.operations;
         self.unknown += other.unknown;
         self.with_tokens += other.with_tokens;
+        self.by_invitees += other.by_invitees;
         self.faults_of_tokens += other.faults_of_tokens;
         self.recovered += other.recovered;
         self.snapshots += other.snapshots;
@@ -163,15 +172,16 @@ pub async fn run(scale: &Scale) -> Section {
     let mut section = Section::new(
         "Linearizable under faults",
         "Callers of two accounts, each with a process of its own, and invitees create, resend, revoke, re-invite, describe, look up, \
-         accept and decline. Callers use API keys, or tokens of two issuers: two people with the same id at different issuers, each \
-         with several tokens, and one with a read-only role. Meanwhile the issuers publish other keys, tokens expire, and an account \
-         gets its external id; some tokens are forged or for another application. They share few addresses and few idempotency keys, and also use ids of the other account and superseded \
-         links. Faults are injected into requests to the table; processes crash after a commit; the clock jumps between and during \
-         calls; TTL purges expired rows. Between rounds the table's invitations, locks and stored responses are compared with the \
-         model, and where the quota is small its counter, too. Each history, with its operations of unknown outcome, must be \
-         linearizable with respect to the sequential model, in every byte of a replay, every `Retry-After` and every timestamp. \
-         Which credential a caller used makes no difference. A token is accepted or refused as the keys and external ids in the table \
-         allow at some time in the period for which a function caches them.",
+         accept and decline. They share few addresses and few idempotency keys, and also use ids of the other account and superseded \
+         links. Callers use API keys, or the tokens of two issuers: two people with the same id at different issuers, each with several \
+         tokens, and one with a read-only role. Invitees, two of them with the same address, decide with a link, signed in, or both, and \
+         list their own invitations. Meanwhile the issuers publish other keys, tokens expire, and an account gets its external id; some \
+         tokens are forged or for another application. Faults are injected into requests to the table; processes crash after a commit; \
+         the clock jumps between and during calls; TTL purges expired rows. Between rounds the table's invitations, locks and stored \
+         responses are compared with the model, and where the quota is small its counter, too. Each history, with its operations of \
+         unknown outcome, must be linearizable with respect to the sequential model, in every byte of a replay, every `Retry-After` and \
+         every timestamp, whichever credentials its callers used. A token must be accepted or refused as the keys and external ids in \
+         the table allow at some time in the period for which a function caches them, and a refused one must have no effect.",
     );
     let mut sum = Tally::default();
     for (profile, short, long) in [(CONTENTION, 40, 1400), (EXPIRY, 40, 900), (QUOTA, 20, 500), (SEQUENTIAL, 10, 200)] {
@@ -182,6 +192,7 @@ pub async fn run(scale: &Scale) -> Section {
     section.figure("operations", sum.operations, Bound::AtLeast(scale.of(2000, 50_000)));
     section.figure("operations of unknown outcome", sum.unknown, Bound::AtLeast(1));
     section.figure("operations with an accepted token", sum.with_tokens, Bound::AtLeast(scale.of(500, 10_000)));
+    section.figure("decisions and lists of people who have signed in", sum.by_invitees, Bound::AtLeast(scale.of(200, 5_000)));
     for reason in REFUSALS {
         let refused = sum.refused.remove(reason).unwrap_or_default();
         section.figure(&format!("tokens refused: {reason}"), refused, Bound::AtLeast(1));

@@ -39,11 +39,13 @@ pub enum Defect {
     KeysOfAnotherIssuer,
     /// A token reaches another account than the one that it names.
     AnotherAccount,
+    /// A person's list of own invitations misses those of an account.
+    ListWithoutAccount,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NoLockCondition,
         Self::NoOwnCommitDetection,
         Self::NoLockRequired,
@@ -53,6 +55,7 @@ impl Defect {
         Self::RemovedKeysAccepted,
         Self::KeysOfAnotherIssuer,
         Self::AnotherAccount,
+        Self::ListWithoutAccount,
     ];
 
     /// Its name in the report.
@@ -68,6 +71,7 @@ impl Defect {
             Self::RemovedKeysAccepted => "removed keys are accepted",
             Self::KeysOfAnotherIssuer => "keys of another issuer are accepted",
             Self::AnotherAccount => "a token reaches another account",
+            Self::ListWithoutAccount => "own invitations of an account are missing",
         }
     }
 
@@ -76,7 +80,7 @@ impl Defect {
         match self {
             Self::NoLockRequired => EXPIRY,
             Self::NoQuotaCondition => QUOTA,
-            Self::RemovedKeysAccepted | Self::KeysOfAnotherIssuer | Self::AnotherAccount => SEQUENTIAL,
+            Self::RemovedKeysAccepted | Self::KeysOfAnotherIssuer | Self::AnotherAccount | Self::ListWithoutAccount => SEQUENTIAL,
             Self::NoLockCondition | Self::NoOwnCommitDetection | Self::RecordOutsideTransaction | Self::NoRevision => CONTENTION,
         }
     }
@@ -120,7 +124,7 @@ impl Wire for Defect {
         also
     }
 
-    fn reply(&self, _: &str, output: &mut Value) {
+    fn reply(&self, operation: &str, output: &mut Value) {
         match self {
             Self::NoOwnCommitDetection => {
                 let reasons = output["CancellationReasons"].as_array_mut().into_iter().flatten().map(|reason| &mut reason["Item"]);
@@ -134,6 +138,12 @@ impl Wire for Defect {
             Self::AnotherAccount => {
                 if let Some(account) = output["Item"].as_object_mut().and_then(|row| row.get_mut("account")) {
                     *account = json!({ "S": if account["S"] == ACCOUNTS[0] { ACCOUNTS[1] } else { ACCOUNTS[0] } });
+                }
+            }
+            Self::ListWithoutAccount => {
+                if let Some(entries) = output["Items"].as_array_mut().filter(|_| operation == "Query") {
+                    let hidden = format!("A#{}", ACCOUNTS[1]);
+                    entries.retain(|entry| entry["invitee"].is_null() || entry["pk"]["S"] != *hidden);
                 }
             }
             _ => {}

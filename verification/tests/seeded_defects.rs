@@ -56,6 +56,11 @@ async fn a_token_that_reaches_another_account_is_detected() {
     is_detected(Defect::AnotherAccount).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_own_invitations_that_misses_those_of_an_account_is_detected() {
+    is_detected(Defect::ListWithoutAccount).await;
+}
+
 #[test]
 fn a_verifier_of_tokens_that_omits_a_rule_is_detected() {
     for (rule, shown) in inputs_until_omissions_show(1, 4000) {

@@ -9,18 +9,21 @@ use std::{
 };
 
 use local::issuer::{SigningKey, key_set};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::domain::key_set::KeySet;
 use support::random::Random;
 
-use super::fixture::ACCOUNTS;
-use crate::model::{operations::Caller, state::Millis};
+use super::{choice::email, fixture::ACCOUNTS};
+use crate::model::{
+    operations::{Caller, Invitee},
+    state::Millis,
+};
 
 /// The issuers, in the order of their index.
 pub const ISSUERS: &str = r#"{
     "acme": { "issuer": "https://acme.example", "audience": { "values": ["invitations"] },
         "account": { "claim": "/account", "kind": "id" },
-        "role": { "claim": "/role", "map": { "admin": "full-access", "viewer": "read-only" } } },
+        "role": { "claim": "/role", "map": { "admin": "full-access", "viewer": "read-only" } }, "email": "/email" },
     "globex": { "issuer": "https://globex.example", "audience": { "values": ["invitations"] },
         "account": { "claim": "/tenant", "kind": "externalID" },
         "role": { "claim": "/role", "map": { "admin": "full-access" } } }
@@ -97,15 +100,47 @@ pub struct Callers {
     api_keys: [String; 2],
     /// Two of each person, by account.
     tokens: BTreeMap<(usize, Person), [(String, Token); 2]>,
+    /// Two of each invitee.
+    invitees: BTreeMap<Guest, [(String, Token); 2]>,
+}
+
+/// A person who may be invited, with a token of the first issuer. Two people share an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Guest {
+    /// The number of the verified address.
+    pub email: usize,
+    /// Whether it is the second person.
+    second: bool,
+}
+
+impl Guest {
+    /// One of the people with an address.
+    #[must_use]
+    pub fn pick(random: &mut Random, email: usize) -> Self {
+        Self { email, second: random.chance(1, 3) }
+    }
+
+    fn subject(self) -> String {
+        format!("guest-{}-{}", self.email, u8::from(self.second))
+    }
+
+    /// The person as the invitee of an account.
+    #[must_use]
+    pub fn invitee(self, account: usize) -> Invitee {
+        let urn = format!("urn:cloudone:identity:ca-1:{}:user/acme:{}", ACCOUNTS[account], self.subject());
+        Invitee { urn: urn.into(), email: email(self.email) }
+    }
 }
 
 impl Callers {
     /// Callers with these API keys, and with tokens issued at `now`.
     #[must_use]
-    pub fn new(api_keys: [String; 2], random: &mut Random, now: Millis) -> Self {
+    pub fn new(api_keys: [String; 2], emails: usize, random: &mut Random, now: Millis) -> Self {
+        let guests = (0..emails).flat_map(|email| [false, true].map(|second| Guest { email, second }));
+        let invitees = guests.map(|guest| (guest, [(); 2].map(|()| issue_to_guest(random, guest, now)))).collect();
         let people = (0..ACCOUNTS.len()).flat_map(|account| Person::WITH_TOKENS.map(|person| (account, person)));
         let tokens = people.map(|(account, person)| ((account, person), [(); 2].map(|()| issue(random, account, person, now)))).collect();
-        Self { api_keys, tokens }
+        Self { api_keys, tokens, invitees }
     }
 
     /// Some people get a new token.
@@ -113,6 +148,11 @@ impl Callers {
         for ((account, person), tokens) in &mut self.tokens {
             if random.chance(1, 2) {
                 tokens[random.below(2)] = issue(random, *account, *person, now);
+            }
+        }
+        for (guest, tokens) in &mut self.invitees {
+            if random.chance(1, 2) {
+                tokens[random.below(2)] = issue_to_guest(random, *guest, now);
             }
         }
     }
@@ -129,6 +169,13 @@ impl Callers {
         }
     }
 
+    /// The header `Authorization` of an invitee who has signed in, and the token in it.
+    #[must_use]
+    pub fn authorization_of(&self, guest: Guest, random: &mut Random) -> (String, Token) {
+        let (text, token) = random.pick(&self.invitees[&guest]);
+        (format!("Bearer {text}"), *token)
+    }
+
     /// The person as the model's caller.
     #[must_use]
     pub fn caller(&self, account: usize, person: Person) -> Caller {
@@ -143,19 +190,26 @@ impl Callers {
 
 /// Issues a token of a person for an account.
 fn issue(random: &mut Random, account: usize, person: Person, now: Millis) -> (String, Token) {
-    let (issuer, key) = (person.issuer(), random.below(KEYS));
+    let role = if person == Person::John { "viewer" } else { "admin" };
+    let claims = json!({ "sub": person.subject(), "account": ACCOUNTS[account], "tenant": EXTERNAL_IDS[account], "role": role });
+    sign(random, person.issuer(), account, claims, now)
+}
+
+/// Issues a token to an invitee. It names no account.
+fn issue_to_guest(random: &mut Random, guest: Guest, now: Millis) -> (String, Token) {
+    let claims = json!({ "sub": guest.subject(), "email": *email(guest.email), "email_verified": true });
+    sign(random, 0, 0, claims, now)
+}
+
+/// Signs a token, mostly one that is accepted.
+fn sign(random: &mut Random, issuer: usize, account: usize, mut claims: Value, now: Millis) -> (String, Token) {
+    let key = random.below(KEYS);
     let (genuine, for_us) = (!random.chance(1, 32), !random.chance(1, 32));
     let lifetime = if random.chance(1, 8) { [30, 3600][random.below(2)] } else { 400 * 86_400 };
     let expiry = now / 1000 + lifetime;
-    let claims = json!({
-        "iss": ISSUER_URLS[issuer],
-        "aud": if for_us { "invitations" } else { "accounting" },
-        "sub": person.subject(),
-        "exp": expiry,
-        "account": ACCOUNTS[account],
-        "tenant": EXTERNAL_IDS[account],
-        "role": if person == Person::John { "viewer" } else { "admin" },
-    });
+    claims["iss"] = json!(ISSUER_URLS[issuer]);
+    claims["aud"] = json!(if for_us { "invitations" } else { "accounting" });
+    claims["exp"] = json!(expiry);
     let signer = if genuine { issuer } else { 1 - issuer };
     let text = SIGNING_KEYS[signer][key].token(&claims);
     (text, Token { account, issuer, key, genuine, for_us, end: expiry * 1000 + LEEWAY })

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use support::{Call, random::Random};
 
-use super::callers::{Callers, Person, Token};
-use crate::model::operations::{Action, Caller, LinkAction, Operation, Request};
+use super::{
+    callers::{Callers, Guest, Person, Token},
+    fixture::ACCOUNTS,
+};
+use crate::model::operations::{Access, Action, Caller, InviteeAction, Operation, Request};
 
 /// The address with this number.
 #[must_use]
@@ -61,10 +65,17 @@ pub struct Choice {
     pub email: Arc<str>,
     /// The operation.
     pub operation: Operation,
-    /// Who acts for the account.
-    person: Person,
-    /// The token of the invitee's link.
-    link: Option<String>,
+    /// Who makes the call.
+    by: By,
+}
+
+/// Who makes a call.
+#[derive(Debug, Clone)]
+enum By {
+    /// Someone who acts for the account.
+    Account(Person),
+    /// An invitee, with the token of a link, or signed in, or both.
+    Invitee(Option<String>, Option<Guest>),
 }
 
 /// Picks a recent element: those have more left to happen.
@@ -77,15 +88,20 @@ fn recent<'a, T>(random: &mut Random, from: &'a [T]) -> Option<&'a T> {
 #[must_use]
 pub fn choose(random: &mut Random, emails: usize, known: &Known, callers: &Callers) -> Choice {
     let account = random.below(2);
-    let person = Person::pick(random);
+    if random.chance(1, 20) {
+        let number = random.below(emails);
+        let guest = Guest::pick(random, number);
+        let email = email(guest.email);
+        let operation = Operation::ListOwn { email: Arc::clone(&email) };
+        return Choice { account, email, operation, by: By::Invitee(None, Some(guest)) };
+    }
     let drawn = random.below(100);
     if (75..95).contains(&drawn)
         && let Some(token) = recent(random, &known.links)
     {
-        let action = *random.pick(&[LinkAction::Lookup, LinkAction::Accept, LinkAction::Accept, LinkAction::Decline]);
-        let LinkToken { account, email, id, link, text } = token.clone();
-        return Choice { account, email, operation: Operation::UseLink { action, id, link }, person, link: Some(text) };
+        return choose_as_invitee(random, emails, token.clone());
     }
+    let person = Person::pick(random);
     let caller = callers.caller(account, person);
     // One in twelve uses the id of another account's invitation.
     let foreign = random.chance(1, 12);
@@ -107,7 +123,23 @@ pub fn choose(random: &mut Random, emails: usize, known: &Known, callers: &Calle
             (Arc::clone(&email), Operation::Request { caller, request: Request::Create { email }, key })
         }
     };
-    Choice { account, email, operation, person, link: None }
+    Choice { account, email, operation, by: By::Account(person) }
+}
+
+/// What an invitee does with a link, or with the id of its invitation.
+fn choose_as_invitee(random: &mut Random, emails: usize, token: LinkToken) -> Choice {
+    let action = *random.pick(&[InviteeAction::Lookup, InviteeAction::Accept, InviteeAction::Accept, InviteeAction::Decline]);
+    let LinkToken { account, email: invited, id, link, text } = token;
+    // One in eight people has another address.
+    let own = (0..emails).find(|number| email(*number) == invited).unwrap_or_default();
+    let number = if random.chance(1, 8) { random.below(emails) } else { own };
+    let guest = Guest::pick(random, number);
+    let (access, by) = match random.below(4) {
+        2 if action != InviteeAction::Lookup => (Access::Link(link, Some(guest.invitee(account))), By::Invitee(Some(text), Some(guest))),
+        3 if action != InviteeAction::Lookup => (Access::Address(guest.invitee(account)), By::Invitee(None, Some(guest))),
+        _ => (Access::Link(link, None), By::Invitee(Some(text), None)),
+    };
+    Choice { account, email: invited, operation: Operation::Invitee { action, id, access }, by }
 }
 
 fn modify(random: &mut Random, caller: Caller, id: Arc<str>, action: Action, email: &str) -> Operation {
@@ -120,26 +152,39 @@ fn key(random: &mut Random, email: &str) -> Option<Arc<str>> {
 }
 
 impl Choice {
-    /// The call, and the token of its caller, if it has one.
+    /// The call, and the bearer token of its caller, if it has one.
     #[must_use]
     pub fn call(&self, callers: &Callers, random: &mut Random) -> (Call, Option<Token>) {
-        let call = match &self.operation {
-            Operation::Request { request: Request::Create { email }, .. } => Call::create(email, "full-access"),
-            Operation::Request { request: Request::Modify { id, action }, .. } => match action {
-                Action::Resend => Call::post(&format!("/invitations/{id}")),
-                Action::Invite => Call::set_state(id, "invited"),
-                Action::Revoke => Call::set_state(id, "revoked"),
-            },
-            Operation::Describe { id } => Call::get(&format!("/invitations/{id}")),
-            Operation::UseLink { action, .. } => {
-                return (Call::holder(action.as_str(), self.link.as_ref().expect("the user of a link has a token")), None);
+        let (authorization, token) = match &self.by {
+            By::Account(person) => callers.authorization(self.account, *person, random),
+            By::Invitee(_, None) => return (self.request(), None),
+            By::Invitee(_, Some(guest)) => {
+                let (authorization, token) = callers.authorization_of(*guest, random);
+                (authorization, Some(token))
             }
         };
-        let (authorization, token) = callers.authorization(self.account, self.person, random);
-        let call = call.header("authorization", &authorization);
+        (self.request().header("authorization", &authorization), token)
+    }
+
+    fn request(&self) -> Call {
         match &self.operation {
-            Operation::Request { key: Some(key), .. } => (call.header("idempotency-key", key), token),
-            _ => (call, token),
+            Operation::Request { request, key, .. } => {
+                let call = match request {
+                    Request::Create { email } => Call::create(email, "full-access"),
+                    Request::Modify { id, action: Action::Resend } => Call::post(&format!("/invitations/{id}")),
+                    Request::Modify { id, action: Action::Invite } => Call::set_state(id, "invited"),
+                    Request::Modify { id, action: Action::Revoke } => Call::set_state(id, "revoked"),
+                };
+                key.iter().fold(call, |call, key| call.header("idempotency-key", key))
+            }
+            Operation::Describe { id } => Call::get(&format!("/invitations/{id}")),
+            Operation::Invitee { action, id, .. } => match &self.by {
+                By::Invitee(Some(link), _) => Call::holder(action.as_str(), link),
+                _ => {
+                    Call::post(&format!("/invitations/{}", action.as_str())).json(&json!({ "id": **id, "account": ACCOUNTS[self.account] }))
+                }
+            },
+            Operation::ListOwn { .. } => Call::get("/invitations/mine?limit=100"),
         }
     }
 }

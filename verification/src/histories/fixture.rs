@@ -6,7 +6,6 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use serde_json::json;
 use shared::{
     domain::{Timestamp, issuer::Issuers, lifecycle::purge_after, link::LinkKeys},
     store::{Store, StoredKeys, item, system_clock},
@@ -21,10 +20,10 @@ use super::{
     callers::{Callers, EXTERNAL_IDS, ISSUERS, draw_keys, published},
     choice::{Choice, Known, LinkToken, choose},
     profile::Profile,
-    publications::Publications,
+    publications::{Outcome, Publications},
     record::{Entry, Event, Recorder},
 };
-use crate::model::{responses::Actual, snapshot::Snapshot};
+use crate::model::{operations::Operation, responses::Actual, snapshot::Snapshot};
 
 /// The accounts of every history.
 pub const ACCOUNTS: [&str; 2] = [ACCOUNT, OTHER_ACCOUNT];
@@ -47,8 +46,8 @@ struct Fixture {
     profile: Profile,
     app: TestApp,
     issuers: Issuers,
-    /// Writes the keys of issuers. It has no faults.
-    refresher: Store,
+    /// Writes the keys of issuers and the external ids. It has no faults.
+    administration: Store,
     callers: Mutex<Callers>,
     link_keys: LinkKeys,
     recorder: Mutex<Recorder>,
@@ -63,8 +62,8 @@ pub async fn run_history(profile: Profile, seed: u64, wire: Option<Arc<dyn Wire>
     let fixture = Fixture {
         profile,
         issuers: ISSUERS.parse().expect("the issuers are configured correctly"),
-        refresher: Store::new(app.client.clone(), app.table.clone(), system_clock()),
-        callers: Mutex::new(Callers::new([app.full.clone(), app.other.clone()], &mut random, app.now().as_millis())),
+        administration: Store::new(app.client.clone(), app.table.clone(), system_clock()),
+        callers: Mutex::new(Callers::new([app.full.clone(), app.other.clone()], profile.emails, &mut random, app.now().as_millis())),
         link_keys: app.variable("LINK_KEYS").and_then(|keys| keys.parse().ok()).expect("link keys are configured"),
         recorder: Mutex::new(Recorder::starting_at(app.now().as_millis())),
         publications: Mutex::default(),
@@ -134,8 +133,25 @@ impl Fixture {
                 && outcome.committed > 0
                 && outcome.acknowledged == 0;
             let Choice { account, email, operation, .. } = choice;
-            let entry = Entry::new(account, email, Event::Operation(operation));
-            self.recorder().respond(invoked, Entry { token, response, recovered, ..entry });
+            let is_list = matches!(operation, Operation::ListOwn { .. });
+            let entry = Entry { token, response, recovered, ..Entry::new(account, email, Event::Operation(operation)) };
+            if is_list {
+                self.record_list(invoked, entry);
+            } else {
+                self.recorder().respond(invoked, entry);
+            }
+        }
+    }
+
+    /// Records a list of own invitations. The histories of accounts are checked one by one, so each gets its part of an answer.
+    fn record_list(&self, invoked: u64, entry: Entry) {
+        let answer = entry.response.clone().filter(|_| entry.outcome().is_some_and(|(_, outcome)| outcome == Outcome::Accepted));
+        let mut recorder = self.recorder();
+        let Some(answer) = answer else { return recorder.respond(invoked, entry) };
+        for (account, name) in ACCOUNTS.iter().enumerate() {
+            // The token is checked once.
+            let token = entry.token.filter(|_| account == 0);
+            recorder.respond(invoked, Entry { account, token, response: Some(answer.own_of(name)), ..entry.clone() });
         }
     }
 
@@ -171,7 +187,7 @@ impl Fixture {
             let keys = draw_keys(random);
             let started = self.recorder().invoke();
             let stored = StoredKeys { keys: published(index, &keys), refreshed: now };
-            self.refresher.put_issuer_keys(issuer, &stored).await.expect("the table has no faults");
+            self.administration.put_issuer_keys(issuer, &stored).await.expect("the table has no faults");
             let done = self.recorder().invoke();
             self.publications().publish(index, (started, done), keys);
         }
@@ -180,10 +196,9 @@ impl Fixture {
 
     /// Gives an account its external id.
     async fn name(&self, account: usize) {
+        let (id, name) = (ACCOUNTS[account].parse().expect("an account"), EXTERNAL_IDS[account].parse().expect("an external id"));
         let started = self.recorder().invoke();
-        let event = json!({ "action": "set", "account": ACCOUNTS[account], "externalID": EXTERNAL_IDS[account] });
-        let settings = self.app.manage_settings(&event).await;
-        assert_eq!(settings["externalID"], EXTERNAL_IDS[account], "{settings}");
+        self.administration.set_external_id(&id, &name).await.expect("the table has no faults").expect("nobody has it");
         let done = self.recorder().invoke();
         self.publications().name(account, (started, done));
     }

@@ -11,6 +11,36 @@ pub struct Caller {
     pub may_write: bool,
 }
 
+/// A person who has signed in and whose address is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitee {
+    /// Their URN in the account of the invitation.
+    pub urn: Arc<str>,
+    /// The normalized address.
+    pub email: Arc<str>,
+}
+
+/// What gives an invitee access to an invitation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// A link: the hash of its secret in hexadecimal digits, which distinguishes it from earlier and later links, and the person who uses
+    /// it, if they have signed in.
+    Link(Arc<str>, Option<Invitee>),
+    /// The address, without a link.
+    Address(Invitee),
+}
+
+impl Access {
+    /// The person, if they have signed in.
+    #[must_use]
+    pub fn invitee(&self) -> Option<&Invitee> {
+        match self {
+            Self::Link(_, invitee) => invitee.as_ref(),
+            Self::Address(invitee) => Some(invitee),
+        }
+    }
+}
+
 /// A request that changes something and may carry an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Request {
@@ -50,9 +80,9 @@ pub enum Action {
     Revoke,
 }
 
-/// An invitee's use of a link.
+/// What an invitee does with an invitation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LinkAction {
+pub enum InviteeAction {
     /// Show the invitation.
     Lookup,
     /// Accept it.
@@ -61,7 +91,7 @@ pub enum LinkAction {
     Decline,
 }
 
-impl LinkAction {
+impl InviteeAction {
     /// The last part of its route.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -123,13 +153,18 @@ pub enum Operation {
         /// The invitation's id.
         id: Arc<str>,
     },
-    /// Use a link.
-    UseLink {
+    /// What an invitee does.
+    Invitee {
         /// The action.
-        action: LinkAction,
-        /// The id in the link.
+        action: InviteeAction,
+        /// The invitation's id.
         id: Arc<str>,
-        /// The hash of the link's secret in hexadecimal digits, which distinguishes it from earlier and later links.
-        link: Arc<str>,
+        /// What gives access to it.
+        access: Access,
+    },
+    /// List the open invitations of a person: here, those of one account.
+    ListOwn {
+        /// The person's verified address.
+        email: Arc<str>,
     },
 }

@@ -35,6 +35,8 @@ pub enum Refusal {
     KeyReused,
     /// The caller's role does not permit it.
     Forbidden,
+    /// The invitation is for another address.
+    WrongInvitee,
 }
 
 impl Refusal {
@@ -52,6 +54,7 @@ impl Refusal {
             Self::Quota(_) => (429, "send-quota"),
             Self::KeyReused => (400, "idempotency-key-reused"),
             Self::Forbidden => (403, "forbidden"),
+            Self::WrongInvitee => (403, "wrong-invitee"),
         }
     }
 
@@ -80,6 +83,8 @@ pub enum Expected {
     },
     /// An invitation, as shown to its invitee.
     ForInvitee(View),
+    /// A person's own invitation, or none.
+    Own(Option<View>),
     /// An error.
     Refused(Refusal),
 }
@@ -135,6 +140,21 @@ impl Actual {
         self.body[name].as_str().unwrap_or_default()
     }
 
+    /// The part of a person's own invitations that concerns an account.
+    #[must_use]
+    pub fn own_of(&self, account: &str) -> Self {
+        let mut part = self.clone();
+        if let Some(listed) = part.body["invitations"].as_array_mut() {
+            listed.retain(|it| it["account"] == account);
+        }
+        part
+    }
+
+    /// The listed invitations.
+    fn listed(&self) -> Vec<Self> {
+        self.body["invitations"].as_array().into_iter().flatten().map(|it| Self { body: it.clone(), ..self.clone() }).collect()
+    }
+
     fn seconds(&self, name: &str) -> Option<i64> {
         self.field(name).parse::<Timestamp>().ok().map(Timestamp::as_secs)
     }
@@ -158,6 +178,7 @@ impl State {
                     && self.bind_id(view.handle, actual.field("id"))
                     && actual.field("email") == &*view.email
                     && actual.field("invitedBy") == &*view.inviter
+                    && actual.field("acceptedBy") == view.accepted_by.as_deref().unwrap_or_default()
                     && actual.field("state") == view.state
                     && ["created", "lastModified", "expiry", "lastSent"].map(|name| actual.seconds(name))
                         == [view.created, view.modified, view.expiry, view.sent].map(Some)
@@ -172,6 +193,17 @@ impl State {
                     && actual.field("email") == &*view.email
                     && actual.field("state") == view.state
                     && actual.seconds("expiry") == Some(view.expiry)
+            }
+            Expected::Own(view) => {
+                let listed = actual.listed();
+                actual.status == 200
+                    && listed.len() == view.iter().count()
+                    && listed.iter().zip(view).all(|(it, view)| {
+                        self.bind_id(view.handle, it.field("id"))
+                            && it.field("email") == &*view.email
+                            && it.field("state") == view.state
+                            && it.seconds("expiry") == Some(view.expiry)
+                    })
             }
             Expected::Refused(refusal) => {
                 let (status, code) = refusal.status_and_code();

@@ -88,6 +88,7 @@ fn invitation(row: &Row, id: &str) -> Invitation {
         expiry: number(row, "exp"),
         sent: number(row, "sent"),
         sends: u32::try_from(number(row, "sends")).expect("a count"),
+        accepted_by: row.get("accepted_by").map(|urn| urn.as_s().expect("it is a string").as_str().into()),
         link: Some(text(row, "th").into()),
     }
 }

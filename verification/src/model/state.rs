@@ -50,6 +50,8 @@ pub struct Invitation {
     pub sent: Millis,
     /// How often it was sent.
     pub sends: u32,
+    /// The URN of the person who has accepted it, if they had signed in.
+    pub accepted_by: Option<Arc<str>>,
     /// The hash of its link's secret, once a snapshot has shown it.
     pub link: Option<Arc<str>>,
 }
@@ -100,6 +102,8 @@ pub struct View {
     pub email: Arc<str>,
     /// The URN of the caller that created it.
     pub inviter: Arc<str>,
+    /// The URN of the person who has accepted it, if they had signed in.
+    pub accepted_by: Option<Arc<str>>,
     /// Its state.
     pub state: &'static str,
     /// When it was created.
@@ -132,6 +136,7 @@ impl State {
             None => "expired",
         };
         let [created, modified, expiry, sent] = [it.created, it.modified, it.expiry, it.sent].map(|at| at / 1000);
-        View { handle, email: Arc::clone(&it.email), inviter: Arc::clone(&it.inviter), state, created, modified, expiry, sent }
+        let (email, inviter, accepted_by) = (Arc::clone(&it.email), Arc::clone(&it.inviter), it.accepted_by.clone());
+        View { handle, email, inviter, accepted_by, state, created, modified, expiry, sent }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    operations::{Action, Caller, Closing, LinkAction, Operation, Request},
+    operations::{Access, Action, Caller, Closing, InviteeAction, Operation, Request},
     responses::{Expected, Refusal},
     state::{Handle, Invitation, Limits, Lock, Millis, State, StoredResponse},
 };
@@ -21,7 +21,8 @@ impl State {
                 Some(handle) => Expected::shown(200, self.view(handle, now)),
                 None => Refusal::NotFound.into(),
             },
-            Operation::UseLink { action, id, link } => after.use_link(*action, id, link, now),
+            Operation::Invitee { action, id, access } => after.act_as_invitee(*action, id, access, now),
+            Operation::ListOwn { email } => Expected::Own(self.open(email, now).map(|handle| self.view(handle, now))),
         };
         (after, expected)
     }
@@ -86,6 +87,7 @@ impl State {
             expiry,
             sent: now,
             sends: 1,
+            accepted_by: None,
             link: None,
         };
         self.invitations.insert(handle, invitation);
@@ -130,19 +132,37 @@ impl State {
         Ok((200, handle))
     }
 
-    fn use_link(&mut self, action: LinkAction, id: &str, link: &str, now: Millis) -> Expected {
-        let opened = self.by_id(id).filter(|handle| self.invitations[handle].link.as_deref() == Some(link));
+    fn act_as_invitee(&mut self, action: InviteeAction, id: &str, access: &Access, now: Millis) -> Expected {
+        let opened = self.by_id(id).filter(|handle| match access {
+            Access::Link(link, _) => self.invitations[handle].link.as_ref() == Some(link),
+            Access::Address(_) => true,
+        });
         let Some(handle) = opened else { return Refusal::NotFound.into() };
         let invitation = &self.invitations[&handle];
         let Some(closing) = action.closing() else { return Expected::ForInvitee(self.view(handle, now)) };
+        if access.invitee().is_some_and(|invitee| invitee.email != invitation.email) {
+            return Refusal::WrongInvitee.into();
+        }
+        let accepted_by = access.invitee().filter(|_| closing == Closing::Accepted).map(|invitee| Arc::clone(&invitee.urn));
+        let is_another_person = accepted_by.is_some() && accepted_by != invitation.accepted_by;
         match invitation.closed {
-            Some(before) if before == closing => {}
+            Some(before) if before == closing && !is_another_person => {}
             Some(before) => return Refusal::Closed(before).into(),
             // An invitation without its lock has expired, regardless of clocks.
             None if invitation.expiry <= now || !self.holds_lock(handle) => return Refusal::Expired.into(),
-            None => self.close(handle, closing, now),
+            None => {
+                self.close(handle, closing, now);
+                self.invitations.get_mut(&handle).expect("the invitation exists").accepted_by = accepted_by;
+            }
         }
         Expected::ForInvitee(self.view(handle, now))
+    }
+
+    /// The open invitation of an address.
+    fn open(&self, email: &str, now: Millis) -> Option<Handle> {
+        let holder = self.locks.get(email).map(|lock| lock.holder)?;
+        let invitation = self.invitations.get(&holder)?;
+        (invitation.closed.is_none() && invitation.expiry > now).then_some(holder)
     }
 
     fn close(&mut self, handle: Handle, closing: Closing, now: Millis) {
