@@ -51,4 +51,5 @@ mod snapshot;
 mod stateful_resources;
 mod template;
 mod tenant_isolation;
+mod token_isolation;
 mod unauthorized;

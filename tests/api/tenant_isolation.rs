@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The partitions that requests lead to. Fails if a request contains the key of any other partition.
-fn partitions_reached(requests: &[(String, Value)]) -> BTreeSet<String> {
+pub(crate) fn partitions_reached(requests: &[(String, Value)]) -> BTreeSet<String> {
     let mut reached = BTreeSet::new();
     for (operation, input) in requests {
         let leading: BTreeSet<String> = accesses(operation, input).into_iter().flat_map(|access| access.leading).collect();
@@ -37,7 +37,7 @@ fn tables(input: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-fn partitions(account: &str, kinds: &[&str]) -> BTreeSet<String> {
+pub(crate) fn partitions(account: &str, kinds: &[&str]) -> BTreeSet<String> {
     kinds.iter().map(|kind| format!("{kind}#{account}")).collect()
 }
 
@@ -79,13 +79,13 @@ async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
 }
 
 /// Values of the other account that an attacker could put into a request.
-struct Foreign {
-    id: String,
+pub(crate) struct Foreign {
+    pub(crate) id: String,
     cursor: String,
     token: String,
 }
 
-async fn foreign_of(app: &TestApp) -> Foreign {
+pub(crate) async fn foreign_of(app: &TestApp) -> Foreign {
     foreign(app, &mut Workers::of(app).await).await
 }
 
@@ -110,22 +110,17 @@ async fn links() -> (TestApp, Foreign, String) {
 }
 
 /// Texts that could be, continue or end a partition key.
-fn hostile_texts(foreign: &Foreign) -> Vec<String> {
+pub(crate) fn hostile_texts(foreign: &Foreign) -> Vec<String> {
     let other = OTHER_ACCOUNT;
     let keys = ["A#", "KEYS#", "SETTINGS#", "#A#", "I#", "P#", "../A#", "A%23", "\u{0}A#", ""].map(|start| format!("{start}{other}"));
     let ids = [foreign.id.clone(), format!("A#{other}I#{}", foreign.id), format!("{other}.{}", foreign.id), foreign.cursor.clone()];
     keys.into_iter().chain(ids).chain([foreign.token.clone()]).collect()
 }
 
-#[tokio::test]
-async fn no_input_leads_the_holder_of_a_key_to_another_account() {
-    let app = TestApp::start().await;
-    let mut workers = Workers::of(&app).await;
-    let foreign = foreign(&app, &mut workers).await;
-    let own = text(&app.invite("user.one@example.com").await, "id");
-    app.advance(COOLDOWN);
-    let mut calls = vec![resend(&own), Call::set_state(&own, "revoked"), Call::get(&format!("/invitations/{own}"))];
-    for hostile in hostile_texts(&foreign) {
+/// Requests with hostile texts in all their places, and for an invitation of the caller.
+fn hostile_calls(own: &str, foreign: &Foreign) -> Vec<Call> {
+    let mut calls = vec![resend(own), Call::set_state(own, "revoked"), Call::get(&format!("/invitations/{own}"))];
+    for hostile in hostile_texts(foreign) {
         let encoded: String = hostile.bytes().map(|byte| format!("%{byte:02X}")).collect();
         for parameter in ["email", "emailPrefix", "roleID", "state", "order", "next", "limit", "account", "pk"] {
             calls.push(Call::get(&format!("/invitations?{parameter}={encoded}")));
@@ -141,19 +136,36 @@ async fn no_input_leads_the_holder_of_a_key_to_another_account() {
         }
         let email = format!("{}@example.com", hostile.replace(|c: char| !c.is_ascii_graphic(), ""));
         calls.push(Call::create(&email, "full-access"));
-        calls.push(resend(&own).header("idempotency-key", &hostile.replace(|c: char| c.is_control(), "")));
+        calls.push(resend(own).header("idempotency-key", &hostile.replace(|c: char| c.is_control(), "")));
     }
+    calls
+}
+
+/// Sends hostile requests with a credential. Returns the partitions that they lead to, and the bodies of the responses.
+pub(crate) async fn send_hostile(app: &TestApp, foreign: &Foreign, credential: impl Fn(Call) -> Call) -> (BTreeSet<String>, String) {
+    let own = text(&app.invite("user.one@example.com").await, "id");
+    app.advance(COOLDOWN);
     let _ = app.faults.take_requests();
-    let (mut answered, mut requests) = (BTreeSet::new(), Vec::new());
-    for call in calls {
-        let event = call.clone().key(&app.full).event().to_string();
-        answered.insert(app.send_event(&call.route(), &event).await.status);
+    let (mut answered, mut requests, mut bodies) = (BTreeSet::new(), Vec::new(), String::new());
+    for call in hostile_calls(&own, foreign) {
+        let event = credential(call.clone()).event().to_string();
+        let response = app.send_event(&call.route(), &event).await;
+        answered.insert(response.status);
+        bodies += &response.text;
         requests.extend(app.faults.take_requests());
     }
     // Enough of them reached the table.
     assert!(answered.is_superset(&[200, 201, 400, 404].into()), "{answered:?}");
     assert!(requests.len() > 50, "{}", requests.len());
-    assert_eq!(partitions_reached(&requests), partitions(ACCOUNT, &["A", "KEYS"]));
+    (partitions_reached(&requests), bodies)
+}
+
+#[tokio::test]
+async fn no_input_leads_the_holder_of_a_key_to_another_account() {
+    let app = TestApp::start().await;
+    let foreign = foreign_of(&app).await;
+    let (reached, _) = send_hostile(&app, &foreign, |call| call.key(&app.full)).await;
+    assert_eq!(reached, partitions(ACCOUNT, &["A", "KEYS"]));
 }
 
 #[tokio::test]

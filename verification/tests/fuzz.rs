@@ -1,4 +1,4 @@
-//! No input makes the service panic or respond with a server error (T8, T23).
+//! No input makes the service panic, respond with a server error, or accept a token that it must not accept (T8, T17, T23).
 
 use support::random::Random;
 use verification::{
