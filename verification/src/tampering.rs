@@ -42,6 +42,17 @@ pub fn attempts(fixture: &Fixture, scale: &Scale) -> Vec<Attempt> {
         let elsewhere = fixture.lists().filter(|to| *to != issued_for);
         all.extend(elsewhere.map(|to| Attempt { change: "a cursor of another list or account", to, text: issued.token.clone() }));
     }
+    for (person, (_, own)) in fixture.people.iter().enumerate() {
+        let to = Destination::Own(person);
+        let others = fixture.people.iter().flat_map(|(_, cursors)| cursors).chain(&cursors);
+        all.extend(others.map(|text| Attempt { change: "a cursor of another person or list", to: to.clone(), text: text.clone() }));
+        for text in own {
+            let changed = changes::of_own_cursor(text);
+            all.extend(changed.into_iter().map(|(change, text)| Attempt { change, to: to.clone(), text }));
+            let lists = fixture.lists().map(|to| Attempt { change: "a cursor of a person", to, text: text.clone() });
+            all.extend(lists);
+        }
+    }
     let tokens: Vec<String> = fixture.tokens.iter().chain(&fixture.superseded).cloned().collect();
     for token in &tokens {
         let changed = changes::of_token(token, &tokens, &mut random);
@@ -55,29 +66,37 @@ pub fn attempts(fixture: &Fixture, scale: &Scale) -> Vec<Attempt> {
     }
     // A change may produce another issued cursor or token: that is not tampering.
     all.retain(|attempt| !fixture.has_issued(attempt));
-    all.retain(|_| scale.long || random.chance(1, 40));
+    all.retain(|attempt| scale.long || random.chance(1, if matches!(attempt.to, Destination::Own(_)) { 8 } else { 40 }));
     all
 }
 
 /// Presents the attempts, and counts those that were accepted.
 pub async fn present(fixture: &Fixture, scale: &Scale, attempts: &[Attempt]) -> Section {
     let how = "Issued cursors and tokens have every bit flipped, are truncated at every character, have parts exchanged between accounts, \
-               lists and emails, and are spelled in other ways. Each is presented to the handlers. A tampered cursor must get the one \
-               400 without a read of the table; a tampered token must get the 404 of an unknown token, byte for byte.";
+               lists and emails, and are spelled in other ways. Each is presented to the handlers, by callers with API keys and with \
+               bearer tokens. A tampered cursor must get the one 400 without a read of the table; a tampered token must get the 404 of \
+               an unknown token, byte for byte. Cursors of people's own invitations are exchanged between people, too.";
     let mut section = Section::new("Tampering", how);
     let before = fixture.rows().await;
     let refused_list = fixture.send(&Attempt { change: "", to: Destination::List(0, "limit=1".to_owned()), text: "none".to_owned() }).await;
     let unknown = format!("i1.{}.{}.{}", fixture.accounts[0].id, "0".repeat(32), "A".repeat(43));
     let refused_holder = fixture.send(&Attempt { change: "", to: Destination::Holder("lookup"), text: unknown }).await;
-    for (response, status, code) in [(&refused_list, 400, "invalid-cursor"), (&refused_holder, 404, "not-found")] {
+    let refused_own = fixture.send(&Attempt { change: "", to: Destination::Own(0), text: "none".to_owned() }).await;
+    for (response, status, code) in
+        [(&refused_list, 400, "invalid-cursor"), (&refused_own, 400, "invalid-cursor"), (&refused_holder, 404, "not-found")]
+    {
         if (response.status, response.json()["code"].as_str()) != (status, Some(code)) {
             section.violations.push(format!("the reference refusal is not {status} {code} but {response:?}"));
         }
     }
 
-    let (cursors, tokens): (Vec<&Attempt>, Vec<&Attempt>) = attempts.iter().partition(|it| matches!(it.to, Destination::List(..)));
+    let of = |wanted: fn(&Destination) -> bool| attempts.iter().filter(|it| wanted(&it.to)).collect::<Vec<_>>();
+    let cursors = of(|to| matches!(to, Destination::List(..)));
+    let own_cursors = of(|to| matches!(to, Destination::Own(_)));
+    let tokens = of(|to| matches!(to, Destination::Holder(_)));
     fixture.take_request_count();
-    let accepted_cursors = refusals(fixture, scale, &cursors, &refused_list, &mut section).await;
+    let accepted_cursors = refusals(fixture, scale, &cursors, &refused_list, &mut section).await
+        + refusals(fixture, scale, &own_cursors, &refused_own, &mut section).await;
     let reads = fixture.take_request_count();
     let accepted_tokens = refusals(fixture, scale, &tokens, &refused_holder, &mut section).await;
 
@@ -89,6 +108,7 @@ pub async fn present(fixture: &Fixture, scale: &Scale, attempts: &[Attempt]) -> 
     section.figure("lists with cursors", count(fixture.lists_with_cursors()), Bound::AtLeast(48));
     section.figure("attempts", count(attempts.len()), Bound::AtLeast(scale.of(1, 100_000)));
     section.figure("tampered cursors", count(cursors.len()), Bound::Any);
+    section.figure("tampered cursors of people", count(own_cursors.len()), Bound::AtLeast(scale.of(100, 1000)));
     section.figure("tampered cursors accepted", accepted_cursors, Bound::Exactly(0));
     section.figure("requests to the table for tampered cursors", count(reads), Bound::Exactly(0));
     section.figure("tampered tokens", count(tokens.len()), Bound::Any);
@@ -120,8 +140,8 @@ async fn percent_encoded(fixture: &Fixture) -> u64 {
     let mut same = 0;
     for issued in &fixture.cursors {
         let encoded: String = issued.token.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        let list =
-            |text: &str| Call::get(&format!("/invitations?{}&cursor={text}", issued.query)).key(&fixture.accounts[issued.account].key);
+        let account = &fixture.accounts[issued.account];
+        let list = |text: &str| account.call(Call::get(&format!("/invitations?{}&cursor={text}", issued.query)));
         let (plain, decoded) = (fixture.app.send(list(&issued.token)).await, fixture.app.send(list(&encoded)).await);
         same += u64::from(plain.status == 200 && plain == decoded);
     }

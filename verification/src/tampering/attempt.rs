@@ -16,6 +16,8 @@ pub struct Attempt {
 pub enum Destination {
     /// As the cursor of a list: the index of the calling account, and the query.
     List(usize, String),
+    /// As the cursor of a person's own invitations: the index of the person.
+    Own(usize),
     /// As the token in a request of an invitee: the last part of the route.
     Holder(&'static str),
 }

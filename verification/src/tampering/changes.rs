@@ -41,6 +41,14 @@ pub(super) fn of_cursor(token: &str, others: &[String], random: &mut Random) -> 
     changed
 }
 
+/// The changes of a cursor whose parts are not known here.
+pub(super) fn of_own_cursor(token: &str) -> Vec<Changed> {
+    let (mut changed, bytes) = (of_text(token), decoded(token));
+    changed.extend(flipped(&bytes).map(|bytes| ("a bit of its contents flipped", URL_SAFE_NO_PAD.encode(bytes))));
+    changed.retain(|(_, text)| text != token);
+    changed
+}
+
 pub(super) fn of_token(token: &str, others: &[String], random: &mut Random) -> Vec<Changed> {
     let mut changed = of_text(token);
     let parts: Vec<&str> = token.split('.').collect();

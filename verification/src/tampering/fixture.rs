@@ -6,13 +6,18 @@ use std::{
 };
 
 use serde_json::json;
-use support::{ACCOUNT, Call, OTHER_ACCOUNT, Response, TestApp, Workers};
+use support::{ACCOUNT, Call, OTHER_ACCOUNT, People, Response, TestApp, Workers};
 
 use super::attempt::{Attempt, Destination};
 use crate::report::Scale;
 
+/// People whom every account has invited.
+const PEOPLE: [&str; 2] = ["own.one@people.example", "own.two@people.example"];
 /// The invitations of each account in each state.
 const PER_STATE: usize = 4;
+
+/// An account whose caller has a bearer token.
+const THIRD_ACCOUNT: &str = "333333333333";
 
 /// The service with three accounts, and all issued cursors and tokens.
 pub struct Fixture {
@@ -22,6 +27,8 @@ pub struct Fixture {
     pub accounts: Vec<Account>,
     /// Cursors of next pages.
     pub cursors: Vec<IssuedCursor>,
+    /// The bearer tokens of people, and their cursors.
+    pub people: Vec<(String, Vec<String>)>,
     /// Valid tokens.
     pub tokens: Vec<String>,
     /// Superseded tokens.
@@ -33,8 +40,16 @@ pub struct Fixture {
 pub struct Account {
     /// Its id.
     pub id: String,
-    /// A key with every right.
-    pub key: String,
+    /// The header `Authorization` of a caller with every right.
+    pub authorization: String,
+}
+
+impl Account {
+    /// A call for the account.
+    #[must_use]
+    pub fn call(&self, call: Call) -> Call {
+        call.header("authorization", &self.authorization)
+    }
 }
 
 /// An issued cursor.
@@ -51,11 +66,18 @@ pub struct IssuedCursor {
 impl Fixture {
     /// Starts the service, brings invitations into every state, and collects cursors and tokens.
     pub async fn start(scale: &Scale) -> Self {
-        let app = TestApp::start().await;
+        let (app, issuer) = People::start().await;
         let mut workers = Workers::of(&app).await;
-        let third = "333333333333";
-        let keys = [(ACCOUNT, app.full.clone()), (OTHER_ACCOUNT, app.other.clone()), (third, app.new_key(third, "full-access").await)];
-        let accounts: Vec<Account> = keys.into_iter().map(|(id, key)| Account { id: id.to_owned(), key }).collect();
+        // Longer than everything that follows.
+        let expiry = app.now().as_secs() + 86_400;
+        let claims = json!({ "account": THIRD_ACCOUNT, "roles": ["admin"], "exp": expiry });
+        let bearer = issuer.token_with(&app, "jane@example.com", &claims);
+        let callers = [
+            (ACCOUNT, format!("ApiKey {}", app.full)),
+            (OTHER_ACCOUNT, format!("ApiKey {}", app.other)),
+            (THIRD_ACCOUNT, format!("Bearer {bearer}")),
+        ];
+        let accounts: Vec<Account> = callers.into_iter().map(|(id, authorization)| Account { id: id.to_owned(), authorization }).collect();
 
         let (mut tokens, mut superseded) = (Vec::new(), Vec::new());
         for state in ["expired", "accepted", "declined", "revoked", "invited"] {
@@ -66,18 +88,18 @@ impl Fixture {
                     if state == "expired" {
                         body["expiry"] = app.now().plus(Duration::from_secs(3660)).to_string().into();
                     }
-                    let create = Call::post("/invitations").json(&body).key(&account.key);
+                    let create = account.call(Call::post("/invitations").json(&body));
                     let id = app.send(create).await.expect(201).str("id");
                     workers.deliver().await;
                     let token = workers.last_token(&email);
                     match state {
                         "accepted" => drop(app.send(Call::holder("accept", &token)).await.expect(200)),
                         "declined" => drop(app.send(Call::holder("decline", &token)).await.expect(200)),
-                        "revoked" => drop(app.send(Call::set_state(&id, "revoked").key(&account.key)).await.expect(200)),
+                        "revoked" => drop(app.send(account.call(Call::set_state(&id, "revoked"))).await.expect(200)),
                         "invited" => {
                             superseded.push(token);
                             app.advance(Duration::from_secs(60));
-                            app.send(Call::post(&format!("/invitations/{id}")).key(&account.key)).await.expect(200);
+                            app.send(account.call(Call::post(&format!("/invitations/{id}")))).await.expect(200);
                             workers.deliver().await;
                             tokens.push(workers.last_token(&email));
                         }
@@ -89,11 +111,31 @@ impl Fixture {
         app.advance(Duration::from_secs(2 * 3600));
         // A revoked address can be invited again, so that the list of this address has two invitations.
         for account in &accounts {
-            app.send(Call::create(&address(account, "revoked", 0), "full-access").key(&account.key)).await.expect(201);
+            app.send(account.call(Call::create(&address(account, "revoked", 0), "full-access"))).await.expect(201);
+            for email in PEOPLE {
+                app.send(account.call(Call::create(email, "full-access"))).await.expect(201);
+            }
         }
-        let mut fixture = Self { app, accounts, cursors: Vec::new(), tokens, superseded };
+        let people = PEOPLE.map(|email| (issuer.token(&app, email), Vec::new())).into();
+        let mut fixture = Self { app, accounts, cursors: Vec::new(), people, tokens, superseded };
         fixture.cursors = fixture.collect_cursors(scale).await;
+        for person in 0..PEOPLE.len() {
+            fixture.people[person].1 = fixture.collect_own_cursors(person).await;
+        }
         fixture
+    }
+
+    /// Pages through the invitations of a person, one a page.
+    async fn collect_own_cursors(&self, person: usize) -> Vec<String> {
+        let mut issued: Vec<String> = Vec::new();
+        loop {
+            let at = issued.last().map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+            let call = Call::get(&format!("/invitations/mine?limit=1{at}")).bearer(&self.people[person].0);
+            match self.app.send(call).await.expect(200).json()["next"].as_str() {
+                Some(next) => issued.push(next.to_owned()),
+                None => return issued,
+            }
+        }
     }
 
     /// Pages through every list, one invitation a page.
@@ -104,7 +146,7 @@ impl Fixture {
             let Destination::List(account, query) = to else { continue };
             let mut at = String::new();
             for _ in 0..pages {
-                let call = Call::get(&format!("/invitations?{query}{at}")).key(&self.accounts[account].key);
+                let call = self.accounts[account].call(Call::get(&format!("/invitations?{query}{at}")));
                 let page = self.app.send(call).await.expect(200).json();
                 let Some(token) = page["next"].as_str() else { break };
                 at = format!("&cursor={token}");
@@ -153,17 +195,17 @@ impl Fixture {
             Destination::List(account, query) => {
                 self.cursors.iter().any(|it| it.token == attempt.text && it.account == *account && it.query == *query)
             }
+            Destination::Own(person) => self.people[*person].1.contains(&attempt.text),
             Destination::Holder(_) => self.tokens.contains(&attempt.text),
         }
     }
 
     /// Presents an attempt.
     pub(super) async fn send(&self, attempt: &Attempt) -> Response {
+        let text: String = attempt.text.bytes().map(escape).collect();
         let call = match &attempt.to {
-            Destination::List(account, query) => {
-                let text: String = attempt.text.bytes().map(escape).collect();
-                Call::get(&format!("/invitations?{query}&cursor={text}")).key(&self.accounts[*account].key)
-            }
+            Destination::List(account, query) => self.accounts[*account].call(Call::get(&format!("/invitations?{query}&cursor={text}"))),
+            Destination::Own(person) => Call::get(&format!("/invitations/mine?limit=1&cursor={text}")).bearer(&self.people[*person].0),
             Destination::Holder(verb) => Call::holder(verb, &attempt.text),
         };
         self.app.send_event(&call.route(), &call.event().to_string()).await
