@@ -8,7 +8,7 @@ use local::{
 };
 use serde_json::{Value, json};
 use support::{
-    Call, Response, TestApp, Workers,
+    ACCOUNT, Call, Response, TestApp, Workers,
     faults::Fault,
     logged::Lines,
     tokens::{ISSUERS, SigningKey, claims, publish, signing_key},
@@ -119,11 +119,11 @@ async fn run_flows(rounds: u64, lines: &Lines) -> Section {
         }
     }
     section.figure("canary tokens found in the emails", tokens_expected, Bound::Exactly(2 * rounds));
-    section.figure("bearer tokens sent", bearer_tokens.len() as u64, Bound::AtLeast(6 * rounds));
+    section.figure("bearer tokens sent", bearer_tokens.len() as u64, Bound::AtLeast(10 * rounds));
     section.figure("log lines", locations[0].text.lines().count() as u64, Bound::AtLeast(10 * rounds));
     section.figure("bytes searched", locations.iter().map(|location| location.text.len() as u64).sum(), Bound::Any);
-    // Addresses in the four locations, and names in all of them but the successes, which show none to the account.
-    section.figure("addresses and names found where they are allowed", shown, Bound::Exactly(7));
+    // Both in each of the four locations.
+    section.figure("addresses and names found where they are allowed", shown, Bound::Exactly(8));
     section.figure("tokens leaked", tokens_leaked, Bound::Exactly(0));
     section.figure("addresses and names leaked", leaked, Bound::Exactly(0));
     section
@@ -188,6 +188,27 @@ impl Fixture {
         for (token, status) in &bad {
             errors.push(app.send(Call::create(&email, "read-only").bearer(token)).await.expect(*status));
         }
+        // An invitee who has signed in, without an email.
+        let guest = format!("canary.of.a.guest{round}@example.com");
+        let invited = app.send(Call::create(&guest, "read-only").bearer(&good)).await.expect(201).str("id");
+        let token_of = |more: Value| {
+            let mut own = json!({ "sub": format!("guest-{round}"), "email": guest, "account": null, "roles": null });
+            own.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+            issuer.token(&claims_with(own))
+        };
+        let by_id = |verb: &str| Call::post(&format!("/invitations/{verb}")).json(&json!({ "id": invited, "account": ACCOUNT }));
+        let (own, unverified) = (token_of(json!({})), token_of(json!({ "email_verified": false })));
+        for (call, token) in [
+            (by_id("accept"), &good),
+            (by_id("accept"), &unverified),
+            (Call::get("/invitations/mine"), &unverified),
+            (Call::get("/invitations"), &own),
+        ] {
+            errors.push(app.send(call.bearer(token)).await.expect(403));
+        }
+        for call in [Call::get("/invitations/mine"), by_id("decline")] {
+            successes.push(app.send(call.bearer(&own)).await.expect(200));
+        }
         let cold = app.another(&[]);
         app.faults.next(vec![Fault::Error(500, "InternalServerError"); 3]);
         errors.push(cold.send(Call::get("/invitations").bearer(&good)).await.expect(503));
@@ -195,7 +216,7 @@ impl Fixture {
         errors.push(cold.send(Call::get("/invitations").key(&good)).await.expect(401));
         self.errors.extend(errors.into_iter().map(|response| response.text));
         self.successes.extend(successes.into_iter().map(|response| response.text));
-        self.bearer_tokens.extend(bad.into_iter().map(|(token, _)| token).chain([good]));
+        self.bearer_tokens.extend(bad.into_iter().map(|(token, _)| token).chain([good, own, unverified]));
     }
 
     /// Runs every flow for one address.
