@@ -1,22 +1,13 @@
 //! Untrusted JSON objects: fields are taken by name, and a remaining field is an error.
 
-use std::{
-    collections::HashSet,
-    fmt::{self, Display},
-    str::FromStr,
-};
+use std::{fmt::Display, str::FromStr};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error as _, MapAccess, Visitor},
-};
-use serde_json::Value;
-use shared::domain::text::excerpt;
+use shared::domain::{json::Json, text::Malformed};
 
 use crate::http::invalid::Invalid;
 
 /// The fields of an object, without duplicate names.
-pub struct Fields(Vec<(String, Value)>);
+pub struct Fields(Vec<(String, Json)>);
 
 impl Fields {
     /// Parses a body. Rejects duplicate names, because two parsers could read different values.
@@ -29,7 +20,11 @@ impl Fields {
         if !text.trim_start().starts_with('{') {
             return Err(Invalid::new("invalid-json", "the body must be one JSON object: it does not start with '{'"));
         }
-        serde_json::from_str(text).map_err(|error| Invalid::new("invalid-json", format!("the body must be one JSON object: {error}")))
+        match Json::parse(text.as_bytes()) {
+            Ok(Json::Object(fields)) => Ok(Self(fields)),
+            Ok(_) => Err(Invalid::new("invalid-json", "the body must be one JSON object")),
+            Err(Malformed(error)) => Err(Invalid::new("invalid-json", format!("the body must be one JSON object: {error}"))),
+        }
     }
 
     /// Whether it has a field.
@@ -61,7 +56,7 @@ impl Fields {
     pub fn optional_text(&mut self, name: &str) -> Result<Option<String>, Invalid> {
         let Some(index) = self.0.iter().position(|(field, _)| field == name) else { return Ok(None) };
         match self.0.remove(index).1 {
-            Value::String(text) => Ok(Some(text)),
+            Json::Text(text) => Ok(Some(text)),
             _ => Err(Invalid::field("invalid-field", name, "must be a string")),
         }
     }
@@ -86,33 +81,4 @@ impl Fields {
 
 fn missing(name: &str) -> Invalid {
     Invalid::field("missing-field", name, "is required")
-}
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
-    }
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-        let mut fields = Vec::new();
-        // A set, because a body can contain thousands of names.
-        let mut names = HashSet::new();
-        while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            if !names.insert(name.clone()) {
-                return Err(A::Error::custom(format_args!("the field '{}' appears twice", excerpt(&name))));
-            }
-            fields.push((name, value));
-        }
-        Ok(Fields(fields))
-    }
 }

@@ -111,7 +111,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
         let mut names = HashSet::new();
         while let Some((name, value)) = map.next_entry::<String, Json>()? {
             if !names.insert(name.clone()) {
-                return Err(A::Error::custom(format_args!("the name '{}' appears twice", excerpt(&name))));
+                return Err(A::Error::custom(format_args!("the field '{}' appears twice", excerpt(&name))));
             }
             members.push((name, value));
         }

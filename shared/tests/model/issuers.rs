@@ -62,8 +62,8 @@ fn every_mistake_has_a_message_that_names_its_place() {
         ("acme".to_owned(), "expected value at line 1 column 1"),
         ("[]".to_owned(), "must be a JSON object of issuers by name"),
         ("null".to_owned(), "must be a JSON object of issuers by name"),
-        (r#"{"acme": {}, "acme": {}}"#.to_owned(), "the name 'acme' appears twice at line 1 column 24"),
-        (acme(r#", "audience": {}"#), "the name 'audience' appears twice at line 1 column 95"),
+        (r#"{"acme": {}, "acme": {}}"#.to_owned(), "the field 'acme' appears twice at line 1 column 24"),
+        (acme(r#", "audience": {}"#), "the field 'audience' appears twice at line 1 column 95"),
         // An issuer.
         (r#"{"acme": "https://login.example.com"}"#.to_owned(), "acme: must be an object"),
         (r#"{"acme": null}"#.to_owned(), "acme: must be an object"),
@@ -232,7 +232,7 @@ fn the_address_of_the_keys_comes_from_the_document_of_the_same_issuer() {
         ("{}".to_owned(), "the discovery document has no 'issuer'"),
         (format!(r#"{{"issuer": "{own}"}}"#), "the discovery document has no 'jwks_uri'"),
         (format!(r#"{{"issuer": "{own}", "jwks_uri": ["x"]}}"#), "the discovery document has no 'jwks_uri'"),
-        (format!(r#"{{"issuer": "{own}", "issuer": "{own}"}}"#), "the name 'issuer' appears twice at line 1 column 78"),
+        (format!(r#"{{"issuer": "{own}", "issuer": "{own}"}}"#), "the field 'issuer' appears twice at line 1 column 78"),
         (
             document("https://login.example.com/", "https://login.example.com/keys"),
             "the discovery document is that of 'https://login.example.com/'",

@@ -38,9 +38,9 @@ fn a_name_that_appears_twice_is_an_error_at_any_depth() {
         r#"{"a":1,"\u0061":2}"#,
     ] {
         let error = refused(text);
-        assert!(error.starts_with("the name 'a' appears twice at line 1 column "), "{error}");
+        assert!(error.starts_with("the field 'a' appears twice at line 1 column "), "{error}");
     }
-    assert!(refused(r#"{"":1,"":2}"#).starts_with("the name '' appears twice"));
+    assert!(refused(r#"{"":1,"":2}"#).starts_with("the field '' appears twice"));
 }
 
 #[test]

@@ -152,8 +152,8 @@ fn what_is_no_key_set_is_an_error() {
         (r#"{"Keys":[]}"#, none),
         ("", "EOF while parsing a value at line 1 column 0"),
         ("<html>", "expected value at line 1 column 1"),
-        (r#"{"keys":[],"keys":[]}"#, "the name 'keys' appears twice at line 1 column 21"),
-        (r#"{"keys":[{"kid":"a","kid":"b"}]}"#, "the name 'kid' appears twice at line 1 column 30"),
+        (r#"{"keys":[],"keys":[]}"#, "the field 'keys' appears twice at line 1 column 21"),
+        (r#"{"keys":[{"kid":"a","kid":"b"}]}"#, "the field 'kid' appears twice at line 1 column 30"),
     ] {
         assert_eq!(KeySet::parse(document.as_bytes()).expect_err(document).to_string(), why, "{document}");
     }
