@@ -1,9 +1,10 @@
 //! Configuration: environment variables, read at start. All problems are reported together.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+mod env;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use std::{fmt, path::PathBuf, time::Duration};
 
+use self::env::Env;
 use crate::{
     domain::{
         AccountId, Email, Roles, Urns,
@@ -224,118 +225,4 @@ pub fn read_default_settings(lookup: &dyn Fn(&str) -> Option<String>) -> Result<
         external: None,
     };
     env.finish(settings)
-}
-
-/// Reads variables and collects problems.
-struct Env<'a> {
-    lookup: &'a dyn Fn(&str) -> Option<String>,
-    problems: Vec<String>,
-}
-
-impl<'a> Env<'a> {
-    fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { lookup, problems: Vec::new() }
-    }
-
-    /// The variable, unless it is absent or empty.
-    fn get(&self, name: &str) -> Option<String> {
-        (self.lookup)(name).filter(|value| !value.trim().is_empty())
-    }
-
-    fn required(&mut self, name: &str) -> String {
-        self.get(name).unwrap_or_else(|| {
-            self.problems.push(format!("{name} must be set"));
-            String::new()
-        })
-    }
-
-    fn required_parsed<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
-        let text = self.required(name);
-        if text.is_empty() { None } else { self.parse(name, text) }
-    }
-
-    fn text(&self, name: &str, default: &str) -> String {
-        self.get(name).unwrap_or_else(|| default.to_owned())
-    }
-
-    /// A part of URNs.
-    fn urn_part(&mut self, name: &str, default: &str) -> String {
-        let text = self.text(name, default);
-        let valid = text.len() <= 32 && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-        if !valid {
-            self.problems.push(format!("{name} must have 1 to 32 characters from a-z, 0-9 and -, not '{text}'"));
-        }
-        text
-    }
-
-    fn number(&mut self, name: &str, default: u64, min: u64, max: u64) -> u64 {
-        let Some(text) = self.get(name) else { return default };
-        match text.trim().parse() {
-            Ok(number) if (min..=max).contains(&number) => number,
-            _ => {
-                self.problems.push(format!("{name} must be an integer from {min} to {max}, not '{text}'"));
-                default
-            }
-        }
-    }
-
-    fn seconds(&mut self, name: &str, default: u64, min: u64, max: u64) -> Duration {
-        Duration::from_secs(self.number(name, default, min, max))
-    }
-
-    fn retention(&mut self) -> Option<Duration> {
-        Some(Duration::from_secs(self.number("RETENTION_DAYS", 400, 0, 36_500) * DAY)).filter(|kept| !kept.is_zero())
-    }
-
-    fn link_keys(&mut self) -> Option<LinkKeys> {
-        self.parse("LINK_KEYS", (self.lookup)("LINK_KEYS").unwrap_or_default())
-    }
-
-    fn url(&mut self, name: &str) -> Option<String> {
-        let text = self.get(name)?.trim().to_owned();
-        let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-        if host.is_none_or(|host| host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control())) {
-            self.problems.push(format!("{name} must be a URL that starts with http:// or https://, not '{text}'"));
-        }
-        Some(text)
-    }
-
-    fn flag(&mut self, name: &str) -> bool {
-        let text = self.text(name, "false");
-        text.to_ascii_lowercase().parse().unwrap_or_else(|_| {
-            self.problems.push(format!("{name} must be true or false, not '{text}'"));
-            false
-        })
-    }
-
-    fn parsed<T: FromStr<Err: fmt::Display> + Default>(&mut self, name: &str, default: &str) -> T {
-        let text = self.text(name, default);
-        self.parse(name, text).unwrap_or_default()
-    }
-
-    /// JSON, or its base64: in the 4 KB that Lambda allows for all variables, quotes would count twice.
-    fn json<T: FromStr<Err: fmt::Display> + Default>(&mut self, name: &str, default: &str) -> T {
-        let text = self.text(name, default);
-        let json = if text.trim_start().starts_with('{') {
-            Some(text)
-        } else {
-            STANDARD.decode(text.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok())
-        };
-        if json.is_none() {
-            self.problems.push(format!("{name} must be a JSON object, or the base64 of one"));
-        }
-        json.and_then(|json| self.parse(name, json)).unwrap_or_default()
-    }
-
-    fn optional<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
-        self.get(name).and_then(|text| self.parse(name, text))
-    }
-
-    fn parse<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, text: String) -> Option<T> {
-        text.parse().map_err(|error| self.problems.push(format!("{name}: {error}"))).ok()
-    }
-
-    fn finish<T>(self, value: T) -> Result<T, ConfigError> {
-        if self.problems.is_empty() { Ok(value) } else { Err(ConfigError(self.problems)) }
-    }
 }
