@@ -66,22 +66,46 @@ enum Claim {
     Unverified(&'static str),
     /// There is no `email_verified`, and the issuer is trusted to verify every address.
     Trusted,
+    /// The same, for the addresses of some domains; the invited one is among them or not.
+    TrustedFor(&'static str),
 }
 
 impl Claim {
-    const ALL: [Self; 5] =
-        [Self::Verified, Self::Unverified("false"), Self::Unverified("null"), Self::Unverified("\"true\""), Self::Trusted];
+    const ALL: [Self; 7] = [
+        Self::Verified,
+        Self::Unverified("false"),
+        Self::Unverified("null"),
+        Self::Unverified("\"true\""),
+        Self::Trusted,
+        Self::TrustedFor("example.com"),
+        Self::TrustedFor("*.example.com"),
+    ];
 
     fn issuers(self) -> String {
         let trusted = r#""email": "/email", "emailTrusted": true"#;
-        if self == Self::Trusted { ISSUERS.replace(r#""email": "/email""#, trusted) } else { ISSUERS.to_owned() }
+        match self {
+            Self::Verified | Self::Unverified(_) => ISSUERS.to_owned(),
+            Self::Trusted => ISSUERS.replace(r#""email": "/email""#, trusted),
+            Self::TrustedFor(domain) => {
+                ISSUERS.replace(r#""email": "/email""#, &format!(r#"{trusted}, "emailDomains": ["{domain}", "nothing.example"]"#))
+            }
+        }
+    }
+
+    /// Whether the issuer proves this address.
+    fn proves(self, email: &str) -> bool {
+        match self {
+            Self::Verified | Self::Trusted => true,
+            Self::Unverified(_) | Self::TrustedFor("*.example.com") => false,
+            Self::TrustedFor(_) => !email.ends_with("evil.example"),
+        }
     }
 
     fn claims(self) -> Value {
         let verified = match self {
             Self::Verified => json!(true),
             Self::Unverified(value) => serde_json::from_str(value).expect("JSON"),
-            Self::Trusted => Value::Null,
+            Self::Trusted | Self::TrustedFor(_) => Value::Null,
         };
         json!({ "sub": "5e2f4a4e", "email_verified": verified })
     }
@@ -101,7 +125,7 @@ async fn t7_only_a_verified_address_that_is_the_invited_one_decides_whatever_the
                     for email in [OTHERS, "user.one@example.com.evil.example", "User.One@EXAMPLE.com"] {
                         let token = it.people.token_with(&it.app, email, &claim.claims());
                         let response = it.app.send(it.call(verb, by).bearer(&token)).await;
-                        if matches!(claim, Claim::Unverified(_)) {
+                        if !claim.proves(email) {
                             assert_error(&response, 403, "forbidden", None, NO_ADDRESS);
                         } else if email == "User.One@EXAMPLE.com" {
                             let state = if verb == "accept" { "accepted" } else { "declined" };

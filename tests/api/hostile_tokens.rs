@@ -19,7 +19,8 @@ use crate::{
 const ISSUERS: &str = r#"{
     "acme": { "issuer": "https://login.example.com", "audience": { "values": ["invitations"] },
         "account": { "claim": "/org/id", "kind": "id", "only": ["012345678912"] },
-        "role": { "claim": "/roles", "map": { "admin": "full-access" } }, "email": "/email" },
+        "role": { "claim": "/roles", "map": { "admin": "full-access" } },
+        "email": "/email", "emailDomains": ["example.com"] },
     "other": { "issuer": "https://other.example.com", "audience": { "values": ["invitations"] },
         "account": { "claim": "/org/id", "kind": "id" }, "role": { "claim": "/roles", "map": { "admin": "full-access" } } }
 }"#;

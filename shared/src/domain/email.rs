@@ -45,8 +45,7 @@ impl Email {
     #[must_use]
     pub fn mailbox(&self) -> String {
         let local = self.as_entered.trim().rsplit_once('@').map_or("", |(local, _)| local);
-        let domain = self.normalised.0.rsplit_once('@').map_or("", |(_, domain)| domain);
-        format!("{local}@{domain}")
+        format!("{local}@{}", self.normalised.domain())
     }
 
     /// The normal form.
@@ -61,6 +60,12 @@ impl NormalisedEmail {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The part after the @, in lower-case IDNA ASCII.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
 }
 
@@ -185,7 +190,7 @@ fn is_atom_character(byte: u8) -> bool {
 }
 
 /// The domain in lower-case IDNA ASCII form: at least two labels, the last one not numeric.
-fn ascii_domain(domain: &str) -> Option<String> {
+pub(super) fn ascii_domain(domain: &str) -> Option<String> {
     let ascii = idna_ascii(domain)?;
     let (_, top) = ascii.rsplit_once('.')?;
     let numeric = top.bytes().all(|b| b.is_ascii_digit());

@@ -6,6 +6,7 @@ mod parse;
 use super::{
     account::{AccountId, ExternalId},
     email::Email,
+    email_domain::DomainPattern,
     json::{Json, Pointer},
     role::RoleId,
     settings::DisplayName,
@@ -63,6 +64,8 @@ struct EmailRule {
     claim: Pointer,
     /// Where the token says that the issuer has verified the address; `None` if the issuer verifies every address.
     verified: Option<Pointer>,
+    /// Where addresses must be to count; `None` for anywhere.
+    domains: Option<Vec<DomainPattern>>,
 }
 
 /// The account in a token. The form of the claim is checked, not that the account exists.
@@ -128,14 +131,16 @@ impl Issuer {
         self.display_name.as_ref()?.find(claims)?.as_text()?.parse().ok()
     }
 
-    /// The person's address, if it is verified.
+    /// The person's address, if it is verified, and the issuer may prove it.
     pub(super) fn verified_email(&self, claims: &Json) -> Option<Email> {
         let rule = self.email.as_ref()?;
         let verified = rule.verified.as_ref().is_none_or(|verified| verified.find(claims) == Some(&Json::Bool(true)));
         let text = rule.claim.find(claims)?.as_text()?;
         // Nothing is cleaned up: an address with something around it may be another mailbox.
         let exact = |email: &Email| email.as_entered() == text && text.trim() == text;
-        text.parse().ok().filter(|email| verified && exact(email))
+        let allowed =
+            |email: &Email| rule.domains.as_ref().is_none_or(|domains| domains.iter().any(|domain| domain.matches(email.normalised())));
+        text.parse().ok().filter(|email| verified && exact(email) && allowed(email))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod bearer;
 pub mod courier;
 pub mod delivery;
 pub mod email;
+pub mod email_domain;
 pub mod entity_tag;
 pub mod id;
 pub mod idempotency;

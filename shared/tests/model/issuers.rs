@@ -9,9 +9,10 @@ const COMPLETE: &str = r#"{
     "acme": { "issuer": "https://login.example.com/", "audience": { "claim": "/client_id", "values": ["a", "b"] },
         "account": { "claim": "/https:~1~1example.com~1tenant", "kind": "externalID", "only": ["org_1", "org_2"] },
         "role": { "claim": "/realm_access/roles", "map": { "owner": "full-access", "member": "read-only" } },
-        "name": "/name", "email": "/email", "emailVerified": "/verified" },
+        "name": "/name", "email": "/email", "emailVerified": "/verified", "emailDomains": ["example.com", "*.example.com"] },
     "globex": { "issuer": "https://login.example.org", "audience": { "values": ["a"] },
-        "account": { "claim": "/account", "kind": "id", "only": ["012345678912"] }, "email": "/email", "emailTrusted": true },
+        "account": { "claim": "/account", "kind": "id", "only": ["012345678912"] },
+        "email": "/email", "emailTrusted": true, "emailDomains": ["example.org"] },
     "local-1": { "issuer": "http://127.0.0.1:9200/x", "audience": { "values": ["a"] }, "email": "/email", "emailTrusted": false }
 }"#;
 
@@ -75,7 +76,7 @@ fn every_mistake_has_a_message_that_names_its_place() {
         ),
         (
             acme(r#", "clientID": "x""#),
-            "acme: unknown field 'clientID'; accepted: account, audience, email, emailTrusted, emailVerified, issuer, name, role",
+            "acme: unknown field 'clientID'; accepted: account, audience, email, emailDomains, emailTrusted, emailVerified, issuer, name, role",
         ),
         // Its URL.
         (r#"{"acme": {"audience": {"values": ["a"]}}}"#.to_owned(), "acme.issuer: is required"),
@@ -154,6 +155,17 @@ fn every_mistake_has_a_message_that_names_its_place() {
         ),
         (acme(r#", "emailVerified": "/v""#), "acme.emailVerified: has no effect without email"),
         (acme(r#", "emailTrusted": true"#), "acme.emailTrusted: has no effect without email"),
+        (acme(r#", "emailDomains": ["example.com"]"#), "acme.emailDomains: has no effect without email"),
+        (acme(r#", "email": "/e", "emailDomains": []"#), "acme.emailDomains: must be an array of at least one string"),
+        (acme(r#", "email": "/e", "emailDomains": "example.com""#), "acme.emailDomains: must be an array of at least one string"),
+        (
+            acme(r#", "email": "/e", "emailDomains": ["example.com", "com"]"#),
+            "acme.emailDomains: 'com' must be a domain, such as example.com, or *.example.com for all below it",
+        ),
+        (
+            acme(r#", "account": {"claim": "/a", "kind": "id", "only": ["012345678912"]}, "email": "/e""#),
+            "acme.emailDomains: is required with email and account.only: addresses count in all accounts",
+        ),
     ] {
         assert_eq!(message(&json), expected, "{json}");
     }
@@ -197,7 +209,8 @@ fn all_mistakes_are_reported_at_once() {
         "Acme.email: 'email' is not a JSON pointer, such as /email",
         "Acme.emailVerified: 'verified' is not a JSON pointer, such as /email",
         "Acme.emailTrusted: must be true or false",
-        "Acme: unknown field 'audiences'; accepted: account, audience, email, emailTrusted, emailVerified, issuer, name, role",
+        "Acme.emailDomains: is required with email and account.only: addresses count in all accounts",
+        "Acme: unknown field 'audiences'; accepted: account, audience, email, emailDomains, emailTrusted, emailVerified, issuer, name, role",
         "globex.issuer: is required",
         "globex.audience: is required: without it, tokens for other applications would be accepted",
         "initech: must be an object",

@@ -7,6 +7,7 @@ mod cursor;
 mod decisions;
 mod display_name;
 mod email;
+mod email_domain;
 mod email_vectors;
 mod entity_tag;
 mod filter;

@@ -15,7 +15,7 @@ pub(super) const ISSUERS: &str = r#"{
     "acme": { "issuer": "https://login.acme.example/tenant", "audience": { "values": ["invitations", "https://api.acme.example"] },
         "account": { "claim": "/org/id", "kind": "id", "only": ["012345678912"] },
         "role": { "claim": "/roles", "map": { "owner": "full-access", "viewer": "read-only" } },
-        "name": "/name", "email": "/email" },
+        "name": "/name", "email": "/email", "emailDomains": ["example.com", "*.example"] },
     "globex": { "issuer": "http://127.0.0.1:4444", "audience": { "claim": "/client_id", "values": ["c1"] },
         "account": { "claim": "/https:~1~1globex.example~1tenant", "kind": "externalID" },
         "role": { "claim": "/realm_access/roles", "map": { "admin": "full-access" } },

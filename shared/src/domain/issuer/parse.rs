@@ -145,13 +145,20 @@ impl<'a, 'p> Fields<'a, 'p> {
         if trusted && verified.is_some() {
             self.problem(Some("emailTrusted"), "must not be true if emailVerified is given");
         }
-        for name in ["emailVerified", "emailTrusted"] {
+        let texts = self.member("emailDomains").and_then(|_| self.texts("emailDomains"));
+        let domains = texts.map(|texts| texts.iter().filter_map(|text| self.check(Some("emailDomains"), text.parse())).collect());
+        // Also if the account has other mistakes.
+        let limited = self.member("account").and_then(|account| account.get("only")).is_some();
+        if limited && self.member("email").is_some() && self.member("emailDomains").is_none() {
+            self.problem(Some("emailDomains"), "is required with email and account.only: addresses count in all accounts");
+        }
+        for name in ["emailVerified", "emailTrusted", "emailDomains"] {
             if self.member("email").is_none() && self.member(name).is_some() {
                 self.problem(Some(name), "has no effect without email");
             }
         }
         let verified = if trusted { None } else { verified.or_else(|| EMAIL_VERIFIED.parse().ok()) };
-        claim.map(|claim| EmailRule { claim, verified })
+        claim.map(|claim| EmailRule { claim, verified, domains })
     }
 
     /// Takes a member.

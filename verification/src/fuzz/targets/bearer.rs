@@ -165,7 +165,7 @@ fn change_claims(random: &mut Random, claims: &mut Value) {
         let around = [-3600.0, -61.0, -60.0, -59.9995, -59.0, 0.0, 0.5, 59.0, 60.0, 60.0005, 61.0, 1e11, 1e300, -1e300, -now];
         json!(now + random.pick::<f64>(&around))
     };
-    match random.below(9) {
+    match random.below(10) {
         0 | 1 => claims["exp"] = time(random),
         2 => claims["nbf"] = time(random),
         3 => {
@@ -179,6 +179,10 @@ fn change_claims(random: &mut Random, claims: &mut Value) {
         5 => claims["account"] = json!(OTHER),
         6 => claims["email_verified"] = random.pick(&[json!("true"), json!(1), json!(null), json!(true), json!(false)]).clone(),
         7 => claims["iss"] = json!(*random.pick(&["https://login.acme.example/tenant/", "http://127.0.0.1:4444", "https://evil.example"])),
+        8 => {
+            let emails = ["a@example.com", "a@eu.example.com", "a@example.com.evil.test", "a@notexample.com", "a@x.example", "a@b.test"];
+            claims["email"] = json!(*random.pick(&emails));
+        }
         _ => claims["sub"] = json!(random.pick::<&str>(&["", "x", "%", "|"]).repeat([1, 42, 43, 128, 129][random.below(5)])),
     }
 }

@@ -35,11 +35,13 @@ pub enum Rule {
     AllowedAccounts,
     /// An address counts only if the issuer has verified it.
     VerifiedEmail,
+    /// An address counts only in the domains that the configuration names.
+    EmailDomain,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Spelling,
         Self::DuplicateNames,
         Self::CriticalExtensions,
@@ -52,6 +54,7 @@ impl Rule {
         Self::AccountClaim,
         Self::AllowedAccounts,
         Self::VerifiedEmail,
+        Self::EmailDomain,
     ];
 
     /// Its name in the report.
@@ -70,6 +73,7 @@ impl Rule {
             Self::AccountClaim => "the account is in the configured claim",
             Self::AllowedAccounts => "the issuer may name the account",
             Self::VerifiedEmail => "the address is verified",
+            Self::EmailDomain => "the address is in a domain of the issuer",
         }
     }
 }
@@ -97,6 +101,8 @@ struct IssuerRules {
     display_name: Option<&'static str>,
     email: &'static str,
     verified: Option<&'static str>,
+    /// The ends of the addresses that count.
+    domains: Option<&'static [&'static str]>,
 }
 
 /// The configuration of [`ISSUERS`](crate::fuzz::issuers::ISSUERS).
@@ -111,6 +117,7 @@ const RULES: [IssuerRules; 2] = [
         display_name: Some("/name"),
         email: "/email",
         verified: Some("/email_verified"),
+        domains: Some(&["@example.com", ".example"]),
     },
     IssuerRules {
         name: "globex",
@@ -122,6 +129,7 @@ const RULES: [IssuerRules; 2] = [
         display_name: None,
         email: "/contact/email",
         verified: None,
+        domains: None,
     },
 ];
 
@@ -192,6 +200,9 @@ impl IssuerRules {
         // Exactly as the issuer writes it: nothing around it is ignored.
         let email = claim(self.email).and_then(Value::as_str).filter(|text| verified && text.trim() == *text);
         let email = email.and_then(|text| text.parse::<Email>().ok().filter(|email| email.as_entered() == text));
+        let domains = self.domains.filter(|_| required(Rule::EmailDomain));
+        let counts = |email: &Email| domains.is_none_or(|ends| ends.iter().any(|end| email.normalised().as_str().ends_with(end)));
+        let email = email.filter(counts);
         let name = self.display_name.and_then(claim).and_then(Value::as_str).and_then(|name| name.parse::<DisplayName>().ok());
         Some(Summary {
             urn: format!("urn:cloudone:identity:ca-1::user/{}:{}", self.name, subject(claims["sub"].as_str()?)?),
