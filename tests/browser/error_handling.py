@@ -30,7 +30,7 @@ def older_browsers(browser: Browser, stand_in: StandIn) -> None:
     """The page calls nothing that a browser of 2021 lacks. Otherwise an invitee could accept without seeing the result."""
     ways = [
         ({"accept": invitation("accepted", EXAMPLE)}, lambda it: (it.press("Accept"), it.sees("You have accepted").offers("Continue"))),
-        ({"lookup": invitation(display=EXAMPLE, binding="email")}, lambda it: it.offers("Sign in to accept", "Decline")),
+        ({"lookup": invitation(display=EXAMPLE, binding="email")}, lambda it: it.offers("Sign in to continue")),
         (
             {"decline": invitation("declined", EXAMPLE)},
             lambda it: (it.press("Decline"), it.press("Decline it"), it.sees("You have declined")),

@@ -196,11 +196,13 @@ def sign_in(fixture: Fixture) -> None:
     fixture.settings(redirect=redirect, binding="email", colour="#c8102e")
     with fixture.open(sent) as found:
         found.open(sent.link)
-        found.page.get_by_role("link", name="Sign in to accept").wait_for()
+        found.page.get_by_role("link", name="Sign in to continue").wait_for()
         found.is_sound()
-        check(found.link("Sign in to accept")["href"] == f"{redirect}#{sent.token}", "The link must carry the token.")
-        rejected = Caller(fixture.service.port, None).call("POST", "/invitations/accept", {"token": sent.token})
-        check((rejected.status, rejected.json["code"]) == (403, "sign-in-required"), "The token alone must not be sufficient.", rejected)
+        check(found.link("Sign in to continue")["href"] == f"{redirect}#{sent.token}", "The link must carry the token.")
+        for operation in ("accept", "decline"):
+            rejected = Caller(fixture.service.port, None).call("POST", f"/invitations/{operation}", {"token": sent.token})
+            refused = (rejected.status, rejected.json["code"])
+            check(refused == (403, "sign-in-required"), "The token alone must not be sufficient.", rejected)
     fixture.settings(binding="bearer")
     with fixture.open(sent) as found:
         found.open(sent.link)

@@ -107,17 +107,20 @@ def every_ending(browser: Browser, stand_in: StandIn) -> None:
     with invited(browser, stand_in, accept=error(404, "not-found")) as found:
         arrive(found, stand_in).press("Accept")
         found.sees("This link does not work").offers()
-    with invited(browser, stand_in, accept=error(403, "sign-in-required")) as found:
-        arrive(found, stand_in).press("Accept")
-        found.sees(HEADING).offers("Sign in to accept", "Decline")
+    for operation, presses in (("accept", ["Accept"]), ("decline", ["Decline", "Decline it"])):
+        with invited(browser, stand_in, **{operation: error(403, "sign-in-required")}) as found:
+            arrive(found, stand_in)
+            for label in presses:
+                found.press(label)
+            found.sees(HEADING).offers("Sign in to continue")
 
 
 def sign_in(browser: Browser, stand_in: StandIn) -> None:
     """The link passes the token to the host application in the fragment, which no browser sends."""
     for redirect, href in ((REDIRECT, f"{REDIRECT}#{TOKEN}"), ("http://127.0.0.1:9/x", f"http://127.0.0.1:9/x#{TOKEN}")):
         with invited(browser, stand_in, lookup=invitation(display={**EXAMPLE, "redirect": redirect}, binding="email")) as found:
-            arrive(found, stand_in).offers("Sign in to accept", "Decline")
-            found_link = found.link("Sign in to accept")
+            arrive(found, stand_in).offers("Sign in to continue")
+            found_link = found.link("Sign in to continue")
             check(found_link == {"href": href, "rel": "noreferrer noopener", "target": None}, "The link must carry the token.", found_link)
             posted(stand_in, "lookup")
 

@@ -60,13 +60,12 @@ VIEWS = {
         invitation(display=EXAMPLE, binding="email"),
         "Jane Doe invites you to Example Ltd",
         (*FACTS, "sign in with the invited email address"),
-        ("Sign in to accept", "Decline"),
+        ("Sign in to continue",),
     ),
     "sign in, nowhere": View(
         invitation(binding="email"),
         "Jane Doe invites you to an account",
-        (*FACTS, "only be accepted in the application"),
-        ("Decline",),
+        (*FACTS, "only be accepted or declined in the application"),
     ),
     "decline": View(
         invitation(display=EXAMPLE), "Decline this invitation?", ("You cannot undo this.",), ("Decline it", "Go back"), press("Decline")

@@ -27,7 +27,7 @@ async fn an_application_accepts_for_the_user_it_signed_in_and_names_that_user() 
 }
 
 #[tokio::test]
-async fn t7_the_binding_decides_which_address_may_accept() {
+async fn t7_the_binding_decides_whether_the_link_alone_suffices() {
     for binding in ["bearer", "email"] {
         for (email, same) in [(EMAIL, true), ("user.two@example.com", false)] {
             let (app, mut workers) = start().await;
@@ -42,11 +42,12 @@ async fn t7_the_binding_decides_which_address_may_accept() {
             }
             answer.expect_error(403, "wrong-invitee");
             assert!(app.rows().await.iter().all(|row| before.contains(row)), "a mismatch changes nothing");
-            let answer = use_link(&app, "accept", &token).await;
             if binding == "bearer" {
-                answer.expect(200);
+                use_link(&app, "accept", &token).await.expect(200);
             } else {
-                answer.expect_error(403, "sign-in-required");
+                for decision in ["accept", "decline"] {
+                    use_link(&app, decision, &token).await.expect_error(403, "sign-in-required");
+                }
                 assert_eq!(describe(&app, &id).await["state"], "invited");
                 accept(&app, &app.full, &token, "user-1", EMAIL).await.expect(200);
             }
@@ -58,13 +59,13 @@ async fn t7_the_binding_decides_which_address_may_accept() {
 async fn a_link_that_may_not_accept_alone_still_shows_a_closed_state() {
     for (what, code) in [("revoke", "already-revoked"), ("decline", "already-declined"), ("expire", "expired")] {
         let (app, mut workers) = start().await;
-        set_binding(&app, "email").await;
         let (id, token) = invited(&app, &mut workers).await;
         match what {
             "revoke" => drop(revoke(&app, &id).await.expect(200)),
             "decline" => drop(use_link(&app, "decline", &token).await.expect(200)),
             _ => app.advance(LIFETIME),
         }
+        set_binding(&app, "email").await;
         use_link(&app, "accept", &token).await.expect_error(400, code);
     }
     let (app, mut workers) = start().await;

@@ -11,7 +11,7 @@ use crate::{
 /// The route of this endpoint.
 pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/decline" };
 
-/// Declines an invitation, for the same people as accepting one. The link alone is always sufficient.
+/// Declines an invitation, for the same people as accepting one.
 ///
 /// # Errors
 /// Those of every decision.

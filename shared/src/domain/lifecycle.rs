@@ -301,7 +301,7 @@ pub fn decide(
         }
         Status::Pending if before.resource.expiry <= now => Err(Rejected::Expired),
         // Checked last: if it is no longer open, the holder of the link learns that, as with a lookup.
-        Status::Pending if accepts && invitee.is_none() && binding == Binding::Email => Err(Rejected::SignInRequired),
+        Status::Pending if invitee.is_none() && binding == Binding::Email => Err(Rejected::SignInRequired),
         Status::Pending => {
             let mut after = before.closed(decision.closing(), now, operation.clone());
             after.resource.accepted_by = accepted_by;

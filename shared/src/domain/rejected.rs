@@ -93,10 +93,7 @@ impl fmt::Display for Rejected {
             }
             Self::WrongInvitee => write!(f, "email: the invitation is for another address"),
             Self::SignInRequired => {
-                write!(
-                    f,
-                    "accepting this invitation requires signing in to the account's own application, which accepts it for the invitee"
-                )
+                write!(f, "this invitation can only be accepted or declined by someone who has signed in with the invited address")
             }
             Self::MaxSends { max } => {
                 write!(f, "the invitation has been sent {max} times, the maximum; revoke it and create a new one")

@@ -114,17 +114,16 @@ function showInvited() {
     [words.email, element("bdi", {}, invitation.email)],
     [words.expiry, date(invitation.expiry)],
   ];
-  const decline = button(words.decline, confirmDecline);
   const after = [[words.ignore]];
   if (invitation.binding !== "email") {
     const accept = button(words.accept, (pressed) => send("accept", pressed), "primary");
-    return show({ title, facts, actions: [accept, decline], after });
+    return show({ title, facts, actions: [accept, button(words.decline, confirmDecline)], after });
   }
-  // The host application accepts after the person has signed in.
+  // The host application decides for the person, after they have signed in.
   const url = redirect();
-  if (!url) return show({ title, texts: [[words.sign_in_nowhere]], facts, actions: [decline], after });
+  if (!url) return show({ title, texts: [[words.sign_in_nowhere]], facts, after });
   url.hash = token;
-  show({ title, texts: [[words.sign_in_why]], facts, actions: [link(words.sign_in, url), decline], after });
+  show({ title, texts: [[words.sign_in_why]], facts, actions: [link(words.sign_in, url)], after });
 }
 
 function confirmDecline() {
