@@ -111,7 +111,7 @@ async fn a_modify_names_invalid_fields_of_the_query_and_of_the_body_together() {
     // `state` is a field and an unknown parameter: the message names both, the object has one.
     let body = json!({ "state": "expired", "role": "x" });
     let state = ("state", "must be 'revoked' or 'invited', not 'expired'");
-    let role = ("role", "unknown field; accepted: state");
+    let role = ("role", "unknown field; accepted: state, roleID, expiry");
     let response = app.send(Call::post(&path).json(&body).key(&app.full)).await;
     let message = message(&[force, state, ("state", parameter), role]);
     assert_response(&response, 400, &error_of_fields("invalid-force", &[force, state, role], &message), &[]);
@@ -128,7 +128,7 @@ async fn an_acceptance_on_behalf_names_all_invalid_fields() {
         ("token", "is required"),
         ("principal", "must have 1 to 128 printable ASCII characters"),
         ("email", EMAIL),
-        ("name", "unknown field; accepted: token, principal, email"),
+        ("name", "unknown field; accepted: token, principal, email, roleID"),
     ];
     assert_response(&response, 400, &all("missing-field", &fields), &[]);
 }

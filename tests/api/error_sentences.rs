@@ -45,7 +45,9 @@ fn name(rejected: &Rejected) -> &'static str {
         Rejected::EmailRefused(_) => "Refused, bounced",
         Rejected::WrongInvitee => "WrongInvitee",
         Rejected::SignInRequired => "SignInRequired",
+        Rejected::RoleChanged { .. } => "RoleChanged",
         Rejected::MaxSends { .. } => "MaxSends",
+        Rejected::MaxUpdates { .. } => "MaxUpdates",
         Rejected::Cooldown { .. } => "Cooldown",
         Rejected::Quota { .. } => "Quota",
         Rejected::RoleNotGrantable { .. } => "RoleNotGrantable",
@@ -54,7 +56,7 @@ fn name(rejected: &Rejected) -> &'static str {
     }
 }
 
-fn all_refusals() -> [Rejected; 17] {
+fn all_refusals() -> [Rejected; 19] {
     let [wanted, earliest, latest] = ["2030-01-01T00:00:00Z", "2030-01-01T01:00:00Z", "2030-01-31T00:00:00Z"].map(parsed::<Timestamp>);
     [
         Rejected::NotFound,
@@ -68,7 +70,9 @@ fn all_refusals() -> [Rejected; 17] {
         Rejected::EmailRefused(DeliveryStatus::Bounced),
         Rejected::WrongInvitee,
         Rejected::SignInRequired,
+        Rejected::RoleChanged { role: parsed("read-only") },
         Rejected::MaxSends { max: 10 },
+        Rejected::MaxUpdates { max: 10 },
         Rejected::Cooldown { retry_after: 59 },
         Rejected::Quota { limit: 500, window: Duration::from_secs(3600), retry_after: 61 },
         Rejected::RoleNotGrantable { role: parsed("admin"), own: parsed("read-only") },

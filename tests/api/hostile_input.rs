@@ -112,7 +112,7 @@ async fn missing_and_unknown_fields_are_named() {
     let id = text(&app.invite("user.one@example.com").await, "id");
     let before = table(&app).await;
     let create = "unknown field; accepted: email, roleID, expiry, locale";
-    let modify = "unknown field; accepted: state";
+    let modify = "unknown field; accepted: state, roleID, expiry";
     let path = format!("/invitations/{id}");
     let long = "n".repeat(1000);
     let good = json!({ "email": "a@example.com", "roleID": "x" });

@@ -53,3 +53,4 @@ mod template;
 mod tenant_isolation;
 mod token_isolation;
 mod unauthorized;
+mod update_invitation;

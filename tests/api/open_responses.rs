@@ -61,8 +61,18 @@ fn bodies_of_requests_are_closed() {
             closed.insert(pointer.to_owned());
         }
     });
-    let expected =
-        ["DesiredState", "HostDecision", "NewInvitation", "OwnDecision", "Token"].map(|name| format!("/components/schemas/{name}"));
+    let expected = [
+        "DesiredState",
+        "HostAcceptance",
+        "HostDecision",
+        "InvitationChange",
+        "NewInvitation",
+        "OwnAcceptance",
+        "OwnDecision",
+        "Token",
+        "TokenToAccept",
+    ]
+    .map(|name| format!("/components/schemas/{name}"));
     assert_eq!(closed, expected.into());
 }
 

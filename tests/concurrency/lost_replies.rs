@@ -109,6 +109,21 @@ async fn a_revocation_whose_reply_is_lost_succeeds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_reply_is_lost_succeeds() {
+    let prepare = async |app: &TestApp| {
+        let id = invited(app, "ann@example.com").await;
+        let expiry = app.now().plus(Duration::from_secs(86_400)).to_string();
+        Call::post(&format!("/invitations/{id}")).json(&serde_json::json!({ "roleID": "read-only", "expiry": expiry }))
+    };
+    for (app, changed) in lose(1, prepare).await {
+        let changed = changed.expect(200);
+        assert_eq!((changed.json(), changed.str("roleID").as_str()), (describe(&app, &changed.str("id")).await, "read-only"));
+        let row = stored(&app, &changed.str("id")).await;
+        assert_eq!([number(&row, "rev"), number(&row, "events"), charged(&app).await], [2, 2, 1]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stored_response_without_a_change_survives_a_lost_reply() {
     let all = losses().into_iter().map(async |(faults, _)| {
         let app = TestApp::start().await;

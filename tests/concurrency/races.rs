@@ -267,3 +267,54 @@ async fn many_concurrent_revocations_are_one_and_all_return_it() {
         assert_consistent(&app).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_and_an_acceptance_of_the_old_role_never_both_succeed() {
+    let app = TestApp::start().await;
+    let mut workers = support::Workers::of(&app).await;
+    let processes = processes(&app, 4);
+    let mut ends = BTreeSet::new();
+    for round in 0..40 {
+        let address = format!("user-{round}@example.com");
+        let id = app.invite(&address).await["id"].as_str().expect("an id").to_owned();
+        workers.deliver().await;
+        let shown = json!({ "token": workers.last_token(&address), "roleID": "full-access" });
+        let accept = Call::post("/invitations/accept").json(&shown);
+        let change = Call::post(&format!("/invitations/{id}")).json(&json!({ "roleID": "read-only" })).key(&app.full);
+        let responses = staggered(&processes, [(round % 4, accept), ((round / 4) % 4, change)]).await;
+        let end = describe(&app, &id).await;
+        let [accepted, changed] = [&responses[0], &responses[1]].map(|it| it.status);
+        ends.insert((accepted, changed));
+        match (accepted, changed) {
+            (200, 400) => {
+                assert_eq!((&end["state"], &end["roleID"]), (&json!("accepted"), &json!("full-access")));
+                assert_eq!(responses[1].json()["code"], "already-accepted");
+            }
+            (400, 200) => {
+                assert_eq!((&end["state"], &end["roleID"]), (&json!("invited"), &json!("read-only")));
+                assert_eq!(responses[0].json()["code"], "role-changed");
+            }
+            both => panic!("{both:?}"),
+        }
+    }
+    assert_eq!(ends.len(), 2, "the race has two outcomes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_changes_all_succeed_and_the_lock_lasts_as_long_as_the_invitation() {
+    let app = TestApp::start().await;
+    let processes = processes(&app, 4);
+    for round in 0..10 {
+        let id = app.invite(&format!("user-{round}@example.com")).await["id"].as_str().expect("an id").to_owned();
+        let expiry =
+            |days: i64| app.now().plus(Duration::from_secs(86_400) * u32::try_from(days).expect("small")).floor_to_second().to_string();
+        let change = |body| Call::post(&format!("/invitations/{id}")).json(&body).key(&app.full);
+        let calls = (1..6).map(|n| change(json!({ "roleID": format!("role-{n}"), "expiry": expiry(n) })));
+        let responses = race(&processes, calls).await;
+        assert_eq!(with_status(&responses, 200).len(), 5, "{responses:?}");
+        let end = describe(&app, &id).await;
+        assert!(responses.iter().any(|response| response.json() == end));
+        assert_eq!(number(&stored(&app, &id).await, "rev"), 6);
+        assert_consistent(&app).await;
+    }
+}

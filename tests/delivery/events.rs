@@ -124,6 +124,47 @@ async fn an_event_shows_the_time_of_the_change_however_late_and_often_it_is_publ
 }
 
 #[tokio::test]
+async fn an_event_shows_the_role_and_the_expiry_of_its_time_however_often_it_is_published() {
+    let (app, mut workers) = start().await;
+    // Every event is accepted but the reply is lost, so it is published again after later changes.
+    workers.bus.answer_with(|_| Behaviour::AcceptAndDrop);
+    let (id, token) = invited(&app, &mut workers).await;
+    let first = app.now().floor_to_second().plus(LIFETIME).to_string();
+    let change = |body: Value| Call::post(&format!("/invitations/{id}")).json(&body).key(&app.full);
+    app.advance(LATER);
+    let second = app.now().floor_to_second().plus(2 * LIFETIME).to_string();
+    app.send(change(json!({ "roleID": "read-only", "expiry": second }))).await.expect(200);
+    workers.deliver().await;
+    app.advance(LATER);
+    app.send(change(json!({ "roleID": "guest" }))).await.expect(200);
+    workers.deliver().await;
+    app.advance(LATER);
+    use_link(&app, "accept", &token).await.expect(200);
+    workers.bus.answer_with(|_| Behaviour::Accept);
+    app.advance(LATER);
+    workers.reconcile().await;
+
+    let mut published: BTreeMap<u64, Vec<Value>> = BTreeMap::new();
+    for event in workers.bus.events() {
+        published.entry(event.detail["sequence"].as_u64().unwrap()).or_default().push(event.detail);
+    }
+    let expected = [
+        ("created", "full-access", Some(&first)),
+        ("changed", "read-only", Some(&second)),
+        ("changed", "guest", Some(&second)),
+        ("accepted", "guest", None),
+    ];
+    assert_eq!(published.len(), expected.len());
+    for ((sequence, copies), (kind, role, expiry)) in published.into_iter().zip(expected) {
+        assert!(copies.len() > 1 || kind == "accepted", "{sequence} was published once");
+        assert!(copies.iter().all(|copy| *copy == copies[0]), "{copies:?}");
+        let invitation = &copies[0]["invitation"];
+        assert_eq!((&copies[0]["type"], &invitation["roleID"]), (&json!(kind), &json!(role)));
+        assert_eq!(invitation.get("expiry"), expiry.map(|expiry| json!(expiry)).as_ref(), "{sequence}");
+    }
+}
+
+#[tokio::test]
 async fn every_event_type_has_its_name() {
     let (app, mut workers) = start().await;
     for (email, verb) in [("bounce@example.com", ""), ("user.1@example.com", "decline"), ("user.2@example.com", "revoke")] {

@@ -2,8 +2,9 @@
 
 use shared::{
     domain::{
-        Invitation, Permission,
+        Invitation, InvitationId, Permission, RoleId,
         idempotency::{Fingerprint, StoredResponse},
+        lifecycle::{Action, Update},
     },
     store::ModifyRequest,
 };
@@ -22,7 +23,7 @@ use crate::{
 /// The route of this endpoint.
 pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/{id}" };
 
-/// Revokes or resends an invitation of the caller's account.
+/// Revokes, resends or updates an invitation of the caller's account.
 ///
 /// # Errors
 /// The errors of the contract.
@@ -35,10 +36,21 @@ pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiErr
     let if_match = input::if_match(request)?;
     // If-Match is not part of the fingerprint: it decides whether the change happens, not which one. So a retry with a newer tag still
     // gets the response to the change that its key stands for.
-    let idempotency = input::idempotency_request(request, &who, &ROUTE, || Fingerprint::new(&[&id.to_string(), action.as_str()]))?;
+    let idempotency = input::idempotency_request(request, &who, &ROUTE, || fingerprint(id, &action))?;
     let render =
         |invitation: &Invitation, now| StoredResponse { status: 200, body: output::invitation(&invitation.resource, now, &app.urns) };
     let change = ModifyRequest { id, action, if_match };
     let outcome = app.store.modify(&who, &change, policy, idempotency.as_ref(), render).await?;
     Ok(Reply::of(&outcome))
+}
+
+fn fingerprint(id: InvitationId, action: &Action) -> Fingerprint {
+    let id = id.to_string();
+    let mut parts = vec![id.as_str(), action.as_str()];
+    let expiry;
+    if let Action::Update(Update { role, expiry: requested }) = action {
+        expiry = requested.map(|expiry| expiry.as_secs().to_string()).unwrap_or_default();
+        parts.extend([role.as_ref().map_or("", RoleId::as_str), &expiry]);
+    }
+    Fingerprint::new(&parts)
 }

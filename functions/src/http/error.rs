@@ -125,6 +125,8 @@ impl ApiError {
                 | Rejected::Expired
                 | Rejected::EmailRefused(_)
                 | Rejected::MaxSends { .. }
+                | Rejected::MaxUpdates { .. }
+                | Rejected::RoleChanged { .. }
                 | Rejected::Expiry { .. }
                 | Rejected::KeyReused => 400,
                 Rejected::RoleNotGrantable { .. } | Rejected::WrongInvitee | Rejected::SignInRequired => 403,
@@ -157,6 +159,8 @@ impl ApiError {
                 Rejected::WrongInvitee => "wrong-invitee",
                 Rejected::SignInRequired => "sign-in-required",
                 Rejected::MaxSends { .. } => "max-sends",
+                Rejected::MaxUpdates { .. } => "max-changes",
+                Rejected::RoleChanged { .. } => "role-changed",
                 Rejected::Cooldown { .. } => "resend-cooldown",
                 Rejected::Quota { .. } => "send-quota",
                 Rejected::RoleNotGrantable { .. } => "role-not-grantable",
@@ -190,7 +194,7 @@ impl ApiError {
             Self::Invalid(invalid) => return Cow::Borrowed(&invalid.fields),
             Self::Rejected(Rejected::AlreadyInvited { .. } | Rejected::WrongInvitee) => "email",
             Self::Rejected(Rejected::Expiry { .. }) => "expiry",
-            Self::Rejected(Rejected::RoleNotGrantable { .. }) => "roleID",
+            Self::Rejected(Rejected::RoleNotGrantable { .. } | Rejected::RoleChanged { .. }) => "roleID",
             Self::Rejected(
                 Rejected::NotFound
                 | Rejected::Changed
@@ -199,6 +203,7 @@ impl ApiError {
                 | Rejected::EmailRefused(_)
                 | Rejected::SignInRequired
                 | Rejected::MaxSends { .. }
+                | Rejected::MaxUpdates { .. }
                 | Rejected::Cooldown { .. }
                 | Rejected::Quota { .. }
                 | Rejected::KeyReused,

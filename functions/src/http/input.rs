@@ -10,7 +10,7 @@ use shared::{
         Email, InvitationId, Principal, State,
         entity_tag::EntityTags,
         idempotency::{Fingerprint, IdempotencyKey, RecordId},
-        lifecycle::{Action, NewInvitation},
+        lifecycle::{Action, NewInvitation, Update},
         page::{Cursor, Filter, Limit, List},
         text::{Malformed, excerpt},
     },
@@ -24,7 +24,7 @@ use crate::http::{
     route::Route,
 };
 
-pub use invitee::{HostBody, InvitationBody, host_decision, own_decision, own_list_query, token};
+pub use invitee::{HostBody, InvitationBody, holder_decision, host_decision, own_decision, own_list_query, token};
 
 /// Checks what is common to all routes: the body can be decoded, even if the route does not read it; the API version is supported.
 /// Returns the query parameters.
@@ -76,7 +76,7 @@ pub fn new_invitation(request: &Request) -> Result<NewInvitation, Invalid> {
 /// The action that a modify requests. Without a body it is a resend, which can be forced.
 ///
 /// # Errors
-/// Errors of the query and the body, and `invalid-force`, `invalid-state`.
+/// Errors of the query and the body, and `invalid-force`, `invalid-state`, `invalid-role-id`, `invalid-expiry`.
 pub fn action(request: &Request, mut query: Query) -> Result<Action, Invalid> {
     let body = json_body(request)?;
     let invalid_force = |reason: &str| Invalid::field("invalid-force", "force", reason);
@@ -92,13 +92,26 @@ pub fn action(request: &Request, mut query: Query) -> Result<Action, Invalid> {
         return Ok(if force { Action::ForcedResend } else { Action::Resend });
     }
     let mut fields = Fields::parse(body)?;
-    let action = fields.required_text("state").and_then(|state| match state.as_str() {
+    let action = if fields.has("roleID") || fields.has("expiry") { update(&mut fields) } else { desired_state(&mut fields) };
+    let (_, action, (), ()) = all((force, action, no_more, fields.finish(&["state", "roleID", "expiry"])))?;
+    Ok(action)
+}
+
+fn update(fields: &mut Fields) -> Result<Action, Invalid> {
+    let alone = match fields.optional_text("state")? {
+        None => Ok(()),
+        Some(_) => Err(Invalid::field("invalid-state", "state", "cannot be combined with roleID or expiry; send two requests")),
+    };
+    let (role, expiry, ()) = all((fields.optional("roleID", "invalid-role-id"), fields.optional("expiry", "invalid-expiry"), alone))?;
+    Ok(Action::Update(Update { role, expiry }))
+}
+
+fn desired_state(fields: &mut Fields) -> Result<Action, Invalid> {
+    match fields.required_text("state")?.as_str() {
         "revoked" => Ok(Action::Revoke),
         "invited" => Ok(Action::Invite),
         other => Err(Invalid::field("invalid-state", "state", format!("must be 'revoked' or 'invited', not '{}'", excerpt(other)))),
-    });
-    let (_, action, (), ()) = all((force, action, no_more, fields.finish(&["state"])))?;
-    Ok(action)
+    }
 }
 
 /// The idempotency key of the request, if it has one.

@@ -11,7 +11,7 @@
 use shared::domain::{
     Principal, Rejected, User,
     invitee::{Access, VerifiedInvitee},
-    lifecycle::InviteeDecision,
+    lifecycle::{DecisionRequest, InviteeDecision},
 };
 
 use crate::{
@@ -46,32 +46,33 @@ pub(super) async fn decide(app: &InviteeApp, request: &Request, decision: Invite
 
 async fn by_holder(app: &InviteeApp, request: &Request, decision: InviteeDecision) -> Result<Reply, ApiError> {
     input::validate_common(request)?.finish(&[])?;
-    let token = input::token(request)?.ok_or(Rejected::NotFound)?;
-    carry_out(app, request, decision, &Access::Link(&token, None)).await
+    let (token, decision) = input::holder_decision(request, decision)?;
+    let token = token.ok_or(Rejected::NotFound)?;
+    carry_out(app, request, &decision, &Access::Link(&token, None)).await
 }
 
 async fn by_host(app: &InviteeApp, request: &Request, decision: InviteeDecision, host: &Principal) -> Result<Reply, ApiError> {
     input::validate_common(request)?.finish(&[])?;
-    let body = input::host_decision(request)?;
+    let body = input::host_decision(request, decision)?;
     // An application cannot decide for another account.
     let token = body.token.filter(|token| token.account() == host.account()).ok_or(Rejected::NotFound)?;
     let invitee = VerifiedInvitee::of_host(host, &body.principal, &body.email);
-    carry_out(app, request, decision, &Access::Link(&token, Some(invitee))).await
+    carry_out(app, request, &body.decision, &Access::Link(&token, Some(invitee))).await
 }
 
 async fn by_user(app: &InviteeApp, request: &Request, decision: InviteeDecision, user: &User) -> Result<Reply, ApiError> {
     let invitee = VerifiedInvitee::signed_in(user, &app.app.urns).ok_or(Forbidden::NoVerifiedEmail)?;
     input::validate_common(request)?.finish(&[])?;
-    match input::own_decision(request)? {
-        InvitationBody::Link(token) => {
+    match input::own_decision(request, decision)? {
+        (InvitationBody::Link(token), decision) => {
             let token = token.ok_or(Rejected::NotFound)?;
-            carry_out(app, request, decision, &Access::Link(&token, Some(invitee))).await
+            carry_out(app, request, &decision, &Access::Link(&token, Some(invitee))).await
         }
-        InvitationBody::Id(account, id) => carry_out(app, request, decision, &Access::Address(&account, id, invitee)).await,
+        (InvitationBody::Id(account, id), decision) => carry_out(app, request, &decision, &Access::Address(&account, id, invitee)).await,
     }
 }
 
-async fn carry_out(app: &InviteeApp, request: &Request, decision: InviteeDecision, access: &Access<'_>) -> Result<Reply, ApiError> {
+async fn carry_out(app: &InviteeApp, request: &Request, decision: &DecisionRequest, access: &Access<'_>) -> Result<Reply, ApiError> {
     let store = &app.app.store;
     let stored = store.find_to_decide(access).await?.ok_or(Rejected::NotFound)?;
     match access.invitee() {

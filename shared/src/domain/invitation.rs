@@ -254,7 +254,27 @@ impl Invitation {
         after.send_attempts = SendAttempts::requested_at(now);
         after.resource.delivery = None;
         after.expiry_published = false;
+        after.outbox.keep_terms(&self.resource, &after.resource);
         after.outbox.put(EventType::Resent, now);
+        after
+    }
+
+    /// How often it was updated: each sending and each update is one operation.
+    #[must_use]
+    pub fn updates(&self) -> usize {
+        self.operations.len().saturating_sub(self.sends as usize)
+    }
+
+    /// The invitation with another role and expiry. A resend starts its original lifetime again.
+    #[must_use]
+    pub fn updated(&self, role: RoleId, expiry: Timestamp, now: Timestamp, operation: OperationId) -> Self {
+        let now = self.not_before_last_change(now);
+        let mut after = self.touched(now, operation);
+        after.resource.role = role;
+        after.resource.expiry = expiry;
+        after.expiry_published = false;
+        after.outbox.keep_terms(&self.resource, &after.resource);
+        after.outbox.put(EventType::Changed, now);
         after
     }
 

@@ -21,8 +21,8 @@ use super::{
     time::Timestamp,
 };
 
-pub use decide::{InviteeDecision, decide};
-pub use modify::{Action, Change, Step, modify, step};
+pub use decide::{DecisionRequest, InviteeDecision, decide};
+pub use modify::{Action, Change, MAX_UPDATES, Step, Update, modify, step};
 
 /// The shortest lifetime that a caller may request.
 pub const MIN_LIFETIME: Duration = Duration::from_secs(3600);

@@ -8,6 +8,8 @@ use std::{fmt, str::FromStr};
 use super::{
     delivery::{Delivery, DeliveryStatus, Reason},
     id::InvitationId,
+    invitation::Resource,
+    role::RoleId,
     text::{Malformed, excerpt},
     time::Timestamp,
 };
@@ -19,6 +21,8 @@ pub enum EventType {
     Created,
     /// Another email was requested. The previous link no longer works.
     Resent,
+    /// The account gave it another role or expiry.
+    Changed,
     /// The email was delivered.
     Delivered,
     /// The email was not delivered, for a temporary reason.
@@ -41,9 +45,10 @@ pub enum EventType {
 
 impl EventType {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Created,
         Self::Resent,
+        Self::Changed,
         Self::Delivered,
         Self::SoftBounced,
         Self::Bounced,
@@ -68,6 +73,12 @@ impl EventType {
         }
     }
 
+    /// Whether the event shows the invitation's expiry at the time of the event.
+    #[must_use]
+    pub fn shows_expiry(self) -> bool {
+        self == Self::Changed
+    }
+
     /// The published type: both kinds of bounces are `bounced`.
     #[must_use]
     pub fn kind(self) -> &'static str {
@@ -80,6 +91,7 @@ impl EventType {
         match self {
             Self::Created => "created",
             Self::Resent => "resent",
+            Self::Changed => "changed",
             Self::Delivered => "delivered",
             Self::SoftBounced => "soft-bounced",
             Self::Bounced => "bounced",
@@ -99,8 +111,16 @@ impl fmt::Display for EventType {
     }
 }
 
-/// An event. Together with the invitation's immutable fields it determines the published event, so an event that is published again, or
-/// late, is identical.
+/// The parts of an invitation that events show and that can change.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Terms {
+    /// The role.
+    pub role: RoleId,
+    /// The expiry.
+    pub expiry: Timestamp,
+}
+
+/// An event. Together with the invitation it determines the published event, so an event that is published again, or late, is identical.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Event {
     /// Starts at 1 for each invitation and grows by one.
@@ -109,6 +129,8 @@ pub struct Event {
     pub event_type: EventType,
     /// The time.
     pub at: Timestamp,
+    /// What the invitation offered then, if that has changed since.
+    pub terms: Option<Terms>,
     /// The reason of a delivery status, if SES reports one.
     pub reason: Option<Reason>,
 }
@@ -128,10 +150,14 @@ impl Event {
     }
 }
 
-/// `{sequence}#{event_type}#{milliseconds}`, and `#{reason}` if there is one.
+/// `{sequence}#{event_type}#{milliseconds}`, `@{role}@{milliseconds of the expiry}` if they have changed since, and `#{reason}` if there
+/// is one.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}#{}", self.sequence, self.event_type, self.at.as_millis())?;
+        if let Some(Terms { role, expiry }) = &self.terms {
+            write!(f, "@{role}@{}", expiry.as_millis())?;
+        }
         self.reason.as_ref().map_or(Ok(()), |reason| write!(f, "#{}", reason.as_str()))
     }
 }
@@ -145,9 +171,16 @@ impl FromStr for Event {
             let sequence = parts.next()?.parse().ok()?;
             let event_type = parts.next()?;
             let event_type = EventType::ALL.into_iter().find(|known| known.as_str() == event_type)?;
-            let at = Timestamp::from_millis(parts.next()?.parse().ok()?)?;
+            let mut times = parts.next()?.split('@');
+            let time = |text: &str| Timestamp::from_millis(text.parse().ok()?);
+            let at = time(times.next()?)?;
+            let terms = match (times.next(), times.next(), times.next()) {
+                (None, None, None) => None,
+                (Some(role), Some(expiry), None) => Some(Terms { role: role.parse().ok()?, expiry: time(expiry)? }),
+                _ => return None,
+            };
             let reason = parts.next().map(str::parse).transpose().ok()?;
-            Some(Self { sequence, event_type, at, reason })
+            Some(Self { sequence, event_type, at, terms, reason })
         };
         event().ok_or_else(|| Malformed(format!("'{}' is not an event", excerpt(text))))
     }
@@ -177,6 +210,14 @@ impl Outbox {
 
     fn push(&mut self, event_type: EventType, at: Timestamp, reason: Option<Reason>) {
         self.count += 1;
-        self.events.push(Event { sequence: self.count, event_type, at, reason });
+        self.events.push(Event { sequence: self.count, event_type, at, terms: None, reason });
+    }
+
+    /// Keeps what the unpublished events show, before a change of the invitation from `before` to `after`.
+    pub(super) fn keep_terms(&mut self, before: &Resource, after: &Resource) {
+        for event in self.events.iter_mut().filter(|event| event.terms.is_none()) {
+            let differs = before.role != after.role || (event.event_type.shows_expiry() && before.expiry != after.expiry);
+            event.terms = differs.then(|| Terms { role: before.role.clone(), expiry: before.expiry });
+        }
     }
 }

@@ -20,6 +20,11 @@ pub enum Rejected {
     Closed(Closing),
     /// The invitation has expired.
     Expired,
+    /// The invitee was shown another role than the invitation has now.
+    RoleChanged {
+        /// The role that it has now.
+        role: RoleId,
+    },
     /// The last email bounced or was reported as spam.
     EmailRefused(DeliveryStatus),
     /// The verified address is not the invited one.
@@ -30,6 +35,11 @@ pub enum Rejected {
     MaxSends {
         /// The limit.
         max: u32,
+    },
+    /// The invitation was changed as often as allowed.
+    MaxUpdates {
+        /// The limit.
+        max: usize,
     },
     /// Sent too recently.
     Cooldown {
@@ -80,7 +90,7 @@ impl fmt::Display for Rejected {
             Self::Closed(closing) => {
                 write!(f, "the invitation is already {}; create a new one to invite again", closing.state())
             }
-            Self::Expired => write!(f, "the invitation has expired; ask for a new one"),
+            Self::Expired => write!(f, "the invitation has expired; it has to be sent again"),
             Self::EmailRefused(status) => {
                 write!(
                     f,
@@ -97,6 +107,12 @@ impl fmt::Display for Rejected {
             }
             Self::MaxSends { max } => {
                 write!(f, "the invitation has been sent {max} times, the maximum; revoke it and create a new one")
+            }
+            Self::RoleChanged { role } => {
+                write!(f, "roleID: the role of the invitation is '{role}' now; show it, and accept again")
+            }
+            Self::MaxUpdates { max } => {
+                write!(f, "the invitation has been changed {max} times, the maximum; revoke it and create a new one")
             }
             Self::Cooldown { retry_after } => write!(f, "the invitation was sent too recently; it can be sent again in {retry_after} s"),
             Self::Quota { limit, window, retry_after } => {

@@ -21,7 +21,7 @@ use crate::domain::{
     AccountId, Invitation, InvitationId, Rejected, Timestamp,
     invitation::OperationId,
     invitee::Access,
-    lifecycle::{self, InviteeDecision},
+    lifecycle::{self, DecisionRequest},
     link::Token,
     settings::Binding,
 };
@@ -65,19 +65,19 @@ impl Store {
         &self,
         access: &Access<'_>,
         stored: Stored,
-        decision: InviteeDecision,
+        request: &DecisionRequest,
         binding: Binding,
         retention: Option<Duration>,
     ) -> Result<(Invitation, Timestamp), Failure> {
         let (operation, now) = (OperationId::generate(), self.now());
-        self.commit(&mut Decide { store: self, access, decision, binding, retention, operation, now }, Some(stored)).await
+        self.commit(&mut Decide { store: self, access, request, binding, retention, operation, now }, Some(stored)).await
     }
 }
 
 struct Decide<'a> {
     store: &'a Store,
     access: &'a Access<'a>,
-    decision: InviteeDecision,
+    request: &'a DecisionRequest,
     binding: Binding,
     retention: Option<Duration>,
     operation: OperationId,
@@ -116,7 +116,7 @@ impl Command for Decide<'_> {
     async fn plan(&mut self, stored: Option<&Stored>) -> Result<Plan<Self::Outcome>, Failure> {
         let stored = stored.filter(|stored| self.is_accessible(stored)).ok_or(Rejected::NotFound)?;
         let before = &stored.invitation;
-        let after = lifecycle::decide(before, self.decision, self.access.invitee(), self.binding, &self.operation, self.now)?;
+        let after = lifecycle::decide(before, self.request, self.access.invitee(), self.binding, &self.operation, self.now)?;
         let Some(after) = after else {
             return Ok(Plan::Unchanged(stored.is_current(), (before.clone(), self.now)));
         };

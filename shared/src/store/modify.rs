@@ -2,6 +2,7 @@
 //!
 //! - revoke: change the invitation · release the lock
 //! - resend: change the invitation · take the lock · consume quota
+//! - update: change the invitation · extend the lock, if the expiry changes
 //!
 //! The condition compares the revision, and every change that affects a decision increments the revision. So the decision is valid when
 //! the transaction commits. If the condition fails, the command decides again, on the row that the refusal returns. The same holds for
@@ -38,8 +39,8 @@ impl Store {
     /// Carries out `request`. `render` makes the response from the changed invitation and the time of the change.
     ///
     /// # Errors
-    /// [`Rejected::NotFound`], [`Rejected::Changed`], [`Rejected::Closed`], [`Rejected::RoleNotGrantable`], [`Rejected::MaxSends`],
-    /// [`Rejected::Cooldown`], [`Rejected::Quota`], [`Rejected::AlreadyInvited`], [`Rejected::KeyReused`];
+    /// [`Rejected::NotFound`], [`Rejected::Changed`], [`Rejected::KeyReused`], [`Rejected::Quota`], [`Rejected::AlreadyInvited`], and
+    /// those of [`lifecycle::modify`];
     /// [`StoreError`](super::StoreError) when the table fails.
     pub async fn modify(
         &self,
@@ -114,7 +115,7 @@ impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Command for Modify<'_, R> 
         let stored = stored.ok_or(Rejected::NotFound)?;
         let before = &stored.invitation;
         self.closes = None;
-        let result = lifecycle::modify(self.who, before, self.request.action, &self.operation, self.now, self.policy);
+        let result = lifecycle::modify(self.who, before, &self.request.action, &self.operation, self.now, self.policy);
         // Permissions come first, and what is already as requested needs no change. All else depends on a state that the caller may not
         // have seen.
         let depends_on_state = !matches!(result, Ok(Change::Nothing) | Err(Rejected::RoleNotGrantable { .. }));
@@ -140,6 +141,13 @@ impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Command for Modify<'_, R> 
                 change(&after);
                 self.store.take_lock(&mut transaction, &after, self.now);
                 self.store.consume_quota(&mut transaction, self.who, self.now, self.policy);
+                after
+            }
+            Ok(Change::Updated(after)) => {
+                change(&after);
+                if after.resource.expiry != before.resource.expiry {
+                    self.store.take_lock(&mut transaction, &after, self.now);
+                }
                 after
             }
         };

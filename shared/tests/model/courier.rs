@@ -222,7 +222,7 @@ fn a_delivery_round_trips() {
 fn an_event_round_trips_and_has_its_own_id() {
     for (place, event_type) in EventType::ALL.into_iter().enumerate() {
         for reason in [None, Reason::of("Bad content")] {
-            let event = Event { sequence: place as u64 + 1, event_type, at: at(1_592_730_072_999), reason };
+            let event = Event { sequence: place as u64 + 1, event_type, at: at(1_592_730_072_999), terms: None, reason };
             assert_eq!(event.to_string().parse(), Ok(event));
         }
     }

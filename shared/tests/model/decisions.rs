@@ -5,6 +5,7 @@ use shared::domain::{
     invitation::{Closing, OperationId},
     invitee::VerifiedInvitee,
     lifecycle::{
+        DecisionRequest,
         InviteeDecision::{self, Accept, Decline},
         decide,
     },
@@ -21,13 +22,13 @@ fn operation() -> OperationId {
 
 /// The result of a decision by the holder of the link, with the binding `bearer`.
 fn by_holder(before: &Invitation, decision: InviteeDecision, now: i64) -> Result<Option<Invitation>, Rejected> {
-    decide(before, decision, None, Binding::Bearer, &operation(), at(now))
+    decide(before, &decision.into(), None, Binding::Bearer, &operation(), at(now))
 }
 
 /// The result of a decision for a person whom a host application with this role has signed in, with the binding `email`.
 fn by_host(before: &Invitation, decision: InviteeDecision, role: &str, id: &str, email: &str) -> Result<Option<Invitation>, Rejected> {
     let (host, email) = (principal(ACCOUNT, role), parsed(email));
-    decide(before, decision, Some(&VerifiedInvitee::of_host(&host, id, &email)), Binding::Email, &operation(), at(2))
+    decide(before, &decision.into(), Some(&VerifiedInvitee::of_host(&host, id, &email)), Binding::Email, &operation(), at(2))
 }
 
 /// An open invitation, and what becomes of it.
@@ -81,7 +82,7 @@ fn t7_an_invitation_accepted_by_one_principal_is_closed_to_others() {
 fn t7_with_the_binding_email_the_link_alone_decides_nothing() {
     for (state, before) in states() {
         for decision in InviteeDecision::ALL {
-            let decided = |binding| decide(&before, decision, None, binding, &operation(), at(2));
+            let decided = |binding| decide(&before, &decision.into(), None, binding, &operation(), at(2));
             let expected = if state == "open" { Err(Rejected::SignInRequired) } else { decided(Binding::Bearer) };
             assert_eq!(decided(Binding::Email), expected, "{state}, {decision:?}");
         }
@@ -131,4 +132,19 @@ fn a_verified_person_decides_in_exactly_these_states() {
         ("revoked", "Closed(Revoked)", "Closed(Revoked)"),
     ];
     assert_eq!(results, expected.map(|(state, accept, decline)| (state, accept.to_owned(), decline.to_owned())));
+}
+
+/// The role may have been raised, or lowered, after the page showed it.
+#[test]
+fn t14_an_acceptance_that_names_another_role_than_the_invitation_has_is_rejected() {
+    let shown = |decision, role: &str| DecisionRequest { decision, shown: Some(parsed(role)) };
+    for (state, before) in states() {
+        let decided = |request: &DecisionRequest| decide(&before, request, None, Binding::Bearer, &operation(), at(2));
+        let without = |decision: InviteeDecision| decided(&decision.into());
+        assert_eq!(decided(&shown(Accept, "full-access")), without(Accept), "{state}");
+        let expected = if state == "open" { Err(Rejected::RoleChanged { role: parsed("full-access") }) } else { without(Accept) };
+        assert_eq!(decided(&shown(Accept, "read-only")), expected, "{state}");
+        // Declining grants nothing.
+        assert_eq!(decided(&shown(Decline, "read-only")), without(Decline), "{state}");
+    }
 }

@@ -5,40 +5,60 @@ use std::collections::BTreeSet;
 use shared::domain::{
     Invitation, Principal, Rejected, Resource, State,
     invitation::{Closing, OperationId, Status},
-    lifecycle::{Action, Change, Step, modify, step},
+    lifecycle::{Action, Change, Step, Update, modify, step},
 };
 
 use super::support::{ACCOUNT, at, operation, parsed, pending, policy, principal};
 
-const TABLE: [(State, Action, Result<Step, Closing>); 20] = {
+/// What an action does in a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Nothing,
+    Revoke,
+    Send,
+    Update,
+    Closed(Closing),
+    Expired,
+}
+
+fn table() -> [(State, Action, Effect); 25] {
     use Action::{ForcedResend, Invite, Resend, Revoke};
+    use Effect::{Closed, Nothing, Send};
     use State::{Accepted, Declined, Expired, Invited, Revoked};
+    let update = || Action::Update(Update { role: None, expiry: Some(at(LATER)) });
     [
-        (Invited, Resend, Ok(Step::Send)),
-        (Invited, ForcedResend, Ok(Step::Send)),
-        (Invited, Invite, Ok(Step::Nothing)),
-        (Invited, Revoke, Ok(Step::Revoke)),
-        (Expired, Resend, Ok(Step::Send)),
-        (Expired, ForcedResend, Ok(Step::Send)),
-        (Expired, Invite, Ok(Step::Send)),
-        (Expired, Revoke, Ok(Step::Revoke)),
-        (Revoked, Resend, Err(Closing::Revoked)),
-        (Revoked, ForcedResend, Err(Closing::Revoked)),
-        (Revoked, Invite, Err(Closing::Revoked)),
-        (Revoked, Revoke, Ok(Step::Nothing)),
-        (Accepted, Resend, Err(Closing::Accepted)),
-        (Accepted, ForcedResend, Err(Closing::Accepted)),
-        (Accepted, Invite, Err(Closing::Accepted)),
-        (Accepted, Revoke, Err(Closing::Accepted)),
-        (Declined, Resend, Err(Closing::Declined)),
-        (Declined, ForcedResend, Err(Closing::Declined)),
-        (Declined, Invite, Err(Closing::Declined)),
-        (Declined, Revoke, Err(Closing::Declined)),
+        (Invited, Resend, Send),
+        (Invited, ForcedResend, Send),
+        (Invited, Invite, Nothing),
+        (Invited, Revoke, Effect::Revoke),
+        (Invited, update(), Effect::Update),
+        (Expired, Resend, Send),
+        (Expired, ForcedResend, Send),
+        (Expired, Invite, Send),
+        (Expired, Revoke, Effect::Revoke),
+        (Expired, update(), Effect::Expired),
+        (Revoked, Resend, Closed(Closing::Revoked)),
+        (Revoked, ForcedResend, Closed(Closing::Revoked)),
+        (Revoked, Invite, Closed(Closing::Revoked)),
+        (Revoked, Revoke, Nothing),
+        (Revoked, update(), Closed(Closing::Revoked)),
+        (Accepted, Resend, Closed(Closing::Accepted)),
+        (Accepted, ForcedResend, Closed(Closing::Accepted)),
+        (Accepted, Invite, Closed(Closing::Accepted)),
+        (Accepted, Revoke, Closed(Closing::Accepted)),
+        (Accepted, update(), Closed(Closing::Accepted)),
+        (Declined, Resend, Closed(Closing::Declined)),
+        (Declined, ForcedResend, Closed(Closing::Declined)),
+        (Declined, Invite, Closed(Closing::Declined)),
+        (Declined, Revoke, Closed(Closing::Declined)),
+        (Declined, update(), Closed(Closing::Declined)),
     ]
-};
+}
 
 /// An hour after the invitation was sent: past every cooldown, before its expiry.
 const NOW: i64 = 3_600_000;
+/// The expiry that an update requests.
+const LATER: i64 = NOW + 86_400_000;
 
 /// An invitation that has a state at [`NOW`].
 fn in_state(state: State) -> Invitation {
@@ -60,36 +80,50 @@ fn caller() -> Principal {
 
 #[test]
 fn the_table_has_every_pair_of_state_and_action_once() {
-    let cells: BTreeSet<_> = TABLE.iter().map(|(state, action, _)| (*state, action.as_str())).collect();
-    assert_eq!(cells.len(), State::ALL.len() * Action::ALL.len());
-    let names = Action::ALL.map(Action::as_str);
-    assert_eq!(names, ["resend", "forced-resend", "invite", "revoke"]);
+    let table = table();
+    let cells: BTreeSet<_> = table.iter().map(|(state, action, _)| (*state, action.as_str())).collect();
+    let actions: BTreeSet<_> = table.iter().map(|(_, action, _)| action.as_str()).collect();
+    assert_eq!(actions, ["forced-resend", "invite", "resend", "revoke", "update"].into());
+    assert_eq!((cells.len(), table.len()), (State::ALL.len() * actions.len(), State::ALL.len() * actions.len()));
 }
 
 #[test]
 fn every_state_and_action_leads_to_the_step_in_the_table() {
-    for (state, action, expected) in TABLE {
-        assert_eq!(step(state, action), expected.map_err(Rejected::Closed), "{state} {action:?}");
+    for (state, action, effect) in table() {
+        let expected = match effect {
+            Effect::Nothing => Ok(Step::Nothing),
+            Effect::Revoke => Ok(Step::Revoke),
+            Effect::Send => Ok(Step::Send { forced: action == Action::ForcedResend }),
+            Effect::Update => {
+                let Action::Update(update) = &action else { panic!("{action:?}") };
+                Ok(Step::Update(update))
+            }
+            Effect::Closed(closing) => Err(Rejected::Closed(closing)),
+            Effect::Expired => Err(Rejected::Expired),
+        };
+        assert_eq!(step(state, &action), expected, "{state} {action:?}");
     }
 }
 
 #[test]
 fn every_state_and_action_leads_to_the_change_in_the_table() {
-    for (state, action, expected) in TABLE {
+    for (state, action, effect) in table() {
         let before = in_state(state);
         assert_eq!(before.state(at(NOW)), state);
-        let change = modify(&caller(), &before, action, &operation("op"), at(NOW), &policy());
-        match expected {
-            Err(closing) => assert_eq!(change, Err(Rejected::Closed(closing)), "{state} {action:?}"),
-            Ok(Step::Nothing) => assert_eq!(change, Ok(Change::Nothing), "{state} {action:?}"),
-            Ok(Step::Revoke) => {
-                assert_eq!(
-                    change,
-                    Ok(Change::Closed(before.closed(Closing::Revoked, at(NOW), OperationId("op".to_owned())))),
-                    "{state} {action:?}"
-                );
+        let change = modify(&caller(), &before, &action, &operation("op"), at(NOW), &policy());
+        let op = || OperationId("op".to_owned());
+        match effect {
+            Effect::Closed(closing) => assert_eq!(change, Err(Rejected::Closed(closing)), "{state} {action:?}"),
+            Effect::Expired => assert_eq!(change, Err(Rejected::Expired), "{state} {action:?}"),
+            Effect::Nothing => assert_eq!(change, Ok(Change::Nothing), "{state} {action:?}"),
+            Effect::Revoke => {
+                assert_eq!(change, Ok(Change::Closed(before.closed(Closing::Revoked, at(NOW), op()))), "{state} {action:?}");
             }
-            Ok(Step::Send) => {
+            Effect::Update => {
+                let updated = before.updated(before.resource.role.clone(), at(LATER), at(NOW), op());
+                assert_eq!(change, Ok(Change::Updated(updated)), "{state} {action:?}");
+            }
+            Effect::Send => {
                 let Ok(Change::Sent(after)) = change else { panic!("{state} {action:?}: {change:?}") };
                 assert_eq!(after.state(at(NOW)), State::Invited, "it is invited again");
             }
@@ -99,7 +133,7 @@ fn every_state_and_action_leads_to_the_change_in_the_table() {
 
 #[test]
 fn repeating_a_revocation_or_an_invite_succeeds_without_a_change() {
-    let again = |before: &Invitation, action| modify(&caller(), before, action, &operation("again"), at(NOW), &policy());
+    let again = |before: &Invitation, action| modify(&caller(), before, &action, &operation("again"), at(NOW), &policy());
     let Ok(Change::Closed(revoked)) = again(&in_state(State::Invited), Action::Revoke) else { panic!("it can be revoked") };
     assert_eq!(again(&revoked, Action::Revoke), Ok(Change::Nothing));
     let Ok(Change::Sent(invited)) = again(&in_state(State::Expired), Action::Invite) else { panic!("it can be invited again") };

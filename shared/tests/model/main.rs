@@ -33,3 +33,4 @@ mod text;
 mod time;
 mod token;
 mod trust;
+mod updates;

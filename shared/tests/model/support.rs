@@ -63,6 +63,13 @@ pub(crate) fn principal_of(key: &ApiKey, role: &str, roles: &Roles) -> Principal
     record(key, role).verify(key, Timestamp::ZERO, roles, &urns()).expect("the key is its own")
 }
 
+/// A caller with a role that may do everything, and grant these roles.
+pub(crate) fn with_role(role: &str, grants: &[&str]) -> Principal {
+    let can = r#"["invitations:read", "invitations:create", "invitations:modify"]"#;
+    let roles = format!(r#"{{ "{role}": {{ "can": {can}, "mayGrant": {grants:?} }} }}"#);
+    principal_of(&ApiKey::generate(&parsed(ACCOUNT)).1, role, &parsed(&roles))
+}
+
 /// The defaults, with retention.
 pub(crate) fn policy() -> SendPolicy {
     SendPolicy {

@@ -81,8 +81,10 @@ impl Bus {
     fn entry(&self, invitation: &Invitation, settings: &AccountSettings, event: &Event) -> PutEventsRequestEntry {
         let urn = self.urns.invitation(&invitation.resource.account, invitation.resource.id);
         let (kind, delivery) = (event.event_type.kind(), event.delivery());
+        let terms = event.terms.as_ref();
         let expiry = match event.event_type {
             EventType::Created | EventType::Resent => Some(expiry(event.at, invitation.lifetime)),
+            EventType::Changed => Some(terms.map_or(invitation.resource.expiry, |terms| terms.expiry)),
             EventType::Expired => Some(event.at),
             EventType::Delivered
             | EventType::SoftBounced
@@ -104,7 +106,7 @@ impl Bus {
             invitation: InvitationDetail {
                 id: invitation.resource.id.to_string(),
                 urn: &urn,
-                role_id: invitation.resource.role.as_str(),
+                role_id: terms.map_or(&invitation.resource.role, |terms| &terms.role).as_str(),
                 created: invitation.resource.created.to_string(),
                 invited_by: &invitation.resource.invited_by,
                 expiry: expiry.map(|expiry| expiry.to_string()),
@@ -136,7 +138,7 @@ struct Detail<'a> {
     invitation: InvitationDetail<'a>,
 }
 
-/// The immutable fields of the invitation, and the fields that the event is about.
+/// The invitation as it was at the time of the event: what never changes or what the event keeps, and what the event is about.
 #[derive(Serialize)]
 struct InvitationDetail<'a> {
     id: String,

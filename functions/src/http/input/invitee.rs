@@ -1,8 +1,9 @@
 //! The requests of invitees.
 
 use shared::domain::{
-    AccountId, Email, InvitationId, PrincipalUrn,
+    AccountId, Email, InvitationId, PrincipalUrn, RoleId,
     email::NormalisedEmail,
+    lifecycle::{DecisionRequest, InviteeDecision},
     link::Token,
     page::{Limit, OwnCursor},
 };
@@ -19,12 +20,38 @@ use crate::http::{
 /// # Errors
 /// Errors of the body.
 pub fn token(request: &Request) -> Result<Option<Token>, Invalid> {
-    only_token(Fields::parse(json_body(request)?)?)
-}
-
-fn only_token(mut fields: Fields) -> Result<Option<Token>, Invalid> {
+    let mut fields = Fields::parse(json_body(request)?)?;
     let (token, ()) = all((fields.required_text("token"), fields.finish(&["token"])))?;
     Ok(token.parse().ok())
+}
+
+/// The decision of the holder of a link; the token is `None` if it is malformed.
+///
+/// # Errors
+/// Errors of the body, and `invalid-role-id`.
+pub fn holder_decision(request: &Request, decision: InviteeDecision) -> Result<(Option<Token>, DecisionRequest), Invalid> {
+    by_link(Fields::parse(json_body(request)?)?, decision)
+}
+
+fn by_link(mut fields: Fields, decision: InviteeDecision) -> Result<(Option<Token>, DecisionRequest), Invalid> {
+    let (token, shown, ()) = all((fields.required_text("token"), shown_role(&mut fields, decision), finish(fields, &["token"], decision)))?;
+    Ok((token.parse().ok(), DecisionRequest { decision, shown }))
+}
+
+/// The role that the invitee has been shown. Only accepting depends on it.
+fn shown_role(fields: &mut Fields, decision: InviteeDecision) -> Result<Option<RoleId>, Invalid> {
+    match decision {
+        InviteeDecision::Accept => fields.optional("roleID", "invalid-role-id"),
+        InviteeDecision::Decline => Ok(None),
+    }
+}
+
+/// Checks that no other field remains.
+fn finish(fields: Fields, accepted: &[&str], decision: InviteeDecision) -> Result<(), Invalid> {
+    match decision {
+        InviteeDecision::Accept => fields.finish(&[accepted, &["roleID"]].concat()),
+        InviteeDecision::Decline => fields.finish(accepted),
+    }
 }
 
 /// The decision of an invitee who has signed in to the host application.
@@ -36,21 +63,24 @@ pub struct HostBody {
     pub principal: String,
     /// Their verified email address.
     pub email: Email,
+    /// The decision.
+    pub decision: DecisionRequest,
 }
 
 /// The body of a host application.
 ///
 /// # Errors
-/// Errors of the body, and `invalid-principal`, `invalid-email`.
-pub fn host_decision(request: &Request) -> Result<HostBody, Invalid> {
+/// Errors of the body, and `invalid-principal`, `invalid-email`, `invalid-role-id`.
+pub fn host_decision(request: &Request, decision: InviteeDecision) -> Result<HostBody, Invalid> {
     let mut fields = Fields::parse(json_body(request)?)?;
-    let (token, principal, email, ()) = all((
+    let (token, principal, email, shown, ()) = all((
         fields.required_text("token"),
         fields.required_text("principal").and_then(principal_id),
         fields.required("email", "invalid-email"),
-        fields.finish(&["token", "principal", "email"]),
+        shown_role(&mut fields, decision),
+        finish(fields, &["token", "principal", "email"], decision),
     ))?;
-    Ok(HostBody { token: token.parse().ok(), principal, email })
+    Ok(HostBody { token: token.parse().ok(), principal, email, decision: DecisionRequest { decision, shown } })
 }
 
 /// An id, not a name: it is stored and published in events.
@@ -78,19 +108,20 @@ pub enum InvitationBody {
 /// The body of an invitee who has signed in: the token of the link, or the account and id of the invitation.
 ///
 /// # Errors
-/// Errors of the body, and `invalid-id`, `invalid-account`.
-pub fn own_decision(request: &Request) -> Result<InvitationBody, Invalid> {
+/// Errors of the body, and `invalid-id`, `invalid-account`, `invalid-role-id`.
+pub fn own_decision(request: &Request, decision: InviteeDecision) -> Result<(InvitationBody, DecisionRequest), Invalid> {
     let mut fields = Fields::parse(json_body(request)?)?;
     if fields.has("token") {
-        return only_token(fields).map(InvitationBody::Link);
+        return by_link(fields, decision).map(|(token, decision)| (InvitationBody::Link(token), decision));
     }
     let missing = |name| Invalid::field("missing-field", name, "is required without token");
-    let (id, account, ()) = all((
+    let (id, account, shown, ()) = all((
         fields.optional("id", "invalid-id").and_then(|id| id.ok_or_else(|| missing("id"))),
         fields.optional("account", "invalid-account").and_then(|account| account.ok_or_else(|| missing("account"))),
-        fields.finish(&["token", "id", "account"]),
+        shown_role(&mut fields, decision),
+        finish(fields, &["token", "id", "account"], decision),
     ))?;
-    Ok(InvitationBody::Id(account, id))
+    Ok((InvitationBody::Id(account, id), DecisionRequest { decision, shown }))
 }
 
 /// The parameters of an invitee's own list: the page size, and where the page starts.

@@ -5,6 +5,7 @@ use crate::domain::{
     invitation::{Closing, Invitation, OperationId, Status},
     invitee::VerifiedInvitee,
     rejected::Rejected,
+    role::RoleId,
     settings::Binding,
     time::Timestamp,
 };
@@ -32,6 +33,21 @@ impl InviteeDecision {
     }
 }
 
+/// A request of an invitee to decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecisionRequest {
+    /// What they decide.
+    pub decision: InviteeDecision,
+    /// The role that they were shown, if known. Another one is not accepted.
+    pub shown: Option<RoleId>,
+}
+
+impl From<InviteeDecision> for DecisionRequest {
+    fn from(decision: InviteeDecision) -> Self {
+        Self { decision, shown: None }
+    }
+}
+
 /// The result of a decision on `before` at `now`; `None` if nothing changes. `invitee` is the person who decides, if verified;
 /// otherwise anyone who holds the link decides. Repeating a decision changes nothing; accepting what another person has accepted is rejected.
 ///
@@ -39,16 +55,18 @@ impl InviteeDecision {
 /// word about the person is all there is.
 ///
 /// # Errors
-/// [`Rejected::WrongInvitee`], [`Rejected::RoleNotGrantable`], [`Rejected::Closed`], [`Rejected::Expired`], [`Rejected::SignInRequired`].
+/// [`Rejected::WrongInvitee`], [`Rejected::RoleNotGrantable`], [`Rejected::Closed`], [`Rejected::Expired`], [`Rejected::SignInRequired`],
+/// [`Rejected::RoleChanged`].
 pub fn decide(
     before: &Invitation,
-    decision: InviteeDecision,
+    request: &DecisionRequest,
     invitee: Option<&VerifiedInvitee>,
     binding: Binding,
     operation: &OperationId,
     now: Timestamp,
 ) -> Result<Option<Invitation>, Rejected> {
-    let accepts = decision == InviteeDecision::Accept;
+    let DecisionRequest { decision, shown } = request;
+    let accepts = *decision == InviteeDecision::Accept;
     if let Some(invitee) = invitee {
         if invitee.email() != before.resource.email.normalised() {
             return Err(Rejected::WrongInvitee);
@@ -66,6 +84,9 @@ pub fn decide(
         Status::Pending if before.resource.expiry <= now => Err(Rejected::Expired),
         // Checked last: if it is no longer open, the holder of the link learns that, as with a lookup.
         Status::Pending if invitee.is_none() && binding == Binding::Email => Err(Rejected::SignInRequired),
+        Status::Pending if accepts && shown.as_ref().is_some_and(|shown| *shown != before.resource.role) => {
+            Err(Rejected::RoleChanged { role: before.resource.role.clone() })
+        }
         Status::Pending => {
             let mut after = before.closed(decision.closing(), now, operation.clone());
             after.resource.accepted_by = accepted_by;

@@ -1,15 +1,19 @@
 //! Changes that an account requests: the table of actions and states, and their effects.
 
-use super::{Operation, SendPolicy, grantable};
+use super::{Operation, SendPolicy, grantable, lifetime};
 use crate::domain::{
     invitation::{Closing, Invitation, State},
     principal::Principal,
     rejected::Rejected,
+    role::RoleId,
     time::Timestamp,
 };
 
+/// How often an open invitation may be updated, so that its row stays small.
+pub const MAX_UPDATES: usize = 10;
+
 /// A change of an existing invitation that a caller requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// No body: send it again.
     Resend,
@@ -19,49 +23,68 @@ pub enum Action {
     Invite,
     /// `{"state": "revoked"}`: revoke it unless already revoked.
     Revoke,
+    /// `{"roleID"?, "expiry"?}`: change it while it is open. Its link stays.
+    Update(Update),
+}
+
+/// What an update changes. What is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Update {
+    /// The new role.
+    pub role: Option<RoleId>,
+    /// The new expiry.
+    pub expiry: Option<Timestamp>,
 }
 
 impl Action {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Resend, Self::ForcedResend, Self::Invite, Self::Revoke];
-
     /// The name in logs and fingerprints.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Resend => "resend",
             Self::ForcedResend => "forced-resend",
             Self::Invite => "invite",
             Self::Revoke => "revoke",
+            Self::Update(_) => "update",
         }
     }
 }
 
 /// The effect of an action in a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum Step<'a> {
     /// The invitation is already in the requested state.
     Nothing,
     /// Close it.
     Revoke,
-    /// Send it, with a new link.
-    Send,
+    /// Send it, with a new link, even to an address that has bounced or complained if `forced`.
+    Send {
+        /// Whether it is forced.
+        forced: bool,
+    },
+    /// Change it as requested.
+    Update(&'a Update),
 }
 
 /// The table in the API documentation: rows are actions, columns are states.
 ///
 /// # Errors
-/// [`Rejected::Closed`] if the invitation can no longer change.
-pub fn step(state: State, action: Action) -> Result<Step, Rejected> {
+/// [`Rejected::Closed`] if the invitation can no longer change; [`Rejected::Expired`] if only a resend can open it again.
+pub fn step(state: State, action: &Action) -> Result<Step<'_>, Rejected> {
     match (state, action) {
-        (State::Invited | State::Expired, Action::Resend | Action::ForcedResend) | (State::Expired, Action::Invite) => Ok(Step::Send),
+        (State::Invited | State::Expired, Action::Resend) | (State::Expired, Action::Invite) => Ok(Step::Send { forced: false }),
+        (State::Invited | State::Expired, Action::ForcedResend) => Ok(Step::Send { forced: true }),
         (State::Invited, Action::Invite) | (State::Revoked, Action::Revoke) => Ok(Step::Nothing),
         (State::Invited | State::Expired, Action::Revoke) => Ok(Step::Revoke),
-        (State::Revoked, Action::Resend | Action::ForcedResend | Action::Invite) => Err(Rejected::Closed(Closing::Revoked)),
-        (State::Accepted, Action::Resend | Action::ForcedResend | Action::Invite | Action::Revoke) => {
+        (State::Invited, Action::Update(update)) => Ok(Step::Update(update)),
+        (State::Expired, Action::Update(_)) => Err(Rejected::Expired),
+        (State::Revoked, Action::Resend | Action::ForcedResend | Action::Invite | Action::Update(_)) => {
+            Err(Rejected::Closed(Closing::Revoked))
+        }
+        (State::Accepted, Action::Resend | Action::ForcedResend | Action::Invite | Action::Revoke | Action::Update(_)) => {
             Err(Rejected::Closed(Closing::Accepted))
         }
-        (State::Declined, Action::Resend | Action::ForcedResend | Action::Invite | Action::Revoke) => {
+        (State::Declined, Action::Resend | Action::ForcedResend | Action::Invite | Action::Revoke | Action::Update(_)) => {
             Err(Rejected::Closed(Closing::Declined))
         }
     }
@@ -76,16 +99,19 @@ pub enum Change {
     Closed(Invitation),
     /// The invitation, sent again.
     Sent(Invitation),
+    /// The invitation, with another role or expiry.
+    Updated(Invitation),
 }
 
 /// The result of `action` on `before` at `now`.
 ///
 /// # Errors
-/// [`Rejected::Closed`], [`Rejected::RoleNotGrantable`], [`Rejected::MaxSends`], [`Rejected::EmailRefused`], [`Rejected::Cooldown`].
+/// [`Rejected::Closed`], [`Rejected::Expired`], [`Rejected::RoleNotGrantable`], [`Rejected::MaxSends`], [`Rejected::EmailRefused`],
+/// [`Rejected::Cooldown`], [`Rejected::Expiry`], [`Rejected::MaxUpdates`].
 pub fn modify(
     who: &Principal,
     before: &Invitation,
-    action: Action,
+    action: &Action,
     operation: &Operation,
     now: Timestamp,
     policy: &SendPolicy,
@@ -93,27 +119,60 @@ pub fn modify(
     match step(before.state(now), action)? {
         Step::Nothing => Ok(Change::Nothing),
         Step::Revoke => Ok(Change::Closed(before.closed(Closing::Revoked, now, operation.id.clone()))),
-        Step::Send => {
-            grantable(who, &before.resource.role)?;
-            // Rejections that waiting cannot resolve take precedence.
-            if before.sends >= policy.max_sends {
-                return Err(Rejected::MaxSends { max: policy.max_sends });
-            }
-            // A forced resend ignores earlier bounces and complaints.
-            if let Some(delivery) =
-                before.resource.delivery.as_ref().filter(|delivery| delivery.status.blocks() && action != Action::ForcedResend)
-            {
-                return Err(Rejected::EmailRefused(delivery.status));
-            }
-            if now < before.next_send {
-                return Err(Rejected::Cooldown { retry_after: before.next_send.seconds_from(now) });
-            }
-            let link = policy.link_keys.link(&before.resource.account, before.resource.id, before.link.version + 1, operation.nonce);
-            let mut after = before.resent(now, operation.id.clone(), link, policy.cooldown, who.name());
-            if action == Action::ForcedResend {
-                after.feedback_since = after.link.version;
-            }
-            Ok(Change::Sent(after))
-        }
+        Step::Send { forced } => resend(who, before, forced, operation, now, policy).map(Change::Sent),
+        Step::Update(requested) => update(who, before, requested, operation, now, policy),
     }
+}
+
+fn resend(
+    who: &Principal,
+    before: &Invitation,
+    forced: bool,
+    operation: &Operation,
+    now: Timestamp,
+    policy: &SendPolicy,
+) -> Result<Invitation, Rejected> {
+    grantable(who, &before.resource.role)?;
+    // Rejections that waiting cannot resolve take precedence.
+    if before.sends >= policy.max_sends {
+        return Err(Rejected::MaxSends { max: policy.max_sends });
+    }
+    // A forced resend ignores earlier bounces and complaints.
+    if let Some(delivery) = before.resource.delivery.as_ref().filter(|delivery| delivery.status.blocks() && !forced) {
+        return Err(Rejected::EmailRefused(delivery.status));
+    }
+    if now < before.next_send {
+        return Err(Rejected::Cooldown { retry_after: before.next_send.seconds_from(now) });
+    }
+    let link = policy.link_keys.link(&before.resource.account, before.resource.id, before.link.version + 1, operation.nonce);
+    let mut after = before.resent(now, operation.id.clone(), link, policy.cooldown, who.name());
+    if forced {
+        after.feedback_since = after.link.version;
+    }
+    Ok(after)
+}
+
+/// The caller must be able to grant the old role, too: else they could take away what only others may grant.
+fn update(
+    who: &Principal,
+    before: &Invitation,
+    requested: &Update,
+    operation: &Operation,
+    now: Timestamp,
+    policy: &SendPolicy,
+) -> Result<Change, Rejected> {
+    let role = requested.role.as_ref().unwrap_or(&before.resource.role);
+    let expiry = requested.expiry.map_or(before.resource.expiry, Timestamp::floor_to_second);
+    if (role, expiry) == (&before.resource.role, before.resource.expiry) {
+        return Ok(Change::Nothing);
+    }
+    grantable(who, &before.resource.role)?;
+    grantable(who, role)?;
+    if expiry != before.resource.expiry {
+        lifetime(Some(expiry), now, policy)?;
+    }
+    if before.updates() >= MAX_UPDATES {
+        return Err(Rejected::MaxUpdates { max: MAX_UPDATES });
+    }
+    Ok(Change::Updated(before.updated(role.clone(), expiry, now, operation.id.clone())))
 }
