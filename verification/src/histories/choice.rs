@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use shared::domain::Timestamp;
 use support::{Call, random::Random};
 
 use super::{
@@ -10,6 +11,9 @@ use super::{
     fixture::ACCOUNTS,
 };
 use crate::model::operations::{Access, Action, Caller, InviteeAction, Operation, Request};
+
+/// The roles that an update gives, and that an acceptance names. A create gives the first.
+const ROLES: [&str; 2] = ["full-access", "read-only"];
 
 /// The address with this number.
 #[must_use]
@@ -86,7 +90,7 @@ fn recent<'a, T>(random: &mut Random, from: &'a [T]) -> Option<&'a T> {
 
 /// The next operation of a caller of either account, or of an invitee.
 #[must_use]
-pub fn choose(random: &mut Random, emails: usize, known: &Known, callers: &Callers) -> Choice {
+pub fn choose(random: &mut Random, emails: usize, known: &Known, callers: &Callers, now: Timestamp) -> Choice {
     let account = random.below(2);
     if random.chance(1, 20) {
         let number = random.below(emails);
@@ -110,7 +114,11 @@ pub fn choose(random: &mut Random, emails: usize, known: &Known, callers: &Calle
         Some((_, id, email)) if drawn >= 35 => {
             let id = Arc::clone(id);
             let operation = match drawn {
-                35..55 => modify(random, caller, id, Action::Resend, email),
+                35..50 => modify(random, caller, id, Action::Resend, email),
+                50..55 => {
+                    let action = update(random, now);
+                    modify(random, caller, id, action, email)
+                }
                 55..65 => modify(random, caller, id, Action::Revoke, email),
                 65..75 => modify(random, caller, id, Action::Invite, email),
                 _ => Operation::Describe { id },
@@ -128,7 +136,8 @@ pub fn choose(random: &mut Random, emails: usize, known: &Known, callers: &Calle
 
 /// What an invitee does with a link, or with the id of its invitation.
 fn choose_as_invitee(random: &mut Random, emails: usize, token: LinkToken) -> Choice {
-    let action = *random.pick(&[InviteeAction::Lookup, InviteeAction::Accept, InviteeAction::Accept, InviteeAction::Decline]);
+    let accept = InviteeAction::AcceptRole(random.pick::<&str>(&ROLES));
+    let action = *random.pick(&[InviteeAction::Lookup, InviteeAction::Accept, accept, InviteeAction::Decline]);
     let LinkToken { account, email: invited, id, link, text } = token;
     // One in eight people has another address.
     let own = (0..emails).find(|number| email(*number) == invited).unwrap_or_default();
@@ -140,6 +149,14 @@ fn choose_as_invitee(random: &mut Random, emails: usize, token: LinkToken) -> Ch
         _ => (Access::Link(link, None), By::Invitee(Some(text), None)),
     };
     Choice { account, email: invited, operation: Operation::Invitee { action, id, access }, by }
+}
+
+/// Another role, and rarely another expiry, of which a few are out of range.
+fn update(random: &mut Random, now: Timestamp) -> Action {
+    const HOUR: i64 = 3_600_000;
+    let ahead = *random.pick(&[HOUR / 2, 2 * HOUR, 24 * HOUR, 240 * HOUR, 1_000 * HOUR]);
+    let expiry = random.chance(1, 3).then(|| (now.as_millis() + ahead) / 1000 * 1000);
+    Action::Update(random.pick::<&str>(&ROLES), expiry)
 }
 
 fn modify(random: &mut Random, caller: Caller, id: Arc<str>, action: Action, email: &str) -> Operation {
@@ -174,16 +191,27 @@ impl Choice {
                     Request::Modify { id, action: Action::Resend } => Call::post(&format!("/invitations/{id}")),
                     Request::Modify { id, action: Action::Invite } => Call::set_state(id, "invited"),
                     Request::Modify { id, action: Action::Revoke } => Call::set_state(id, "revoked"),
+                    Request::Modify { id, action: Action::Update(role, expiry) } => {
+                        let mut body = json!({ "roleID": role });
+                        if let Some(expiry) = expiry.and_then(Timestamp::from_millis) {
+                            body["expiry"] = json!(expiry.to_string());
+                        }
+                        Call::post(&format!("/invitations/{id}")).json(&body)
+                    }
                 };
                 key.iter().fold(call, |call, key| call.header("idempotency-key", key))
             }
             Operation::Describe { id } => Call::get(&format!("/invitations/{id}")),
-            Operation::Invitee { action, id, .. } => match &self.by {
-                By::Invitee(Some(link), _) => Call::holder(action.as_str(), link),
-                _ => {
-                    Call::post(&format!("/invitations/{}", action.as_str())).json(&json!({ "id": **id, "account": ACCOUNTS[self.account] }))
+            Operation::Invitee { action, id, .. } => {
+                let mut body = match &self.by {
+                    By::Invitee(Some(link), _) => json!({ "token": link }),
+                    _ => json!({ "id": **id, "account": ACCOUNTS[self.account] }),
+                };
+                if let InviteeAction::AcceptRole(role) = action {
+                    body["roleID"] = json!(role);
                 }
-            },
+                Call::post(&format!("/invitations/{}", action.as_str())).json(&body)
+            }
             Operation::ListOwn { .. } => Call::get("/invitations/mine?limit=100"),
         }
     }

@@ -120,7 +120,7 @@ impl Fixture {
     /// Makes one caller's calls, one after the other.
     async fn calls(&self, process: &SecondApp, mut random: Random) {
         for _ in 0..self.profile.calls {
-            let choice = choose(&mut random, self.profile.emails, &self.known(), &self.callers());
+            let choice = choose(&mut random, self.profile.emails, &self.known(), &self.callers(), self.app.now());
             let invoked = self.recorder().invoke();
             let (call, token) = choice.call(&self.callers(), &mut random);
             let (received, outcome) = killable(process.send(call)).await;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::state::Millis;
+
 /// Who acts for an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -78,6 +80,8 @@ pub enum Action {
     Invite,
     /// `{"state": "revoked"}`.
     Revoke,
+    /// `{"roleID"}` and, if given, `{"expiry"}`: the new role, and the new expiry in whole seconds.
+    Update(&'static str, Option<Millis>),
 }
 
 /// What an invitee does with an invitation.
@@ -87,6 +91,8 @@ pub enum InviteeAction {
     Lookup,
     /// Accept it.
     Accept,
+    /// Accept it only with this role, which was shown.
+    AcceptRole(&'static str),
     /// Decline it.
     Decline,
 }
@@ -97,7 +103,7 @@ impl InviteeAction {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Lookup => "lookup",
-            Self::Accept => "accept",
+            Self::Accept | Self::AcceptRole(_) => "accept",
             Self::Decline => "decline",
         }
     }
@@ -107,7 +113,7 @@ impl InviteeAction {
     pub fn closing(self) -> Option<Closing> {
         match self {
             Self::Lookup => None,
-            Self::Accept => Some(Closing::Accepted),
+            Self::Accept | Self::AcceptRole(_) => Some(Closing::Accepted),
             Self::Decline => Some(Closing::Declined),
         }
     }

@@ -27,6 +27,12 @@ pub enum Refusal {
     Expired,
     /// The invitation was sent too often.
     MaxSends,
+    /// The invitation was changed too often.
+    MaxUpdates,
+    /// The requested expiry is too early or too late.
+    Expiry,
+    /// The invitation has another role than was shown.
+    RoleChanged,
     /// The invitation was sent too recently.
     Cooldown(Millis),
     /// The account has sent too much.
@@ -50,6 +56,9 @@ impl Refusal {
             Self::Closed(Closing::Revoked) => (400, "already-revoked"),
             Self::Expired => (400, "expired"),
             Self::MaxSends => (400, "max-sends"),
+            Self::MaxUpdates => (400, "max-changes"),
+            Self::Expiry => (400, "invalid-expiry"),
+            Self::RoleChanged => (400, "role-changed"),
             Self::Cooldown(_) => (429, "resend-cooldown"),
             Self::Quota(_) => (429, "send-quota"),
             Self::KeyReused => (400, "idempotency-key-reused"),
@@ -178,6 +187,7 @@ impl State {
                     && self.bind_id(view.handle, actual.field("id"))
                     && actual.field("email") == &*view.email
                     && actual.field("invitedBy") == &*view.inviter
+                    && actual.field("roleID") == &*view.role
                     && actual.field("acceptedBy") == view.accepted_by.as_deref().unwrap_or_default()
                     && actual.field("state") == view.state
                     && ["created", "lastModified", "expiry", "lastSent"].map(|name| actual.seconds(name))
@@ -191,6 +201,7 @@ impl State {
             Expected::ForInvitee(view) => {
                 actual.status == 200
                     && actual.field("email") == &*view.email
+                    && actual.field("roleID") == &*view.role
                     && actual.field("state") == view.state
                     && actual.seconds("expiry") == Some(view.expiry)
             }
@@ -201,6 +212,7 @@ impl State {
                     && listed.iter().zip(view).all(|(it, view)| {
                         self.bind_id(view.handle, it.field("id"))
                             && it.field("email") == &*view.email
+                            && it.field("roleID") == &*view.role
                             && it.field("state") == view.state
                             && it.seconds("expiry") == Some(view.expiry)
                     })

@@ -77,6 +77,10 @@ fn invitation(row: &Row, id: &str) -> Invitation {
         id: Some(id.into()),
         email: text(row, "by_email").rsplit_once('#').expect("the index key holds an address and an id").0.into(),
         inviter: text(row, "by").into(),
+        role: text(row, "role").into(),
+        // Each sending, each update and the closing is an operation.
+        updates: operations(row)
+            .saturating_sub(u32::try_from(number(row, "sends")).expect("a count") + u32::from(row.contains_key("closed"))),
         closed: match text(row, "st") {
             "accepted" => Some(Closing::Accepted),
             "declined" => Some(Closing::Declined),
@@ -91,6 +95,10 @@ fn invitation(row: &Row, id: &str) -> Invitation {
         accepted_by: row.get("accepted_by").map(|urn| urn.as_s().expect("it is a string").as_str().into()),
         link: Some(text(row, "th").into()),
     }
+}
+
+fn operations(row: &Row) -> u32 {
+    u32::try_from(row["ops"].as_ss().expect("it is a set").len()).expect("a count")
 }
 
 fn text<'a>(row: &'a Row, attribute: &str) -> &'a str {

@@ -38,6 +38,10 @@ pub struct Invitation {
     pub email: Arc<str>,
     /// The URN of the caller that created it.
     pub inviter: Arc<str>,
+    /// The role that it grants.
+    pub role: Arc<str>,
+    /// How often its role or expiry was changed.
+    pub updates: u32,
     /// Its final state, if it was closed.
     pub closed: Option<Closing>,
     /// When it was created.
@@ -102,6 +106,8 @@ pub struct View {
     pub email: Arc<str>,
     /// The URN of the caller that created it.
     pub inviter: Arc<str>,
+    /// The role that it grants.
+    pub role: Arc<str>,
     /// The URN of the person who has accepted it, if they had signed in.
     pub accepted_by: Option<Arc<str>>,
     /// Its state.
@@ -136,7 +142,7 @@ impl State {
             None => "expired",
         };
         let [created, modified, expiry, sent] = [it.created, it.modified, it.expiry, it.sent].map(|at| at / 1000);
-        let (email, inviter, accepted_by) = (Arc::clone(&it.email), Arc::clone(&it.inviter), it.accepted_by.clone());
-        View { handle, email, inviter, accepted_by, state, created, modified, expiry, sent }
+        let (email, inviter, role) = (Arc::clone(&it.email), Arc::clone(&it.inviter), Arc::clone(&it.role));
+        View { handle, email, inviter, role, accepted_by: it.accepted_by.clone(), state, created, modified, expiry, sent }
     }
 }

@@ -8,6 +8,10 @@ use super::{
     state::{Handle, Invitation, Limits, Lock, Millis, State, StoredResponse},
 };
 
+/// The limits of a requested expiry, from now on.
+const MIN_LIFETIME: Millis = 3_600_000;
+const MAX_LIFETIME: Millis = 30 * 86_400_000;
+
 impl State {
     /// The state after `operation` at `now`, and the response that its caller must receive. `handle` names the invitation that it
     /// may create.
@@ -81,6 +85,8 @@ impl State {
             id: None,
             email: Arc::clone(email),
             inviter: Arc::clone(&caller.urn),
+            role: "full-access".into(),
+            updates: 0,
             closed: None,
             created: now,
             modified: now,
@@ -107,6 +113,8 @@ impl State {
                 self.close(handle, Closing::Revoked, now);
                 Ok((200, handle))
             }
+            (None, Action::Update(role, expiry)) if open => self.update(handle, &invitation, role, expiry, now),
+            (None, Action::Update(..)) => Err(Refusal::Expired),
             (None, Action::Resend | Action::Invite) => self.send(handle, &invitation, now, limits),
         }
     }
@@ -132,6 +140,40 @@ impl State {
         Ok((200, handle))
     }
 
+    fn update(
+        &mut self,
+        handle: Handle,
+        invitation: &Invitation,
+        role: &str,
+        expiry: Option<Millis>,
+        now: Millis,
+    ) -> Result<(u16, Handle), Refusal> {
+        let expiry = expiry.unwrap_or(invitation.expiry);
+        if *role == *invitation.role && expiry == invitation.expiry {
+            return Ok((200, handle));
+        }
+        let earliest = now / 1000 * 1000 + MIN_LIFETIME;
+        if expiry != invitation.expiry && !(earliest..=now / 1000 * 1000 + MAX_LIFETIME).contains(&expiry) {
+            return Err(Refusal::Expiry);
+        }
+        if invitation.updates >= 10 {
+            return Err(Refusal::MaxUpdates);
+        }
+        if expiry != invitation.expiry {
+            self.require_unlocked(&invitation.email, Some(handle), now)?;
+            self.locks.insert(Arc::clone(&invitation.email), Lock { holder: handle, until: expiry });
+        }
+        let updated = Invitation {
+            role: role.into(),
+            expiry,
+            updates: invitation.updates + 1,
+            modified: now.max(invitation.modified),
+            ..invitation.clone()
+        };
+        self.invitations.insert(handle, updated);
+        Ok((200, handle))
+    }
+
     fn act_as_invitee(&mut self, action: InviteeAction, id: &str, access: &Access, now: Millis) -> Expected {
         let opened = self.by_id(id).filter(|handle| match access {
             Access::Link(link, _) => self.invitations[handle].link.as_ref() == Some(link),
@@ -149,7 +191,9 @@ impl State {
             Some(before) if before == closing && !is_another_person => {}
             Some(before) => return Refusal::Closed(before).into(),
             // An invitation without its lock has expired, regardless of clocks.
-            None if invitation.expiry <= now || !self.holds_lock(handle) => return Refusal::Expired.into(),
+            None if invitation.expiry <= now => return Refusal::Expired.into(),
+            None if matches!(action, InviteeAction::AcceptRole(shown) if *shown != *invitation.role) => return Refusal::RoleChanged.into(),
+            None if !self.holds_lock(handle) => return Refusal::Expired.into(),
             None => {
                 self.close(handle, closing, now);
                 self.invitations.get_mut(&handle).expect("the invitation exists").accepted_by = accepted_by;
