@@ -42,6 +42,7 @@ def the_page(browser: Browser) -> None:
             operations.by_keyboard,
             operations.only_once,
             operations.every_ending,
+            operations.role_changed,
             operations.sign_in,
             operations.bad_redirects,
             operations.follow,

@@ -24,7 +24,9 @@ def arrive(found: Visit, stand_in: StandIn) -> Visit:
 
 
 def posted(stand_in: StandIn, *routes: str) -> None:
-    expected = [(f"/invitations/{route}", {"token": TOKEN}) for route in routes]
+    # Accepting sends the role that the page has shown.
+    shown = {"accept": {"roleID": "read-only"}}
+    expected = [(f"/invitations/{route}", {"token": TOKEN} | shown.get(route, {})) for route in routes]
     check(stand_in.posts() == expected, f"The page must have sent {routes}.", stand_in.posts())
 
 
@@ -113,6 +115,21 @@ def every_ending(browser: Browser, stand_in: StandIn) -> None:
             for label in presses:
                 found.press(label)
             found.sees(HEADING).offers("Sign in to continue")
+
+
+def role_changed(browser: Browser, stand_in: StandIn) -> None:
+    """The role has changed since it was shown: nobody accepts a role that they have not seen."""
+    changed = invitation(display=EXAMPLE, roleID="full-access")
+    lookup = [invitation(display=EXAMPLE), changed]
+    accept = [error(400, "role-changed"), invitation("accepted", EXAMPLE, roleID="full-access")]
+    with invited(browser, stand_in, lookup=lookup, accept=accept) as found:
+        arrive(found, stand_in).says("read-only")
+        found.press("Accept")
+        found.says("The role of this invitation has changed.", "full-access").offers("Accept", "Decline").is_sound()
+        posted(stand_in, "lookup", "accept", "lookup")
+        found.press("Accept")
+        found.sees("You have accepted").says("full-access")
+        check(stand_in.posts()[-1] == ("/invitations/accept", {"token": TOKEN, "roleID": "full-access"}), "The new role must be sent.")
 
 
 def sign_in(browser: Browser, stand_in: StandIn) -> None:

@@ -97,13 +97,15 @@ function parsed(text) {
 // --- Views ---------------------------------------------------------------------------------------------------------------
 
 /** Shows the invitation in its state. `decidedHere` if it got there by a click on this page. */
-function showInvitation(decidedHere = false) {
+function showInvitation(decidedHere = false, notice = undefined) {
   const accepted = decidedHere ? showAccepted : showAlreadyAccepted;
   const declined = decidedHere ? showDeclined : showAlreadyDeclined;
-  ({ invited: showInvited, accepted, declined, revoked: showRevoked, expired: showExpired })[invitation.state]();
+  const invited = () => showInvited(notice);
+  ({ invited, accepted, declined, revoked: showRevoked, expired: showExpired })[invitation.state]();
 }
 
-function showInvited() {
+/** `notice`: why the invitation is shown again. */
+function showInvited(notice) {
   const account = invitation.display.name;
   const inviter = invitation.invitedBy;
   const someone = account ? words.invited_by_someone : words.invited_by_someone_somewhere;
@@ -117,7 +119,7 @@ function showInvited() {
   const after = [[words.ignore]];
   if (invitation.binding !== "email") {
     const accept = button(words.accept, (pressed) => send("accept", pressed), "primary");
-    return show({ title, facts, actions: [accept, button(words.decline, confirmDecline)], after });
+    return show({ title, texts: notice ? [[notice]] : [], facts, actions: [accept, button(words.decline, confirmDecline)], after });
   }
   // The host application decides for the person, after they have signed in.
   const url = redirect();
@@ -197,17 +199,21 @@ function showProblem(title, text, action, wait = 0) {
 /** The state of an invitation, by the error code of a failed decision. */
 const STATES = { "already-accepted": "accepted", "already-declined": "declined", "already-revoked": "revoked", expired: "expired" };
 
-/** Sends the token: `lookup`, `accept` or `decline`. All buttons are disabled in the meantime. */
-async function send(action, pressed) {
+/**
+ * Sends the token: `lookup`, `accept` or `decline`. All buttons are disabled in the meantime. `notice` is shown with the invitation.
+ * Accepting sends the role that was shown, so that no other is accepted.
+ */
+async function send(action, pressed, notice) {
   for (const each of view.querySelectorAll("button")) each.disabled = true;
   pressed?.setAttribute("aria-busy", "true");
   status.textContent = pressed ? words.sending : words.loading;
   const current = ++latest;
-  const [response, body] = await post(action, { token });
+  const shown = action === "accept" ? { roleID: invitation.roleID } : {};
+  const [response, body] = await post(action, { token, ...shown });
   if (current !== latest) return;
   const before = invitation;
   try {
-    handle(action, response, body);
+    handle(action, response, body, notice);
   } catch {
     // The response is not as expected: an unknown state, or a missing field.
     invitation = before;
@@ -239,12 +245,12 @@ async function post(action, body) {
   }
 }
 
-function handle(action, response, body) {
+function handle(action, response, body, notice) {
   if (!response) return showProblem(words.offline_title, [words.offline_text], action);
   if (response.ok && body.state) {
     invitation = body;
     setLanguage(...invitation.display.locales, ...navigator.languages);
-    return showInvitation(action !== "lookup");
+    return showInvitation(action !== "lookup", notice);
   }
   // Any other 404 comes from a gateway or proxy and says nothing about the link.
   if (response.status === 404 && body.code === "not-found") return showUnknown();
@@ -255,6 +261,7 @@ function handle(action, response, body) {
     invitation = { ...invitation, binding: "email" };
     return showInvitation();
   }
+  if (body.code === "role-changed") return send("lookup", undefined, words.role_changed);
   if (invitation && STATES[body.code]) {
     invitation = { ...invitation, state: STATES[body.code] };
     return showInvitation();
