@@ -54,3 +54,4 @@ mod tenant_isolation;
 mod token_isolation;
 mod unauthorized;
 mod update_invitation;
+mod webhook_template;
