@@ -76,10 +76,13 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    pub(crate) fn start() -> Result<Self, Problem> {
+    pub(crate) fn start(settings: &Settings) -> Result<Self, Problem> {
         let failed = |e| problem!("the stand-ins for SES and EventBridge do not start: {e}");
         let inbox = Inbox::on_free_port().map_err(failed)?;
         let bus = Bus::on_free_port().map_err(failed)?;
+        if let Some(webhook) = settings.webhook.clone() {
+            webhook.subscribe(&bus)?;
+        }
         let (sender, unreported) = unbounded_channel();
         inbox.answer_with(move |email| {
             // The receiver is gone when everything is being stopped.

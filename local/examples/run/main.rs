@@ -19,6 +19,7 @@ mod settings;
 mod sign_in;
 mod state;
 mod watch;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -88,7 +89,7 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     table::create_table(&client::for_endpoint(engine.endpoint()), TABLE_NAME, &template)
         .await
         .map_err(|e| problem!("{e}; delete {} to start with an empty database", file.display()))?;
-    let services = Services::start()?;
+    let services = Services::start(settings)?;
     let faults = match settings.faults {
         0 => None,
         percent => Some(Faults::start(engine.endpoint(), percent)?),
@@ -128,6 +129,9 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     print_line!("\nReady: {url} serves the invitation API. Ctrl-C stops it.");
     print_line!("  Emails: {}", addresses.inbox);
     print_line!("  Events: {}/events", addresses.inbox);
+    if let Some(webhook) = &settings.webhook {
+        print_line!("  Events are also sent to {}", webhook.shown());
+    }
     print_line!("  API keys: {}", file.display());
     print_line!("Paste this into another terminal to send an invitation, and open the emails:");
     print_line!("{}", seed::first_command(url, &keys.full_access));

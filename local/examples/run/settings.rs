@@ -1,4 +1,4 @@
-//! The settings of `make run`: ports, state folder, concurrency, reload, schedules and faults. The functions' own variables are
+//! The settings of `make run`: ports, state folder, concurrency, reload, schedules, faults and webhook. The functions' own variables are
 //! not read here; the functions inherit the environment of `make run`.
 
 use std::{
@@ -11,7 +11,10 @@ use std::{
 
 use serde_yaml_ng::Value;
 
-use crate::output::{Problem, problem};
+use crate::{
+    output::{Problem, problem},
+    webhook::Webhook,
+};
 
 /// The name of the table.
 pub(crate) const TABLE_NAME: &str = "invitations";
@@ -38,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) refresh_every: Duration,
     /// `FAULTS`: the percentage of the functions' requests to DynamoDB with an injected fault.
     pub(crate) faults: u32,
+    /// `WEBHOOK_URL` and `WEBHOOK_KEY`: a receiver of events.
+    pub(crate) webhook: Option<Webhook>,
     /// `CARGO_LAMBDA`: the path of the program.
     pub(crate) cargo_lambda: PathBuf,
 }
@@ -62,6 +67,7 @@ impl Settings {
                 Ok(percent @ 0..=100) => percent,
                 _ => return Err(problem!("FAULTS must be a number from 0 to 100")),
             },
+            webhook: Webhook::parse(&text("WEBHOOK_URL", "")?, &text("WEBHOOK_KEY", "")?)?,
             cargo_lambda: text("CARGO_LAMBDA", ".local/tools/cargo-lambda/bin/cargo-lambda")?.into(),
         })
     }
