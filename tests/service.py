@@ -34,6 +34,15 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+def listens(port: int) -> bool:
+    """Whether something on this machine accepts connections on the port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
 class Service:
     """A state directory and four ports, for starting and stopping `make run` repeatedly."""
 
