@@ -12,7 +12,6 @@ import json
 import os
 import re
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -23,8 +22,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from caller import Caller, Inbox, Response, check, lasting, rejected, step, until
-from service import ROOT, Failed, Service, end_tree, free_port, process_table
+from service import ROOT, Failed, Service, end_tree, free_port, listens, process_table
 from sign_in_walk import Person, walk
+from webhook_receiver import DocumentedReceiver
 
 COOLDOWN = 3
 FIELDS = ["id", "email", "roleID", "state", "created", "lastModified", "expiry", "lastSent", "urn"]
@@ -155,8 +155,8 @@ def local_gateway(caller: Caller) -> None:
     check(response.status == 403, "A page of another host must not manage keys.", response)
 
 
-def delivered(caller: Caller, inbox: Inbox) -> None:
-    step("an invitation's email arrives, its link accepts, and events are published; a bounce shows")
+def delivered(caller: Caller, inbox: Inbox, receiver: DocumentedReceiver) -> None:
+    step("an invitation's email arrives, its link accepts, and events are published and sent to the webhook; a bounce shows")
     created, bouncing = caller.create("ann@example.com"), caller.create("bounce@example.com")
 
     def delivery(invitation: dict) -> str | None:
@@ -182,6 +182,8 @@ def delivered(caller: Caller, inbox: Inbox) -> None:
     until(lambda: delivery(bouncing) == "bounced", "The bounce must show.")
     wanted = {"Invitation Created", "Invitation Accepted", "Invitation Delivered"}
     until(lambda: {event["detail-type"] for event in inbox.events_of(created)} == wanted, "These events must be published, and no others.")
+    wanted = ["accepted", "created", "delivered"]
+    until(lambda: sorted(receiver.types(created)) == wanted, "The webhook must receive each of them once.")
     response = inbox.call("GET", "/emails.json", Host="evil.example")
     check(response.status == 403, "A page of another host must not read the inbox.", response)
 
@@ -280,12 +282,13 @@ def killed(service: Service, caller: Caller) -> None:
 
 
 def taken_port(service: Service, directory: Path) -> None:
-    step("a taken port and a used state directory each give one sentence")
+    step("a taken port, a used state directory and an invalid webhook each give one sentence")
     for state, variables, sentence in (
         (directory, {"PORT": str(service.port)}, f"port {service.port} is taken"),
         (directory, {"DYNAMODB_PORT": str(service.dynamodb_port)}, f"port {service.dynamodb_port} is taken"),
         (directory, {"INBOX_PORT": str(service.inbox_port)}, f"port {service.inbox_port} is taken"),
         (directory, {"ISSUER_PORT": str(service.issuer_port)}, f"port {service.issuer_port} is taken"),
+        (directory, {"WEBHOOK_URL": "http://example.com/hook"}, "WEBHOOK_URL is 'http://example.com/hook', but must be"),
         (service.state, {}, f"another `make run` uses {service.state}"),
     ):
         with Service(state) as second:
@@ -313,14 +316,6 @@ def broken_page(directory: Path) -> None:
         check(any("logo.png: is not a valid logo" in line for line in second.lines), "The log must name the file.", output)
 
 
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-    except OSError:
-        return False
-    return True
-
-
 def gone(service: Service, processes: dict[int, str], how: str) -> None:
     """All processes have ended, and nothing listens on the ports."""
     left = {pid: name for pid, name in processes.items() if process_table().get(pid, (0, ""))[1] == name}
@@ -345,7 +340,11 @@ def keys(service: Service) -> dict[str, str]:
 
 def end_to_end(directory: Path) -> None:
     state = directory / "state"
-    with Service(state, RESEND_COOLDOWN_SECONDS=str(COOLDOWN), CONCURRENCY="4") as service:
+    variables = {"RESEND_COOLDOWN_SECONDS": str(COOLDOWN), "CONCURRENCY": "4"}
+    with (
+        DocumentedReceiver(directory) as receiver,
+        Service(state, WEBHOOK_URL=receiver.url, WEBHOOK_KEY=receiver.KEY, **variables) as service,
+    ):
         step(f"make run on port {service.port}")
         began = time.monotonic()
         service.start()
@@ -360,7 +359,7 @@ def end_to_end(directory: Path) -> None:
         concurrent_creates(one, 200)
         with_one_key(one, 200)
         local_gateway(one)
-        delivered(one, Inbox(service.inbox_port))
+        delivered(one, Inbox(service.inbox_port), receiver)
         pasted(service, Inbox(service.inbox_port))
         token = signed_in(service)
         walked(service)
