@@ -15,6 +15,7 @@ use shared::{
         invitation::OperationId,
         lifecycle::{NewInvitation, SendPolicy},
         link::Token,
+        settings::AccountSettings,
         settings::{Change, SettingsChange},
     },
     store::{Failure, InvitationKey, Store, system_clock},
@@ -92,9 +93,9 @@ impl Fixture {
 
     async fn try_invite(&self, email: &str) -> Result<Result<InvitationId, Failure>, Problem> {
         let (email, role) = (email.parse().map_err(problem_of)?, ROLE.parse().map_err(problem_of)?);
-        let request = NewInvitation { email, role, expiry: None, locale: None };
+        let request = NewInvitation::new(email, role);
         let render = |_: &_, _| StoredResponse { status: 201, body: String::new() };
-        Ok(self.store.create(&self.who, &request, &self.policy, None, render).await.map(|outcome| outcome.id))
+        Ok(self.store.create(&self.who, &request, &self.policy, &AccountSettings::default(), None, render).await.map(|outcome| outcome.id))
     }
 
     /// The token in the last email of an invitation.

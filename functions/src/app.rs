@@ -3,12 +3,23 @@
 use std::time::Duration;
 
 use shared::{
-    config::{Config, ConfigError, read_default_settings, read_retention, read_send_policy},
-    domain::{AccountId, Urns, lifecycle::SendPolicy, settings::AccountSettings},
+    config::{Config, ConfigError, read_default_settings, read_link_base, read_retention, read_send_policy},
+    domain::{
+        AccountId, Permission, Principal, Urns,
+        lifecycle::{Handover, SendPolicy},
+        link_base::LinkBase,
+        settings::AccountSettings,
+        text::Malformed,
+    },
     store::{Store, StoreError, connect, system_clock},
 };
 
-use crate::http::auth::Authenticator;
+use crate::http::{
+    auth::{Authenticator, require},
+    error::ApiError,
+    event::Request,
+    settings::CachedSettings,
+};
 
 /// State of every endpoint.
 #[derive(Debug)]
@@ -30,6 +41,10 @@ pub struct SendingApp {
     pub app: App,
     /// Sending limits and link keys.
     pub policy: SendPolicy,
+    /// The address of the page that links open; `None` if the gateway's stage says it.
+    pub link_base: Option<LinkBase>,
+    /// Whom each account invites.
+    pub settings: CachedSettings,
 }
 
 impl App {
@@ -53,13 +68,44 @@ impl App {
 }
 
 impl SendingApp {
+    /// Combines what is configured.
+    #[must_use]
+    pub fn new(app: App, policy: SendPolicy, link_base: Option<LinkBase>) -> Self {
+        let settings = CachedSettings::new(app.store.clone());
+        Self { app, policy, link_base, settings }
+    }
+
     /// Reads the environment.
     ///
     /// # Errors
     /// All configuration problems.
     pub async fn from_env() -> Result<Self, ConfigError> {
-        let (app, policy) = combine(App::from_env().await, read_send_policy(&variable))?;
-        Ok(Self { app, policy })
+        let rest = combine(read_send_policy(&variable), read_link_base(&variable));
+        let (app, (policy, link_base)) = combine(App::from_env().await, rest)?;
+        Ok(Self::new(app, policy, link_base))
+    }
+
+    /// The address of the page, if the caller gets the link, which takes a permission of its own.
+    ///
+    /// # Errors
+    /// [`ApiError::Forbidden`]; [`ApiError::Internal`] if no address is configured.
+    pub(crate) fn link_base_for(&self, who: &Principal, handover: Handover, request: &Request) -> Result<Option<LinkBase>, ApiError> {
+        match handover {
+            Handover::Email => Ok(None),
+            Handover::Caller => {
+                require(who, Permission::Link)?;
+                self.link_base(request).map(Some).map_err(ApiError::Internal)
+            }
+        }
+    }
+
+    /// The address in the configuration, or in the gateway's stage: a function cannot be configured with the address of its own gateway.
+    fn link_base(&self, request: &Request) -> Result<LinkBase, String> {
+        if let Some(base) = &self.link_base {
+            return Ok(base.clone());
+        }
+        let text = request.link_base.as_ref().ok_or("neither LINK_BASE_URL nor the stage variable linkBaseUrl is set")?;
+        text.parse().map_err(|error: Malformed| format!("the stage variable linkBaseUrl: {error}"))
     }
 }
 

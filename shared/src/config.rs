@@ -12,7 +12,7 @@ use crate::{
         lifecycle::{MIN_LIFETIME, SendPolicy},
         link::LinkKeys,
         link_base::LinkBase,
-        settings::{AccountSettings, Binding},
+        settings::{AccountSettings, Binding, DomainPolicy, RedirectOrigins},
     },
     store::TrustStore,
 };
@@ -140,6 +140,16 @@ pub fn read_send_policy(lookup: &dyn Fn(&str) -> Option<String>) -> Result<SendP
     env.finish(policy)
 }
 
+/// Reads the address of the page that links open, if it is configured: `LINK_BASE_URL`.
+///
+/// # Errors
+/// All problems together, each naming its variable.
+pub fn read_link_base(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<LinkBase>, ConfigError> {
+    let mut env = Env::new(lookup);
+    let link_base = env.optional("LINK_BASE_URL");
+    env.finish(link_base)
+}
+
 /// Reads how long closed and expired invitations are kept, `None` forever: `RETENTION_DAYS`.
 ///
 /// # Errors
@@ -222,6 +232,8 @@ pub fn read_default_settings(lookup: &dyn Fn(&str) -> Option<String>) -> Result<
         locale: env.optional("DEFAULT_LOCALE"),
         redirect: env.optional("DEFAULT_REDIRECT"),
         binding: Binding::default(),
+        domains: DomainPolicy::default(),
+        redirect_origins: RedirectOrigins::default(),
         external: None,
     };
     env.finish(settings)

@@ -9,7 +9,7 @@ const EMAIL: &str = "'user.one' is not an e-mail address";
 const ROLE: &str = "'Full Access' is not a role id: it must have 1 to 64 characters from a-z, 0-9 and -";
 const EXPIRY: &str = "'soon' is not an RFC 3339 time such as 2030-06-21T09:01:12Z";
 const LOCALE: &str = "'en_US' is not a language tag such as en, de-AT or zh-Hant-TW";
-const UNKNOWN: &str = "unknown field; accepted: email, roleID, expiry, locale";
+const UNKNOWN: &str = "unknown field; accepted: email, roleID, expiry, locale, send, metadata, redirect";
 
 /// The message that names all fields with their reasons.
 fn message(fields: &[(&str, &str)]) -> String {
@@ -103,7 +103,7 @@ async fn a_modify_names_invalid_fields_of_the_query_and_of_the_body_together() {
     let id = text(&app.invite("user.one@example.com").await, "id");
     let before = table(&app).await;
     let path = format!("/invitations/{id}?force=yes&state=revoked");
-    let parameter = "unknown query parameter; accepted: force";
+    let parameter = "unknown query parameter; accepted: force, send";
     let force = ("force", "must be true or false, not 'yes'");
     let without_body = app.send(Call::post(&path).key(&app.full)).await;
     assert_response(&without_body, 400, &all("invalid-force", &[force, ("state", parameter)]), &[]);
@@ -153,7 +153,10 @@ async fn operator_functions_name_all_invalid_fields() {
     let fields = [
         ("locale", LOCALE),
         ("binding", "must be a string"),
-        ("color", "unknown field; accepted: action, account, externalID, name, logo, colour, locale, redirect, binding"),
+        (
+            "color",
+            "unknown field; accepted: action, account, externalID, name, logo, colour, locale, redirect, binding, domains, redirectOrigins",
+        ),
     ];
     assert_eq!(app.manage_settings(&event).await, of_invocation(&all("invalid-field", &fields)));
     let fields = [account, ("email", EMAIL)];

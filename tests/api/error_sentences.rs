@@ -19,7 +19,7 @@ use shared::{
         link_base::LinkBase,
         outbox::Event,
         page::{Cursor, Filter, Limit, List, Order},
-        settings::{Binding, Colour, DisplayName, Locale, Logo, Redirect},
+        settings::{Binding, Colour, DisplayName, DomainRule, Locale, Logo, Redirect},
     },
     store::StoreError,
 };
@@ -43,6 +43,9 @@ fn name(rejected: &Rejected) -> &'static str {
         Rejected::Expired => "Expired",
         Rejected::EmailRefused(DeliveryStatus::Complained) => "Refused, complained",
         Rejected::EmailRefused(_) => "Refused, bounced",
+        Rejected::DomainNotAllowed(DomainRule::NotAllowed) => "DomainNotAllowed, not allowed",
+        Rejected::DomainNotAllowed(DomainRule::Denied) => "DomainNotAllowed, denied",
+        Rejected::RedirectNotAllowed { .. } => "RedirectNotAllowed",
         Rejected::WrongInvitee => "WrongInvitee",
         Rejected::SignInRequired => "SignInRequired",
         Rejected::RoleChanged { .. } => "RoleChanged",
@@ -56,7 +59,7 @@ fn name(rejected: &Rejected) -> &'static str {
     }
 }
 
-fn all_refusals() -> [Rejected; 19] {
+fn all_refusals() -> [Rejected; 22] {
     let [wanted, earliest, latest] = ["2030-01-01T00:00:00Z", "2030-01-01T01:00:00Z", "2030-01-31T00:00:00Z"].map(parsed::<Timestamp>);
     [
         Rejected::NotFound,
@@ -68,6 +71,9 @@ fn all_refusals() -> [Rejected; 19] {
         Rejected::Expired,
         Rejected::EmailRefused(DeliveryStatus::Complained),
         Rejected::EmailRefused(DeliveryStatus::Bounced),
+        Rejected::DomainNotAllowed(DomainRule::NotAllowed),
+        Rejected::DomainNotAllowed(DomainRule::Denied),
+        Rejected::RedirectNotAllowed { origin: "https://app.example.com".to_owned() },
         Rejected::WrongInvitee,
         Rejected::SignInRequired,
         Rejected::RoleChanged { role: parsed("read-only") },

@@ -111,7 +111,7 @@ async fn missing_and_unknown_fields_are_named() {
     let app = TestApp::start().await;
     let id = text(&app.invite("user.one@example.com").await, "id");
     let before = table(&app).await;
-    let create = "unknown field; accepted: email, roleID, expiry, locale";
+    let create = "unknown field; accepted: email, roleID, expiry, locale, send, metadata, redirect";
     let modify = "unknown field; accepted: state, roleID, expiry";
     let path = format!("/invitations/{id}");
     let long = "n".repeat(1000);
@@ -139,7 +139,7 @@ async fn missing_and_unknown_fields_are_named() {
         (r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"email":"a@example.com","roleID":"x"}"#, 5, "; also unknown: b, c, d, e"),
         (r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"email":"a@example.com","roleID":"x"}"#, 5, "; also unknown: b, c, d, e, …"),
     ] {
-        let message = format!("a: unknown field{others}; accepted: email, roleID, expiry, locale");
+        let message = format!("a: unknown field{others}; accepted: email, roleID, expiry, locale, send, metadata, redirect");
         let expected = error_of_fields("unknown-field", &unknown[..count], &message);
         assert_response(&app.send(post(&app).text(body)).await, 400, &expected, &[]);
     }
@@ -223,7 +223,7 @@ async fn queries_are_parsed_strictly_on_every_route() {
         ("/invitations".to_owned(), "GET", accepted),
         ("/invitations".to_owned(), "POST", "none"),
         (format!("/invitations/{id}"), "GET", "none"),
-        (format!("/invitations/{id}"), "POST", "force"),
+        (format!("/invitations/{id}"), "POST", "force, send"),
     ] {
         let no_parameter = |name: &str, others: &str| {
             let message = format!("{name}: unknown query parameter{others}; accepted: {known}");

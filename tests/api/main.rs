@@ -3,6 +3,7 @@
 mod accept_page;
 mod accept_signed_in;
 mod access;
+mod account_rules;
 mod alarms;
 mod bearer_tokens;
 mod condition_keys;
@@ -28,6 +29,7 @@ mod issuer_examples;
 mod least_privilege;
 mod lifecycle;
 mod limits;
+mod links;
 mod list_filters;
 mod list_invitations;
 mod list_order;

@@ -111,7 +111,7 @@ async fn an_invalid_event_gets_the_reason_and_changes_nothing() {
             refusal(
                 "unknown-field",
                 "color",
-                &format!("{accepted} action, account, externalID, name, logo, colour, locale, redirect, binding"),
+                &format!("{accepted} action, account, externalID, name, logo, colour, locale, redirect, binding, domains, redirectOrigins"),
             ),
         ),
         (set(json!({ "name": 1 })), invalid("name", "must be a string")),

@@ -56,7 +56,8 @@ fn responses_can_gain_properties_and_values_except_for_state() {
 fn bodies_of_requests_are_closed() {
     let mut closed = BTreeSet::new();
     walk_all("requestBody", |pointer, schema| {
-        if schema["type"] == "object" {
+        // Its names are the caller's.
+        if schema["type"] == "object" && pointer != "/components/schemas/Metadata" {
             assert_eq!(schema["additionalProperties"], false, "{pointer} is open");
             closed.insert(pointer.to_owned());
         }

@@ -12,7 +12,7 @@ use functions::{
     invitee::{accept_invitation, accept_page, decline_invitation, list_own_invitations, lookup_invitation},
 };
 use serde_json::Value;
-use shared::config::{Config, DeliveryConfig, read_default_settings, read_retention, read_send_policy};
+use shared::config::{Config, DeliveryConfig, read_default_settings, read_link_base, read_retention, read_send_policy};
 use support::{Call, openapi, root_file};
 
 use crate::template::{functions, list, string, template};
@@ -167,7 +167,7 @@ fn variables_read<T, E: std::fmt::Debug>(read: impl Fn(&dyn Fn(&str) -> Option<S
 fn variables_of(state: &str) -> BTreeSet<String> {
     let (defaults, retention) = (variables_read(|lookup| read_default_settings(lookup)), variables_read(|lookup| read_retention(lookup)));
     match state {
-        "SendingApp" => variables_read(|lookup| read_send_policy(lookup)),
+        "SendingApp" => &variables_read(|lookup| read_send_policy(lookup)) | &variables_read(|lookup| read_link_base(lookup)),
         "InviteeApp" => defaults.union(&retention).cloned().collect(),
         "Courier" => defaults.union(&variables_read(|lookup| DeliveryConfig::read(lookup))).cloned().collect(),
         "Feedback" | "Revocations" => retention,

@@ -59,6 +59,7 @@ async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
             "deliver-invitations" | "reconcile-deliveries" | "lookup-invitation" | "list-own-invitations" => &["A", "SETTINGS"],
             "accept-invitation" | "decline-invitation" => &["A", "SETTINGS", "KEYS"],
             "refresh-issuers" => &[],
+            "create-invitation" | "modify-invitation" => &["A", "SETTINGS", "KEYS"],
             _ => &["A", "KEYS"],
         };
         // Operators may name the account by its external id, and so may a token. Its keys belong to no account.
@@ -165,7 +166,7 @@ async fn no_input_leads_the_holder_of_a_key_to_another_account() {
     let app = TestApp::start().await;
     let foreign = foreign_of(&app).await;
     let (reached, _) = send_hostile(&app, &foreign, |call| call.key(&app.full)).await;
-    assert_eq!(reached, partitions(ACCOUNT, &["A", "KEYS"]));
+    assert_eq!(reached, partitions(ACCOUNT, &["A", "SETTINGS", "KEYS"]));
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ async fn no_input_leads_the_holder_of_a_token_to_another_account() {
             (by_id(&app, &key, &ACCOUNT.into()), vec!["ISSUER#acme".to_owned()])
         };
         let (reached, bodies) = send_hostile(&app, &foreign, |call| call.bearer(&token)).await;
-        assert_eq!(reached, &partitions(ACCOUNT, &["A"]) | &others.into_iter().collect());
+        assert_eq!(reached, &partitions(ACCOUNT, &["A", "SETTINGS"]) | &others.into_iter().collect());
         assert!(!bodies.contains("foreign.one@example.com") && !bodies.contains("foreign.two@example.com"), "{bodies}");
     }
 }

@@ -39,11 +39,6 @@ async fn purge_locks(app: &TestApp) {
     }
 }
 
-/// Caches the key, so that faults are injected only into later requests.
-async fn warm(app: &TestApp) {
-    app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
-}
-
 #[tokio::test]
 async fn a_revocation_that_found_no_lock_releases_the_one_that_a_resend_took_meanwhile() {
     let app = TestApp::start().await;
@@ -51,8 +46,8 @@ async fn a_revocation_that_found_no_lock_releases_the_one_that_a_resend_took_mea
     app.advance(WEEK);
     purge_locks(&app).await;
     let second = app.another(&[]);
-    second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
-    warm(&app).await;
+    second.warm(&app.full).await;
+    app.warm(&app.full).await;
     let barrier = Barrier::default();
     // The read; the first transaction, which finds no lock; the second, which waits.
     app.faults.next([Fault::None, Fault::None, Held(barrier.clone(), Box::new(Fault::None))]);
@@ -91,7 +86,7 @@ async fn an_address_is_never_blocked_by_a_revoked_invitation() {
 #[tokio::test]
 async fn a_create_whose_reply_is_truncated_succeeds() {
     let app = TestApp::start().await;
-    warm(&app).await;
+    app.warm(&app.full).await;
     app.faults.next([TruncatedReply]);
     app.send(Call::create("ann@example.com", "full-access").key(&app.full)).await.expect(201);
     assert_eq!((counts(&app).await, charged(&app).await), ([1, 1, 0], 1));
@@ -117,7 +112,7 @@ async fn the_log_of_a_truncated_reply_contains_nothing_of_it() {
 async fn an_operation_whose_reply_is_lost_succeeds_even_if_all_retries_are_throttled() {
     let throttled = || std::iter::repeat_n(Fault::Error(400, "ThrottlingException"), 40);
     let app = TestApp::start().await;
-    warm(&app).await;
+    app.warm(&app.full).await;
     app.faults.transactions([ReplyLost].into_iter().chain(throttled()));
     let created = app.send(Call::create("ann@example.com", "full-access").key(&app.full)).await.expect(201);
     assert!(app.faults.left() > 0, "it was throttled to the end");
@@ -138,7 +133,7 @@ async fn after_a_late_conflict_the_response_is_the_one_stored_under_the_key() {
     let app = TestApp::with(&[("RESEND_COOLDOWN_SECONDS", "0")]).await;
     let id = invited(&app, "ann@example.com").await;
     let second = app.another(&[]);
-    second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+    second.warm(&app.full).await;
     let barrier = Barrier::default();
     app.faults.next([Fault::None, LateConflict(barrier.clone())]);
     let call = resend(&id).key(&app.full).header("idempotency-key", "one");
@@ -169,8 +164,8 @@ async fn an_exhausted_quota_does_not_hide_a_concurrent_revocation() {
     app.advance_to_window();
     let id = invited(&app, "ann@example.com").await;
     let second = app.another(&[]);
-    second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
-    warm(&app).await;
+    second.warm(&app.full).await;
+    app.warm(&app.full).await;
     let barrier = Barrier::default();
     // The invitation is read and within its cooldown; the read of the quota waits.
     app.faults.next([Fault::None, Held(barrier.clone(), Box::new(Fault::None))]);

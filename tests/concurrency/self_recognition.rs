@@ -41,7 +41,7 @@ const UNKNOWN: [Unknown; 2] = [Unknown::Conflict, Unknown::NoReply];
 async fn interrupted(app: &TestApp, call: Call, reads: usize, unknown: Unknown, meanwhile: impl AsyncFnOnce()) -> Response {
     let barrier = Barrier::default();
     let second = app.another(&[]);
-    second.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+    second.warm(&app.full).await;
     let faults = match unknown {
         Unknown::Conflict => vec![LateConflict(barrier.clone())],
         Unknown::NoReply => vec![ReplyLost, ReplyLost, ReplyLost, Held(barrier.clone(), Box::new(Fault::None))],

@@ -55,14 +55,14 @@ async fn prepared() -> (TestApp, String) {
     (app, id)
 }
 
-/// A process of its own for each call, with its faults; `warm` ones have cached the caller's key.
+/// A process of its own for each call, with its faults; `warm` ones have cached the caller's key and the settings.
 async fn processes_in_real_time(app: &TestApp, warm: bool, calls: Vec<Call>) -> Vec<(SecondApp, Faults, Call)> {
     let mut processes = Vec::new();
     for call in calls {
         let faults = Faults::default();
         let process = app.another_in_real_time(&faults);
         if warm {
-            process.send(Call::get("/invitations").key(&app.full)).await.expect(200);
+            process.warm(&app.full).await;
         }
         let _ = faults.take_operations();
         processes.push((process, faults, call));
@@ -187,6 +187,7 @@ async fn conflicts_and_throttled_transactions_are_retried() {
             Error(400, "TransactionInProgressException"),
         ]
     };
+    app.warm(&app.full).await;
     let _ = app.faults.take_operations();
     app.faults.next(busy());
     let created = app.send(Call::create("bob@example.com", "full-access").key(&app.full)).await.expect(201);
@@ -210,6 +211,7 @@ async fn a_permanent_conflict_is_a_503_after_six_attempts_within_three_seconds()
     for (call, reads) in
         [(create.clone(), 0), (create.header("idempotency-key", "k"), 0), (resend(&id), 1), (Call::set_state(&id, "revoked"), 1)]
     {
+        app.warm(&app.full).await;
         let _ = app.faults.take_operations();
         app.faults.next(vec![Fault::None; reads]);
         app.faults.always(Cancelled(vec!["TransactionConflict", "TransactionConflict", "TransactionConflict"]));

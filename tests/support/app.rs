@@ -214,6 +214,11 @@ impl TestApp {
         self.send(Call::create(email, "full-access").key(&self.full)).await.expect(201).json()
     }
 
+    /// Makes the functions warm: a key and the settings of [`ACCOUNT`] are cached.
+    pub async fn warm(&self, key: &str) {
+        warm(&self.app, key).await;
+    }
+
     /// Adds rows to the table, without requests. The engine must be the embedded one.
     pub fn import(&self, rows: impl IntoIterator<Item = Row>) {
         let engine = self.engine.as_ref().expect("the engine is embedded");
@@ -250,6 +255,11 @@ pub struct SecondApp {
 }
 
 impl SecondApp {
+    /// Like [`TestApp::warm`].
+    pub async fn warm(&self, key: &str) {
+        warm(&self.app, key).await;
+    }
+
     /// Like [`TestApp::send`].
     pub async fn send(&self, call: Call) -> Response {
         send(&self.app, call).await
@@ -260,6 +270,12 @@ impl SecondApp {
     pub fn state(&self) -> &App {
         &self.app.sending.app
     }
+}
+
+/// From now on, for half a minute, the caller's key and the settings of [`ACCOUNT`] are cached.
+async fn warm(app: &Endpoints, key: &str) {
+    send(app, Call::get("/invitations").key(key)).await.expect(200);
+    app.sending.settings.of(&ACCOUNT.parse().expect("an account")).await.expect("the settings can be read");
 }
 
 async fn send(app: &Endpoints, call: Call) -> Response {

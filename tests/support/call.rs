@@ -20,6 +20,7 @@ pub struct Call {
     headers: Map<String, Value>,
     body: Option<String>,
     base64: bool,
+    stage_variables: Option<Value>,
 }
 
 impl Call {
@@ -27,7 +28,15 @@ impl Call {
     #[must_use]
     pub fn new(method: &str, path: &str) -> Self {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        Self { method: method.to_owned(), path: path.to_owned(), query: query.to_owned(), headers: Map::new(), body: None, base64: false }
+        let (method, path, query) = (method.to_owned(), path.to_owned(), query.to_owned());
+        Self { method, path, query, headers: Map::new(), body: None, base64: false, stage_variables: None }
+    }
+
+    /// With variables of the gateway's stage, which the caller cannot set.
+    #[must_use]
+    pub fn stage_variables(mut self, variables: &Value) -> Self {
+        self.stage_variables = Some(variables.clone());
+        self
     }
 
     /// A GET; the path may carry a query.
@@ -146,6 +155,9 @@ impl Call {
         }
         if let Some(body) = &self.body {
             event["body"] = body.clone().into();
+        }
+        if let Some(variables) = &self.stage_variables {
+            event["stageVariables"] = variables.clone();
         }
         event
     }

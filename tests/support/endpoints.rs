@@ -12,7 +12,7 @@ use functions::{
     texts::PageTexts,
 };
 use shared::{
-    config::{Config, read_default_settings, read_retention, read_send_policy},
+    config::{Config, read_default_settings, read_link_base, read_retention, read_send_policy},
     store::Store,
 };
 
@@ -40,7 +40,8 @@ impl Endpoints {
         let retention = read_retention(&variable).expect("the configuration is valid");
         let policy = read_send_policy(&variable).expect("the configuration is valid");
         let page = Page::new(&PageTexts::load(None).expect("the built-in texts are valid"));
-        Self { sending: SendingApp { app: app(), policy }, invitee: InviteeApp { app: app(), defaults, retention }, page }
+        let link_base = read_link_base(&variable).expect("the configuration is valid");
+        Self { sending: SendingApp::new(app(), policy, link_base), invitee: InviteeApp { app: app(), defaults, retention }, page }
     }
 
     /// The reply of the function of a route to an event.

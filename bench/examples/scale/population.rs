@@ -15,6 +15,7 @@ use shared::{
         delivery::{Delivery, DeliveryStatus},
         invitation::{Closing, OperationId},
         lifecycle::{self, NewInvitation, Operation, SendPolicy},
+        settings::AccountSettings,
     },
 };
 
@@ -113,9 +114,9 @@ impl Population {
     /// The invitation, as the service would have created it.
     pub(crate) fn invitation(&self, spec: &Spec, policy: &SendPolicy) -> Result<Invitation, Problem> {
         let email: Email = spec.email.parse().map_err(problem_of)?;
-        let request = NewInvitation { email, role: role(spec.role)?, expiry: Some(time(spec.expiry)?), locale: None };
+        let request = NewInvitation { expiry: Some(time(spec.expiry)?), ..NewInvitation::new(email, role(spec.role)?) };
         let operation = Operation { id: OperationId::generate(), nonce: spec.nonce };
-        let created = lifecycle::create(&self.who, &request, spec.id, &operation, time(spec.created)?, policy)
+        let created = lifecycle::create(&self.who, &request, spec.id, &operation, time(spec.created)?, policy, &AccountSettings::default())
             .map_err(|error| problem!("an invitation is refused: {error:?}"))?;
         // In production almost all emails are sent and events published.
         let delivered = Delivery { status: DeliveryStatus::Delivered, at: time(spec.created)?, reason: None };

@@ -72,9 +72,11 @@ const REQUESTS: &[(&str, f64, f64)] = &[
     ("describe-es256", 1.0, 2.0),
     ("describe-rs256", 1.0, 2.0),
     ("list", 1.0, 2.0),
-    ("create", 1.0, 2.0),
+    // The first one reads the settings of the account.
+    ("create", 1.0, 3.0),
     ("revoke", 2.0, 3.0),
-    ("resend", 2.0, 3.0),
+    // The first one reads the settings of the account.
+    ("resend", 2.0, 4.0),
     // The invitation and the account's settings, and a write.
     ("lookup", 2.0, 2.0),
     ("accept", 3.0, 3.0),

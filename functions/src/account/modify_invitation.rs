@@ -4,7 +4,8 @@ use shared::{
     domain::{
         Invitation, InvitationId, Permission, RoleId,
         idempotency::{Fingerprint, StoredResponse},
-        lifecycle::{Action, Update},
+        lifecycle::{Action, Handover, Update},
+        settings::AccountSettings,
     },
     store::ModifyRequest,
 };
@@ -27,21 +28,25 @@ pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/{id}" }
 ///
 /// # Errors
 /// The errors of the contract.
-pub async fn handle(app: &SendingApp, request: &Request) -> Result<Reply, ApiError> {
-    let SendingApp { app, policy } = app;
+pub async fn handle(sending: &SendingApp, request: &Request) -> Result<Reply, ApiError> {
+    let SendingApp { app, policy, .. } = sending;
     let who = app.auth.authorize(request, Permission::Modify).await?;
     let query = input::validate_common(request)?;
     let id = input::invitation_id(request)?;
     let action = input::action(request, query)?;
     let if_match = input::if_match(request)?;
+    let handover = if action == Action::NewLink { Handover::Caller } else { Handover::Email };
+    let link_base = sending.link_base_for(&who, handover, request)?;
     // If-Match is not part of the fingerprint: it decides whether the change happens, not which one. So a retry with a newer tag still
     // gets the response to the change that its key stands for.
     let idempotency = input::idempotency_request(request, &who, &ROUTE, || fingerprint(id, &action))?;
     let render =
         |invitation: &Invitation, now| StoredResponse { status: 200, body: output::invitation(&invitation.resource, now, &app.urns) };
     let change = ModifyRequest { id, action, if_match };
-    let outcome = app.store.modify(&who, &change, policy, idempotency.as_ref(), render).await?;
-    Ok(Reply::of(&outcome))
+    // Revoking and updating do not depend on them.
+    let settings = if change.action.may_send() { sending.settings.of(who.account()).await? } else { AccountSettings::default() };
+    let outcome = app.store.modify(&who, &change, policy, &settings, idempotency.as_ref(), render).await?;
+    Ok(Reply::of(&outcome, link_base.as_ref()))
 }
 
 fn fingerprint(id: InvitationId, action: &Action) -> Fingerprint {

@@ -4,7 +4,6 @@
 
 mod api_keys;
 mod bearer;
-mod cache;
 
 use std::{fmt, sync::Arc};
 
@@ -145,7 +144,16 @@ fn record(request: &Request, account: Option<&AccountId>, urn: String) {
 /// Records the caller, and checks its permission.
 fn permitted(who: Principal, request: &Request, permission: Permission) -> Result<Principal, ApiError> {
     record(request, Some(who.account()), who.urn().to_owned());
-    if who.can(permission) { Ok(who) } else { Err(Forbidden::Role { permission, role: who.role_id().clone() }.into()) }
+    require(&who, permission)?;
+    Ok(who)
+}
+
+/// Checks a caller's permission.
+///
+/// # Errors
+/// [`Forbidden`].
+pub fn require(who: &Principal, permission: Permission) -> Result<(), Forbidden> {
+    if who.can(permission) { Ok(()) } else { Err(Forbidden::Role { permission, role: who.role_id().clone() }) }
 }
 
 impl fmt::Debug for Authenticator {

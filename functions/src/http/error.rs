@@ -127,6 +127,8 @@ impl ApiError {
                 | Rejected::MaxSends { .. }
                 | Rejected::MaxUpdates { .. }
                 | Rejected::RoleChanged { .. }
+                | Rejected::DomainNotAllowed(_)
+                | Rejected::RedirectNotAllowed { .. }
                 | Rejected::Expiry { .. }
                 | Rejected::KeyReused => 400,
                 Rejected::RoleNotGrantable { .. } | Rejected::WrongInvitee | Rejected::SignInRequired => 403,
@@ -156,6 +158,8 @@ impl ApiError {
                 Rejected::Closed(Closing::Revoked) => "already-revoked",
                 Rejected::Expired => "expired",
                 Rejected::EmailRefused(_) => "email-refused",
+                Rejected::DomainNotAllowed(_) => "domain-not-allowed",
+                Rejected::RedirectNotAllowed { .. } => "redirect-not-allowed",
                 Rejected::WrongInvitee => "wrong-invitee",
                 Rejected::SignInRequired => "sign-in-required",
                 Rejected::MaxSends { .. } => "max-sends",
@@ -192,7 +196,8 @@ impl ApiError {
     pub fn fields(&self) -> Cow<'_, [(String, String)]> {
         let field = match self {
             Self::Invalid(invalid) => return Cow::Borrowed(&invalid.fields),
-            Self::Rejected(Rejected::AlreadyInvited { .. } | Rejected::WrongInvitee) => "email",
+            Self::Rejected(Rejected::AlreadyInvited { .. } | Rejected::DomainNotAllowed(_) | Rejected::WrongInvitee) => "email",
+            Self::Rejected(Rejected::RedirectNotAllowed { .. }) => "redirect",
             Self::Rejected(Rejected::Expiry { .. }) => "expiry",
             Self::Rejected(Rejected::RoleNotGrantable { .. } | Rejected::RoleChanged { .. }) => "roleID",
             Self::Rejected(

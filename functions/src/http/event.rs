@@ -34,6 +34,8 @@ pub struct Request {
     pub body: Result<Vec<u8>, Invalid>,
     /// The gateway's id of this request.
     pub id: Option<String>,
+    /// The address of the page that links open, as the gateway's stage is configured. Not part of what the caller sends.
+    pub link_base: Option<String>,
     /// The caller, once authenticated; for the log.
     pub caller: OnceLock<Caller>,
 }
@@ -90,6 +92,7 @@ impl Request {
             path: event.path.unwrap_or_default(),
             body: decode(&body, event.base64.unwrap_or_default()),
             id: event.context.id.filter(|id| is_header_safe(id)).map(Cow::into_owned),
+            link_base: event.stage.and_then(|stage| stage.link_base).map(Cow::into_owned),
             caller: OnceLock::new(),
         })
     }
@@ -108,6 +111,14 @@ struct Event<'a> {
     base64: Option<bool>,
     #[serde(borrow, rename = "requestContext")]
     context: EventContext<'a>,
+    #[serde(borrow, rename = "stageVariables")]
+    stage: Option<StageVariables<'a>>,
+}
+
+#[derive(Deserialize)]
+struct StageVariables<'a> {
+    #[serde(borrow, rename = "linkBaseUrl")]
+    link_base: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]

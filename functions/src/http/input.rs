@@ -10,7 +10,8 @@ use shared::{
         Email, InvitationId, Principal, State,
         entity_tag::EntityTags,
         idempotency::{Fingerprint, IdempotencyKey, RecordId},
-        lifecycle::{Action, NewInvitation, Update},
+        lifecycle::{Action, Handover, NewInvitation, Update},
+        metadata::{self, Metadata},
         page::{Cursor, Filter, Limit, List},
         text::{Malformed, excerpt},
     },
@@ -56,44 +57,59 @@ pub fn invitation_id(request: &Request) -> Result<InvitationId, Invalid> {
 /// The body of a create.
 ///
 /// # Errors
-/// Errors of the body, and `invalid-email`, `invalid-role-id`, `invalid-expiry`, `invalid-locale`.
+/// Errors of the body, and `invalid-email`, `invalid-role-id`, `invalid-expiry`, `invalid-locale`, `invalid-metadata`, `invalid-redirect`.
 pub fn new_invitation(request: &Request) -> Result<NewInvitation, Invalid> {
     let body = json_body(request)?;
     if body.is_empty() {
         return Err(Invalid::new("invalid-json", "the body must be a JSON object with email and roleID"));
     }
     let mut fields = Fields::parse(body)?;
-    let (email, role, expiry, locale, ()) = all((
+    let (email, role, expiry, locale, send, metadata, redirect, ()) = all((
         fields.required("email", "invalid-email"),
         fields.required("roleID", "invalid-role-id"),
         fields.optional("expiry", "invalid-expiry"),
         fields.optional("locale", "invalid-locale"),
-        fields.finish(&["email", "roleID", "expiry", "locale"]),
+        fields.optional_flag("send"),
+        fields.optional_value::<Metadata>("metadata", "invalid-metadata"),
+        fields.optional("redirect", "invalid-redirect"),
+        fields.finish(&["email", "roleID", "expiry", "locale", "send", "metadata", "redirect"]),
     ))?;
-    Ok(NewInvitation { email, role, expiry, locale })
+    metadata::check_size(metadata.as_ref(), redirect.as_ref()).map_err(|error| Invalid::field("invalid-metadata", "metadata", error))?;
+    let metadata = metadata.filter(|metadata| !metadata.entries().is_empty());
+    let handover = if send == Some(false) { Handover::Caller } else { Handover::Email };
+    Ok(NewInvitation { email, role, expiry, locale, handover, metadata, redirect })
 }
 
-/// The action that a modify requests. Without a body it is a resend, which can be forced.
+/// The action that a modify requests. Without a body it is a resend, which can be forced, or return the link instead of sending it.
 ///
 /// # Errors
-/// Errors of the query and the body, and `invalid-force`, `invalid-state`, `invalid-role-id`, `invalid-expiry`.
+/// Errors of the query and the body, and `invalid-force`, `invalid-send`, `invalid-state`, `invalid-role-id`, `invalid-expiry`.
 pub fn action(request: &Request, mut query: Query) -> Result<Action, Invalid> {
     let body = json_body(request)?;
-    let invalid_force = |reason: &str| Invalid::field("invalid-force", "force", reason);
-    let force = query.optional_text("force").and_then(|force| match force.as_deref() {
-        None | Some("false") => Ok(false),
-        Some("true") if body.is_empty() => Ok(true),
-        Some("true") => Err(invalid_force("only a resend, which has no body, can be forced")),
-        Some(other) => Err(invalid_force(&format!("must be true or false, not '{}'", excerpt(other)))),
+    let only_resend = |name: &str, code, what: &str| {
+        let reason = format!("only a resend, which has no body, can {what}");
+        if body.is_empty() { Ok(()) } else { Err(Invalid::field(code, name, reason)) }
+    };
+    let force = query.optional_flag("force", "invalid-force").and_then(|force| match force {
+        Some(true) => only_resend("force", "invalid-force", "be forced").map(|()| true),
+        _ => Ok(false),
     });
-    let no_more = query.finish(&["force"]);
+    let send = query.optional_flag("send", "invalid-send").and_then(|send| match (send, &force) {
+        (Some(false), Ok(true)) => Err(Invalid::field("invalid-send", "send", "must not be false if force is true: no email is sent")),
+        (Some(false), _) => only_resend("send", "invalid-send", "return the link").map(|()| false),
+        _ => Ok(true),
+    });
+    let no_more = query.finish(&["force", "send"]);
     if body.is_empty() {
-        let (force, ()) = all((force, no_more))?;
-        return Ok(if force { Action::ForcedResend } else { Action::Resend });
+        return Ok(match all((force, send, no_more))? {
+            (true, _, ()) => Action::ForcedResend,
+            (_, false, ()) => Action::NewLink,
+            _ => Action::Resend,
+        });
     }
     let mut fields = Fields::parse(body)?;
     let action = if fields.has("roleID") || fields.has("expiry") { update(&mut fields) } else { desired_state(&mut fields) };
-    let (_, action, (), ()) = all((force, action, no_more, fields.finish(&["state", "roleID", "expiry"])))?;
+    let (_, _, action, (), ()) = all((force, send, action, no_more, fields.finish(&["state", "roleID", "expiry"])))?;
     Ok(action)
 }
 
@@ -234,6 +250,16 @@ impl Query {
         let mut values = self.0.extract_if(.., |(parameter, _)| parameter == name).map(|(_, value)| value);
         let value = values.next();
         if values.count() > 0 { Err(Invalid::field("invalid-query", name, "appears twice")) } else { Ok(value) }
+    }
+
+    /// Takes a parameter that is `true` or `false`.
+    fn optional_flag(&mut self, name: &str, code: &'static str) -> Result<Option<bool>, Invalid> {
+        match self.optional_text(name)?.as_deref() {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(other) => Err(Invalid::field(code, name, format!("must be true or false, not '{}'", excerpt(other)))),
+        }
     }
 
     /// Takes a parameter.

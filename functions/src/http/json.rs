@@ -49,6 +49,31 @@ impl Fields {
         self.optional(name, code)?.ok_or_else(|| missing(name))
     }
 
+    /// Takes an optional field of another type.
+    ///
+    /// # Errors
+    /// `code` if it cannot be parsed.
+    pub fn optional_value<T>(&mut self, name: &str, code: &'static str) -> Result<Option<T>, Invalid>
+    where
+        for<'a> T: TryFrom<&'a Json, Error = Malformed>,
+    {
+        let Some(index) = self.0.iter().position(|(field, _)| field == name) else { return Ok(None) };
+        let (_, value) = self.0.remove(index);
+        T::try_from(&value).map(Some).map_err(|error| Invalid::field(code, name, error))
+    }
+
+    /// Takes an optional Boolean field.
+    ///
+    /// # Errors
+    /// `invalid-field` if it is not a Boolean.
+    pub fn optional_flag(&mut self, name: &str) -> Result<Option<bool>, Invalid> {
+        let Some(index) = self.0.iter().position(|(field, _)| field == name) else { return Ok(None) };
+        match self.0.remove(index).1 {
+            Json::Bool(value) => Ok(Some(value)),
+            _ => Err(Invalid::field("invalid-field", name, "must be true or false")),
+        }
+    }
+
     /// Takes an optional field of any text.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What the HTTP endpoints share: parsing events, authentication, errors and responses.
 
 pub mod auth;
+mod cache;
 pub mod edge;
 pub mod error;
 pub mod event;
@@ -10,3 +11,4 @@ pub mod json;
 pub mod log;
 pub mod output;
 pub mod route;
+pub mod settings;

@@ -1,5 +1,7 @@
 //! The JSON of responses.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, Serializer};
 use shared::{
     domain::{
@@ -8,6 +10,8 @@ use shared::{
         entity_tag::EntityTag,
         idempotency::StoredResponse,
         invitation::{Closing, Status},
+        link_base::{InvitationLink, LinkBase},
+        metadata::Metadata,
         settings::{AccountSettings, Colour, DisplayName, Locale, Logo, Redirect},
     },
     store::{Outcome, OwnInvitation},
@@ -42,12 +46,15 @@ impl Reply {
         Self { status: NOT_MODIFIED, headers: Vec::new(), body: String::new() }
     }
 
-    /// The response of an operation with its entity tag, marked if it is a replay.
+    /// The response of an operation with its entity tag, marked if it is a replay. If the caller gets the link, the body has it, too.
     #[must_use]
-    pub fn of(outcome: &Outcome) -> Self {
-        let StoredResponse { status, body } = outcome.response.clone();
-        let tag = EntityTag::of(&body);
-        let reply = Self { status, headers: Vec::new(), body }.tagged(&tag);
+    pub fn of(outcome: &Outcome, link_base: Option<&LinkBase>) -> Self {
+        let StoredResponse { status, body } = &outcome.response;
+        let tag = EntityTag::of(body);
+        let token = outcome.link.as_ref().and_then(|link| link.token.as_ref());
+        let link = token.zip(link_base).map(|(token, base)| base.link(token));
+        let body = link.map_or_else(|| body.clone(), |link| with_link(body, &link));
+        let reply = Self { status: *status, headers: Vec::new(), body }.tagged(&tag);
         if outcome.replayed { reply.with("idempotent-replayed", "true".to_owned()) } else { reply }
     }
 
@@ -90,6 +97,13 @@ struct InvitationBody<'a> {
     revoked_at: Option<Timestamp>,
     #[serde(rename = "acceptedBy", skip_serializing_if = "Option::is_none")]
     accepted_by: Option<&'a str>,
+    /// Only `false`: the last link was handed out, and no email is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<&'a BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redirect: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<DeliveryBody<'a>>,
 }
@@ -194,6 +208,12 @@ pub fn invitation(invitation: &Resource, now: Timestamp, urns: &Urns) -> String 
     to_json(&body(invitation, now, urns))
 }
 
+/// The resource as JSON with the link, which nothing else shows. A link contains no character that JSON escapes.
+fn with_link(invitation: &str, link: &InvitationLink) -> String {
+    let fields = invitation.strip_suffix('}').unwrap_or(invitation);
+    format!("{fields},\"link\":\"{}\"}}", link.as_str())
+}
+
 /// A page as JSON.
 #[must_use]
 pub fn list(invitations: &[Resource], next: Option<&str>, now: Timestamp, urns: &Urns) -> String {
@@ -220,6 +240,9 @@ fn body<'a>(invitation: &'a Resource, now: Timestamp, urns: &Urns) -> Invitation
         declined_at: closed(Closing::Declined),
         revoked_at: closed(Closing::Revoked),
         accepted_by: invitation.accepted_by.as_deref(),
+        sent: invitation.link_only.then_some(false),
+        metadata: invitation.metadata.as_ref().map(Metadata::entries),
+        redirect: invitation.redirect.as_ref().map(Redirect::as_str),
         delivery: invitation.delivery.as_ref().map(DeliveryBody::from),
     }
 }
@@ -243,6 +266,9 @@ fn invitee_body<'a>(invitation: &'a Invitation, settings: &'a AccountSettings, n
     // Names that were stored before names had rules are cleaned up.
     let sender = invitation.sender.as_deref().and_then(DisplayName::of_untrusted);
     let locales = [&invitation.locale, &settings.locale].into_iter().flatten().map(Locale::as_str);
+    // The account may have removed its origin since.
+    let own = invitation.resource.redirect.as_ref().filter(|own| settings.redirect_origins.check(own).is_ok());
+    let redirect = own.or(settings.redirect.as_ref());
     InviteeBody {
         account: invitation.resource.account.as_str(),
         email: invitation.resource.email.as_entered(),
@@ -256,7 +282,7 @@ fn invitee_body<'a>(invitation: &'a Invitation, settings: &'a AccountSettings, n
             logo: settings.logo.as_ref().map(Logo::as_str),
             colour: settings.colour.as_ref().map(Colour::as_str),
             locales: locales.collect(),
-            redirect: settings.redirect.as_ref().map(Redirect::as_str),
+            redirect: redirect.map(Redirect::as_str),
         },
     }
 }

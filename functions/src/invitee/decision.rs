@@ -86,6 +86,6 @@ async fn carry_out(app: &InviteeApp, request: &Request, decision: &DecisionReque
     // The settings come second, because the response to an invalid link must not depend on those of the account that it names, and
     // before the write, because an unreadable row must not turn a completed decision into a 500.
     let settings = app.settings(access.account()).await?;
-    let (invitation, now) = store.decide(access, stored, decision, settings.binding, app.retention).await?;
+    let (invitation, now) = store.decide(access, stored, decision, &settings, app.retention).await?;
     Ok(Reply::ok(output::invitee(&invitation, &settings, now)))
 }

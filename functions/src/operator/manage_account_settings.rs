@@ -1,8 +1,9 @@
 //! Account settings, by direct invocation.
 //!
 //! - `{"action": "describe", "account": …}`, or `externalID` instead of `account`.
-//! - `{"action": "set", "account": …, "externalID"?, "name"?, "logo"?, "colour"?, "locale"?, "redirect"?, "binding"?}` changes the
-//!   given settings; an empty string removes one. The external id can be set once. Without `account`, `externalID` names the account.
+//! - `{"action": "set", "account": …, "externalID"?, "name"?, "logo"?, "colour"?, "locale"?, "redirect"?, "binding"?, "domains"?,
+//!   "redirectOrigins"?}` changes the given settings; an empty string, object or array removes one. The external id can be set once.
+//!   Without `account`, `externalID` names the account.
 //! - `{"action": "create", "externalID"?, …}` creates an account with these settings. If an account has the external id, it returns that
 //!   one unchanged, with `"created": false`.
 //!
@@ -14,7 +15,8 @@ use serde::Serialize;
 use shared::{
     domain::{
         AccountId, ExternalId,
-        settings::{AccountSettings, Change, SettingsChange},
+        json::Json,
+        settings::{AccountSettings, Change, DomainPolicy, RedirectOrigins, SettingsChange},
         text::{Malformed, excerpt},
     },
     store::{ExternalIdConflict, Store},
@@ -123,16 +125,18 @@ fn no_account(fields: &mut Fields) -> Result<(), Invalid> {
 
 /// Takes the settings; `accepted` are the fields that were taken before.
 fn change(mut fields: Fields, accepted: &[&'static str]) -> Result<SettingsChange, Invalid> {
-    let (name, logo, colour, locale, redirect, binding, ()) = all((
+    let (name, logo, colour, locale, redirect, binding, domains, redirect_origins, ()) = all((
         field(&mut fields, "name"),
         field(&mut fields, "logo"),
         field(&mut fields, "colour"),
         field(&mut fields, "locale"),
         field(&mut fields, "redirect"),
         field(&mut fields, "binding"),
-        fields.finish(&[accepted, &["name", "logo", "colour", "locale", "redirect", "binding"]].concat()),
+        whole(&mut fields, "domains", DomainPolicy::is_empty),
+        whole(&mut fields, "redirectOrigins", RedirectOrigins::is_empty),
+        fields.finish(&[accepted, &["name", "logo", "colour", "locale", "redirect", "binding", "domains", "redirectOrigins"]].concat()),
     ))?;
-    Ok(SettingsChange { name, logo, colour, locale, redirect, binding })
+    Ok(SettingsChange { name, logo, colour, locale, redirect, binding, domains, redirect_origins })
 }
 
 fn field<T: FromStr<Err = Malformed>>(fields: &mut Fields, name: &str) -> Result<Change<T>, Invalid> {
@@ -141,6 +145,18 @@ fn field<T: FromStr<Err = Malformed>>(fields: &mut Fields, name: &str) -> Result
         Some("") => Ok(Change::Remove),
         Some(text) => text.parse().map(Change::Set).map_err(|error| Invalid::field(INVALID, name, error)),
     }
+}
+
+/// A setting that is not a string. An empty one removes it.
+fn whole<T>(fields: &mut Fields, name: &str, is_empty: impl Fn(&T) -> bool) -> Result<Change<T>, Invalid>
+where
+    for<'a> T: TryFrom<&'a Json, Error = Malformed>,
+{
+    Ok(match fields.optional_value(name, INVALID)? {
+        None => Change::Keep,
+        Some(value) if is_empty(&value) => Change::Remove,
+        Some(value) => Change::Set(value),
+    })
 }
 
 /// The settings in the response.
@@ -160,13 +176,23 @@ struct SettingsBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     redirect: Option<&'a str>,
     binding: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domains: Option<DomainsBody>,
+    #[serde(rename = "redirectOrigins", skip_serializing_if = "<[_]>::is_empty")]
+    redirect_origins: &'a [String],
     /// Only in the response to a creation.
     #[serde(skip_serializing_if = "Option::is_none")]
     created: Option<bool>,
 }
 
+#[derive(Serialize)]
+struct DomainsBody {
+    allow: Vec<String>,
+    deny: Vec<String>,
+}
+
 fn body<'a>(account: &'a AccountId, settings: &'a AccountSettings) -> SettingsBody<'a> {
-    let AccountSettings { name, logo, colour, locale, redirect, binding, external: _ } = settings;
+    let AccountSettings { name, logo, colour, locale, redirect, binding, domains, redirect_origins, external: _ } = settings;
     SettingsBody {
         account: account.as_str(),
         external_id: settings.external_id().map(ExternalId::as_str),
@@ -176,6 +202,8 @@ fn body<'a>(account: &'a AccountId, settings: &'a AccountSettings) -> SettingsBo
         locale: locale.as_ref().map(|it| it.as_str()),
         redirect: redirect.as_ref().map(|it| it.as_str()),
         binding: binding.as_str(),
+        domains: (!domains.is_empty()).then(|| DomainsBody { allow: domains.allow(), deny: domains.deny() }),
+        redirect_origins: redirect_origins.as_slice(),
         created: None,
     }
 }

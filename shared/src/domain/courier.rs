@@ -31,7 +31,7 @@ impl Invitation {
     /// Whether the last sending's email has not been sent and is still useful.
     #[must_use]
     pub fn wants_email(&self, now: Timestamp) -> bool {
-        self.resource.delivery.is_none() && self.state(now) == State::Invited
+        !self.resource.link_only && self.resource.delivery.is_none() && self.state(now) == State::Invited
     }
 
     /// Whether the email may be sent now.
@@ -81,7 +81,7 @@ impl Invitation {
     }
 
     fn email_is_pending(&self) -> bool {
-        self.is_waiting() && self.resource.delivery.is_none()
+        self.is_waiting() && !self.resource.link_only && self.resource.delivery.is_none()
     }
 
     /// The invitation after all events of its outbox were published.
@@ -126,7 +126,7 @@ impl Invitation {
         let mut after = self.clone();
         after.expiry_published = true;
         after.outbox.put(EventType::Expired, self.resource.expiry);
-        if after.resource.delivery.is_none() {
+        if after.resource.delivery.is_none() && !self.resource.link_only {
             after.resource.delivery =
                 Some(Delivery { status: DeliveryStatus::Failed, at: now, reason: Some(Reason::word("ExpiredBeforeItCouldBeSent")) });
         }
@@ -139,11 +139,12 @@ impl Invitation {
     #[must_use]
     pub fn delivered(&self, sending: u32, report: Delivery) -> Self {
         let known = self.resource.delivery.as_ref().map(|delivery| delivery.status);
-        let last = sending == self.link.version;
+        let last = sending == self.link.version && !self.resource.link_only;
         // An email that has arrived says more about the address than an earlier email's bounce.
         let earlier = (self.feedback_since..self.link.version).contains(&sending)
             && report.status.blocks()
-            && known.is_some_and(|known| known < DeliveryStatus::Delivered || report.status == DeliveryStatus::Complained);
+            && (known.is_some_and(|known| known < DeliveryStatus::Delivered || report.status == DeliveryStatus::Complained)
+                || (known.is_none() && self.resource.link_only));
         let counts = last || earlier;
         if !counts || !report.status.outranks(known) {
             return self.clone();

@@ -7,10 +7,12 @@ use super::{
     delivery::Delivery,
     email::Email,
     id::InvitationId,
+    lifecycle::Handover,
     link::Link,
+    metadata::Metadata,
     outbox::{EventType, Outbox},
     role::RoleId,
-    settings::Locale,
+    settings::{Locale, Redirect},
     text::{Malformed, excerpt, random_base62},
     time::Timestamp,
 };
@@ -157,6 +159,12 @@ pub struct Resource {
     pub delivery: Option<Delivery>,
     /// The user who accepted, as identified by the host application, if it accepted on the invitee's behalf.
     pub accepted_by: Option<String>,
+    /// Whether the caller of the last sending got its link, and no email is sent.
+    pub link_only: bool,
+    /// What the host application has attached. It never changes.
+    pub metadata: Option<Metadata>,
+    /// Where the invitee continues after accepting, if not where the account's settings lead. It never changes.
+    pub redirect: Option<Redirect>,
 }
 
 impl Resource {
@@ -242,7 +250,15 @@ impl Invitation {
 
     /// The invitation after it was sent again with a new link, as `sender` requested.
     #[must_use]
-    pub fn resent(&self, now: Timestamp, operation: OperationId, link: Link, cooldown: Duration, sender: Option<&str>) -> Self {
+    pub fn resent(
+        &self,
+        handover: Handover,
+        now: Timestamp,
+        operation: OperationId,
+        link: Link,
+        cooldown: Duration,
+        sender: Option<&str>,
+    ) -> Self {
         let now = self.not_before_last_change(now);
         let mut after = self.touched(now, operation);
         after.resource.expiry = expiry(now, self.lifetime);
@@ -252,10 +268,14 @@ impl Invitation {
         after.link = link;
         after.sender = sender.map(str::to_owned);
         after.send_attempts = SendAttempts::requested_at(now);
-        after.resource.delivery = None;
+        after.resource.link_only = handover == Handover::Caller;
+        // The delivery is that of the last email.
+        if handover == Handover::Email {
+            after.resource.delivery = None;
+        }
         after.expiry_published = false;
         after.outbox.keep_terms(&self.resource, &after.resource);
-        after.outbox.put(EventType::Resent, now);
+        after.outbox.put(if after.resource.link_only { EventType::ResentUnsent } else { EventType::Resent }, now);
         after
     }
 

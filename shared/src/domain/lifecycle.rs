@@ -12,11 +12,12 @@ use super::{
     id::InvitationId,
     invitation::{Invitation, OperationId, Resource, SendAttempts, Status, expiry},
     link::{LinkKeys, Nonce},
+    metadata::Metadata,
     outbox::{EventType, Outbox},
     principal::Principal,
     rejected::Rejected,
     role::RoleId,
-    settings::Locale,
+    settings::{AccountSettings, Locale, Redirect},
     text::random_bytes,
     time::Timestamp,
 };
@@ -59,6 +60,30 @@ pub struct NewInvitation {
     pub expiry: Option<Timestamp>,
     /// The requested language.
     pub locale: Option<Locale>,
+    /// How the invitee gets the link.
+    pub handover: Handover,
+    /// What the host application attaches.
+    pub metadata: Option<Metadata>,
+    /// Where the invitee continues after accepting, if not where the account's settings lead.
+    pub redirect: Option<Redirect>,
+}
+
+impl NewInvitation {
+    /// An address and a role; the rest by default.
+    #[must_use]
+    pub fn new(email: Email, role: RoleId) -> Self {
+        Self { email, role, expiry: None, locale: None, handover: Handover::default(), metadata: None, redirect: None }
+    }
+}
+
+/// How an invitee gets the link of a sending.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Handover {
+    /// By email.
+    #[default]
+    Email,
+    /// By the caller, who gets it in the response. No email is sent.
+    Caller,
 }
 
 /// The unique parts of an operation. They are the same for all its attempts, so that it detects its own earlier commit.
@@ -81,7 +106,7 @@ impl Operation {
 /// The invitation that `request` creates at `now`.
 ///
 /// # Errors
-/// [`Rejected::RoleNotGrantable`], [`Rejected::Expiry`].
+/// [`Rejected::RoleNotGrantable`], [`Rejected::Expiry`], [`Rejected::DomainNotAllowed`], [`Rejected::RedirectNotAllowed`].
 pub fn create(
     who: &Principal,
     request: &NewInvitation,
@@ -89,11 +114,15 @@ pub fn create(
     operation: &Operation,
     now: Timestamp,
     policy: &SendPolicy,
+    settings: &AccountSettings,
 ) -> Result<Invitation, Rejected> {
     grantable(who, &request.role)?;
     let lifetime = lifetime(request.expiry, now, policy)?;
+    settings.domains.check(request.email.normalised())?;
+    request.redirect.iter().try_for_each(|redirect| settings.redirect_origins.check(redirect))?;
     let mut outbox = Outbox::default();
-    outbox.put(EventType::Created, now);
+    let by_caller = request.handover == Handover::Caller;
+    outbox.put(if by_caller { EventType::CreatedUnsent } else { EventType::Created }, now);
     Ok(Invitation {
         resource: Resource {
             id,
@@ -108,6 +137,9 @@ pub fn create(
             invited_by: who.urn().to_owned(),
             delivery: None,
             accepted_by: None,
+            link_only: by_caller,
+            metadata: request.metadata.clone(),
+            redirect: request.redirect.clone(),
         },
         lifetime,
         next_send: now.plus(policy.cooldown),

@@ -20,6 +20,7 @@ pub mod key_set;
 pub mod lifecycle;
 pub mod link;
 pub mod link_base;
+pub mod metadata;
 pub mod outbox;
 pub mod page;
 pub mod principal;

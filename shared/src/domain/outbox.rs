@@ -19,8 +19,12 @@ use super::{
 pub enum EventType {
     /// The invitation was created and its first email requested.
     Created,
+    /// The invitation was created, and its caller got the link. No email is sent.
+    CreatedUnsent,
     /// Another email was requested. The previous link no longer works.
     Resent,
+    /// The caller got another link, and no email is sent. The previous link no longer works.
+    ResentUnsent,
     /// The account gave it another role or expiry.
     Changed,
     /// The email was delivered.
@@ -45,9 +49,11 @@ pub enum EventType {
 
 impl EventType {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Created,
+        Self::CreatedUnsent,
         Self::Resent,
+        Self::ResentUnsent,
         Self::Changed,
         Self::Delivered,
         Self::SoftBounced,
@@ -79,10 +85,15 @@ impl EventType {
         self == Self::Changed
     }
 
-    /// The published type: both kinds of bounces are `bounced`.
+    /// The published type: both kinds of bounces are `bounced`, and whether an email is sent is a field of its own.
     #[must_use]
     pub fn kind(self) -> &'static str {
-        if self == Self::SoftBounced { Self::Bounced.as_str() } else { self.as_str() }
+        match self {
+            Self::CreatedUnsent => Self::Created.as_str(),
+            Self::ResentUnsent => Self::Resent.as_str(),
+            Self::SoftBounced => Self::Bounced.as_str(),
+            _ => self.as_str(),
+        }
     }
 
     /// The name in rows.
@@ -90,7 +101,9 @@ impl EventType {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
+            Self::CreatedUnsent => "created-unsent",
             Self::Resent => "resent",
+            Self::ResentUnsent => "resent-unsent",
             Self::Changed => "changed",
             Self::Delivered => "delivered",
             Self::SoftBounced => "soft-bounced",

@@ -2,7 +2,9 @@
 
 use std::{fmt, time::Duration};
 
-use super::{delivery::DeliveryStatus, id::InvitationId, invitation::Closing, role::RoleId, text::excerpt, time::Timestamp};
+use super::{
+    delivery::DeliveryStatus, id::InvitationId, invitation::Closing, role::RoleId, settings::DomainRule, text::excerpt, time::Timestamp,
+};
 
 /// Why the domain rejects a request. The same request may succeed in another state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,13 @@ pub enum Rejected {
     },
     /// The last email bounced or was reported as spam.
     EmailRefused(DeliveryStatus),
+    /// The account's policy does not allow the domain of the address.
+    DomainNotAllowed(DomainRule),
+    /// The account's settings do not list the origin of the redirect.
+    RedirectNotAllowed {
+        /// The origin.
+        origin: String,
+    },
     /// The verified address is not the invited one.
     WrongInvitee,
     /// The account requires that its host application signs the invitee in and accepts.
@@ -100,6 +109,13 @@ impl fmt::Display for Rejected {
                         _ => "bounced permanently",
                     }
                 )
+            }
+            Self::DomainNotAllowed(DomainRule::NotAllowed) => {
+                write!(f, "email: the account invites only certain domains, and this is none of them")
+            }
+            Self::DomainNotAllowed(DomainRule::Denied) => write!(f, "email: the account does not invite this domain"),
+            Self::RedirectNotAllowed { origin } => {
+                write!(f, "redirect: the account's settings do not list the origin {}", excerpt(origin))
             }
             Self::WrongInvitee => write!(f, "email: the invitation is for another address"),
             Self::SignInRequired => {

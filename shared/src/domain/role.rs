@@ -57,9 +57,12 @@ pub enum Permission {
     /// Create.
     #[serde(rename = "invitations:create")]
     Create,
-    /// Revoke and resend.
+    /// Revoke, resend and change.
     #[serde(rename = "invitations:modify")]
     Modify,
+    /// Get links instead of having them emailed.
+    #[serde(rename = "invitations:link")]
+    Link,
 }
 
 impl fmt::Display for Permission {
@@ -68,6 +71,7 @@ impl fmt::Display for Permission {
             Self::Read => "invitations:read",
             Self::Create => "invitations:create",
             Self::Modify => "invitations:modify",
+            Self::Link => "invitations:link",
         })
     }
 }

@@ -1,9 +1,11 @@
-//! Account settings: how emails and the page present the account, who may accept its invitations, and its external id.
+//! Account settings: how emails and the page present the account, whom it invites, who may accept its invitations, and its external id.
 
 mod colour;
+mod domains;
 mod locale;
 mod logo;
 mod name;
+mod origins;
 mod redirect;
 
 use std::{fmt, str::FromStr, time::Duration};
@@ -15,9 +17,11 @@ use super::{
 };
 
 pub use colour::Colour;
+pub use domains::{DomainPolicy, DomainRule};
 pub use locale::Locale;
 pub use logo::Logo;
 pub use name::DisplayName;
+pub use origins::RedirectOrigins;
 pub use redirect::Redirect;
 
 /// The settings of an account. All are optional; the stack's defaults replace missing ones.
@@ -35,6 +39,10 @@ pub struct AccountSettings {
     pub redirect: Option<Redirect>,
     /// Who may accept.
     pub binding: Binding,
+    /// Which domains it invites.
+    pub domains: DomainPolicy,
+    /// Where the redirects of single invitations may lead.
+    pub redirect_origins: RedirectOrigins,
     /// The external id, which is never changed or removed.
     pub external: Option<AssignedExternalId>,
 }
@@ -63,6 +71,8 @@ impl AccountSettings {
             locale: self.locale.or_else(|| defaults.locale.clone()),
             redirect: self.redirect.or_else(|| defaults.redirect.clone()),
             binding: self.binding,
+            domains: self.domains,
+            redirect_origins: self.redirect_origins,
             external: self.external,
         }
     }
@@ -108,6 +118,10 @@ pub struct SettingsChange {
     pub redirect: Change<Redirect>,
     /// Of [`AccountSettings::binding`]; removing it restores the default.
     pub binding: Change<Binding>,
+    /// Of [`AccountSettings::domains`], as a whole.
+    pub domains: Change<DomainPolicy>,
+    /// Of [`AccountSettings::redirect_origins`], as a whole.
+    pub redirect_origins: Change<RedirectOrigins>,
 }
 
 /// Who may accept an invitation.

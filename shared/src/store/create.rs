@@ -6,6 +6,7 @@ use super::{
     Failure, IdempotencyRequest, Outcome, Store, StoreError,
     command::{Command, Plan, unexpected},
     condition::Condition,
+    idempotency::CallersLink,
     item::{self, Stored},
     keys,
     lock::already_invited,
@@ -17,31 +18,35 @@ use crate::domain::{
     idempotency::StoredResponse,
     invitation::OperationId,
     lifecycle::{self, NewInvitation, Operation, SendPolicy, quota_window},
+    settings::AccountSettings,
 };
 
 impl Store {
     /// Creates the requested invitation. `render` makes the response from the invitation and its creation time.
     ///
     /// # Errors
-    /// A [`Rejected`](crate::domain::Rejected): `RoleNotGrantable`, `Expiry`, `AlreadyInvited`, `Quota` or `KeyReused`;
+    /// A [`Rejected`](crate::domain::Rejected): those of [`lifecycle::create`], `AlreadyInvited`, `Quota` or `KeyReused`;
     /// [`StoreError`] when the table fails.
     pub async fn create(
         &self,
         who: &Principal,
         request: &NewInvitation,
         policy: &SendPolicy,
+        settings: &AccountSettings,
         idempotency: Option<&IdempotencyRequest>,
         render: impl Fn(&Invitation, Timestamp) -> StoredResponse,
     ) -> Result<Outcome, Failure> {
         let now = self.now();
         let (id, operation) = (self.ids.next(now), Operation::generate());
         let create = async {
-            let invitation = lifecycle::create(who, request, id, &operation, now, policy)?;
-            let outcome = Outcome { response: render(&invitation, now), id, replayed: false };
+            let invitation = lifecycle::create(who, request, id, &operation, now, policy, settings)?;
+            let link = CallersLink::of(&invitation, policy);
+            let outcome = Outcome { response: render(&invitation, now), id, replayed: false, link };
             let create = Create { store: self, who, policy, operation: operation.id.clone(), invitation, now, outcome };
             self.commit_once(who, idempotency, now, create, None).await
         };
-        self.replay_on_rejection(who, idempotency, &operation.id, create.await).await
+        let outcome = self.replay_on_rejection(who, idempotency, &operation.id, create.await).await?;
+        self.with_link(who, policy, outcome).await
     }
 }
 

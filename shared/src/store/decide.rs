@@ -23,7 +23,7 @@ use crate::domain::{
     invitee::Access,
     lifecycle::{self, DecisionRequest},
     link::Token,
-    settings::Binding,
+    settings::AccountSettings,
 };
 
 impl Store {
@@ -66,11 +66,11 @@ impl Store {
         access: &Access<'_>,
         stored: Stored,
         request: &DecisionRequest,
-        binding: Binding,
+        settings: &AccountSettings,
         retention: Option<Duration>,
     ) -> Result<(Invitation, Timestamp), Failure> {
         let (operation, now) = (OperationId::generate(), self.now());
-        self.commit(&mut Decide { store: self, access, request, binding, retention, operation, now }, Some(stored)).await
+        self.commit(&mut Decide { store: self, access, request, settings, retention, operation, now }, Some(stored)).await
     }
 }
 
@@ -78,7 +78,7 @@ struct Decide<'a> {
     store: &'a Store,
     access: &'a Access<'a>,
     request: &'a DecisionRequest,
-    binding: Binding,
+    settings: &'a AccountSettings,
     retention: Option<Duration>,
     operation: OperationId,
     now: Timestamp,
@@ -116,7 +116,7 @@ impl Command for Decide<'_> {
     async fn plan(&mut self, stored: Option<&Stored>) -> Result<Plan<Self::Outcome>, Failure> {
         let stored = stored.filter(|stored| self.is_accessible(stored)).ok_or(Rejected::NotFound)?;
         let before = &stored.invitation;
-        let after = lifecycle::decide(before, self.request, self.access.invitee(), self.binding, &self.operation, self.now)?;
+        let after = lifecycle::decide(before, self.request, self.access.invitee(), self.settings, &self.operation, self.now)?;
         let Some(after) = after else {
             return Ok(Plan::Unchanged(stored.is_current(), (before.clone(), self.now)));
         };

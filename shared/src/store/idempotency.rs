@@ -14,9 +14,11 @@ use super::{
     transaction::{Attempts, Transaction, WriteTarget},
 };
 use crate::domain::{
-    AccountId, InvitationId, Principal, Rejected, Timestamp,
+    AccountId, Invitation, InvitationId, Principal, Rejected, Resource, Timestamp,
     idempotency::{Fingerprint, RecordId, StoredResponse},
     invitation::OperationId,
+    lifecycle::SendPolicy,
+    link::Token,
 };
 
 /// How long a response is stored.
@@ -40,6 +42,26 @@ pub struct Outcome {
     pub id: InvitationId,
     /// Whether the response is one of an earlier request.
     pub replayed: bool,
+    /// The link that the caller gets with the response.
+    pub link: Option<CallersLink>,
+}
+
+/// A link for the caller. It is stored nowhere: a replay derives it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallersLink {
+    /// The sending.
+    version: u32,
+    /// The link's token; `None` if it is not derived yet, or no longer the current one.
+    pub token: Option<Token>,
+}
+
+impl CallersLink {
+    /// The link of an invitation that the caller gets.
+    pub(super) fn of(invitation: &Invitation, policy: &SendPolicy) -> Option<Self> {
+        let Resource { account, id, link_only, .. } = &invitation.resource;
+        let token = || policy.link_keys.token(account, *id, &invitation.link);
+        link_only.then(|| Self { version: invitation.link.version, token: token() })
+    }
 }
 
 impl Store {
@@ -77,6 +99,16 @@ impl Store {
         }
     }
 
+    /// Derives the link of a stored response again, if it is still the invitation's.
+    pub(super) async fn with_link(&self, who: &Principal, policy: &SendPolicy, mut outcome: Outcome) -> Result<Outcome, Failure> {
+        if let Some(link) = outcome.link.as_mut().filter(|link| link.token.is_none())
+            && let Some(stored) = self.stored(who.account(), outcome.id).await?
+        {
+            link.token = CallersLink::of(&stored.invitation, policy).filter(|now| now.version == link.version).and_then(|now| now.token);
+        }
+        Ok(outcome)
+    }
+
     /// The response stored under the request's key, if any.
     async fn find_stored(
         &self,
@@ -108,7 +140,8 @@ impl<C> Once<'_, C> {
     /// Adds the response. Its condition fails while an earlier response is stored under the same key.
     fn put(&self, transaction: &mut Transaction, operation: &OperationId, outcome: &Outcome) {
         let until = self.now.plus(STORED_FOR);
-        let row = keys::key(self.who.account(), keys::stored_response(&self.request.id)).row([
+        let link = outcome.link.as_ref().map(|link| ("link", number(link.version)));
+        let response = [
             ("op", text(operation.0.as_str())),
             ("fp", text(self.request.fingerprint.as_str())),
             ("status", number(outcome.response.status)),
@@ -116,7 +149,8 @@ impl<C> Once<'_, C> {
             ("inv", text(outcome.id.to_string())),
             ("exp", time(until)),
             ("ttl", number(until.as_secs())),
-        ]);
+        ];
+        let row = keys::key(self.who.account(), keys::stored_response(&self.request.id)).row(response.into_iter().chain(link));
         let absent_or_expired = Condition::new("attribute_not_exists(#pk) OR #exp <= :now", [(":now", time(self.now))]);
         transaction.put(self.store, WriteTarget::StoredResponse, row, absent_or_expired);
     }
@@ -176,6 +210,8 @@ struct Record {
     fingerprint: String,
     response: StoredResponse,
     id: InvitationId,
+    /// The sending whose link the caller got.
+    link: Option<u32>,
 }
 
 impl Record {
@@ -185,6 +221,7 @@ impl Record {
             fingerprint: row.text("fp")?,
             response: StoredResponse { status: row.number("status")?, body: row.text("body")? },
             id: row.parsed("inv")?,
+            link: Some(row.number_or("link", 0)?).filter(|version| *version > 0),
         })
     }
 
@@ -193,6 +230,7 @@ impl Record {
         if self.fingerprint != request.fingerprint.as_str() {
             return Err(Rejected::KeyReused.into());
         }
-        Ok(Outcome { response: self.response, id: self.id, replayed: self.operation.as_ref() != Some(operation) })
+        let link = self.link.map(|version| CallersLink { version, token: None });
+        Ok(Outcome { response: self.response, id: self.id, replayed: self.operation.as_ref() != Some(operation), link })
     }
 }

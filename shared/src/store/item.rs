@@ -18,6 +18,7 @@ use crate::domain::{
     lifecycle::purge_after,
     link::Link,
     outbox::Outbox,
+    settings::Redirect,
 };
 
 /// The row of a new invitation. It is purged `retention` after the invitation's end.
@@ -72,6 +73,10 @@ fn attributes(invitation: &Invitation, due: DueEntries, retention: Option<Durati
         // Unset while an event or email is pending, because purging the row would lose it.
         ("ttl", purge_after(invitation, retention).filter(|_| invitation.due().is_none()).map(|at| number(at.as_secs()))),
         ("sender", optional(invitation.sender.as_deref())),
+        // Set if the last sending's link was handed out, and no email is sent.
+        ("link_only", invitation.resource.link_only.then(|| flag(true))),
+        ("metadata", invitation.resource.metadata.as_ref().map(|metadata| text(metadata.to_string()))),
+        ("redirect", optional(invitation.resource.redirect.as_ref().map(Redirect::as_str))),
         ("loc", invitation.locale.as_ref().map(|locale| text(locale.as_str()))),
         // The delivery of the last sending's email.
         ("delivery", invitation.resource.delivery.as_ref().map(|delivery| text(delivery.to_string()))),
@@ -168,8 +173,8 @@ pub const STREAM_PENDING: &str = "pending";
 /// The attributes of an invitation that the local indexes contain besides keys: those that lists and describe read, then those that they may
 /// show one day. A write that changes none of them writes no index entry.
 ///
-/// The template repeats this list, and it is final with the first release: the projection of a local index cannot be changed. Nothing
-/// writes `metadata` and the attributes after it yet; `more` is for whatever this list does not foresee.
+/// The template repeats this list, and it is final with the first release: the projection of a local index cannot be changed. `more` is for
+/// whatever this list does not foresee.
 pub const PROJECTED: [&str; 18] = [
     "email",
     "role",
@@ -191,9 +196,12 @@ pub const PROJECTED: [&str; 18] = [
     "more",
 ];
 
+/// The projected attributes that no response shows yet.
+const NOT_SHOWN: [&str; 4] = ["nsa", "loc", "reminded", "more"];
+
 /// The attributes that [`resource`] reads.
 pub(super) fn shown() -> impl Iterator<Item = &'static str> {
-    [keys::SK].into_iter().chain(PROJECTED.into_iter().take(11))
+    [keys::SK].into_iter().chain(PROJECTED.into_iter().filter(|attribute| !NOT_SHOWN.contains(attribute)))
 }
 
 /// The parts of a row that the account may see.
@@ -215,6 +223,9 @@ fn read_resource(account: AccountId, row: &mut Attributes) -> Result<Resource, S
         invited_by: row.text("by")?,
         delivery: row.optional("delivery")?,
         accepted_by: row.optional_text("accepted_by")?,
+        link_only: row.is_set("link_only"),
+        metadata: row.optional("metadata")?,
+        redirect: row.optional("redirect")?,
     })
 }
 

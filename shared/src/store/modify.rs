@@ -11,6 +11,7 @@
 use super::{
     Failure, IdempotencyRequest, Outcome, Store,
     command::{Command, Plan, unexpected},
+    idempotency::CallersLink,
     item::Stored,
     lock::already_invited,
     row::Row,
@@ -22,6 +23,7 @@ use crate::domain::{
     idempotency::StoredResponse,
     invitation::OperationId,
     lifecycle::{self, Action, Change, Operation, SendPolicy, quota_window},
+    settings::AccountSettings,
 };
 
 /// A caller's request to change an invitation.
@@ -47,6 +49,7 @@ impl Store {
         who: &Principal,
         request: &ModifyRequest,
         policy: &SendPolicy,
+        settings: &AccountSettings,
         idempotency: Option<&IdempotencyRequest>,
         render: impl Fn(&Invitation, Timestamp) -> StoredResponse,
     ) -> Result<Outcome, Failure> {
@@ -54,10 +57,11 @@ impl Store {
         let modify = async {
             let stored = self.stored(who.account(), request.id).await?.ok_or(Rejected::NotFound)?;
             let (now, operation) = (self.now(), operation.clone());
-            let modify = Modify { store: self, who, request, policy, operation, now, render, closes: None, without_lock: None };
+            let modify = Modify { store: self, who, request, policy, settings, operation, now, render, closes: None, without_lock: None };
             self.commit_once(who, idempotency, now, modify, Some(stored)).await
         };
-        self.replay_on_rejection(who, idempotency, &operation.id, modify.await).await
+        let outcome = self.replay_on_rejection(who, idempotency, &operation.id, modify.await).await?;
+        self.with_link(who, policy, outcome).await
     }
 }
 
@@ -66,6 +70,7 @@ struct Modify<'a, R> {
     who: &'a Principal,
     request: &'a ModifyRequest,
     policy: &'a SendPolicy,
+    settings: &'a AccountSettings,
     operation: Operation,
     now: Timestamp,
     render: R,
@@ -77,7 +82,7 @@ struct Modify<'a, R> {
 
 impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Modify<'_, R> {
     fn outcome(&self, invitation: &Invitation) -> Outcome {
-        Outcome { response: (self.render)(invitation, self.now), id: self.request.id, replayed: false }
+        Outcome { response: (self.render)(invitation, self.now), id: self.request.id, replayed: false, link: None }
     }
 
     /// Whether the invitation has a tag that the caller requires. It is that of the response that would show it now.
@@ -115,7 +120,7 @@ impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Command for Modify<'_, R> 
         let stored = stored.ok_or(Rejected::NotFound)?;
         let before = &stored.invitation;
         self.closes = None;
-        let result = lifecycle::modify(self.who, before, &self.request.action, &self.operation, self.now, self.policy);
+        let result = lifecycle::modify(self.who, before, &self.request.action, &self.operation, self.now, self.policy, self.settings);
         // Permissions come first, and what is already as requested needs no change. All else depends on a state that the caller may not
         // have seen.
         let depends_on_state = !matches!(result, Ok(Change::Nothing) | Err(Rejected::RoleNotGrantable { .. }));
@@ -125,6 +130,7 @@ impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Command for Modify<'_, R> 
         let mut transaction = Transaction::default();
         let mut change =
             |after: &Invitation| transaction.change(self.store, stored, after, (self.policy.retention, self.now), stored.is_current());
+        let mut link = None;
         let after = match result {
             Err(cooldown @ Rejected::Cooldown { .. }) => return self.cooling_down(stored, cooldown).await,
             Err(rejected) => return Err(rejected.into()),
@@ -141,6 +147,7 @@ impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Command for Modify<'_, R> 
                 change(&after);
                 self.store.take_lock(&mut transaction, &after, self.now);
                 self.store.consume_quota(&mut transaction, self.who, self.now, self.policy);
+                link = CallersLink::of(&after, self.policy);
                 after
             }
             Ok(Change::Updated(after)) => {
@@ -151,7 +158,7 @@ impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Command for Modify<'_, R> 
                 after
             }
         };
-        Ok(Plan::Write(transaction, self.outcome(&after)))
+        Ok(Plan::Write(transaction, Outcome { link, ..self.outcome(&after) }))
     }
 
     fn condition_failed(&mut self, target: WriteTarget, row: Option<Row>) -> Result<Option<Outcome>, Failure> {

@@ -1,5 +1,7 @@
 //! Account settings: operators change them; pages and emails for invitees read them.
 
+use std::fmt::Display;
+
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::{
@@ -57,24 +59,26 @@ impl Store {
 /// The attributes that a change sets; `None` removes one.
 fn changes(change: &SettingsChange) -> impl Iterator<Item = (&'static str, Option<AttributeValue>)> {
     // Lists every field, so that a new setting cannot be forgotten here.
-    let SettingsChange { name, logo, colour, locale, redirect, binding } = change;
+    let SettingsChange { name, logo, colour, locale, redirect, binding, domains, redirect_origins } = change;
     [
-        attribute("name", name, |name| name.as_str()),
-        attribute("logo", logo, |logo| logo.as_str()),
-        attribute("colour", colour, |colour| colour.as_str()),
-        attribute("locale", locale, |locale| locale.as_str()),
-        attribute("redirect", redirect, |redirect| redirect.as_str()),
-        attribute("binding", binding, |binding| binding.as_str()),
+        attribute("name", name),
+        attribute("logo", logo),
+        attribute("colour", colour),
+        attribute("locale", locale),
+        attribute("redirect", redirect),
+        attribute("binding", binding),
+        attribute("domains", domains),
+        attribute("redirect_origins", redirect_origins),
     ]
     .into_iter()
     .flatten()
 }
 
-fn attribute<T>(name: &'static str, change: &Change<T>, as_str: impl Fn(&T) -> &str) -> Option<(&'static str, Option<AttributeValue>)> {
+fn attribute<T: Display>(name: &'static str, change: &Change<T>) -> Option<(&'static str, Option<AttributeValue>)> {
     match change {
         Change::Keep => None,
         Change::Remove => Some((name, None)),
-        Change::Set(new) => Some((name, Some(text(as_str(new))))),
+        Change::Set(new) => Some((name, Some(text(new.to_string())))),
     }
 }
 
@@ -115,5 +119,7 @@ pub(super) fn from_row(row: Row) -> Result<AccountSettings, StoreError> {
         locale: row.optional("locale")?,
         redirect: row.optional("redirect")?,
         binding: row.optional("binding")?.unwrap_or_default(),
+        domains: row.optional("domains")?.unwrap_or_default(),
+        redirect_origins: row.optional("redirect_origins")?.unwrap_or_default(),
     })
 }

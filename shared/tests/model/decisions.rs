@@ -9,12 +9,17 @@ use shared::domain::{
         InviteeDecision::{self, Accept, Decline},
         decide,
     },
-    settings::Binding,
+    settings::{AccountSettings, Binding},
 };
 
 use super::support::{ACCOUNT, at, parsed, pending, principal};
 
 const INVITED: &str = "User.One@EXAMPLE.com";
+
+/// The settings of an account with a binding.
+fn bound(binding: Binding) -> AccountSettings {
+    AccountSettings { binding, ..AccountSettings::default() }
+}
 
 fn operation() -> OperationId {
     OperationId("op".to_owned())
@@ -22,13 +27,13 @@ fn operation() -> OperationId {
 
 /// The result of a decision by the holder of the link, with the binding `bearer`.
 fn by_holder(before: &Invitation, decision: InviteeDecision, now: i64) -> Result<Option<Invitation>, Rejected> {
-    decide(before, &decision.into(), None, Binding::Bearer, &operation(), at(now))
+    decide(before, &decision.into(), None, &bound(Binding::Bearer), &operation(), at(now))
 }
 
 /// The result of a decision for a person whom a host application with this role has signed in, with the binding `email`.
 fn by_host(before: &Invitation, decision: InviteeDecision, role: &str, id: &str, email: &str) -> Result<Option<Invitation>, Rejected> {
     let (host, email) = (principal(ACCOUNT, role), parsed(email));
-    decide(before, &decision.into(), Some(&VerifiedInvitee::of_host(&host, id, &email)), Binding::Email, &operation(), at(2))
+    decide(before, &decision.into(), Some(&VerifiedInvitee::of_host(&host, id, &email)), &bound(Binding::Email), &operation(), at(2))
 }
 
 /// An open invitation, and what becomes of it.
@@ -82,7 +87,7 @@ fn t7_an_invitation_accepted_by_one_principal_is_closed_to_others() {
 fn t7_with_the_binding_email_the_link_alone_decides_nothing() {
     for (state, before) in states() {
         for decision in InviteeDecision::ALL {
-            let decided = |binding| decide(&before, &decision.into(), None, binding, &operation(), at(2));
+            let decided = |binding| decide(&before, &decision.into(), None, &bound(binding), &operation(), at(2));
             let expected = if state == "open" { Err(Rejected::SignInRequired) } else { decided(Binding::Bearer) };
             assert_eq!(decided(Binding::Email), expected, "{state}, {decision:?}");
         }
@@ -139,7 +144,7 @@ fn a_verified_person_decides_in_exactly_these_states() {
 fn t14_an_acceptance_that_names_another_role_than_the_invitation_has_is_rejected() {
     let shown = |decision, role: &str| DecisionRequest { decision, shown: Some(parsed(role)) };
     for (state, before) in states() {
-        let decided = |request: &DecisionRequest| decide(&before, request, None, Binding::Bearer, &operation(), at(2));
+        let decided = |request: &DecisionRequest| decide(&before, request, None, &bound(Binding::Bearer), &operation(), at(2));
         let without = |decision: InviteeDecision| decided(&decision.into());
         assert_eq!(decided(&shown(Accept, "full-access")), without(Accept), "{state}");
         let expected = if state == "open" { Err(Rejected::RoleChanged { role: parsed("full-access") }) } else { without(Accept) };

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use shared::domain::settings::AccountSettings;
 use shared::domain::{
     Invitation, Principal, Rejected, Resource, State, Timestamp,
     delivery::{Delivery, DeliveryStatus},
     invitation::{Closing, OperationId, SendAttempts, Status},
-    lifecycle::{Action, Change, MIN_LIFETIME, NewInvitation, Operation, SendPolicy, Update, create, modify, purge_after, quota_window},
+    lifecycle::{
+        Action, Change, Handover, MIN_LIFETIME, NewInvitation, Operation, SendPolicy, Update, create, modify, purge_after, quota_window,
+    },
     link::Link,
     outbox::{Event, EventType, Outbox},
 };
@@ -26,15 +29,15 @@ pub(crate) fn caller() -> Principal {
 }
 
 fn request(expiry: Option<i64>) -> NewInvitation {
-    NewInvitation { email: parsed("User.One@example.com"), role: parsed("full-access"), expiry: expiry.map(at), locale: None }
+    NewInvitation { expiry: expiry.map(at), ..NewInvitation::new(parsed("User.One@example.com"), parsed("full-access")) }
 }
 
 fn created(expiry: Option<i64>) -> Result<Invitation, Rejected> {
-    create(&caller(), &request(expiry), parsed(ID), &operation("op"), at(NOW), &policy())
+    create(&caller(), &request(expiry), parsed(ID), &operation("op"), at(NOW), &policy(), &AccountSettings::default())
 }
 
 pub(crate) fn resend(who: &Principal, before: &Invitation, now: Timestamp, policy: &SendPolicy) -> Result<Change, Rejected> {
-    modify(who, before, &Action::Resend, &operation("resend"), now, policy)
+    modify(who, before, &Action::Resend, &operation("resend"), now, policy, &AccountSettings::default())
 }
 
 fn event(sequence: u64, event_type: EventType, at: Timestamp) -> Event {
@@ -42,13 +45,13 @@ fn event(sequence: u64, event_type: EventType, at: Timestamp) -> Event {
 }
 
 /// Every action, with an update of the role and the expiry.
-fn actions(expiry: Option<Timestamp>) -> [Action; 5] {
+fn actions(expiry: Option<Timestamp>) -> [Action; 6] {
     let update = Action::Update(Update { role: Some(parsed("read-only")), expiry });
-    [Action::Resend, Action::ForcedResend, Action::Invite, Action::Revoke, update]
+    [Action::Resend, Action::ForcedResend, Action::NewLink, Action::Invite, Action::Revoke, update]
 }
 
 fn any_action() -> impl Strategy<Value = Action> {
-    (0..5usize, prop::option::of(near_time())).prop_map(|(which, expiry)| actions(expiry)[which].clone())
+    (0..6usize, prop::option::of(near_time())).prop_map(|(which, expiry)| actions(expiry)[which].clone())
 }
 
 /// Times that are far enough from the latest one for every policy.
@@ -59,7 +62,7 @@ pub(crate) fn any_now() -> impl Strategy<Value = Timestamp> {
 #[test]
 fn a_created_invitation_has_exactly_these_fields() {
     let who = caller();
-    let invitation = create(&who, &request(None), parsed(ID), &operation("op"), at(NOW), &policy());
+    let invitation = create(&who, &request(None), parsed(ID), &operation("op"), at(NOW), &policy(), &AccountSettings::default());
     let expected = Invitation {
         resource: Resource {
             id: parsed(ID),
@@ -74,6 +77,9 @@ fn a_created_invitation_has_exactly_these_fields() {
             invited_by: who.urn().to_owned(),
             delivery: None,
             accepted_by: None,
+            link_only: false,
+            metadata: None,
+            redirect: None,
         },
         lifetime: Duration::from_secs(7 * 86_400),
         next_send: at(NOW + 60_000),
@@ -122,7 +128,10 @@ fn a_caller_cannot_create_with_a_role_that_it_may_not_grant() {
     let refused = |own: &str, role: &str, expiry| {
         let request = NewInvitation { role: parsed(role), ..request(expiry) };
         let refusal = Rejected::RoleNotGrantable { role: parsed(role), own: parsed(own) };
-        assert_eq!(create(&principal(ACCOUNT, own), &request, parsed(ID), &operation("op"), at(NOW), &policy()), Err(refusal));
+        assert_eq!(
+            create(&principal(ACCOUNT, own), &request, parsed(ID), &operation("op"), at(NOW), &policy(), &AccountSettings::default()),
+            Err(refusal)
+        );
     };
     refused("read-only", "read-only", None);
     refused("read-only", "full-access", None);
@@ -157,7 +166,8 @@ fn a_resend_changes_exactly_these_fields() {
         ..pending(at(1000))
     };
     let link = Link { key_id: "2".to_owned(), version: 2, nonce: [3; 16], hash: [4; 32] };
-    let after = before.resent(at(100_999), OperationId("op".to_owned()), link.clone(), Duration::from_secs(60), Some("Jane"));
+    let after =
+        before.resent(Handover::Email, at(100_999), OperationId("op".to_owned()), link.clone(), Duration::from_secs(60), Some("Jane"));
     let expected = Invitation {
         resource: Resource {
             modified: at(100_999),
@@ -187,7 +197,7 @@ fn a_resend_makes_a_link_of_the_next_version_with_the_current_key_and_the_operat
     assert_ne!(after.link.hash, before.link.hash);
 
     let other = Operation { nonce: [8; 16], ..operation("resend") };
-    let other = modify(&caller(), &before, &Action::Resend, &other, at(60_000), &policy());
+    let other = modify(&caller(), &before, &Action::Resend, &other, at(60_000), &policy(), &AccountSettings::default());
     assert!(matches!(other, Ok(Change::Sent(other)) if other.link.hash != after.link.hash), "each sending has its own secret");
 }
 
@@ -201,8 +211,14 @@ fn a_caller_cannot_resend_a_role_that_it_may_not_grant_but_can_revoke_it() {
     for before in [&open, &expired, &Invitation { sends: 10, ..open.clone() }] {
         assert_eq!(resend(&reader, before, at(30_000), &policy()), Err(refusal.clone()));
     }
-    assert_eq!(modify(&reader, &expired, &Action::Invite, &operation("op"), at(60_000), &policy()), Err(refusal));
-    assert!(matches!(modify(&reader, &open, &Action::Revoke, &operation("op"), at(1), &policy()), Ok(Change::Closed(_))));
+    assert_eq!(
+        modify(&reader, &expired, &Action::Invite, &operation("op"), at(60_000), &policy(), &AccountSettings::default()),
+        Err(refusal)
+    );
+    assert!(matches!(
+        modify(&reader, &open, &Action::Revoke, &operation("op"), at(1), &policy(), &AccountSettings::default()),
+        Ok(Change::Closed(_))
+    ));
     // A closed invitation is closed for every caller.
     let closed = Invitation { resource: Resource { status: Status::Closed(Closing::Accepted, at(1)), ..open.resource.clone() }, ..open };
     assert_eq!(resend(&reader, &closed, at(60_000), &policy()), Err(Rejected::Closed(Closing::Accepted)));
@@ -215,7 +231,7 @@ fn an_address_that_bounced_or_complained_gets_no_resend_unless_forced() {
             resource: Resource { delivery: Some(Delivery { status, at: at(1), reason: None }), ..pending(at(0)).resource },
             ..pending(at(0))
         };
-        let resent = |action| modify(&caller(), &before, &action, &operation("op"), at(60_000), &policy());
+        let resent = |action| modify(&caller(), &before, &action, &operation("op"), at(60_000), &policy(), &AccountSettings::default());
         let blocks = matches!(status, DeliveryStatus::Bounced | DeliveryStatus::Complained);
         assert_eq!(resent(Action::Resend) == Err(Rejected::EmailRefused(status)), blocks, "{status}");
         assert!(matches!(resent(Action::ForcedResend), Ok(Change::Sent(after)) if after.resource.delivery.is_none()), "{status}");
@@ -226,7 +242,7 @@ fn an_address_that_bounced_or_complained_gets_no_resend_unless_forced() {
 #[test]
 fn a_revocation_ignores_the_cooldown_and_the_number_of_sendings() {
     let exhausted = Invitation { sends: 10, ..pending(at(0)) };
-    let revoked = modify(&caller(), &exhausted, &Action::Revoke, &operation("op"), at(1), &policy());
+    let revoked = modify(&caller(), &exhausted, &Action::Revoke, &operation("op"), at(1), &policy(), &AccountSettings::default());
     assert!(matches!(revoked, Ok(Change::Closed(after)) if after.state(at(1)) == State::Revoked));
 }
 
@@ -263,7 +279,7 @@ proptest! {
     #[test]
     fn a_created_invitation_is_open_for_a_lifetime_within_the_policy(now in any_now(), id in any_id(), ahead in prop::option::of(0i64..40 * DAY)) {
         let request = request(ahead.map(|ahead| now.as_millis() + ahead));
-        match create(&caller(), &request, id, &operation("op"), now, &policy()) {
+        match create(&caller(), &request, id, &operation("op"), now, &policy(), &AccountSettings::default()) {
             Ok(invitation) => {
                 prop_assert_eq!(invitation.state(now), State::Invited);
                 prop_assert_eq!(invitation.resource.expiry, invitation.resource.expiry.floor_to_second());
@@ -275,7 +291,7 @@ proptest! {
                 // Every time in the returned range succeeds.
                 for expiry in [earliest, latest] {
                     let request = NewInvitation { expiry: Some(expiry), ..request.clone() };
-                    prop_assert!(create(&caller(), &request, id, &operation("op"), now, &policy()).is_ok());
+                    prop_assert!(create(&caller(), &request, id, &operation("op"), now, &policy(), &AccountSettings::default()).is_ok());
                 }
             }
             Err(other) => prop_assert!(false, "{}", other),
@@ -288,7 +304,7 @@ proptest! {
         action in any_action(),
         now in near_time(),
     ) {
-        let (Ok(Change::Closed(after)) | Ok(Change::Sent(after)) | Ok(Change::Updated(after))) = modify(&caller(), &before, &action, &operation("op"), now, &policy()) else {
+        let (Ok(Change::Closed(after)) | Ok(Change::Sent(after)) | Ok(Change::Updated(after))) = modify(&caller(), &before, &action, &operation("op"), now, &policy(), &AccountSettings::default()) else {
             return Ok(());
         };
         prop_assert_eq!(after.revision, before.revision, "the store counts revisions");
@@ -305,10 +321,10 @@ proptest! {
     #[test]
     fn no_time_causes_a_panic(before in any_invitation(), now in any_time(), expiry in prop::option::of(any_time())) {
         for action in actions(expiry) {
-            let _: Result<Change, Rejected> = modify(&caller(), &before, &action, &operation("op"), now, &policy());
+            let _: Result<Change, Rejected> = modify(&caller(), &before, &action, &operation("op"), now, &policy(), &AccountSettings::default());
         }
         let request = NewInvitation { expiry, ..request(None) };
-        let _: Result<Invitation, Rejected> = create(&caller(), &request, before.resource.id, &operation("op"), now, &policy());
+        let _: Result<Invitation, Rejected> = create(&caller(), &request, before.resource.id, &operation("op"), now, &policy(), &AccountSettings::default());
         let _: (Timestamp, Rejected) = quota_window(now, &policy());
         let _: Option<Timestamp> = purge_after(&before, policy().retention);
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use shared::domain::settings::AccountSettings;
 use shared::domain::{
     Invitation, Rejected, Resource,
     lifecycle::{Action, Change, SendPolicy, modify, quota_window},
@@ -32,7 +33,7 @@ fn a_resend_is_rejected_until_the_millisecond_at_which_the_cooldown_ends() {
 fn the_cooldown_applies_to_an_expired_invitation_too() {
     let expired = Invitation { resource: Resource { expiry: at(1), ..pending(at(0)).resource }, ..pending(at(0)) };
     for action in [Action::Resend, Action::Invite] {
-        let refusal = modify(&caller(), &expired, &action, &operation("op"), at(30_000), &policy());
+        let refusal = modify(&caller(), &expired, &action, &operation("op"), at(30_000), &policy(), &AccountSettings::default());
         assert_eq!(refusal, Err(Rejected::Cooldown { retry_after: 30 }));
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use shared::domain::settings::AccountSettings;
 use shared::domain::{
     Invitation, Principal, Rejected, Resource, State,
     invitation::{Closing, OperationId, Status},
-    lifecycle::{Action, Change, Step, Update, modify, step},
+    lifecycle::{Action, Change, Handover, Step, Update, modify, step},
 };
 
 use super::support::{ACCOUNT, at, operation, parsed, pending, policy, principal};
@@ -21,34 +22,39 @@ enum Effect {
     Expired,
 }
 
-fn table() -> [(State, Action, Effect); 25] {
-    use Action::{ForcedResend, Invite, Resend, Revoke};
+fn table() -> [(State, Action, Effect); 30] {
+    use Action::{ForcedResend, Invite, NewLink, Resend, Revoke};
     use Effect::{Closed, Nothing, Send};
     use State::{Accepted, Declined, Expired, Invited, Revoked};
     let update = || Action::Update(Update { role: None, expiry: Some(at(LATER)) });
     [
         (Invited, Resend, Send),
         (Invited, ForcedResend, Send),
+        (Invited, NewLink, Send),
         (Invited, Invite, Nothing),
         (Invited, Revoke, Effect::Revoke),
         (Invited, update(), Effect::Update),
         (Expired, Resend, Send),
         (Expired, ForcedResend, Send),
+        (Expired, NewLink, Send),
         (Expired, Invite, Send),
         (Expired, Revoke, Effect::Revoke),
         (Expired, update(), Effect::Expired),
         (Revoked, Resend, Closed(Closing::Revoked)),
         (Revoked, ForcedResend, Closed(Closing::Revoked)),
+        (Revoked, NewLink, Closed(Closing::Revoked)),
         (Revoked, Invite, Closed(Closing::Revoked)),
         (Revoked, Revoke, Nothing),
         (Revoked, update(), Closed(Closing::Revoked)),
         (Accepted, Resend, Closed(Closing::Accepted)),
         (Accepted, ForcedResend, Closed(Closing::Accepted)),
+        (Accepted, NewLink, Closed(Closing::Accepted)),
         (Accepted, Invite, Closed(Closing::Accepted)),
         (Accepted, Revoke, Closed(Closing::Accepted)),
         (Accepted, update(), Closed(Closing::Accepted)),
         (Declined, Resend, Closed(Closing::Declined)),
         (Declined, ForcedResend, Closed(Closing::Declined)),
+        (Declined, NewLink, Closed(Closing::Declined)),
         (Declined, Invite, Closed(Closing::Declined)),
         (Declined, Revoke, Closed(Closing::Declined)),
         (Declined, update(), Closed(Closing::Declined)),
@@ -83,7 +89,7 @@ fn the_table_has_every_pair_of_state_and_action_once() {
     let table = table();
     let cells: BTreeSet<_> = table.iter().map(|(state, action, _)| (*state, action.as_str())).collect();
     let actions: BTreeSet<_> = table.iter().map(|(_, action, _)| action.as_str()).collect();
-    assert_eq!(actions, ["forced-resend", "invite", "resend", "revoke", "update"].into());
+    assert_eq!(actions, ["forced-resend", "invite", "new-link", "resend", "revoke", "update"].into());
     assert_eq!((cells.len(), table.len()), (State::ALL.len() * actions.len(), State::ALL.len() * actions.len()));
 }
 
@@ -93,7 +99,10 @@ fn every_state_and_action_leads_to_the_step_in_the_table() {
         let expected = match effect {
             Effect::Nothing => Ok(Step::Nothing),
             Effect::Revoke => Ok(Step::Revoke),
-            Effect::Send => Ok(Step::Send { forced: action == Action::ForcedResend }),
+            Effect::Send => Ok(Step::Send {
+                handover: if action == Action::NewLink { Handover::Caller } else { Handover::Email },
+                forced: action == Action::ForcedResend,
+            }),
             Effect::Update => {
                 let Action::Update(update) = &action else { panic!("{action:?}") };
                 Ok(Step::Update(update))
@@ -110,7 +119,7 @@ fn every_state_and_action_leads_to_the_change_in_the_table() {
     for (state, action, effect) in table() {
         let before = in_state(state);
         assert_eq!(before.state(at(NOW)), state);
-        let change = modify(&caller(), &before, &action, &operation("op"), at(NOW), &policy());
+        let change = modify(&caller(), &before, &action, &operation("op"), at(NOW), &policy(), &AccountSettings::default());
         let op = || OperationId("op".to_owned());
         match effect {
             Effect::Closed(closing) => assert_eq!(change, Err(Rejected::Closed(closing)), "{state} {action:?}"),
@@ -133,7 +142,9 @@ fn every_state_and_action_leads_to_the_change_in_the_table() {
 
 #[test]
 fn repeating_a_revocation_or_an_invite_succeeds_without_a_change() {
-    let again = |before: &Invitation, action| modify(&caller(), before, &action, &operation("again"), at(NOW), &policy());
+    let again = |before: &Invitation, action| {
+        modify(&caller(), before, &action, &operation("again"), at(NOW), &policy(), &AccountSettings::default())
+    };
     let Ok(Change::Closed(revoked)) = again(&in_state(State::Invited), Action::Revoke) else { panic!("it can be revoked") };
     assert_eq!(again(&revoked, Action::Revoke), Ok(Change::Nothing));
     let Ok(Change::Sent(invited)) = again(&in_state(State::Expired), Action::Invite) else { panic!("it can be invited again") };

@@ -1,6 +1,7 @@
 //! Revoking all open invitations that match.
 
 use proptest::prelude::*;
+use shared::domain::settings::AccountSettings;
 use shared::domain::{
     Email, State,
     email::NormalisedEmail,
@@ -43,7 +44,8 @@ fn only_open_invitations_are_read_in_an_order_in_which_a_resend_moves_none_to_th
 fn a_revocation_is_the_same_as_one_by_the_account() {
     let (before, now, operation) = (pending(at(0)), at(5000), operation("revoked"));
     let revocation = Revocation::new(Some(parsed(INVITER)), Some(address("User.One@example.com")), Some(parsed("full-access")));
-    let by_account = modify(&principal(ACCOUNT, "full-access"), &before, &Action::Revoke, &operation, now, &policy());
+    let by_account =
+        modify(&principal(ACCOUNT, "full-access"), &before, &Action::Revoke, &operation, now, &policy(), &AccountSettings::default());
     let after = revocation.expect("all are given").revoke(&before, &operation.id, now).expect("it matches");
     assert_eq!(Ok(Change::Closed(after)), by_account);
 }

@@ -8,7 +8,7 @@ use shared::domain::{
     Timestamp,
     link::Token,
     link_base::LinkBase,
-    settings::{AccountSettings, AssignedExternalId, Binding, Colour, Locale, Logo, Redirect},
+    settings::{AccountSettings, AssignedExternalId, Binding, Colour, DomainPolicy, Locale, Logo, Redirect, RedirectOrigins},
 };
 
 use super::support::{ACCOUNT, ID, at, parsed};
@@ -213,7 +213,7 @@ fn a_link_is_the_page_with_the_token_and_debug_shows_neither() {
 }
 
 #[test]
-fn absent_settings_come_from_the_defaults_except_the_binding_and_the_external_id() {
+fn absent_settings_come_from_the_defaults_except_the_rules_and_the_external_id() {
     let own = AccountSettings { name: Some(parsed("Own")), colour: Some(parsed("#000000")), ..AccountSettings::default() };
     let defaults = AccountSettings {
         name: Some(parsed("Default")),
@@ -222,12 +222,16 @@ fn absent_settings_come_from_the_defaults_except_the_binding_and_the_external_id
         locale: Some(parsed("de")),
         redirect: Some(parsed("https://example.com/")),
         binding: Binding::Email,
+        domains: parsed(r#"{"deny":["example.org"]}"#),
+        redirect_origins: parsed("https://example.com"),
         external: Some(AssignedExternalId { id: parsed("default"), since: Timestamp::ZERO }),
     };
     let both = AccountSettings {
         name: own.name.clone(),
         colour: own.colour.clone(),
         binding: Binding::Bearer,
+        domains: DomainPolicy::default(),
+        redirect_origins: RedirectOrigins::default(),
         external: None,
         ..defaults.clone()
     };

@@ -1,5 +1,6 @@
 //! Updates of open invitations: another role, another expiry.
 
+use shared::domain::settings::AccountSettings;
 use shared::domain::{
     Invitation, Rejected, Resource,
     delivery::{Delivery, DeliveryStatus},
@@ -19,7 +20,15 @@ fn requested(role: Option<&str>, expiry: Option<i64>) -> Action {
 }
 
 fn update(before: &Invitation, role: Option<&str>, expiry: Option<i64>, now: i64) -> Result<Change, Rejected> {
-    modify(&with_role("full-access", &["*"]), before, &requested(role, expiry), &operation("op"), at(now), &policy())
+    modify(
+        &with_role("full-access", &["*"]),
+        before,
+        &requested(role, expiry),
+        &operation("op"),
+        at(now),
+        &policy(),
+        &AccountSettings::default(),
+    )
 }
 
 #[track_caller]
@@ -83,7 +92,9 @@ fn the_expiry_is_as_far_ahead_of_the_update_as_that_of_a_create() {
 fn t14_a_caller_must_be_able_to_grant_the_old_role_and_the_new_one() {
     let invited = |role: &str| Invitation { resource: Resource { role: parsed(role), ..pending(at(0)).resource }, ..pending(at(0)) };
     let who = with_role("helper", &["member", "guest"]);
-    let of = |before: &Invitation, role, expiry| modify(&who, before, &requested(role, expiry), &operation("op"), at(NOW), &policy());
+    let of = |before: &Invitation, role, expiry| {
+        modify(&who, before, &requested(role, expiry), &operation("op"), at(NOW), &policy(), &AccountSettings::default())
+    };
     let refusal = |role: &str| Err(Rejected::RoleNotGrantable { role: parsed(role), own: parsed("helper") });
     for (old, new, expiry, expected) in [
         ("member", Some("guest"), None, None),
@@ -114,13 +125,22 @@ fn an_invitation_can_be_updated_ten_times_however_often_it_is_sent() {
             &operation(&format!("op{round}")),
             at(NOW),
             &policy(),
+            &AccountSettings::default(),
         );
         let Ok(Change::Updated(after)) = change else { panic!("{change:?}") };
         invitation = after;
     }
     assert_eq!(MAX_UPDATES, 10);
     assert_eq!(update(&invitation, Some("read-only"), None, NOW), Err(Rejected::MaxUpdates { max: 10 }));
-    let sent = modify(&with_role("full-access", &["*"]), &invitation, &Action::Resend, &operation("sent"), at(NOW), &policy());
+    let sent = modify(
+        &with_role("full-access", &["*"]),
+        &invitation,
+        &Action::Resend,
+        &operation("sent"),
+        at(NOW),
+        &policy(),
+        &AccountSettings::default(),
+    );
     let Ok(Change::Sent(sent)) = sent else { panic!("{sent:?}") };
     assert_eq!((sent.updates(), sent.sends), (10, 2));
     assert_eq!(update(&sent, Some("read-only"), None, NOW), Err(Rejected::MaxUpdates { max: 10 }));
@@ -129,9 +149,15 @@ fn an_invitation_can_be_updated_ten_times_however_often_it_is_sent() {
 #[test]
 fn a_resend_after_an_update_starts_the_original_lifetime() {
     let after = updated(&pending(at(0)), None, Some(20 * DAY), NOW);
-    let Ok(Change::Sent(sent)) =
-        modify(&with_role("full-access", &["*"]), &after, &Action::Resend, &operation("resend"), at(2 * DAY), &policy())
-    else {
+    let Ok(Change::Sent(sent)) = modify(
+        &with_role("full-access", &["*"]),
+        &after,
+        &Action::Resend,
+        &operation("resend"),
+        at(2 * DAY),
+        &policy(),
+        &AccountSettings::default(),
+    ) else {
         panic!("it can be resent")
     };
     assert_eq!(sent.resource.expiry, at(2 * DAY).plus(policy().lifetime));
@@ -149,9 +175,15 @@ fn unpublished_events_keep_the_role_and_the_expiry_of_their_time() {
     let (creation, change) = ((EventType::Created, terms("full-access", first)), (EventType::Changed, terms("read-only", second)));
     assert_eq!(of(&twice), [creation.clone(), change.clone(), (EventType::Changed, None)]);
     // A resend moves the expiry, which only the last change shows.
-    let Ok(Change::Sent(resent)) =
-        modify(&with_role("full-access", &["*"]), &twice, &Action::Resend, &operation("resend"), at(2 * DAY), &policy())
-    else {
+    let Ok(Change::Sent(resent)) = modify(
+        &with_role("full-access", &["*"]),
+        &twice,
+        &Action::Resend,
+        &operation("resend"),
+        at(2 * DAY),
+        &policy(),
+        &AccountSettings::default(),
+    ) else {
         panic!("it can be resent")
     };
     assert_eq!(of(&resent), [creation, change, (EventType::Changed, terms("full-access", second)), (EventType::Resent, None)]);

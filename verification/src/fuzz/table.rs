@@ -25,6 +25,7 @@ use aws_smithy_types::body::SdkBody;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use shared::domain::settings::AccountSettings;
 use shared::{
     config::{Config, DeliveryConfig, read_send_policy},
     domain::{
@@ -239,13 +240,14 @@ fn settings() -> Value {
 
 fn sample_invitations(who: &Principal, policy: &SendPolicy) -> Vec<Invitation> {
     let of = |number: u8, email: &str| {
-        let request = NewInvitation { email: parsed(email), role: parsed("read-only"), expiry: None, locale: Some(parsed("de")) };
+        let request = NewInvitation { locale: Some(parsed("de")), ..NewInvitation::new(parsed(email), parsed("read-only")) };
         let operation = Operation { id: OperationId(format!("operation{number:03}")), nonce: [number; 16] };
         let created = now().as_millis() - 86_400_000;
         let created = Timestamp::from_millis(created).expect("a day earlier");
         let mut id = [number; 16];
         id[..6].copy_from_slice(&created.as_millis().to_be_bytes()[2..]);
-        create(who, &request, InvitationId::from_bytes(id), &operation, created, policy).expect("the principal is authorized")
+        create(who, &request, InvitationId::from_bytes(id), &operation, created, policy, &AccountSettings::default())
+            .expect("the principal is authorized")
     };
     let operation = |name: &str| OperationId(name.to_owned());
     let emailed = |it: &Invitation| {

@@ -1,7 +1,7 @@
 //! Publishes events to EventBridge. Events contain neither email addresses nor tokens; consumers that need the address get it from
 //! the API.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use aws_sdk_eventbridge::{
     Client,
@@ -14,8 +14,9 @@ use shared::{
     domain::{
         ExternalId, Invitation, Timestamp, Urns,
         invitation::expiry,
+        metadata::Metadata,
         outbox::{Event, EventType},
-        settings::AccountSettings,
+        settings::{AccountSettings, Redirect},
     },
     store::SdkConfig,
 };
@@ -83,7 +84,9 @@ impl Bus {
         let (kind, delivery) = (event.event_type.kind(), event.delivery());
         let terms = event.terms.as_ref();
         let expiry = match event.event_type {
-            EventType::Created | EventType::Resent => Some(expiry(event.at, invitation.lifetime)),
+            EventType::Created | EventType::CreatedUnsent | EventType::Resent | EventType::ResentUnsent => {
+                Some(expiry(event.at, invitation.lifetime))
+            }
             EventType::Changed => Some(terms.map_or(invitation.resource.expiry, |terms| terms.expiry)),
             EventType::Expired => Some(event.at),
             EventType::Delivered
@@ -110,6 +113,9 @@ impl Bus {
                 created: invitation.resource.created.to_string(),
                 invited_by: &invitation.resource.invited_by,
                 expiry: expiry.map(|expiry| expiry.to_string()),
+                sent: matches!(event.event_type, EventType::CreatedUnsent | EventType::ResentUnsent).then_some(false),
+                metadata: invitation.resource.metadata.as_ref().map(Metadata::entries),
+                redirect: invitation.resource.redirect.as_ref().map(Redirect::as_str),
                 accepted_by,
                 delivery: delivery.as_ref().map(DeliveryBody::from),
             },
@@ -150,6 +156,13 @@ struct InvitationDetail<'a> {
     invited_by: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     expiry: Option<String>,
+    /// Only `false`: the link was handed out, and no email is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<&'a BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redirect: Option<&'a str>,
     #[serde(rename = "acceptedBy", skip_serializing_if = "Option::is_none")]
     accepted_by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

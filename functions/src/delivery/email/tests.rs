@@ -200,10 +200,18 @@ fn invitation(sender: Option<&str>, locale: Option<&str>) -> Invitation {
     let urns = Urns::new("cloudone".to_owned(), "ca-1".to_owned());
     let record = ApiKeyRecord::new(&key, parsed("full-access"), sender.map(str::to_owned), Timestamp::ZERO, None);
     let who = record.verify(&key, Timestamp::ZERO, &parsed(DEFAULT_ROLES), &urns).expect("the key is its own");
-    let request = NewInvitation { email: parsed("jo@example.org"), role: parsed("read-only"), expiry: None, locale: locale.map(parsed) };
+    let request = NewInvitation { locale: locale.map(parsed), ..NewInvitation::new(parsed("jo@example.org"), parsed("read-only")) };
     let policy = read_send_policy(&|name| (name == "LINK_KEYS").then(|| format!("1:{}", "k".repeat(32)))).expect("a policy");
-    create(&who, &request, parsed("3FDCA1955AE7EB167B25D7D90AC02B9F"), &Operation::generate(), Timestamp::ZERO, &policy)
-        .expect("an invitation")
+    create(
+        &who,
+        &request,
+        parsed("3FDCA1955AE7EB167B25D7D90AC02B9F"),
+        &Operation::generate(),
+        Timestamp::ZERO,
+        &policy,
+        &AccountSettings::default(),
+    )
+    .expect("an invitation")
 }
 
 #[test]

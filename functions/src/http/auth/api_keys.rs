@@ -13,7 +13,7 @@ use shared::{
     store::{Store, StoreError},
 };
 
-use super::cache::Cache;
+use crate::http::cache::Cache;
 
 /// How long a key's record is cached.
 const CACHE_TTL: Duration = Duration::from_secs(30);

@@ -19,7 +19,7 @@ use shared::{
     store::{Store, StoreError, StoredKeys},
 };
 
-use super::cache::Cache;
+use crate::http::cache::Cache;
 use crate::http::error::{ApiError, Challenge};
 
 /// How long an issuer's keys are cached.

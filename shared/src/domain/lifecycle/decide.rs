@@ -6,7 +6,7 @@ use crate::domain::{
     invitee::VerifiedInvitee,
     rejected::Rejected,
     role::RoleId,
-    settings::Binding,
+    settings::{AccountSettings, Binding},
     time::Timestamp,
 };
 
@@ -56,12 +56,12 @@ impl From<InviteeDecision> for DecisionRequest {
 ///
 /// # Errors
 /// [`Rejected::WrongInvitee`], [`Rejected::RoleNotGrantable`], [`Rejected::Closed`], [`Rejected::Expired`], [`Rejected::SignInRequired`],
-/// [`Rejected::RoleChanged`].
+/// [`Rejected::RoleChanged`], [`Rejected::DomainNotAllowed`].
 pub fn decide(
     before: &Invitation,
     request: &DecisionRequest,
     invitee: Option<&VerifiedInvitee>,
-    binding: Binding,
+    settings: &AccountSettings,
     operation: &OperationId,
     now: Timestamp,
 ) -> Result<Option<Invitation>, Rejected> {
@@ -83,11 +83,14 @@ pub fn decide(
         }
         Status::Pending if before.resource.expiry <= now => Err(Rejected::Expired),
         // Checked last: if it is no longer open, the holder of the link learns that, as with a lookup.
-        Status::Pending if invitee.is_none() && binding == Binding::Email => Err(Rejected::SignInRequired),
+        Status::Pending if invitee.is_none() && settings.binding == Binding::Email => Err(Rejected::SignInRequired),
         Status::Pending if accepts && shown.as_ref().is_some_and(|shown| *shown != before.resource.role) => {
             Err(Rejected::RoleChanged { role: before.resource.role.clone() })
         }
         Status::Pending => {
+            if accepts {
+                settings.domains.check(before.resource.email.normalised())?;
+            }
             let mut after = before.closed(decision.closing(), now, operation.clone());
             after.resource.accepted_by = accepted_by;
             Ok(Some(after))

@@ -1,11 +1,12 @@
 //! Changes that an account requests: the table of actions and states, and their effects.
 
-use super::{Operation, SendPolicy, grantable, lifetime};
+use super::{Handover, Operation, SendPolicy, grantable, lifetime};
 use crate::domain::{
     invitation::{Closing, Invitation, State},
     principal::Principal,
     rejected::Rejected,
     role::RoleId,
+    settings::AccountSettings,
     time::Timestamp,
 };
 
@@ -19,6 +20,8 @@ pub enum Action {
     Resend,
     /// No body and `?force=true`: send it again, even to an address that has bounced or complained.
     ForcedResend,
+    /// No body and `?send=false`: a new link for the caller, without an email.
+    NewLink,
     /// `{"state": "invited"}`: resend it if expired; otherwise no change.
     Invite,
     /// `{"state": "revoked"}`: revoke it unless already revoked.
@@ -37,12 +40,22 @@ pub struct Update {
 }
 
 impl Action {
+    /// Whether it can be a sending.
+    #[must_use]
+    pub fn may_send(&self) -> bool {
+        match self {
+            Self::Resend | Self::ForcedResend | Self::NewLink | Self::Invite => true,
+            Self::Revoke | Self::Update(_) => false,
+        }
+    }
+
     /// The name in logs and fingerprints.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Resend => "resend",
             Self::ForcedResend => "forced-resend",
+            Self::NewLink => "new-link",
             Self::Invite => "invite",
             Self::Revoke => "revoke",
             Self::Update(_) => "update",
@@ -59,6 +72,8 @@ pub enum Step<'a> {
     Revoke,
     /// Send it, with a new link, even to an address that has bounced or complained if `forced`.
     Send {
+        /// How the invitee gets the link.
+        handover: Handover,
         /// Whether it is forced.
         forced: bool,
     },
@@ -72,21 +87,26 @@ pub enum Step<'a> {
 /// [`Rejected::Closed`] if the invitation can no longer change; [`Rejected::Expired`] if only a resend can open it again.
 pub fn step(state: State, action: &Action) -> Result<Step<'_>, Rejected> {
     match (state, action) {
-        (State::Invited | State::Expired, Action::Resend) | (State::Expired, Action::Invite) => Ok(Step::Send { forced: false }),
-        (State::Invited | State::Expired, Action::ForcedResend) => Ok(Step::Send { forced: true }),
+        (State::Invited | State::Expired, Action::Resend) | (State::Expired, Action::Invite) => {
+            Ok(Step::Send { handover: Handover::Email, forced: false })
+        }
+        (State::Invited | State::Expired, Action::ForcedResend) => Ok(Step::Send { handover: Handover::Email, forced: true }),
+        (State::Invited | State::Expired, Action::NewLink) => Ok(Step::Send { handover: Handover::Caller, forced: false }),
         (State::Invited, Action::Invite) | (State::Revoked, Action::Revoke) => Ok(Step::Nothing),
         (State::Invited | State::Expired, Action::Revoke) => Ok(Step::Revoke),
         (State::Invited, Action::Update(update)) => Ok(Step::Update(update)),
         (State::Expired, Action::Update(_)) => Err(Rejected::Expired),
-        (State::Revoked, Action::Resend | Action::ForcedResend | Action::Invite | Action::Update(_)) => {
+        (State::Revoked, Action::Resend | Action::ForcedResend | Action::NewLink | Action::Invite | Action::Update(_)) => {
             Err(Rejected::Closed(Closing::Revoked))
         }
-        (State::Accepted, Action::Resend | Action::ForcedResend | Action::Invite | Action::Revoke | Action::Update(_)) => {
-            Err(Rejected::Closed(Closing::Accepted))
-        }
-        (State::Declined, Action::Resend | Action::ForcedResend | Action::Invite | Action::Revoke | Action::Update(_)) => {
-            Err(Rejected::Closed(Closing::Declined))
-        }
+        (
+            State::Accepted,
+            Action::Resend | Action::ForcedResend | Action::NewLink | Action::Invite | Action::Revoke | Action::Update(_),
+        ) => Err(Rejected::Closed(Closing::Accepted)),
+        (
+            State::Declined,
+            Action::Resend | Action::ForcedResend | Action::NewLink | Action::Invite | Action::Revoke | Action::Update(_),
+        ) => Err(Rejected::Closed(Closing::Declined)),
     }
 }
 
@@ -107,7 +127,7 @@ pub enum Change {
 ///
 /// # Errors
 /// [`Rejected::Closed`], [`Rejected::Expired`], [`Rejected::RoleNotGrantable`], [`Rejected::MaxSends`], [`Rejected::EmailRefused`],
-/// [`Rejected::Cooldown`], [`Rejected::Expiry`], [`Rejected::MaxUpdates`].
+/// [`Rejected::Cooldown`], [`Rejected::Expiry`], [`Rejected::MaxUpdates`], [`Rejected::DomainNotAllowed`].
 pub fn modify(
     who: &Principal,
     before: &Invitation,
@@ -115,11 +135,15 @@ pub fn modify(
     operation: &Operation,
     now: Timestamp,
     policy: &SendPolicy,
+    settings: &AccountSettings,
 ) -> Result<Change, Rejected> {
     match step(before.state(now), action)? {
         Step::Nothing => Ok(Change::Nothing),
         Step::Revoke => Ok(Change::Closed(before.closed(Closing::Revoked, now, operation.id.clone()))),
-        Step::Send { forced } => resend(who, before, forced, operation, now, policy).map(Change::Sent),
+        Step::Send { handover, forced } => {
+            let sent = resend(who, before, (handover, forced), operation, now, policy, settings);
+            sent.map(Change::Sent)
+        }
         Step::Update(requested) => update(who, before, requested, operation, now, policy),
     }
 }
@@ -127,25 +151,28 @@ pub fn modify(
 fn resend(
     who: &Principal,
     before: &Invitation,
-    forced: bool,
+    (handover, forced): (Handover, bool),
     operation: &Operation,
     now: Timestamp,
     policy: &SendPolicy,
+    settings: &AccountSettings,
 ) -> Result<Invitation, Rejected> {
     grantable(who, &before.resource.role)?;
+    settings.domains.check(before.resource.email.normalised())?;
     // Rejections that waiting cannot resolve take precedence.
     if before.sends >= policy.max_sends {
         return Err(Rejected::MaxSends { max: policy.max_sends });
     }
-    // A forced resend ignores earlier bounces and complaints.
-    if let Some(delivery) = before.resource.delivery.as_ref().filter(|delivery| delivery.status.blocks() && !forced) {
+    // A forced resend ignores earlier bounces and complaints. A link for the caller needs no mailbox.
+    let needs_mailbox = handover == Handover::Email && !forced;
+    if let Some(delivery) = before.resource.delivery.as_ref().filter(|delivery| delivery.status.blocks() && needs_mailbox) {
         return Err(Rejected::EmailRefused(delivery.status));
     }
     if now < before.next_send {
         return Err(Rejected::Cooldown { retry_after: before.next_send.seconds_from(now) });
     }
     let link = policy.link_keys.link(&before.resource.account, before.resource.id, before.link.version + 1, operation.nonce);
-    let mut after = before.resent(now, operation.id.clone(), link, policy.cooldown, who.name());
+    let mut after = before.resent(handover, now, operation.id.clone(), link, policy.cooldown, who.name());
     if forced {
         after.feedback_since = after.link.version;
     }

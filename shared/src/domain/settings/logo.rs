@@ -27,6 +27,12 @@ impl fmt::Debug for Logo {
     }
 }
 
+impl fmt::Display for Logo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl FromStr for Logo {
     type Err = Malformed;
 

@@ -14,6 +14,12 @@ impl Redirect {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Its scheme, host and port.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        web::address(&self.0).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for Redirect {

@@ -13,28 +13,28 @@ use shared::domain::Timestamp;
 const CAPACITY: usize = 1000;
 
 /// Values by key, with the time that they were read.
-pub(super) struct Cache<K, V>(Mutex<HashMap<K, (V, Timestamp)>>);
+pub(crate) struct Cache<K, V>(Mutex<HashMap<K, (V, Timestamp)>>);
 
 impl<K: Eq + Hash, V: Clone> Cache<K, V> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Mutex::default())
     }
 
     /// The value, and when it was read, unless `ttl` of the value has passed since. A value from the future is stale: the clock was set
     /// back.
-    pub(super) fn get(&self, key: &K, now: Timestamp, ttl: impl FnOnce(&V) -> Duration) -> Option<(V, Timestamp)> {
+    pub(crate) fn get(&self, key: &K, now: Timestamp, ttl: impl FnOnce(&V) -> Duration) -> Option<(V, Timestamp)> {
         let entries = self.entries();
         let (value, read_at) = entries.get(key)?;
         (now >= *read_at && now.since(*read_at) < ttl(value)).then(|| (value.clone(), *read_at))
     }
 
     /// The value, however old it is.
-    pub(super) fn last(&self, key: &K) -> Option<V> {
+    pub(crate) fn last(&self, key: &K) -> Option<V> {
         self.entries().get(key).map(|(value, _)| value.clone())
     }
 
     /// Adds a value. Its age counts from before it was read.
-    pub(super) fn insert(&self, key: K, value: V, read_at: Timestamp) {
+    pub(crate) fn insert(&self, key: K, value: V, read_at: Timestamp) {
         let mut entries = self.entries();
         if entries.len() >= CAPACITY {
             entries.clear();
@@ -43,7 +43,7 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
     }
 
     /// Removes all entries with another value.
-    pub(super) fn retain(&self, keep: impl Fn(&V) -> bool) {
+    pub(crate) fn retain(&self, keep: impl Fn(&V) -> bool) {
         self.entries().retain(|_, (value, _)| keep(value));
     }
 
