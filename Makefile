@@ -132,8 +132,9 @@ test-browser: system-tools $(cargo-lambda) $(playwright) ## Test the invitee's p
 	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" python3 tests/browser.py $(BROWSER)
 
 .PHONY: test-template
-test-template: build-functions $(sam) ## Run `sam validate --lint` and `sam build`
+test-template: build-functions $(sam) ## Run `sam validate --lint` and `sam build`, and look for circular references
 	@$(with-sam) python3 -m samcli validate --lint
+	@$(with-sam) python3 tests/template_cycles.py
 # SAM calls cargo-lambda for one function after another, and finds each one built.
 	@$(with-sam) python3 -m samcli build --parameter-overrides Architecture=$(ARCHITECTURE)
 
