@@ -63,7 +63,6 @@ fn bodies_of_requests_are_closed() {
         }
     });
     let expected = [
-        "DesiredState",
         "HostAcceptance",
         "HostDecision",
         "InvitationChange",

@@ -6,7 +6,16 @@ import time
 from invitations_client import AuthenticatedClient
 from invitations_client.api.invitations import create_invitation, describe_invitation, list_invitations, modify_invitation
 from invitations_client.api.invitees import lookup_invitation
-from invitations_client.models import DesiredState, DesiredStateState, Error, Invitation, InvitationList, NewInvitation, State, Token
+from invitations_client.models import (
+    Error,
+    Invitation,
+    InvitationChange,
+    InvitationChangeState,
+    InvitationList,
+    NewInvitation,
+    State,
+    Token,
+)
 from invitations_client.types import UNSET, Response
 
 EMAIL = "python@example.com"
@@ -57,7 +66,9 @@ assert not failed(too_soon, 429, "resend-cooldown").fields.additional_keys, too_
 time.sleep(int(too_soon.headers["retry-after"]))
 resent = ok(modify(created), 200, Invitation)
 assert resent.last_sent > created.last_sent, resent
-revoked = ok(modify(created, body=DesiredState(state=DesiredStateState.REVOKED)), 200, Invitation)
+changed = ok(modify(created, body=InvitationChange(role_id="read-only")), 200, Invitation)
+assert changed.role_id == "read-only" and changed.last_sent == resent.last_sent, changed
+revoked = ok(modify(created, body=InvitationChange(state=InvitationChangeState.REVOKED)), 200, Invitation)
 assert revoked.state == State.REVOKED and revoked.revoked_at, revoked
 
 failed(lookup_invitation.sync_detailed(client=api, body=Token(token="i1.unknown")), 404, "not-found")
