@@ -125,7 +125,9 @@ def role_changed(browser: Browser, stand_in: StandIn) -> None:
     with invited(browser, stand_in, lookup=lookup, accept=accept) as found:
         arrive(found, stand_in).says("read-only")
         found.press("Accept")
-        found.says("The role of this invitation has changed.", "full-access").offers("Accept", "Decline").is_sound()
+        # The heading stays the same.
+        found.page.get_by_text("The role of this invitation has changed.").wait_for()
+        found.says("full-access").offers("Accept", "Decline").is_sound()
         posted(stand_in, "lookup", "accept", "lookup")
         found.press("Accept")
         found.sees("You have accepted").says("full-access")

@@ -139,7 +139,9 @@ def all_views(browser: Browser, stand_in: StandIn) -> int:
                 check(found.page.title().startswith(view.heading), "The title must begin with the heading.", found.page.title())
                 check(found.page.url == stand_in.url, "The token must have left the address.", found.page.url)
                 routes = ["lookup", *view.responses] if view.token else []
-                posts = [(f"/invitations/{route}", {"token": TOKEN}) for route in routes]
+                # Accepting sends the role that was shown.
+                shown = {"accept": {"roleID": (view.lookup.body or {}).get("roleID")}}
+                posts = [(f"/invitations/{route}", {"token": TOKEN} | shown.get(route, {})) for route in routes]
                 check(stand_in.posts() == posts, "The page must send one lookup and nothing else.", stand_in.posts())
     return len(VIEWS)
 
