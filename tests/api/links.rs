@@ -1,9 +1,12 @@
 //! Links for the caller: `"send": false` on a create and `?send=false` on a resend. Only that one response has the link.
 
-use serde_json::{Value, json};
-use support::{ACCOUNT, Call, Response, TestApp, Workers};
+use std::time::Duration;
 
-use crate::helpers::{COOLDOWN, assert_error, charged, describe, invitation_row, table, text, with};
+use local::ses::Behaviour as Ses;
+use serde_json::{Value, json};
+use support::{ACCOUNT, Call, Response, TestApp, Workers, logged::Lines};
+
+use crate::helpers::{COOLDOWN, advance_to_expiry, assert_error, charged, describe, invitation_row, table, text, with};
 
 const EMAIL: &str = "user.one@example.com";
 const ROLES: &str = r#"{ "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify"], "mayGrant": ["*"] },
@@ -129,6 +132,24 @@ async fn a_replay_has_the_link_while_it_is_the_current_one() {
     it.app.send(emailed).await.expect_error(400, "idempotency-key-reused");
     let resend = Call::post(&format!("/invitations/{id}")).key(&it.key).header("idempotency-key", "r");
     it.app.send(resend).await.expect_error(400, "idempotency-key-reused");
+}
+
+/// An email that was never sent is an error, which raises an alarm. Without an email there is nothing to miss.
+#[tokio::test]
+async fn when_an_invitation_without_an_email_expires_nothing_was_missed() {
+    for (body, missed) in [(json!({ "send": false }), false), (json!({}), true)] {
+        let it = Links::start().await;
+        let workers = Workers::of(&it.app).await;
+        workers.inbox.answer_with(|_| Ses::Error { status: 503, code: "ServiceUnavailable" });
+        let body = with(&json!({ "email": EMAIL, "roleID": "full-access" }), body);
+        let id = it.app.send(Call::post("/invitations").json(&body).key(&it.key)).await.expect(201).str("id");
+        advance_to_expiry(&it.app, &id).await;
+        it.app.advance(Duration::from_secs(10));
+        let (lines, _guard) = Lines::as_deployed();
+        workers.reconcile().await;
+        assert_eq!(lines.take().contains("expired before its email could be sent"), missed, "{body}");
+        assert_eq!(describe(&it.app, &id).await.get("delivery").is_some(), missed, "{body}");
+    }
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ impl Courier {
             };
             let (invitation, now) = (&stored.invitation, self.store.now());
             if invitation.expiry_is_due(now) {
-                if invitation.resource.delivery.is_none() {
+                if invitation.email_is_pending() {
                     let (account, sending) = (key.account.as_str(), invitation.link.version);
                     error!(account, invitation = %key.id, sending, "expired before its email could be sent");
                 }

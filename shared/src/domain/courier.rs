@@ -80,7 +80,9 @@ impl Invitation {
         self.resource.status == Status::Pending && !self.expiry_published
     }
 
-    fn email_is_pending(&self) -> bool {
+    /// Whether an email was requested, and neither sent nor given up.
+    #[must_use]
+    pub fn email_is_pending(&self) -> bool {
         self.is_waiting() && !self.resource.link_only && self.resource.delivery.is_none()
     }
 
@@ -126,7 +128,7 @@ impl Invitation {
         let mut after = self.clone();
         after.expiry_published = true;
         after.outbox.put(EventType::Expired, self.resource.expiry);
-        if after.resource.delivery.is_none() && !self.resource.link_only {
+        if self.email_is_pending() {
             after.resource.delivery =
                 Some(Delivery { status: DeliveryStatus::Failed, at: now, reason: Some(Reason::word("ExpiredBeforeItCouldBeSent")) });
         }
