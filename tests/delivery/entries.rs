@@ -7,6 +7,7 @@ use std::{
 
 use functions::delivery::{courier::Courier, reconcile_deliveries};
 use local::{events::Behaviour as Bus, ses::Behaviour as Ses};
+use serde_json::json;
 use shared::{domain::Timestamp, store::item};
 use support::{ACCOUNT, Call, TestApp, Workers, faults::Fault, random::Random, workers::token};
 
@@ -16,6 +17,10 @@ use crate::helpers::{LIFETIME, id, start_with, use_link};
 const SKEW: Duration = Duration::from_secs(30);
 /// How much time passes between two steps, in seconds.
 const PAUSES: [u64; 10] = [1, 10, 31, 60, 119, 121, 200, 3600, 86_400, 7 * 86_400];
+
+/// Roles, one of which may get links.
+const ROLES: &str = r#"{ "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify", "invitations:link"],
+    "mayGrant": ["*"] }, "read-only": { "can": ["invitations:read"], "mayGrant": [] } }"#;
 
 struct History {
     app: TestApp,
@@ -27,7 +32,8 @@ struct History {
 
 impl History {
     async fn new(seed: u64) -> Self {
-        let variables = [("RESEND_COOLDOWN_SECONDS", "0"), ("SEND_QUOTA", "10000"), ("MAX_SENDS", "20"), ("RETENTION_DAYS", "1")];
+        let variables =
+            [("ROLES", ROLES), ("RESEND_COOLDOWN_SECONDS", "0"), ("SEND_QUOTA", "10000"), ("MAX_SENDS", "20"), ("RETENTION_DAYS", "1")];
         let (app, workers) = start_with(&variables).await;
         let other = workers.another_courier(&app);
         Self { app, workers, other, ids: Vec::new(), random: Random::new(seed) }
@@ -37,7 +43,7 @@ impl History {
     async fn step(&mut self) {
         let Self { app, workers, other, ids, random } = self;
         let any = if ids.is_empty() { "0".repeat(32) } else { random.pick(ids).clone() };
-        match random.below(16) {
+        match random.below(19) {
             0 | 1 => {
                 let email = format!("{}.{}@example.com", random.pick(&["user", "bounce", "complaint"]), ids.len());
                 let created = app.send(Call::create(&email, "full-access").key(&app.full)).await;
@@ -65,9 +71,10 @@ impl History {
                     workers.report(random.pick(&emails)).await;
                 }
             }
-            13 => match random.below(4) {
+            13 => match random.below(5) {
                 0 => workers.bus.answer_with(|_| Bus::Error { status: 400, code: "AccessDeniedException" }),
                 1 => workers.bus.answer_with(|_| Bus::Fail { entries: vec![0], code: "ThrottlingException" }),
+                2 => workers.bus.answer_with(|_| Bus::AcceptAndDrop),
                 _ => workers.bus.answer_with(|_| Bus::Accept),
             },
             14 => match random.below(5) {
@@ -77,6 +84,19 @@ impl History {
                 3 => workers.inbox.answer_with(|_| Ses::AcceptAndDrop),
                 _ => workers.inbox.answer_with(|_| Ses::Accept),
             },
+            15 => {
+                // Later, earlier, or as it was.
+                let expiry = app.now().plus(Duration::from_secs(*random.pick(&[3601, 7200, 86_400, 20 * 86_400]))).to_string();
+                let role = *random.pick(&["full-access", "read-only"]);
+                let bodies = [json!({ "roleID": role }), json!({ "expiry": expiry }), json!({ "roleID": role, "expiry": expiry })];
+                drop(app.send(Call::post(&format!("/invitations/{any}")).json(random.pick(&bodies)).key(&app.full)).await);
+            }
+            16 => drop(app.send(Call::post(&format!("/invitations/{any}?send=false")).key(&app.full)).await),
+            17 => {
+                let body = json!({ "email": format!("user.{}@example.com", ids.len()), "roleID": "full-access", "send": false });
+                let created = app.send(Call::post("/invitations").json(&body).key(&app.full)).await;
+                ids.extend((created.status == 201).then(|| id(&created.json())));
+            }
             _ => app.advance(Duration::from_secs(*random.pick(&PAUSES))),
         }
     }
@@ -121,7 +141,10 @@ impl History {
             workers.reconcile().await;
         }
         let mut published = BTreeMap::<String, BTreeSet<u64>>::new();
+        let mut details = BTreeMap::new();
         for event in workers.bus.events() {
+            let first = details.entry(event.detail["id"].to_string()).or_insert_with(|| event.detail.clone());
+            assert_eq!(*first, event.detail, "seed {seed}: published again, an event is the same");
             let id = event.detail["invitation"]["id"].as_str().unwrap().to_owned();
             published.entry(id).or_default().insert(event.detail["sequence"].as_u64().unwrap());
         }
