@@ -11,6 +11,7 @@ use crate::helpers::{COOLDOWN, advance_to_expiry, assert_error, charged, describ
 const EMAIL: &str = "user.one@example.com";
 const ROLES: &str = r#"{ "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify"], "mayGrant": ["*"] },
     "read-only": { "can": ["invitations:read"], "mayGrant": [] },
+    "helper": { "can": ["invitations:create", "invitations:modify", "invitations:link"], "mayGrant": ["guest"] },
     "linker": { "can": ["invitations:read", "invitations:create", "invitations:modify", "invitations:link"], "mayGrant": ["*"] } }"#;
 const FORBIDDEN: &str = "You tried to do something that you're not allowed to do. It requires the permission invitations:link, which the \
                          role 'full-access' does not have.";
@@ -132,6 +133,28 @@ async fn a_replay_has_the_link_while_it_is_the_current_one() {
     it.app.send(emailed).await.expect_error(400, "idempotency-key-reused");
     let resend = Call::post(&format!("/invitations/{id}")).key(&it.key).header("idempotency-key", "r");
     it.app.send(resend).await.expect_error(400, "idempotency-key-reused");
+}
+
+/// T14: a change of the role leaves the link, so who may not grant the new role must not get it again.
+#[tokio::test]
+async fn t14_a_replay_has_no_link_to_a_role_that_the_caller_may_not_grant() {
+    let it = Links::start().await;
+    let helper = it.app.new_key(ACCOUNT, "helper").await;
+    let body = json!({ "email": EMAIL, "roleID": "guest", "send": false });
+    let call = || Call::post("/invitations").json(&body).key(&helper).header("idempotency-key", "k");
+    let first = it.app.send(call()).await.expect(201);
+    let id = first.str("id");
+    let change = async |role: &str| {
+        let change = Call::post(&format!("/invitations/{id}")).json(&json!({ "roleID": role })).key(&it.key);
+        it.app.send(change).await.expect(200);
+    };
+    change("full-access").await;
+    let replayed = it.app.send(call()).await.expect(201);
+    assert_eq!((replayed.json().get("link"), replayed.header("etag")), (None, first.header("etag")));
+    it.app.advance(COOLDOWN);
+    it.app.send(new_link(&id).key(&helper)).await.expect_error(403, "role-not-grantable");
+    change("guest").await;
+    assert_eq!(it.app.send(call()).await.expect(201).text, first.text);
 }
 
 /// An email that was never sent is an error, which raises an alarm. Without an email there is nothing to miss.

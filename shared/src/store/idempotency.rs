@@ -51,7 +51,7 @@ pub struct Outcome {
 pub struct CallersLink {
     /// The sending.
     version: u32,
-    /// The link's token; `None` if it is not derived yet, or no longer the current one.
+    /// The link's token; `None` if it is not derived yet, no longer the current one, or not for this caller any more.
     pub token: Option<Token>,
 }
 
@@ -99,10 +99,11 @@ impl Store {
         }
     }
 
-    /// Derives the link of a stored response again, if it is still the invitation's.
+    /// Derives the link of a stored response again, if it is still the invitation's and the caller may grant the role that it gives now.
     pub(super) async fn with_link(&self, who: &Principal, policy: &SendPolicy, mut outcome: Outcome) -> Result<Outcome, Failure> {
         if let Some(link) = outcome.link.as_mut().filter(|link| link.token.is_none())
             && let Some(stored) = self.stored(who.account(), outcome.id).await?
+            && who.may_grant(&stored.invitation.resource.role)
         {
             link.token = CallersLink::of(&stored.invitation, policy).filter(|now| now.version == link.version).and_then(|now| now.token);
         }
