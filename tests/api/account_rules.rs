@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
-use support::{ACCOUNT, Call, TestApp, Workers};
+use support::{ACCOUNT, Call, TestApp, Workers, faults::Fault};
 
 use crate::helpers::{COOLDOWN, assert_error, describe, table, text, with};
 
@@ -165,4 +166,47 @@ async fn an_idempotency_key_stands_for_the_metadata_and_the_redirect_too() {
     for other in [json!({}), json!({ "metadata": given["metadata"] }), json!({ "redirect": given["redirect"] })] {
         app.send(call(other)).await.expect_error(400, "idempotency-key-reused");
     }
+}
+
+/// Without knowing the rules nothing is sent. What takes access away does not depend on them.
+#[tokio::test]
+async fn while_the_rules_cannot_be_read_nothing_is_sent_and_revoking_works() {
+    let app = TestApp::start().await;
+    set(&app, json!({ "domains": { "allow": ["example.com"] } })).await;
+    let id = text(&app.invite(EMAIL).await, "id");
+    app.advance(COOLDOWN);
+    let resend = || Call::post(&format!("/invitations/{id}")).key(&app.full);
+    let other = || create(json!({ "email": "user.two@example.com" })).key(&app.full);
+    let calls = || [other(), resend(), other().header("idempotency-key", "k"), resend().header("idempotency-key", "k")];
+
+    // The table refuses the read.
+    let before = table(&app).await;
+    for call in calls() {
+        // The caller's key is in memory.
+        describe(&app, &id).await;
+        app.faults.next([Fault::Error(400, "AccessDeniedException")]);
+        app.send(call).await.expect_error(500, "internal-error");
+        assert_eq!(app.faults.left(), 0);
+    }
+    // The row is damaged.
+    let key = [("pk", format!("SETTINGS#{ACCOUNT}")), ("sk", "settings".to_owned())].map(|(name, key)| (name, AttributeValue::S(key)));
+    let damage = async |domains: &str| {
+        let put =
+            app.client.update_item().table_name(&app.table).set_key(Some(key.clone().map(|(name, key)| (name.to_owned(), key)).into()));
+        let put = put.update_expression("SET #d = :d").expression_attribute_names("#d", "domains");
+        put.expression_attribute_values(":d", AttributeValue::S(domains.to_owned())).send().await.expect("the row can be written");
+    };
+    damage(r#"{"allow":["example.com"],"deny":["*"]}"#).await;
+    for call in calls() {
+        app.send(call).await.expect_error(500, "internal-error");
+    }
+    damage(r#"{"allow":["example.com"],"deny":[]}"#).await;
+    assert_eq!(table(&app).await, before);
+    damage("").await;
+    let changed = Call::post(&format!("/invitations/{id}")).json(&json!({ "roleID": "guest" }));
+    app.send(changed.key(&app.full)).await.expect(200);
+    app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200);
+    // Failures are not remembered, and the rules are those that the row has now.
+    damage(r#"{"allow":["example.org"],"deny":[]}"#).await;
+    app.send(other()).await.expect_error(400, "domain-not-allowed");
 }
