@@ -14,6 +14,10 @@ use crate::{
     idempotency::replay_of,
 };
 
+/// The default roles, and whoever has full access may get links.
+const ROLES: &str = r#"{ "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify", "invitations:link"],
+    "mayGrant": ["*"] }, "read-only": { "can": ["invitations:read"], "mayGrant": [] } }"#;
+
 /// Faults of the attempts of one transaction, which commits once; and whether the SDK gives up after them.
 pub(crate) fn losses() -> Vec<(Vec<Fault>, bool)> {
     let in_progress = || Error(400, "TransactionInProgressException");
@@ -48,7 +52,7 @@ fn transactions(app: &TestApp) -> usize {
 async fn lose(reads: usize, prepare: impl AsyncFn(&TestApp) -> Call) -> Vec<(TestApp, Response)> {
     let cases = losses().into_iter().flat_map(|loss| [(loss.clone(), false), (loss, true)]);
     join_all(cases.map(async |((faults, gives_up), keyed)| {
-        let app = TestApp::start().await;
+        let app = TestApp::with(&[("ROLES", ROLES)]).await;
         let mut call = prepare(&app).await.key(&app.full);
         if keyed {
             call = call.header("idempotency-key", "k");
@@ -94,6 +98,28 @@ async fn a_resend_whose_reply_is_lost_succeeds() {
         assert_eq!((sent.json(), sent.str("lastSent")), (describe(&app, &sent.str("id")).await, app.now().to_string()));
         let row = stored(&app, &sent.str("id")).await;
         assert_eq!([number(&row, "sends"), number(&row, "tv"), number(&row, "rev"), charged(&app).await], [2; 4]);
+    }
+}
+
+/// Such a link is stored nowhere, so a success without it would be a loss.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_whose_reply_is_lost_is_returned_and_works() {
+    let create = async |_: &TestApp| {
+        Call::post("/invitations").json(&serde_json::json!({ "email": "ann@example.com", "roleID": "full-access", "send": false }))
+    };
+    let resend = async |app: &TestApp| {
+        let id = invited(app, "ann@example.com").await;
+        app.advance(Duration::from_secs(60));
+        Call::post(&format!("/invitations/{id}?send=false"))
+    };
+    for (sends, results) in [(1, lose(0, create).await), (2, lose(1, resend).await)] {
+        for (app, response) in results {
+            let link = response.str("link");
+            let token = link.strip_prefix("https://api.example.com/accept#").expect("a link to the page");
+            app.send(Call::holder("lookup", token)).await.expect(200);
+            let row = stored(&app, &response.str("id")).await;
+            assert_eq!([number(&row, "sends"), number(&row, "tv"), number(&row, "rev"), charged(&app).await], [sends; 4]);
+        }
     }
 }
 
