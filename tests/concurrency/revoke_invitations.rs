@@ -161,6 +161,22 @@ async fn an_invitation_that_is_resent_meanwhile_is_revoked_with_its_new_link() {
     assert_consistent(&app).await;
 }
 
+/// The list is sorted by expiry, and its start was read before.
+#[tokio::test]
+async fn an_invitation_whose_expiry_moves_to_the_start_meanwhile_is_revoked_too() {
+    let app = TestApp::start().await;
+    let mut last = String::new();
+    for number in 0..6 {
+        app.advance(Duration::from_secs(1));
+        last = invited(&app, &format!("user-{number}@example.com")).await;
+    }
+    let sooner = json!({ "expiry": app.now().plus(Duration::from_secs(86_400)).to_string() });
+    let change = Call::post(&format!("/invitations/{last}")).json(&sooner).key(&app.full);
+    let answer = revoke_around(&app, async || drop(app.send(change).await.expect(200))).await;
+    assert_eq!((answer, describe(&app, &last).await["state"].clone()), (json!({ "revoked": 6 }), json!("revoked")));
+    assert_consistent(&app).await;
+}
+
 #[tokio::test]
 async fn an_invitation_that_is_erased_meanwhile_is_skipped() {
     let app = TestApp::start().await;

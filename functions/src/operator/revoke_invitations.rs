@@ -57,9 +57,12 @@ impl Revocations {
         Ok(Self { store: connected(&config), retention, time_limit: TIME_LIMIT })
     }
 
-    /// Revokes until nothing or no time is left.
+    /// Revokes until nothing or no time is left. Nothing is left if a pass through the whole list has revoked nothing: during a pass, a
+    /// change of an invitation can move it to where the pass has already been.
     async fn revoke(&self, account: &AccountId, revocation: &Revocation, progress: &mut Progress) -> Result<(), StoreError> {
         let deadline = Instant::now() + self.time_limit;
+        let mut whole = progress.next.is_none();
+        let mut before = progress.revoked;
         loop {
             let page = self.store.to_revoke(account, revocation, CONCURRENCY, progress.next.as_ref()).await?;
             let each = page.invitations.iter().map(|it| self.store.revoke(account, it.id, revocation, self.retention));
@@ -67,8 +70,14 @@ impl Revocations {
             progress.revoked += results.iter().filter(|result| matches!(result, Ok(true))).count();
             results.into_iter().collect::<Result<Vec<bool>, StoreError>>()?;
             progress.next = page.next;
-            if progress.next.is_none() || Instant::now() >= deadline {
+            if progress.next.is_some() {
+                if Instant::now() >= deadline {
+                    return Ok(());
+                }
+            } else if whole && progress.revoked == before {
                 return Ok(());
+            } else {
+                (whole, before) = (true, progress.revoked);
             }
         }
     }

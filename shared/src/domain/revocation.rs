@@ -23,8 +23,8 @@ impl Revocation {
         given.then(|| Self(List::new(filter, None)))
     }
 
-    /// The list of these invitations in its natural order, in which a resend moves an invitation only away from the start: whoever reads
-    /// the list page by page does not miss it.
+    /// The list of these invitations. A resend or a change can move an invitation in it, so whoever reads the list page by page may miss
+    /// one.
     #[must_use]
     pub fn list(&self) -> &List {
         &self.0
