@@ -7,6 +7,7 @@ mod external_ids;
 mod fault_schedule;
 mod idempotency;
 mod idempotent_modify;
+mod links;
 mod lost_replies;
 mod own_invitations;
 mod paging;
