@@ -135,6 +135,12 @@ async fn invalid_metadata_and_redirects_are_rejected() {
             "must have at most 256 bytes as JSON, together with redirect; they have 257",
         ),
         (
+            json!({ "redirect": format!("https://app.example.com/{}", "p".repeat(233)) }),
+            "invalid-redirect",
+            "redirect",
+            "must have at most 256 bytes; it has 257",
+        ),
+        (
             json!({ "redirect": "https://evil.example/" }),
             "redirect-not-allowed",
             "redirect",

@@ -74,7 +74,8 @@ pub fn new_invitation(request: &Request) -> Result<NewInvitation, Invalid> {
         fields.optional("redirect", "invalid-redirect"),
         fields.finish(&["email", "roleID", "expiry", "locale", "send", "metadata", "redirect"]),
     ))?;
-    metadata::check_size(metadata.as_ref(), redirect.as_ref()).map_err(|error| Invalid::field("invalid-metadata", "metadata", error))?;
+    let (code, field) = if metadata.is_some() { ("invalid-metadata", "metadata") } else { ("invalid-redirect", "redirect") };
+    metadata::check_size(metadata.as_ref(), redirect.as_ref()).map_err(|error| Invalid::field(code, field, error))?;
     let metadata = metadata.filter(|metadata| !metadata.entries().is_empty());
     let handover = if send == Some(false) { Handover::Caller } else { Handover::Email };
     Ok(NewInvitation { email, role, expiry, locale, handover, metadata, redirect })

@@ -34,7 +34,10 @@ pub fn check_size(metadata: Option<&Metadata>, redirect: Option<&Redirect>) -> R
     if size <= MAX_BYTES {
         return Ok(());
     }
-    Err(Malformed(format!("must have at most {MAX_BYTES} bytes as JSON, together with redirect; they have {size}")))
+    Err(Malformed(match metadata {
+        Some(_) => format!("must have at most {MAX_BYTES} bytes as JSON, together with redirect; they have {size}"),
+        None => format!("must have at most {MAX_BYTES} bytes; it has {size}"),
+    }))
 }
 
 impl TryFrom<&Json> for Metadata {

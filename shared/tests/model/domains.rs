@@ -126,7 +126,8 @@ fn metadata_and_redirect_have_at_most_256_bytes_together() {
         assert!(check(one, other).is_ok(), "{one}, {other}");
         if one + other > 0 {
             let larger = if one > 0 { check(one + 1, other) } else { check(one, other + 1) };
-            let message = "must have at most 256 bytes as JSON, together with redirect; they have 257";
+            let together = "must have at most 256 bytes as JSON, together with redirect; they have 257";
+            let message = if one > 0 { together } else { "must have at most 256 bytes; it has 257" };
             assert_eq!(larger.expect_err("too large").to_string(), message);
         }
     }
