@@ -15,6 +15,7 @@ use shared::{
         invitation::OperationId,
         lifecycle::{NewInvitation, SendPolicy},
         link::Token,
+        reminder::RemindBefore,
         settings::AccountSettings,
         settings::{Change, SettingsChange},
     },
@@ -138,7 +139,9 @@ impl Fixture {
         let if_unsent = |before: &Invitation, change: &dyn Fn(Invitation) -> Invitation| {
             if before.resource.delivery.is_some() { before.clone() } else { change(before.clone()) }
         };
-        let claim = |before: &Invitation, now| if_unsent(before, &|it| it.published().claimed(OperationId::generate(), now));
+        let claim = |before: &Invitation, now| {
+            if_unsent(before, &|it| it.published().with_reminder(RemindBefore::default()).claimed(OperationId::generate(), now))
+        };
         let sent = |now| Delivery { status: DeliveryStatus::Sent, at: now, reason: None };
         let record = |before: &Invitation, now| if_unsent(before, &|it| it.delivered(1, sent(now)));
         let (key, retention, within) = (self.key(id), self.policy.retention, Duration::from_secs(3));

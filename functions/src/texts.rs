@@ -4,7 +4,7 @@
 //!
 //! - `{locale}.json` is `{"email": …, "page": …, "roles": …}` with the keys of `texts/en.json` and `accept_page/en.json`, and role
 //!   names by role id. Missing texts stay English.
-//! - `email.html` and `email.txt` replace the built-in templates.
+//! - `email.html` and `email.txt` replace the built-in templates, for reminders, too, unless `reminder.html` and `reminder.txt` do.
 //! - `logo.png` (or `.jpg`, `.gif`, `.webp`) is the page's logo for accounts without their own.
 
 mod files;
@@ -22,7 +22,7 @@ pub(crate) use fill::fill;
 pub use language::{EmailTexts, LanguageTexts};
 pub use languages::Languages;
 pub use page::PageTexts;
-pub(crate) use templates::{EmailVariables, Templates};
+pub(crate) use templates::{EmailTemplates, EmailVariables};
 
 /// All texts and templates. Expensive to load, so create one per process.
 ///
@@ -31,7 +31,7 @@ pub(crate) use templates::{EmailVariables, Templates};
 pub struct Texts {
     /// The texts of all languages.
     pub languages: Languages,
-    pub(crate) templates: Templates,
+    pub(crate) templates: EmailTemplates,
 }
 
 impl Texts {
@@ -44,11 +44,7 @@ impl Texts {
         let mut note = |problem: String| problems.push(problem);
         let files = files::all(folder, &mut note);
         let languages = Languages::of(&files, &mut note);
-        let [html, text] = ["email.html", "email.txt"].map(|name| {
-            let file = files.iter().find(|file| file.ends_with(name))?;
-            Some((file.clone(), files::read(file, &mut note)?))
-        });
-        let templates = Templates::new(html, text, &mut note);
+        let templates = EmailTemplates::new(&files, &mut note);
         if problems.is_empty() { Ok(Self { languages, templates }) } else { Err(problems) }
     }
 }

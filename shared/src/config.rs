@@ -12,6 +12,7 @@ use crate::{
         lifecycle::{MIN_LIFETIME, SendPolicy},
         link::LinkKeys,
         link_base::LinkBase,
+        reminder::RemindBefore,
         settings::{AccountSettings, Binding, DomainPolicy, RedirectOrigins},
     },
     store::TrustStore,
@@ -175,6 +176,8 @@ pub struct DeliveryConfig {
     pub event_bus: String,
     /// How long closed and expired invitations are kept, `None` forever: `RETENTION_DAYS`.
     pub retention: Option<Duration>,
+    /// How long before the expiry invitees of accounts without a setting of their own are reminded: `REMIND_BEFORE_SECONDS`.
+    pub remind_before: RemindBefore,
     /// The folder of custom texts and templates: `TEXTS_DIR`.
     pub texts: Option<PathBuf>,
     /// The endpoint of SES, if not the region's: `AWS_ENDPOINT_URL_SESV2`.
@@ -193,7 +196,7 @@ impl DeliveryConfig {
         let (from, link_base) = (env.required_parsed("FROM_ADDRESS"), env.required_parsed("LINK_BASE_URL"));
         let link_keys = env.link_keys();
         let (event_bus, configuration_set) = (env.text("EVENT_BUS", "default"), env.get("CONFIGURATION_SET"));
-        let (retention, texts) = (env.retention(), read_texts(lookup));
+        let (retention, remind_before, texts) = (env.retention(), env.remind_before(), read_texts(lookup));
         let (ses_endpoint, events_endpoint) = (env.url("AWS_ENDPOINT_URL_SESV2"), env.url("AWS_ENDPOINT_URL_EVENTBRIDGE"));
         match (from, link_base, link_keys) {
             (Some(from), Some(link_base), Some(link_keys)) => env.finish(Self {
@@ -203,6 +206,7 @@ impl DeliveryConfig {
                 link_keys,
                 event_bus,
                 retention,
+                remind_before,
                 texts,
                 ses_endpoint,
                 events_endpoint,
@@ -234,6 +238,8 @@ pub fn read_default_settings(lookup: &dyn Fn(&str) -> Option<String>) -> Result<
         binding: Binding::default(),
         domains: DomainPolicy::default(),
         redirect_origins: RedirectOrigins::default(),
+        // Only the functions that send emails need its default.
+        remind_before: None,
         external: None,
     };
     env.finish(settings)

@@ -155,7 +155,7 @@ async fn operator_functions_name_all_invalid_fields() {
         ("binding", "must be a string"),
         (
             "color",
-            "unknown field; accepted: action, account, externalID, name, logo, colour, locale, redirect, binding, domains, redirectOrigins",
+            "unknown field; accepted: action, account, externalID, name, logo, colour, locale, redirect, binding, domains, redirectOrigins, remindBefore",
         ),
     ];
     assert_eq!(app.manage_settings(&event).await, of_invocation(&all("invalid-field", &fields)));

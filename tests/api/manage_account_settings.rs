@@ -60,6 +60,9 @@ async fn absent_settings_stay_and_empty_ones_are_removed() {
         (json!({ "name": "Other" }), json!({ "name": "Other" })),
         (json!({ "name": "", "colour": "#ffffff" }), json!({ "name": null, "colour": "#ffffff" })),
         (json!({ "binding": "" }), json!({ "binding": "bearer" })),
+        (json!({ "remindBefore": 86_400 }), json!({ "remindBefore": 86_400 })),
+        (json!({ "remindBefore": 0, "locale": "fr" }), json!({ "remindBefore": 0, "locale": "fr" })),
+        (json!({ "remindBefore": "" }), json!({ "remindBefore": null })),
         (json!({}), json!({})),
         (
             json!({ "logo": "", "colour": "", "locale": "", "redirect": "" }),
@@ -111,7 +114,9 @@ async fn an_invalid_event_gets_the_reason_and_changes_nothing() {
             refusal(
                 "unknown-field",
                 "color",
-                &format!("{accepted} action, account, externalID, name, logo, colour, locale, redirect, binding, domains, redirectOrigins"),
+                &format!(
+                    "{accepted} action, account, externalID, name, logo, colour, locale, redirect, binding, domains, redirectOrigins, remindBefore"
+                ),
             ),
         ),
         (set(json!({ "name": 1 })), invalid("name", "must be a string")),
@@ -133,6 +138,10 @@ async fn an_invalid_event_gets_the_reason_and_changes_nothing() {
                 "'http://example.com' is not a valid web address: it must start with https://, or with http:// for 127.0.0.1 and localhost",
             ),
         ),
+        (set(json!({ "remindBefore": 59 })), invalid("remindBefore", "must be 0 or an integer from 60 to 2592000, not '59'")),
+        (set(json!({ "remindBefore": 86_400.5 })), invalid("remindBefore", "must be 0 or an integer from 60 to 2592000, not '86400.5'")),
+        (set(json!({ "remindBefore": "86400" })), invalid("remindBefore", "must be a number, or the empty string to remove it")),
+        (set(json!({ "remindBefore": true })), invalid("remindBefore", "must be a number, or the empty string to remove it")),
         (set(json!({ "name": "Good", "binding": "phone" })), invalid("binding", "must be 'bearer' or 'email', not 'phone'")),
     ] {
         assert_eq!(app.manage_settings(&event).await, expected, "{event}");

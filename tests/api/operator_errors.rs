@@ -67,6 +67,8 @@ async fn errors_of_manage_account_settings_and_erase_invitee() {
         set("locale", json!("en_US")),
         set("redirect", json!("http://example.com")),
         set("binding", json!("phone")),
+        set("remindBefore", json!(59)),
+        set("remindBefore", json!("86400")),
         set("externalID", json!("")),
         set("externalID", json!("a b")),
         set("externalID", json!("012345678912")),
@@ -180,7 +182,15 @@ fn problems_of_a_configuration() {
     note(&mut snapshot, "sending, all wrong", &wrong, read_send_policy);
     note(&mut snapshot, "sending, nothing set", &[], read_send_policy);
     note(&mut snapshot, "retention", &[("RETENTION_DAYS", "-1")], read_retention);
-    let names = ["FROM_ADDRESS", "LINK_BASE_URL", "LINK_KEYS", "RETENTION_DAYS", "AWS_ENDPOINT_URL_SESV2", "AWS_ENDPOINT_URL_EVENTBRIDGE"];
+    let names = [
+        "FROM_ADDRESS",
+        "LINK_BASE_URL",
+        "LINK_KEYS",
+        "RETENTION_DAYS",
+        "REMIND_BEFORE_SECONDS",
+        "AWS_ENDPOINT_URL_SESV2",
+        "AWS_ENDPOINT_URL_EVENTBRIDGE",
+    ];
     note(&mut snapshot, "delivery, all wrong", &names.map(|name| (name, "x")), DeliveryConfig::read);
     note(&mut snapshot, "delivery, nothing set", &[], DeliveryConfig::read);
     let names = ["DEFAULT_DISPLAY_NAME", "DEFAULT_COLOUR", "DEFAULT_LOCALE", "DEFAULT_REDIRECT"];
@@ -204,6 +214,8 @@ fn problems_of_a_folder_of_texts() {
         ("pl.json", r#"{ "roles": { "Read only": "x" } }"#),
         ("email.html", "{{ address }}"),
         ("email.txt", "{{ intro }}"),
+        ("reminder.html", "{{ link"),
+        ("reminder.txt", "{{ subject }}"),
         ("logo.gif", "GIF89a"),
         ("logo.png", "GIF89a"),
     ];

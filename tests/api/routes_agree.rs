@@ -222,9 +222,9 @@ fn the_template_sets_exactly_the_variables_that_the_code_reads() {
 /// The configuration as text, or its errors.
 fn read(variables: &HashMap<String, String>) -> Result<String, String> {
     let lookup = |name: &str| variables.get(name).cloned();
-    match (Config::read(&lookup), read_send_policy(&lookup)) {
-        (Ok(config), Ok(policy)) => Ok(format!("{config:?} {policy:?}")),
-        (config, policy) => Err(format!("{:?} {:?}", config.err(), policy.err())),
+    match (Config::read(&lookup), read_send_policy(&lookup), DeliveryConfig::read(&lookup)) {
+        (Ok(config), Ok(policy), Ok(delivery)) => Ok(format!("{config:?} {policy:?} {delivery:?}")),
+        (config, policy, delivery) => Err(format!("{:?} {:?} {:?}", config.err(), policy.err(), delivery.err())),
     }
 }
 
@@ -239,7 +239,7 @@ fn numbers() -> BTreeMap<String, Value> {
 #[test]
 fn the_template_accepts_exactly_the_numbers_that_the_code_accepts() {
     let numbers = numbers();
-    assert_eq!(numbers.len(), 8, "{:?}", numbers.keys());
+    assert_eq!(numbers.len(), 9, "{:?}", numbers.keys());
     for (name, parameter) in &numbers {
         let accepts = |value: i64| {
             let mut variables = values(&[]);

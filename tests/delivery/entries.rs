@@ -43,7 +43,7 @@ impl History {
     async fn step(&mut self) {
         let Self { app, workers, other, ids, random } = self;
         let any = if ids.is_empty() { "0".repeat(32) } else { random.pick(ids).clone() };
-        match random.below(19) {
+        match random.below(20) {
             0 | 1 => {
                 let email = format!("{}.{}@example.com", random.pick(&["user", "bounce", "complaint"]), ids.len());
                 let created = app.send(Call::create(&email, "full-access").key(&app.full)).await;
@@ -96,6 +96,10 @@ impl History {
                 let body = json!({ "email": format!("user.{}@example.com", ids.len()), "roleID": "full-access", "send": false });
                 let created = app.send(Call::post("/invitations").json(&body).key(&app.full)).await;
                 ids.extend((created.status == 201).then(|| id(&created.json())));
+            }
+            18 => {
+                let setting = random.pick(&[json!(""), json!(0), json!(3600), json!(86_400), json!(400_000)]).clone();
+                app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "remindBefore": setting })).await;
             }
             _ => app.advance(Duration::from_secs(*random.pick(&PAUSES))),
         }

@@ -11,6 +11,8 @@ pub(crate) const EMAIL: &str = "user.one@example.com";
 pub(crate) const COOLDOWN: Duration = Duration::from_secs(60);
 /// The default lifetime of an invitation.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
+/// How long before the expiry invitees are reminded by default.
+pub(crate) const REMIND_BEFORE: Duration = Duration::from_secs(48 * 3600);
 /// Longer than the grace period of the stream and than the lease of a courier.
 pub(crate) const LATER: Duration = Duration::from_secs(200);
 

@@ -14,6 +14,7 @@ mod links;
 mod on_behalf;
 mod purge;
 mod reconciler;
+mod reminders;
 mod reports;
 mod revisions;
 mod ses_errors;

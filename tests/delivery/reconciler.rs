@@ -7,7 +7,7 @@ use local::events::Behaviour;
 use shared::domain::courier::{GRACE, MARGIN};
 use support::{ACCOUNT, faults::Fault};
 
-use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, id, invited, resend, revoke, start, use_link};
+use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, REMIND_BEFORE, describe, id, invited, resend, revoke, start, start_with, use_link};
 
 #[tokio::test]
 async fn a_sending_that_the_stream_lost_is_emailed_all_the_same() {
@@ -42,7 +42,7 @@ async fn events_that_the_stream_lost_are_published_in_order() {
 
 #[tokio::test]
 async fn an_expiry_is_published_once_and_again_after_a_resend() {
-    let (app, mut workers) = start().await;
+    let (app, mut workers) = start_with(&[("REMIND_BEFORE_SECONDS", "0")]).await;
     let (id, _) = invited(&app, &mut workers).await;
     app.advance(LIFETIME - COOLDOWN);
     workers.reconcile().await;
@@ -119,11 +119,11 @@ async fn an_entry_that_is_early_is_found_once_and_moved() {
     assert_eq!(workers.reconcile().await.processed, 1);
     let row = &app.rows_of(ACCOUNT, "I#").await[0];
     let expiry: i64 = row["exp"].as_n().unwrap().parse().unwrap();
-    let due = i64::try_from(MARGIN.as_millis()).unwrap() + expiry;
+    let due = expiry - i64::try_from(REMIND_BEFORE.as_millis()).unwrap();
     assert_eq!((row.get("late_at"), row["due_at"].as_n().unwrap()), (None, &due.to_string()));
     for _ in 0..5 {
         app.advance(COOLDOWN);
-        assert_eq!(workers.reconcile().await.processed, 0, "it is listed again when it expires");
+        assert_eq!(workers.reconcile().await.processed, 0, "it is listed again when its reminder is due");
     }
     // A report in between moves nothing that has to be moved back: its event has its own index.
     workers.report(&workers.inbox.emails()[0]).await;
@@ -134,17 +134,22 @@ async fn an_entry_that_is_early_is_found_once_and_moved() {
 }
 
 #[tokio::test]
-async fn with_a_report_within_two_minutes_the_reconciler_finds_nothing_before_the_expiry() {
+async fn with_a_report_within_two_minutes_the_reconciler_finds_nothing_but_the_reminder_and_the_expiry() {
     let (app, mut workers) = start().await;
     invited(&app, &mut workers).await;
     workers.report(&workers.inbox.emails()[0]).await;
     workers.deliver().await;
-    app.advance(LIFETIME - COOLDOWN);
+    app.advance(LIFETIME - REMIND_BEFORE - COOLDOWN);
     assert_eq!(workers.reconcile().await.processed, 0);
     assert_eq!(workers.event_types(), ["created", "delivered"]);
-    app.advance(COOLDOWN + MARGIN);
+    app.advance(COOLDOWN);
     assert_eq!(workers.reconcile().await.processed, 1);
-    assert_eq!(workers.event_types(), ["created", "delivered", "expired"]);
+    assert_eq!(workers.event_types(), ["created", "delivered", "reminded"]);
+    app.advance(REMIND_BEFORE);
+    assert_eq!(workers.reconcile().await.processed, 0);
+    app.advance(MARGIN);
+    assert_eq!(workers.reconcile().await.processed, 1);
+    assert_eq!(workers.event_types(), ["created", "delivered", "reminded", "expired"]);
 }
 
 /// However often it is resent and whatever fails, each sending is found early a few times at most.

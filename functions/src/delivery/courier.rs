@@ -22,7 +22,7 @@ use shared::{
     config::{Config, ConfigError, DeliveryConfig, read_default_settings},
     domain::{
         Invitation, Timestamp,
-        courier::pause_after,
+        courier::{EmailKind, pause_after},
         delivery::{Delivery, DeliveryStatus, Reason},
         invitation::OperationId,
         settings::AccountSettings,
@@ -118,27 +118,32 @@ impl Courier {
                 continue;
             }
             let publishes = !invitation.outbox.events.is_empty() && self.bus.is_available(now);
-            let (email_is_due, paused_until) = (invitation.mail_is_due(now), self.mailer.circuit_open_until(now));
-            let sends = email_is_due && paused_until.is_none();
+            let (email, paused_until) = (invitation.due_email(now), self.mailer.circuit_open_until(now));
+            let sends = email.is_some() && paused_until.is_none();
             let settings = if publishes || sends { self.store.settings(&key.account).await } else { Ok(AccountSettings::default()) };
             let mut after = invitation.clone();
             if publishes && self.publish(invitation, &settings, now).await {
                 after = after.published();
             }
             let mut claim = None;
-            if email_is_due {
-                match paused_until {
-                    None => after = after.claimed(claim.insert(OperationId::generate()).clone(), now),
-                    // SES currently sends no emails: this one has not been tried.
-                    Some(until) => after = after.postponed(until),
+            match (email, paused_until) {
+                (Some(kind), None) => {
+                    after = self.plan_reminder(&after, kind, &settings);
+                    if after.due_email(now) == Some(kind) {
+                        let (_, claim) = claim.insert((kind, OperationId::generate()));
+                        after = after.claimed(claim.clone(), now);
+                    }
                 }
+                // SES currently sends no emails: this one has not been tried.
+                (Some(_), Some(until)) => after = after.postponed(until),
+                (None, _) => {}
             }
             if after == *invitation && !stored.is_listed_early(now) {
                 return Ok(());
             }
             known = match (self.store.compare_and_set(&stored, &after, self.retention).await?, claim) {
                 (None, _) => None,
-                (Some(claimed), Some(claim)) => self.send(key, claimed, settings, &claim).await?,
+                (Some(claimed), Some((kind, claim))) => self.send(key, kind, claimed, settings, &claim).await?,
                 (Some(_), None) => return Ok(()),
             };
         }
@@ -159,17 +164,30 @@ impl Courier {
         }
     }
 
+    /// The invitation before its email is claimed, with the reminder as the settings say. A reminder that is due may then be due later, or
+    /// never.
+    fn plan_reminder(&self, invitation: &Invitation, kind: EmailKind, settings: &Result<AccountSettings, StoreError>) -> Invitation {
+        let setting = settings.as_ref().map(|settings| self.mailer.remind_before(settings));
+        match (kind, setting) {
+            (EmailKind::Invitation, Ok(setting)) => invitation.with_reminder(setting),
+            (EmailKind::Reminder, Ok(setting)) => invitation.with_reminder_no_earlier_than(setting),
+            // Without the settings nothing is sent.
+            (_, Err(_)) => invitation.clone(),
+        }
+    }
+
     /// Sends the email that `claim` has claimed, and records the outcome. Returns the resulting invitation, if it still exists.
     async fn send(
         &self,
         key: &InvitationKey,
+        kind: EmailKind,
         claimed: Stored,
         settings: Result<AccountSettings, StoreError>,
         claim: &OperationId,
     ) -> Result<Option<Stored>, StoreError> {
         let invitation = &claimed.invitation;
         let outcome = match settings {
-            Ok(settings) => self.mailer.send(invitation, &settings.or(&self.defaults), self.store.now()).await,
+            Ok(settings) => self.mailer.send(kind, invitation, &settings.or(&self.defaults), self.store.now()).await,
             // The invitation is valid. Its email waits until the account's row can be read again.
             Err(error) => Outcome::NotSent { cause: error.to_string() },
         };
@@ -177,51 +195,64 @@ impl Courier {
         let (account, id) = (key.account.as_str(), key.id.to_string());
         match outcome {
             Outcome::Accepted { message_id } => {
-                info!(account, invitation = id, sending, message_id, "email sent");
-                self.record(key, claimed, DeliveryStatus::Sent, None).await
+                info!(account, invitation = id, %kind, sending, message_id, "email sent");
+                match kind {
+                    EmailKind::Invitation => self.record(key, claimed, DeliveryStatus::Sent, None).await,
+                    EmailKind::Reminder => self.record_reminder(key, claimed).await,
+                }
             }
             Outcome::Rejected { reason, cause } => {
-                warn!(account, invitation = id, sending, cause, "email refused");
-                self.record(key, claimed, DeliveryStatus::Failed, Some(&reason)).await
+                warn!(account, invitation = id, %kind, sending, cause, "email refused");
+                match kind {
+                    EmailKind::Invitation => self.record(key, claimed, DeliveryStatus::Failed, Some(&reason)).await,
+                    EmailKind::Reminder => self.change_claimed(key, claimed, claim, |before, _| before.without_reminder()).await,
+                }
             }
             Outcome::Throttled { until } => {
-                warn!(account, invitation = id, sending, "SES is busy, email postponed");
-                self.postpone(key, claimed, claim, |before, _| before.postponed_uncounted(until)).await
+                warn!(account, invitation = id, %kind, sending, "SES is busy, email postponed");
+                self.change_claimed(key, claimed, claim, |before, _| before.postponed_uncounted(until)).await
             }
             Outcome::CircuitOpen { cause, until } => {
-                error!(account, invitation = id, sending, cause, "email postponed");
-                self.postpone(key, claimed, claim, |before, _| before.postponed_uncounted(until)).await
+                error!(account, invitation = id, %kind, sending, cause, "email postponed");
+                self.change_claimed(key, claimed, claim, |before, _| before.postponed_uncounted(until)).await
             }
             Outcome::NotSent { cause } => {
-                error!(account, invitation = id, sending, cause, "email postponed");
+                error!(account, invitation = id, %kind, sending, cause, "email postponed");
                 let pause = |before: &Invitation, now: Timestamp| before.postponed(now.plus(pause_after(before.send_attempts.tries)));
-                self.postpone(key, claimed, claim, pause).await
+                self.change_claimed(key, claimed, claim, pause).await
             }
             // SES may have accepted the email, and will report it then. So the claim remains, and the email becomes due again when the
             // claim ends.
             Outcome::Unknown { cause } if tries > 1 => {
-                error!(account, invitation = id, sending, cause, "no response from SES, again");
+                error!(account, invitation = id, %kind, sending, cause, "no response from SES, again");
                 Ok(Some(claimed))
             }
             Outcome::Unknown { cause } => {
-                warn!(account, invitation = id, sending, cause, "no response from SES");
+                warn!(account, invitation = id, %kind, sending, cause, "no response from SES");
                 Ok(Some(claimed))
             }
         }
     }
 
-    /// Postpones the email that `claim` has claimed.
-    async fn postpone(
+    /// Changes the invitation if `claim` still has its email.
+    async fn change_claimed(
         &self,
         key: &InvitationKey,
         claimed: Stored,
         claim: &OperationId,
-        wait: impl Fn(&Invitation, Timestamp) -> Invitation,
+        change: impl Fn(&Invitation, Timestamp) -> Invitation,
     ) -> Result<Option<Stored>, StoreError> {
         // Without the claim, the email was resent in the meantime, or found to be sent after all.
         let own = |before: &Invitation| before.send_attempts.claim.as_ref() == Some(claim);
-        let wait = |before: &Invitation, now| if own(before) { wait(before, now) } else { before.clone() };
-        self.store.update_with_retry(key, Some(claimed), self.retention, RETRY_FOR, wait).await
+        let change = |before: &Invitation, now| if own(before) { change(before, now) } else { before.clone() };
+        self.store.update_with_retry(key, Some(claimed), self.retention, RETRY_FOR, change).await
+    }
+
+    /// Records that SES has accepted the reminder. The claim does not matter: the reminder was sent.
+    async fn record_reminder(&self, key: &InvitationKey, claimed: Stored) -> Result<Option<Stored>, StoreError> {
+        let sending = claimed.invitation.link.version;
+        let report = |before: &Invitation, now| before.reminded(sending, now);
+        self.store.update_with_retry(key, Some(claimed), self.retention, RETRY_FOR, report).await
     }
 
     async fn record(

@@ -1,4 +1,4 @@
-//! The invitation email: a subject, a text part and an HTML part.
+//! The invitation email and its reminder: a subject, a text part and an HTML part.
 //!
 //! It contains one link and nothing else that an email client would turn into a link: names are [`DisplayName`]s, and the invitee's
 //! address is not shown. The account chooses only the names; all other words come from the texts.
@@ -12,6 +12,7 @@ use std::{fmt, iter};
 use minijinja::Value;
 use shared::domain::{
     Email, Invitation, RoleId, Timestamp,
+    courier::EmailKind,
     link_base::InvitationLink,
     settings::{AccountSettings, Colour, DisplayName, Locale},
 };
@@ -26,6 +27,8 @@ const MAX_SUBJECT: usize = 150;
 /// The content of an email.
 #[derive(Debug, Clone)]
 pub struct InvitationEmail<'a> {
+    /// Which email it is.
+    pub kind: EmailKind,
     /// The account's name.
     pub account_name: Option<&'a DisplayName>,
     /// The inviter's name.
@@ -55,8 +58,9 @@ pub struct Rendered {
 impl<'a> InvitationEmail<'a> {
     /// The email of an invitation. `settings` are the account's, completed with the stack's defaults.
     #[must_use]
-    pub fn of(invitation: &'a Invitation, settings: &'a AccountSettings, link: &'a InvitationLink) -> Self {
+    pub fn of(kind: EmailKind, invitation: &'a Invitation, settings: &'a AccountSettings, link: &'a InvitationLink) -> Self {
         Self {
+            kind,
             account_name: settings.name.as_ref(),
             inviter: invitation.sender.as_deref().and_then(DisplayName::of_untrusted),
             role: &invitation.resource.role,
@@ -73,7 +77,8 @@ impl<'a> InvitationEmail<'a> {
     /// If a custom template fails, although its trial rendering succeeded.
     pub fn render(&self, texts: &Texts) -> Result<Rendered, minijinja::Error> {
         let variables = self.variables(texts);
-        Ok(Rendered { text: texts.templates.text(&variables)?, html: texts.templates.html(&variables)?, subject: variables.subject })
+        let templates = texts.templates.of(self.kind);
+        Ok(Rendered { text: templates.text(&variables)?, html: templates.html(&variables)?, subject: variables.subject })
     }
 
     /// The sender as SES expects it: the account's name and our address.
@@ -90,12 +95,16 @@ impl<'a> InvitationEmail<'a> {
         let colour = self.colour.cloned().unwrap_or_else(|| COLOUR.parse().expect("a colour"));
         let (subject, intro) = self.subject_and_intro(texts);
         let texts = &texts.email;
+        let expiry = match self.kind {
+            EmailKind::Invitation => &texts.expiry,
+            EmailKind::Reminder => &texts.reminder_expiry,
+        };
         EmailVariables {
             lang: locale.to_string(),
             dir: locale.direction(),
             subject: one_line(&subject),
             intro,
-            expiry: fill(&texts.expiry, &[("expiry", &date(self.expiry, texts))]),
+            expiry: fill(expiry, &[("expiry", &date(self.expiry, texts))]),
             button: texts.button.clone(),
             fallback: texts.fallback.clone(),
             link_intro: texts.link.clone(),
@@ -120,7 +129,13 @@ impl<'a> InvitationEmail<'a> {
         let id = DisplayName::of_untrusted(self.role.as_str());
         let role = roles.get(self.role).map(String::as_str).or(id.as_ref().map(DisplayName::as_str)).unwrap_or("…");
         let values = [("account", account.unwrap_or_default()), ("inviter", inviter.unwrap_or_default()), ("role", role)];
-        (fill(subject, &values), fill(intro, &values))
+        let (subject, intro) = (fill(subject, &values), fill(intro, &values));
+        match self.kind {
+            EmailKind::Invitation => (subject, intro),
+            EmailKind::Reminder => {
+                (fill(&texts.reminder_subject, &[("subject", &subject)]), fill(&texts.reminder_intro, &[("intro", &intro)]))
+            }
+        }
     }
 }
 

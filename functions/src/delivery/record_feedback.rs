@@ -7,6 +7,7 @@ use shared::{
     config::{Config, ConfigError, read_retention},
     domain::{
         Timestamp,
+        courier::EmailKind,
         delivery::{Delivery, DeliveryStatus, Reason},
     },
     store::{InvitationKey, Store},
@@ -15,7 +16,10 @@ use tracing::{info, warn};
 
 use crate::{
     app::{combine, connected, variable},
-    delivery::worker::{Failed, parse},
+    delivery::{
+        courier::mailer::KIND_TAG,
+        worker::{Failed, parse},
+    },
 };
 
 /// How long a failed write is retried. Lambda retries the invocation, too.
@@ -114,28 +118,45 @@ struct Reject {
 /// If the event is not an SES event, or the table fails.
 pub async fn handle(feedback: &Feedback, event: &str) -> Result<Recorded, Failed> {
     let Event { detail } = parse(event, "an SES event")?;
-    let Some((key, sending)) = detail.mail.sending() else {
+    let Some((key, sending, kind)) = detail.mail.sending() else {
         warn!("event of an email without this service's tags");
         return Ok(Recorded::Ignored);
     };
     let Some((status, at, reason)) = detail.delivery_status() else { return Ok(Recorded::Ignored) };
     let (account, id) = (key.account.as_str(), key.id.to_string());
-    info!(account, invitation = id, sending, status = status.as_str(), reason = reason.as_ref().map(Reason::as_str), "email event");
+    info!(
+        account,
+        invitation = id,
+        %kind,
+        sending,
+        status = status.as_str(),
+        reason = reason.as_ref().map(Reason::as_str),
+        "email event"
+    );
     let found = feedback.store.update_with_retry(&key, None, feedback.retention, RETRY_FOR, |before, now| {
         // A time in the future would postpone the published event.
         let at = at.unwrap_or(now).min(now);
-        before.delivered(sending, Delivery { status, at, reason: reason.clone() })
+        let report = Delivery { status, at, reason: reason.clone() };
+        match kind {
+            EmailKind::Invitation => before.delivered(sending, report),
+            EmailKind::Reminder => before.reminder_delivered(sending, report),
+        }
     });
     // An invitation that was purged in the meantime is ignored.
     Ok(if found.await?.is_some() { Recorded::Recorded } else { Recorded::Ignored })
 }
 
 impl Mail {
-    /// The invitation and the number of the sending, from the tags.
-    fn sending(&self) -> Option<(InvitationKey, u32)> {
+    /// The invitation, the number of the sending, and which of its emails it is, from the tags.
+    fn sending(&self) -> Option<(InvitationKey, u32, EmailKind)> {
         let tag = |name: &str| self.tags.get(name)?.first();
         let key = InvitationKey { account: tag("account")?.parse().ok()?, id: tag("invitation")?.parse().ok()? };
-        Some((key, tag("sending")?.parse().ok()?))
+        let kind = match tag(KIND_TAG) {
+            None => EmailKind::Invitation,
+            Some(kind) if kind == EmailKind::Reminder.as_str() => EmailKind::Reminder,
+            Some(_) => return None,
+        };
+        Some((key, tag("sending")?.parse().ok()?, kind))
     }
 }
 

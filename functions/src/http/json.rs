@@ -86,6 +86,19 @@ impl Fields {
         }
     }
 
+    /// Takes an optional field that is a number, or empty, as text.
+    ///
+    /// # Errors
+    /// `invalid-field` if it is neither.
+    pub fn optional_number_or_empty(&mut self, name: &str) -> Result<Option<String>, Invalid> {
+        let Some(index) = self.0.iter().position(|(field, _)| field == name) else { return Ok(None) };
+        match self.0.remove(index).1 {
+            Json::Number(number) => Ok(Some(number.to_string())),
+            Json::Text(text) if text.is_empty() => Ok(Some(text)),
+            _ => Err(Invalid::field("invalid-field", name, "must be a number, or the empty string to remove it")),
+        }
+    }
+
     /// Takes a required field of any text.
     ///
     /// # Errors

@@ -106,6 +106,8 @@ struct InvitationBody<'a> {
     redirect: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<DeliveryBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reminded: Option<Timestamp>,
 }
 
 /// The delivery status of the last email.
@@ -244,6 +246,7 @@ fn body<'a>(invitation: &'a Resource, now: Timestamp, urns: &Urns) -> Invitation
         metadata: invitation.metadata.as_ref().map(Metadata::entries),
         redirect: invitation.redirect.as_ref().map(Redirect::as_str),
         delivery: invitation.delivery.as_ref().map(DeliveryBody::from),
+        reminded: invitation.reminded,
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! - `{"action": "describe", "account": …}`, or `externalID` instead of `account`.
 //! - `{"action": "set", "account": …, "externalID"?, "name"?, "logo"?, "colour"?, "locale"?, "redirect"?, "binding"?, "domains"?,
-//!   "redirectOrigins"?}` changes the given settings; an empty string, object or array removes one. The external id can be set once.
-//!   Without `account`, `externalID` names the account.
+//!   "redirectOrigins"?, "remindBefore"?}` changes the given settings; an empty string, object or array removes one. The external id can
+//!   be set once. Without `account`, `externalID` names the account.
 //! - `{"action": "create", "externalID"?, …}` creates an account with these settings. If an account has the external id, it returns that
 //!   one unchanged, with `"created": false`.
 //!
@@ -16,6 +16,7 @@ use shared::{
     domain::{
         AccountId, ExternalId,
         json::Json,
+        reminder::RemindBefore,
         settings::{AccountSettings, Change, DomainPolicy, RedirectOrigins, SettingsChange},
         text::{Malformed, excerpt},
     },
@@ -123,9 +124,12 @@ fn no_account(fields: &mut Fields) -> Result<(), Invalid> {
     }
 }
 
+/// The fields of the settings.
+const SETTINGS: [&str; 9] = ["name", "logo", "colour", "locale", "redirect", "binding", "domains", "redirectOrigins", "remindBefore"];
+
 /// Takes the settings; `accepted` are the fields that were taken before.
 fn change(mut fields: Fields, accepted: &[&'static str]) -> Result<SettingsChange, Invalid> {
-    let (name, logo, colour, locale, redirect, binding, domains, redirect_origins, ()) = all((
+    let (name, logo, colour, locale, redirect, binding, domains, redirect_origins, remind_before, ()) = all((
         field(&mut fields, "name"),
         field(&mut fields, "logo"),
         field(&mut fields, "colour"),
@@ -134,13 +138,26 @@ fn change(mut fields: Fields, accepted: &[&'static str]) -> Result<SettingsChang
         field(&mut fields, "binding"),
         whole(&mut fields, "domains", DomainPolicy::is_empty),
         whole(&mut fields, "redirectOrigins", RedirectOrigins::is_empty),
-        fields.finish(&[accepted, &["name", "logo", "colour", "locale", "redirect", "binding", "domains", "redirectOrigins"]].concat()),
+        remind_before(&mut fields),
+        fields.finish(&[accepted, &SETTINGS].concat()),
     ))?;
-    Ok(SettingsChange { name, logo, colour, locale, redirect, binding, domains, redirect_origins })
+    Ok(SettingsChange { name, logo, colour, locale, redirect, binding, domains, redirect_origins, remind_before })
 }
 
 fn field<T: FromStr<Err = Malformed>>(fields: &mut Fields, name: &str) -> Result<Change<T>, Invalid> {
-    match fields.optional_text(name)?.as_deref() {
+    let text = fields.optional_text(name)?;
+    parsed(name, text)
+}
+
+/// A number of seconds; only the empty string, which removes it, is a text.
+fn remind_before(fields: &mut Fields) -> Result<Change<RemindBefore>, Invalid> {
+    let name = "remindBefore";
+    let number = fields.optional_number_or_empty(name)?;
+    parsed(name, number)
+}
+
+fn parsed<T: FromStr<Err = Malformed>>(name: &str, text: Option<String>) -> Result<Change<T>, Invalid> {
+    match text.as_deref() {
         None => Ok(Change::Keep),
         Some("") => Ok(Change::Remove),
         Some(text) => text.parse().map(Change::Set).map_err(|error| Invalid::field(INVALID, name, error)),
@@ -180,6 +197,8 @@ struct SettingsBody<'a> {
     domains: Option<DomainsBody>,
     #[serde(rename = "redirectOrigins", skip_serializing_if = "<[_]>::is_empty")]
     redirect_origins: &'a [String],
+    #[serde(rename = "remindBefore", skip_serializing_if = "Option::is_none")]
+    remind_before: Option<u32>,
     /// Only in the response to a creation.
     #[serde(skip_serializing_if = "Option::is_none")]
     created: Option<bool>,
@@ -192,7 +211,7 @@ struct DomainsBody {
 }
 
 fn body<'a>(account: &'a AccountId, settings: &'a AccountSettings) -> SettingsBody<'a> {
-    let AccountSettings { name, logo, colour, locale, redirect, binding, domains, redirect_origins, external: _ } = settings;
+    let AccountSettings { name, logo, colour, locale, redirect, binding, domains, redirect_origins, remind_before, external: _ } = settings;
     SettingsBody {
         account: account.as_str(),
         external_id: settings.external_id().map(ExternalId::as_str),
@@ -204,6 +223,7 @@ fn body<'a>(account: &'a AccountId, settings: &'a AccountSettings) -> SettingsBo
         binding: binding.as_str(),
         domains: (!domains.is_empty()).then(|| DomainsBody { allow: domains.allow(), deny: domains.deny() }),
         redirect_origins: redirect_origins.as_slice(),
+        remind_before: remind_before.map(RemindBefore::as_secs),
         created: None,
     }
 }

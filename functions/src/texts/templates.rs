@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use minijinja::{Environment, Error, UndefinedBehavior, Value, value::Serde};
 use serde::Serialize;
+use shared::domain::courier::EmailKind;
+
+use super::files;
 
 /// The variables of a template. All are plain text; the template engine escapes them in HTML.
 #[derive(Debug, Clone, Serialize)]
@@ -36,6 +39,13 @@ pub(crate) struct EmailVariables {
     pub(crate) on_colour: &'static str,
 }
 
+/// The templates of both emails. The words of both come from the variables, so both have the same built-in templates.
+#[derive(Debug, Clone)]
+pub(crate) struct EmailTemplates {
+    invitation: Templates,
+    reminder: Templates,
+}
+
 /// The templates of both parts.
 #[derive(Debug, Clone)]
 pub(crate) struct Templates {
@@ -51,26 +61,42 @@ struct Template {
     source: String,
 }
 
-impl Templates {
-    /// The templates in these files, or the built-in ones. Each file is rendered once as a trial, so that errors show up at start and
-    /// not when an email is sent.
-    pub(super) fn new(html: Option<(PathBuf, String)>, text: Option<(PathBuf, String)>, note: &mut impl FnMut(String)) -> Self {
-        let mut template = |name, file: Option<(PathBuf, String)>, built_in: &str| {
-            let Some((path, source)) = file else { return Template { name, source: built_in.to_owned() } };
-            let template = Template { name, source };
+impl EmailTemplates {
+    /// The templates in these files, or the built-in ones. A reminder without templates of its own has those of the invitation. Each file
+    /// is rendered once as a trial, so that errors show up at start and not when an email is sent.
+    pub(super) fn new(files: &[PathBuf], note: &mut impl FnMut(String)) -> Self {
+        let mut template = |name: &'static str| {
+            let path = files.iter().find(|file| file.ends_with(name))?;
+            let template = Template { name, source: files::read(path, note)? };
             match template.render(&sample()) {
                 Err(error) => note(format!("{}: {error}", path.display())),
                 Ok(email) if !email.contains(SAMPLE_LINK) => note(format!("{}: does not contain the link", path.display())),
                 Ok(_) => {}
             }
-            template
+            Some(template)
         };
-        Self {
-            html: template("email.html", html, include_str!("email.html")),
-            text: template("email.txt", text, include_str!("email.txt")),
-        }
+        let built_in = |name, source: &str| Template { name, source: source.to_owned() };
+        let invitation = Templates {
+            html: template("email.html").unwrap_or_else(|| built_in("email.html", include_str!("email.html"))),
+            text: template("email.txt").unwrap_or_else(|| built_in("email.txt", include_str!("email.txt"))),
+        };
+        let reminder = Templates {
+            html: template("reminder.html").unwrap_or_else(|| invitation.html.clone()),
+            text: template("reminder.txt").unwrap_or_else(|| invitation.text.clone()),
+        };
+        Self { invitation, reminder }
     }
 
+    /// The templates of an email.
+    pub(crate) fn of(&self, kind: EmailKind) -> &Templates {
+        match kind {
+            EmailKind::Invitation => &self.invitation,
+            EmailKind::Reminder => &self.reminder,
+        }
+    }
+}
+
+impl Templates {
     /// The HTML part.
     pub(crate) fn html(&self, variables: &EmailVariables) -> Result<String, Error> {
         self.html.render(variables)

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{ConfigError, DAY};
-use crate::domain::link::LinkKeys;
+use crate::domain::{link::LinkKeys, reminder::RemindBefore};
 
 /// Reads variables and collects problems.
 pub(super) struct Env<'a> {
@@ -66,6 +66,14 @@ impl<'a> Env<'a> {
 
     pub(super) fn retention(&mut self) -> Option<Duration> {
         Some(Duration::from_secs(self.number("RETENTION_DAYS", 400, 0, 36_500) * DAY)).filter(|kept| !kept.is_zero())
+    }
+
+    pub(super) fn remind_before(&mut self) -> RemindBefore {
+        let text = self.text("REMIND_BEFORE_SECONDS", &RemindBefore::default().to_string());
+        text.parse().unwrap_or_else(|error| {
+            self.problems.push(format!("REMIND_BEFORE_SECONDS {error}"));
+            RemindBefore::default()
+        })
     }
 
     pub(super) fn link_keys(&mut self) -> Option<LinkKeys> {

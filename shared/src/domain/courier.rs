@@ -1,10 +1,10 @@
 //! Background work for an invitation: what is due, and when.
 //!
-//! Three kinds of work exist: the email of the last sending, the events in the outbox, and the event of the expiry. What is due follows
-//! from the invitation alone. So the trigger does not matter: the table's stream triggers at once, the indexes of due invitations at the
-//! latest, at the times of [`DueEntries`]. Every step writes a new revision of the invitation.
+//! Four kinds of work exist: the email of the last sending, its reminder, the events in the outbox, and the event of the expiry. What is
+//! due follows from the invitation alone. So the trigger does not matter: the table's stream triggers at once, the indexes of due
+//! invitations at the latest, at the times of [`DueEntries`]. Every step writes a new revision of the invitation.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use super::{
     delivery::{Delivery, DeliveryStatus, Reason},
@@ -27,7 +27,43 @@ pub fn pause_after(tries: u32) -> Duration {
     Duration::from_secs((30 << tries.saturating_sub(1).min(7)).min(3600))
 }
 
+/// An email about an invitation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EmailKind {
+    /// The email of a sending.
+    Invitation,
+    /// The reminder of a sending, with the same link.
+    Reminder,
+}
+
+impl EmailKind {
+    /// The name in logs and in the tags of emails.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Invitation => "invitation",
+            Self::Reminder => "reminder",
+        }
+    }
+}
+
+impl fmt::Display for EmailKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl Invitation {
+    /// The email that may be sent now.
+    #[must_use]
+    pub fn due_email(&self, now: Timestamp) -> Option<EmailKind> {
+        if self.mail_is_due(now) {
+            return Some(EmailKind::Invitation);
+        }
+        let reminder_is_due = self.state(now) == State::Invited && self.reminder_due().is_some_and(|due| due <= now);
+        reminder_is_due.then_some(EmailKind::Reminder)
+    }
+
     /// Whether the last sending's email has not been sent and is still useful.
     #[must_use]
     pub fn wants_email(&self, now: Timestamp) -> bool {
@@ -61,12 +97,12 @@ impl Invitation {
         [events, email].into_iter().flatten().min().map(|since| since.plus(GRACE))
     }
 
-    /// When time alone makes work due: the next attempt of an email, or the expiry.
+    /// When time alone makes work due: the next attempt of an email, a reminder, or the expiry.
     #[must_use]
     pub fn timer(&self) -> Option<Timestamp> {
         let email = (self.email_is_pending() && self.send_attempts.tries > 0).then_some(self.send_attempts.not_before);
         let expiry = self.is_waiting().then(|| self.resource.expiry.plus(MARGIN));
-        [email, expiry].into_iter().flatten().min()
+        [email, self.reminder_due(), expiry].into_iter().flatten().min()
     }
 
     /// When it is due next, if nothing happens until then; `None` for never.
@@ -76,7 +112,7 @@ impl Invitation {
     }
 
     /// Whether it is pending and its expiry has not been published.
-    fn is_waiting(&self) -> bool {
+    pub(super) fn is_waiting(&self) -> bool {
         self.resource.status == Status::Pending && !self.expiry_published
     }
 
@@ -153,8 +189,10 @@ impl Invitation {
         }
         let mut after = self.clone();
         after.outbox.put_delivery(&report);
-        after.resource.delivery = Some(report);
-        after.send_attempts.claim = None;
+        // The email was sent. From now on the attempts are those of its reminder.
+        if after.resource.delivery.replace(report).is_none() {
+            after.send_attempts = SendAttempts::requested_at(self.resource.last_sent);
+        }
         after
     }
 }

@@ -52,6 +52,16 @@ impl DeliveryStatus {
         known.is_none_or(|known| self > known)
     }
 
+    /// Whether the invitee may have the email, so that a reminder of it makes sense. After a soft bounce, which is temporary, the reminder
+    /// is the first that arrives.
+    #[must_use]
+    pub fn allows_reminder(self) -> bool {
+        match self {
+            Self::Sent | Self::Delayed | Self::Delivered | Self::SoftBounced => true,
+            Self::Failed | Self::Bounced | Self::Complained => false,
+        }
+    }
+
     /// Whether another email to the address would be refused and damage the sender's reputation.
     #[must_use]
     pub fn blocks(self) -> bool {

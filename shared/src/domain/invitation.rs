@@ -157,6 +157,8 @@ pub struct Resource {
     pub invited_by: String,
     /// The delivery of the last sending's email; `None` until it has been sent.
     pub delivery: Option<Delivery>,
+    /// When the invitee was reminded of the last sending.
+    pub reminded: Option<Timestamp>,
     /// The user who accepted, as identified by the host application, if it accepted on the invitee's behalf.
     pub accepted_by: Option<String>,
     /// Whether the caller of the last sending got its link, and no email is sent.
@@ -196,8 +198,10 @@ pub struct Invitation {
     pub sender: Option<String>,
     /// The language of its emails and its page, if the creator chose one.
     pub locale: Option<Locale>,
-    /// The attempts to send the last sending's email.
+    /// The attempts to send the last sending's email, and once its delivery is known, the reminder.
     pub send_attempts: SendAttempts,
+    /// How long before the expiry the reminder of the last sending is due; `None` if none is planned, or any more.
+    pub remind_before: Option<Duration>,
     /// The first sending whose bounces and complaints count: the last forced one, else the first.
     pub feedback_since: u32,
     /// The unpublished events.
@@ -218,7 +222,7 @@ pub struct SendAttempts {
 }
 
 impl SendAttempts {
-    /// For an email that was requested at `now`.
+    /// For an email that was requested at `now`, or none that was tried.
     #[must_use]
     pub fn requested_at(now: Timestamp) -> Self {
         Self { tries: 0, not_before: now, claim: None }
@@ -273,6 +277,8 @@ impl Invitation {
         if handover == Handover::Email {
             after.resource.delivery = None;
         }
+        after.resource.reminded = None;
+        after.remind_before = None;
         after.expiry_published = false;
         after.outbox.keep_terms(&self.resource, &after.resource);
         after.outbox.put(if after.resource.link_only { EventType::ResentUnsent } else { EventType::Resent }, now);

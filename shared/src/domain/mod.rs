@@ -25,6 +25,7 @@ pub mod outbox;
 pub mod page;
 pub mod principal;
 pub mod rejected;
+pub mod reminder;
 pub mod revocation;
 pub mod role;
 pub mod settings;

@@ -27,6 +27,8 @@ pub enum EventType {
     ResentUnsent,
     /// The account gave it another role or expiry.
     Changed,
+    /// The invitee was reminded.
+    Reminded,
     /// The email was delivered.
     Delivered,
     /// The email was not delivered, for a temporary reason.
@@ -49,12 +51,13 @@ pub enum EventType {
 
 impl EventType {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Created,
         Self::CreatedUnsent,
         Self::Resent,
         Self::ResentUnsent,
         Self::Changed,
+        Self::Reminded,
         Self::Delivered,
         Self::SoftBounced,
         Self::Bounced,
@@ -82,7 +85,7 @@ impl EventType {
     /// Whether the event shows the invitation's expiry at the time of the event.
     #[must_use]
     pub fn shows_expiry(self) -> bool {
-        self == Self::Changed
+        matches!(self, Self::Changed | Self::Reminded)
     }
 
     /// The published type: both kinds of bounces are `bounced`, and whether an email is sent is a field of its own.
@@ -105,6 +108,7 @@ impl EventType {
             Self::Resent => "resent",
             Self::ResentUnsent => "resent-unsent",
             Self::Changed => "changed",
+            Self::Reminded => "reminded",
             Self::Delivered => "delivered",
             Self::SoftBounced => "soft-bounced",
             Self::Bounced => "bounced",

@@ -1,4 +1,5 @@
-//! Account settings: how emails and the page present the account, whom it invites, who may accept its invitations, and its external id.
+//! Account settings: how emails and the page present the account, whom it invites, who may accept its invitations, when invitees
+//! are reminded, and its external id.
 
 mod colour;
 mod domains;
@@ -12,6 +13,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use super::{
     account::ExternalId,
+    reminder::RemindBefore,
     text::{Malformed, excerpt},
     time::Timestamp,
 };
@@ -43,6 +45,8 @@ pub struct AccountSettings {
     pub domains: DomainPolicy,
     /// Where the redirects of single invitations may lead.
     pub redirect_origins: RedirectOrigins,
+    /// How long before the expiry invitees are reminded.
+    pub remind_before: Option<RemindBefore>,
     /// The external id, which is never changed or removed.
     pub external: Option<AssignedExternalId>,
 }
@@ -73,6 +77,7 @@ impl AccountSettings {
             binding: self.binding,
             domains: self.domains,
             redirect_origins: self.redirect_origins,
+            remind_before: self.remind_before.or(defaults.remind_before),
             external: self.external,
         }
     }
@@ -122,6 +127,8 @@ pub struct SettingsChange {
     pub domains: Change<DomainPolicy>,
     /// Of [`AccountSettings::redirect_origins`], as a whole.
     pub redirect_origins: Change<RedirectOrigins>,
+    /// Of [`AccountSettings::remind_before`].
+    pub remind_before: Change<RemindBefore>,
 }
 
 /// Who may accept an invitation.

@@ -82,10 +82,13 @@ fn attributes(invitation: &Invitation, due: DueEntries, retention: Option<Durati
         ("delivery", invitation.resource.delivery.as_ref().map(|delivery| text(delivery.to_string()))),
         // The first sending whose bounces and complaints count.
         ("fb_since", (invitation.feedback_since > 1).then(|| number(invitation.feedback_since))),
-        // The attempts to send the email: their number, the earliest time of the next one, and the current claim.
+        // The attempts to send the email, or the reminder: their number, the earliest time of the next one, and the current claim.
         ("tries", tried.then(|| number(send_attempts.tries))),
         ("nb", tried.then(|| time(send_attempts.not_before))),
         ("claim", send_attempts.claim.as_ref().map(|claim| text(claim.0.as_str()))),
+        // The reminder: how many seconds before the expiry it is due, if one is planned, and when it was sent.
+        ("remind", invitation.remind_before.map(|before| number(before.as_secs()))),
+        ("reminded", invitation.resource.reminded.map(time)),
         // The unpublished events.
         ("out", (!events.is_empty()).then(|| AttributeValue::Ss(events.iter().map(ToString::to_string).collect()))),
         ("exp_published", invitation.expiry_published.then(|| flag(true))),
@@ -197,7 +200,7 @@ pub const PROJECTED: [&str; 18] = [
 ];
 
 /// The projected attributes that no response shows yet.
-const NOT_SHOWN: [&str; 4] = ["nsa", "loc", "reminded", "more"];
+const NOT_SHOWN: [&str; 3] = ["nsa", "loc", "more"];
 
 /// The attributes that [`resource`] reads.
 pub(super) fn shown() -> impl Iterator<Item = &'static str> {
@@ -222,6 +225,7 @@ fn read_resource(account: AccountId, row: &mut Attributes) -> Result<Resource, S
         last_sent: row.time("sent")?,
         invited_by: row.text("by")?,
         delivery: row.optional("delivery")?,
+        reminded: row.optional_time("reminded")?,
         accepted_by: row.optional_text("accepted_by")?,
         link_only: row.is_set("link_only"),
         metadata: row.optional("metadata")?,
@@ -264,6 +268,7 @@ fn read_invitation(mut row: Attributes) -> Result<Invitation, StoreError> {
         operations: row.texts("ops")?.into_iter().map(OperationId).collect(),
         sender: row.optional_text("sender")?,
         locale: row.optional("loc")?,
+        remind_before: row.optional_number("remind")?.map(Duration::from_secs),
         feedback_since: row.number_or("fb_since", 1)?,
         outbox: outbox(&mut row)?,
         expiry_published: row.is_set("exp_published"),

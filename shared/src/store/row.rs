@@ -99,6 +99,10 @@ impl Attributes {
         if self.is_set(attribute) { self.number(attribute) } else { Ok(missing) }
     }
 
+    pub(super) fn optional_number<T: FromStr>(&mut self, attribute: &str) -> Result<Option<T>, StoreError> {
+        if self.is_set(attribute) { self.number(attribute).map(Some) } else { Ok(None) }
+    }
+
     pub(super) fn optional<T: FromStr>(&mut self, attribute: &str) -> Result<Option<T>, StoreError> {
         if self.is_set(attribute) { self.parsed(attribute).map(Some) } else { Ok(None) }
     }

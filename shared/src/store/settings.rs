@@ -59,7 +59,7 @@ impl Store {
 /// The attributes that a change sets; `None` removes one.
 fn changes(change: &SettingsChange) -> impl Iterator<Item = (&'static str, Option<AttributeValue>)> {
     // Lists every field, so that a new setting cannot be forgotten here.
-    let SettingsChange { name, logo, colour, locale, redirect, binding, domains, redirect_origins } = change;
+    let SettingsChange { name, logo, colour, locale, redirect, binding, domains, redirect_origins, remind_before } = change;
     [
         attribute("name", name),
         attribute("logo", logo),
@@ -69,6 +69,7 @@ fn changes(change: &SettingsChange) -> impl Iterator<Item = (&'static str, Optio
         attribute("binding", binding),
         attribute("domains", domains),
         attribute("redirect_origins", redirect_origins),
+        attribute("remind_before", remind_before),
     ]
     .into_iter()
     .flatten()
@@ -121,5 +122,6 @@ pub(super) fn from_row(row: Row) -> Result<AccountSettings, StoreError> {
         binding: row.optional("binding")?.unwrap_or_default(),
         domains: row.optional("domains")?.unwrap_or_default(),
         redirect_origins: row.optional("redirect_origins")?.unwrap_or_default(),
+        remind_before: row.optional("remind_before")?,
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use shared::domain::{
     Invitation, Resource, State, Timestamp,
-    courier::{DueEntries, GRACE, LEASE, MARGIN, pause_after},
+    courier::{DueEntries, EmailKind, GRACE, LEASE, MARGIN, pause_after},
     delivery::{Delivery, DeliveryStatus, Reason},
     invitation::{Closing, OperationId, SendAttempts, Status},
     outbox::{Event, EventType},
@@ -246,8 +246,11 @@ fn created() -> Invitation {
 fn any_work() -> impl Strategy<Value = Invitation> {
     let delivery = proptest::option::of((0..DeliveryStatus::ALL.len(), near_time()));
     let events = proptest::collection::vec(near_time(), 0..3);
-    (any_invitation(), delivery, events, 0u32..3, near_time(), any::<bool>()).prop_map(
-        |(mut invitation, delivery, events, tries, not_before, expiry_published)| {
+    let reminder = (proptest::option::of(0u64..5_000_000), proptest::option::of(near_time()));
+    (any_invitation(), delivery, events, 0u32..3, near_time(), any::<bool>(), reminder).prop_map(
+        |(mut invitation, delivery, events, tries, not_before, expiry_published, (before, reminded))| {
+            invitation.remind_before = before.map(Duration::from_secs);
+            invitation.resource.reminded = reminded;
             invitation.resource.delivery = delivery.map(|(status, at)| Delivery { status: DeliveryStatus::ALL[status], at, reason: None });
             for at in events {
                 invitation.outbox.put(EventType::Delivered, at);
@@ -336,12 +339,16 @@ proptest! {
     }
 
     #[test]
-    fn everything_due_is_in_the_index_within_the_grace_period(invitation in any_invitation(), now in near_time()) {
-        if invitation.mail_is_due(now) || invitation.expiry_is_due(now) || !invitation.outbox.events.is_empty() {
+    fn everything_due_is_in_the_index_within_the_grace_period(invitation in any_work(), now in near_time()) {
+        prop_assume!(!invitation.expiry_published);
+        if invitation.due_email(now).is_some() || invitation.expiry_is_due(now) || !invitation.outbox.events.is_empty() {
             prop_assert!(invitation.due().is_some());
         }
         if invitation.expiry_is_due(now) {
             prop_assert!(invitation.due() <= Some(now));
+        }
+        if invitation.due_email(now) == Some(EmailKind::Reminder) {
+            prop_assert!(invitation.timer() <= Some(now));
         }
         if invitation.mail_is_due(now) {
             let latest = invitation.send_attempts.not_before.max(invitation.resource.last_sent.plus(GRACE));
@@ -359,8 +366,8 @@ proptest! {
     }
 
     #[test]
-    fn only_an_open_invitation_is_emailed(invitation in any_invitation(), now in near_time()) {
-        if invitation.mail_is_due(now) {
+    fn only_an_open_invitation_is_emailed(invitation in any_work(), now in near_time()) {
+        if invitation.due_email(now).is_some() {
             prop_assert_eq!(invitation.state(now), State::Invited);
             prop_assert_eq!(invitation.resource.status, Status::Pending);
         }

@@ -76,6 +76,7 @@ fn a_created_invitation_has_exactly_these_fields() {
             last_sent: at(NOW),
             invited_by: who.urn().to_owned(),
             delivery: None,
+            reminded: None,
             accepted_by: None,
             link_only: false,
             metadata: None,
@@ -92,6 +93,7 @@ fn a_created_invitation_has_exactly_these_fields() {
         send_attempts: SendAttempts { tries: 0, not_before: at(NOW), claim: None },
         outbox: Outbox { count: 1, events: vec![event(1, EventType::Created, at(NOW))] },
         expiry_published: false,
+        remind_before: None,
         feedback_since: 1,
     };
     assert_eq!(invitation, Ok(expected));
@@ -158,10 +160,12 @@ fn a_resend_changes_exactly_these_fields() {
     let before = Invitation {
         resource: Resource {
             delivery: Some(Delivery { status: DeliveryStatus::Delivered, at: at(3000), reason: None }),
+            reminded: Some(at(4000)),
             ..pending(at(1000)).resource
         },
         lifetime: Duration::from_secs(7200),
         send_attempts: SendAttempts { tries: 3, not_before: at(2000), claim: Some(OperationId("claim".to_owned())) },
+        remind_before: Some(Duration::from_secs(60)),
         expiry_published: true,
         ..pending(at(1000))
     };
@@ -174,6 +178,7 @@ fn a_resend_changes_exactly_these_fields() {
             expiry: at(100_000 + 7_200_000),
             last_sent: at(100_999),
             delivery: None,
+            reminded: None,
             ..before.resource.clone()
         },
         next_send: at(160_999),
@@ -182,6 +187,7 @@ fn a_resend_changes_exactly_these_fields() {
         operations: [OperationId("created".to_owned()), OperationId("op".to_owned())].into(),
         sender: Some("Jane".to_owned()),
         send_attempts: SendAttempts { tries: 0, not_before: at(100_999), claim: None },
+        remind_before: None,
         expiry_published: false,
         outbox: Outbox { count: 1, events: vec![event(1, EventType::Resent, at(100_999))] },
         ..before

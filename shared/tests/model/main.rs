@@ -25,6 +25,7 @@ mod lifecycle_table;
 mod link;
 mod name_links;
 mod own_cursor;
+mod reminder;
 mod revocation;
 mod roles;
 mod row_size;

@@ -11,6 +11,7 @@ use shared::{
         lifecycle::MAX_UPDATES,
         metadata::{Metadata, check_size},
         outbox::EventType,
+        reminder::RemindBefore,
         settings::Redirect,
     },
     store::{
@@ -97,11 +98,18 @@ fn delivered() -> Invitation {
         ..created
     };
     typical.outbox.put(EventType::Created, now());
-    let claimed = typical.published().claimed(operation(2), now());
+    let claimed = typical.published().with_reminder(RemindBefore::default()).claimed(operation(2), now());
     claimed.delivered(1, Delivery { status: DeliveryStatus::Delivered, at: now(), reason: None })
 }
 
-/// The same, accepted: the event of that is not published yet.
+/// The same, after its reminder: the event of that is not published yet.
+fn reminded() -> Invitation {
+    let claimed = delivered().published().claimed(operation(3), now());
+    assert!(row_size(&to_row(&claimed, None)) < row_size(&to_row(&claimed.reminded(1, now()), None)));
+    claimed.reminded(1, now())
+}
+
+/// The same as [`delivered`], accepted: the event of that is not published yet.
 fn accepted(by: &str) -> Invitation {
     let mut accepted = delivered().published().closed(Closing::Accepted, now(), operation(3));
     accepted.resource.accepted_by = Some(by.to_owned());
@@ -165,6 +173,8 @@ fn reserved(invitation: &Invitation, Reserved { entries, metadata, more }: &Rese
     let mut row = to_row(&carrying(invitation, *entries, *metadata), policy().retention);
     assert!(row.contains_key("late_at"), "an event waits");
     row.insert("due_at".to_owned(), AttributeValue::N(NOW.to_string()));
+    // A planned reminder takes less.
+    row.remove("remind");
     row.insert("reminded".to_owned(), AttributeValue::N(NOW.to_string()));
     if *more > 0 {
         row.insert("more".to_owned(), map(2, *more));
@@ -175,7 +185,7 @@ fn reserved(invitation: &Invitation, Reserved { entries, metadata, more }: &Rese
 /// The same for an invitation whose link was handed out without an email.
 fn link_only(invitation: &Invitation, stored: &Reserved) -> Row {
     let mut row = reserved(invitation, stored);
-    for attribute in ["delivery", "tries", "nb", "reminded"] {
+    for attribute in ["delivery", "reminded"] {
         assert!(row.remove(attribute).is_some(), "{attribute}");
     }
     row.insert("link_only".to_owned(), AttributeValue::Bool(true));
@@ -188,6 +198,8 @@ fn a_typical_row_costs_one_unit_with_everything_that_is_reserved() {
         (reserved(&delivered(), &LIMITS), "emailed, limits"),
         (link_only(&delivered(), &LIMITS), "link only, limits"),
         (reserved(&delivered(), &TYPICAL), "emailed, typical"),
+        (reserved(&reminded(), &LIMITS), "reminded, limits"),
+        (reserved(&reminded(), &TYPICAL), "reminded, typical"),
         (link_only(&delivered(), &TYPICAL), "link only, typical"),
         (reserved(&accepted_through_host(), &TYPICAL), "accepted through a host, typical"),
         (reserved(&accepted(&typical_person()), &Reserved { entries: 4, metadata: 64, more: 64 }), "accepted by a person, half of it"),

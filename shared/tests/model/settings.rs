@@ -224,6 +224,7 @@ fn absent_settings_come_from_the_defaults_except_the_rules_and_the_external_id()
         binding: Binding::Email,
         domains: parsed(r#"{"deny":["example.org"]}"#),
         redirect_origins: parsed("https://example.com"),
+        remind_before: Some(parsed("86400")),
         external: Some(AssignedExternalId { id: parsed("default"), since: Timestamp::ZERO }),
     };
     let both = AccountSettings {

@@ -104,6 +104,7 @@ pub(crate) fn pending(created: Timestamp) -> Invitation {
             last_sent: created,
             invited_by: "urn:cloudone:identity:ca-1:012345678912:apikey/AbCdEfGhIjKl".to_owned(),
             delivery: None,
+            reminded: None,
             accepted_by: None,
             link_only: false,
             metadata: None,
@@ -120,6 +121,7 @@ pub(crate) fn pending(created: Timestamp) -> Invitation {
         send_attempts: SendAttempts::requested_at(created),
         outbox: Outbox::default(),
         expiry_published: false,
+        remind_before: None,
         feedback_since: 1,
     }
 }

@@ -87,7 +87,7 @@ impl Bus {
             EventType::Created | EventType::CreatedUnsent | EventType::Resent | EventType::ResentUnsent => {
                 Some(expiry(event.at, invitation.lifetime))
             }
-            EventType::Changed => Some(terms.map_or(invitation.resource.expiry, |terms| terms.expiry)),
+            EventType::Changed | EventType::Reminded => Some(terms.map_or(invitation.resource.expiry, |terms| terms.expiry)),
             EventType::Expired => Some(event.at),
             EventType::Delivered
             | EventType::SoftBounced

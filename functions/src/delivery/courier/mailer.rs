@@ -11,7 +11,7 @@ use aws_sdk_sesv2::{
 };
 use shared::{
     config::DeliveryConfig,
-    domain::{Invitation, Timestamp, delivery::Reason, settings::AccountSettings},
+    domain::{Invitation, Timestamp, courier::EmailKind, delivery::Reason, reminder::RemindBefore, settings::AccountSettings},
     store::SdkConfig,
 };
 use tokio::time::{sleep, timeout};
@@ -22,6 +22,8 @@ use crate::{
     texts::Texts,
 };
 
+/// The tag that names the [`EmailKind`] of a reminder.
+pub const KIND_TAG: &str = "kind";
 /// How long no email is tried after SES has refused to send any.
 const CIRCUIT_OPEN_FOR: Duration = Duration::from_secs(300);
 /// How often an email is retried immediately after SES has reported too high a rate, and the pause before each retry. SES limits the
@@ -105,25 +107,33 @@ impl Mailer {
         self.circuit.open_until(now)
     }
 
-    /// Sends the email of an invitation's last sending.
-    pub async fn send(&self, invitation: &Invitation, settings: &AccountSettings, now: Timestamp) -> Outcome {
+    /// How long before the expiry an account's invitees are reminded.
+    pub fn remind_before(&self, settings: &AccountSettings) -> RemindBefore {
+        settings.remind_before.unwrap_or(self.config.remind_before)
+    }
+
+    /// Sends the email of an invitation's last sending, or its reminder.
+    pub async fn send(&self, kind: EmailKind, invitation: &Invitation, settings: &AccountSettings, now: Timestamp) -> Outcome {
         let Some(token) = self.config.link_keys.token(&invitation.resource.account, invitation.resource.id, &invitation.link) else {
             let cause = format!("the key '{}' of the link is not in LINK_KEYS", invitation.link.key_id);
             return Outcome::NotSent { cause };
         };
         let link = self.config.link_base.link(&token);
-        let email = InvitationEmail::of(invitation, settings, &link);
+        let email = InvitationEmail::of(kind, invitation, settings, &link);
         let rendered = match email.render(&self.texts) {
             Ok(rendered) => rendered,
             Err(problem) => return Outcome::NotSent { cause: problem.to_string() },
         };
         let from = email.mailbox(&self.texts, &self.config.from);
         let tags = [
-            ("account", invitation.resource.account.to_string()),
-            ("invitation", invitation.resource.id.to_string()),
-            ("sending", invitation.link.version.to_string()),
+            Some(("account", invitation.resource.account.to_string())),
+            Some(("invitation", invitation.resource.id.to_string())),
+            Some(("sending", invitation.link.version.to_string())),
+            // Tells the reports about a reminder apart. The sending's own email has no such tag.
+            (kind == EmailKind::Reminder).then(|| (KIND_TAG, kind.as_str().to_owned())),
         ];
-        let tags = tags.map(|(name, value)| MessageTag::builder().name(name).value(value).build().expect("a tag has a name and a value"));
+        let tag = |(name, value)| MessageTag::builder().name(name).value(value).build().expect("a tag has a name and a value");
+        let tags: Vec<_> = tags.into_iter().flatten().map(tag).collect();
         let request = self
             .client
             .send_email()
@@ -131,7 +141,7 @@ impl Mailer {
             .destination(Destination::builder().to_addresses(invitation.resource.email.mailbox()).build())
             .content(EmailContent::builder().simple(message(rendered)).build())
             .set_configuration_set_name(self.config.configuration_set.clone())
-            .set_email_tags(Some(tags.into()));
+            .set_email_tags(Some(tags));
         match self.send_throttled(request).await {
             Ok(output) => {
                 self.circuit.set(None);

@@ -8,6 +8,7 @@ use shared::{
     domain::{
         Email, Invitation, RoleId, Timestamp, Urns,
         api_key::{ApiKey, ApiKeyRecord},
+        courier::EmailKind,
         lifecycle::{NewInvitation, Operation, create},
         link::Token,
         link_base::{InvitationLink, LinkBase},
@@ -32,6 +33,7 @@ fn link() -> InvitationLink {
 /// The content of an email.
 #[derive(Debug, Clone)]
 struct Content {
+    kind: EmailKind,
     account: Option<DisplayName>,
     inviter: Option<DisplayName>,
     role: RoleId,
@@ -43,11 +45,13 @@ struct Content {
 impl Content {
     fn new(account: Option<&str>, inviter: Option<&str>) -> Self {
         let role = parsed("read-only");
-        Self { account: account.map(parsed), inviter: inviter.map(parsed), role, link: link(), colour: None, locale: None }
+        let kind = EmailKind::Invitation;
+        Self { kind, account: account.map(parsed), inviter: inviter.map(parsed), role, link: link(), colour: None, locale: None }
     }
 
     fn email(&self) -> InvitationEmail<'_> {
         InvitationEmail {
+            kind: self.kind,
             account_name: self.account.as_ref(),
             inviter: self.inviter.clone(),
             role: &self.role,
@@ -106,6 +110,24 @@ fn an_email_says_who_invites_to_which_account_until_when_and_where() {
         assert!(shown(&rendered.html).contains(text), "{text}: {}", rendered.html);
     }
     assert!(rendered.html.starts_with("<!DOCTYPE html>\n<html lang=\"en\" dir=\"ltr\">"), "{}", rendered.html);
+    assert_eq!(content.email().mailbox(&english(), &sender()), "\"Example Ltd. via Invitations\" <Invitations@example.com>");
+}
+
+#[test]
+fn a_reminder_says_so_in_its_subject_and_first_sentence_and_that_the_invitation_expires_soon() {
+    let content = Content { kind: EmailKind::Reminder, ..Content::new(Some("Example Ltd."), Some("Jane Doe")) };
+    let rendered = content.rendered(&english());
+    let link = content.link.as_str();
+    assert_eq!(rendered.subject, "Reminder: You are invited to Example Ltd.");
+    let intro = "This is a reminder. Jane Doe has invited you to Example Ltd. with the role read-only.";
+    let expected = format!(
+        "{intro}\nThe invitation expires soon. You can accept until 21 June 2030, 09:01 UTC.\n\n\
+         To view the invitation, open this link:\n\n{link}\n\nThis link is only for you. Please do not share it.\n\n\
+         If you did not expect this invitation, you can ignore this email. Nothing happens unless you accept."
+    );
+    assert_eq!(rendered.text, expected);
+    assert_eq!(shown(&rendered.html).matches(intro).count(), 2, "once in the preview, once in the body");
+    assert!(shown(&rendered.html).contains("expires soon"), "{}", rendered.html);
     assert_eq!(content.email().mailbox(&english(), &sender()), "\"Example Ltd. via Invitations\" <Invitations@example.com>");
 }
 
@@ -224,7 +246,7 @@ fn an_email_takes_its_content_from_the_invitation_and_the_accounts_settings() {
         ..AccountSettings::default()
     };
     let sent = invitation(Some("evil.example\u{202e}"), Some("fr"));
-    let email = InvitationEmail::of(&sent, &settings, &link);
+    let email = InvitationEmail::of(EmailKind::Invitation, &sent, &settings, &link);
     assert_eq!(email.inviter.as_ref().map(DisplayName::as_str), Some("evil example"), "the key's name may contain anything");
     assert_eq!((email.account_name, email.colour), (settings.name.as_ref(), settings.colour.as_ref()));
     assert_eq!((email.role.as_str(), email.expiry.to_string().as_str()), ("read-only", "1970-01-08T00:00:00Z"));
@@ -236,7 +258,7 @@ fn an_email_takes_its_content_from_the_invitation_and_the_accounts_settings() {
     );
 
     let (sent, settings) = (invitation(None, None), AccountSettings::default());
-    let email = InvitationEmail::of(&sent, &settings, &link);
+    let email = InvitationEmail::of(EmailKind::Invitation, &sent, &settings, &link);
     assert!(email.inviter.is_none() && email.account_name.is_none() && email.colour.is_none() && email.locales == [None, None]);
 }
 

@@ -7,6 +7,7 @@ use functions::{
 use serde_json::{Value, json};
 use shared::domain::{
     Email, RoleId,
+    courier::EmailKind,
     link::Token,
     link_base::{InvitationLink, LinkBase},
     settings::{Colour, DisplayName, Locale},
@@ -21,13 +22,18 @@ use crate::fuzz::{
 
 pub(super) fn email() -> Box<dyn Target> {
     let input = |account: &str, inviter: &str| json!({ "account": account, "inviter": inviter, "role": "read-only", "from": "Invitations@Example.com", "colour": "#0b5fff", "locale": "de" });
-    let corpus = vec![
+    let corpus = [
         input("Acme Ltd", "Jane"),
         input("<b>&\"'`</b>", "</title></style><a href=x>"),
         input("{{ link }} {% raw %}", "--> <![endif]-->"),
         input("株式会社", "=?UTF-8?Q?evil=2Eexample?="),
         input("https://evil.example", "www.evil.example\r\nBcc: a@b.example"),
     ];
+    let reminder = |mut invitation: Value| {
+        invitation["kind"] = "reminder".into();
+        invitation
+    };
+    let corpus = corpus.iter().cloned().chain(corpus.iter().cloned().map(reminder)).collect();
     let link = parsed::<LinkBase>("https://example.com/accept").link(&parsed::<Token>(&Table::new().tokens[0]));
     Box::new(Emails { corpus, texts: Texts::load(None).expect("the built-in texts are valid"), link })
 }
@@ -48,7 +54,9 @@ impl Target for Emails {
         let text = |field: &str| input[field].as_str().unwrap_or_default();
         let (Ok(role), Ok(from)) = (text("role").parse::<RoleId>(), text("from").parse::<Email>()) else { return Verdict::Rejected };
         let (colour, locale) = (text("colour").parse::<Colour>().ok(), text("locale").parse::<Locale>().ok());
+        let kind = if text("kind") == "reminder" { EmailKind::Reminder } else { EmailKind::Invitation };
         let email = |account, inviter| InvitationEmail {
+            kind,
             account_name: account,
             inviter,
             role: &role,

@@ -1,5 +1,7 @@
 //! Custom languages and templates.
 
+use shared::domain::courier::EmailKind;
+
 use super::{Content, hostile::read, parsed, sender};
 use crate::texts::Texts;
 
@@ -40,6 +42,32 @@ fn a_folder_adds_languages_and_replaces_templates() {
     // For another language the same template is rendered in English.
     let english = Content { locale: Some(parsed("fr")), ..content }.rendered(&texts);
     assert!(english.html.starts_with("<html lang=\"en\"><title>You are invited to A &amp; B</title>"), "{}", english.html);
+}
+
+#[test]
+fn a_reminder_has_its_own_texts_and_templates_or_the_templates_of_the_invitation() {
+    let german = r#"{ "email": { "subject_account": "Einladung zu {account}", "reminder_subject": "Erinnerung – {subject}",
+        "reminder_intro": "Nur zur Erinnerung: {intro}", "reminder_expiry": "Nur noch bis {expiry}." } }"#;
+    let own = [("email.html", "<b>{{ subject }}</b> {{ link }}"), ("email.txt", "{{ expiry }} {{ link }}")];
+    let reminders = [("reminder.html", "<i>{{ intro }}</i> {{ link }}"), ("reminder.txt", "! {{ subject }} {{ link }}")];
+    let invitation = Content { locale: Some(parsed("de")), ..Content::new(Some("A & B"), None) };
+    let reminder = Content { kind: EmailKind::Reminder, ..invitation.clone() };
+    let link = invitation.link.as_str();
+    let render = |content: &Content, templates: &[(&str, &str)]| {
+        let folder = folder(&[&[("de.json", german)], templates].concat());
+        content.rendered(&Texts::load(Some(folder.path())).expect("the files are right"))
+    };
+    let subject = "Erinnerung – Einladung zu A & B";
+    let inherited = render(&reminder, &own);
+    assert_eq!(inherited.subject, subject);
+    assert_eq!(inherited.html, format!("<b>Erinnerung – Einladung zu A &amp; B</b> {link}"));
+    assert_eq!(inherited.text, format!("Nur noch bis 21 June 2030, 09:01 UTC. {link}"));
+    let replaced = render(&reminder, &[&own[..], &reminders].concat());
+    assert_eq!(replaced.html, format!("<i>Nur zur Erinnerung: You have been invited to A &amp; B with the role read-only.</i> {link}"));
+    assert_eq!(replaced.text, format!("! {subject} {link}"));
+    let unchanged = render(&invitation, &reminders);
+    assert_eq!(unchanged.subject, "Einladung zu A & B");
+    assert!(unchanged.html.starts_with("<!DOCTYPE html>") && !unchanged.text.starts_with('!'), "{}", unchanged.text);
 }
 
 #[test]

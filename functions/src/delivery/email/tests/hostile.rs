@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
-use shared::domain::settings::DisplayName;
+use shared::domain::{courier::EmailKind, settings::DisplayName};
 
 use super::{Content, english, parsed, sender, shown, tags};
 use crate::delivery::email::mailbox::mailbox;
@@ -117,13 +117,18 @@ fn any_name() -> impl Strategy<Value = Option<DisplayName>> {
     prop::collection::vec(part, 0..25).prop_map(|parts| DisplayName::of_untrusted(&parts.concat()))
 }
 
+/// Either email.
+fn any_kind() -> impl Strategy<Value = EmailKind> {
+    prop::sample::select(vec![EmailKind::Invitation, EmailKind::Reminder])
+}
+
 proptest! {
     // T9: names and roles never change the document's tags.
     #[test]
-    fn no_name_changes_the_structure_of_the_email(account in any_name(), inviter in any_name(), role in "[a-z0-9-]{1,64}") {
+    fn no_name_changes_the_structure_of_the_email(kind in any_kind(), account in any_name(), inviter in any_name(), role in "[a-z0-9-]{1,64}") {
         let texts = english();
-        let usual = Content::new(Some("Acme"), Some("Jane")).rendered(&texts);
-        let content = Content { account, inviter, role: parsed(&role), ..Content::new(None, None) };
+        let usual = Content { kind, ..Content::new(Some("Acme"), Some("Jane")) }.rendered(&texts);
+        let content = Content { kind, account, inviter, role: parsed(&role), ..Content::new(None, None) };
         let rendered = content.rendered(&texts);
         prop_assert_eq!(tags(&rendered.html), tags(&usual.html));
         prop_assert_eq!(rendered.text.lines().count(), usual.text.lines().count());
@@ -131,8 +136,8 @@ proptest! {
 
     // T9: the link is in the button and below it, and once in the text part; nothing else looks like a link.
     #[test]
-    fn the_link_is_the_only_one(account in any_name(), inviter in any_name(), role in "[a-z0-9-]{1,64}") {
-        let content = Content { account, inviter, role: parsed(&role), ..Content::new(None, None) };
+    fn the_link_is_the_only_one(kind in any_kind(), account in any_name(), inviter in any_name(), role in "[a-z0-9-]{1,64}") {
+        let content = Content { kind, account, inviter, role: parsed(&role), ..Content::new(None, None) };
         let (rendered, link) = (content.rendered(&english()), content.link.as_str());
         prop_assert_eq!(rendered.text.matches(link).count(), 1);
         prop_assert!(!linkable(&rendered.text.replace(link, "")), "{}", rendered.text);
@@ -145,8 +150,8 @@ proptest! {
 
     // T11: no header contains a line break or another invisible character.
     #[test]
-    fn headers_have_one_line_and_say_the_name(account in any_name()) {
-        let content = Content { account, ..Content::new(None, None) };
+    fn headers_have_one_line_and_say_the_name(kind in any_kind(), account in any_name()) {
+        let content = Content { kind, account, ..Content::new(None, None) };
         let texts = english();
         let subject = content.rendered(&texts).subject;
         prop_assert!(subject.chars().count() <= 150 && !subject.contains(char::is_control), "{:?}", subject);
