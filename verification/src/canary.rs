@@ -12,6 +12,7 @@ use support::{
     faults::Fault,
     logged::Lines,
     tokens::{ISSUERS, SigningKey, claims, publish, signing_key},
+    workers::token,
 };
 
 use crate::report::{Bound, Scale, Section};
@@ -20,6 +21,7 @@ const COOLDOWN: Duration = Duration::from_secs(60);
 /// Longer than the reconciler's delay behind the stream, and than a courier's claim.
 const AFTER_CLAIM: Duration = Duration::from_secs(200);
 const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
+const REMIND_BEFORE: Duration = Duration::from_secs(2 * 86_400);
 
 /// Runs all flows repeatedly, and searches for canaries.
 pub async fn run(scale: &Scale) -> Section {
@@ -85,7 +87,7 @@ async fn run_flows(rounds: u64, lines: &Lines) -> Section {
     let mut section = Section::new(
         "Canaries",
         "Unique tokens and addresses go through every flow, including failures: sent, refused by SES, sent again, superseded, \
-         malformed, accepted, declined, revoked, expired. People with bearer tokens take part, whose claims have a unique address and \
+         malformed, accepted, declined, revoked, reminded, expired. People with bearer tokens take part, whose claims have a unique address and \
          name, and so do tokens that are expired, forged or of an unknown key. Then logs, events, response bodies, the debug output of \
          the functions' state, rows and stream records are searched for the secrets of links and for the claims and signatures of bearer \
          tokens; for the addresses in claims; and, except where an invitation is shown or stored, for invited addresses and the names in \
@@ -254,7 +256,15 @@ impl Fixture {
             0 => drop(self.use_link("accept", &second).await.expect(200)),
             1 => drop(self.use_link("decline", &second).await.expect(200)),
             2 => drop(app.send(Call::set_state(&id, "revoked").key(&app.full)).await.expect(200)),
-            _ => app.advance(LIFETIME),
+            _ => {
+                app.advance(LIFETIME - REMIND_BEFORE);
+                workers.reconcile().await;
+                let reminder = workers.last_email(&email);
+                assert_eq!((reminder.tags["kind"].as_str(), token(&reminder)), ("reminder", second.clone()));
+                workers.report(&reminder).await;
+                workers.deliver().await;
+                app.advance(REMIND_BEFORE);
+            }
         }
         let again = self.use_link("decline", &second).await;
         // Declining again shows the invitation again.

@@ -44,7 +44,8 @@ processed. One stream record in 20 is lost, one in 10 is duplicated, their order
 invocation in three crashes before or after the execution of one of its requests to the table, SES or EventBridge, along with all its \
 other requests in progress. SES throttles, fails, pauses sending, and accepts emails without a reply. EventBridge rejects calls and \
 entries. The table rejects requests and loses replies. The clock jumps by seconds to days.\n\n\
-After every few rounds, an hour passes without faults, and every invitation that is then open must have its email. At the end each \
+After every few rounds, an hour passes without faults, and every invitation that is then open must have its email, and its reminder \
+if that is due. At the end each \
 email is compared with every revision of its invitation, read from the stream without loss, and with what its courier knew; every link \
 is opened; every event is compared with the revision that wrote it.\n\n\
 The same simulations without the reconciler show that stream records really are lost.";
@@ -103,6 +104,7 @@ fn figures(section: &mut Section, scale: &Scale, with: &Counts, without: &Counts
     add("sends", Counter::Sendings, AtLeast(1));
     add("sends that ended before their email could be sent", Counter::NeverEmailed, Any);
     add("emails received", Counter::Emails, AtLeast(scale.of(100, 10_000)));
+    add("of these reminders", Counter::Reminders, rare);
     add("sends whose email was due", Counter::Due, AtLeast(1));
     add("lost emails", Counter::Lost, Exactly(0));
     add("links opened, current and superseded", Counter::LinksOpened, AtLeast(1));

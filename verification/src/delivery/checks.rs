@@ -1,12 +1,12 @@
 //! The properties of every simulation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use local::ses::SentEmail;
 use serde_json::Value;
 use shared::domain::{
     Invitation,
-    courier::{LEASE, pause_after},
+    courier::{EmailKind, LEASE, pause_after},
     invitation::Status,
     outbox::EventType,
 };
@@ -24,6 +24,7 @@ pub(super) fn check(evidence: &Evidence, accounts: &[Account], counts: &Counts) 
     let mut violations = Vec::new();
     counts.add(Counter::Invitations, evidence.history.len());
     counts.add(Counter::Emails, evidence.emails.len());
+    counts.add(Counter::Reminders, evidence.emails.iter().filter_map(send_of).filter(|send| send.kind == EmailKind::Reminder).count());
     let mut emails: BTreeMap<SendKey, Vec<&SentEmail>> = BTreeMap::new();
     for email in &evidence.emails {
         match send_of(email) {
@@ -74,7 +75,8 @@ fn check_history(revisions: &[Invitation], emails: &BTreeMap<SendKey, Vec<&SentE
     if first.revision != 1 {
         violations.push(format!("{id} starts with revision {}", first.revision));
     }
-    let mut claims: BTreeMap<u32, usize> = BTreeMap::new();
+    let key = |version, kind| SendKey { id: id.clone(), version, kind };
+    let mut claims: BTreeMap<SendKey, usize> = BTreeMap::new();
     for pair in revisions.windows(2) {
         let (before, after) = (&pair[0], &pair[1]);
         if after.revision <= before.revision {
@@ -84,37 +86,55 @@ fn check_history(revisions: &[Invitation], emails: &BTreeMap<SendKey, Vec<&SentE
             continue;
         }
         counts.add(Counter::Claims, 1);
-        *claims.entry(after.link.version).or_default() += 1;
+        let kind = if before.resource.delivery.is_none() { EmailKind::Invitation } else { EmailKind::Reminder };
+        *claims.entry(key(after.link.version, kind)).or_default() += 1;
         // The claim's end determines its start.
         let ends = after.send_attempts.not_before;
         let lease = pause_after(after.send_attempts.tries).max(LEASE);
         let open = before.resource.status == Status::Pending && before.resource.expiry.plus(lease) > ends && before.link == after.link;
         let waited = before.send_attempts.tries == 0 || before.send_attempts.not_before.plus(lease) <= ends;
-        let free = before.resource.delivery.is_none() && waited;
-        if !open || !free {
+        let wanted = match kind {
+            EmailKind::Invitation => true,
+            EmailKind::Reminder => {
+                reminder_is_wanted(before, after)
+                    && after.remind_before.is_some_and(|before| after.resource.expiry.minus(before).plus(lease) <= ends)
+            }
+        };
+        if !open || !waited || !wanted {
             counts.add(Counter::InvalidClaims, 1);
             violations.push(format!("{id}: revision {} claims an email that must not be sent", after.revision));
         }
     }
     let last = revisions.last().unwrap_or(first);
     counts.add(Counter::Sendings, last.link.version as usize);
-    counts.add(Counter::NeverEmailed, (1..=last.link.version).filter(|version| !emails.contains_key(&(id.clone(), *version))).count());
+    let sends = (1..=last.link.version).map(|version| key(version, EmailKind::Invitation));
+    counts.add(Counter::NeverEmailed, sends.filter(|send| !emails.contains_key(send)).count());
     for version in 1..=last.link.version {
-        let sent = emails.get(&(id.clone(), version)).map_or(0, Vec::len);
-        if sent > claims.get(&version).copied().unwrap_or_default() {
-            violations.push(format!("{id}: send {version} has more emails than claims: {sent}"));
+        for kind in [EmailKind::Invitation, EmailKind::Reminder] {
+            let send = key(version, kind);
+            let sent = emails.get(&send).map_or(0, Vec::len);
+            if sent > claims.get(&send).copied().unwrap_or_default() {
+                violations.push(format!("{send:?} has more emails than claims: {sent}"));
+            }
         }
     }
 }
 
+/// Whether the reminder that was claimed is that of an email that arrived, the only one of its sending, and planned when that was sent.
+fn reminder_is_wanted(before: &Invitation, after: &Invitation) -> bool {
+    let arrived = before.resource.delivery.as_ref().is_some_and(|delivery| delivery.status.allows_reminder());
+    let no_earlier = after.remind_before.is_some() && after.remind_before <= before.remind_before;
+    arrived && no_earlier && before.resource.reminded.is_none()
+}
+
 /// An email is from the inviting account and to the invitee, and its link opens the invitation unless a later one was sent.
 fn check_email(email: &SentEmail, evidence: &Evidence, accounts: &[Account], counts: &Counts, violations: &mut Vec<String>) {
-    let Some((id, version)) = send_of(email) else { return };
+    let Some(SendKey { id, version, kind }) = send_of(email) else { return };
     let Some(last) = id.parse().ok().and_then(|id| evidence.history.get(&id)).and_then(|revisions| revisions.last()) else {
         violations.push(format!("an email of {id}, which does not exist"));
         return;
     };
-    let about = format!("the email of send {version} of {id}");
+    let about = format!("the {} of send {version} of {id}", if kind == EmailKind::Reminder { "reminder" } else { "email" });
     let account = last.resource.account.as_str();
     if email.to != [last.resource.email.mailbox()] || email.tags.get("account").map(String::as_str) != Some(account) {
         violations.push(format!("{about} is addressed to {:?} for {:?}", email.to, email.tags.get("account")));
@@ -175,7 +195,9 @@ fn check_events(evidence: &Evidence, accounts: &[Account], counts: &Counts, viol
             Status::Pending => None,
             Status::Closed(closing, _) => Some(closing.event_type()),
         };
+        let reminded: BTreeSet<_> = revisions.iter().filter(|it| it.resource.reminded.is_some()).map(|it| it.link.version).collect();
         let correct = count(EventType::Created) == 1
+            && count(EventType::Reminded) == reminded.len()
             && count(EventType::Resent) == last.sends as usize - 1
             && closings.into_iter().all(|closing| count(closing) == usize::from(closed == Some(closing)));
         if !correct {

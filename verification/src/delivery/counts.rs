@@ -14,6 +14,7 @@ pub(super) enum Counter {
     /// Sends of invitations that were open in a period without faults, so that their email is due.
     Due,
     Emails,
+    Reminders,
     LinksOpened,
     Records,
     RecordsLost,

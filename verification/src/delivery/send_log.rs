@@ -10,12 +10,18 @@ use std::{
 
 use local::ses::SentEmail;
 use serde_json::Value;
+use shared::domain::courier::EmailKind;
 use support::faults::Faults;
 
 use super::{counts::Counts, defects::Defect};
 
-/// Identifies a send: the invitation's id and the version of its link.
-pub(super) type SendKey = (String, u32);
+/// Identifies an email, apart from its copies: the invitation's id, the version of its link, and whether it is a reminder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SendKey {
+    pub(super) id: String,
+    pub(super) version: u32,
+    pub(super) kind: EmailKind,
+}
 
 /// The context that all couriers of a simulation share.
 #[derive(Debug)]
@@ -107,7 +113,7 @@ impl SendLog {
 
     /// Records a reply of the table to a request about an invitation: whether it acknowledged a write.
     pub(super) fn table_replied(&mut self, invocation: u64, id: &str, written: bool) {
-        for request in self.requests.iter_mut().filter(|request| request.invocation == invocation && request.send.0 == id) {
+        for request in self.requests.iter_mut().filter(|request| request.invocation == invocation && request.send.id == id) {
             let outcome = &mut request.outcome;
             if let Outcome::Accepted { message, failed } = outcome {
                 if written {
@@ -167,10 +173,19 @@ impl Outcome {
 pub(super) fn send_of_request(body: &Value) -> Option<SendKey> {
     let tags = body["EmailTags"].as_array()?;
     let tag = |name: &str| tags.iter().find(|tag| tag["Name"] == name)?["Value"].as_str();
-    Some((tag("invitation")?.to_owned(), tag("sending")?.parse().ok()?))
+    send_key(tag)
 }
 
 /// The send of an email.
 pub(super) fn send_of(email: &SentEmail) -> Option<SendKey> {
-    Some((email.tags.get("invitation")?.clone(), email.tags.get("sending")?.parse().ok()?))
+    send_key(|name| email.tags.get(name).map(String::as_str))
+}
+
+fn send_key<'a>(tag: impl Fn(&str) -> Option<&'a str>) -> Option<SendKey> {
+    let kind = match tag("kind") {
+        None => EmailKind::Invitation,
+        Some("reminder") => EmailKind::Reminder,
+        Some(_) => return None,
+    };
+    Some(SendKey { id: tag("invitation")?.to_owned(), version: tag("sending")?.parse().ok()?, kind })
 }

@@ -19,7 +19,7 @@ use local::{
 use serde_json::{Value, json};
 use shared::{
     config::read_retention,
-    domain::{Invitation, invitation::State, settings::EXTERNAL_ID_MARGIN},
+    domain::{Invitation, courier::EmailKind, invitation::State, settings::EXTERNAL_ID_MARGIN},
     store::item,
 };
 use support::{ACCOUNT, OTHER_ACCOUNT, TestApp};
@@ -40,6 +40,8 @@ use support::random::Random;
 
 /// The external id that the first account gets.
 const EXTERNAL_ID: &str = "Org/7";
+/// The reminder's time before the expiry, in seconds: as long as the default lifetime allows, so that jumps of the clock reach it.
+const REMIND_BEFORE: &str = "403200";
 /// The number of processes that consume the stream concurrently.
 const CONSUMERS: usize = 3;
 /// The steps of all callers in a round.
@@ -107,7 +109,7 @@ pub(super) async fn run(plan: Plan) -> (Counts, Vec<String>) {
 impl Simulation {
     async fn start(plan: Plan) -> Self {
         let mut random = Random::new(plan.seed);
-        let app = Arc::new(TestApp::start().await);
+        let app = Arc::new(TestApp::with(&[("REMIND_BEFORE_SECONDS", REMIND_BEFORE)]).await);
         let context = Arc::new(Context::new(Counts::default(), plan.defects));
         let inbox = Inbox::on_free_port().expect("a free port exists");
         let bus = Bus::on_free_port().expect("a free port exists");
@@ -212,7 +214,17 @@ impl Simulation {
         let emailed: BTreeSet<_> = self.inbox.emails().iter().filter_map(send_of).collect();
         let now = self.app.now();
         for invitation in self.invitations().await.iter().filter(|it| it.state(now) == State::Invited) {
-            let send = (invitation.resource.id.to_string(), invitation.link.version);
+            let key = |kind| SendKey { id: invitation.resource.id.to_string(), version: invitation.link.version, kind };
+            let send = key(EmailKind::Invitation);
+            let (reminded, has_reminder) = (invitation.resource.reminded.is_some(), emailed.contains(&key(EmailKind::Reminder)));
+            // A bounce or complaint ends the attempts, also of a reminder whose sending was not recorded.
+            let is_refused = invitation.resource.delivery.as_ref().is_some_and(|delivery| delivery.status.blocks());
+            if self.plan.reconciler && invitation.reminder_due().is_some_and(|due| due <= now) {
+                self.violation(format!("the reminder of {send:?} is overdue: {:?}", invitation.send_attempts));
+            }
+            if reminded != has_reminder && !(has_reminder && is_refused) {
+                self.violation(format!("the reminder of {send:?}: sent {has_reminder}, recorded {reminded}"));
+            }
             if !emailed.contains(&send) {
                 let new = self.lost.insert(send.clone());
                 self.context.counts.add(Counter::NeverTried, usize::from(new && invitation.send_attempts.tries == 0));

@@ -2,7 +2,14 @@
 
 use functions::http::output;
 use serde_json::Value;
-use shared::{domain::Urns, store::item};
+use shared::{
+    domain::{
+        Invitation, Urns,
+        delivery::{Delivery, DeliveryStatus},
+        reminder::RemindBefore,
+    },
+    store::item,
+};
 use support::random::Random;
 
 use crate::fuzz::{
@@ -12,8 +19,16 @@ use crate::fuzz::{
 };
 
 pub(super) fn row() -> Box<dyn Target> {
-    let corpus = Table::new().invitations.iter().map(|it| to_json(&item::to_row(it, None))).collect();
+    let invitations = Table::new().invitations;
+    let sent = |it: &Invitation| it.with_reminder(RemindBefore::default()).delivered(it.link.version, delivered());
+    let planned = invitations.iter().map(sent);
+    let reminded = invitations.iter().map(|it| sent(it).reminded(it.link.version, now()));
+    let corpus = invitations.iter().cloned().chain(planned).chain(reminded).map(|it| to_json(&item::to_row(&it, None))).collect();
     Box::new(Rows { corpus, urns: config().urns })
+}
+
+fn delivered() -> Delivery {
+    Delivery { status: DeliveryStatus::Delivered, at: now(), reason: None }
 }
 
 struct Rows {
@@ -30,7 +45,7 @@ impl Target for Rows {
         let row = serde_json::from_str(row).ok().as_ref().and_then(from_json);
         let Some(Ok(invitation)) = row.map(item::from_row) else { return Verdict::Rejected };
         // The queries of the delivery functions, and the response body.
-        let queries = (invitation.due(), invitation.needs_stream(), invitation.mail_is_due(now()), invitation.expiry_is_due(now()));
+        let queries = (invitation.due(), invitation.needs_stream(), invitation.due_email(now()), invitation.expiry_is_due(now()));
         let shown = output::invitation(&invitation.resource, now(), &self.urns);
         if serde_json::from_str::<Value>(&shown).is_err() {
             return Verdict::Violation(format!("{queries:?}, but the response body is not JSON: {shown}"));

@@ -64,7 +64,10 @@ pub(super) fn feedback() -> Box<dyn Target> {
         json!({ "version": "0", "source": "aws.ses", "detail-type": "x", "detail": { "eventType": kind, "mail": email, field: value } })
     };
     let time = "2030-03-17T17:46:40.000Z";
+    let mut of_reminder = report("Bounce", "bounce", json!({ "bounceType": "Permanent", "timestamp": "2030-03-17T17:46:40.000Z" }));
+    of_reminder["detail"]["mail"]["tags"]["kind"] = json!(["reminder"]);
     let corpus = vec![
+        of_reminder,
         report("Send", "send", json!({})),
         report("Delivery", "delivery", json!({ "timestamp": time, "smtpResponse": "250 ok" })),
         report("Bounce", "bounce", json!({ "bounceType": "Permanent", "bounceSubType": "General", "timestamp": time })),
