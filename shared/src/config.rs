@@ -25,6 +25,7 @@ pub const DEFAULT_ROLES: &str = r#"{
 }"#;
 
 const DAY: u64 = 86_400;
+const MINUTE: u64 = 60;
 
 /// The configuration of every function.
 #[derive(Debug)]
@@ -126,7 +127,8 @@ pub fn read_send_policy(lookup: &dyn Fn(&str) -> Option<String>) -> Result<SendP
     let min = MIN_LIFETIME.as_secs();
     let max_lifetime = env.seconds("INVITATION_MAX_LIFETIME_SECONDS", 30 * DAY, min, MAX);
     let policy = SendPolicy {
-        lifetime: env.seconds("INVITATION_LIFETIME_SECONDS", 7 * DAY, min, MAX).min(max_lifetime),
+        // Shorter than a request may ask for, so that a developer can see a reminder and an expiry soon.
+        lifetime: env.seconds("INVITATION_LIFETIME_SECONDS", 7 * DAY, MINUTE, MAX).min(max_lifetime),
         max_lifetime,
         cooldown: env.seconds("RESEND_COOLDOWN_SECONDS", 60, 0, DAY),
         max_sends: u32::try_from(env.number("MAX_SENDS", 10, 1, 20)).unwrap_or(u32::MAX),

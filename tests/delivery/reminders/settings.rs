@@ -7,11 +7,29 @@ use serde_json::{Value, json};
 use shared::domain::{Timestamp, courier::MARGIN};
 use support::{ACCOUNT, Call, TestApp};
 
-use super::{HOUR, delivered, is_ever_reminded, is_reminder, settle};
+use super::{HOUR, delivered, is_ever_reminded, is_reminder, reminders, settle};
 use crate::helpers::{LATER, describe, start, start_with};
 
 async fn set(app: &TestApp, remind_before: Value) {
     app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "remindBefore": remind_before })).await;
+}
+
+/// As docs/development.md shows it.
+#[tokio::test]
+async fn a_developer_sees_a_reminder_after_a_minute() {
+    let (app, mut workers) = start_with(&[("INVITATION_LIFETIME_SECONDS", "180"), ("REMIND_BEFORE_SECONDS", "120")]).await;
+    delivered(&app, &mut workers).await;
+    for _ in 0..11 {
+        app.advance(Duration::from_secs(5));
+        settle(&mut workers).await;
+    }
+    assert_eq!(reminders(&workers).len(), 0);
+    app.advance(Duration::from_secs(5));
+    settle(&mut workers).await;
+    assert_eq!(reminders(&workers).len(), 1);
+    app.advance(Duration::from_secs(120) + MARGIN);
+    settle(&mut workers).await;
+    assert_eq!(workers.event_types(), ["created", "delivered", "reminded", "expired"]);
 }
 
 #[tokio::test]
