@@ -59,13 +59,15 @@ impl Store {
         loop {
             match self.send(self.assignment(account, id)).await? {
                 CommitOutcome::Committed => return Ok(Ok(())),
-                CommitOutcome::ConditionFailed(WriteTarget::Settings, row) => {
-                    return Ok(Err(ExternalIdConflict::Has(Attributes::of(row.unwrap_or_default()).parsed(EXTERNAL_ID)?)));
+                CommitOutcome::Refused(refusals) => {
+                    return match refusals.first() {
+                        (WriteTarget::Settings, row) => {
+                            Ok(Err(ExternalIdConflict::Has(Attributes::of(row.unwrap_or_default()).parsed(EXTERNAL_ID)?)))
+                        }
+                        (WriteTarget::ExternalId, row) => Ok(Err(ExternalIdConflict::TakenBy(account_in(row.unwrap_or_default())?))),
+                        (target, _) => Err(unexpected(target)),
+                    };
                 }
-                CommitOutcome::ConditionFailed(WriteTarget::ExternalId, row) => {
-                    return Ok(Err(ExternalIdConflict::TakenBy(account_in(row.unwrap_or_default())?)));
-                }
-                CommitOutcome::ConditionFailed(target, _) => return Err(unexpected(target)),
                 CommitOutcome::Busy(error) => attempts.pause(error).await?,
                 CommitOutcome::Unknown(error) => {
                     let found = self.account_of(id).await.ok().flatten();
@@ -113,9 +115,11 @@ impl Store {
             }
             match self.send(self.creation(&account, id, settings)).await? {
                 CommitOutcome::Committed => return Ok(NewAccount { account, created: true }),
-                // The account exists, or another one has the external id: the next attempt finds that one.
-                CommitOutcome::ConditionFailed(WriteTarget::Settings | WriteTarget::ExternalId, _) => attempts.again()?,
-                CommitOutcome::ConditionFailed(target, _) => return Err(unexpected(target)),
+                CommitOutcome::Refused(refusals) => match refusals.first() {
+                    // The account exists, or another one has the external id: the next attempt finds that one.
+                    (WriteTarget::Settings | WriteTarget::ExternalId, _) => attempts.again()?,
+                    (target, _) => return Err(unexpected(target)),
+                },
                 CommitOutcome::Busy(error) => attempts.pause(error).await?,
                 CommitOutcome::Unknown(error) => {
                     let account = self.owner(id).await.ok().flatten().ok_or(error)?;

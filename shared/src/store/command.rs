@@ -69,22 +69,24 @@ impl Store {
             };
             let error = match self.send(transaction).await? {
                 CommitOutcome::Committed => return Ok(outcome),
-                CommitOutcome::ConditionFailed(WriteTarget::Invitation, row) => {
-                    stored = row.map(Stored::from_row).transpose()?;
-                    // An earlier attempt succeeded after all, with the same plan.
-                    if stored.as_ref().is_some_and(|stored| stored.has_applied(command.operation())) {
-                        return Ok(outcome);
+                CommitOutcome::Refused(refusals) => {
+                    match refusals.first() {
+                        (WriteTarget::Invitation, row) => {
+                            stored = row.map(Stored::from_row).transpose()?;
+                            // An earlier attempt succeeded after all, with the same plan.
+                            if stored.as_ref().is_some_and(|stored| stored.has_applied(command.operation())) {
+                                return Ok(outcome);
+                            }
+                        }
+                        (target, row) => {
+                            if let Some(outcome) = command.condition_failed(target, row)? {
+                                return Ok(outcome);
+                            }
+                        }
                     }
                     attempts.again()?;
                     continue;
                 }
-                CommitOutcome::ConditionFailed(target, row) => match command.condition_failed(target, row)? {
-                    Some(outcome) => return Ok(outcome),
-                    None => {
-                        attempts.again()?;
-                        continue;
-                    }
-                },
                 CommitOutcome::Busy(error) => match attempts.pause(error).await {
                     Ok(()) => continue,
                     Err(error) => error,

@@ -18,6 +18,12 @@ impl Condition {
         Self { expression: expression.into(), values: values.map(|(name, value)| (name.to_owned(), value)).into() }
     }
 
+    /// The condition with a value for the update expression that it belongs to.
+    pub(super) fn with(mut self, name: &str, value: AttributeValue) -> Self {
+        self.values.insert(name.to_owned(), value);
+        self
+    }
+
     /// The condition with another one added.
     pub(super) fn and(mut self, expression: &str, name: &str, value: AttributeValue) -> Self {
         self.expression = format!("{} AND {expression}", self.expression).into();

@@ -79,7 +79,7 @@ impl Command for Create<'_> {
         self.store.take_lock(&mut transaction, &self.invitation, self.now);
         let row = item::to_row(&self.invitation, self.policy.retention);
         transaction.put(self.store, WriteTarget::Invitation, row, Condition::new(keys::ABSENT, []));
-        self.store.consume_quota(&mut transaction, self.who, self.now, self.policy);
+        self.store.consume_quota(&mut transaction, self.who, self.now, self.policy, 1);
         Ok(Plan::Write(transaction, self.outcome.clone()))
     }
 

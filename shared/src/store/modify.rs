@@ -146,7 +146,7 @@ impl<R: Fn(&Invitation, Timestamp) -> StoredResponse> Command for Modify<'_, R> 
             Ok(Change::Sent(after)) => {
                 change(&after);
                 self.store.take_lock(&mut transaction, &after, self.now);
-                self.store.consume_quota(&mut transaction, self.who, self.now, self.policy);
+                self.store.consume_quota(&mut transaction, self.who, self.now, self.policy, 1);
                 link = CallersLink::of(&after, self.policy);
                 after
             }

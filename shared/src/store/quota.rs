@@ -4,7 +4,7 @@ use super::{
     Store, StoreError,
     condition::Condition,
     keys,
-    row::{Attributes, number},
+    row::{Attributes, Row, number},
     transaction::{Transaction, WriteTarget},
 };
 use crate::domain::{
@@ -13,15 +13,22 @@ use crate::domain::{
 };
 
 impl Store {
-    /// Counts one send. The condition fails if the window's quota is used up.
-    pub(super) fn consume_quota(&self, transaction: &mut Transaction, who: &Principal, now: Timestamp, policy: &SendPolicy) {
+    /// Counts this many sends, at least one and not more than the quota. The condition fails if the rest of the window's quota is less.
+    pub(super) fn consume_quota(&self, transaction: &mut Transaction, who: &Principal, now: Timestamp, policy: &SendPolicy, sends: u32) {
         let (window, _) = quota_window(now, policy);
         let purge = window.plus(policy.quota_window).as_secs();
+        let below = policy.quota.saturating_sub(sends.saturating_sub(1));
         let room = Condition::new(
-            "attribute_not_exists(#n) OR #n < :limit",
-            [(":limit", number(policy.quota)), (":one", number(1)), (":ttl", number(purge))],
+            "attribute_not_exists(#n) OR #n < :below",
+            [(":below", number(below)), (":sends", number(sends)), (":ttl", number(purge))],
         );
-        transaction.update(self, WriteTarget::Quota, keys::key(who.account(), keys::quota(window)), "ADD #n :one SET #ttl = :ttl", room);
+        transaction.update(self, WriteTarget::Quota, keys::key(who.account(), keys::quota(window)), "ADD #n :sends SET #ttl = :ttl", room);
+    }
+
+    /// How many sends the row of a window's quota leaves; all of them if there is no row.
+    pub(super) fn quota_left(row: Option<Row>, policy: &SendPolicy) -> Result<u32, StoreError> {
+        let used: u32 = row.map_or(Ok(0), |row| Attributes::of(row).number("n"))?;
+        Ok(policy.quota.saturating_sub(used))
     }
 
     /// The quota's rejection, if it lasts longer than a cooldown that ends at `cooled`: waiting for Retry-After must be sufficient.
@@ -37,7 +44,6 @@ impl Store {
             return Ok(None);
         }
         let row = self.read_row(keys::key(who.account(), keys::quota(window))).await?;
-        let used: u32 = row.map_or(Ok(0), |row| Attributes::of(row).number("n"))?;
-        Ok((used >= policy.quota).then_some(refusal))
+        Ok((Self::quota_left(row, policy)? == 0).then_some(refusal))
     }
 }

@@ -28,7 +28,7 @@ use crate::domain::{
     text::{random_base62, random_bytes},
 };
 
-/// The role of an item in a transaction, in the order in which refusals are evaluated. A transaction has at max one of each.
+/// The role of an item in a transaction, in the order in which refusals are evaluated. An entry of a transaction has at most one of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum WriteTarget {
     /// The invitation. Its row shows whether this operation was already applied.
@@ -48,7 +48,8 @@ pub(super) enum WriteTarget {
 /// A set of writes that is committed atomically.
 #[derive(Default)]
 pub(super) struct Transaction {
-    targets: Vec<WriteTarget>,
+    entry: usize,
+    targets: Vec<(WriteTarget, usize)>,
     items: Vec<TransactWriteItem>,
 }
 
@@ -69,6 +70,12 @@ macro_rules! conditioned {
 }
 
 impl Transaction {
+    /// Makes the following writes part of this entry: several invitations can be written together, each with its lock. Refusals name the
+    /// entry. Everything is part of entry 0 if this is not called.
+    pub(super) fn begin_entry(&mut self, entry: usize) {
+        self.entry = entry;
+    }
+
     /// Writes an entire row.
     pub(super) fn put(&mut self, store: &Store, target: WriteTarget, row: Row, condition: Condition) {
         let put = conditioned!(Put::builder().set_item(Some(row)), store, &condition.expression, condition);
@@ -115,7 +122,7 @@ impl Transaction {
 
     fn push(&mut self, target: WriteTarget, item: TransactWriteItemBuilder) {
         self.items.push(item.build());
-        self.targets.push(target);
+        self.targets.push((target, self.entry));
     }
 }
 
@@ -123,13 +130,40 @@ impl Transaction {
 pub(super) enum CommitOutcome {
     /// Everything was written.
     Committed,
-    /// Nothing was written, because this target's condition failed; conditions of later targets may have failed, too. With the existing
-    /// row, if any.
-    ConditionFailed(WriteTarget, Option<Row>),
+    /// Nothing was written, because conditions failed.
+    Refused(Refusals),
     /// Nothing was written, because of a conflict or missing capacity. Can be retried.
     Busy(StoreError),
     /// It is unknown whether the transaction was written, or will be.
     Unknown(StoreError),
+}
+
+/// A failed condition.
+pub(super) struct Refusal {
+    /// The write that it belongs to.
+    pub(super) target: WriteTarget,
+    /// The entry of that write.
+    pub(super) entry: usize,
+    /// The existing row, if any.
+    pub(super) row: Option<Row>,
+}
+
+/// The failed conditions of a transaction, at least one, in the order in which they are evaluated.
+pub(super) struct Refusals {
+    first: Refusal,
+    others: Vec<Refusal>,
+}
+
+impl Refusals {
+    /// The one that decides about an operation on a single invitation.
+    pub(super) fn first(self) -> (WriteTarget, Option<Row>) {
+        (self.first.target, self.first.row)
+    }
+
+    /// All of them.
+    pub(super) fn all(self) -> impl Iterator<Item = Refusal> {
+        [self.first].into_iter().chain(self.others)
+    }
 }
 
 impl Store {
@@ -155,13 +189,13 @@ impl Store {
 }
 
 /// Evaluates the reasons of a cancellation. A conflict says nothing about the conditions, so it takes precedence.
-fn classify(targets: &[WriteTarget], reasons: &[CancellationReason]) -> Result<CommitOutcome, StoreError> {
+fn classify(targets: &[(WriteTarget, usize)], reasons: &[CancellationReason]) -> Result<CommitOutcome, StoreError> {
     let mut refused = Vec::new();
     let mut busy = None;
-    for (target, reason) in targets.iter().zip(reasons) {
+    for (&(target, entry), reason) in targets.iter().zip(reasons) {
         match reason.code() {
             None | Some("None") => {}
-            Some("ConditionalCheckFailed") => refused.push((*target, reason)),
+            Some("ConditionalCheckFailed") => refused.push(Refusal { target, entry, row: reason.item.clone() }),
             Some(code @ ("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")) => busy = Some(code),
             Some(code) => return Err(StoreError::Defect { cause: format!("transaction cancelled: {code} of {target:?}") }),
         }
@@ -169,8 +203,10 @@ fn classify(targets: &[WriteTarget], reasons: &[CancellationReason]) -> Result<C
     if let Some(code) = busy {
         return Ok(CommitOutcome::Busy(StoreError::Unavailable { cause: format!("transaction cancelled: {code}") }));
     }
-    match refused.into_iter().min_by_key(|(target, _)| *target) {
-        Some((target, reason)) => Ok(CommitOutcome::ConditionFailed(target, reason.item.clone())),
+    refused.sort_by_key(|refusal| (refusal.target, refusal.entry));
+    let mut refused = refused.into_iter();
+    match refused.next() {
+        Some(first) => Ok(CommitOutcome::Refused(Refusals { first, others: refused.collect() })),
         None => Err(StoreError::Defect { cause: "transaction cancelled without a reason".to_owned() }),
     }
 }
