@@ -96,7 +96,7 @@ async fn a_create_whose_reply_is_truncated_succeeds() {
 async fn the_log_of_a_truncated_reply_contains_nothing_of_it() {
     let app = TestApp::start().await;
     let id = invited(&app, "canary-person@example.com").await;
-    let request = |call: Call| Request::parse(&call.key(&app.full).event().to_string()).expect("an event");
+    let request = |call: Call| Request::parse(&call.key(&app.full).event().to_string(), 64 * 1024).expect("an event");
     let check = |result: Result<Reply, ApiError>| {
         let error = result.expect_err("a reply that cannot be read");
         let cause = error.cause().expect("a cause");

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The route of this endpoint.
-pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations" };
+pub const ROUTE: Route = Route::new(&["POST"], "/invitations");
 
 /// Invites an email address to the caller's account.
 ///
@@ -39,7 +39,8 @@ pub async fn handle(sending: &SendingApp, request: &Request) -> Result<Reply, Ap
     Ok(Reply::of(&outcome, link_base.as_ref()).with("location", format!("/invitations/{}", outcome.id)))
 }
 
-fn fingerprint(new: &NewInvitation) -> Fingerprint {
+/// Identifies what a request creates.
+pub(super) fn fingerprint(new: &NewInvitation) -> Fingerprint {
     let expiry = new.expiry.map(|expiry| expiry.as_secs().to_string()).unwrap_or_default();
     let mut parts = vec![new.email.as_entered(), new.role.as_str(), &expiry];
     parts.extend(new.locale.as_ref().map(Locale::as_str));

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The route of this endpoint.
-pub const ROUTE: Route = Route { methods: &["GET"], path: "/invitations/{id}" };
+pub const ROUTE: Route = Route::new(&["GET"], "/invitations/{id}");
 
 /// Returns one invitation of the caller's account, or a 304 if the caller already has it.
 ///

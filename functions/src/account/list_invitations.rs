@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The route of this endpoint.
-pub const ROUTE: Route = Route { methods: &["GET"], path: "/invitations" };
+pub const ROUTE: Route = Route::new(&["GET"], "/invitations");
 
 /// Returns one page of the invitations of the caller's account.
 ///

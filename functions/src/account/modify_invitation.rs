@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The route of this endpoint.
-pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/{id}" };
+pub const ROUTE: Route = Route::new(&["POST"], "/invitations/{id}");
 
 /// Revokes, resends or updates an invitation of the caller's account.
 ///

@@ -74,7 +74,7 @@ pub async fn respond<S: Endpoint>(
     handle: &impl AsyncFn(&S, &Request) -> Result<Reply, ApiError>,
 ) -> Reply {
     let started = Instant::now();
-    let (request, result) = match Request::parse(event) {
+    let (request, result) = match Request::parse(event, route.max_body) {
         Ok(request) => {
             let result = serve(route, state, &request, handle).await;
             (Some(request), result)

@@ -16,9 +16,6 @@ use shared::domain::AccountId;
 
 use crate::http::{error::ApiError, invalid::Invalid};
 
-/// The maximum size of a body in bytes, after decoding base64.
-pub const MAX_BODY: usize = 64 * 1024;
-
 /// The parts of a request that endpoints use.
 #[derive(Debug)]
 pub struct Request {
@@ -77,11 +74,11 @@ impl fmt::Debug for Secret {
 }
 
 impl Request {
-    /// Parses the JSON of an event.
+    /// Parses the JSON of an event, whose body may have this many bytes after decoding base64.
     ///
     /// # Errors
     /// [`ApiError::Invalid`] if it is not an HTTP event of format 2.0.
-    pub fn parse(event: &str) -> Result<Self, ApiError> {
+    pub fn parse(event: &str, max_body: usize) -> Result<Self, ApiError> {
         let event: Event<'_> = serde_json::from_str(event)
             .map_err(|_| Invalid::new("invalid-event", "the event is not an HTTP request in API Gateway's payload format 2.0"))?;
         let body = event.body.unwrap_or_default();
@@ -90,7 +87,7 @@ impl Request {
             headers: event.headers.unwrap_or_default(),
             query: event.query.unwrap_or_default().into_owned(),
             path: event.path.unwrap_or_default(),
-            body: decode(&body, event.base64.unwrap_or_default()),
+            body: decode(&body, event.base64.unwrap_or_default(), max_body),
             id: event.context.id.filter(|id| is_header_safe(id)).map(Cow::into_owned),
             link_base: event.stage.and_then(|stage| stage.link_base).map(Cow::into_owned),
             caller: OnceLock::new(),
@@ -171,10 +168,10 @@ impl<'de> Visitor<'de> for HeadersVisitor {
     }
 }
 
-fn decode(body: &str, base64: bool) -> Result<Vec<u8>, Invalid> {
+fn decode(body: &str, base64: bool, max: usize) -> Result<Vec<u8>, Invalid> {
     // Base64 encodes three bytes in four characters, so a longer text is too large in any case and need not be decoded.
-    let too_large = || Invalid::new("body-too-large", "the body must not be larger than 64 KiB");
-    if body.len() > MAX_BODY * 4 / 3 + 4 {
+    let too_large = || Invalid::new("body-too-large", format!("the body must not be larger than {} KiB", max / 1024));
+    if body.len() > max * 4 / 3 + 4 {
         return Err(too_large());
     }
     let bytes = if base64 {
@@ -182,7 +179,7 @@ fn decode(body: &str, base64: bool) -> Result<Vec<u8>, Invalid> {
     } else {
         body.as_bytes().to_vec()
     };
-    if bytes.len() > MAX_BODY { Err(too_large()) } else { Ok(bytes) }
+    if bytes.len() > max { Err(too_large()) } else { Ok(bytes) }
 }
 
 fn is_header_safe(id: &str) -> bool {

@@ -1,4 +1,4 @@
-//! Routes: methods and a path.
+//! Routes: methods, a path, and how large a body may be.
 
 use std::fmt;
 
@@ -9,9 +9,17 @@ pub struct Route {
     pub methods: &'static [&'static str],
     /// The path, with parameters in braces.
     pub path: &'static str,
+    /// The maximum size of a body in bytes, after decoding base64.
+    pub max_body: usize,
 }
 
 impl Route {
+    /// A route with the usual size of bodies.
+    #[must_use]
+    pub const fn new(methods: &'static [&'static str], path: &'static str) -> Self {
+        Self { methods, path, max_body: 64 * 1024 }
+    }
+
     /// The main method.
     #[must_use]
     pub fn method(&self) -> &'static str {

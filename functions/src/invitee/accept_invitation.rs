@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The route of this endpoint.
-pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/accept" };
+pub const ROUTE: Route = Route::new(&["POST"], "/invitations/accept");
 
 /// Accepts an invitation: for the holder of its link, for a person whom the host application has signed in, or for a person who has signed
 /// in with a token.

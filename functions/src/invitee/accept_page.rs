@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// The route of this endpoint.
-pub const ROUTE: Route = Route { methods: &["GET", "HEAD"], path: "/accept" };
+pub const ROUTE: Route = Route::new(&["GET", "HEAD"], "/accept");
 
 const STYLE: &str = include_str!("accept_page/page.css");
 const SCRIPT: &str = concat!(include_str!("accept_page/words.js"), include_str!("accept_page/page.js"));

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The route of this endpoint.
-pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/decline" };
+pub const ROUTE: Route = Route::new(&["POST"], "/invitations/decline");
 
 /// Declines an invitation, for the same people as accepting one.
 ///

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The route of this endpoint.
-pub const ROUTE: Route = Route { methods: &["GET"], path: "/invitations/mine" };
+pub const ROUTE: Route = Route::new(&["GET"], "/invitations/mine");
 
 /// Returns one page of the open invitations, in all accounts, for the address of a person who has signed in.
 ///

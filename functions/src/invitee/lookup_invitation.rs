@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The route of this endpoint.
-pub const ROUTE: Route = Route { methods: &["POST"], path: "/invitations/lookup" };
+pub const ROUTE: Route = Route::new(&["POST"], "/invitations/lookup");
 
 /// Shows an invitation to the holder of its link. Grants nothing: accepting checks everything again.
 ///
