@@ -1,6 +1,6 @@
 //! Each function may do exactly what it does, and makes no more requests than it needs.
 
-use std::{collections::BTreeSet, fs, time::Duration};
+use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
 use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, root_file};
@@ -130,6 +130,12 @@ fn both_halves_of_the_condition_are_needed_and_one_account_can_be_named() {
     assert!(allows(&whole, &access(&["SETTINGS#2"]), "*"));
 }
 
+/// The files of a directory and of those in it.
+fn sources(directory: PathBuf) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { sources(path) } else { vec![path] }).collect()
+}
+
 #[tokio::test]
 async fn the_store_makes_no_call_that_these_tests_do_not_observe() {
     let seen: BTreeSet<String> = requests_by_function().await.into_values().flatten().map(|(operation, _)| operation).collect();
@@ -149,10 +155,9 @@ async fn the_store_makes_no_call_that_these_tests_do_not_observe() {
         "update_item",
     ];
     let mut written = BTreeSet::new();
-    let store = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/src/store");
-    for entry in fs::read_dir(store).expect("the store's sources") {
-        let name = entry.expect("an entry").file_name().into_string().expect("a name");
-        let source = root_file(&format!("shared/src/store/{name}"));
+    for path in sources(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/src/store").into()) {
+        let source = fs::read_to_string(&path).expect("a source");
+        let name = path.display();
         let called = data_plane.iter().filter(|call| source.contains(&format!(".{call}()")));
         written.extend(called.map(|call| call.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect::<String>()));
         let paginated = source.contains(".into_paginator()");
@@ -198,6 +203,7 @@ async fn each_operation_makes_as_few_requests_as_possible() {
     app.advance(COOLDOWN);
     let path = format!("/invitations/{id}");
     let kept = |call: Call, key: &str| call.header("idempotency-key", key);
+    let bulk = |email: &str| Call::bulk(&[json!({ "email": email, "roleID": "full-access" })]);
     for (call, expected) in [
         // The first one also reads the credential.
         (Call::get(&path), &["GetItem", "GetItem"][..]),
@@ -214,6 +220,12 @@ async fn each_operation_makes_as_few_requests_as_possible() {
         (Call::create("user.two@example.com", "full-access"), &["TransactWriteItems"]),
         (kept(Call::create("user.three@example.com", "full-access"), "c"), &["TransactWriteItems"]),
         (kept(Call::create("user.three@example.com", "full-access"), "c"), &["TransactWriteItems"]),
+        (bulk("user.four@example.com"), &["BatchGetItem", "TransactWriteItems"]),
+        (bulk("user.four@example.com"), &["BatchGetItem"]),
+        (bulk("user.five@example.com").query("dryRun=true"), &["BatchGetItem", "GetItem"]),
+        // The record first, the results last.
+        (kept(bulk("user.five@example.com"), "b"), &["TransactWriteItems", "BatchGetItem", "TransactWriteItems", "TransactWriteItems"]),
+        (kept(bulk("user.five@example.com"), "b"), &["TransactWriteItems"]),
         (Call::set_state(&id, "invited"), &["GetItem"]),
         (resend(&id), &["GetItem", "TransactWriteItems"]),
         // Refused for the cooldown: the quota may apply longer, and the longer wait is returned.
@@ -223,6 +235,7 @@ async fn each_operation_makes_as_few_requests_as_possible() {
         // Invalid requests cost nothing.
         (Call::get("/invitations?limit=x"), &[]),
         (Call::create("nobody", "full-access"), &[]),
+        (bulk("nobody"), &[]),
         (Call::set_state("1", "revoked"), &[]),
     ] {
         let _ = app.faults.take_operations();

@@ -62,9 +62,18 @@ fn bodies_of_requests_are_closed() {
             closed.insert(pointer.to_owned());
         }
     });
-    let expected =
-        ["HostAcceptance", "HostDecision", "InvitationChange", "NewInvitation", "OwnAcceptance", "OwnDecision", "Token", "TokenToAccept"]
-            .map(|name| format!("/components/schemas/{name}"));
+    let expected = [
+        "HostAcceptance",
+        "HostDecision",
+        "InvitationChange",
+        "NewInvitation",
+        "NewInvitations",
+        "OwnAcceptance",
+        "OwnDecision",
+        "Token",
+        "TokenToAccept",
+    ]
+    .map(|name| format!("/components/schemas/{name}"));
     assert_eq!(closed, expected.into());
 }
 

@@ -69,6 +69,16 @@ pub(crate) async fn requests_by_function() -> BTreeMap<&'static str, Vec<(String
             ],
         ),
         (
+            "create-invitations",
+            vec![
+                bulk(&["user.two@example.com", "user.nine@example.com"]),
+                bulk(&["user.ten@example.com"]).query("dryRun=true"),
+                kept(bulk(&["user.ten@example.com"])),
+                kept(bulk(&["user.ten@example.com"])),
+                kept(bulk(&["user.two@example.com"])),
+            ],
+        ),
+        (
             "modify-invitation",
             vec![
                 Call::set_state(&id, "invited"),
@@ -100,6 +110,11 @@ pub(crate) async fn requests_by_function() -> BTreeMap<&'static str, Vec<(String
     app.manage_keys(&json!({ "action": "disable", "account": ACCOUNT, "id": created["id"] })).await;
     done.insert("manage-api-keys", app.faults.take_requests());
     done
+}
+
+/// A request for invitations of these addresses.
+fn bulk(addresses: &[&str]) -> Call {
+    Call::bulk(&addresses.iter().map(|address| json!({ "email": address, "roleID": "full-access" })).collect::<Vec<_>>())
 }
 
 /// The requests of the function that refreshes the issuer's keys: the first time, without changes, and after an hour.

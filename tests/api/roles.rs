@@ -27,12 +27,13 @@ fn not_grantable(own: &str, role: &str) -> String {
 }
 
 /// One request for each operation of the API, with its permission and its status when permitted.
-fn everything(id: &str) -> [(Call, &'static str, u16); 6] {
+fn everything(id: &str) -> [(Call, &'static str, u16); 7] {
     let path = format!("/invitations/{id}");
     [
         (Call::get("/invitations"), "read", 200),
         (Call::get(&path), "read", 200),
         (Call::create("new@example.com", "guest"), "create", 201),
+        (Call::bulk(&[json!({ "email": "other@example.com", "roleID": "guest" })]), "create", 200),
         (Call::set_state(id, "invited"), "modify", 200),
         (Call::post(&path), "modify", 200),
         (Call::set_state(id, "revoked"), "modify", 200),

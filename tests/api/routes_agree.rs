@@ -8,7 +8,7 @@ use std::{
 };
 
 use functions::{
-    account::{create_invitation, describe_invitation, list_invitations, modify_invitation},
+    account::{create_invitation, create_invitations, describe_invitation, list_invitations, modify_invitation},
     invitee::{accept_invitation, accept_page, decline_invitation, list_own_invitations, lookup_invitation},
 };
 use serde_json::Value;
@@ -23,6 +23,7 @@ fn expected_routes() -> BTreeMap<String, BTreeSet<String>> {
         ("accept-invitation", Some(accept_invitation::ROUTE)),
         ("accept-page", Some(accept_page::ROUTE)),
         ("create-invitation", Some(create_invitation::ROUTE)),
+        ("create-invitations", Some(create_invitations::ROUTE)),
         ("decline-invitation", Some(decline_invitation::ROUTE)),
         ("deliver-invitations", None),
         ("describe-invitation", Some(describe_invitation::ROUTE)),

@@ -59,14 +59,14 @@ async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
             "deliver-invitations" | "reconcile-deliveries" | "lookup-invitation" | "list-own-invitations" => &["A", "SETTINGS"],
             "accept-invitation" | "decline-invitation" => &["A", "SETTINGS", "KEYS"],
             "refresh-issuers" => &[],
-            "create-invitation" | "modify-invitation" => &["A", "SETTINGS", "KEYS"],
+            "create-invitation" | "create-invitations" | "modify-invitation" => &["A", "SETTINGS", "KEYS"],
             _ => &["A", "KEYS"],
         };
         // Operators may name the account by its external id, and so may a token. Its keys belong to no account.
         let external = format!("EXTERNAL#{EXTERNAL_ID}");
         let others = match name {
             "manage-api-keys" | "manage-account-settings" | "erase-invitee" | "revoke-invitations" => vec![external],
-            "create-invitation" | "list-invitations" | "describe-invitation" | "modify-invitation" => {
+            "create-invitation" | "create-invitations" | "list-invitations" | "describe-invitation" | "modify-invitation" => {
                 vec![external, ISSUER_KEYS.to_owned()]
             }
             "accept-invitation" | "decline-invitation" | "refresh-issuers" => vec![ISSUER_KEYS.to_owned()],

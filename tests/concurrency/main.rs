@@ -1,5 +1,9 @@
 //! The API under concurrency and faults.
 
+mod bulk;
+mod bulk_faults;
+mod bulk_races;
+mod bulk_resumed;
 mod cold_start;
 mod common;
 mod corrupt_rows;

@@ -7,7 +7,7 @@ use functions::http::output::Reply;
 use serde_json::{Map, Value, json};
 
 /// The paths below `/invitations` without an id.
-const FIXED: [&str; 4] = ["/invitations/lookup", "/invitations/accept", "/invitations/decline", "/invitations/mine"];
+const FIXED: [&str; 5] = ["/invitations/lookup", "/invitations/accept", "/invitations/decline", "/invitations/mine", "/invitations/bulk"];
 
 /// A request, built step by step.
 #[derive(Debug, Clone)]
@@ -57,6 +57,12 @@ impl Call {
         Self::post("/invitations").json(&json!({ "email": email, "roleID": role }))
     }
 
+    /// Creates many invitations.
+    #[must_use]
+    pub fn bulk(rows: &[Value]) -> Self {
+        Self::post("/invitations/bulk").json(&json!({ "invitations": rows }))
+    }
+
     /// Sets the desired state of an invitation.
     #[must_use]
     pub fn set_state(id: &str, state: &str) -> Self {
@@ -85,6 +91,13 @@ impl Call {
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// With a query.
+    #[must_use]
+    pub fn query(mut self, query: &str) -> Self {
+        query.clone_into(&mut self.query);
         self
     }
 

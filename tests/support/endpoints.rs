@@ -1,7 +1,7 @@
 //! The HTTP functions, routed as the gateway routes them.
 
 use functions::{
-    account::{create_invitation, describe_invitation, list_invitations, modify_invitation},
+    account::{create_invitation, create_invitations, describe_invitation, list_invitations, modify_invitation},
     app::{App, InviteeApp, SendingApp},
     http::{edge::respond, output::Reply},
     invitee::{
@@ -52,6 +52,7 @@ impl Endpoints {
         let (id, Self { sending, invitee, page }) = ("invocation-1", self);
         match route {
             "POST /invitations" => respond(create_invitation::ROUTE, Ok(sending), event, id, &create_invitation::handle).await,
+            "POST /invitations/bulk" => respond(create_invitations::ROUTE, Ok(sending), event, id, &create_invitations::handle).await,
             "GET /invitations" => respond(list_invitations::ROUTE, Ok(&sending.app), event, id, &list_invitations::handle).await,
             "GET /invitations/{id}" => respond(describe_invitation::ROUTE, Ok(&sending.app), event, id, &describe_invitation::handle).await,
             "POST /invitations/{id}" => respond(modify_invitation::ROUTE, Ok(sending), event, id, &modify_invitation::handle).await,

@@ -1,6 +1,7 @@
 //! Endpoints for an account's administrators, authenticated by API key.
 
 pub mod create_invitation;
+pub mod create_invitations;
 pub mod describe_invitation;
 pub mod list_invitations;
 pub mod modify_invitation;

@@ -1,5 +1,6 @@
 //! Validates raw requests and converts them to typed values.
 
+mod bulk;
 mod invitee;
 
 use std::str::FromStr;
@@ -25,6 +26,7 @@ use crate::http::{
     route::Route,
 };
 
+pub use bulk::{Bulk, bulk};
 pub use invitee::{HostBody, InvitationBody, holder_decision, host_decision, own_decision, own_list_query, token};
 
 /// Checks what is common to all routes: the body can be decoded, even if the route does not read it; the API version is supported.
@@ -63,7 +65,11 @@ pub fn new_invitation(request: &Request) -> Result<NewInvitation, Invalid> {
     if body.is_empty() {
         return Err(Invalid::new("invalid-json", "the body must be a JSON object with email and roleID"));
     }
-    let mut fields = Fields::parse(body)?;
+    invitation_of(Fields::parse(body)?)
+}
+
+/// The invitation that an object describes: the body of a create, or a row of a bulk.
+fn invitation_of(mut fields: Fields) -> Result<NewInvitation, Invalid> {
     let (email, role, expiry, locale, send, metadata, redirect, ()) = all((
         fields.required("email", "invalid-email"),
         fields.required("roleID", "invalid-role-id"),

@@ -27,6 +27,15 @@ impl Fields {
         }
     }
 
+    /// The fields of an object; `None` for another value.
+    #[must_use]
+    pub fn of(value: Json) -> Option<Self> {
+        match value {
+            Json::Object(fields) => Some(Self(fields)),
+            _ => None,
+        }
+    }
+
     /// Whether it has a field.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
@@ -57,8 +66,7 @@ impl Fields {
     where
         for<'a> T: TryFrom<&'a Json, Error = Malformed>,
     {
-        let Some(index) = self.0.iter().position(|(field, _)| field == name) else { return Ok(None) };
-        let (_, value) = self.0.remove(index);
+        let Some(value) = self.take(name) else { return Ok(None) };
         T::try_from(&value).map(Some).map_err(|error| Invalid::field(code, name, error))
     }
 
@@ -67,10 +75,22 @@ impl Fields {
     /// # Errors
     /// `invalid-field` if it is not a Boolean.
     pub fn optional_flag(&mut self, name: &str) -> Result<Option<bool>, Invalid> {
-        let Some(index) = self.0.iter().position(|(field, _)| field == name) else { return Ok(None) };
-        match self.0.remove(index).1 {
-            Json::Bool(value) => Ok(Some(value)),
-            _ => Err(Invalid::field("invalid-field", name, "must be true or false")),
+        match self.take(name) {
+            None => Ok(None),
+            Some(Json::Bool(value)) => Ok(Some(value)),
+            Some(_) => Err(Invalid::field("invalid-field", name, "must be true or false")),
+        }
+    }
+
+    /// Takes an array.
+    ///
+    /// # Errors
+    /// `missing-field`, or `invalid-field` if it is not an array.
+    pub fn array(&mut self, name: &str) -> Result<Vec<Json>, Invalid> {
+        match self.take(name) {
+            Some(Json::Array(values)) => Ok(values),
+            Some(_) => Err(Invalid::field("invalid-field", name, "must be an array")),
+            None => Err(missing(name)),
         }
     }
 
@@ -79,10 +99,10 @@ impl Fields {
     /// # Errors
     /// `invalid-field` if it is not a string.
     pub fn optional_text(&mut self, name: &str) -> Result<Option<String>, Invalid> {
-        let Some(index) = self.0.iter().position(|(field, _)| field == name) else { return Ok(None) };
-        match self.0.remove(index).1 {
-            Json::Text(text) => Ok(Some(text)),
-            _ => Err(Invalid::field("invalid-field", name, "must be a string")),
+        match self.take(name) {
+            None => Ok(None),
+            Some(Json::Text(text)) => Ok(Some(text)),
+            Some(_) => Err(Invalid::field("invalid-field", name, "must be a string")),
         }
     }
 
@@ -91,12 +111,16 @@ impl Fields {
     /// # Errors
     /// `invalid-field` if it is neither.
     pub fn optional_number_or_empty(&mut self, name: &str) -> Result<Option<String>, Invalid> {
-        let Some(index) = self.0.iter().position(|(field, _)| field == name) else { return Ok(None) };
-        match self.0.remove(index).1 {
-            Json::Number(number) => Ok(Some(number.to_string())),
-            Json::Text(text) if text.is_empty() => Ok(Some(text)),
-            _ => Err(Invalid::field("invalid-field", name, "must be a number, or the empty string to remove it")),
+        match self.take(name) {
+            None => Ok(None),
+            Some(Json::Number(number)) => Ok(Some(number.to_string())),
+            Some(Json::Text(text)) if text.is_empty() => Ok(Some(text)),
+            Some(_) => Err(Invalid::field("invalid-field", name, "must be a number, or the empty string to remove it")),
         }
+    }
+
+    fn take(&mut self, name: &str) -> Option<Json> {
+        self.0.iter().position(|(field, _)| field == name).map(|index| self.0.remove(index).1)
     }
 
     /// Takes a required field of any text.

@@ -1,5 +1,7 @@
 //! The JSON of responses.
 
+mod bulk;
+
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
@@ -18,6 +20,8 @@ use shared::{
 };
 
 use crate::http::error::ApiError;
+
+pub use bulk::{RowReply, bulk};
 
 /// The status of a response whose body the caller already has.
 pub(crate) const NOT_MODIFIED: u16 = 304;

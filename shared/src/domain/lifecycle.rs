@@ -120,10 +120,39 @@ pub fn create(
     let lifetime = lifetime(request.expiry, now, policy)?;
     settings.domains.check(request.email.normalised())?;
     request.redirect.iter().try_for_each(|redirect| settings.redirect_origins.check(redirect))?;
+    Ok(created(who, request, id, operation, now, lifetime, policy))
+}
+
+/// The invitation that an earlier `request` created at `at` with this lifetime, as it was then. Its limits are those of that time; but
+/// a caller who has lost the right to grant the role is not shown it.
+///
+/// # Errors
+/// [`Rejected::RoleNotGrantable`].
+pub fn created_earlier(
+    who: &Principal,
+    request: &NewInvitation,
+    id: InvitationId,
+    operation: &Operation,
+    (at, lifetime): (Timestamp, Duration),
+    policy: &SendPolicy,
+) -> Result<Invitation, Rejected> {
+    grantable(who, &request.role)?;
+    Ok(created(who, request, id, operation, at, lifetime, policy))
+}
+
+fn created(
+    who: &Principal,
+    request: &NewInvitation,
+    id: InvitationId,
+    operation: &Operation,
+    now: Timestamp,
+    lifetime: Duration,
+    policy: &SendPolicy,
+) -> Invitation {
     let mut outbox = Outbox::default();
     let by_caller = request.handover == Handover::Caller;
     outbox.put(if by_caller { EventType::CreatedUnsent } else { EventType::Created }, now);
-    Ok(Invitation {
+    Invitation {
         resource: Resource {
             id,
             account: who.account().clone(),
@@ -155,7 +184,7 @@ pub fn create(
         feedback_since: 1,
         outbox,
         expiry_published: false,
-    })
+    }
 }
 
 /// The lifetime up to the requested expiry, in whole seconds, as callers see times.

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod api_key;
 pub mod bearer;
+pub mod bulk;
 pub mod courier;
 pub mod delivery;
 pub mod email;

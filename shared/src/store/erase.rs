@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::{error::SdkError, operation::delete_item::DeleteItemError,
 
 use super::{
     Store, StoreError,
+    bulk::SEED,
     error::failed,
     keys::{self, Bounds, Key},
     lock::invitation_of,
@@ -62,12 +63,12 @@ impl Store {
     }
 
     /// Deletes the stored responses that show one of these invitations. A row that cannot be read may be one of them, so its error is
-    /// returned, but it keeps no other row from being deleted.
+    /// returned, but it keeps no other row from being deleted. The record of a bulk shows none.
     async fn delete_responses(&self, account: &AccountId, ids: &BTreeSet<InvitationId>) -> Result<Option<StoreError>, StoreError> {
         let mut unreadable = None;
         let mut pages = Pages::new(keys::stored_response_bounds());
         while let Some(rows) = pages.next(self, account).await? {
-            for row in rows {
+            for row in rows.into_iter().filter(|row| !row.contains_key(SEED)) {
                 let key = Key::of_row(&row);
                 match invitation_of(row) {
                     Ok(id) if ids.contains(&id) => drop(self.delete(key, None).await?),
@@ -95,7 +96,7 @@ impl Store {
     }
 }
 
-/// The rows of a range, page by page: their keys, and the invitation that they belong to.
+/// The rows of a range, page by page: their keys, the invitation that they belong to, and the seed of a bulk.
 struct Pages {
     bounds: Bounds,
     start: Option<Key>,
@@ -111,7 +112,7 @@ impl Pages {
         if self.done {
             return Ok(None);
         }
-        let query = store.client.query().table_name(&store.table).projection_expression("#pk, sk, inv").limit(PAGE);
+        let query = store.client.query().table_name(&store.table).projection_expression(format!("#pk, sk, inv, {SEED}")).limit(PAGE);
         let page = keys::range(query, &keys::partition(account), &self.bounds, self.start.take()).send().await.map_err(failed)?;
         self.start = Key::next_page(page.last_evaluated_key);
         self.done = self.start.is_none();

@@ -22,7 +22,12 @@ use crate::domain::{
 };
 
 /// How long a response is stored.
-const STORED_FOR: Duration = Duration::from_secs(24 * 3600);
+pub(super) const STORED_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// The condition that nothing is stored under a key, or only what has expired.
+pub(super) fn free(now: Timestamp) -> Condition {
+    Condition::new("attribute_not_exists(#pk) OR #exp <= :now", [(":now", time(now))])
+}
 
 /// A caller's request for idempotency: repeating it has one effect and one response.
 #[derive(Debug, Clone)]
@@ -152,8 +157,7 @@ impl<C> Once<'_, C> {
             ("ttl", number(until.as_secs())),
         ];
         let row = keys::key(self.who.account(), keys::stored_response(&self.request.id)).row(response.into_iter().chain(link));
-        let absent_or_expired = Condition::new("attribute_not_exists(#pk) OR #exp <= :now", [(":now", time(self.now))]);
-        transaction.put(self.store, WriteTarget::StoredResponse, row, absent_or_expired);
+        transaction.put(self.store, WriteTarget::StoredResponse, row, free(self.now));
     }
 }
 

@@ -37,6 +37,22 @@ fn lock_key(invitation: &Invitation) -> Key {
     keys::key(&invitation.resource.account, keys::lock(invitation.resource.email.normalised()))
 }
 
+/// A lock as it was read.
+pub(super) struct Lock {
+    pub(super) sk: String,
+    /// The invitation that holds it.
+    pub(super) invitation: InvitationId,
+    /// Until when.
+    pub(super) expiry: Timestamp,
+}
+
+impl Lock {
+    pub(super) fn read(row: Row) -> Result<Self, StoreError> {
+        let mut row = Attributes::of(row);
+        Ok(Self { invitation: row.parsed("inv")?, expiry: row.time("exp")?, sk: row.text(keys::SK)? })
+    }
+}
+
 /// The invitation that a lock or a stored response belongs to.
 pub(super) fn invitation_of(row: Row) -> Result<InvitationId, StoreError> {
     Attributes::of(row).parsed("inv")

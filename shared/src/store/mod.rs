@@ -2,13 +2,14 @@
 //!
 //! - [`keys`] builds every key string. [`item`] converts between rows and domain values.
 //! - `transaction` sends a transaction and reports its outcome. `command` retries it. `create`, `modify`, `decide`
-//!   and `revoke` are the commands.
+//!   and `revoke` are the commands. `bulk` sends several transactions for one request.
 //! - Functions for callers take the [`Principal`](crate::domain::Principal) whose partition they access, functions for invitees their
 //!   [`Access`](crate::domain::invitee::Access) to an invitation or their verified address, functions for operators the account that their
 //!   event names. `outbox` is for the service itself.
 
 mod accounts;
 mod api_keys;
+mod bulk;
 mod client;
 mod command;
 mod condition;
@@ -42,6 +43,7 @@ use crate::domain::{AccountId, Timestamp, id::IdGenerator};
 
 pub use accounts::{ExternalIdConflict, NewAccount};
 pub use api_keys::ApiKeyPage;
+pub use bulk::{BulkOutcome, CreatedRow};
 pub use client::{connect, connector, sdk_config, with_deadlines};
 pub use error::{Failure, StoreError};
 pub use idempotency::{IdempotencyRequest, Outcome};

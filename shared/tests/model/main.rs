@@ -1,6 +1,7 @@
 //! Tests of the domain and of the key strings by their public interface: tables of examples and properties.
 
 mod api_key;
+mod bulk;
 mod config;
 mod courier;
 mod cursor;
