@@ -6,6 +6,7 @@
 //! about each email. The checks use only this evidence.
 
 mod account;
+mod bulks;
 mod checks;
 mod counts;
 mod defects;
@@ -35,11 +36,11 @@ use crate::report::{
 /// The number of concurrent simulations: they spend most of their time waiting after failures.
 const CONCURRENCY: usize = 16;
 /// The number of violations that are reported in full.
-const MAX_REPORTED: usize = 30;
+const MAX_REPORTED: usize = 100;
 
 /// The method, for the report.
 const HOW: &str = "Each simulation has a table, three accounts that share invitees, four processes that deliver, and stand-ins for SES \
-and EventBridge. Callers create, resend, revoke, accept, decline and look up while stream batches, the reconciler and SES reports are \
+and EventBridge. Callers create, one by one and up to 100 at once, resend, revoke, accept, decline and look up while stream batches, the reconciler and SES reports are \
 processed. One stream record in 20 is lost, one in 10 is duplicated, their order is random, and batches are redelivered as a whole. One \
 invocation in three crashes before or after the execution of one of its requests to the table, SES or EventBridge, along with all its \
 other requests in progress. SES throttles, fails, pauses sending, and accepts emails without a reply. EventBridge rejects calls and \
@@ -101,6 +102,9 @@ fn figures(section: &mut Section, scale: &Scale, with: &Counts, without: &Counts
     let rare = AtLeast(scale.of(0, 1));
     let mut add = |name: &str, counter: Counter, bound| section.figure(name, with.get(counter), bound);
     add("invitations", Counter::Invitations, AtLeast(1));
+    add("bulks of 100 rows", Counter::Bulks, AtLeast(scale.of(5, 500)));
+    add("bulks without an answer", Counter::BulksUnanswered, Any);
+    add("invitations that bulks have created", Counter::BulkRows, AtLeast(scale.of(100, 10_000)));
     add("sends", Counter::Sendings, AtLeast(1));
     add("sends that ended before their email could be sent", Counter::NeverEmailed, Any);
     add("emails received", Counter::Emails, AtLeast(scale.of(100, 10_000)));

@@ -40,6 +40,8 @@ pub struct Tally {
     pub histories: u64,
     /// Requests.
     pub operations: u64,
+    /// Rows of bulks among them.
+    pub rows: u64,
     /// Requests without a response, or with a 503.
     pub unknown: u64,
     /// Requests whose token was accepted.
@@ -116,10 +118,11 @@ impl Tally {
                     let signed_in = match operation {
                         Operation::Invitee { access, .. } => access.invitee().is_some(),
                         Operation::ListOwn { .. } => true,
-                        Operation::Request { .. } | Operation::Describe { .. } => false,
+                        Operation::Request { .. } | Operation::Row { .. } | Operation::Describe { .. } => false,
                     };
                     self.by_invitees += u64::from(signed_in && interval.completed);
                     self.operations += 1;
+                    self.rows += u64::from(matches!(operation, Operation::Row { .. }));
                     self.unknown += u64::from(!interval.completed);
                     self.recovered += u64::from(interval.operation.recovered);
                 }
@@ -136,6 +139,7 @@ impl Tally {
     fn add(&mut self, other: Self) {
         self.histories += other.histories;
         self.operations += other.operations;
+        self.rows += other.rows;
         self.unknown += other.unknown;
         self.with_tokens += other.with_tokens;
         self.by_invitees += other.by_invitees;
@@ -171,7 +175,7 @@ fn violation(profile: Profile, seed: u64, history: &[Interval<Entry>], longest: 
 pub async fn run(scale: &Scale) -> Section {
     let mut section = Section::new(
         "Linearizable under faults",
-        "Callers of two accounts, each with a process of its own, and invitees create, resend, revoke, re-invite, describe, look up, \
+        "Callers of two accounts, each with a process of its own, and invitees create, one by one and in bulk, resend, revoke, re-invite, describe, look up, \
          accept and decline. They share few addresses and few idempotency keys, and also use ids of the other account and superseded \
          links. Callers use API keys, or the tokens of two issuers: two people with the same id at different issuers, each with several \
          tokens, and one with a read-only role. Invitees, two of them with the same address, decide with a link, signed in, or both, and \
@@ -190,6 +194,7 @@ pub async fn run(scale: &Scale) -> Section {
     let faults = sum.faults.values().sum();
     section.figure("histories", sum.histories, Bound::AtLeast(scale.of(100, 2000)));
     section.figure("operations", sum.operations, Bound::AtLeast(scale.of(2000, 50_000)));
+    section.figure("rows of bulks", sum.rows, Bound::AtLeast(scale.of(200, 5_000)));
     section.figure("operations of unknown outcome", sum.unknown, Bound::AtLeast(1));
     section.figure("operations with an accepted token", sum.with_tokens, Bound::AtLeast(scale.of(500, 10_000)));
     section.figure("decisions and lists of people who have signed in", sum.by_invitees, Bound::AtLeast(scale.of(200, 5_000)));

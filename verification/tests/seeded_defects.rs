@@ -32,6 +32,11 @@ async fn an_idempotency_record_outside_the_transaction_is_detected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_bulk_that_does_not_find_the_record_of_its_key_is_detected() {
+    is_detected(Defect::NoBulkRecord).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_based_on_an_outdated_revision_is_detected() {
     is_detected(Defect::NoRevision).await;
 }

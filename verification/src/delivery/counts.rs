@@ -9,6 +9,9 @@ use std::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Counter {
     Invitations,
+    Bulks,
+    BulksUnanswered,
+    BulkRows,
     Sendings,
     NeverEmailed,
     /// Sends of invitations that were open in a period without faults, so that their email is due.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -26,6 +26,7 @@ use support::{ACCOUNT, OTHER_ACCOUNT, TestApp};
 
 use super::{
     account::Account,
+    bulks::Bulks,
     checks,
     counts::{Counter, Counts},
     defects::Defect,
@@ -174,9 +175,14 @@ impl Simulation {
         let share = batches.len().div_ceil(CONSUMERS);
         let mut shares = || batches.drain(..share.min(batches.len())).collect::<Vec<Batch>>();
         let delivering = consumers.iter_mut().map(|process| process_batches(process, shares(), true, counts)).collect::<Vec<_>>();
+        let bulks = Mutex::new(Bulks::default());
         let calling = stream::iter(steps).map(|step| async {
             match step {
                 Step::Call(call) => drop(app.send(*call).await),
+                Step::Bulk(key, call) => {
+                    let response = app.send(*call).await;
+                    bulks.lock().unwrap_or_else(PoisonError::into_inner).add(key, response);
+                }
                 Step::Wait(time) => app.advance(time),
             }
         });
@@ -188,6 +194,10 @@ impl Simulation {
         };
         let (calling, reporting) = (calling.buffer_unordered(CONCURRENCY), reporting.buffer_unordered(CONCURRENCY));
         tokio::join!(join_all(delivering), calling.collect::<Vec<()>>(), reporting.collect::<Vec<()>>(), reconciling);
+        let bulks = bulks.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for violation in bulks.check(&self.invitations().await, &self.context.counts) {
+            self.violation(violation);
+        }
         let seconds = *self.random.pick(&CLOCK_JUMPS);
         self.jump(seconds);
     }

@@ -13,12 +13,16 @@ use support::random::Random;
 /// A call, or time that passes.
 pub(super) enum Step {
     Call(Box<Call>),
+    /// A request to invite many, and what its attempts have in common.
+    Bulk(String, Box<Call>),
     /// Much shorter than a claim, so that no claim ends during it.
     Wait(Duration),
 }
 
 /// The number of invitees. Every account may invite each of them.
 const INVITEES: usize = 40;
+/// The number of invitees of a bulk, those among them.
+const BULK: usize = 100;
 /// The local parts of addresses, which determine what the SES stand-in reports.
 const RECIPIENTS: [&str; 12] = ["user", "user", "user", "user", "user", "user", "user", "bounce", "soft", "complaint", "delay", "reject"];
 
@@ -40,6 +44,9 @@ pub(super) fn draw(
             _ => pick(&open, random),
         };
         let call = invitation.filter(|_| !random.chance(3, 10)).and_then(|it| change(it, emails, accounts, random));
+        if random.chance(1, 30) {
+            steps.extend(bulk(accounts, random));
+        }
         steps.push(Step::Call(Box::new(call.unwrap_or_else(|| create(accounts, now, random)))));
         if waits > 0 && random.chance(1, 8) {
             waits -= 1;
@@ -53,9 +60,23 @@ fn pick<'a>(from: &[&'a Invitation], random: &mut Random) -> Option<&'a Invitati
     (!from.is_empty()).then(|| *random.pick(from))
 }
 
+fn address(person: usize) -> String {
+    format!("{}.{person}@example.com", RECIPIENTS[person % RECIPIENTS.len()])
+}
+
+/// A bulk, or several attempts of one with an idempotency key.
+fn bulk(accounts: &[Account], random: &mut Random) -> Vec<Step> {
+    let first = random.below(BULK);
+    let row = |row| json!({ "email": address((first + row) % BULK), "roleID": "read-only" });
+    let call = Call::bulk(&(0..BULK).map(row).collect::<Vec<_>>()).key(&random.pick(accounts).key);
+    let key = format!("{:x}", random.bits());
+    let attempts = random.below(4);
+    let call = if attempts > 0 { call.header("idempotency-key", &key) } else { call };
+    (0..attempts.max(1)).map(|_| Step::Bulk(key.clone(), Box::new(call.clone()))).collect()
+}
+
 fn create(accounts: &[Account], now: Timestamp, random: &mut Random) -> Call {
-    let person = random.below(INVITEES);
-    let email = format!("{}.{person}@example.com", RECIPIENTS[person % RECIPIENTS.len()]);
+    let email = address(random.below(INVITEES));
     let mut request = json!({ "email": email, "roleID": "read-only" });
     if random.chance(1, 4) {
         request["expiry"] = now.plus(Duration::from_secs(3601 + random.below(86_400) as u64)).to_string().into();

@@ -19,6 +19,7 @@ pub use bearer::{Rule, inputs_until_omissions_show};
 pub(super) fn all() -> Vec<TargetSpec> {
     vec![
         TargetSpec { name: "create-invitation", short: 800, long: 300_000, build: || http::of("POST /invitations") },
+        TargetSpec { name: "create-invitations", short: 800, long: 150_000, build: || http::of("POST /invitations/bulk") },
         TargetSpec { name: "list-invitations", short: 500, long: 150_000, build: || http::of("GET /invitations") },
         TargetSpec { name: "describe-invitation", short: 800, long: 300_000, build: || http::of("GET /invitations/{id}") },
         TargetSpec { name: "modify-invitation", short: 500, long: 150_000, build: || http::of("POST /invitations/{id}") },

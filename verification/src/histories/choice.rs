@@ -67,8 +67,10 @@ pub struct Choice {
     pub account: usize,
     /// The address concerned.
     pub email: Arc<str>,
-    /// The operation.
+    /// The operation; of a bulk, its first row.
     pub operation: Operation,
+    /// The addresses of a bulk.
+    pub rows: Vec<Arc<str>>,
     /// Who makes the call.
     by: By,
 }
@@ -97,7 +99,7 @@ pub fn choose(random: &mut Random, emails: usize, known: &Known, callers: &Calle
         let guest = Guest::pick(random, number);
         let email = email(guest.email);
         let operation = Operation::ListOwn { email: Arc::clone(&email) };
-        return Choice { account, email, operation, by: By::Invitee(None, Some(guest)) };
+        return Choice { account, email, operation, rows: Vec::new(), by: By::Invitee(None, Some(guest)) };
     }
     let drawn = random.below(100);
     if (75..95).contains(&drawn)
@@ -107,6 +109,9 @@ pub fn choose(random: &mut Random, emails: usize, known: &Known, callers: &Calle
     }
     let person = Person::pick(random);
     let caller = callers.caller(account, person);
+    if drawn < 10 {
+        return bulk(random, emails, account, caller, person);
+    }
     // One in twelve uses the id of another account's invitation.
     let foreign = random.chance(1, 12);
     let own: Vec<_> = known.ids.iter().filter(|(of, ..)| (*of == account) != foreign).collect();
@@ -131,7 +136,20 @@ pub fn choose(random: &mut Random, emails: usize, known: &Known, callers: &Calle
             (Arc::clone(&email), Operation::Request { caller, request: Request::Create { email }, key })
         }
     };
-    Choice { account, email, operation, by: By::Account(person) }
+    Choice { account, email, operation, rows: Vec::new(), by: By::Account(person) }
+}
+
+/// A bulk of all addresses, in one of two orders. Each idempotency key has its own order, so it is never used for other rows, and the
+/// histories of the addresses are independent.
+fn bulk(random: &mut Random, emails: usize, account: usize, caller: Caller, person: Person) -> Choice {
+    let mut rows: Vec<_> = (0..emails).map(email).collect();
+    let reversed = random.chance(1, 2);
+    if reversed {
+        rows.reverse();
+    }
+    let key = random.chance(2, 3).then(|| format!("bulk-{}", u8::from(reversed)).into());
+    let email = Arc::clone(&rows[0]);
+    Choice { account, email: Arc::clone(&email), operation: Operation::Row { caller, email, key }, rows, by: By::Account(person) }
 }
 
 /// What an invitee does with a link, or with the id of its invitation.
@@ -148,7 +166,7 @@ fn choose_as_invitee(random: &mut Random, emails: usize, token: LinkToken) -> Ch
         3 if action != InviteeAction::Lookup => (Access::Address(guest.invitee(account)), By::Invitee(None, Some(guest))),
         _ => (Access::Link(link, None), By::Invitee(Some(text), None)),
     };
-    Choice { account, email: invited, operation: Operation::Invitee { action, id, access }, by }
+    Choice { account, email: invited, operation: Operation::Invitee { action, id, access }, rows: Vec::new(), by }
 }
 
 /// Another role, and rarely another expiry, of which a few are out of range.
@@ -200,6 +218,10 @@ impl Choice {
                     }
                 };
                 key.iter().fold(call, |call, key| call.header("idempotency-key", key))
+            }
+            Operation::Row { key, .. } => {
+                let rows: Vec<_> = self.rows.iter().map(|email| json!({ "email": **email, "roleID": "full-access" })).collect();
+                key.iter().fold(Call::bulk(&rows), |call, key| call.header("idempotency-key", key))
             }
             Operation::Describe { id } => Call::get(&format!("/invitations/{id}")),
             Operation::Invitee { action, id, .. } => {

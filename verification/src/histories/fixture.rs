@@ -132,14 +132,33 @@ impl Fixture {
             let recovered = received.as_ref().is_some_and(|response: &Response| response.status < 300)
                 && outcome.committed > 0
                 && outcome.acknowledged == 0;
-            let Choice { account, email, operation, .. } = choice;
+            let Choice { account, email, operation, rows, .. } = choice;
             let is_list = matches!(operation, Operation::ListOwn { .. });
             let entry = Entry { token, response, recovered, ..Entry::new(account, email, Event::Operation(operation)) };
             if is_list {
                 self.record_list(invoked, entry);
-            } else {
+            } else if rows.is_empty() {
                 self.recorder().respond(invoked, entry);
+            } else {
+                self.record_rows(invoked, entry, &rows);
             }
+        }
+    }
+
+    /// Records a bulk: an operation for each row.
+    fn record_rows(&self, invoked: u64, entry: Entry, rows: &[Arc<str>]) {
+        let Event::Operation(Operation::Row { caller, key, .. }) = &entry.event else { panic!("no bulk: {entry:?}") };
+        let mut recorder = self.recorder();
+        if entry.outcome().is_some_and(|(_, outcome)| outcome != Outcome::Accepted) {
+            return recorder.respond(invoked, entry);
+        }
+        let responses = entry.response.as_ref().map(|response| response.rows(rows.len()));
+        for (index, email) in rows.iter().enumerate() {
+            let event = Event::Operation(Operation::Row { caller: caller.clone(), email: Arc::clone(email), key: key.clone() });
+            let response = responses.as_ref().and_then(|responses| responses.get(index).cloned());
+            // The token and the recovery are those of one request.
+            let (token, recovered) = (entry.token.filter(|_| index == 0), entry.recovered && index == 0);
+            recorder.respond(invoked, Entry { email: Arc::clone(email), event, response, token, recovered, ..entry.clone() });
         }
     }
 
@@ -156,6 +175,11 @@ impl Fixture {
     }
 
     fn learn(&self, choice: &Choice, response: &Actual) {
+        for (email, result) in choice.rows.iter().zip(response.rows(choice.rows.len())) {
+            for id in [result.field("id"), result.open_id()] {
+                self.known().id(choice.account, id, email);
+            }
+        }
         for id in [response.field("id"), response.open_id()] {
             self.known().id(choice.account, id, &choice.email);
         }

@@ -167,15 +167,16 @@ impl Specification for Service {
     fn next_states(&self, state: &State, entry: &Entry) -> Vec<State> {
         let next = |now: &Millis| match &entry.event {
             Event::Operation(operation) => {
-                let (after, expected) = state.step(operation, entry.handle, *now, &self.0);
-                match &entry.response {
+                let steps = state.steps(operation, entry.handle, *now, &self.0, entry.response.is_some()).into_iter();
+                let matching = steps.filter_map(|(after, expected)| match &entry.response {
                     None => Some(after),
                     Some(actual) => after.match_response(&expected, actual),
-                }
+                });
+                matching.collect()
             }
-            Event::Purge => Some(state.purged(*now, &self.0)),
-            Event::Snapshot(snapshot) => state.clone().match_snapshot(snapshot, *now, &self.0),
+            Event::Purge => vec![state.purged(*now, &self.0)],
+            Event::Snapshot(snapshot) => state.clone().match_snapshot(snapshot, *now, &self.0).into_iter().collect(),
         };
-        entry.times.iter().filter_map(next).collect()
+        entry.times.iter().flat_map(next).collect()
     }
 }

@@ -154,6 +154,15 @@ pub enum Operation {
         /// The idempotency key.
         key: Option<Arc<str>>,
     },
+    /// One row of a bulk: it is independent of the others, and has a result of its own.
+    Row {
+        /// Who requests it.
+        caller: Caller,
+        /// The normalized address.
+        email: Arc<str>,
+        /// The idempotency key, which is always used for the same rows.
+        key: Option<Arc<str>>,
+    },
     /// Show an invitation.
     Describe {
         /// The invitation's id.

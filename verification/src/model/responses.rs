@@ -11,11 +11,11 @@ use support::Response;
 
 use super::{
     operations::Closing,
-    state::{Handle, Millis, RecordKey, State, StoredResponse, View},
+    state::{Handle, Millis, RecordKey, RowResult, State, StoredResponse, View},
 };
 
 /// A reason to refuse a request. Pauses in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// This caller has no such invitation.
     NotFound,
@@ -90,6 +90,8 @@ pub enum Expected {
         /// The key under which it is stored.
         stored: Option<RecordKey>,
     },
+    /// The result of a row of a bulk, and the key and the address under which it is stored.
+    Row(RowResult, Option<(RecordKey, Arc<str>)>),
     /// An invitation, as shown to its invitee.
     ForInvitee(View),
     /// A person's own invitation, or none.
@@ -143,6 +145,22 @@ impl From<&Response> for Actual {
 }
 
 impl Actual {
+    /// The response to each of this many rows of a bulk: its result, or the error of the whole request.
+    #[must_use]
+    pub fn rows(&self, count: usize) -> Vec<Self> {
+        if self.status != 200 {
+            return vec![self.clone(); count];
+        }
+        let results = self.body["results"].as_array().into_iter().flatten().map(|result| Self {
+            status: result["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or_default(),
+            text: result.to_string().into(),
+            retry_after: result["error"]["retryAfter"].as_i64(),
+            body: if result["error"].is_null() { result["invitation"].clone() } else { result["error"].clone() },
+            ..self.clone()
+        });
+        results.collect()
+    }
+
     /// A string in the body.
     #[must_use]
     pub fn field(&self, name: &str) -> &str {
@@ -184,19 +202,17 @@ impl State {
             Expected::ForAccount { status, view, replayed, stored } => {
                 actual.status == *status
                     && actual.replayed == *replayed
-                    && self.bind_id(view.handle, actual.field("id"))
-                    && actual.field("email") == &*view.email
-                    && actual.field("invitedBy") == &*view.inviter
-                    && actual.field("roleID") == &*view.role
-                    && actual.field("acceptedBy") == view.accepted_by.as_deref().unwrap_or_default()
-                    && actual.field("state") == view.state
-                    && ["created", "lastModified", "expiry", "lastSent"].map(|name| actual.seconds(name))
-                        == [view.created, view.modified, view.expiry, view.sent].map(Some)
-                    // Closing is the last modification.
-                    && ["accepted", "declined", "revoked"]
-                        .into_iter()
-                        .all(|state| actual.seconds(&format!("{state}At")) == (state == view.state).then_some(view.modified))
+                    && self.shows(view, actual)
                     && stored.as_ref().is_none_or(|key| self.bind_text(key, &actual.text))
+            }
+            Expected::Row(result, stored) => {
+                // Which run of a key records its results is not in the model.
+                let alone = stored.is_none() && actual.replayed;
+                let same = match result {
+                    RowResult::Created(view) => actual.status == 201 && self.shows(view, actual),
+                    RowResult::Refused(refusal) => self.refuses(*refusal, actual),
+                };
+                !alone && same && stored.as_ref().is_none_or(|(key, email)| self.bind_row(key, email, &actual.text))
             }
             Expected::ForInvitee(view) => {
                 actual.status == 200
@@ -217,17 +233,41 @@ impl State {
                             && it.seconds("expiry") == Some(view.expiry)
                     })
             }
-            Expected::Refused(refusal) => {
-                let (status, code) = refusal.status_and_code();
-                (actual.status, actual.field("code")) == (status, code)
-                    && actual.retry_after == refusal.retry_after()
-                    && match refusal {
-                        Refusal::AlreadyInvited(handle) => self.bind_id(*handle, actual.open_id()),
-                        _ => true,
-                    }
-            }
+            Expected::Refused(refusal) => self.refuses(*refusal, actual),
         };
         matches.then_some(self)
+    }
+
+    /// Whether a response shows an invitation to its account like this.
+    fn shows(&mut self, view: &View, actual: &Actual) -> bool {
+        self.bind_id(view.handle, actual.field("id"))
+            && actual.field("email") == &*view.email
+            && actual.field("invitedBy") == &*view.inviter
+            && actual.field("roleID") == &*view.role
+            && actual.field("acceptedBy") == view.accepted_by.as_deref().unwrap_or_default()
+            && actual.field("state") == view.state
+            && ["created", "lastModified", "expiry", "lastSent"].map(|name| actual.seconds(name))
+                == [view.created, view.modified, view.expiry, view.sent].map(Some)
+            // Closing is the last modification.
+            && ["accepted", "declined", "revoked"]
+                .into_iter()
+                .all(|state| actual.seconds(&format!("{state}At")) == (state == view.state).then_some(view.modified))
+    }
+
+    /// Whether a response is this error.
+    fn refuses(&mut self, refusal: Refusal, actual: &Actual) -> bool {
+        (actual.status, actual.field("code")) == refusal.status_and_code()
+            && actual.retry_after == refusal.retry_after()
+            && match refusal {
+                Refusal::AlreadyInvited(handle) => self.bind_id(handle, actual.open_id()),
+                _ => true,
+            }
+    }
+
+    /// Whether the stored result of a row has these bytes. Binds them if it has none yet.
+    fn bind_row(&mut self, key: &RecordKey, email: &str, text: &Arc<str>) -> bool {
+        let Some((_, bytes)) = self.bulks.get_mut(key).and_then(|record| record.rows.get_mut(email)) else { return false };
+        *bytes.get_or_insert_with(|| Arc::clone(text)) == *text
     }
 
     /// Whether the invitation has this id. Binds it if it has none yet.

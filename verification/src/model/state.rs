@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::operations::{Closing, Request};
+use super::{
+    operations::{Closing, Request},
+    responses::Refusal,
+};
 
 /// Milliseconds since 1970.
 pub type Millis = i64;
@@ -84,6 +87,24 @@ pub struct StoredResponse {
     pub until: Millis,
 }
 
+/// What became of a row of a bulk.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RowResult {
+    /// Its invitation was created, and is shown like this.
+    Created(View),
+    /// It was refused.
+    Refused(Refusal),
+}
+
+/// The results of a bulk with an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct BulkRecord {
+    /// When it expires.
+    pub until: Millis,
+    /// By address, the results that a repeated request gets, and their bytes, once a caller has received them.
+    pub rows: BTreeMap<Arc<str>, (RowResult, Option<Arc<str>>)>,
+}
+
 /// The state of one account.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct State {
@@ -93,6 +114,8 @@ pub struct State {
     pub locks: BTreeMap<Arc<str>, Lock>,
     /// Responses stored under idempotency keys.
     pub stored: BTreeMap<RecordKey, StoredResponse>,
+    /// Results of bulks under idempotency keys.
+    pub bulks: BTreeMap<RecordKey, BulkRecord>,
     /// Emails by the start of their window.
     pub used: BTreeMap<Millis, u32>,
 }

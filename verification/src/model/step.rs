@@ -1,16 +1,21 @@
 //! The effect of one operation on the state of an account.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     operations::{Access, Action, Caller, Closing, InviteeAction, Operation, Request},
     responses::{Expected, Refusal},
-    state::{Handle, Invitation, Limits, Lock, Millis, State, StoredResponse},
+    state::{BulkRecord, Handle, Invitation, Limits, Lock, Millis, RecordKey, RowResult, State, StoredResponse},
 };
 
 /// The limits of a requested expiry, from now on.
 const MIN_LIFETIME: Millis = 3_600_000;
 const MAX_LIFETIME: Millis = 30 * 86_400_000;
+
+/// Where the record of a bulk is stored.
+fn bulk_key(caller: &Caller, key: &Arc<str>) -> RecordKey {
+    (Arc::clone(&caller.urn), "bulk", Arc::clone(key))
+}
 
 impl State {
     /// The state after `operation` at `now`, and the response that its caller must receive. `handle` names the invitation that it
@@ -21,6 +26,8 @@ impl State {
         let expected = match operation {
             Operation::Request { caller, .. } if !caller.may_write => Refusal::Forbidden.into(),
             Operation::Request { caller, request, key } => after.request(caller, request, key.as_ref(), handle, now, limits),
+            Operation::Row { caller, .. } if !caller.may_write => Refusal::Forbidden.into(),
+            Operation::Row { caller, email, key } => after.row(caller, email, key.as_ref(), handle, now, limits),
             Operation::Describe { id } => match self.by_id(id) {
                 Some(handle) => Expected::shown(200, self.view(handle, now)),
                 None => Refusal::NotFound.into(),
@@ -29,6 +36,49 @@ impl State {
             Operation::ListOwn { email } => Expected::Own(self.open(email, now).map(|handle| self.view(handle, now))),
         };
         (after, expected)
+    }
+
+    /// The possible states after `operation`, as in [`State::step`]. One without a response may have been interrupted: a bulk then has
+    /// written its record, but perhaps not decided this row.
+    #[must_use]
+    pub fn steps(&self, operation: &Operation, handle: Handle, now: Millis, limits: &Limits, responded: bool) -> Vec<(Self, Expected)> {
+        let done = self.step(operation, handle, now, limits);
+        match operation {
+            Operation::Row { caller, key: Some(key), .. } if !responded && caller.may_write => {
+                let mut interrupted = self.clone();
+                interrupted.bulk_record(&bulk_key(caller, key), now, limits);
+                vec![(interrupted, done.1.clone()), done]
+            }
+            _ => vec![done],
+        }
+    }
+
+    /// One row of a bulk. With a key, a stored result comes first.
+    fn row(&mut self, caller: &Caller, email: &Arc<str>, key: Option<&Arc<str>>, handle: Handle, now: Millis, limits: &Limits) -> Expected {
+        let stored = key.map(|key| (bulk_key(caller, key), Arc::clone(email)));
+        if let Some((key, email)) = &stored
+            && let Some((result, _)) = self.bulk_record(key, now, limits).rows.get(email)
+        {
+            return Expected::Row(result.clone(), stored);
+        }
+        let result = match self.create(caller, email, handle, now, limits) {
+            Ok((_, handle)) => RowResult::Created(self.view(handle, now)),
+            Err(refusal) => RowResult::Refused(refusal),
+        };
+        if let Some((key, email)) = &stored {
+            self.bulk_record(key, now, limits).rows.insert(Arc::clone(email), (result.clone(), None));
+        }
+        Expected::Row(result, stored)
+    }
+
+    /// The record of a bulk, or a new one.
+    fn bulk_record(&mut self, key: &RecordKey, now: Millis, limits: &Limits) -> &mut BulkRecord {
+        let fresh = BulkRecord { until: now + limits.response_ttl, rows: BTreeMap::new() };
+        let record = self.bulks.entry(key.clone()).or_insert_with(|| fresh.clone());
+        if record.until <= now {
+            *record = fresh;
+        }
+        record
     }
 
     /// A request that may carry an idempotency key: a stored response comes first.
@@ -255,6 +305,7 @@ impl State {
         });
         after.locks.retain(|_, lock| lock.until > now);
         after.stored.retain(|_, stored| stored.until > now);
+        after.bulks.retain(|_, record| record.until > now);
         after.used.retain(|start, _| start + limits.window > now);
         after
     }

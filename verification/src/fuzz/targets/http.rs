@@ -67,7 +67,6 @@ impl Target for Http {
 impl Http {
     /// The properties of every response.
     fn check_reply(&self, reply: &Reply) -> Result<(), &'static str> {
-        let require = |holds: bool, violation| if holds { Ok(()) } else { Err(violation) };
         require((200..500).contains(&reply.status), "neither a success nor a client error")?;
         let printable = |value: &str| value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
         require(reply.headers.iter().all(|(_, value)| printable(value)), "an invalid header value")?;
@@ -80,16 +79,12 @@ impl Http {
             return require(reply.status == 304 && reply.body.is_empty() && tagged, "not the form of a 304");
         }
         let body: Value = serde_json::from_str(&reply.body).map_err(|_| "not JSON")?;
-        let text = |field: &str| body[field].as_str();
         if reply.status >= 400 {
-            let names = ["code", "message", "field", "fields", "requestId"];
-            let known = body.as_object().is_some_and(|body| body.keys().all(|it| names.contains(&&**it)));
-            require(known && text("code").is_some() && text("requestId").is_some(), "not the form of an error")?;
-            let fields = body["fields"].as_object().ok_or("an error without fields")?;
-            require(text("field").is_none_or(|field| fields.contains_key(field)), "a field that is not among the fields")?;
-            require(fields.is_empty() == text("field").is_none(), "fields without a field")?;
-            require(fields.values().all(|it| it.as_str().is_some_and(|it| (1..MAX_MESSAGE).contains(&it.len()))), "no reason")?;
-            return require(text("message").is_some_and(|it| (1..MAX_MESSAGE).contains(&it.len())), "no message, or one that is too long");
+            require(body["requestId"].is_string(), "an error without the id of the request")?;
+            return check_error(&body, &["requestId"]);
+        }
+        if self.route == "POST /invitations/bulk" {
+            return check_results(&body);
         }
         let shown = if ["GET /invitations", "GET /invitations/mine"].contains(&self.route) {
             body["invitations"].as_array().map_or(&[][..], Vec::as_slice)
@@ -97,12 +92,43 @@ impl Http {
             std::slice::from_ref(&body)
         };
         require(shown.len() <= 100, "more invitations than a page holds")?;
-        let is_valid = |it: &Value| {
-            let part = |field: &str| it[field].as_str().unwrap_or_default();
-            part("email").parse::<Email>().is_ok() && part("roleID").parse::<RoleId>().is_ok() && !part("state").is_empty()
-        };
         require(shown.iter().all(is_valid), "an invitation with invalid fields")
     }
+}
+
+fn require(holds: bool, violation: &'static str) -> Result<(), &'static str> {
+    if holds { Ok(()) } else { Err(violation) }
+}
+
+/// Whether the fields of an invitation are those of one.
+fn is_valid(invitation: &Value) -> bool {
+    let part = |field: &str| invitation[field].as_str().unwrap_or_default();
+    part("email").parse::<Email>().is_ok() && part("roleID").parse::<RoleId>().is_ok() && !part("state").is_empty()
+}
+
+/// The properties of every error. `more` are fields that it may have besides the usual ones.
+fn check_error(error: &Value, more: &[&str]) -> Result<(), &'static str> {
+    let text = |field: &str| error[field].as_str();
+    let names = ["code", "message", "field", "fields"];
+    let known = error.as_object().is_some_and(|error| error.keys().all(|it| names.contains(&&**it) || more.contains(&&**it)));
+    require(known && text("code").is_some(), "not the form of an error")?;
+    let fields = error["fields"].as_object().ok_or("an error without fields")?;
+    require(text("field").is_none_or(|field| fields.contains_key(field)), "a field that is not among the fields")?;
+    require(fields.is_empty() == text("field").is_none(), "fields without a field")?;
+    require(fields.values().all(|it| it.as_str().is_some_and(|it| (1..MAX_MESSAGE).contains(&it.len()))), "no reason")?;
+    require(text("message").is_some_and(|it| (1..MAX_MESSAGE).contains(&it.len())), "no message, or one that is too long")
+}
+
+/// The properties of the results of a bulk.
+fn check_results(body: &Value) -> Result<(), &'static str> {
+    let results = body["results"].as_array().ok_or("no results")?;
+    require((1..=100).contains(&results.len()), "no rows, or too many")?;
+    results.iter().try_for_each(|result| match (result["status"].as_u64(), &result["invitation"], &result["error"]) {
+        (Some(201), Value::Null, Value::Null) => Ok(()),
+        (Some(201), invitation, Value::Null) => require(is_valid(invitation), "an invitation with invalid fields"),
+        (Some(400 | 403 | 429), Value::Null, error) => check_error(error, &["retryAfter"]),
+        _ => Err("a row that is neither a success nor a client error"),
+    })
 }
 
 fn corpus(route: &str, table: &Table) -> Vec<Value> {
@@ -121,6 +147,19 @@ fn corpus(route: &str, table: &Table) -> Vec<Value> {
             }))),
             signed(Call::post("/invitations").bytes(br#"{"email":"a@b.example","roleID":"read-only"}"#)),
         ],
+        "POST /invitations/bulk" => {
+            let row = |email: &str| json!({ "email": email, "roleID": "read-only" });
+            let rows = [row("user.one@example.com"), row("Üser@bücher.example"), row("USER.one@example.com"), row("nobody"), json!({})];
+            let full = json!({ "email": "a@b.example", "roleID": "x", "expiry": "2030-03-20T09:01:12+01:00", "locale": "zh-Hant-TW" });
+            vec![
+                signed(Call::bulk(&rows)),
+                with_key(Call::bulk(&rows)),
+                bearer(Call::bulk(&[full, json!([]), Value::Null])),
+                signed(Call::bulk(&rows).query("dryRun=true")),
+                signed(Call::bulk(&vec![row("a@b.example"); 100])),
+                signed(Call::post("/invitations/bulk").bytes(br#"{"invitations":[{"email":"a@b.example","roleID":"read-only"}]}"#)),
+            ]
+        }
         "GET /invitations" => {
             let last = table.invitations[0].resource.clone();
             let of = |query: &str, filter: Filter, order: Option<Order>| {
