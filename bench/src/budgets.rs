@@ -41,6 +41,7 @@ fn applies(scope: Scope, target: &Measured) -> bool {
     match scope {
         Scope::Own => true,
         Scope::Http => target.kind == Kind::Http,
+        Scope::HttpOfOne => target.kind == Kind::Http && target.id != "bulk",
         Scope::Only(ids) => ids.contains(&target.id.as_str()),
     }
 }

@@ -3,8 +3,15 @@
 use serde_json::{Map, Value, json};
 
 /// The routes with a fixed path. All others contain an invitation's ID.
-const FIXED: [&str; 6] =
-    ["/invitations", "/invitations/lookup", "/invitations/accept", "/invitations/decline", "/invitations/mine", "/accept"];
+const FIXED: [&str; 7] = [
+    "/invitations",
+    "/invitations/bulk",
+    "/invitations/lookup",
+    "/invitations/accept",
+    "/invitations/decline",
+    "/invitations/mine",
+    "/accept",
+];
 
 /// The event of a request; `path` may include a query.
 #[must_use]

@@ -11,7 +11,7 @@ use bench::{
 };
 use local::ses::{SentEmail, feedback};
 use serde_json::{Value, json};
-use shared::domain::InvitationId;
+use shared::domain::{InvitationId, bulk::MAX_ROWS};
 
 use crate::{
     request::{Expected, PAGE, Request},
@@ -33,6 +33,8 @@ pub(crate) enum Operation {
     DescribeRs256,
     List,
     Create,
+    /// The most invitations that a request can create.
+    Bulk,
     Revoke,
     Resend,
     Lookup,
@@ -51,12 +53,13 @@ pub(crate) enum Operation {
 
 impl Operation {
     /// The operations of this project.
-    pub(crate) const OWN: [Self; 16] = [
+    pub(crate) const OWN: [Self; 17] = [
         Self::Describe,
         Self::DescribeEs256,
         Self::DescribeRs256,
         Self::List,
         Self::Create,
+        Self::Bulk,
         Self::Revoke,
         Self::Resend,
         Self::Lookup,
@@ -79,6 +82,7 @@ impl Operation {
             Self::DescribeRs256 => ("describe-rs256", "describe-invitation"),
             Self::List => ("list", "list-invitations"),
             Self::Create => ("create", "create-invitation"),
+            Self::Bulk => ("bulk", "create-invitations"),
             Self::Revoke => ("revoke", "modify-invitation"),
             Self::Resend => ("resend", "modify-invitation"),
             Self::Lookup => ("lookup", "lookup-invitation"),
@@ -128,6 +132,7 @@ impl Operation {
     /// measure the engine.
     pub(crate) fn max_requests(self) -> u32 {
         match self {
+            Self::Bulk => 20,
             Self::Create | Self::Revoke | Self::Resend | Self::Accept | Self::Decline | Self::Deliver | Self::Feedback => 200,
             Self::Hello | Self::Describe | Self::DescribeEs256 | Self::DescribeRs256 | Self::List | Self::Lookup | Self::Page => u32::MAX,
             Self::ApiKeys | Self::Settings | Self::Reconcile => u32::MAX,
@@ -171,6 +176,14 @@ impl Operation {
                     expected: Expected::Created(address(number)),
                 };
                 requests.extend((0..count).map(request));
+            }
+            Self::Bulk => {
+                for number in 0..count {
+                    let row = |row| json!({ "email": address(number * MAX_ROWS + row), "roleID": "full-access" });
+                    let body = json!({ "invitations": (0..MAX_ROWS).map(row).collect::<Vec<_>>() });
+                    let event = fixture.event("POST", "/invitations/bulk", Some(&body));
+                    requests.push(Request { event, expected: Expected::AllCreated(MAX_ROWS) });
+                }
             }
             Self::Revoke | Self::Resend => {
                 for number in 0..count {

@@ -31,6 +31,8 @@ pub(crate) enum Expected {
     Page,
     /// A new invitation for this address.
     Created(String),
+    /// This many new invitations, and no errors.
+    AllCreated(usize),
     /// The invitation with this ID in this state.
     State(String, &'static str),
     /// The invitee's view: an invitation for this address in this state, with the account's name.
@@ -69,6 +71,10 @@ impl Request {
                 has_status(200) && body["invitations"].as_array().is_some_and(|all| all.len() == PAGE) && body["next"].is_string()
             }
             Expected::Created(email) => has_status(201) && body()["email"] == email.as_str() && body()["state"] == "invited",
+            Expected::AllCreated(rows) => {
+                let created = |results: &Vec<Value>| results.len() == *rows && results.iter().all(|result| result["status"] == 201);
+                has_status(200) && body()["results"].as_array().is_some_and(created)
+            }
             Expected::State(id, state) => has_status(200) && body()["id"] == id.as_str() && body()["state"] == *state,
             Expected::Invitee(email, state) => {
                 let body = body();

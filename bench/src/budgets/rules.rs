@@ -28,6 +28,8 @@ pub(super) enum Scope {
     Own,
     /// The HTTP operations.
     Http,
+    /// The HTTP operations on one invitation or one page of them.
+    HttpOfOne,
     /// These operations.
     Only(&'static [&'static str]),
 }
@@ -74,6 +76,8 @@ const REQUESTS: &[(&str, f64, f64)] = &[
     ("list", 1.0, 2.0),
     // The first one reads the settings of the account.
     ("create", 1.0, 3.0),
+    // 100 rows: the locks, and five transactions. The first one reads the settings of the account.
+    ("bulk", 6.0, 8.0),
     ("revoke", 2.0, 3.0),
     // The first one reads the settings of the account.
     ("resend", 2.0, 4.0),
@@ -114,14 +118,14 @@ fn connections(id: &str) -> f64 {
 pub(super) const RULES: &[Rule] = &[
     Rule {
         figure: "first invoke at 128 MB without the engine, ms",
-        scope: Scope::Http,
+        scope: Scope::HttpOfOne,
         value: |it| Some(it.times?.first_at_128_mb_own_ms?.median),
         limit: Limit::TimesReference(4.6, 2.3),
         enforced: false,
     },
     Rule {
         figure: "instructions to the first response",
-        scope: Scope::Http,
+        scope: Scope::HttpOfOne,
         value: |it| Some(it.instructions?.first),
         limit: Limit::TimesReference(12.0, 8.0),
         enforced: true,
@@ -143,9 +147,24 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         figure: "peak memory, bytes",
-        scope: Scope::Http,
+        scope: Scope::HttpOfOne,
         value: |it| Some(it.peak_memory?.median),
         limit: Limit::TimesReference(2.6, 2.0),
+        enforced: true,
+    },
+    // 100 rows at once have to cost less than 100 requests, and to fit into the smallest function.
+    Rule {
+        figure: "instructions per warm request",
+        scope: Scope::Only(&["bulk"]),
+        value: |it| Some(it.instructions?.warm),
+        limit: Limit::TimesOperation("create", 100.0),
+        enforced: true,
+    },
+    Rule {
+        figure: "peak memory, bytes",
+        scope: Scope::Only(&["bulk"]),
+        value: |it| Some(it.peak_memory?.median),
+        limit: Limit::AtMost(64_000_000.0, Some(32_000_000.0)),
         enforced: true,
     },
     Rule {
