@@ -1,4 +1,4 @@
-//! The settings of accounts, remembered for a while like the keys of callers.
+//! The settings of accounts that sending depends on, remembered for a while like the keys of callers.
 
 use std::{fmt, time::Duration};
 
@@ -25,7 +25,7 @@ impl CachedSettings {
         Self { store, settings: Cache::new() }
     }
 
-    /// The settings that an account has set.
+    /// What the account has set of them; the others are missing.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
@@ -34,7 +34,7 @@ impl CachedSettings {
         if let Some((settings, _)) = self.settings.get(account, now, |_| CACHE_TTL) {
             return Ok(settings);
         }
-        let settings = self.store.settings(account).await?;
+        let settings = self.store.rules(account).await?;
         // The age counts from before the read.
         self.settings.insert(account.clone(), settings.clone(), now);
         Ok(settings)

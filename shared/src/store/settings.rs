@@ -30,6 +30,16 @@ impl Store {
         self.read_row_of(account, keys::settings(account)).await?.map_or_else(|| Ok(AccountSettings::default()), from_row)
     }
 
+    /// Returns only the settings that sending depends on: the domains and the origins of redirects. The others are not parsed, so an
+    /// unreadable one of them does not keep an account from inviting.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table fails or these settings cannot be read.
+    pub async fn rules(&self, account: &AccountId) -> Result<AccountSettings, StoreError> {
+        let row = self.read_row_of(account, keys::settings(account)).await?;
+        row.map_or_else(|| Ok(AccountSettings::default()), |row| rules_of(&mut Attributes::of(row)))
+    }
+
     /// Changes some of an account's settings and returns all of them. Repeating the change has no further effect.
     ///
     /// # Errors
@@ -120,8 +130,15 @@ pub(super) fn from_row(row: Row) -> Result<AccountSettings, StoreError> {
         locale: row.optional("locale")?,
         redirect: row.optional("redirect")?,
         binding: row.optional("binding")?.unwrap_or_default(),
+        remind_before: row.optional("remind_before")?,
+        ..rules_of(&mut row)?
+    })
+}
+
+fn rules_of(row: &mut Attributes) -> Result<AccountSettings, StoreError> {
+    Ok(AccountSettings {
         domains: row.optional("domains")?.unwrap_or_default(),
         redirect_origins: row.optional("redirect_origins")?.unwrap_or_default(),
-        remind_before: row.optional("remind_before")?,
+        ..AccountSettings::default()
     })
 }
