@@ -14,6 +14,7 @@ use crate::{
 const REMEMBERED: Duration = Duration::from_secs(30);
 const ROLES: &str = r#"{ "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify"], "mayGrant": ["*"] },
     "read-only": { "can": ["invitations:read"], "mayGrant": [] },
+    "helper": { "can": ["invitations:create", "invitations:link"], "mayGrant": ["guest"] },
     "linker": { "can": ["invitations:read", "invitations:create", "invitations:modify", "invitations:link"], "mayGrant": ["*"] } }"#;
 
 async fn set(app: &TestApp, changes: Value) {
@@ -127,4 +128,25 @@ async fn one_row_that_is_not_sent_takes_the_permission_for_the_whole_request() {
         assert_error(&app.send(call.key(&app.full)).await, 403, "forbidden", None, forbidden);
     }
     assert_eq!(table(&app).await, before);
+}
+
+/// T14: a change of the role leaves the link, so who may not grant the new role must not get it again.
+#[tokio::test]
+async fn t14_a_replay_has_no_link_to_a_role_that_the_caller_may_not_grant() {
+    let app = TestApp::with(&[("ROLES", ROLES)]).await;
+    let helper = app.new_key(ACCOUNT, "helper").await;
+    let rows = ["a@example.com", "b@example.com"].map(|email| with(&row(email), json!({ "roleID": "guest", "send": false })));
+    let call = || Call::bulk(&rows).key(&helper).header("idempotency-key", "k");
+    let first = app.send(call()).await.expect(200);
+    let id = text(&results(&first)[0]["invitation"], "id");
+    let change = async |role: &str| {
+        let change = Call::post(&format!("/invitations/{id}")).json(&json!({ "roleID": role })).key(&app.full);
+        app.send(change).await.expect(200);
+    };
+    change("full-access").await;
+    let replayed = results(&app.send(call()).await.expect(200));
+    let links = [0, 1].map(|index| replayed[index]["invitation"].get("link").is_some());
+    assert_eq!(links, [false, true]);
+    change("guest").await;
+    assert_eq!(app.send(call()).await.expect(200).text, first.text);
 }

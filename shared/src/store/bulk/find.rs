@@ -41,9 +41,10 @@ impl Bulk<'_> {
         Ok(())
     }
 
-    /// The token of a link that the caller gets.
+    /// The token of a link that the caller gets, if they may grant the role that it gives now.
     pub(super) fn token(&self, resource: &Resource, link: &Link) -> Option<Token> {
-        if resource.link_only { self.policy.link_keys.token(&resource.account, resource.id, link) } else { None }
+        let is_theirs = resource.link_only && self.who.may_grant(&resource.role);
+        is_theirs.then(|| self.policy.link_keys.token(&resource.account, resource.id, link)).flatten()
     }
 
     /// Rejects the open rows whose address another open invitation holds. Saves the transactions that would find out.
