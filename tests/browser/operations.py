@@ -106,6 +106,9 @@ def every_ending(browser: Browser, stand_in: StandIn) -> None:
                 if code in ("already-accepted", "already-declined"):
                     found.says("If that was not you, tell the person who invited you.")
                 posted(stand_in, "lookup", operation)
+    with invited(browser, stand_in, accept=error(400, "domain-not-allowed")) as found:
+        arrive(found, stand_in).press("Accept")
+        found.sees("This invitation cannot be accepted").offers().is_sound()
     with invited(browser, stand_in, accept=error(404, "not-found")) as found:
         arrive(found, stand_in).press("Accept")
         found.sees("This link does not work").offers()

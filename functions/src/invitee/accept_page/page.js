@@ -169,6 +169,10 @@ function showUnknown() {
   show({ title: [words.unknown_title], texts: [[words.unknown_text]] });
 }
 
+function showNotAllowed() {
+  show({ title: [words.not_allowed_title], texts: [[words.not_allowed_text]] });
+}
+
 function showMissing() {
   show({ title: [words.missing_title], texts: [[words.missing_text]] });
 }
@@ -262,6 +266,7 @@ function handle(action, response, body, notice) {
     return showInvitation();
   }
   if (body.code === "role-changed") return send("lookup", undefined, words.role_changed);
+  if (body.code === "domain-not-allowed") return showNotAllowed();
   if (invitation && STATES[body.code]) {
     invitation = { ...invitation, state: STATES[body.code] };
     return showInvitation();
