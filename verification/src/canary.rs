@@ -36,6 +36,11 @@ pub async fn run(scale: &Scale) -> Section {
     section.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+/// The default roles, and one that may get links.
+const ROLES: &str = r#"{ "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify"], "mayGrant": ["*"] },
+    "read-only": { "can": ["invitations:read"], "mayGrant": [] },
+    "linker": { "can": ["invitations:read", "invitations:create", "invitations:modify", "invitations:link"], "mayGrant": ["*"] } }"#;
+
 /// In invited addresses.
 const INVITED: &str = "canary";
 /// In the names of people with bearer tokens, which invitees may see.
@@ -58,20 +63,24 @@ enum Allowed {
 }
 
 async fn run_flows(rounds: u64, lines: &Lines) -> Section {
+    let app = TestApp::with(&[("ISSUERS", ISSUERS), ("ROLES", ROLES)]).await;
+    let linker = app.new_key(ACCOUNT, "linker").await;
     let mut fixture = Fixture {
-        app: TestApp::with(&[("ISSUERS", ISSUERS)]).await,
+        app,
+        linker,
         workers: None,
         issuer: signing_key("k1"),
         tokens: Vec::new(),
         bearer_tokens: Vec::new(),
         errors: String::new(),
         successes: String::new(),
+        links: String::new(),
     };
     fixture.workers = Some(Workers::of(&fixture.app).await);
     for round in 0..rounds {
         fixture.round(round).await;
     }
-    let Fixture { app, workers, tokens, bearer_tokens, errors, successes, .. } = fixture;
+    let Fixture { app, workers, tokens, bearer_tokens, errors, successes, links, .. } = fixture;
     let workers = workers.expect("the stand-ins are running");
     let location = |name, text, allowed| Location { name, text, allowed };
     let locations = [
@@ -82,6 +91,8 @@ async fn run_flows(rounds: u64, lines: &Lines) -> Section {
         location("successes", successes, Allowed::Address),
         location("rows", format!("{:?}", app.rows().await), Allowed::Address),
         location("stream records", records(&app).await, Allowed::Address),
+        // The one place for links besides emails: the responses to those who may get them, and their replays.
+        location("responses with links", links, Allowed::AddressAndToken),
         location("emails", format!("{:?}", workers.inbox.emails()), Allowed::AddressAndToken),
     ];
     let mut section = Section::new(
@@ -120,12 +131,13 @@ async fn run_flows(rounds: u64, lines: &Lines) -> Section {
             }
         }
     }
-    section.figure("canary tokens found in the emails", tokens_expected, Bound::Exactly(2 * rounds));
+    // Two in emails; three in responses, which have one invitation's two links and that of a row of a bulk.
+    section.figure("canary tokens found where they are allowed", tokens_expected, Bound::Exactly(5 * rounds));
     section.figure("bearer tokens sent", bearer_tokens.len() as u64, Bound::AtLeast(10 * rounds));
     section.figure("log lines", locations[0].text.lines().count() as u64, Bound::AtLeast(10 * rounds));
     section.figure("bytes searched", locations.iter().map(|location| location.text.len() as u64).sum(), Bound::Any);
-    // Both in each of the four locations.
-    section.figure("addresses and names found where they are allowed", shown, Bound::Exactly(8));
+    // Both in each of four locations, and addresses in the responses with links.
+    section.figure("addresses and names found where they are allowed", shown, Bound::Exactly(9));
     section.figure("tokens leaked", tokens_leaked, Bound::Exactly(0));
     section.figure("addresses and names leaked", leaked, Bound::Exactly(0));
     section
@@ -145,6 +157,8 @@ async fn records(app: &TestApp) -> String {
 
 struct Fixture {
     app: TestApp,
+    /// A key whose role may get links.
+    linker: String,
     workers: Option<Workers>,
     issuer: SigningKey,
     /// The tokens of links.
@@ -152,6 +166,8 @@ struct Fixture {
     bearer_tokens: Vec<String>,
     errors: String,
     successes: String,
+    /// The responses with links.
+    links: String,
 }
 
 impl Fixture {
@@ -221,9 +237,35 @@ impl Fixture {
         self.bearer_tokens.extend(bad.into_iter().map(|(token, _)| token).chain([good, own, unverified]));
     }
 
+    /// Gets links instead of emails: of a create, its replay, a resend and a bulk. Everything else about these invitations shows none.
+    async fn get_links(&mut self, round: u64) {
+        let app = &self.app;
+        let body = |part: &str| json!({ "email": format!("canary.{part}{round}@example.com"), "roleID": "read-only", "send": false });
+        let create = Call::post("/invitations").json(&body("link")).key(&self.linker).header("idempotency-key", &format!("link-{round}"));
+        let created = app.send(create.clone()).await.expect(201);
+        let id = created.str("id");
+        let replayed = app.send(create.clone()).await.expect(201);
+        app.advance(COOLDOWN);
+        let resent = app.send(Call::post(&format!("/invitations/{id}?send=false")).key(&self.linker)).await.expect(200);
+        let bulk = app.send(Call::bulk(&[body("row")]).key(&self.linker)).await.expect(200);
+        let row = bulk.json()["results"][0]["invitation"]["link"].as_str().expect("a link").to_owned();
+        let dead = app.send(create).await.expect(201);
+        let mut successes = vec![dead];
+        for call in [Call::get(&format!("/invitations/{id}")), Call::get("/invitations?emailPrefix=canary.link")] {
+            successes.push(app.send(call.key(&self.linker)).await.expect(200));
+        }
+        for call in [Call::post("/invitations").json(&body("link")), Call::post(&format!("/invitations/{id}?send=false"))] {
+            self.errors += &app.send(call.key(&app.full)).await.expect(403).text;
+        }
+        self.tokens.extend([created.str("link"), resent.str("link"), row]);
+        self.links.extend([created, replayed, resent, bulk].into_iter().map(|response| response.text));
+        self.successes.extend(successes.into_iter().map(|response| response.text));
+    }
+
     /// Runs every flow for one address.
     async fn round(&mut self, round: u64) {
         self.use_bearer_tokens(round).await;
+        self.get_links(round).await;
         let mut workers = self.workers.take().expect("the stand-ins are running");
         let app = &self.app;
         let email = format!("canary.of.the.mine{round}@example.com");
