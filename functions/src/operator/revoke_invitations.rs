@@ -35,6 +35,8 @@ const CONCURRENCY: usize = 4;
 /// No revocation is started after this time, so that all started ones finish before the function's timeout, even those that are retried
 /// for a minute.
 pub const TIME_LIMIT: Duration = Duration::from_secs(12 * 60);
+/// How often an invocation starts again from the beginning of the list.
+const MAX_PASSES: u32 = 5;
 
 /// State of the function.
 #[derive(Debug)]
@@ -58,11 +60,13 @@ impl Revocations {
     }
 
     /// Revokes until nothing or no time is left. Nothing is left if a pass through the whole list has revoked nothing: during a pass, a
-    /// change of an invitation can move it to where the pass has already been.
+    /// change of an invitation can move it to where the pass has already been. After a few passes,
+    /// those that remain were created, or moved, since.
     async fn revoke(&self, account: &AccountId, revocation: &Revocation, progress: &mut Progress) -> Result<(), StoreError> {
         let deadline = Instant::now() + self.time_limit;
         let mut whole = progress.next.is_none();
         let mut before = progress.revoked;
+        let mut passes = 0;
         loop {
             let page = self.store.to_revoke(account, revocation, CONCURRENCY, progress.next.as_ref()).await?;
             let each = page.invitations.iter().map(|it| self.store.revoke(account, it.id, revocation, self.retention));
@@ -74,10 +78,11 @@ impl Revocations {
                 if Instant::now() >= deadline {
                     return Ok(());
                 }
-            } else if whole && progress.revoked == before {
+            } else if (whole && progress.revoked == before) || passes == MAX_PASSES {
                 return Ok(());
             } else {
                 (whole, before) = (true, progress.revoked);
+                passes += 1;
             }
         }
     }
