@@ -76,6 +76,7 @@ pub(crate) async fn instructions(testbed: &Testbed, target: &Target, counter: Co
     // An interpreter takes half a minute per run under an emulated processor. Programs run five times, and the minimum counts:
     // on a busy machine a deadline can pass in the emulated processor, and retries only add instructions.
     let (runs, requests) = if target.binary.is_some() { (5, 200) } else { (1, 20) };
+    let requests = requests.min(target.operation.max_requests());
     let mut firsts = Vec::new();
     for _ in 0..runs {
         firsts.push(total(testbed, target, counter, 1).await?);
