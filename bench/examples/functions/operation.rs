@@ -132,7 +132,7 @@ impl Operation {
     /// measure the engine.
     pub(crate) fn max_requests(self) -> u32 {
         match self {
-            Self::Bulk => 20,
+            Self::Bulk => 5,
             Self::Create | Self::Revoke | Self::Resend | Self::Accept | Self::Decline | Self::Deliver | Self::Feedback => 200,
             Self::Hello | Self::Describe | Self::DescribeEs256 | Self::DescribeRs256 | Self::List | Self::Lookup | Self::Page => u32::MAX,
             Self::ApiKeys | Self::Settings | Self::Reconcile => u32::MAX,
