@@ -171,7 +171,7 @@ pub(super) const RULES: &[Rule] = &[
         figure: "zip, bytes",
         scope: Scope::Http,
         value: |it| Some(it.zip? as f64),
-        limit: Limit::AtMost(2_900_000.0, Some(2_400_000.0)),
+        limit: Limit::AtMost(3_000_000.0, Some(2_400_000.0)),
         enforced: true,
     },
     Rule {
