@@ -46,6 +46,17 @@ fn created() -> Invitation {
     created
 }
 
+/// The invitation after a resend two days after it was created.
+#[track_caller]
+fn resent(before: &Invitation) -> Invitation {
+    let who = with_role("full-access", &["*"]);
+    let settings = AccountSettings::default();
+    match modify(&who, before, &Action::Resend, &operation("resend"), at(2 * DAY), &policy(), &settings) {
+        Ok(Change::Sent(after)) => after,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn an_update_changes_exactly_these_fields() {
     let before = created();
@@ -149,17 +160,7 @@ fn an_invitation_can_be_updated_ten_times_however_often_it_is_sent() {
 #[test]
 fn a_resend_after_an_update_starts_the_original_lifetime() {
     let after = updated(&pending(at(0)), None, Some(20 * DAY), NOW);
-    let Ok(Change::Sent(sent)) = modify(
-        &with_role("full-access", &["*"]),
-        &after,
-        &Action::Resend,
-        &operation("resend"),
-        at(2 * DAY),
-        &policy(),
-        &AccountSettings::default(),
-    ) else {
-        panic!("it can be resent")
-    };
+    let sent = resent(&after);
     assert_eq!(sent.resource.expiry, at(2 * DAY).plus(policy().lifetime));
 }
 
@@ -175,17 +176,7 @@ fn unpublished_events_keep_the_role_and_the_expiry_of_their_time() {
     let (creation, change) = ((EventType::Created, terms("full-access", first)), (EventType::Changed, terms("read-only", second)));
     assert_eq!(of(&twice), [creation.clone(), change.clone(), (EventType::Changed, None)]);
     // A resend moves the expiry, which only the last change shows.
-    let Ok(Change::Sent(resent)) = modify(
-        &with_role("full-access", &["*"]),
-        &twice,
-        &Action::Resend,
-        &operation("resend"),
-        at(2 * DAY),
-        &policy(),
-        &AccountSettings::default(),
-    ) else {
-        panic!("it can be resent")
-    };
+    let resent = resent(&twice);
     assert_eq!(of(&resent), [creation, change, (EventType::Changed, terms("full-access", second)), (EventType::Resent, None)]);
     // A change of the expiry alone does not affect what shows no expiry.
     let reported = created.published().delivered(1, Delivery { status: DeliveryStatus::Delivered, at: at(1), reason: None });
