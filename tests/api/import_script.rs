@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use serde_json::json;
 use support::{Call, Response, TestApp, root_file};
 use tokio::runtime::Handle;
 
@@ -89,7 +90,7 @@ async fn the_documented_script_invites_everyone_in_a_file_once() {
     let app = Arc::new(TestApp::start().await);
     let url = serve(&app);
     app.invite("user-7@example.com").await;
-    let mut file: Vec<String> = vec!["\u{feff}roleID,email,team,locale".to_owned()];
+    let mut file: Vec<String> = vec!["\u{feff}roleID,email,metadata.team,locale".to_owned()];
     file.extend(
         (0..250).map(|number| format!("full-access,user-{number}@example.com,\"A, B\",{}", if number % 2 == 0 { "de" } else { "" })),
     );
@@ -102,20 +103,28 @@ async fn the_documented_script_invites_everyone_in_a_file_once() {
     let output = import(&app, &url, &file.join("\n")).await;
     let printed = String::from_utf8(output.stdout).expect("UTF-8");
     let expected = format!(
-        "line 9: email: this address already has an open invitation, {open}; resend or revoke that one\n\
+        "line 14: the same address as in line 7\n\
+         line 9: email: this address already has an open invitation, {open}; resend or revoke that one\n\
          line 12: email: 'nobody' is not an e-mail address\n\
          line 13: roleID: is required\n\
-         line 14: email: invitations[5] has the same address; only that one counts\n\
-         246 of 250 can be invited.\n246 were invited.\n"
+         246 of 249 can be invited.\n246 were invited.\n"
     );
     assert_eq!((printed.as_str(), String::from_utf8_lossy(&output.stderr).as_ref()), (expected.as_str(), ""));
     assert_eq!(charged(&app).await, 247);
     let german = app.send(Call::get("/invitations?email=user-8@example.com").key(&app.full)).await.expect(200);
-    assert_eq!(german.json()["invitations"].as_array().map(Vec::len), Some(1));
+    let found = german.json()["invitations"].as_array().cloned().expect("a list");
+    assert_eq!(found.iter().map(|it| &it["metadata"]).collect::<Vec<_>>(), [&json!({ "team": "A, B" })]);
 
     let again = import(&app, &url, &file.join("\n")).await;
-    assert!(String::from_utf8_lossy(&again.stdout).ends_with("\n0 of 250 can be invited.\n"), "{again:?}");
+    assert!(String::from_utf8_lossy(&again.stdout).ends_with("\n0 of 249 can be invited.\n"), "{again:?}");
     assert_eq!(charged(&app).await, 247);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documented_script_names_columns_that_it_does_not_know() {
+    let app = Arc::new(TestApp::start().await);
+    let output = import(&app, "http://127.0.0.1:9", "email,roleId,metadata.team\nann@example.com,full-access,A\n").await;
+    assert_eq!((output.status.success(), String::from_utf8_lossy(&output.stderr).as_ref()), (false, "unknown columns: roleId\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
