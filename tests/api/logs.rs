@@ -77,6 +77,38 @@ async fn no_address_key_token_or_idempotency_key_reaches_the_log() {
 }
 
 #[tokio::test]
+async fn a_change_is_logged_with_its_invitation_and_its_kind() {
+    let app = TestApp::start().await;
+    let key = app.new_key(ACCOUNT, "full-access").await;
+    let id = text(&app.invite("user.one@example.com").await, "id");
+    let (lines, _guard) = Lines::as_deployed();
+    app.send(Call::get(&format!("/invitations/{id}")).key(&key)).await.expect(200);
+    let change = |body: Value| Call::post(&format!("/invitations/{id}")).json(&body).key(&key);
+    app.send(change(json!({ "roleID": "read-only" }))).await.expect(200);
+    app.send(change(json!({ "roleID": "No" }))).await.expect(400);
+    app.send(resend(&id).key(&key)).await.expect(429);
+    app.send(resend(&id)).await.expect(401);
+    app.send(change(json!({ "state": "revoked" }))).await.expect(200);
+    let logged = lines.take();
+    let changes: Vec<[Option<String>; 3]> = logged
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"))
+        .map(|line| ["invitation", "action", "code"].map(|field| line[field].as_str().map(str::to_owned)))
+        .collect();
+    let change = |action: &str, code: Option<&str>| [Some(id.clone()), Some(action.to_owned()), code.map(str::to_owned)];
+    let none = |code: Option<&str>| [None, None, code.map(str::to_owned)];
+    let expected = [
+        none(None),
+        change("update", None),
+        none(Some("invalid-role-id")),
+        change("resend", Some("resend-cooldown")),
+        none(Some("unauthorized")),
+        change("revoke", None),
+    ];
+    assert_eq!(changes, expected, "{logged}");
+}
+
+#[tokio::test]
 async fn a_token_is_logged_as_its_person_and_nothing_else_of_it() {
     let app = TestApp::with(&[("ISSUERS", ISSUERS)]).await;
     let key = signing_key("canary-kid");

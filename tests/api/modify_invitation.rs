@@ -29,7 +29,7 @@ async fn an_object_without_a_state_is_not_a_resend() {
     let before = table(&app).await;
     let path = format!("/invitations/{id}");
     let response = app.send(Call::post(&path).text("{}").key(&app.full)).await;
-    assert_error(&response, 400, "missing-field", Some("state"), "state: is required");
+    assert_error(&response, 400, "missing-field", Some("state"), "state: is required without roleID and expiry");
     let response = app.send(Call::post(&path).text(r#"{"state":null}"#).key(&app.full)).await;
     assert_error(&response, 400, "invalid-field", Some("state"), "state: must be a string");
     assert_eq!(table(&app).await, before);

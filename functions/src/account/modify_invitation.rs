@@ -14,7 +14,7 @@ use crate::{
     app::SendingApp,
     http::{
         error::ApiError,
-        event::Request,
+        event::{Change, Request},
         input,
         output::{self, Reply},
         route::Route,
@@ -34,6 +34,8 @@ pub async fn handle(sending: &SendingApp, request: &Request) -> Result<Reply, Ap
     let query = input::validate_common(request)?;
     let id = input::invitation_id(request)?;
     let action = input::action(request, query)?;
+    // The trail of who changed a role or took a link: the invitation does not record it.
+    let _ = request.change.set(Change { invitation: id, action: action.as_str() });
     let if_match = input::if_match(request)?;
     let handover = if action == Action::NewLink { Handover::Caller } else { Handover::Email };
     let link_base = sending.link_base_for(&who, handover, request)?;

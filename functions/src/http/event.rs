@@ -12,7 +12,7 @@ use serde::{
     de::{MapAccess, Visitor},
 };
 
-use shared::domain::AccountId;
+use shared::domain::{AccountId, InvitationId};
 
 use crate::http::{error::ApiError, invalid::Invalid};
 
@@ -35,6 +35,17 @@ pub struct Request {
     pub link_base: Option<String>,
     /// The caller, once authenticated; for the log.
     pub caller: OnceLock<Caller>,
+    /// What the request does to an invitation, once it is known to be valid; for the log.
+    pub change: OnceLock<Change>,
+}
+
+/// The change of an invitation as the log shows it.
+#[derive(Debug)]
+pub struct Change {
+    /// The invitation, which may not exist.
+    pub invitation: InvitationId,
+    /// The name of the action.
+    pub action: &'static str,
 }
 
 /// The caller as the log shows it.
@@ -91,6 +102,7 @@ impl Request {
             id: event.context.id.filter(|id| is_header_safe(id)).map(Cow::into_owned),
             link_base: event.stage.and_then(|stage| stage.link_base).map(Cow::into_owned),
             caller: OnceLock::new(),
+            change: OnceLock::new(),
         })
     }
 }

@@ -130,7 +130,8 @@ fn update(fields: &mut Fields) -> Result<Action, Invalid> {
 }
 
 fn desired_state(fields: &mut Fields) -> Result<Action, Invalid> {
-    match fields.required_text("state")?.as_str() {
+    let missing = || Invalid::field("missing-field", "state", "is required without roleID and expiry");
+    match fields.optional_text("state")?.ok_or_else(missing)?.as_str() {
         "revoked" => Ok(Action::Revoke),
         "invited" => Ok(Action::Invite),
         other => Err(Invalid::field("invalid-state", "state", format!("must be 'revoked' or 'invited', not '{}'", excerpt(other)))),

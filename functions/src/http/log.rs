@@ -8,7 +8,10 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
     app::variable,
-    http::{event::Caller, route::Route},
+    http::{
+        event::{Caller, Change},
+        route::Route,
+    },
 };
 
 /// Starts logging as Lambda's logging controls say: `AWS_LAMBDA_LOG_LEVEL` is the level, INFO by default, and
@@ -41,6 +44,7 @@ pub(crate) struct RequestLine<'a> {
     /// Lambda's request id, as in Lambda's own log lines.
     pub(crate) invocation: &'a str,
     pub(crate) caller: Option<&'a Caller>,
+    pub(crate) change: Option<&'a Change>,
     pub(crate) status: u16,
     /// The code of an error.
     pub(crate) code: Option<&'static str>,
@@ -58,11 +62,13 @@ impl RequestLine<'_> {
         let (method, path) = (self.route.method(), self.route.path);
         let (account, caller) =
             (self.caller.and_then(|it| it.account.as_ref()).map(AccountId::as_str), self.caller.map(|it| it.urn.as_str()));
+        let invitation = self.change.map(|it| tracing::field::display(it.invitation));
+        let action = self.change.map(|it| it.action);
         let micros = self.took.as_micros() as u64;
         if cause.is_some() {
-            error!(method, path, request_id, invocation, account, caller, status, code, cause, micros, "failed");
+            error!(method, path, request_id, invocation, account, caller, invitation, action, status, code, cause, micros, "failed");
         } else {
-            info!(method, path, request_id, invocation, account, caller, status, code, micros, "finished");
+            info!(method, path, request_id, invocation, account, caller, invitation, action, status, code, micros, "finished");
         }
     }
 }
