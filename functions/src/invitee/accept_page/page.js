@@ -169,8 +169,9 @@ function showUnknown() {
   show({ title: [words.unknown_title], texts: [[words.unknown_text]] });
 }
 
+/** The account's rule is about accepting only. */
 function showNotAllowed() {
-  show({ title: [words.not_allowed_title], texts: [[words.not_allowed_text]] });
+  show({ title: [words.not_allowed_title], texts: [[words.not_allowed_text]], actions: [button(words.decline, confirmDecline)] });
 }
 
 function showMissing() {
