@@ -109,7 +109,9 @@ def every_ending(browser: Browser, stand_in: StandIn) -> None:
     with invited(browser, stand_in, accept=error(400, "domain-not-allowed")) as found:
         arrive(found, stand_in).press("Accept")
         found.sees("This invitation cannot be accepted").offers("Decline").is_sound()
-        found.press("Decline").press("Decline it").sees("You have declined")
+        for label in ("Decline", "Decline it"):
+            found.press(label)
+        found.sees("You have declined")
         posted(stand_in, "lookup", "accept", "decline")
     with invited(browser, stand_in, accept=error(404, "not-found")) as found:
         arrive(found, stand_in).press("Accept")
