@@ -44,6 +44,8 @@ pub struct Tally {
     pub rows: u64,
     /// Requests without a response, or with a 503.
     pub unknown: u64,
+    /// Responses with a link.
+    pub links: u64,
     /// Requests whose token was accepted.
     pub with_tokens: u64,
     /// Decisions of people who had signed in, and their lists.
@@ -125,6 +127,7 @@ impl Tally {
                     self.rows += u64::from(matches!(operation, Operation::Row { .. }));
                     self.unknown += u64::from(!interval.completed);
                     self.recovered += u64::from(interval.operation.recovered);
+                    self.links += u64::from(interval.operation.response.as_ref().is_some_and(|response| response.link().is_some()));
                 }
                 Event::Snapshot(_) => self.snapshots += 1,
                 Event::Purge => {}
@@ -145,6 +148,7 @@ impl Tally {
         self.by_invitees += other.by_invitees;
         self.faults_of_tokens += other.faults_of_tokens;
         self.recovered += other.recovered;
+        self.links += other.links;
         self.snapshots += other.snapshots;
         self.purged += other.purged;
         self.visited += other.visited;
@@ -175,8 +179,8 @@ fn violation(profile: Profile, seed: u64, history: &[Interval<Entry>], longest: 
 pub async fn run(scale: &Scale) -> Section {
     let mut section = Section::new(
         "Linearizable under faults",
-        "Callers of two accounts, each with a process of its own, and invitees create, one by one and in bulk, resend, revoke, re-invite, describe, look up, \
-         accept and decline. They share few addresses and few idempotency keys, and also use ids of the other account and superseded \
+        "Callers of two accounts, each with a process of its own, and invitees create, one by one and in bulk, resend, get links themselves, change, revoke, \
+         re-invite, describe, look up, accept and decline. They share few addresses and few idempotency keys, and also use ids of the other account and superseded \
          links. Callers use API keys, or the tokens of two issuers: two people with the same id at different issuers, each with several \
          tokens, and one with a read-only role. Invitees, two of them with the same address, decide with a link, signed in, or both, and \
          list their own invitations. Meanwhile the issuers publish other keys, tokens expire, and an account gets its external id; some \
@@ -196,6 +200,7 @@ pub async fn run(scale: &Scale) -> Section {
     section.figure("operations", sum.operations, Bound::AtLeast(scale.of(2000, 50_000)));
     section.figure("rows of bulks", sum.rows, Bound::AtLeast(scale.of(200, 5_000)));
     section.figure("operations of unknown outcome", sum.unknown, Bound::AtLeast(1));
+    section.figure("responses with a link", sum.links, Bound::AtLeast(scale.of(20, 1_000)));
     section.figure("operations with an accepted token", sum.with_tokens, Bound::AtLeast(scale.of(500, 10_000)));
     section.figure("decisions and lists of people who have signed in", sum.by_invitees, Bound::AtLeast(scale.of(200, 5_000)));
     for reason in REFUSALS {

@@ -21,7 +21,7 @@ pub fn email(number: usize) -> Arc<str> {
     format!("user.{number}@example.com").into()
 }
 
-/// The token of an emailed link.
+/// The token of a link.
 #[derive(Debug, Clone)]
 pub struct LinkToken {
     /// The inviting account.
@@ -119,7 +119,8 @@ pub fn choose(random: &mut Random, emails: usize, known: &Known, callers: &Calle
         Some((_, id, email)) if drawn >= 35 => {
             let id = Arc::clone(id);
             let operation = match drawn {
-                35..50 => modify(random, caller, id, Action::Resend, email),
+                35..45 => modify(random, caller, id, Action::Resend, email),
+                45..50 => modify(random, caller, id, Action::NewLink, email),
                 50..55 => {
                     let action = update(random, now);
                     modify(random, caller, id, action, email)
@@ -133,7 +134,8 @@ pub fn choose(random: &mut Random, emails: usize, known: &Known, callers: &Calle
         _ => {
             let email = email(random.below(emails));
             let key = key(random, &email);
-            (Arc::clone(&email), Operation::Request { caller, request: Request::Create { email }, key })
+            let link = random.chance(1, 4);
+            (Arc::clone(&email), Operation::Request { caller, request: Request::Create { email, link }, key })
         }
     };
     Choice { account, email, operation, rows: Vec::new(), by: By::Account(person) }
@@ -205,7 +207,11 @@ impl Choice {
         match &self.operation {
             Operation::Request { request, key, .. } => {
                 let call = match request {
-                    Request::Create { email } => Call::create(email, "full-access"),
+                    Request::Create { email, link: false } => Call::create(email, "full-access"),
+                    Request::Create { email, link: true } => {
+                        Call::post("/invitations").json(&json!({ "email": **email, "roleID": "full-access", "send": false }))
+                    }
+                    Request::Modify { id, action: Action::NewLink } => Call::post(&format!("/invitations/{id}?send=false")),
                     Request::Modify { id, action: Action::Resend } => Call::post(&format!("/invitations/{id}")),
                     Request::Modify { id, action: Action::Invite } => Call::set_state(id, "invited"),
                     Request::Modify { id, action: Action::Revoke } => Call::set_state(id, "revoked"),

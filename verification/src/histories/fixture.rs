@@ -28,6 +28,11 @@ use crate::model::{operations::Operation, responses::Actual, snapshot::Snapshot}
 /// The accounts of every history.
 pub const ACCOUNTS: [&str; 2] = [ACCOUNT, OTHER_ACCOUNT];
 
+/// The default roles with the permission to get links.
+const ROLES: &str = r#"{ "read-only": { "can": ["invitations:read"], "mayGrant": [] },
+    "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify", "invitations:link"], "mayGrant": ["*"] } }"#;
+const LINK_BASE: &str = "https://app.example.com/accept";
+
 /// One recorded history, and the faults in it.
 pub struct History {
     /// The record.
@@ -57,7 +62,7 @@ struct Fixture {
 
 /// Runs a history. `wire` may break the service.
 pub async fn run_history(profile: Profile, seed: u64, wire: Option<Arc<dyn Wire>>) -> History {
-    let app = TestApp::with(&[profile.variables, &[("ISSUERS", ISSUERS)]].concat()).await;
+    let app = TestApp::with(&[profile.variables, &[("ISSUERS", ISSUERS), ("ROLES", ROLES), ("LINK_BASE_URL", LINK_BASE)]].concat()).await;
     let mut random = Random::new(seed);
     let fixture = Fixture {
         profile,
@@ -182,6 +187,10 @@ impl Fixture {
         }
         for id in [response.field("id"), response.open_id()] {
             self.known().id(choice.account, id, &choice.email);
+        }
+        if let Some(link) = response.link() {
+            let (account, email, id) = (choice.account, Arc::clone(&choice.email), response.field("id").into());
+            self.known().link(LinkToken { account, email, id, link: Arc::clone(&link.hash), text: link.token.to_string() });
         }
     }
 

@@ -25,7 +25,7 @@ pub struct Invitee {
 /// What gives an invitee access to an invitation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
-    /// A link: the hash of its secret in hexadecimal digits, which distinguishes it from earlier and later links, and the person who uses
+    /// A link: the hash of its secret in base64url, which distinguishes it from earlier and later links, and the person who uses
     /// it, if they have signed in.
     Link(Arc<str>, Option<Invitee>),
     /// The address, without a link.
@@ -50,6 +50,8 @@ pub enum Request {
     Create {
         /// The normalized address.
         email: Arc<str>,
+        /// Whether the caller gets the link, instead of the invitee by email.
+        link: bool,
     },
     /// Change an invitation.
     Modify {
@@ -61,6 +63,12 @@ pub enum Request {
 }
 
 impl Request {
+    /// Whether its caller gets the link of the invitation.
+    #[must_use]
+    pub fn returns_link(&self) -> bool {
+        matches!(self, Self::Create { link: true, .. } | Self::Modify { action: Action::NewLink, .. })
+    }
+
     /// The scope of an idempotency key, beside the caller.
     #[must_use]
     pub fn route(&self) -> &'static str {
@@ -76,6 +84,8 @@ impl Request {
 pub enum Action {
     /// No body.
     Resend,
+    /// The same, but the caller gets the link.
+    NewLink,
     /// `{"state": "invited"}`.
     Invite,
     /// `{"state": "revoked"}`.

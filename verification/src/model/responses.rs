@@ -5,13 +5,15 @@
 
 use std::sync::Arc;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use shared::domain::Timestamp;
 use support::Response;
 
 use super::{
     operations::Closing,
-    state::{Handle, Millis, RecordKey, RowResult, State, StoredResponse, View},
+    state::{Handle, Millis, RecordKey, RowResult, State, View},
 };
 
 /// A reason to refuse a request. Pauses in milliseconds.
@@ -85,6 +87,8 @@ pub enum Expected {
         status: u16,
         /// The invitation.
         view: View,
+        /// Whether its present link is returned with it.
+        link: bool,
         /// Whether it is a stored response.
         replayed: bool,
         /// The key under which it is stored.
@@ -104,13 +108,7 @@ impl Expected {
     /// An invitation in a response that is not stored.
     #[must_use]
     pub fn shown(status: u16, view: View) -> Self {
-        Self::ForAccount { status, view, replayed: false, stored: None }
-    }
-
-    /// The replay of a stored response.
-    #[must_use]
-    pub fn replay(response: &StoredResponse, key: RecordKey) -> Self {
-        Self::ForAccount { status: response.status, view: response.view.clone(), replayed: true, stored: Some(key) }
+        Self::ForAccount { status, view, link: false, replayed: false, stored: None }
     }
 }
 
@@ -120,13 +118,35 @@ impl From<Refusal> for Expected {
     }
 }
 
+/// A link that a caller received.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// The token in it.
+    pub token: Arc<str>,
+    /// The hash of its secret in base64url.
+    pub hash: Arc<str>,
+}
+
+impl Link {
+    /// The link in a body, and the body without it.
+    fn split(body: &str) -> (Option<Self>, String) {
+        let found = body.split_once(r#","link":""#).and_then(|(before, rest)| Some((before, rest.split_once('"')?)));
+        let Some((before, (url, after))) = found else { return (None, body.to_owned()) };
+        let token = url.split_once('#').map_or(url, |(_, token)| token);
+        let secret = URL_SAFE_NO_PAD.decode(token.rsplit('.').next().unwrap_or_default()).unwrap_or_default();
+        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(secret));
+        (Some(Self { token: token.into(), hash: hash.into() }), format!("{before}{after}"))
+    }
+}
+
 /// The response that a caller received.
 #[derive(Debug, Clone)]
 pub struct Actual {
     /// The status.
     pub status: u16,
-    /// The body's bytes.
+    /// The body's bytes, without a link, which is stored nowhere.
     pub text: Arc<str>,
+    link: Option<Link>,
     replayed: bool,
     retry_after: Option<i64>,
     body: Value,
@@ -134,9 +154,11 @@ pub struct Actual {
 
 impl From<&Response> for Actual {
     fn from(response: &Response) -> Self {
+        let (link, text) = Link::split(&response.text);
         Self {
             status: response.status,
-            text: response.text.as_str().into(),
+            text: text.into(),
+            link,
             replayed: response.header("idempotent-replayed").is_some(),
             retry_after: response.header("retry-after").and_then(|text| text.parse().ok()),
             body: response.json(),
@@ -159,6 +181,12 @@ impl Actual {
             ..self.clone()
         });
         results.collect()
+    }
+
+    /// The link that was returned with an invitation.
+    #[must_use]
+    pub fn link(&self) -> Option<&Link> {
+        self.link.as_ref()
     }
 
     /// A string in the body.
@@ -199,10 +227,11 @@ impl State {
     #[must_use]
     pub fn match_response(mut self, expected: &Expected, actual: &Actual) -> Option<Self> {
         let matches = match expected {
-            Expected::ForAccount { status, view, replayed, stored } => {
+            Expected::ForAccount { status, view, link, replayed, stored } => {
                 actual.status == *status
                     && actual.replayed == *replayed
                     && self.shows(view, actual)
+                    && self.returns_link(view.handle, *link, actual)
                     && stored.as_ref().is_none_or(|key| self.bind_text(key, &actual.text))
             }
             Expected::Row(result, stored) => {
@@ -252,6 +281,14 @@ impl State {
             && ["accepted", "declined", "revoked"]
                 .into_iter()
                 .all(|state| actual.seconds(&format!("{state}At")) == (state == view.state).then_some(view.modified))
+    }
+
+    /// Whether a response returns the present link of an invitation, or none. Binds it if it is not known yet.
+    fn returns_link(&mut self, handle: Handle, expected: bool, actual: &Actual) -> bool {
+        match (actual.link(), self.invitations.get_mut(&handle)) {
+            (Some(link), Some(it)) if expected => *it.link.get_or_insert_with(|| Arc::clone(&link.hash)) == link.hash,
+            (link, _) => !expected && link.is_none(),
+        }
     }
 
     /// Whether a response is this error.

@@ -96,6 +96,7 @@ fn invitation(row: &Row, id: &str) -> Invitation {
         sends: u32::try_from(number(row, "sends")).expect("a count"),
         accepted_by: row.get("accepted_by").map(|urn| urn.as_s().expect("it is a string").as_str().into()),
         link: Some(text(row, "th").into()),
+        link_only: row.contains_key("link_only"),
     }
 }
 

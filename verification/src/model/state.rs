@@ -59,8 +59,10 @@ pub struct Invitation {
     pub sends: u32,
     /// The URN of the person who has accepted it, if they had signed in.
     pub accepted_by: Option<Arc<str>>,
-    /// The hash of its link's secret, once a snapshot has shown it.
+    /// The hash of its link's secret, once a response or a snapshot has shown it.
     pub link: Option<Arc<str>>,
+    /// Whether its caller got that link.
+    pub link_only: bool,
 }
 
 /// The lock on an address.
@@ -81,6 +83,8 @@ pub struct StoredResponse {
     pub view: View,
     /// Its status.
     pub status: u16,
+    /// The sending whose link its caller got.
+    pub link: Option<u32>,
     /// Its bytes, once a caller has received them.
     pub text: Option<Arc<str>>,
     /// When it expires.

@@ -61,7 +61,7 @@ impl State {
         {
             return Expected::Row(result.clone(), stored);
         }
-        let result = match self.create(caller, email, handle, now, limits) {
+        let result = match self.create(caller, email, false, handle, now, limits) {
             Ok((_, handle)) => RowResult::Created(self.view(handle, now)),
             Err(refusal) => RowResult::Refused(refusal),
         };
@@ -95,35 +95,45 @@ impl State {
         if let Some(record_key) = &record_key
             && let Some(stored) = self.stored.get(record_key).filter(|stored| stored.until > now)
         {
-            return if stored.request == *request { Expected::replay(stored, record_key.clone()) } else { Refusal::KeyReused.into() };
+            return if stored.request == *request { self.replay(stored, record_key) } else { Refusal::KeyReused.into() };
         }
         let done = match request {
-            Request::Create { email } => self.create(caller, email, handle, now, limits),
+            Request::Create { email, link } => self.create(caller, email, *link, handle, now, limits),
             Request::Modify { id, action } => self.modify(id, *action, now, limits),
         };
         match done {
             Err(refusal) => refusal.into(),
             Ok((status, handle)) => {
                 let view = self.view(handle, now);
+                let link = request.returns_link();
                 if let Some(record_key) = &record_key {
                     let stored = StoredResponse {
                         request: request.clone(),
                         view: view.clone(),
                         status,
+                        link: link.then(|| self.invitations[&handle].sends),
                         text: None,
                         until: now + limits.response_ttl,
                     };
                     self.stored.insert(record_key.clone(), stored);
                 }
-                Expected::ForAccount { status, view, replayed: false, stored: record_key }
+                Expected::ForAccount { status, view, link, replayed: false, stored: record_key }
             }
         }
+    }
+
+    /// The replay of a stored response. Its link is in it as long as it is the invitation's.
+    fn replay(&self, response: &StoredResponse, key: &RecordKey) -> Expected {
+        let current = self.invitations.get(&response.view.handle).map(|it| it.sends);
+        let link = response.link.is_some() && response.link == current;
+        Expected::ForAccount { status: response.status, view: response.view.clone(), link, replayed: true, stored: Some(key.clone()) }
     }
 
     fn create(
         &mut self,
         caller: &Caller,
         email: &Arc<str>,
+        link_only: bool,
         handle: Handle,
         now: Millis,
         limits: &Limits,
@@ -145,6 +155,7 @@ impl State {
             sends: 1,
             accepted_by: None,
             link: None,
+            link_only,
         };
         self.invitations.insert(handle, invitation);
         self.locks.insert(Arc::clone(email), Lock { holder: handle, until: expiry });
@@ -165,11 +176,20 @@ impl State {
             }
             (None, Action::Update(role, expiry)) if open => self.update(handle, &invitation, role, expiry, now),
             (None, Action::Update(..)) => Err(Refusal::Expired),
-            (None, Action::Resend | Action::Invite) => self.send(handle, &invitation, now, limits),
+            (None, Action::Resend | Action::NewLink | Action::Invite) => {
+                self.send(handle, &invitation, action == Action::NewLink, now, limits)
+            }
         }
     }
 
-    fn send(&mut self, handle: Handle, invitation: &Invitation, now: Millis, limits: &Limits) -> Result<(u16, Handle), Refusal> {
+    fn send(
+        &mut self,
+        handle: Handle,
+        invitation: &Invitation,
+        link_only: bool,
+        now: Millis,
+        limits: &Limits,
+    ) -> Result<(u16, Handle), Refusal> {
         if invitation.sends >= limits.max_sends {
             return Err(Refusal::MaxSends);
         }
@@ -184,7 +204,8 @@ impl State {
         self.consume_quota(now, limits)?;
         let at = now.max(invitation.modified);
         let expiry = at / 1000 * 1000 + limits.lifetime;
-        let sent = Invitation { modified: at, expiry, sent: at, sends: invitation.sends + 1, link: None, ..invitation.clone() };
+        let sends = invitation.sends + 1;
+        let sent = Invitation { modified: at, expiry, sent: at, sends, link: None, link_only, ..invitation.clone() };
         self.invitations.insert(handle, sent);
         self.locks.insert(Arc::clone(&invitation.email), Lock { holder: handle, until: expiry });
         Ok((200, handle))
