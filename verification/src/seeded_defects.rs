@@ -31,6 +31,8 @@ pub enum Defect {
     RecordOutsideTransaction,
     /// A repeated bulk does not find the record of its key.
     NoBulkRecord,
+    /// A stored response does not remember that its caller got a link.
+    LinkForgotten,
     /// A change ignores that the invitation changed since it was read.
     NoRevision,
     /// The quota is counted but not enforced.
@@ -47,12 +49,13 @@ pub enum Defect {
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NoLockCondition,
         Self::NoOwnCommitDetection,
         Self::NoLockRequired,
         Self::RecordOutsideTransaction,
         Self::NoBulkRecord,
+        Self::LinkForgotten,
         Self::NoRevision,
         Self::NoQuotaCondition,
         Self::RemovedKeysAccepted,
@@ -70,6 +73,7 @@ impl Defect {
             Self::NoLockRequired => "accept does not require the lock",
             Self::RecordOutsideTransaction => "idempotency record outside the transaction",
             Self::NoBulkRecord => "no condition of the record of a bulk",
+            Self::LinkForgotten => "a repeated request does not return its link",
             Self::NoRevision => "no revision condition",
             Self::NoQuotaCondition => "no quota condition",
             Self::RemovedKeysAccepted => "removed keys are accepted",
@@ -85,9 +89,8 @@ impl Defect {
             Self::NoLockRequired => EXPIRY,
             Self::NoQuotaCondition => QUOTA,
             Self::RemovedKeysAccepted | Self::KeysOfAnotherIssuer | Self::AnotherAccount | Self::ListWithoutAccount => SEQUENTIAL,
-            Self::NoLockCondition | Self::NoOwnCommitDetection | Self::RecordOutsideTransaction | Self::NoBulkRecord | Self::NoRevision => {
-                CONTENTION
-            }
+            Self::NoLockCondition | Self::NoOwnCommitDetection | Self::RecordOutsideTransaction => CONTENTION,
+            Self::NoBulkRecord | Self::LinkForgotten | Self::NoRevision => CONTENTION,
         }
     }
 
@@ -120,6 +123,9 @@ impl Wire for Defect {
         let mut also = None;
         for item in input["TransactItems"].as_array_mut()? {
             let is_record = item["Put"]["Item"]["sk"]["S"].as_str().is_some_and(|sk| sk.starts_with("K#"));
+            if is_record && *self == Self::LinkForgotten {
+                item["Put"]["Item"].as_object_mut()?.remove("link");
+            }
             if is_record && *self == Self::RecordOutsideTransaction {
                 let put = &item["Put"];
                 also = Some(("PutItem", json!({ "TableName": put["TableName"], "Item": put["Item"] })));

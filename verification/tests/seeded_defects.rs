@@ -37,6 +37,11 @@ async fn a_bulk_that_does_not_find_the_record_of_its_key_is_detected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stored_response_that_forgets_its_link_is_detected() {
+    is_detected(Defect::LinkForgotten).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_based_on_an_outdated_revision_is_detected() {
     is_detected(Defect::NoRevision).await;
 }
