@@ -111,6 +111,12 @@ impl Fixture {
         token.ok_or_else(|| problem!("the link of {id} was made with another key"))
     }
 
+    /// The same with a clock so far behind.
+    #[must_use]
+    pub fn earlier(&self, by: Duration) -> Self {
+        Self { store: self.store.clone().with_clock(Arc::new(move || Timestamp::now().minus(by))), ..self.clone() }
+    }
+
     /// The key of an invitation.
     #[must_use]
     pub fn key(&self, id: InvitationId) -> InvitationKey {

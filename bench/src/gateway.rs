@@ -13,6 +13,9 @@ const FIXED: [&str; 7] = [
     "/accept",
 ];
 
+/// The page of links, as the stage of the API names it.
+pub const LINK_BASE: &str = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/accept";
+
 /// The event of a request; `path` may include a query.
 #[must_use]
 pub fn event(method: &str, path: &str, authorization: Option<&str>, body: Option<&Value>) -> String {
@@ -65,6 +68,7 @@ pub fn event(method: &str, path: &str, authorization: Option<&str>, body: Option
             "time": "29/Aug/2025:12:53:23 +0000",
             "timeEpoch": 1_756_472_003_123_u64,
         },
+        "stageVariables": { "linkBaseUrl": LINK_BASE },
         "isBase64Encoded": false,
     });
     if !query.is_empty() {

@@ -1,9 +1,9 @@
 //! The life of an invitation, step by step: what each write of the service consumes.
 //!
-//! Every step is one event of the function that does it on AWS, in a new process. The module counts two lives: one with a delivery report at
-//! once, one with a report an hour after the email.
+//! Every step is one event of the function that does it on AWS, in a new process. The module counts three lives: one with a delivery report at
+//! once, one with a report an hour after the email, and one that is changed and whose invitee is reminded.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use bench::{
     Problem,
@@ -12,7 +12,7 @@ use bench::{
     problem,
 };
 use serde_json::{Value, json};
-use shared::domain::InvitationId;
+use shared::domain::{InvitationId, Timestamp};
 
 use crate::{
     operation::{Operation, by_token, delivery_report},
@@ -21,7 +21,7 @@ use crate::{
     testbed::Testbed,
 };
 
-/// The invitee of both lives.
+/// The invitee of all lives.
 const INVITEE: &str = "invitee@example.com";
 
 /// The capacity of each step, by its name.
@@ -31,7 +31,9 @@ pub(crate) async fn steps(testbed: &Testbed, settings: &Settings) -> Result<BTre
     let counted = async {
         life.with_prompt_report().await?;
         life.fixture = testbed.new_fixture().await?;
-        life.with_late_report().await
+        life.with_late_report().await?;
+        life.fixture = testbed.new_fixture().await?;
+        life.with_changes_and_a_reminder().await
     };
     let counted = counted.await;
     testbed.database.count_capacity(false);
@@ -70,6 +72,28 @@ impl Life<'_> {
         self.deliver("late report's event").await?;
         let resend = self.fixture.event("POST", &format!("/invitations/{id}"), None);
         self.step("resend", Operation::Resend, &resend).await.map(drop)
+    }
+
+    /// The invitation expires in a day, and its email was sent six days ago: the reminder is due.
+    async fn with_changes_and_a_reminder(&mut self) -> Result<(), Problem> {
+        let earlier = self.fixture.earlier(Duration::from_hours(6 * 24));
+        let id = earlier.invite(INVITEE).await?;
+        earlier.mark_sent(id).await?;
+        let round = self.step("reminder", Operation::Reconcile, "{}").await?;
+        if round != json!({ "processed": 1, "failed": 0 }) {
+            return Err(problem!("the reconciler must find the reminder: {round}"));
+        }
+        self.deliver("reminder's record").await?;
+        self.change(id, "change of the role", &json!({ "roleID": "read-only" })).await?;
+        self.deliver("role's event").await?;
+        let expiry = Timestamp::now().plus(Duration::from_hours(48)).floor_to_second().to_string();
+        self.change(id, "change of the expiry", &json!({ "expiry": expiry })).await?;
+        self.deliver("expiry's event").await
+    }
+
+    async fn change(&mut self, id: InvitationId, step: &str, body: &Value) -> Result<(), Problem> {
+        let changed = self.step(step, Operation::Change, &self.fixture.event("POST", &format!("/invitations/{id}"), Some(body))).await?;
+        if changed["statusCode"] == 200 { Ok(()) } else { Err(problem!("{step}: not changed: {changed}")) }
     }
 
     async fn accept(&mut self, id: InvitationId) -> Result<(), Problem> {

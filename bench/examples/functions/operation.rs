@@ -20,6 +20,8 @@ use crate::{
 
 /// The invitee of the invitation for read-only operations.
 const INVITEE: &str = "invitee@example.com";
+/// The role that `change` gives.
+const OTHER_ROLE: &str = "read-only";
 /// The invitations in the account of `list`.
 const LISTED: usize = 100;
 
@@ -37,6 +39,10 @@ pub(crate) enum Operation {
     Bulk,
     Revoke,
     Resend,
+    /// A resend that returns the link instead of sending it.
+    NewLink,
+    /// Another role.
+    Change,
     Lookup,
     Accept,
     Decline,
@@ -53,7 +59,7 @@ pub(crate) enum Operation {
 
 impl Operation {
     /// The operations of this project.
-    pub(crate) const OWN: [Self; 17] = [
+    pub(crate) const OWN: [Self; 19] = [
         Self::Describe,
         Self::DescribeEs256,
         Self::DescribeRs256,
@@ -62,6 +68,8 @@ impl Operation {
         Self::Bulk,
         Self::Revoke,
         Self::Resend,
+        Self::NewLink,
+        Self::Change,
         Self::Lookup,
         Self::Accept,
         Self::Decline,
@@ -85,6 +93,8 @@ impl Operation {
             Self::Bulk => ("bulk", "create-invitations"),
             Self::Revoke => ("revoke", "modify-invitation"),
             Self::Resend => ("resend", "modify-invitation"),
+            Self::NewLink => ("new-link", "modify-invitation"),
+            Self::Change => ("change", "modify-invitation"),
             Self::Lookup => ("lookup", "lookup-invitation"),
             Self::Accept => ("accept", "accept-invitation"),
             Self::Decline => ("decline", "decline-invitation"),
@@ -123,6 +133,11 @@ impl Operation {
         matches!(self, Self::Deliver | Self::Reconcile)
     }
 
+    /// Whether its requests return links.
+    pub(crate) fn returns_links(self) -> bool {
+        self == Self::NewLink
+    }
+
     /// Whether its requests have bearer tokens.
     pub(crate) fn takes_tokens(self) -> bool {
         matches!(self, Self::DescribeEs256 | Self::DescribeRs256)
@@ -133,7 +148,8 @@ impl Operation {
     pub(crate) fn max_requests(self) -> u32 {
         match self {
             Self::Bulk => 5,
-            Self::Create | Self::Revoke | Self::Resend | Self::Accept | Self::Decline | Self::Deliver | Self::Feedback => 200,
+            Self::Create | Self::Revoke | Self::Resend | Self::NewLink | Self::Change => 200,
+            Self::Accept | Self::Decline | Self::Deliver | Self::Feedback => 200,
             Self::Hello | Self::Describe | Self::DescribeEs256 | Self::DescribeRs256 | Self::List | Self::Lookup | Self::Page => u32::MAX,
             Self::ApiKeys | Self::Settings | Self::Reconcile => u32::MAX,
         }
@@ -185,14 +201,23 @@ impl Operation {
                     requests.push(Request { event, expected: Expected::AllCreated(MAX_ROWS) });
                 }
             }
-            Self::Revoke | Self::Resend => {
+            Self::Revoke | Self::Resend | Self::NewLink | Self::Change => {
+                let (query, body) = match self {
+                    Self::Revoke => ("", Some(json!({ "state": "revoked" }))),
+                    Self::Change => ("", Some(json!({ "roleID": OTHER_ROLE }))),
+                    Self::NewLink => ("?send=false", None),
+                    _ => ("", None),
+                };
                 for number in 0..count {
                     let id = invited_and_sent(fixture, number).await?.to_string();
-                    let path = format!("/invitations/{id}");
-                    let revoke = (self == Self::Revoke).then(|| json!({ "state": "revoked" }));
-                    let event = fixture.event("POST", &path, revoke.as_ref());
-                    let state = if revoke.is_some() { "revoked" } else { "invited" };
-                    requests.push(Request { event, expected: Expected::State(id, state) });
+                    let event = fixture.event("POST", &format!("/invitations/{id}{query}"), body.as_ref());
+                    let expected = match self {
+                        Self::Revoke => Expected::State(id, "revoked"),
+                        Self::Change => Expected::Changed(id, OTHER_ROLE),
+                        Self::NewLink => Expected::Link(id),
+                        _ => Expected::State(id, "invited"),
+                    };
+                    requests.push(Request { event, expected });
                 }
             }
             Self::Lookup => {

@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use bench::{
     Problem,
     fixture::{ACCOUNT, ACCOUNT_NAME},
+    gateway::LINK_BASE,
     problem,
 };
 use serde_json::{Value, json};
@@ -35,6 +36,10 @@ pub(crate) enum Expected {
     AllCreated(usize),
     /// The invitation with this ID in this state.
     State(String, &'static str),
+    /// The open invitation with this ID with this role.
+    Changed(String, &'static str),
+    /// The open invitation with this ID, and a new link.
+    Link(String),
     /// The invitee's view: an invitation for this address in this state, with the account's name.
     Invitee(String, &'static str),
     /// The accept page.
@@ -76,6 +81,15 @@ impl Request {
                 has_status(200) && body()["results"].as_array().is_some_and(created)
             }
             Expected::State(id, state) => has_status(200) && body()["id"] == id.as_str() && body()["state"] == *state,
+            Expected::Changed(id, role) => {
+                let body = body();
+                has_status(200) && body["id"] == id.as_str() && body["state"] == "invited" && body["roleID"] == *role
+            }
+            Expected::Link(id) => {
+                let body = body();
+                let link = body["link"].as_str().is_some_and(|link| link.starts_with(&format!("{LINK_BASE}#")));
+                has_status(200) && body["id"] == id.as_str() && link
+            }
             Expected::Invitee(email, state) => {
                 let body = body();
                 has_status(200) && body["email"] == email.as_str() && body["state"] == *state && body["display"]["name"] == ACCOUNT_NAME

@@ -19,6 +19,10 @@ use crate::{operation::Operation, settings::Settings, token};
 /// The reference and the alternatives, in the order of the report.
 const ALTERNATIVES: [&str; 4] = [REFERENCE, "rust-defaults", "node", "python"];
 
+/// The default roles with the permission to get links, which none of them has.
+const LINK_ROLES: &str = r#"{ "read-only": { "can": ["invitations:read"], "mayGrant": [] },
+    "full-access": { "can": ["invitations:read", "invitations:create", "invitations:modify", "invitations:link"], "mayGrant": ["*"] } }"#;
+
 /// One program with one operation.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
@@ -62,7 +66,8 @@ pub(crate) fn own(operation: Operation, settings: &Settings) -> Result<Target, P
     // Only for functions that send: others would spend instructions on reading more variables.
     let sending = email_settings().chain(services).filter(|_| operation.sends());
     let tokens = operation.takes_tokens().then_some(("ISSUERS", token::ISSUERS));
-    let environment = trust.into_iter().chain(send_settings()).chain(sending).chain(tokens);
+    let links = operation.returns_links().then_some(("ROLES", LINK_ROLES));
+    let environment = trust.into_iter().chain(send_settings()).chain(sending).chain(tokens).chain(links);
     Ok(Target {
         id: operation.id().to_owned(),
         name: format!("{} ({function})", operation.id()),

@@ -56,6 +56,11 @@ const STEPS: &[(&str, &str)] = &[
     ("late report", "a later delivery report"),
     ("late report's event", "the event of this report"),
     ("accept's event", "the event of an acceptance"),
+    ("role's event", "the event of a change of the role"),
+    ("change of the expiry", "a change of the expiry"),
+    ("expiry's event", "the event of this change"),
+    ("reminder", "a reminder and its event"),
+    ("reminder's record", "the stream record of a reminder"),
 ];
 
 /// The generated section of `docs/costs.md`: what each operation consumes, and the limited sums.
