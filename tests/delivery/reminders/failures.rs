@@ -4,12 +4,27 @@ use futures_util::future::join_all;
 use local::ses::Behaviour;
 use serde_json::json;
 use support::{
+    TestApp, Workers,
     faults::{Barrier, Fault},
     workers::token,
 };
 
 use super::{HOUR, WAIT, delivered, is_ever_reminded, key, reminders, settle};
 use crate::helpers::{EMAIL, LATER, describe, invited, resend, revoke, start, use_link};
+
+/// Sends the reminder of an invitation. When SES has accepted it, `event` happens before the courier records that.
+async fn before_the_reminder_is_recorded(app: &TestApp, workers: &Workers, id: &str, event: impl Future<Output = ()>) {
+    let barrier = Barrier::default();
+    // Load, load the settings, claim, and after SES has accepted it, record.
+    app.faults.next([Fault::None, Fault::None, Fault::None, Fault::Held(barrier.clone(), Box::new(Fault::None))]);
+    let (courier, key) = (workers.another_courier(app), key(id));
+    let (processed, ()) = tokio::join!(courier.process_due(&key), async {
+        barrier.arrived().await;
+        event.await;
+        barrier.open();
+    });
+    processed.unwrap();
+}
 
 #[tokio::test]
 async fn of_many_concurrent_couriers_one_reminds() {
@@ -32,17 +47,8 @@ async fn a_late_report_on_the_first_email_does_not_send_a_second_reminder() {
     let (app, mut workers) = start().await;
     let (id, _) = invited(&app, &mut workers).await;
     app.advance(WAIT);
-    let barrier = Barrier::default();
-    // Load, load the settings, claim, and after SES has accepted it, record.
-    app.faults.next([Fault::None, Fault::None, Fault::None, Fault::Held(barrier.clone(), Box::new(Fault::None))]);
-    let courier = workers.another_courier(&app);
-    let key = key(&id);
-    let (processed, ()) = tokio::join!(courier.process_due(&key), async {
-        barrier.arrived().await;
-        workers.report(&workers.inbox.emails()[0]).await;
-        barrier.open();
-    });
-    processed.unwrap();
+    let report = async { workers.report(&workers.inbox.emails()[0]).await };
+    before_the_reminder_is_recorded(&app, &workers, &id, report).await;
     app.advance(LATER);
     settle(&mut workers).await;
     assert_eq!(reminders(&workers).len(), 1);
@@ -182,20 +188,14 @@ async fn a_reminder_on_its_way_is_recorded_unless_the_invitation_was_resent_mean
         let (app, mut workers) = start().await;
         let (id, token) = delivered(&app, &mut workers).await;
         app.advance(WAIT);
-        let barrier = Barrier::default();
-        app.faults.next([Fault::None, Fault::None, Fault::None, Fault::Held(barrier.clone(), Box::new(Fault::None))]);
-        let courier = workers.another_courier(&app);
-        let key = key(&id);
-        let (processed, ()) = tokio::join!(courier.process_due(&key), async {
-            barrier.arrived().await;
+        let changed = async {
             match change {
                 "revoke" => revoke(&app, &id).await.expect(200),
                 "accept" => use_link(&app, "accept", &token).await.expect(200),
                 _ => resend(&app, &id).await.expect(200),
             };
-            barrier.open();
-        });
-        processed.unwrap();
+        };
+        before_the_reminder_is_recorded(&app, &workers, &id, changed).await;
         settle(&mut workers).await;
         assert_eq!(reminders(&workers).len(), 1, "{change}");
         assert_eq!(describe(&app, &id).await.get("reminded").is_some(), change != "resend", "{change}");
