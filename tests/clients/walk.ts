@@ -1,7 +1,6 @@
-// The walkthrough of docs/api.md with the types that openapi-typescript generates from openapi.yaml.
+// The walkthrough of docs/api.md with the TypeScript client.
 
-import createClient from "openapi-fetch";
-import type { components, paths } from "./api.js";
+import { connect, pages, type components } from "invitations-client";
 
 type Invitation = components["schemas"]["Invitation"];
 type ApiError = components["schemas"]["Error"];
@@ -10,7 +9,8 @@ declare const process: { env: Record<string, string | undefined> };
 
 const { API_URL, API_KEY } = process.env;
 if (!API_URL || !API_KEY) throw new Error("API_URL and API_KEY must be set");
-const api = createClient<paths>({ baseUrl: API_URL, headers: { Authorization: `ApiKey ${API_KEY}` } });
+const api = connect(API_URL, API_KEY);
+const impatient = connect(API_URL, API_KEY, { retry: { attempts: 1 } });
 
 function check(condition: boolean, sentence: string, ...shown: unknown[]): asserts condition {
   if (!condition) throw new Error([sentence, ...shown.map((it) => JSON.stringify(it))].join("\n  "));
@@ -47,20 +47,15 @@ check(invalid.fields["roleID"] !== undefined, "The error must name the role as w
 
 const params = { path: { id: created.id } };
 const found: string[] = [];
-for (let cursor: string | undefined; ; ) {
-  const query = cursor === undefined ? { limit: 1, state: "invited" as const } : { limit: 1, state: "invited" as const, cursor };
-  const page = ok(await api.GET("/invitations", { params: { query } }), 200);
+for await (const page of pages(api, "/invitations", { limit: 1, state: "invited" })) {
   found.push(...page.invitations.map((invitation) => invitation.id));
-  if (page.next === undefined) break;
-  cursor = page.next;
 }
 check(found.filter((id) => id === created.id).length === 1, "The list must have the invitation once.", found);
 check(ok(await api.GET("/invitations/{id}", { params }), 200).id === created.id, "Describe must find it.");
 
-const tooSoon = await api.POST("/invitations/{id}", { params });
+const tooSoon = await impatient.POST("/invitations/{id}", { params });
 check(Object.keys(failed(tooSoon, 429, "resend-cooldown").fields).length === 0, "No field is to blame.");
-await new Promise((resolve) => setTimeout(resolve, 1000 * Number(tooSoon.response.headers.get("retry-after"))));
-const resent = ok(await api.POST("/invitations/{id}", { params }), 200);
+const resent = ok(await api.POST("/invitations/{id}", { params }), 200); // waits for Retry-After
 check(resent.lastSent > created.lastSent, "A resend must set lastSent.", resent);
 const revoked = ok(await api.POST("/invitations/{id}", { params, body: { state: "revoked" } }), 200);
 check(revoked.state === "revoked" && revoked.revokedAt !== undefined, "It must be revoked.", revoked);
