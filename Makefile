@@ -63,6 +63,15 @@ build-run = cargo build --workspace --example run
 
 target-dir = cargo metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])'
 
+EXAMPLE_PORT ?= 9300
+
+# The service on free ports, with data of its own that is deleted at the end.
+.PHONY: example
+example: prerequisites system-node $(cargo-lambda) ## Run the example host application, with the service: invite, accept, become a member
+	@export ORIGIN=http://127.0.0.1:$(EXAMPLE_PORT) WEBHOOK_KEY="$$(python3 -c 'import secrets; print(secrets.token_hex(16))')"; \
+		python3 tests/service.py LINK_BASE_URL="$$ORIGIN/join" WEBHOOK_URL="$$ORIGIN/events" WEBHOOK_KEY="$$WEBHOOK_KEY" \
+		-- node examples/host/local.mjs
+
 CLIENTS ?= .local/clients
 
 .PHONY: clients
@@ -83,8 +92,8 @@ test: prerequisites ## Run unit, API, delivery and concurrency tests, short mode
 	@$(steps) build-tests test-rust build-service test-end-to-end
 
 .PHONY: check
-check: prerequisites ## Run everything else: verification, load, contract, clients, sign-in, webhook, browser, template, speed; installs what it needs
-	@$(steps) system-tools tools test-verification test-load test-contract test-clients test-sign-in test-webhook test-browser \
+check: prerequisites ## Run everything else: verification, load, contract, clients, sign-in, webhook, browser, example, template, speed; installs what it needs
+	@$(steps) system-tools tools test-verification test-load test-contract test-clients test-sign-in test-webhook test-browser test-example \
 		build-functions test-template test-speed
 
 # Prints each step as it starts, and the minutes of all steps at the end.
@@ -141,6 +150,10 @@ test-webhook: system-tools $(sam) ## Test the webhook of docs/events.md: validat
 .PHONY: test-browser
 test-browser: system-tools $(cargo-lambda) $(playwright) ## Test the invitee's page in Chromium
 	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" python3 tests/browser.py $(BROWSER)
+
+.PHONY: test-example
+test-example: system-tools system-node $(cargo-lambda) $(playwright) ## Test the example host application in Chromium
+	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" python3 tests/example_host.py
 
 .PHONY: test-template
 test-template: build-functions $(sam) ## Run `sam validate --lint` and `sam build`, and look for circular references

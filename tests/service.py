@@ -198,7 +198,10 @@ def main(arguments: list[str]) -> int:
         except Failed as error:
             print(error, file=sys.stderr)
             return 1
-        status = subprocess.run(arguments[split + 1 :], env=dict(os.environ, DEV_JSON=str(service.dev_json))).returncode
+        try:
+            status = subprocess.run(arguments[split + 1 :], env=dict(os.environ, DEV_JSON=str(service.dev_json))).returncode
+        except KeyboardInterrupt:  # Ctrl-C ends the command, too
+            return 0
         if status != 0:
             print(f"Last output of the service:\n{service.output()}", file=sys.stderr)
         return status

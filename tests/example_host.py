@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+"""Tests the application of examples/host in a real Chromium, next to `make run`.
+
+    python3 tests/example_host.py
+
+From signing in and inviting someone in the panel, through the email, to a membership, and to its end. PANEL names another file with the
+panel. It stops at the first failure, with a sentence and exit status 1.
+"""
+
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from browser import chromium
+from browser.chromium import DESK, Visit
+from caller import Caller, Inbox, Response, check, step, until
+from playwright.sync_api import Browser, Error, TimeoutError, sync_playwright
+from service import ROOT, Failed, Service, free_port, listens
+
+ACCOUNT = "012345678912"
+JANE = "Jane Doe"
+NORA = "new.colleague@example.com"
+
+
+class Application:
+    """The application of examples/host, and the service with its settings."""
+
+    def __init__(self, state: Path):
+        self.port, self.key = free_port(), secrets.token_hex(16)
+        self.origin = f"http://127.0.0.1:{self.port}"
+        variables = {"LINK_BASE_URL": f"{self.origin}/join", "WEBHOOK_URL": f"{self.origin}/events", "WEBHOOK_KEY": self.key}
+        self.service = Service(state, **variables)
+        self.members_file = state / "members.json"
+        self.process: subprocess.Popen | None = None
+
+    def __enter__(self) -> "Application":
+        self.service.start()
+        self.start()
+        self.inbox = Inbox(self.service.inbox_port)
+        self.api = Caller(self.service.port, key=json.loads(self.service.dev_json.read_text())["keys"]["full-access"])
+        return self
+
+    def __exit__(self, *of_error: object) -> None:
+        self.kill()
+        self.service.__exit__(*of_error)
+
+    def start(self) -> None:
+        variables = {"ORIGIN": self.origin, "WEBHOOK_KEY": self.key, "DEV_JSON": str(self.service.dev_json)}
+        self.process = subprocess.Popen(["node", ROOT / "examples" / "host" / "local.mjs"], env=os.environ | variables)
+        until(lambda: listens(self.port), "The application must start.")
+
+    def kill(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def members(self) -> dict[str, dict]:
+        return json.loads(self.members_file.read_text())["members"]
+
+    def call(self, method: str, path: str, body: object = None, **headers: str) -> Response:
+        return Caller(self.port).call(method, path, body, **headers)
+
+    def invitation(self, email: str) -> dict:
+        return self.api.call("GET", f"/invitations?email={email}").json["invitations"][0]
+
+    def link(self, email: str) -> str:
+        sent = until(lambda: self.inbox.email_of(self.invitation(email)), "The email must arrive.")
+        (link,) = re.findall(rf"{re.escape(self.origin)}/join#\S+", sent["text"])
+        return link
+
+    def accepted_event(self, email: str) -> dict:
+        """The body of the request that the webhook gets."""
+
+        def find() -> dict | None:
+            events = self.inbox.events_of(self.invitation(email))
+            return next((event["detail"] for event in events if event["detail"]["type"] == "accepted"), None)
+
+        return until(find, "The event must be published.")
+
+    def deliver(self, event: dict, key: str) -> int:
+        return self.call("POST", "/events", event, **{"X-Webhook-Key": key}).status
+
+
+@contextmanager
+def person(browser: Browser, address: str):
+    """A person at this address, in a browser profile of their own."""
+    context = browser.new_context(viewport=DESK, locale="en-GB", timezone_id="UTC")
+    try:
+        visit = Visit(context)
+        yield visit.open(address)
+        check(not visit.complaints, "The console must be empty.", *visit.complaints)
+    finally:
+        context.close()
+
+
+def is_accessible(visit: Visit) -> None:
+    found = visit.axe()
+    check(not found, "axe finds defects.", *found)
+
+
+def says(visit: Visit, text: str) -> None:
+    """Waits for a text. The panel's is in its shadow."""
+    try:
+        visit.page.get_by_text(text).first.wait_for()
+    except TimeoutError:
+        raise Failed(f"The page must say '{text}'. It says:\n{visit.text()}\n{visit.complaints}") from None
+
+
+def follow(visit: Visit, label: str) -> None:
+    visit.page.get_by_role("link", name=label, exact=True).click()
+
+
+def sign_in_as(visit: Visit, name: str) -> None:
+    visit.page.get_by_role("button", name=f"Sign in as {name}").click()
+
+
+def invite(visit: Visit, email: str, role: str) -> None:
+    panel = visit.page.locator("invitations-panel")
+    panel.get_by_role("button", name="Invite", exact=True).click()
+    dialog = panel.get_by_role("dialog")
+    dialog.get_by_label("Email address").fill(email)
+    dialog.get_by_label("Role").select_option(role)
+    dialog.get_by_role("button", name="Send invitation").click()
+    panel.get_by_text(f"{email} was invited.").first.wait_for()
+
+
+def joins(app: Application, browser: Browser) -> None:
+    step("an administrator signs in and invites someone in the panel")
+    with person(browser, app.origin) as jane:
+        says(jane, "You are not signed in.")
+        follow(jane, "Sign in")
+        sign_in_as(jane, JANE)
+        says(jane, "There are no invitations yet.")
+        invite(jane, NORA, "full-access")
+        is_accessible(jane)
+    check(app.members() == {}, "An invitation must not be a membership.", app.members())
+
+    step("the invitee opens the link; somebody else cannot accept")
+    with person(browser, app.link(NORA)) as nora:
+        says(nora, f"Jane Doe invites {NORA} to Example Ltd with the role full-access.")
+        check(nora.page.url == f"{app.origin}/join", "The token must have left the address.", nora.page.url)
+        follow(nora, "Sign in to accept")
+        sign_in_as(nora, "Vic Reader")
+        nora.press("Accept")
+        says(nora, f"This invitation is for {NORA}. Sign out, and sign in with that address.")
+        is_accessible(nora)
+        check(app.invitation(NORA)["state"] == "invited", "It must stay open.", app.invitation(NORA))
+        nora.press("Sign out")
+
+        step("the invitee signs in, accepts, and the event grants the membership")
+        follow(nora, "Sign in to accept")
+        sign_in_as(nora, "Nora New")
+        nora.press("Accept")
+        says(nora, f"You are a member of {ACCOUNT} with the role full-access.")
+        check(nora.page.locator("#memberships li").count() == 1, "There must be one membership.", nora.text())
+
+
+def counts_once(app: Application) -> None:
+    step("the event grants it once, however often it arrives, and only with the key")
+    members, event = app.members(), app.accepted_event(NORA)
+    check(len(members) == 1, "There must be one member.", members)
+    check([app.deliver(event, key) for key in (app.key, app.key)] == [204, 204], "Repeated events must be a 204.")
+    other = json.loads(json.dumps(event).replace(event["id"], "forged"))
+    check(app.deliver(other, "another key") == 403, "Another key must be a 403.")
+    check(app.members() == members, "The members must be the same.", app.members())
+
+    step("a membership survives a crash")
+    app.kill()
+    app.start()
+    check(app.members() == members, "The members must be the same.", app.members())
+
+
+def leaves(app: Application, browser: Browser) -> None:
+    step("the new member invites someone")
+    with person(browser, f"{app.origin}/sign-in") as nora:
+        # The identity provider knows the account and role of the new member by now.
+        for label, value in {"Name": "Nora New", "Email address": NORA, "Account": ACCOUNT}.items():
+            nora.page.get_by_label(label).fill(value)
+        nora.page.get_by_label("Role").select_option("admin")
+        nora.page.get_by_role("button", name="Sign in", exact=True).click()
+        says(nora, f"You are a member of {ACCOUNT}")
+        invite(nora, "guest@example.com", "read-only")
+        token = nora.page.evaluate("fetch('/token').then((response) => response.json())")["token"]
+
+        step("an administrator removes the member, and the member's open invitations are revoked")
+        with person(browser, f"{app.origin}/sign-in") as jane:
+            sign_in_as(jane, JANE)
+            says(jane, f"Nora New {NORA}, full-access")
+            jane.press("Remove")
+            says(jane, "Removed. Open invitations revoked: 1.")
+            check(jane.page.locator("#members li").count() == 0, "There must be no member.", jane.text())
+        check(app.invitation("guest@example.com")["state"] == "revoked", "It must be revoked.", app.invitation("guest@example.com"))
+        check(app.invitation(NORA)["state"] == "accepted", "An accepted invitation must stay.", app.invitation(NORA))
+        nora.page.reload()
+        says(nora, "You are not signed in.")
+
+    step("what the member invites with a token that has not expired is revoked later, also by another process")
+    Caller(app.service.port, token=token).create("late@example.com")
+    app.kill()
+    app.start()
+    until(lambda: app.invitation("late@example.com")["state"] == "revoked", "It must be revoked.")
+
+    step("a repeated event does not bring the member back")
+    check(app.deliver(app.accepted_event(NORA), app.key) == 204, "It must be a 204.")
+    check(app.members() == {}, "There must be no member.", app.members())
+
+
+def refuses(app: Application) -> None:
+    step("nothing without a session, and no function that has no route")
+    for method, path in [("GET", "/session"), ("GET", "/token"), ("POST", "/accept"), ("POST", "/remove"), ("POST", "/sign-out")]:
+        response = app.call(method, path, {} if method == "POST" else None, Origin=app.origin)
+        check(response.status == 401, f"{method} {path} must be a 401.", response)
+    for path in ["/api/2015-03-31/functions/manage-api-keys/invocations", "/api/invitations/../2015-03-31/functions", "/api//"]:
+        check(app.call("POST", path, {}).status == 404, f"{path} must be a 404.")
+
+
+def run() -> None:
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as state, Application(Path(state)) as app:
+        browser = chromium.launch(playwright)
+        joins(app, browser)
+        counts_once(app)
+        leaves(app, browser)
+        refuses(app)
+        browser.close()
+
+
+def main() -> int:
+    try:
+        run()
+    except (Failed, Error) as error:
+        print(f"FAILED: {error}", file=sys.stderr)
+        return 1
+    print("Example host: passed.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
