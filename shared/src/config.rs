@@ -9,7 +9,7 @@ use crate::{
     domain::{
         AccountId, Email, Roles, Urns,
         issuer::Issuers,
-        lifecycle::{MIN_LIFETIME, SendPolicy},
+        lifecycle::{SendLimits, SendPolicy},
         link::LinkKeys,
         link_base::LinkBase,
         reminder::RemindBefore,
@@ -25,7 +25,6 @@ pub const DEFAULT_ROLES: &str = r#"{
 }"#;
 
 const DAY: u64 = 86_400;
-const MINUTE: u64 = 60;
 
 /// The configuration of every function.
 #[derive(Debug)]
@@ -122,18 +121,9 @@ impl Config {
 /// # Errors
 /// All problems together, each naming its variable.
 pub fn read_send_policy(lookup: &dyn Fn(&str) -> Option<String>) -> Result<SendPolicy, ConfigError> {
-    const MAX: u64 = 3650 * DAY;
     let mut env = Env::new(lookup);
-    let min = MIN_LIFETIME.as_secs();
-    let max_lifetime = env.seconds("INVITATION_MAX_LIFETIME_SECONDS", 30 * DAY, min, MAX);
     let policy = SendPolicy {
-        // Shorter than a request may ask for, so that a developer can see a reminder and an expiry soon.
-        lifetime: env.seconds("INVITATION_LIFETIME_SECONDS", 7 * DAY, MINUTE, MAX).min(max_lifetime),
-        max_lifetime,
-        cooldown: env.seconds("RESEND_COOLDOWN_SECONDS", 60, 0, DAY),
-        max_sends: u32::try_from(env.number("MAX_SENDS", 10, 1, 20)).unwrap_or(u32::MAX),
-        quota: u32::try_from(env.number("SEND_QUOTA", 500, 1, u64::from(u32::MAX))).unwrap_or(u32::MAX),
-        quota_window: env.seconds("SEND_QUOTA_WINDOW_SECONDS", 3600, 1, 30 * DAY),
+        limits: env.send_limits(),
         retention: env.retention(),
         link_keys: match env.link_keys() {
             Some(keys) => keys,
@@ -141,6 +131,16 @@ pub fn read_send_policy(lookup: &dyn Fn(&str) -> Option<String>) -> Result<SendP
         },
     };
     env.finish(policy)
+}
+
+/// Reads the limits on sending.
+///
+/// # Errors
+/// All problems together, each naming its variable.
+pub fn read_send_limits(lookup: &dyn Fn(&str) -> Option<String>) -> Result<SendLimits, ConfigError> {
+    let mut env = Env::new(lookup);
+    let limits = env.send_limits();
+    env.finish(limits)
 }
 
 /// Reads the address of the page that links open, if it is configured: `LINK_BASE_URL`.

@@ -5,7 +5,11 @@ use std::{fmt, str::FromStr, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{ConfigError, DAY};
-use crate::domain::{link::LinkKeys, reminder::RemindBefore};
+use crate::domain::{
+    lifecycle::{MIN_LIFETIME, SendLimits},
+    link::LinkKeys,
+    reminder::RemindBefore,
+};
 
 /// Reads variables and collects problems.
 pub(super) struct Env<'a> {
@@ -62,6 +66,21 @@ impl<'a> Env<'a> {
 
     pub(super) fn seconds(&mut self, name: &str, default: u64, min: u64, max: u64) -> Duration {
         Duration::from_secs(self.number(name, default, min, max))
+    }
+
+    pub(super) fn send_limits(&mut self) -> SendLimits {
+        const MINUTE: u64 = 60;
+        const MAX: u64 = 3650 * DAY;
+        let max_lifetime = self.seconds("INVITATION_MAX_LIFETIME_SECONDS", 30 * DAY, MIN_LIFETIME.as_secs(), MAX);
+        SendLimits {
+            // Shorter than a request may ask for, so that a developer can see a reminder and an expiry soon.
+            lifetime: self.seconds("INVITATION_LIFETIME_SECONDS", 7 * DAY, MINUTE, MAX).min(max_lifetime),
+            max_lifetime,
+            cooldown: self.seconds("RESEND_COOLDOWN_SECONDS", 60, 0, DAY),
+            max_sends: u32::try_from(self.number("MAX_SENDS", 10, 1, 20)).unwrap_or(u32::MAX),
+            quota: u32::try_from(self.number("SEND_QUOTA", 500, 1, u64::from(u32::MAX))).unwrap_or(u32::MAX),
+            quota_window: self.seconds("SEND_QUOTA_WINDOW_SECONDS", 3600, 1, 30 * DAY),
+        }
     }
 
     pub(super) fn retention(&mut self) -> Option<Duration> {

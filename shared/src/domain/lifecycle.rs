@@ -30,7 +30,7 @@ pub const MIN_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The limits on sending, from the configuration.
 #[derive(Debug, Clone)]
-pub struct SendPolicy {
+pub struct SendLimits {
     /// The default lifetime of an invitation.
     pub lifetime: Duration,
     /// The longest lifetime that a caller may request.
@@ -43,6 +43,13 @@ pub struct SendPolicy {
     pub quota: u32,
     /// The length of a window.
     pub quota_window: Duration,
+}
+
+/// What sending depends on, from the configuration.
+#[derive(Debug, Clone)]
+pub struct SendPolicy {
+    /// The limits.
+    pub limits: SendLimits,
     /// How long closed and expired invitations are kept; `None` keeps them forever.
     pub retention: Option<Duration>,
     /// Derives the secrets of links.
@@ -172,7 +179,7 @@ fn created(
             redirect: request.redirect.clone(),
         },
         lifetime,
-        next_send: now.plus(policy.cooldown),
+        next_send: now.plus(policy.limits.cooldown),
         sends: 1,
         link: policy.link_keys.link(who.account(), id, 1, operation.nonce),
         revision: 1,
@@ -190,10 +197,10 @@ fn created(
 /// The lifetime up to the requested expiry, in whole seconds, as callers see times.
 fn lifetime(wanted: Option<Timestamp>, now: Timestamp, policy: &SendPolicy) -> Result<Duration, Rejected> {
     let Some(wanted) = wanted else {
-        return Ok(policy.lifetime);
+        return Ok(policy.limits.lifetime);
     };
     let start = now.floor_to_second();
-    let (earliest, latest) = (start.plus(MIN_LIFETIME), start.plus(policy.max_lifetime));
+    let (earliest, latest) = (start.plus(MIN_LIFETIME), start.plus(policy.limits.max_lifetime));
     let wanted = wanted.floor_to_second();
     if (earliest..=latest).contains(&wanted) { Ok(wanted.since(start)) } else { Err(Rejected::Expiry { wanted, earliest, latest }) }
 }
@@ -206,10 +213,11 @@ fn grantable(who: &Principal, role: &RoleId) -> Result<(), Rejected> {
 /// The quota window that contains `now`: its start, and the rejection if its quota is used up.
 #[must_use]
 pub fn quota_window(now: Timestamp, policy: &SendPolicy) -> (Timestamp, Rejected) {
-    let length = i64::try_from(policy.quota_window.as_millis()).unwrap_or(i64::MAX).max(1);
+    let SendLimits { quota, quota_window, .. } = policy.limits;
+    let length = i64::try_from(quota_window.as_millis()).unwrap_or(i64::MAX).max(1);
     let start = Timestamp::from_millis(now.as_millis() / length * length).unwrap_or(Timestamp::ZERO);
-    let end = start.plus(policy.quota_window);
-    (start, Rejected::Quota { limit: policy.quota, window: policy.quota_window, retry_after: end.seconds_from(now) })
+    let end = start.plus(quota_window);
+    (start, Rejected::Quota { limit: quota, window: quota_window, retry_after: end.seconds_from(now) })
 }
 
 /// When the row may be purged: `retention` after the invitation was closed or expires; `None` for never.

@@ -54,6 +54,11 @@ impl Principal {
         self.role.can(permission)
     }
 
+    /// All permissions of the caller.
+    pub fn permissions(&self) -> impl Iterator<Item = Permission> {
+        self.role.permissions()
+    }
+
     /// Whether the caller may grant or renew a role.
     #[must_use]
     pub fn may_grant(&self, role: &RoleId) -> bool {

@@ -92,6 +92,11 @@ impl Role {
         self.can.contains(&permission)
     }
 
+    /// All permissions of the role.
+    pub fn permissions(&self) -> impl Iterator<Item = Permission> {
+        self.can.iter().copied()
+    }
+
     /// Whether the role may grant or renew another role.
     #[must_use]
     pub fn may_grant(&self, role: &RoleId) -> bool {

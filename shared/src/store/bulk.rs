@@ -130,7 +130,7 @@ impl<'a> Bulk<'a> {
             run: OperationId::generate(),
             now,
             rows: rows.iter().map(|row| RowProgress::new(row, who, (policy, settings), operation, now)).collect(),
-            left: policy.quota,
+            left: policy.limits.quota,
             record: None,
             replayed: false,
             attempts: Attempts::start(),

@@ -16,8 +16,8 @@ impl Store {
     /// Counts this many sends, at least one and not more than the quota. The condition fails if the rest of the window's quota is less.
     pub(super) fn consume_quota(&self, transaction: &mut Transaction, who: &Principal, now: Timestamp, policy: &SendPolicy, sends: u32) {
         let (window, _) = quota_window(now, policy);
-        let purge = window.plus(policy.quota_window).as_secs();
-        let below = policy.quota.saturating_sub(sends.saturating_sub(1));
+        let purge = window.plus(policy.limits.quota_window).as_secs();
+        let below = policy.limits.quota.saturating_sub(sends.saturating_sub(1));
         let room = Condition::new(
             "attribute_not_exists(#n) OR #n < :below",
             [(":below", number(below)), (":sends", number(sends)), (":ttl", number(purge))],
@@ -28,7 +28,7 @@ impl Store {
     /// How many sends the row of a window's quota leaves; all of them if there is no row.
     pub(super) fn quota_left(row: Option<Row>, policy: &SendPolicy) -> Result<u32, StoreError> {
         let used: u32 = row.map_or(Ok(0), |row| Attributes::of(row).number("n"))?;
-        Ok(policy.quota.saturating_sub(used))
+        Ok(policy.limits.quota.saturating_sub(used))
     }
 
     /// The quota's rejection, if it lasts longer than a cooldown that ends at `cooled`: waiting for Retry-After must be sufficient.
@@ -40,7 +40,7 @@ impl Store {
         policy: &SendPolicy,
     ) -> Result<Option<Rejected>, StoreError> {
         let (window, refusal) = quota_window(now, policy);
-        if window.plus(policy.quota_window) <= cooled {
+        if window.plus(policy.limits.quota_window) <= cooled {
             return Ok(None);
         }
         let row = self.read_row(keys::key(who.account(), keys::quota(window))).await?;

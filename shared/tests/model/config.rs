@@ -40,11 +40,11 @@ fn only_the_table_name_is_required() {
 #[test]
 fn the_limits_on_sending_have_the_defaults_of_the_contract() {
     let policy = policy(&[]).expect("well-formed");
-    assert_eq!(policy.lifetime, Duration::from_secs(7 * DAY));
-    assert_eq!(policy.max_lifetime, Duration::from_secs(30 * DAY));
-    assert_eq!(policy.cooldown, Duration::from_secs(60));
-    assert_eq!((policy.max_sends, policy.quota), (10, 500));
-    assert_eq!(policy.quota_window, Duration::from_secs(3600));
+    assert_eq!(policy.limits.lifetime, Duration::from_secs(7 * DAY));
+    assert_eq!(policy.limits.max_lifetime, Duration::from_secs(30 * DAY));
+    assert_eq!(policy.limits.cooldown, Duration::from_secs(60));
+    assert_eq!((policy.limits.max_sends, policy.limits.quota), (10, 500));
+    assert_eq!(policy.limits.quota_window, Duration::from_secs(3600));
     assert_eq!(policy.retention, Some(Duration::from_secs(400 * DAY)));
 }
 
@@ -61,8 +61,11 @@ fn every_variable_takes_effect() {
         ("LINK_KEYS", "new:ABCDEF0123456789abcdef0123456789"),
     ])
     .expect("well-formed");
-    assert_eq!((policy.lifetime.as_secs(), policy.max_lifetime.as_secs(), policy.cooldown.as_secs()), (7200, 10_000, 0));
-    assert_eq!((policy.max_sends, policy.quota, policy.quota_window.as_secs()), (3, 7, 60));
+    assert_eq!(
+        (policy.limits.lifetime.as_secs(), policy.limits.max_lifetime.as_secs(), policy.limits.cooldown.as_secs()),
+        (7200, 10_000, 0)
+    );
+    assert_eq!((policy.limits.max_sends, policy.limits.quota, policy.limits.quota_window.as_secs()), (3, 7, 60));
     assert_eq!(policy.retention, Some(Duration::from_secs(DAY)));
     assert_eq!(policy.link_keys.link(&parsed(ACCOUNT), parsed(ID), 1, [0; 16]).key_id, "new");
 
@@ -84,7 +87,7 @@ fn urns_have_the_configured_namespace_and_region_or_the_functions_region() {
 #[test]
 fn an_empty_variable_counts_as_absent() {
     let policy = policy(&[("MAX_SENDS", ""), ("SEND_QUOTA", "  "), ("RETENTION_DAYS", "")]).expect("well-formed");
-    assert_eq!((policy.max_sends, policy.quota), (10, 500));
+    assert_eq!((policy.limits.max_sends, policy.limits.quota), (10, 500));
     assert!(config(&[("TABLE_NAME", "t"), ("ROLES", ""), ("URN_REGION", "")]).is_ok());
     for table in ["", " "] {
         assert_eq!(config(&[("TABLE_NAME", table)]).expect_err("empty").0, ["TABLE_NAME must be set"]);
@@ -126,7 +129,7 @@ fn the_default_lifetime_is_capped_by_the_maximum() {
     let longest = ("INVITATION_MAX_LIFETIME_SECONDS", "86400");
     for variables in [&[longest][..], &[longest, ("INVITATION_LIFETIME_SECONDS", "604800")]] {
         let policy = policy(variables).expect("well-formed");
-        assert_eq!((policy.lifetime, policy.max_lifetime), (Duration::from_secs(DAY), Duration::from_secs(DAY)));
+        assert_eq!((policy.limits.lifetime, policy.limits.max_lifetime), (Duration::from_secs(DAY), Duration::from_secs(DAY)));
     }
 }
 

@@ -290,7 +290,7 @@ proptest! {
                 prop_assert_eq!(invitation.state(now), State::Invited);
                 prop_assert_eq!(invitation.resource.expiry, invitation.resource.expiry.floor_to_second());
                 prop_assert_eq!(invitation.resource.expiry, now.floor_to_second().plus(invitation.lifetime));
-                prop_assert!((MIN_LIFETIME..=policy().max_lifetime).contains(&invitation.lifetime));
+                prop_assert!((MIN_LIFETIME..=policy().limits.max_lifetime).contains(&invitation.lifetime));
             }
             Err(Rejected::Expiry { wanted, earliest, latest }) => {
                 prop_assert!(wanted < earliest || latest < wanted);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use shared::domain::settings::AccountSettings;
 use shared::domain::{
     Invitation, Rejected, Resource,
-    lifecycle::{Action, Change, SendPolicy, modify, quota_window},
+    lifecycle::{Action, Change, SendLimits, SendPolicy, modify, quota_window},
 };
 
 use super::{
@@ -16,6 +16,13 @@ use super::{
 
 const HOUR: i64 = 3_600_000;
 
+/// The defaults with another limit.
+fn limited(set: impl FnOnce(&mut SendLimits)) -> SendPolicy {
+    let mut policy = policy();
+    set(&mut policy.limits);
+    policy
+}
+
 #[test]
 fn a_resend_is_rejected_until_the_millisecond_at_which_the_cooldown_ends() {
     let before = pending(at(1_000_999));
@@ -24,7 +31,7 @@ fn a_resend_is_rejected_until_the_millisecond_at_which_the_cooldown_ends() {
         assert_eq!(refusal, Err(Rejected::Cooldown { retry_after }), "{after_sending} ms after the sending");
     }
     assert!(matches!(resend(&caller(), &before, at(1_060_999), &policy()), Ok(Change::Sent(_))));
-    let no_cooldown = SendPolicy { cooldown: Duration::ZERO, ..policy() };
+    let no_cooldown = limited(|limits| limits.cooldown = Duration::ZERO);
     let free = Invitation { next_send: before.resource.last_sent, ..before };
     assert!(matches!(resend(&caller(), &free, free.resource.last_sent, &no_cooldown), Ok(Change::Sent(_))));
 }
@@ -47,7 +54,7 @@ fn the_limit_of_ten_sendings_is_reported_before_the_cooldown() {
             assert_eq!(resend(&caller(), &sent(sends), at(now), &policy()), Err(Rejected::MaxSends { max: 10 }));
         }
     }
-    let once = SendPolicy { max_sends: 1, ..policy() };
+    let once = limited(|limits| limits.max_sends = 1);
     assert_eq!(resend(&caller(), &sent(1), at(60_000), &once), Err(Rejected::MaxSends { max: 1 }));
 }
 
@@ -72,8 +79,8 @@ fn quota_windows_start_at_multiples_of_their_length_and_end_to_the_second() {
 proptest! {
     #[test]
     fn waiting_for_retry_after_succeeds_and_a_second_less_does_not(sent in any_now(), waited in 0i64..70_000, cooldown in 1u64..70) {
-        let cooling = SendPolicy { cooldown: Duration::from_secs(cooldown), ..policy() };
-        let before = Invitation { next_send: sent.plus(cooling.cooldown), ..pending(sent) };
+        let cooling = limited(|limits| limits.cooldown = Duration::from_secs(cooldown));
+        let before = Invitation { next_send: sent.plus(cooling.limits.cooldown), ..pending(sent) };
         let now = at(sent.as_millis() + waited);
         match resend(&caller(), &before, now, &cooling) {
             Ok(_) => prop_assert!(now >= before.next_send),
@@ -89,13 +96,13 @@ proptest! {
 
     #[test]
     fn retry_after_reaches_the_next_quota_window_exactly(now in any_now(), seconds in 1u64..100_000) {
-        let policy = SendPolicy { quota_window: Duration::from_secs(seconds), ..policy() };
+        let policy = limited(|limits| limits.quota_window = Duration::from_secs(seconds));
         let window = |wait| quota_window(now.plus(Duration::from_secs(wait)), &policy);
         let (start, refusal) = window(0);
         let Rejected::Quota { retry_after, limit: 500, .. } = refusal else { panic!("{refusal}") };
-        prop_assert!(start <= now && now < start.plus(policy.quota_window));
+        prop_assert!(start <= now && now < start.plus(policy.limits.quota_window));
         prop_assert_eq!(start.as_millis() % (seconds as i64 * 1000), 0);
-        prop_assert_eq!(window(retry_after).0, start.plus(policy.quota_window));
+        prop_assert_eq!(window(retry_after).0, start.plus(policy.limits.quota_window));
         prop_assert_eq!(window(retry_after - 1).0, start);
     }
 }

@@ -10,7 +10,7 @@ use shared::{
         api_key::{ApiKey, ApiKeyRecord},
         email::EmailPrefix,
         invitation::{Closing, OperationId, SendAttempts, Status},
-        lifecycle::{Operation, SendPolicy},
+        lifecycle::{Operation, SendLimits, SendPolicy},
         link::Link,
         outbox::Outbox,
         page::{Filter, List, Order},
@@ -73,12 +73,14 @@ pub(crate) fn with_role(role: &str, grants: &[&str]) -> Principal {
 /// The defaults, with retention.
 pub(crate) fn policy() -> SendPolicy {
     SendPolicy {
-        lifetime: Duration::from_secs(604_800),
-        max_lifetime: Duration::from_secs(2_592_000),
-        cooldown: Duration::from_secs(60),
-        max_sends: 10,
-        quota: 500,
-        quota_window: Duration::from_secs(3600),
+        limits: SendLimits {
+            lifetime: Duration::from_secs(604_800),
+            max_lifetime: Duration::from_secs(2_592_000),
+            cooldown: Duration::from_secs(60),
+            max_sends: 10,
+            quota: 500,
+            quota_window: Duration::from_secs(3600),
+        },
         retention: Some(Duration::from_secs(400 * 86_400)),
         link_keys: parsed(&format!("1:{LINK_SECRET}")),
     }

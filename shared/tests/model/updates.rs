@@ -86,7 +86,7 @@ fn what_already_is_as_requested_stays_even_if_it_could_not_be_requested_now() {
 #[test]
 fn the_expiry_is_as_far_ahead_of_the_update_as_that_of_a_create() {
     let before = pending(at(0));
-    let (earliest, latest) = (DAY + HOUR, DAY + i64::try_from(policy().max_lifetime.as_millis()).expect("it fits"));
+    let (earliest, latest) = (DAY + HOUR, DAY + i64::try_from(policy().limits.max_lifetime.as_millis()).expect("it fits"));
     for expiry in [earliest, latest, latest + 999] {
         let expected = at(expiry).floor_to_second();
         assert_eq!(updated(&before, None, Some(expiry), NOW).resource.expiry, expected);
@@ -161,7 +161,7 @@ fn an_invitation_can_be_updated_ten_times_however_often_it_is_sent() {
 fn a_resend_after_an_update_starts_the_original_lifetime() {
     let after = updated(&pending(at(0)), None, Some(20 * DAY), NOW);
     let sent = resent(&after);
-    assert_eq!(sent.resource.expiry, at(2 * DAY).plus(policy().lifetime));
+    assert_eq!(sent.resource.expiry, at(2 * DAY).plus(policy().limits.lifetime));
 }
 
 /// An event that is published again, or late, must not have changed.

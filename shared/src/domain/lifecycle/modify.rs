@@ -160,8 +160,8 @@ fn resend(
     grantable(who, &before.resource.role)?;
     settings.domains.check(before.resource.email.normalised())?;
     // Rejections that waiting cannot resolve take precedence.
-    if before.sends >= policy.max_sends {
-        return Err(Rejected::MaxSends { max: policy.max_sends });
+    if before.sends >= policy.limits.max_sends {
+        return Err(Rejected::MaxSends { max: policy.limits.max_sends });
     }
     // A forced resend ignores earlier bounces and complaints. A link for the caller needs no mailbox.
     let needs_mailbox = handover == Handover::Email && !forced;
@@ -172,7 +172,7 @@ fn resend(
         return Err(Rejected::Cooldown { retry_after: before.next_send.seconds_from(now) });
     }
     let link = policy.link_keys.link(&before.resource.account, before.resource.id, before.link.version + 1, operation.nonce);
-    let mut after = before.resent(handover, now, operation.id.clone(), link, policy.cooldown, who.name());
+    let mut after = before.resent(handover, now, operation.id.clone(), link, policy.limits.cooldown, who.name());
     if forced {
         after.feedback_since = after.link.version;
     }
