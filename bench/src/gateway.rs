@@ -3,13 +3,14 @@
 use serde_json::{Map, Value, json};
 
 /// The routes with a fixed path. All others contain an invitation's ID.
-const FIXED: [&str; 7] = [
+const FIXED: [&str; 8] = [
     "/invitations",
     "/invitations/bulk",
     "/invitations/lookup",
     "/invitations/accept",
     "/invitations/decline",
     "/invitations/mine",
+    "/invitations/caller",
     "/accept",
 ];
 
@@ -106,8 +107,10 @@ mod tests {
             assert_eq!((&event["routeKey"], event.get("pathParameters")), (&format!("POST {path}").into(), None));
             assert_eq!((event["headers"].get("authorization"), &event["body"]), (None, &r#"{"token":"t"}"#.into()));
         }
-        let event = parsed("GET", "/invitations/mine", None, None);
-        assert_eq!((&event["routeKey"], event.get("pathParameters")), (&"GET /invitations/mine".into(), None));
+        for path in ["/invitations/mine", "/invitations/caller"] {
+            let event = parsed("GET", path, None, None);
+            assert_eq!((&event["routeKey"], event.get("pathParameters")), (&format!("GET {path}").into(), None));
+        }
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use shared::{
-    config::{Config, ConfigError, read_default_settings, read_link_base, read_retention, read_send_policy},
+    config::{Config, ConfigError, read_default_settings, read_link_base, read_retention, read_send_limits, read_send_policy},
     domain::{
         AccountId, Permission, Principal, Urns,
-        lifecycle::{Handover, SendPolicy},
+        lifecycle::{Handover, SendLimits, SendPolicy},
         link_base::LinkBase,
         settings::AccountSettings,
         text::Malformed,
@@ -140,6 +140,29 @@ impl InviteeApp {
     }
 }
 
+/// State of the endpoint that describes the caller.
+#[derive(Debug)]
+pub struct CallerApp {
+    /// State of every endpoint.
+    pub app: App,
+    /// Settings of accounts that have not set their own.
+    pub defaults: AccountSettings,
+    /// The limits on sending.
+    pub limits: SendLimits,
+}
+
+impl CallerApp {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// All configuration problems.
+    pub async fn from_env() -> Result<Self, ConfigError> {
+        let rest = combine(read_default_settings(&variable), read_send_limits(&variable));
+        let (app, (defaults, limits)) = combine(App::from_env().await, rest)?;
+        Ok(Self { app, defaults, limits })
+    }
+}
+
 /// Both values, or the problems of both.
 pub(crate) fn combine<A, B>(one: Result<A, ConfigError>, other: Result<B, ConfigError>) -> Result<(A, B), ConfigError> {
     match (one, other) {
@@ -152,6 +175,12 @@ pub(crate) fn combine<A, B>(one: Result<A, ConfigError>, other: Result<B, Config
 impl AsRef<App> for App {
     fn as_ref(&self) -> &App {
         self
+    }
+}
+
+impl AsRef<App> for CallerApp {
+    fn as_ref(&self) -> &App {
+        &self.app
     }
 }
 

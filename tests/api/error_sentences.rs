@@ -109,7 +109,8 @@ fn other_errors() {
     let all = [
         ("Unauthorized", ApiError::Unauthorized("the API key is unknown, disabled or expired", Challenge::ApiKey)),
         ("Forbidden, Role", Forbidden::Role { permission: Permission::Modify, role: parsed("read-only") }.into()),
-        ("Forbidden, NoRole", Forbidden::NoRole { permission: Permission::Modify }.into()),
+        ("Forbidden, NoRole", Forbidden::NoRole { permission: Some(Permission::Modify) }.into()),
+        ("Forbidden, NoRole for any permission", Forbidden::NoRole { permission: None }.into()),
         ("Forbidden, NoAccount", Forbidden::NoAccount.into()),
         ("Forbidden, UnknownAccount", Forbidden::UnknownAccount(parsed("acme")).into()),
         ("Forbidden, OtherAccount", Forbidden::OtherAccount.into()),

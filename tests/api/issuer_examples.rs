@@ -264,7 +264,7 @@ fn the_page_has_every_reason_of_a_401_and_403() {
     let forbidden = [
         Forbidden::NoAccount,
         Forbidden::UnknownAccount(parsed("acme")),
-        Forbidden::NoRole { permission: Permission::Read },
+        Forbidden::NoRole { permission: Some(Permission::Read) },
         Forbidden::Role { permission: Permission::Read, role: parsed("acme") },
         Forbidden::OtherAccount,
         Forbidden::NoVerifiedEmail,

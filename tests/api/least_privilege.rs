@@ -208,6 +208,8 @@ async fn each_operation_makes_as_few_requests_as_possible() {
         // The first one also reads the credential.
         (Call::get(&path), &["GetItem", "GetItem"][..]),
         (Call::get(&path), &["GetItem"]),
+        (Call::get("/invitations/caller"), &["GetItem", "GetItem"]),
+        (Call::get("/invitations/caller"), &["GetItem"]),
         (Call::get("/invitations"), &["Query"]),
         (Call::get("/invitations?state=invited"), &["Query"]),
         (Call::get("/invitations?order=asc"), &["Query"]),

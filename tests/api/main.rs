@@ -14,6 +14,7 @@ mod create_invitations_rules;
 mod create_invitations_whole;
 mod decision_requests;
 mod deployment;
+mod describe_caller;
 mod describe_invitation;
 mod docs_links;
 mod error_bodies;

@@ -55,6 +55,7 @@ pub(crate) async fn requests_by_function() -> BTreeMap<&'static str, Vec<(String
     ];
     let calls = [
         ("list-invitations", filters.map(|query| Call::get(&format!("/invitations{query}"))).to_vec()),
+        ("describe-caller", vec![Call::get("/invitations/caller")]),
         ("describe-invitation", vec![Call::get(&format!("/invitations/{id}"))]),
         (
             "create-invitation",

@@ -8,11 +8,11 @@ use std::{
 };
 
 use functions::{
-    account::{create_invitation, create_invitations, describe_invitation, list_invitations, modify_invitation},
+    account::{create_invitation, create_invitations, describe_caller, describe_invitation, list_invitations, modify_invitation},
     invitee::{accept_invitation, accept_page, decline_invitation, list_own_invitations, lookup_invitation},
 };
 use serde_json::Value;
-use shared::config::{Config, DeliveryConfig, read_default_settings, read_link_base, read_retention, read_send_policy};
+use shared::config::{Config, DeliveryConfig, read_default_settings, read_link_base, read_retention, read_send_limits, read_send_policy};
 use support::{Call, openapi, root_file};
 
 use crate::template::{functions, list, string, template};
@@ -26,6 +26,7 @@ fn expected_routes() -> BTreeMap<String, BTreeSet<String>> {
         ("create-invitations", Some(create_invitations::ROUTE)),
         ("decline-invitation", Some(decline_invitation::ROUTE)),
         ("deliver-invitations", None),
+        ("describe-caller", Some(describe_caller::ROUTE)),
         ("describe-invitation", Some(describe_invitation::ROUTE)),
         ("list-invitations", Some(list_invitations::ROUTE)),
         ("list-own-invitations", Some(list_own_invitations::ROUTE)),
@@ -169,6 +170,7 @@ fn variables_of(state: &str) -> BTreeSet<String> {
     let (defaults, retention) = (variables_read(|lookup| read_default_settings(lookup)), variables_read(|lookup| read_retention(lookup)));
     match state {
         "SendingApp" => &variables_read(|lookup| read_send_policy(lookup)) | &variables_read(|lookup| read_link_base(lookup)),
+        "CallerApp" => defaults.union(&variables_read(|lookup| read_send_limits(lookup))).cloned().collect(),
         "InviteeApp" => defaults.union(&retention).cloned().collect(),
         "Courier" => defaults.union(&variables_read(|lookup| DeliveryConfig::read(lookup))).cloned().collect(),
         "Feedback" | "Revocations" => retention,
@@ -206,7 +208,7 @@ fn the_template_sets_exactly_the_variables_that_the_code_reads() {
         // A function without a route has no maintenance mode; only some show URNs.
         let urns = ["URN_NAMESPACE", "URN_REGION"].map(str::to_owned);
         let expected: BTreeSet<String> = match state {
-            "App" | "SendingApp" | "InviteeApp" => common.union(&own).cloned().collect(),
+            "App" | "SendingApp" | "CallerApp" | "InviteeApp" => common.union(&own).cloned().collect(),
             "Courier" => global.iter().chain(&own).chain(&urns).cloned().collect(),
             _ => global.union(&own).cloned().collect(),
         };

@@ -60,13 +60,19 @@ async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
             "accept-invitation" | "decline-invitation" => &["A", "SETTINGS", "KEYS"],
             "refresh-issuers" => &[],
             "create-invitation" | "create-invitations" | "modify-invitation" => &["A", "SETTINGS", "KEYS"],
+            "describe-caller" => &["SETTINGS", "KEYS"],
             _ => &["A", "KEYS"],
         };
         // Operators may name the account by its external id, and so may a token. Its keys belong to no account.
         let external = format!("EXTERNAL#{EXTERNAL_ID}");
         let others = match name {
             "manage-api-keys" | "manage-account-settings" | "erase-invitee" | "revoke-invitations" => vec![external],
-            "create-invitation" | "create-invitations" | "list-invitations" | "describe-invitation" | "modify-invitation" => {
+            "create-invitation"
+            | "create-invitations"
+            | "list-invitations"
+            | "describe-invitation"
+            | "modify-invitation"
+            | "describe-caller" => {
                 vec![external, ISSUER_KEYS.to_owned()]
             }
             "accept-invitation" | "decline-invitation" | "refresh-issuers" => vec![ISSUER_KEYS.to_owned()],
@@ -125,6 +131,7 @@ fn hostile_calls(own: &str, foreign: &Foreign) -> Vec<Call> {
         let encoded: String = hostile.bytes().map(|byte| format!("%{byte:02X}")).collect();
         for parameter in ["email", "emailPrefix", "roleID", "state", "order", "next", "limit", "account", "pk"] {
             calls.push(Call::get(&format!("/invitations?{parameter}={encoded}")));
+            calls.push(Call::get(&format!("/invitations/caller?{parameter}={encoded}")));
             calls.push(Call::get(&format!("/invitations?state=invited&{parameter}={encoded}")));
         }
         for path in [&hostile, &encoded] {

@@ -11,11 +11,12 @@ const ABSENT: &str = "Unauthorized: send the header 'Authorization: ApiKey <key>
 const UNKNOWN: &str = "Unauthorized: the API key is unknown, disabled or expired";
 
 /// One request for each operation of the API.
-fn everything(id: &str) -> [Call; 8] {
+fn everything(id: &str) -> [Call; 9] {
     let path = format!("/invitations/{id}");
     [
         Call::get("/invitations"),
         Call::get("/invitations/mine"),
+        Call::get("/invitations/caller"),
         Call::get(&path),
         Call::create("new@example.com", "full-access"),
         Call::bulk(&[json!({ "email": "new@example.com", "roleID": "full-access" })]),

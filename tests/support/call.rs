@@ -7,7 +7,8 @@ use functions::http::output::Reply;
 use serde_json::{Map, Value, json};
 
 /// The paths below `/invitations` without an id.
-const FIXED: [&str; 5] = ["/invitations/lookup", "/invitations/accept", "/invitations/decline", "/invitations/mine", "/invitations/bulk"];
+const FIXED: [&str; 6] =
+    ["/invitations/lookup", "/invitations/accept", "/invitations/decline", "/invitations/mine", "/invitations/bulk", "/invitations/caller"];
 
 /// A request, built step by step.
 #[derive(Debug, Clone)]

@@ -1,8 +1,8 @@
 //! The HTTP functions, routed as the gateway routes them.
 
 use functions::{
-    account::{create_invitation, create_invitations, describe_invitation, list_invitations, modify_invitation},
-    app::{App, InviteeApp, SendingApp},
+    account::{create_invitation, create_invitations, describe_caller, describe_invitation, list_invitations, modify_invitation},
+    app::{App, CallerApp, InviteeApp, SendingApp},
     http::{edge::respond, output::Reply},
     invitee::{
         accept_invitation,
@@ -12,7 +12,7 @@ use functions::{
     texts::PageTexts,
 };
 use shared::{
-    config::{Config, read_default_settings, read_link_base, read_retention, read_send_policy},
+    config::{Config, read_default_settings, read_link_base, read_retention, read_send_limits, read_send_policy},
     store::Store,
 };
 
@@ -20,6 +20,8 @@ use shared::{
 pub struct Endpoints {
     /// For the endpoints that send.
     pub sending: SendingApp,
+    /// For the endpoint that describes the caller.
+    pub caller: CallerApp,
     /// For the endpoints of invitees.
     pub invitee: InviteeApp,
     /// The page behind a link.
@@ -36,12 +38,18 @@ impl Endpoints {
         let config = || Config::read(&variable).expect("the configuration is valid");
         let store = store.clone().only(config().only_account).listing_by_invitee(config().issuers.prove_addresses());
         let app = || App::new(store.clone(), config());
-        let defaults = read_default_settings(&variable).expect("the configuration is valid");
+        let defaults = || read_default_settings(&variable).expect("the configuration is valid");
+        let limits = read_send_limits(&variable).expect("the configuration is valid");
         let retention = read_retention(&variable).expect("the configuration is valid");
         let policy = read_send_policy(&variable).expect("the configuration is valid");
         let page = Page::new(&PageTexts::load(None).expect("the built-in texts are valid"));
         let link_base = read_link_base(&variable).expect("the configuration is valid");
-        Self { sending: SendingApp::new(app(), policy, link_base), invitee: InviteeApp { app: app(), defaults, retention }, page }
+        Self {
+            sending: SendingApp::new(app(), policy, link_base),
+            caller: CallerApp { app: app(), defaults: defaults(), limits },
+            invitee: InviteeApp { app: app(), defaults: defaults(), retention },
+            page,
+        }
     }
 
     /// The reply of the function of a route to an event.
@@ -49,13 +57,14 @@ impl Endpoints {
     /// # Panics
     /// If no function has the route.
     pub async fn respond(&self, route: &str, event: &str) -> Reply {
-        let (id, Self { sending, invitee, page }) = ("invocation-1", self);
+        let (id, Self { sending, caller, invitee, page }) = ("invocation-1", self);
         match route {
             "POST /invitations" => respond(create_invitation::ROUTE, Ok(sending), event, id, &create_invitation::handle).await,
             "POST /invitations/bulk" => respond(create_invitations::ROUTE, Ok(sending), event, id, &create_invitations::handle).await,
             "GET /invitations" => respond(list_invitations::ROUTE, Ok(&sending.app), event, id, &list_invitations::handle).await,
             "GET /invitations/{id}" => respond(describe_invitation::ROUTE, Ok(&sending.app), event, id, &describe_invitation::handle).await,
             "POST /invitations/{id}" => respond(modify_invitation::ROUTE, Ok(sending), event, id, &modify_invitation::handle).await,
+            "GET /invitations/caller" => respond(describe_caller::ROUTE, Ok(caller), event, id, &describe_caller::handle).await,
             "POST /invitations/lookup" => respond(lookup_invitation::ROUTE, Ok(invitee), event, id, &lookup_invitation::handle).await,
             "POST /invitations/accept" => respond(accept_invitation::ROUTE, Ok(invitee), event, id, &accept_invitation::handle).await,
             "POST /invitations/decline" => respond(decline_invitation::ROUTE, Ok(invitee), event, id, &decline_invitation::handle).await,

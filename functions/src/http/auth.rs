@@ -8,7 +8,7 @@ mod bearer;
 use std::{fmt, sync::Arc};
 
 use shared::{
-    domain::{AccountId, Permission, Principal, Roles, Urns, bearer::VerifiedToken, issuer::AccountClaim, issuer::Issuers},
+    domain::{AccountId, Permission, Principal, RoleId, Roles, Urns, bearer::VerifiedToken, issuer::AccountClaim, issuer::Issuers},
     store::Store,
 };
 
@@ -54,6 +54,26 @@ impl Authenticator {
     /// # Errors
     /// [`ApiError::Unauthorized`], [`ApiError::Forbidden`], or a store error.
     pub async fn authorize(&self, request: &Request, permission: Permission) -> Result<Principal, ApiError> {
+        let who = self.caller(request, Some(permission)).await?;
+        require(&who, permission)?;
+        Ok(who)
+    }
+
+    /// Returns the caller of a request, whatever its permissions.
+    ///
+    /// # Errors
+    /// [`ApiError::Unauthorized`], [`ApiError::Forbidden`] for a token without an account or a role, or a store error.
+    pub async fn authenticate(&self, request: &Request) -> Result<Principal, ApiError> {
+        self.caller(request, None).await
+    }
+
+    /// The configured roles that a caller may grant, sorted.
+    pub fn grantable_by<'a>(&'a self, who: &'a Principal) -> impl Iterator<Item = &'a RoleId> {
+        self.roles.names().filter(|role| who.may_grant(role))
+    }
+
+    /// The caller of an account's route, recorded for the log. `permission` is what the route requires.
+    async fn caller(&self, request: &Request, permission: Option<Permission>) -> Result<Principal, ApiError> {
         let who = match self.credential(request)? {
             Credential::ApiKey(key) => self.api_key(key).await?,
             Credential::Bearer(token, tokens) => {
@@ -66,7 +86,8 @@ impl Authenticator {
                 })?
             }
         };
-        permitted(who, request, permission)
+        record(request, Some(who.account()), who.urn().to_owned());
+        Ok(who)
     }
 
     /// Returns who confirms the identity of an invitee; `None` if the request has no credential.
@@ -78,7 +99,12 @@ impl Authenticator {
             return Ok(None);
         }
         let caller = match self.credential(request)? {
-            Credential::ApiKey(key) => InviteeCaller::Host(permitted(self.api_key(key).await?, request, Permission::Modify)?),
+            Credential::ApiKey(key) => {
+                let host = self.api_key(key).await?;
+                record(request, Some(host.account()), host.urn().to_owned());
+                require(&host, Permission::Modify)?;
+                InviteeCaller::Host(host)
+            }
             Credential::Bearer(token, tokens) => InviteeCaller::User(tokens.verify(token, self.store.now()).await?),
         };
         Ok(Some(caller))
@@ -139,13 +165,6 @@ impl Authenticator {
 /// Records the caller for the log.
 fn record(request: &Request, account: Option<&AccountId>, urn: String) {
     request.caller.get_or_init(|| Caller { account: account.cloned(), urn });
-}
-
-/// Records the caller, and checks its permission.
-fn permitted(who: Principal, request: &Request, permission: Permission) -> Result<Principal, ApiError> {
-    record(request, Some(who.account()), who.urn().to_owned());
-    require(&who, permission)?;
-    Ok(who)
 }
 
 /// Checks a caller's permission.

@@ -61,8 +61,8 @@ pub enum Forbidden {
     },
     /// The caller's token gives no role.
     NoRole {
-        /// The required permission.
-        permission: Permission,
+        /// The required permission; `None` if any role would do.
+        permission: Option<Permission>,
     },
     /// The caller's token names no account.
     NoAccount,
@@ -79,7 +79,10 @@ impl fmt::Display for Forbidden {
         f.write_str("You tried to do something that you're not allowed to do. ")?;
         match self {
             Self::Role { permission, role } => write!(f, "It requires the permission {permission}, which the role '{role}' does not have."),
-            Self::NoRole { permission } => write!(f, "It requires the permission {permission}, and your token gives you no role here."),
+            Self::NoRole { permission: Some(permission) } => {
+                write!(f, "It requires the permission {permission}, and your token gives you no role here.")
+            }
+            Self::NoRole { permission: None } => f.write_str("It requires a role, and your token gives you none here."),
             Self::NoAccount => f.write_str("It requires a token that names an account."),
             Self::UnknownAccount(id) => write!(f, "No account has the external id '{}' that your token names.", excerpt(id.as_str())),
             Self::OtherAccount => f.write_str("This deployment does not serve the account that your token names."),

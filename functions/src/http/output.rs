@@ -1,6 +1,7 @@
 //! The JSON of responses.
 
 mod bulk;
+mod caller;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ use shared::{
 use crate::http::error::ApiError;
 
 pub use bulk::{RowReply, bulk};
+pub use caller::caller;
 
 /// The status of a response whose body the caller already has.
 pub(crate) const NOT_MODIFIED: u16 = 304;
@@ -276,6 +278,8 @@ fn invitee_body<'a>(invitation: &'a Invitation, settings: &'a AccountSettings, n
     // The account may have removed its origin since.
     let own = invitation.resource.redirect.as_ref().filter(|own| settings.redirect_origins.check(own).is_ok());
     let redirect = own.or(settings.redirect.as_ref());
+    let mut display = display_body(settings);
+    (display.locales, display.redirect) = (locales.collect(), redirect.map(Redirect::as_str));
     InviteeBody {
         account: invitation.resource.account.as_str(),
         email: invitation.resource.email.as_entered(),
@@ -284,13 +288,18 @@ fn invitee_body<'a>(invitation: &'a Invitation, settings: &'a AccountSettings, n
         expiry: invitation.resource.expiry.to_string(),
         invited_by: sender.map(|sender| sender.to_string()),
         binding: settings.binding.as_str(),
-        display: DisplayBody {
-            name: settings.name.as_ref().map(DisplayName::as_str),
-            logo: settings.logo.as_ref().map(Logo::as_str),
-            colour: settings.colour.as_ref().map(Colour::as_str),
-            locales: locales.collect(),
-            redirect: redirect.map(Redirect::as_str),
-        },
+        display,
+    }
+}
+
+/// The display settings of an account.
+fn display_body(settings: &AccountSettings) -> DisplayBody<'_> {
+    DisplayBody {
+        name: settings.name.as_ref().map(DisplayName::as_str),
+        logo: settings.logo.as_ref().map(Logo::as_str),
+        colour: settings.colour.as_ref().map(Colour::as_str),
+        locales: settings.locale.iter().map(Locale::as_str).collect(),
+        redirect: settings.redirect.as_ref().map(Redirect::as_str),
     }
 }
 

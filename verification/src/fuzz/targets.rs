@@ -21,6 +21,7 @@ pub(super) fn all() -> Vec<TargetSpec> {
         TargetSpec { name: "create-invitation", short: 800, long: 300_000, build: || http::of("POST /invitations") },
         TargetSpec { name: "create-invitations", short: 800, long: 150_000, build: || http::of("POST /invitations/bulk") },
         TargetSpec { name: "list-invitations", short: 500, long: 150_000, build: || http::of("GET /invitations") },
+        TargetSpec { name: "describe-caller", short: 800, long: 300_000, build: || http::of("GET /invitations/caller") },
         TargetSpec { name: "describe-invitation", short: 800, long: 300_000, build: || http::of("GET /invitations/{id}") },
         TargetSpec { name: "modify-invitation", short: 500, long: 150_000, build: || http::of("POST /invitations/{id}") },
         TargetSpec { name: "lookup-invitation", short: 500, long: 150_000, build: || http::of("POST /invitations/lookup") },

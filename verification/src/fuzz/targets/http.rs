@@ -86,6 +86,10 @@ impl Http {
         if self.route == "POST /invitations/bulk" {
             return check_results(&body);
         }
+        if self.route == "GET /invitations/caller" {
+            let own = body["account"] == ACCOUNT && body["permissions"].is_array();
+            return require(own, "not the caller");
+        }
         let shown = if ["GET /invitations", "GET /invitations/mine"].contains(&self.route) {
             body["invitations"].as_array().map_or(&[][..], Vec::as_slice)
         } else {
@@ -198,6 +202,10 @@ fn corpus(route: &str, table: &Table) -> Vec<Value> {
             signed(Call::post(&id(1)).header("if-match", "*")),
             signed(Call::post(&id(1)).header("if-match", "\"a\", W/\"b\"")),
         ],
+        "GET /invitations/caller" => {
+            let calls = ["", "?", "?x=1"].map(|query| Call::get(&format!("/invitations/caller{query}")));
+            calls.into_iter().flat_map(|call| [signed(call.clone()), bearer(call)]).collect()
+        }
         "GET /invitations/mine" => {
             let last = &table.invitations[0].resource;
             let cursor = OwnCursor { expiry: last.expiry, account: last.account.clone() }.encode(last.email.normalised());
