@@ -218,6 +218,16 @@ impl DeliveryConfig {
     }
 }
 
+/// Reads whose bearer tokens are accepted: `ISSUERS`.
+///
+/// # Errors
+/// All problems together, each naming its variable.
+pub fn read_issuers(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Issuers, ConfigError> {
+    let mut env = Env::new(lookup);
+    let issuers = env.json("ISSUERS", "{}");
+    env.finish(issuers)
+}
+
 /// The folder of custom texts and templates: `TEXTS_DIR`.
 #[must_use]
 pub fn read_texts(lookup: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {

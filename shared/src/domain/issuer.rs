@@ -1,5 +1,6 @@
 //! Issuers are configuration: whose tokens are accepted, and where their claims are.
 
+mod console;
 mod discovery;
 mod parse;
 
@@ -13,6 +14,8 @@ use super::{
     user::IssuerName,
 };
 
+pub use console::{Console, Endpoint, TokenKind};
+
 /// An issuer whose tokens are accepted (OpenID Connect).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issuer {
@@ -23,6 +26,8 @@ pub struct Issuer {
     role: Option<RoleRule>,
     display_name: Option<Pointer>,
     email: Option<EmailRule>,
+    /// Few functions need it.
+    console: Option<Box<Console>>,
 }
 
 /// Whom a token must be for.
@@ -92,6 +97,12 @@ impl Issuer {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// How people sign in at the issuer in the console, if they can.
+    #[must_use]
+    pub fn console(&self) -> Option<&Console> {
+        self.console.as_deref()
     }
 
     /// Whether one of the audiences of a token is among ours.

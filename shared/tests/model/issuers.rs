@@ -76,7 +76,7 @@ fn every_mistake_has_a_message_that_names_its_place() {
         ),
         (
             acme(r#", "clientID": "x""#),
-            "acme: unknown field 'clientID'; accepted: account, audience, email, emailDomains, emailTrusted, emailVerified, issuer, name, role",
+            "acme: unknown field 'clientID'; accepted: account, audience, console, email, emailDomains, emailTrusted, emailVerified, issuer, name, role",
         ),
         // Its URL.
         (r#"{"acme": {"audience": {"values": ["a"]}}}"#.to_owned(), "acme.issuer: is required"),
@@ -210,7 +210,7 @@ fn all_mistakes_are_reported_at_once() {
         "Acme.emailVerified: 'verified' is not a JSON pointer, such as /email",
         "Acme.emailTrusted: must be true or false",
         "Acme.emailDomains: is required with email and account.only: addresses count in all accounts",
-        "Acme: unknown field 'audiences'; accepted: account, audience, email, emailDomains, emailTrusted, emailVerified, issuer, name, role",
+        "Acme: unknown field 'audiences'; accepted: account, audience, console, email, emailDomains, emailTrusted, emailVerified, issuer, name, role",
         "globex.issuer: is required",
         "globex.audience: is required: without it, tokens for other applications would be accepted",
         "initech: must be an object",

@@ -3,6 +3,7 @@
 mod api_key;
 mod bulk;
 mod config;
+mod console;
 mod courier;
 mod cursor;
 mod decisions;

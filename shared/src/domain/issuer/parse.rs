@@ -41,7 +41,7 @@ impl FromStr for Issuers {
 }
 
 /// The members of an object, taken by name. The rest are mistakes.
-struct Fields<'a, 'p> {
+pub(super) struct Fields<'a, 'p> {
     /// Where the object is, for messages.
     path: String,
     members: &'a [(String, Json)],
@@ -71,8 +71,9 @@ impl<'a, 'p> Fields<'a, 'p> {
         let role = self.role();
         let display_name = self.parsed("name");
         let email = self.email();
+        let console = self.console().map(Box::new);
         self.finish();
-        Some(Issuer { name: name?, url: url?, audience: audience?, account, role, display_name, email })
+        Some(Issuer { name: name?, url: url?, audience: audience?, account, role, display_name, email, console })
     }
 
     fn audience(&mut self) -> Option<Audience> {
@@ -162,24 +163,36 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     /// Takes a member.
-    fn member(&mut self, name: &'static str) -> Option<&'a Json> {
+    pub(super) fn member(&mut self, name: &'static str) -> Option<&'a Json> {
         self.taken.push(name);
         self.members.iter().find(|(member, _)| member == name).map(|(_, value)| value)
     }
 
     /// Takes a member that is an object, if it is there.
-    fn inside(&mut self, name: &'static str) -> Option<Fields<'a, '_>> {
+    pub(super) fn inside(&mut self, name: &'static str) -> Option<Fields<'a, '_>> {
         let value = self.member(name)?;
         Fields::of(format!("{}.{name}", self.path), value, self.problems)
     }
 
     /// Takes a member that is a string, if it is there.
-    fn text(&mut self, name: &'static str) -> Option<&'a str> {
+    pub(super) fn text(&mut self, name: &'static str) -> Option<&'a str> {
         let value = self.member(name)?;
         if value.as_text().is_none() {
             self.problem(Some(name), "must be a string");
         }
         value.as_text()
+    }
+
+    /// Takes a member that must be there, and be a string that is not empty.
+    pub(super) fn required_text(&mut self, name: &'static str) -> Option<&'a str> {
+        if self.member(name).is_none() {
+            self.problem(Some(name), "is required");
+        }
+        let text = self.text(name)?;
+        if text.trim().is_empty() {
+            self.problem(Some(name), "must not be empty");
+        }
+        Some(text)
     }
 
     /// Takes a member that is an array of strings.
@@ -206,17 +219,17 @@ impl<'a, 'p> Fields<'a, 'p> {
         self.parsed(name)
     }
 
-    fn check<T>(&mut self, name: Option<&str>, result: Result<T, Malformed>) -> Option<T> {
+    pub(super) fn check<T>(&mut self, name: Option<&str>, result: Result<T, Malformed>) -> Option<T> {
         result.map_err(|error| self.problem(name, error)).ok()
     }
 
-    fn problem(&mut self, name: Option<&str>, problem: impl Display) {
+    pub(super) fn problem(&mut self, name: Option<&str>, problem: impl Display) {
         let path = name.map_or_else(|| self.path.clone(), |name| format!("{}.{name}", self.path));
         self.problems.push(format!("{path}: {problem}"));
     }
 
     /// Reports members that nothing has taken.
-    fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         for (name, _) in self.members.iter().filter(|(name, _)| !self.taken.contains(&name.as_str())) {
             let mut known = self.taken.clone();
             known.sort_unstable();
