@@ -20,6 +20,7 @@ OPENAPI_TYPESCRIPT_VERSION    := 7.13.0
 OPENAPI_FETCH_VERSION         := 0.17.0
 TYPESCRIPT_VERSION            := 5.9.3
 OIDC_PROVIDER_VERSION         := 9.13.3
+ESBUILD_VERSION               := 0.28.2
 
 TOOLS := .local/tools
 # A tool is installed when its directory contains this file. The name includes the version, so that a new version is installed again.
@@ -35,6 +36,7 @@ mypy := $(TOOLS)/mypy/complete-$(MYPY_VERSION)-$(FLIT_CORE_VERSION)
 openapi-typescript    := \
 	$(TOOLS)/openapi-typescript/complete-$(OPENAPI_TYPESCRIPT_VERSION)-$(OPENAPI_FETCH_VERSION)-$(TYPESCRIPT_VERSION)
 oidc-provider := $(TOOLS)/oidc-provider/complete-$(OIDC_PROVIDER_VERSION)
+esbuild       := $(TOOLS)/esbuild/complete-$(ESBUILD_VERSION)
 
 export CARGO_LAMBDA := $(CURDIR)/$(TOOLS)/cargo-lambda/bin/cargo-lambda
 
@@ -80,6 +82,12 @@ clients: prerequisites $(openapi-python-client) $(mypy) $(openapi-typescript) ##
 
 with-generators = CLIENTS="$(abspath $(CLIENTS))" NODE_TOOLS="$(CURDIR)/$(TOOLS)/openapi-typescript" \
 	PYTHON_TOOLS="$(CURDIR)/$(TOOLS)/openapi-python-client:$(CURDIR)/$(TOOLS)/mypy"
+
+# --- Panel --------------------------------------------------------------------------------------------------------------
+
+.PHONY: panel
+panel: $(esbuild) ## Bundle the panel from panel/src into panel/dist/invitations-panel.js
+	@node panel/build.mjs $(TOOLS)/esbuild panel/dist/invitations-panel.js
 
 # --- Test ---------------------------------------------------------------------------------------------------------------
 
@@ -249,7 +257,8 @@ peers = OUT="$(CURDIR)/.local/bench/peers" CARGO_TARGET_DIR="$$($(target-dir))/p
 
 # --- Tools --------------------------------------------------------------------------------------------------------------
 
-tools := $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) $(openapi-python-client) $(mypy) $(openapi-typescript) $(oidc-provider) $(playwright) \
+tools := $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) $(openapi-python-client) $(mypy) $(openapi-typescript) $(oidc-provider) $(esbuild) \
+	$(playwright) \
 	$(ruff) $(cargo-deny)
 
 .PHONY: tools
@@ -299,6 +308,10 @@ $(openapi-typescript): | system-node
 
 $(oidc-provider): | system-node
 	$(call install-from-npm,oidc-provider@$(OIDC_PROVIDER_VERSION))
+
+# Its program is a package of its own, so no script has to run after the installation.
+$(esbuild): | system-node
+	$(call install-from-npm,esbuild@$(ESBUILD_VERSION))
 
 # It drives the system's Chromium and downloads none. axe-core finds defects in accessibility.
 $(playwright): | prerequisites
