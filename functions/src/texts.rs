@@ -2,8 +2,8 @@
 //!
 //! English is built in. A folder can add languages and replace texts:
 //!
-//! - `{locale}.json` is `{"email": …, "page": …, "roles": …}` with the keys of `texts/en.json` and `accept_page/en.json`, and role
-//!   names by role id. Missing texts stay English.
+//! - `{locale}.json` is `{"email": …, "page": …, "panel": …, "roles": …}` with the keys of `texts/en.json`, `accept_page/en.json`, and
+//!   `panel/src/en.json` with `console_page/en.json`, and role names by role id. Missing texts stay English.
 //! - `email.html` and `email.txt` replace the built-in templates, for reminders, too, unless `reminder.html` and `reminder.txt` do.
 //! - `logo.png` (or `.jpg`, `.gif`, `.webp`) is the page's logo for accounts without their own.
 
@@ -12,6 +12,7 @@ mod fill;
 mod language;
 mod languages;
 mod page;
+mod panel;
 mod templates;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub(crate) use fill::fill;
 pub use language::{EmailTexts, LanguageTexts};
 pub use languages::Languages;
 pub use page::PageTexts;
+pub use panel::PanelTexts;
 pub(crate) use templates::{EmailTemplates, EmailVariables};
 
 /// All texts and templates. Expensive to load, so create one per process.
@@ -43,7 +45,7 @@ impl Texts {
         let mut problems = Vec::new();
         let mut note = |problem: String| problems.push(problem);
         let files = files::all(folder, &mut note);
-        let languages = Languages::of(&files, &mut note);
+        let languages = Languages::of(&language::Sections::english(), &files, &mut note);
         let templates = EmailTemplates::new(&files, &mut note);
         if problems.is_empty() { Ok(Self { languages, templates }) } else { Err(problems) }
     }

@@ -8,6 +8,7 @@ mod alarms;
 mod bearer_tokens;
 mod condition_keys;
 mod conditional_requests;
+mod console_page;
 mod create_invitation;
 mod create_invitations;
 mod create_invitations_rules;

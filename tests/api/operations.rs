@@ -106,6 +106,7 @@ pub(crate) async fn requests_by_function() -> BTreeMap<&'static str, Vec<(String
     }
     background_requests(app, &bearer, &mut done).await;
     done.insert("accept-page", Vec::new());
+    done.insert("console-page", Vec::new());
     let created = app.manage_keys(&json!({ "action": "create", "account": ACCOUNT, "role": "full-access" })).await;
     app.manage_keys(&json!({ "action": "list", "externalID": EXTERNAL_ID })).await;
     app.manage_keys(&json!({ "action": "disable", "account": ACCOUNT, "id": created["id"] })).await;

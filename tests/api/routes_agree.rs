@@ -8,7 +8,9 @@ use std::{
 };
 
 use functions::{
-    account::{create_invitation, create_invitations, describe_caller, describe_invitation, list_invitations, modify_invitation},
+    account::{
+        console_page, create_invitation, create_invitations, describe_caller, describe_invitation, list_invitations, modify_invitation,
+    },
     invitee::{accept_invitation, accept_page, decline_invitation, list_own_invitations, lookup_invitation},
 };
 use serde_json::Value;
@@ -22,6 +24,7 @@ fn expected_routes() -> BTreeMap<String, BTreeSet<String>> {
     let routes = [
         ("accept-invitation", Some(accept_invitation::ROUTE)),
         ("accept-page", Some(accept_page::ROUTE)),
+        ("console-page", Some(console_page::ROUTE)),
         ("create-invitation", Some(create_invitation::ROUTE)),
         ("create-invitations", Some(create_invitations::ROUTE)),
         ("decline-invitation", Some(decline_invitation::ROUTE)),
@@ -42,8 +45,15 @@ fn expected_routes() -> BTreeMap<String, BTreeSet<String>> {
     ];
     let mut all: BTreeMap<String, BTreeSet<String>> =
         routes.into_iter().map(|(name, route)| (name.to_owned(), route.iter().map(ToString::to_string).collect())).collect();
-    // The one that answers to two methods.
-    all.entry("accept-page".to_owned()).or_default().insert("HEAD /accept".to_owned());
+    // The ones that answer to two methods, and one of them to several paths.
+    for (name, route) in [
+        ("accept-page", "HEAD /accept"),
+        ("console-page", "HEAD /console"),
+        ("console-page", "GET /console/{file}"),
+        ("console-page", "HEAD /console/{file}"),
+    ] {
+        all.entry(name.to_owned()).or_default().insert(route.to_owned());
+    }
     all
 }
 
@@ -132,6 +142,8 @@ fn openapi_describes_the_same_routes_under_the_same_names() {
                 id.chars().map(|c| if c.is_uppercase() { format!("-{}", c.to_lowercase()) } else { c.to_string() }).collect();
             // Each operation has a unique name; a HEAD has the name of its GET with a suffix.
             let name = if method == "head" { name.strip_suffix("-head").expect("the name of its GET").to_owned() } else { name };
+            // So do the files of a page.
+            let name = name.strip_suffix("-file").filter(|_| path.ends_with("/{file}")).map(str::to_owned).unwrap_or(name);
             found.entry(name).or_default().insert(format!("{} {path}", method.to_uppercase()));
         }
     }
@@ -175,6 +187,7 @@ fn variables_of(state: &str) -> BTreeSet<String> {
         "Courier" => defaults.union(&variables_read(|lookup| DeliveryConfig::read(lookup))).cloned().collect(),
         "Feedback" | "Revocations" => retention,
         "Page" => ["TEXTS_DIR".to_owned()].into(),
+        "Console" => ["ISSUERS".to_owned(), "TEXTS_DIR".to_owned()].into(),
         "Keys" => ["ROLES".to_owned()].into(),
         "Refresher" => ["ISSUERS".to_owned()].into(),
         "App" | "Table" => BTreeSet::new(),

@@ -54,7 +54,7 @@ async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
         let kinds: &[&str] = match name {
             "manage-api-keys" => &["KEYS"],
             "manage-account-settings" => &["SETTINGS", "KEYS", "A"],
-            "accept-page" => &[],
+            "accept-page" | "console-page" => &[],
             "erase-invitee" | "revoke-invitations" | "record-feedback" => &["A"],
             "deliver-invitations" | "reconcile-deliveries" | "lookup-invitation" | "list-own-invitations" => &["A", "SETTINGS"],
             "accept-invitation" | "decline-invitation" => &["A", "SETTINGS", "KEYS"],

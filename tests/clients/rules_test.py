@@ -186,7 +186,7 @@ class Rules(unittest.TestCase):
         self.assertEqual([key is None for key in self.header("idempotency-key")], [True, False])
 
     def test_knows_which_operations_take_a_key(self):
-        arguments = {"client": None, "body": None, "id": ID}
+        arguments = {"client": None, "body": None, "id": ID, "file": "texts.json"}
         operations = 0
         for group in pkgutil.iter_modules(api.__path__, "invitations_client.api."):
             for name in pkgutil.iter_modules(importlib.import_module(group.name).__path__, group.name + "."):

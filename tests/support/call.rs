@@ -137,10 +137,20 @@ impl Call {
         self.path.strip_prefix("/invitations/").filter(|_| !FIXED.contains(&self.path.as_str()))
     }
 
+    /// The file of the console in the path, if it has one.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        self.path.strip_prefix("/console/")
+    }
+
     /// The route that API Gateway would choose.
     #[must_use]
     pub fn route(&self) -> String {
-        let path = if self.id().is_some() { "/invitations/{id}" } else { self.path.as_str() };
+        let path = match (self.id(), self.file()) {
+            (Some(_), _) => "/invitations/{id}",
+            (_, Some(_)) => "/console/{file}",
+            (None, None) => self.path.as_str(),
+        };
         format!("{} {path}", self.method)
     }
 
@@ -166,6 +176,9 @@ impl Call {
         });
         if let Some(id) = self.id() {
             event["pathParameters"] = json!({ "id": id });
+        }
+        if let Some(file) = self.file() {
+            event["pathParameters"] = json!({ "file": file });
         }
         if let Some(body) = &self.body {
             event["body"] = body.clone().into();

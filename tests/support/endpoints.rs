@@ -1,7 +1,10 @@
 //! The HTTP functions, routed as the gateway routes them.
 
 use functions::{
-    account::{create_invitation, create_invitations, describe_caller, describe_invitation, list_invitations, modify_invitation},
+    account::{
+        console_page::{self, Console},
+        create_invitation, create_invitations, describe_caller, describe_invitation, list_invitations, modify_invitation,
+    },
     app::{App, CallerApp, InviteeApp, SendingApp},
     http::{edge::respond, output::Reply},
     invitee::{
@@ -9,7 +12,7 @@ use functions::{
         accept_page::{self, Page},
         decline_invitation, list_own_invitations, lookup_invitation,
     },
-    texts::PageTexts,
+    texts::{PageTexts, PanelTexts},
 };
 use shared::{
     config::{Config, read_default_settings, read_link_base, read_retention, read_send_limits, read_send_policy},
@@ -26,6 +29,8 @@ pub struct Endpoints {
     pub invitee: InviteeApp,
     /// The page behind a link.
     pub page: Page,
+    /// The console.
+    pub console: Console,
 }
 
 impl Endpoints {
@@ -43,12 +48,15 @@ impl Endpoints {
         let retention = read_retention(&variable).expect("the configuration is valid");
         let policy = read_send_policy(&variable).expect("the configuration is valid");
         let page = Page::new(&PageTexts::load(None).expect("the built-in texts are valid"));
+        let texts = PanelTexts::load(None).expect("the built-in texts are valid");
+        let console = Console::new(&config().issuers, &texts);
         let link_base = read_link_base(&variable).expect("the configuration is valid");
         Self {
             sending: SendingApp::new(app(), policy, link_base),
             caller: CallerApp { app: app(), defaults: defaults(), limits },
             invitee: InviteeApp { app: app(), defaults: defaults(), retention },
             page,
+            console,
         }
     }
 
@@ -57,7 +65,7 @@ impl Endpoints {
     /// # Panics
     /// If no function has the route.
     pub async fn respond(&self, route: &str, event: &str) -> Reply {
-        let (id, Self { sending, caller, invitee, page }) = ("invocation-1", self);
+        let (id, Self { sending, caller, invitee, page, console }) = ("invocation-1", self);
         match route {
             "POST /invitations" => respond(create_invitation::ROUTE, Ok(sending), event, id, &create_invitation::handle).await,
             "POST /invitations/bulk" => respond(create_invitations::ROUTE, Ok(sending), event, id, &create_invitations::handle).await,
@@ -70,6 +78,9 @@ impl Endpoints {
             "POST /invitations/decline" => respond(decline_invitation::ROUTE, Ok(invitee), event, id, &decline_invitation::handle).await,
             "GET /invitations/mine" => respond(list_own_invitations::ROUTE, Ok(invitee), event, id, &list_own_invitations::handle).await,
             "GET /accept" | "HEAD /accept" => respond(accept_page::ROUTE, Ok(page), event, id, &accept_page::handle).await,
+            "GET /console" | "HEAD /console" | "GET /console/{file}" | "HEAD /console/{file}" => {
+                respond(console_page::ROUTE, Ok(console), event, id, &console_page::handle).await
+            }
             other => panic!("no function answers {other}"),
         }
     }

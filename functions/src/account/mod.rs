@@ -1,5 +1,6 @@
 //! Endpoints for an account's administrators, authenticated by API key.
 
+pub mod console_page;
 pub mod create_invitation;
 pub mod create_invitations;
 pub mod describe_caller;

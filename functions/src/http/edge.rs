@@ -102,11 +102,13 @@ pub async fn respond<S: Endpoint>(
     complete(reply, id)
 }
 
-/// Adds the headers of every response. A 304 has no content, and no type of it.
+/// Adds the headers of every response. A 304 has no content, and no type of it. Only files have rules of their own for caches.
 fn complete(reply: Reply, id: &str) -> Reply {
-    let typed = reply.status == NOT_MODIFIED || reply.headers.iter().any(|(name, _)| *name == "content-type");
+    let has = |name: &str| reply.headers.iter().any(|(header, _)| *header == name);
+    let (typed, cached) = (reply.status == NOT_MODIFIED || has("content-type"), has("cache-control"));
     let reply = if typed { reply } else { reply.with("content-type", "application/json".to_owned()) };
-    reply.with("x-request-id", id.to_owned()).with("cache-control", "no-store".to_owned())
+    let reply = if cached { reply } else { reply.with("cache-control", "no-store".to_owned()) };
+    reply.with("x-request-id", id.to_owned())
 }
 
 /// Calls the endpoint, within the time limit; panics become errors.

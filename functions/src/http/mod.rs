@@ -10,5 +10,6 @@ pub mod invalid;
 pub mod json;
 pub mod log;
 pub mod output;
+pub(crate) mod page;
 pub mod route;
 pub mod settings;

@@ -11,9 +11,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use shared::{
     config::{ConfigError, read_texts},
     domain::settings::{Locale, Logo},
@@ -26,6 +24,7 @@ use crate::{
         error::ApiError,
         event::Request,
         output::{Reply, to_json},
+        page::{self, Clipboard, csp_hash, in_html, in_script},
         route::Route,
     },
     texts::{LanguageTexts, PageTexts},
@@ -36,24 +35,6 @@ pub const ROUTE: Route = Route::new(&["GET", "HEAD"], "/accept");
 
 const STYLE: &str = include_str!("accept_page/page.css");
 const SCRIPT: &str = concat!(include_str!("accept_page/words.js"), include_str!("accept_page/page.js"));
-
-/// Headers that do not depend on the page's texts.
-const HEADERS: [(&str, &str); 8] = [
-    ("content-type", "text/html; charset=utf-8"),
-    ("referrer-policy", "no-referrer"),
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-    ("strict-transport-security", "max-age=63072000"),
-    (
-        "permissions-policy",
-        "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), clipboard-write=(), display-capture=(), \
-         encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), hid=(), idle-detection=(), magnetometer=(), microphone=(), \
-         midi=(), payment=(), picture-in-picture=(), publickey-credentials-create=(), publickey-credentials-get=(), \
-         screen-wake-lock=(), serial=(), usb=(), xr-spatial-tracking=()",
-    ),
-];
 
 /// The page and its Content-Security-Policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,21 +109,5 @@ impl Endpoint for Page {
 /// # Errors
 /// None.
 pub async fn handle(page: &Page, _: &Request) -> Result<Reply, ApiError> {
-    let reply = Reply::ok(page.html.clone()).with("content-security-policy", page.csp.clone());
-    Ok(HEADERS.iter().fold(reply, |reply, (name, value)| reply.with(name, (*value).to_owned())))
-}
-
-/// The policy's hash source for an inline style or script.
-fn csp_hash(text: &str) -> String {
-    format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
-}
-
-/// Escapes JSON so that it can end neither the script around it nor a line of it.
-fn in_script(json: &str) -> String {
-    json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
-}
-
-/// Escapes text for HTML.
-fn in_html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;")
+    Ok(page::reply(&page.html, &page.csp, Clipboard::Off))
 }

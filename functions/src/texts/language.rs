@@ -13,6 +13,8 @@ use super::fill::placeholders;
 /// The English texts, which define all keys and their placeholders. The page's texts are next to its script.
 const EMAIL: &str = include_str!("en.json");
 const PAGE: &str = include_str!("../invitee/accept_page/en.json");
+const PANEL: &str = include_str!("../../../panel/src/en.json");
+const CONSOLE: &str = include_str!("../account/console_page/en.json");
 
 /// Texts by key.
 type Section = BTreeMap<String, String>;
@@ -25,6 +27,9 @@ pub(super) struct Sections {
     pub(super) email: Section,
     #[serde(default)]
     pub(super) page: Section,
+    /// `None` in the English of functions that do not show the panel, which neither keep nor check its texts.
+    #[serde(default)]
+    pub(super) panel: Option<Section>,
     /// Empty in the built-in English, because roles are configured per stack.
     #[serde(default)]
     pub(super) roles: BTreeMap<RoleId, String>,
@@ -37,6 +42,8 @@ pub struct LanguageTexts {
     pub email: EmailTexts,
     /// The texts of the page, by key.
     pub page: BTreeMap<String, String>,
+    /// The texts of the panel and the console, by key; empty for other functions.
+    pub panel: BTreeMap<String, String>,
     /// The names of roles. Roles without a name are shown by id.
     pub roles: BTreeMap<RoleId, String>,
 }
@@ -91,8 +98,13 @@ impl TryFrom<String> for Months {
 impl Sections {
     /// The built-in texts.
     pub(super) fn english() -> Self {
-        let section = |json| serde_json::from_str(json).expect("the built-in file is an object of strings, which a test checks");
-        Self { email: section(EMAIL), page: section(PAGE), roles: BTreeMap::new() }
+        Self { email: built_in(EMAIL), page: built_in(PAGE), panel: None, roles: BTreeMap::new() }
+    }
+
+    /// The built-in texts, with those of the panel and the console.
+    pub(super) fn english_with_panel() -> Self {
+        let panel: Section = built_in(PANEL).into_iter().chain(built_in(CONSOLE)).collect();
+        Self { panel: Some(panel), ..Self::english() }
     }
 
     /// Parses a file.
@@ -104,7 +116,7 @@ impl Sections {
     pub(super) fn complete(self, file: &str, note: &mut impl FnMut(String)) -> Option<LanguageTexts> {
         let email = EmailTexts::deserialize(MapDeserializer::<_, Error>::new(self.email.into_iter()));
         let email = email.map_err(|error| note(format!("{file}: {error}"))).ok();
-        Some(LanguageTexts { email: email?, page: self.page, roles: self.roles })
+        Some(LanguageTexts { email: email?, page: self.page, panel: self.panel.unwrap_or_default(), roles: self.roles })
     }
 
     /// Adds the English texts where this language has none. Reports keys that English does not have and placeholders that the English
@@ -123,13 +135,19 @@ impl Sections {
             }
             all
         };
+        let panel = english.panel.as_ref().map(|english| merge("panel", self.panel.unwrap_or_default(), english));
         let (email, page) = (merge("email", self.email, &english.email), merge("page", self.page, &english.page));
         for (role, name) in &self.roles {
             let empty = name.trim().is_empty().then(|| "is empty".to_owned());
             problems(name, "").chain(empty).for_each(|problem| note(format!("{file}: roles.{role} {problem}")));
         }
-        Self { email, page, roles: self.roles }
+        Self { email, page, panel, roles: self.roles }
     }
+}
+
+/// The texts of a built-in file.
+fn built_in(json: &str) -> Section {
+    serde_json::from_str(json).expect("the built-in file is an object of strings, which a test checks")
 }
 
 /// The problems of a text that replaces `original`.

@@ -17,9 +17,8 @@ const ENGLISH: &str = "en";
 pub struct Languages(BTreeMap<Locale, LanguageTexts>);
 
 impl Languages {
-    /// The built-in texts and those of these files.
-    pub(super) fn of(files: &[PathBuf], note: &mut impl FnMut(String)) -> Self {
-        let english = Sections::english();
+    /// The built-in texts, `english`, and those of these files.
+    pub(super) fn of(english: &Sections, files: &[PathBuf], note: &mut impl FnMut(String)) -> Self {
         let mut texts = BTreeMap::new();
         texts.extend(english.clone().complete("en.json", note).map(|english| (english_locale(), english)));
         let mut seen: BTreeMap<Locale, &PathBuf> = BTreeMap::new();
@@ -36,7 +35,7 @@ impl Languages {
                 note(format!("{shown}: is for the same language as {}", other.display()));
             }
             let Some(own) = files::read(file, note).and_then(|json| Sections::parse(&json, &shown.to_string(), note)) else { continue };
-            let all = own.or_english(&english, &shown.to_string(), note);
+            let all = own.or_english(english, &shown.to_string(), note);
             texts.extend(all.complete(&shown.to_string(), note).map(|complete| (locale, complete)));
         }
         // The built-in English has no role names, but an `en.json` can have some, which other languages inherit.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use shared::domain::settings::Logo;
 
-use super::{Languages, files};
+use super::{Languages, files, language::Sections};
 
 /// The names of logo files and their image types.
 const LOGOS: [(&str, &str); 4] = [("logo.png", "png"), ("logo.jpg", "jpeg"), ("logo.gif", "gif"), ("logo.webp", "webp")];
@@ -28,7 +28,7 @@ impl PageTexts {
         let mut problems = Vec::new();
         let mut note = |problem: String| problems.push(problem);
         let files = files::all(folder, &mut note);
-        let languages = Languages::of(&files, &mut note);
+        let languages = Languages::of(&Sections::english(), &files, &mut note);
         let logo = logo(&files, &mut note);
         if problems.is_empty() { Ok(Self { languages, logo }) } else { Err(problems) }
     }

@@ -100,7 +100,7 @@ fn every_problem_is_a_sentence_that_names_the_file() {
         "de.json: email.from contains {account}, which is not a placeholder of this text",
         "de.json: unknown text 'email.greeting'",
         "english.language.json: 'english.language' is not a language tag such as",
-        "es.json: unknown field `mial`, expected one of `email`, `page`, `roles`",
+        "es.json: unknown field `mial`, expected one of `email`, `page`, `panel`, `roles`",
         "fr.json: invalid type: integer `1`, expected a string",
         "it.json: EOF while parsing",
         "nl.json: email.months must be twelve names separated by commas",

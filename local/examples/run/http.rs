@@ -46,7 +46,7 @@ pub(crate) async fn wait_for_routes(url: &str, port: u16, routes: &[(String, Str
     timeout(START_TIMEOUT, listens).await.map_err(|_| problem!("`cargo lambda watch` does not listen after {START_TIMEOUT:?}"))?;
     let mut broken = Vec::new();
     for (method, path) in routes {
-        let path = path.replace("{id}", &"0".repeat(32));
+        let path = path.replace("{id}", &"0".repeat(32)).replace("{file}", "texts.json");
         let method = Method::from_bytes(method.as_bytes()).map_err(|e| problem!("template.yaml: {method}: {e}"))?;
         let answer = call(method.clone(), &format!("{url}{path}"), None, String::new()).await?;
         if !answer.headers().contains_key("x-request-id") {

@@ -29,6 +29,8 @@ pub(super) fn all() -> Vec<TargetSpec> {
         TargetSpec { name: "decline-invitation", short: 500, long: 150_000, build: || http::of("POST /invitations/decline") },
         TargetSpec { name: "list-own-invitations", short: 500, long: 150_000, build: || http::of("GET /invitations/mine") },
         TargetSpec { name: "accept-page", short: 1000, long: 400_000, build: || http::of("GET /accept") },
+        TargetSpec { name: "console-page", short: 1000, long: 400_000, build: || http::of("GET /console") },
+        TargetSpec { name: "console-page's files", short: 1000, long: 400_000, build: || http::of("GET /console/{file}") },
         TargetSpec { name: "manage-api-keys", short: 1500, long: 500_000, build: operators::keys },
         TargetSpec { name: "manage-account-settings", short: 1500, long: 500_000, build: operators::settings },
         TargetSpec { name: "erase-invitee", short: 500, long: 100_000, build: operators::erasure },

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use functions::http::output::Reply;
+use functions::{account::console_page::PANEL, http::output::Reply};
 use serde_json::{Value, json};
 use shared::domain::{
     Email, RoleId,
@@ -73,6 +73,11 @@ impl Http {
         require(!self.secrets.iter().any(|secret| reply.body.contains(secret)), "the credential is in the response")?;
         if reply.status < 300 && self.route == "GET /accept" {
             return require(reply.body == self.endpoints.page.html, "not the accept page");
+        }
+        if reply.status < 300 && self.route.starts_with("GET /console") {
+            let console = &self.endpoints.console;
+            let served = [console.html.as_str(), PANEL, &console.texts].contains(&reply.body.as_str());
+            return require(served, "neither the console nor a file of it");
         }
         if (300..400).contains(&reply.status) {
             let tagged = reply.headers.iter().any(|(name, _)| *name == "etag");
@@ -211,6 +216,12 @@ fn corpus(route: &str, table: &Table) -> Vec<Value> {
             let cursor = OwnCursor { expiry: last.expiry, account: last.account.clone() }.encode(last.email.normalised());
             let queries = [String::new(), "?limit=1".to_owned(), format!("?limit=0&cursor={cursor}")];
             queries.iter().map(|query| Call::get(&format!("/invitations/mine{query}")).bearer(&table.invitee)).collect()
+        }
+        "GET /console" => vec![Call::get("/console"), Call::get("/console?code=x&state=y").header("accept-language", "de")],
+        "GET /console/{file}" => {
+            let files = ["invitations-panel.js", "invitations-panel.js?v=0123456789abcdef", "texts.json", "texts.json?x", "..%2Fconsole"];
+            let calls = files.map(|file| Call::get(&format!("/console/{file}")));
+            calls.iter().cloned().chain(calls.iter().cloned().map(|call| call.header("if-none-match", "\"a\", W/\"b\", *"))).collect()
         }
         "GET /accept" => vec![Call::get("/accept"), Call::get("/accept?utm_source=mail").header("accept-language", "de")],
         holder => {
