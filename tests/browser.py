@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Tests the invitee's page in a real Chromium.
+"""Tests the invitee's page and the console in a real Chromium.
 
     python3 tests/browser.py [--screenshots DIRECTORY]
 
-First the page alone, as the real function serves it, with a stand-in for the API that gives every possible response. Then whole
-flows against `make run`, from an invitation through its email to a decision. It stops at the first failure, with a sentence and
-exit status 1.
+First the page alone, as the real function serves it, with a stand-in for the API that gives every possible response. Then the
+console, with a stand-in for an issuer. Then whole flows against `make run`, from an invitation through its email to a decision. It
+stops at the first failure, with a sentence and exit status 1.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from browser import chromium, error_handling, flows, function, operations, views
+from browser import chromium, console, error_handling, flows, function, operations, views
 from browser.stand_in import StandIn
 from playwright.sync_api import Browser, sync_playwright
 from service import Failed, Service
@@ -66,6 +66,13 @@ def the_page(browser: Browser) -> None:
         operations.checks_can_fail(browser, stand_in)
 
 
+def the_console(browser: Browser) -> None:
+    binary = function.build("console-page")
+    for part in console.ALL:
+        step(f"the console: {part.__name__.replace('_', ' ')}")
+        part(browser, binary)
+
+
 def whole_flows(browser: Browser, screenshots: Path | None) -> None:
     # The reconciler stays off, because one step checks that nothing writes.
     variables = {"RESEND_COOLDOWN_SECONDS": "1", "RECONCILE_SECONDS": "3600"}
@@ -88,6 +95,7 @@ def run(screenshots: Path | None) -> None:
         browser = chromium.launch(playwright)
         step(f"Chromium {browser.version}")
         the_page(browser)
+        the_console(browser)
         whole_flows(browser, screenshots)
         browser.close()
 

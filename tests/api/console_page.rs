@@ -309,3 +309,39 @@ fn a_text_that_does_not_exist_is_an_error_of_the_console_only() {
     // Emails do not wait for the panel's translation.
     assert!(functions::texts::PageTexts::load(Some(&folder)).is_ok());
 }
+
+/// The JSON of each section about a provider on a page.
+fn examples(page: &str) -> Vec<(String, Value)> {
+    let page = root_file(page);
+    let (_, examples) = page.split_once("\n## Examples\n").expect("a section with examples");
+    let sections = examples.split("\n### ").skip(1).filter_map(|section| {
+        let json = section.split("```json\n").nth(1)?.split("```").next()?;
+        Some((section.lines().next()?.to_owned(), serde_json::from_str(json).expect("JSON")))
+    });
+    sections.collect()
+}
+
+#[test]
+fn the_documented_examples_are_valid_and_fit_into_the_parameter() {
+    let consoles = examples("docs/console.md");
+    assert_eq!(consoles.iter().map(|(title, _)| title.as_str()).collect::<Vec<_>>(), ["Cognito", "Auth0", "Keycloak", "Entra ID"]);
+    let issuers = examples("docs/sign-in.md");
+    let most = crate::template::template()["Parameters"]["Issuers"]["MaxLength"].as_u64().expect("a number");
+    for (title, console) in consoles {
+        let (_, mut issuer) = issuers.iter().find(|(other, _)| *other == title).expect("the same provider").clone();
+        let entry = issuer.as_object_mut().and_then(|entries| entries.values_mut().next()).expect("an issuer");
+        entry["console"] = console.clone();
+        let json = issuer.to_string();
+        assert!(json.len() as u64 <= most, "{title} has {} characters", json.len());
+        let page = console_for(&json);
+        assert_eq!(constant(&page, "ISSUERS")[0]["clientID"], console["clientID"], "{title}");
+        // Tokens for this client are for the API, where the client is the audience.
+        if title == "Cognito" {
+            assert_eq!(entry_of(&issuer)["audience"]["values"][0], console["clientID"]);
+        }
+    }
+}
+
+fn entry_of(issuers: &Value) -> &Value {
+    issuers.as_object().and_then(|entries| entries.values().next()).expect("an issuer")
+}
