@@ -221,9 +221,11 @@ impl Fixture {
             (by_id("accept"), &unverified),
             (Call::get("/invitations/mine"), &unverified),
             (Call::get("/invitations"), &own),
+            (Call::get("/invitations/caller"), &own),
         ] {
             errors.push(app.send(call.bearer(token)).await.expect(403));
         }
+        successes.push(app.send(Call::get("/invitations/caller").bearer(&good)).await.expect(200));
         for call in [Call::get("/invitations/mine"), by_id("decline")] {
             successes.push(app.send(call.bearer(&own)).await.expect(200));
         }
