@@ -50,6 +50,12 @@ pub(crate) fn issuers(url: &str) -> String {
         "role": { "claim": "/role", "map": roles },
         "name": "/name",
         "email": "/email",
+        "console": {
+            "clientID": "console",
+            "authorizationEndpoint": format!("{url}/authorize"),
+            "tokenEndpoint": format!("{url}/token"),
+            "scope": "openid profile email",
+        },
     });
     json!({ "dev": dev }).to_string()
 }
