@@ -100,9 +100,9 @@ test: prerequisites ## Run unit, API, delivery and concurrency tests, short mode
 	@$(steps) build-tests test-rust build-service test-end-to-end
 
 .PHONY: check
-check: prerequisites ## Run everything else: verification, load, contract, clients, sign-in, webhook, browser, example, template, speed; installs what it needs
-	@$(steps) system-tools tools test-verification test-load test-contract test-clients test-sign-in test-webhook test-browser test-example \
-		build-functions test-template test-speed
+check: prerequisites ## Run everything else: verification, load, contract, clients, sign-in, webhook, browser, panel, example, template, speed; installs what it needs
+	@$(steps) system-tools tools test-verification test-load test-contract test-clients test-sign-in test-webhook test-browser test-panel \
+		test-example build-functions test-template test-speed
 
 # Prints each step as it starts, and the minutes of all steps at the end.
 steps = python3 tests/steps.py
@@ -162,6 +162,10 @@ test-browser: system-tools $(cargo-lambda) $(playwright) ## Test the invitee's p
 .PHONY: test-example
 test-example: system-tools system-node $(cargo-lambda) $(playwright) ## Test the example host application in Chromium
 	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" python3 tests/example_host.py
+
+.PHONY: test-panel
+test-panel: system-tools $(cargo-lambda) $(playwright) $(esbuild) ## Test the panel: its bundle, and the element in Chromium against the service
+	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" NODE_TOOLS="$(CURDIR)/$(TOOLS)/esbuild" python3 tests/panel.py $(PANEL)
 
 .PHONY: test-template
 test-template: build-functions $(sam) ## Run `sam validate --lint` and `sam build`, and look for circular references
@@ -258,8 +262,7 @@ peers = OUT="$(CURDIR)/.local/bench/peers" CARGO_TARGET_DIR="$$($(target-dir))/p
 # --- Tools --------------------------------------------------------------------------------------------------------------
 
 tools := $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) $(openapi-python-client) $(mypy) $(openapi-typescript) $(oidc-provider) $(esbuild) \
-	$(playwright) \
-	$(ruff) $(cargo-deny)
+	$(playwright) $(ruff) $(cargo-deny)
 
 .PHONY: tools
 tools: $(tools) ## Install all tools into .local/tools
