@@ -16,6 +16,9 @@ const PAGE: &str = include_str!("../invitee/accept_page/en.json");
 const PANEL: &str = include_str!("../../../panel/src/en.json");
 const CONSOLE: &str = include_str!("../account/console_page/en.json");
 
+/// Plural forms that other languages have besides those of English, `_one` and `_other`.
+const PLURALS: [&str; 4] = ["_zero", "_two", "_few", "_many"];
+
 /// Texts by key.
 type Section = BTreeMap<String, String>;
 
@@ -125,7 +128,7 @@ impl Sections {
         let mut merge = |name: &str, own: Section, english: &Section| {
             let mut all = english.clone();
             for (key, text) in own {
-                match english.get(&key) {
+                match original(english, &key) {
                     None => note(format!("{file}: unknown text '{name}.{key}'")),
                     Some(original) => {
                         problems(&text, original).for_each(|problem| note(format!("{file}: {name}.{key} {problem}")));
@@ -148,6 +151,12 @@ impl Sections {
 /// The texts of a built-in file.
 fn built_in(json: &str) -> Section {
     serde_json::from_str(json).expect("the built-in file is an object of strings, which a test checks")
+}
+
+/// The English text that one with this key replaces, or of which it is another plural form.
+fn original<'a>(english: &'a Section, key: &str) -> Option<&'a String> {
+    let other = || PLURALS.iter().find_map(|form| english.get(&format!("{}_other", key.strip_suffix(form)?)));
+    english.get(key).or_else(other)
 }
 
 /// The problems of a text that replaces `original`.

@@ -5,7 +5,7 @@ use std::fs;
 use shared::domain::settings::Locale;
 use tempfile::TempDir;
 
-use super::{PageTexts, Texts, fill, language::Sections};
+use super::{PageTexts, PanelTexts, Texts, fill, language::Sections};
 
 /// A folder that contains these files.
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -177,6 +177,29 @@ fn the_page_has_all_texts_in_every_language() {
     assert_eq!((german["accept"].as_str(), english["accept"].as_str()), ("Annehmen", "Accept"));
     assert_eq!((german.len(), german["decline"].as_str()), (english.len(), "Decline"));
     assert_eq!(french, english);
+}
+
+#[test]
+fn the_panel_has_the_plural_forms_of_every_language() {
+    let russian = r#"{ "panel": { "title": "Приглашения", "count_few": "{count} приглашения" } }"#;
+    let files = folder(&[("ru.json", russian)]);
+    let texts = serde_json::json!(PanelTexts::load(Some(files.path())).expect("the file is right").of_panel());
+    let [russian, english] = ["ru", "en"].map(|tag| &texts[tag]["texts"]);
+    assert_eq!((&russian["title"], &english["title"]), (&"Приглашения".into(), &"Invitations".into()));
+    assert_eq!((&russian["count_few"], english.get("count_few")), (&"{count} приглашения".into(), None));
+    // What is not translated is in English.
+    assert_eq!(russian["count_other"], english["count_other"]);
+
+    let wrong = r#"{ "panel": { "count_few": "{number}", "title_few": "x", "none": "x", "count_many": "{count}" } }"#;
+    let files = folder(&[("ru.json", wrong)]);
+    let shown = format!("{}/", files.path().display());
+    let problems = PanelTexts::load(Some(files.path())).expect_err("three are wrong");
+    let expected = [
+        "ru.json: panel.count_few contains {number}, which is not a placeholder of this text",
+        "ru.json: unknown text 'panel.none'",
+        "ru.json: unknown text 'panel.title_few'",
+    ];
+    assert_eq!(problems.iter().map(|problem| problem.replace(&shown, "")).collect::<Vec<_>>(), expected);
 }
 
 #[test]
