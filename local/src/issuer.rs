@@ -28,20 +28,33 @@ pub use signing_key::SigningKey;
 pub const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 /// The path of the key set.
 pub const KEY_SET_PATH: &str = "/jwks.json";
+/// The path where people sign in.
+pub const AUTHORIZATION_PATH: &str = "/authorize";
+/// The path where codes are redeemed.
+pub const TOKEN_PATH: &str = "/token";
+/// The path where people sign out.
+pub const END_SESSION_PATH: &str = "/end-session";
 /// The audience of tokens that do not name another.
 pub const AUDIENCE: &str = "invitations";
 /// The lifetime of tokens that do not name another.
 pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// The discovery document of the issuer with this URL. The page at its root stands in for the authorization endpoint, which
-/// clients require.
+/// The discovery document of the issuer with this URL. Only `make run` serves the endpoints for people; tests sign tokens directly.
 #[must_use]
 pub fn discovery(url: &str) -> Value {
     json!({
         "issuer": url,
-        "authorization_endpoint": format!("{url}/"),
+        "authorization_endpoint": format!("{url}{AUTHORIZATION_PATH}"),
+        "token_endpoint": format!("{url}{TOKEN_PATH}"),
+        "end_session_endpoint": format!("{url}{END_SESSION_PATH}"),
         "jwks_uri": format!("{url}{KEY_SET_PATH}"),
-        "response_types_supported": ["id_token"],
+        "scopes_supported": ["openid", "profile", "email"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code"],
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "authorization_response_iss_parameter_supported": true,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256", "RS256"],
         "claims_supported": ["iss", "sub", "aud", "iat", "exp", "email", "email_verified", "name", "role", "account"],

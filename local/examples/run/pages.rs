@@ -87,6 +87,7 @@ pub(crate) fn templates() -> Result<Environment<'static>, minijinja::Error> {
     templates.add_template("events.html", include_str!("pages/events.html"))?;
     templates.add_template("sign-in.html", include_str!("pages/sign-in.html"))?;
     templates.add_template("token.html", include_str!("pages/token.html"))?;
+    templates.add_template("message.html", include_str!("pages/message.html"))?;
     Ok(templates)
 }
 

@@ -1,8 +1,13 @@
 //! The development issuer: the documents that the functions verify tokens with, and a page that signs anyone in.
 //!
 //! It stands in for the host application's identity provider and asks for no password. So it only answers requests to 127.0.0.1
-//! or localhost, and a website whose host name resolves to this machine gets no token.
+//! or localhost, and a website whose host name resolves to this machine gets no token. Applications on this machine sign people in
+//! by the authorization code flow ([`flow`]).
 
+mod authorization;
+mod cors;
+mod flow;
+mod loopback;
 mod token;
 
 use std::{net::TcpListener, sync::Arc};
@@ -11,7 +16,7 @@ use axum::{
     Router,
     extract::{Form, FromRequest, Request, State},
     http::{
-        HeaderValue, StatusCode,
+        HeaderMap, HeaderValue, StatusCode,
         header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE},
     },
     middleware::from_fn,
@@ -19,7 +24,7 @@ use axum::{
     routing::{get, post},
 };
 use local::{
-    issuer::{AUDIENCE, DISCOVERY_PATH, KEY_SET_PATH, SigningKey, discovery, key_set},
+    issuer::{AUDIENCE, AUTHORIZATION_PATH, DISCOVERY_PATH, END_SESSION_PATH, KEY_SET_PATH, SigningKey, TOKEN_PATH, discovery, key_set},
     server::listen,
 };
 use minijinja::Environment;
@@ -31,6 +36,7 @@ use crate::{
     output::{Problem, problem},
     pages::{guard, render, style, templates},
 };
+use authorization::Codes;
 use token::{Token, TokenRequest};
 
 /// The policy of the page: it loads its style and sends its forms.
@@ -71,6 +77,7 @@ struct SignIn {
     /// The URL of the invitation API.
     api: String,
     key: SigningKey,
+    codes: Arc<Codes>,
     templates: Arc<Environment<'static>>,
 }
 
@@ -80,13 +87,16 @@ pub(crate) fn open(listener: TcpListener, key: SigningKey, api: &str) -> Result<
     let (listener, address) = listen(listener).map_err(|e| failed(&e))?;
     let issuer = format!("http://{address}");
     let templates = Arc::new(templates().map_err(|e| failed(&e))?);
-    let state = SignIn { issuer: issuer.clone(), api: api.to_owned(), key, templates };
+    let state = SignIn { issuer: issuer.clone(), api: api.to_owned(), key, codes: Arc::default(), templates };
     let app = Router::new()
-        .route("/", get(form).post(sign_in))
-        .route("/token", post(token))
-        .route("/style.css", get(style))
+        .route(TOKEN_PATH, post(flow::token))
         .route(DISCOVERY_PATH, get(async |State(state): State<SignIn>| Json(discovery(&state.issuer))))
         .route(KEY_SET_PATH, get(async |State(state): State<SignIn>| Json(key_set([&state.key]))))
+        .route_layer(from_fn(cors::allow_loopback))
+        .route("/", get(form).post(sign_in))
+        .route(AUTHORIZATION_PATH, get(flow::page).post(flow::sign_in))
+        .route(END_SESSION_PATH, get(flow::sign_out))
+        .route("/style.css", get(style))
         .layer(from_fn(guard))
         .with_state(state);
     tokio::spawn(async { axum::serve(listener, app).await });
@@ -104,20 +114,26 @@ impl SignIn {
         page
     }
 
-    fn form(&self, error: Option<&str>) -> Response {
-        let person = |name: &str, email: &str, role: &str, account: &str, note: &str| json!({ "name": name, "email": email, "role": role, "account": account, "note": note });
-        let people = [
-            person("Jane Doe", "jane.doe@example.com", "admin", ACCOUNT, "administers the account"),
-            person("Vic Reader", "vic.reader@example.com", "viewer", ACCOUNT, "reads in the account"),
-            person("Nora New", "new.colleague@example.com", "", "", "is invited, and has no account yet"),
-        ];
+    /// The form that picks a person, which is sent to `action`. `client` is the application to sign in to.
+    fn form(&self, action: &str, client: Option<&str>, error: Option<&str>) -> Response {
         let roles = ROLES.map(|(host, role)| json!({ "host": host, "role": role }));
-        self.page("sign-in.html", &json!({ "people": people, "roles": roles, "account": ACCOUNT, "error": error }))
+        let context = json!({ "people": people(), "roles": roles, "account": ACCOUNT, "action": action, "client": client, "error": error });
+        self.page("sign-in.html", &context)
     }
 }
 
+/// The people to choose from. An empty field is none.
+pub(crate) fn people() -> Value {
+    let person = |name: &str, email: &str, role: &str, account: &str, note: &str| json!({ "name": name, "email": email, "role": role, "account": account, "note": note });
+    json!([
+        person("Jane Doe", "jane.doe@example.com", "admin", ACCOUNT, "administers the account"),
+        person("Vic Reader", "vic.reader@example.com", "viewer", ACCOUNT, "reads in the account"),
+        person("Nora New", "new.colleague@example.com", "", "", "is invited, and has no account yet"),
+    ])
+}
+
 async fn form(State(state): State<SignIn>) -> Response {
-    state.form(None)
+    state.form("/", None, None)
 }
 
 async fn sign_in(State(state): State<SignIn>, request: Request) -> Response {
@@ -131,28 +147,21 @@ async fn sign_in(State(state): State<SignIn>, request: Request) -> Response {
                 "command": format!("curl -s {}{} -H 'Authorization: Bearer {}'", state.api, token.route(), token.text),
             }),
         ),
-        Err(reason) => (StatusCode::BAD_REQUEST, state.form(Some(&reason))).into_response(),
-    }
-}
-
-/// For scripts. The formats are those of OAuth's token endpoint (RFC 6749, sections 5.1 and 5.2).
-async fn token(State(state): State<SignIn>, request: Request) -> Response {
-    match read(request).await.and_then(|request| state.token(request)) {
-        Ok(token) => {
-            Json(json!({ "access_token": token.text, "token_type": "Bearer", "expires_in": token.lifetime.as_secs() })).into_response()
-        }
-        Err(reason) => (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_request", "error_description": reason }))).into_response(),
+        Err(reason) => (StatusCode::BAD_REQUEST, state.form("/", None, Some(&reason))).into_response(),
     }
 }
 
 /// Reads a form or JSON. The error is a sentence.
 async fn read(request: Request) -> Result<TokenRequest, String> {
-    let is_json = request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-    if is_json {
+    if is_json(request.headers()) {
         Json::from_request(request, &()).await.map(|Json(read)| read).map_err(|e| e.body_text())
     } else {
         Form::from_request(request, &()).await.map(|Form(read)| read).map_err(|e| e.body_text())
     }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ use std::process::Command;
 
 use axum::{
     body::{Body, to_bytes},
+    extract::Query,
     http::{HeaderMap, Method},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -16,6 +17,8 @@ use shared::domain::{
 };
 
 use super::*;
+
+mod flow;
 
 const API: &str = "http://127.0.0.1:9000";
 const EVIL: &str = "<script>alert('\"&')</script>";

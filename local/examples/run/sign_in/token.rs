@@ -12,7 +12,7 @@ use shared::domain::Timestamp;
 const MAX_LIFETIME: u32 = 30 * 24 * 60 * 60;
 
 /// The fields of the form. An empty field is as good as none.
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TokenRequest {
     email: String,
@@ -60,6 +60,16 @@ impl Token {
             }
         }
         Ok(Self { text: key.token(&claims), claims, lifetime, expiry })
+    }
+
+    /// The same claims as an ID token for `client`.
+    pub(super) fn id_token(&self, client: &str, nonce: Option<&str>, key: &SigningKey) -> String {
+        let mut claims = self.claims.clone();
+        claims["aud"] = client.into();
+        if let Some(nonce) = nonce {
+            claims["nonce"] = nonce.into();
+        }
+        key.token(&claims)
     }
 
     /// What its bearer can ask for: the account's invitations or, without an account, the bearer's own.

@@ -1,0 +1,55 @@
+//! URLs of programs on this machine, the only ones that get anything from the issuer.
+
+/// A URL of a program on this machine. It is kept as it came, because OAuth compares redirect URIs as strings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LoopbackUrl(String);
+
+impl LoopbackUrl {
+    /// Accepts `http://127.0.0.1` and `http://localhost`, with any port and path (RFC 8252), and no fragment.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        // A browser reads a backslash as a slash, and drops tabs and newlines.
+        let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\#\"'<>`{|}^".contains(&byte));
+        let (host, port) = authority(text)?;
+        let port_is_valid = port.is_none_or(|port| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok());
+        (plain && is_loopback_name(host) && port_is_valid).then(|| Self(text.to_owned()))
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Scheme, host and port.
+    pub(super) fn origin(&self) -> &str {
+        let rest = &self.0[SCHEME.len()..];
+        &self.0[..SCHEME.len() + rest.find(['/', '?']).unwrap_or(rest.len())]
+    }
+
+    /// The URL with further parameters in its query.
+    pub(super) fn with(&self, parameters: &[(&str, &str)]) -> String {
+        let mut url = self.0.clone();
+        for (name, value) in parameters {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str(name);
+            url.push('=');
+            for byte in value.bytes() {
+                match byte {
+                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => url.push(byte.into()),
+                    _ => url.push_str(&format!("%{byte:02X}")),
+                }
+            }
+        }
+        url
+    }
+}
+
+const SCHEME: &str = "http://";
+
+/// The host and the port of a URL.
+fn authority(text: &str) -> Option<(&str, Option<&str>)> {
+    let authority = text.strip_prefix(SCHEME)?.split(['/', '?']).next()?;
+    Some(authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))))
+}
+
+fn is_loopback_name(host: &str) -> bool {
+    matches!(host, "127.0.0.1" | "localhost")
+}
