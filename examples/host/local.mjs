@@ -20,5 +20,5 @@ Object.assign(process.env, {
   CLIENT_ID: "console",
   STORE: join(dirname(process.env.DEV_JSON), "members.json"),
 });
-console.log(`Emails are at ${inbox}. Ctrl-C stops everything and deletes the data.`);
+console.log(`Emails are at ${inbox}/emails. Ctrl-C stops everything and deletes the data.`);
 await import("./server.mjs");

@@ -2,8 +2,8 @@
 //!
 //! It starts the embedded engine and stand-ins for SES and EventBridge, creates the table, builds the functions, runs them
 //! under `cargo lambda watch` behind a [`gateway`], waits until every route answers, and ensures that three development keys
-//! work. Then it does the work of AWS between the functions ([`delivery`]), shows the emails and events that they send
-//! ([`pages`]), and issues bearer tokens ([`sign_in`]). On exit it stops every process that it started.
+//! work. Then it does the work of AWS between the functions ([`delivery`]), shows the panel, the emails and events that the
+//! functions send, and the API ([`pages`]), and issues bearer tokens ([`sign_in`]). On exit it stops every process that it started.
 
 mod delivery;
 mod faults;
@@ -95,11 +95,12 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
         percent => Some(Faults::start(engine.endpoint(), percent)?),
     };
     let url = format!("http://127.0.0.1:{}", settings.port);
+    let issuer = sign_in::open(issuer, state.issuer_key()?, &url)?;
     let addresses = Addresses {
         functions: faults.as_ref().map_or(engine.endpoint(), |faults| faults.endpoint()).to_owned(),
         dynamodb: engine.endpoint().to_owned(),
-        inbox: pages::open(inbox, services.inbox.clone(), services.bus.clone())?,
-        issuer: sign_in::open(issuer, state.issuer_key()?, &url)?,
+        inbox: pages::open(inbox, services.inbox.clone(), services.bus.clone(), &url, &issuer)?,
+        issuer,
         ses: services.inbox.endpoint().to_owned(),
         events: services.bus.endpoint().to_owned(),
         url,
@@ -126,16 +127,15 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
         faults.enable();
         print_line!("Faults: {} % of the functions' requests to DynamoDB. Counts: {}", settings.faults, faults.endpoint());
     }
-    print_line!("\nReady: {url} serves the invitation API. Ctrl-C stops it.");
-    print_line!("  Emails: {}", addresses.inbox);
-    print_line!("  Events: {}/events", addresses.inbox);
+    print_line!("\nReady: open {} and invite someone. Ctrl-C stops it.", addresses.inbox);
+    print_line!("  API: {url}, API keys: {}", file.display());
+    print_line!("  Bearer tokens: {}", addresses.issuer);
     if let Some(webhook) = &settings.webhook {
         print_line!("  Events are also sent to {}", webhook.shown());
     }
-    print_line!("  API keys: {}", file.display());
-    print_line!("Paste this into another terminal to send an invitation, and open the emails:");
+    print_line!("Or paste this into another terminal to send an invitation:");
     print_line!("{}", seed::first_command(url, &keys.full_access));
-    print_line!("Sign in at {} for a bearer token, or paste this:", addresses.issuer);
+    print_line!("This prints a bearer token:");
     print_line!("{}", sign_in::first_command(&addresses.issuer));
     tokio::select! {
         problem = watch.ended() => Err(problem),

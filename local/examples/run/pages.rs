@@ -1,13 +1,14 @@
-//! The inbox: pages, and JSON for scripts, with the emails and events that the functions sent. The page of the issuer shares their
-//! templates, style and headers.
+//! The tabs of the local service: Invitations (the panel), the Emails and Events that the functions sent, also as JSON for scripts,
+//! and the API. The page of the issuer shares their templates, style and headers.
 //!
-//! Reading an email is enough to accept its invitation. So the inbox only answers requests to 127.0.0.1 or localhost: a website
+//! Reading an email is enough to accept its invitation. So the pages only answer requests to 127.0.0.1 or localhost: a website
 //! whose host name resolves to this machine is refused. Content of emails and events is never executed: templates escape it, and
 //! the HTML of an email is shown in a sandbox.
 
+mod proxy;
 mod show;
 
-use std::{net::TcpListener, sync::Arc};
+use std::{net::TcpListener, path::Path as FilePath, sync::Arc};
 
 use axum::{
     Router,
@@ -18,7 +19,7 @@ use axum::{
     },
     middleware::{Next, from_fn},
     response::{Html, IntoResponse, Json, Response},
-    routing::get,
+    routing::{any, get},
 };
 use local::{
     events::Bus,
@@ -32,11 +33,14 @@ use serde_json::{Value, json};
 use crate::{
     gateway::is_loopback,
     output::{Problem, problem},
+    sign_in::people,
 };
+use proxy::Proxy;
 
-/// The policy of pages: they load their style, and the HTML part of an email in a frame.
+/// The policy of pages: they load their style and their scripts, fetch from this port, and load the HTML part of an email in a frame.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'",
 );
 /// The policy of an email's HTML part: it may have styles, and open its links in new tabs, which have no restrictions.
 const EMAIL_POLICY: HeaderValue = HeaderValue::from_static(
@@ -45,27 +49,43 @@ const EMAIL_POLICY: HeaderValue = HeaderValue::from_static(
 );
 /// The emails or events on a page. The JSON contains all.
 const PAGE_SIZE: usize = 200;
+/// The type of scripts.
+const JAVASCRIPT: &str = "text/javascript";
+/// The emails next to the panel.
+const NEWEST: usize = 1;
+/// The panel. It is read for each request, so that a change of it needs no restart.
+const PANEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../panel/dist/invitations-panel.js");
 
 #[derive(Clone)]
 struct Pages {
     inbox: Arc<Inbox>,
     bus: Arc<Bus>,
+    /// The URL of the API.
+    api: String,
+    proxy: Proxy,
+    /// The URL of the development issuer.
+    issuer: String,
     templates: Arc<Environment<'static>>,
 }
 
-/// Serves the pages on `listener`. Returns their URL.
-pub(crate) fn open(listener: TcpListener, inbox: Arc<Inbox>, bus: Arc<Bus>) -> Result<String, Problem> {
-    let failed = |e: &dyn std::fmt::Display| problem!("the inbox's port cannot be served: {e}");
+/// Serves the pages on `listener`, in front of the API and with the issuer at these URLs. Returns their own.
+pub(crate) fn open(listener: TcpListener, inbox: Arc<Inbox>, bus: Arc<Bus>, api: &str, issuer: &str) -> Result<String, Problem> {
+    let failed = |e: &dyn std::fmt::Display| problem!("the port of the pages cannot be served: {e}");
     let (listener, address) = listen(listener).map_err(|e| failed(&e))?;
-    let pages = Pages { inbox, bus, templates: Arc::new(templates().map_err(|e| failed(&e))?) };
+    let templates = Arc::new(templates().map_err(|e| failed(&e))?);
+    let pages = Pages { inbox, bus, api: api.to_owned(), proxy: Proxy::to(api), issuer: issuer.to_owned(), templates };
     let app = Router::new()
-        .route("/", get(list))
+        .route("/", get(invitations))
+        .route("/invitations-panel.js", get(panel))
+        .route("/emails", get(emails))
         .route("/emails/{id}", get(email))
         .route("/emails/{id}/html", get(email_html))
         .route("/emails.json", get(emails_json))
         .route("/events", get(events))
         .route("/events.json", get(events_json))
+        .route("/scripts/{name}", get(script))
         .route("/style.css", get(style))
+        .route("/proxy/{*path}", any(proxy::forward))
         .layer(from_fn(guard))
         .with_state(pages);
     tokio::spawn(async { axum::serve(listener, app).await });
@@ -77,12 +97,33 @@ pub(crate) async fn style() -> Response {
     ([(CONTENT_TYPE, "text/css")], include_str!("pages/style.css")).into_response()
 }
 
+async fn script(Path(name): Path<String>) -> Response {
+    let script = match name.as_str() {
+        "follow.js" => include_str!("pages/scripts/follow.js"),
+        "live.js" => include_str!("pages/scripts/live.js"),
+        "session.js" => include_str!("pages/scripts/session.js"),
+        "invitations.js" => include_str!("pages/scripts/invitations.js"),
+        _ => return StatusCode::NOT_FOUND.into_response(),
+    };
+    ([(CONTENT_TYPE, JAVASCRIPT)], script).into_response()
+}
+
+async fn panel() -> Response {
+    match std::fs::read(FilePath::new(PANEL)) {
+        Ok(panel) => ([(CONTENT_TYPE, JAVASCRIPT)], panel).into_response(),
+        Err(error) => (StatusCode::NOT_FOUND, format!("{PANEL}: {error}\n")).into_response(),
+    }
+}
+
 /// The templates of all pages.
 pub(crate) fn templates() -> Result<Environment<'static>, minijinja::Error> {
     let mut templates = Environment::new();
     // Templates whose names end in .html escape their values.
     templates.add_template("page.html", include_str!("pages/page.html"))?;
-    templates.add_template("list.html", include_str!("pages/list.html"))?;
+    templates.add_template("live.html", include_str!("pages/live.html"))?;
+    templates.add_template("email-list.html", include_str!("pages/email-list.html"))?;
+    templates.add_template("invitations.html", include_str!("pages/invitations.html"))?;
+    templates.add_template("emails.html", include_str!("pages/emails.html"))?;
     templates.add_template("email.html", include_str!("pages/email.html"))?;
     templates.add_template("events.html", include_str!("pages/events.html"))?;
     templates.add_template("sign-in.html", include_str!("pages/sign-in.html"))?;
@@ -114,6 +155,14 @@ pub(crate) fn render(templates: &Environment<'_>, template: &str, context: &Valu
     }
 }
 
+/// The page with a content security policy of its own.
+pub(crate) fn with_policy(mut page: Response, policy: String) -> Response {
+    // A policy that is no valid header must not leave the page without one.
+    let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    page
+}
+
 impl Pages {
     fn render(&self, template: &str, context: &Value) -> Response {
         render(&self.templates, template, context)
@@ -122,12 +171,39 @@ impl Pages {
     fn email(&self, id: &str) -> Option<SentEmail> {
         self.inbox.emails().into_iter().find(|email| email.message_id == id)
     }
+
+    /// The newest emails, at most `limit`, and the count of all.
+    fn newest_emails(&self, limit: usize) -> (Vec<Value>, usize) {
+        let emails = self.inbox.emails();
+        (emails.iter().rev().take(limit).map(show::email).collect(), emails.len())
+    }
+
+    /// What the scripts need to sign a person in, as JSON.
+    fn session(&self) -> String {
+        json!({ "api": self.api, "issuer": self.issuer, "people": members() }).to_string()
+    }
 }
 
-async fn list(State(pages): State<Pages>) -> Response {
-    let emails = pages.inbox.emails();
-    let newest: Vec<_> = emails.iter().rev().take(PAGE_SIZE).map(show::email).collect();
-    pages.render("list.html", &json!({ "emails": newest, "count": emails.len() }))
+/// The people who have an account, and therefore can invite.
+fn members() -> Vec<Value> {
+    people().into_iter().filter(|person| person["account"] != "").collect()
+}
+
+async fn invitations(State(pages): State<Pages>) -> Response {
+    let (emails, _) = pages.newest_emails(NEWEST);
+    // Accounts can have a logo.
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' {}; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'",
+        pages.issuer
+    );
+    let context = json!({ "session": pages.session(), "people": members(), "emails": emails });
+    with_policy(pages.render("invitations.html", &context), policy)
+}
+
+async fn emails(State(pages): State<Pages>) -> Response {
+    let (emails, count) = pages.newest_emails(PAGE_SIZE);
+    pages.render("emails.html", &json!({ "emails": emails, "count": count }))
 }
 
 async fn email(State(pages): State<Pages>, Path(id): Path<String>) -> Response {

@@ -25,7 +25,7 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     /// `DYNAMODB_PORT`: the port of the engine.
     pub(crate) dynamodb_port: u16,
-    /// `INBOX_PORT`: the port of the pages with emails and events.
+    /// `INBOX_PORT`: the port of the tabs, among them the emails.
     pub(crate) inbox_port: u16,
     /// `ISSUER_PORT`: the port of the development issuer.
     pub(crate) issuer_port: u16,

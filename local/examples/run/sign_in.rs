@@ -123,13 +123,13 @@ impl SignIn {
 }
 
 /// The people to choose from. An empty field is none.
-pub(crate) fn people() -> Value {
+pub(crate) fn people() -> [Value; 3] {
     let person = |name: &str, email: &str, role: &str, account: &str, note: &str| json!({ "name": name, "email": email, "role": role, "account": account, "note": note });
-    json!([
+    [
         person("Jane Doe", "jane.doe@example.com", "admin", ACCOUNT, "administers the account"),
         person("Vic Reader", "vic.reader@example.com", "viewer", ACCOUNT, "reads in the account"),
         person("Nora New", "new.colleague@example.com", "", "", "is invited, and has no account yet"),
-    ])
+    ]
 }
 
 async fn form(State(state): State<SignIn>) -> Response {

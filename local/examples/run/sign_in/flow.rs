@@ -3,9 +3,10 @@
 use axum::{
     body::{Body, to_bytes},
     extract::{Form, FromRequest, Query, RawQuery, Request, State},
-    http::{HeaderValue, StatusCode, header::CONTENT_SECURITY_POLICY},
+    http::StatusCode,
     response::{IntoResponse, Json, Redirect, Response},
 };
+use local::issuer::AUTHORIZATION_PATH;
 use serde_json::{Value, json};
 use shared::domain::Timestamp;
 
@@ -17,7 +18,7 @@ use super::{
     read,
     token::Token,
 };
-use local::issuer::AUTHORIZATION_PATH;
+use crate::pages::with_policy;
 
 const MAX_BODY: usize = 64 * 1024;
 
@@ -58,13 +59,9 @@ fn authorization_request(state: &SignIn, query: ParsedQuery) -> Result<Authoriza
 
 fn form(state: &SignIn, query: Option<&str>, request: &AuthorizationRequest, error: Option<&str>) -> Response {
     let origin = request.origin();
-    let mut page = state.form(&format!("{AUTHORIZATION_PATH}?{}", query.unwrap_or_default()), Some(origin), error);
+    let page = state.form(&format!("{AUTHORIZATION_PATH}?{}", query.unwrap_or_default()), Some(origin), error);
     // Browsers apply form-action to the redirect, too.
-    let policy = format!("default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self' {origin}; frame-ancestors 'none'");
-    if let Ok(policy) = HeaderValue::try_from(policy) {
-        page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
-    }
-    page
+    with_policy(page, format!("default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self' {origin}; frame-ancestors 'none'"))
 }
 
 fn refusal(state: &SignIn, refused: Refused) -> Response {
