@@ -5,6 +5,7 @@
 //! whose host name resolves to this machine is refused. Content of emails and events is never executed: templates escape it, and
 //! the HTML of an email is shown in a sandbox.
 
+mod contract;
 mod proxy;
 mod show;
 
@@ -83,6 +84,11 @@ pub(crate) fn open(listener: TcpListener, inbox: Arc<Inbox>, bus: Arc<Bus>, api:
         .route("/emails.json", get(emails_json))
         .route("/events", get(events))
         .route("/events.json", get(events_json))
+        .route("/api", get(contract::page))
+        .route("/api/openapi.json", get(contract::contract))
+        .route("/api/style.css", get(contract::own_style))
+        .route("/api/swagger-ui.css", get(contract::style))
+        .route("/api/swagger-ui-bundle.js", get(contract::script))
         .route("/scripts/{name}", get(script))
         .route("/style.css", get(style))
         .route("/proxy/{*path}", any(proxy::forward))
@@ -103,6 +109,7 @@ async fn script(Path(name): Path<String>) -> Response {
         "live.js" => include_str!("pages/scripts/live.js"),
         "session.js" => include_str!("pages/scripts/session.js"),
         "invitations.js" => include_str!("pages/scripts/invitations.js"),
+        "api.js" => include_str!("pages/scripts/api.js"),
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
     ([(CONTENT_TYPE, JAVASCRIPT)], script).into_response()
@@ -124,6 +131,7 @@ pub(crate) fn templates() -> Result<Environment<'static>, minijinja::Error> {
     templates.add_template("email-list.html", include_str!("pages/email-list.html"))?;
     templates.add_template("invitations.html", include_str!("pages/invitations.html"))?;
     templates.add_template("emails.html", include_str!("pages/emails.html"))?;
+    templates.add_template("api.html", include_str!("pages/api.html"))?;
     templates.add_template("email.html", include_str!("pages/email.html"))?;
     templates.add_template("events.html", include_str!("pages/events.html"))?;
     templates.add_template("sign-in.html", include_str!("pages/sign-in.html"))?;

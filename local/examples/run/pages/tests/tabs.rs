@@ -1,6 +1,6 @@
 use super::*;
 
-const TABS: [(&str, &str); 3] = [("/", "Invitations"), ("/emails", "Emails"), ("/events", "Events")];
+const TABS: [(&str, &str); 4] = [("/", "Invitations"), ("/emails", "Emails"), ("/events", "Events"), ("/api", "API")];
 
 #[tokio::test]
 async fn every_page_has_the_tabs_and_marks_its_own() {
@@ -43,12 +43,12 @@ async fn pages_load_everything_from_their_own_port() {
 #[tokio::test]
 async fn only_the_pages_that_sign_in_may_reach_the_issuer() {
     let run = Run::new().await;
-    for (path, issuer) in [("/", true), ("/emails", false), ("/events", false)] {
+    for (path, issuer, inline_styles) in [("/", true, false), ("/emails", false, false), ("/events", false, false), ("/api", true, true)] {
         let (_, headers, page) = run.get(path).await;
         let policy = headers["content-security-policy"].to_str().unwrap();
         assert!(policy.contains("default-src 'none'; script-src 'self';") && policy.contains("frame-ancestors 'none'"), "{policy}");
         assert_eq!(policy.contains(&format!("connect-src 'self' {ISSUER};")), issuer, "{path}: {policy}");
-        assert!(!policy.contains("'unsafe-inline'"), "{path}: {policy}");
+        assert_eq!(policy.contains("'unsafe-inline'"), inline_styles, "{path}: {policy}");
         assert_eq!(page.contains("data-session="), issuer, "{path}");
     }
 }
@@ -72,4 +72,26 @@ async fn lists_are_keyed_by_id_and_grow_by_script_or_by_reload() {
         assert!(page.contains("src=\"/scripts/live.js\""), "{page}");
         assert_eq!(page.contains("<noscript><meta http-equiv=\"refresh\""), path != "/", "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_api_tab_has_the_contract_with_this_server_only() {
+    let run = Run::new().await;
+    let (status, _, text) = run.get("/api/openapi.json").await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let contract: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&contract["openapi"], &contract["servers"]), (&json!("3.1.0"), &json!([{ "url": API }])));
+    let expected: serde_yaml_ng::Value = serde_yaml_ng::from_str(include_str!("../../../../../openapi.yaml")).unwrap();
+    let paths = expected["paths"].as_mapping().unwrap().keys().map(|path| path.as_str().unwrap());
+    let mut after = 0;
+    for path in paths {
+        let position = text.find(&format!("\"{path}\":{{")).unwrap_or_else(|| panic!("{path} is missing"));
+        assert!(position > after, "{path} keeps its place");
+        after = position;
+    }
+    // A request must not send the examples of optional parameters; the required one has its example.
+    let key = &contract["components"]["parameters"]["IdempotencyKey"];
+    assert!(key["in"] == "header" && key.get("example").is_none(), "{key}");
+    let id = &contract["paths"]["/invitations/{id}"]["parameters"][0];
+    assert!(id["required"] == true && id["example"].is_string(), "{id}");
 }
