@@ -54,7 +54,7 @@ help: ## List the commands
 # receiver of events), and every environment variable of the functions, for example `make run RESEND_COOLDOWN_SECONDS=2`.
 
 .PHONY: run
-run: prerequisites $(cargo-lambda) ## Run the whole service locally: API on http://127.0.0.1:9000, emails on :9100, tokens on :9200; Ctrl-C stops it
+run: prerequisites $(cargo-lambda) ## Run the whole service locally; open http://127.0.0.1:9100. Ctrl-C stops it
 	@echo "Building the local engine. The first build takes a few minutes."
 	@$(build-run)
 # Not `cargo run`: it sets variables that make cargo compile crates again.
@@ -100,9 +100,9 @@ test: prerequisites ## Run unit, API, delivery and concurrency tests, short mode
 	@$(steps) build-tests test-rust build-service test-end-to-end
 
 .PHONY: check
-check: prerequisites ## Run everything else: verification, load, contract, clients, sign-in, webhook, browser, panel, example, template, speed; installs what it needs
-	@$(steps) system-tools tools test-verification test-load test-contract test-clients test-sign-in test-webhook test-browser test-panel \
-		test-example build-functions test-template test-speed
+check: prerequisites ## Run everything else: verification, load, contract, clients, sign-in, webhook, browser, first look, panel, example, template, speed; installs what it needs
+	@$(steps) system-tools tools test-verification test-load test-contract test-clients test-sign-in test-webhook test-browser test-first-look \
+		test-panel test-example build-functions test-template test-speed
 
 # Prints each step as it starts, and the minutes of all steps at the end.
 steps = python3 tests/steps.py
@@ -158,6 +158,10 @@ test-webhook: system-tools $(sam) ## Test the webhook of docs/events.md: validat
 .PHONY: test-browser
 test-browser: system-tools $(cargo-lambda) $(playwright) ## Test the invitee's page in Chromium
 	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" python3 tests/browser.py $(BROWSER)
+
+.PHONY: test-first-look
+test-first-look: system-tools $(cargo-lambda) $(playwright) ## Test the tabs of `make run` in Chromium: invite, see the email, accept, see it accepted
+	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" python3 tests/first_look.py $(FIRST_LOOK)
 
 .PHONY: test-example
 test-example: system-tools system-node $(cargo-lambda) $(playwright) ## Test the example host application in Chromium

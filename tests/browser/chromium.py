@@ -155,11 +155,17 @@ class Visit:
         violations = self.page.evaluate("axe.run({ resultTypes: ['violations'] }).then((found) => found.violations)")
         return [f"{it['id']}: {it['help']}: {[node['html'] for node in it['nodes']]}" for it in violations]
 
+    def requested_only(self, *origins: str) -> None:
+        """No console messages, and no requests to other origins."""
+        check(not self.complaints, "The console must be empty.", *self.complaints)
+        allowed = (*(f"{origin}/" for origin in origins), "data:")
+        for url in self.urls:
+            check(url.startswith(allowed), "Nothing may be loaded from elsewhere.", url)
+
     def was_quiet(self, origin: str, secret: str) -> None:
         """No console messages, no requests to other origins, and the secret in no URL."""
-        check(not self.complaints, "The console must be empty.", *self.complaints)
+        self.requested_only(origin)
         for url in self.urls:
-            check(url.startswith((f"{origin}/", "data:")), "Nothing may be loaded from elsewhere.", url)
             # Except for the fragment, which browsers do not send.
             check(secret not in urlsplit(url)._replace(fragment="").geturl(), "The token must be in no URL.", url)
 
