@@ -157,7 +157,7 @@ export class Store {
       this.#accept(body, !options?.body || options.body.state === "invited");
       return body;
     } catch (error) {
-      if (error.code === "resend-cooldown" && error.retryAfter) this.cooldowns.set(id, Date.now() + error.retryAfter * 1000);
+      if (error.code === "resend-cooldown" && error.retryAfter) this.#cool(invitation, error.retryAfter);
       throw error;
     } finally {
       this.patches.delete(id);
@@ -183,7 +183,12 @@ export class Store {
     if (at >= 0) this.items[at] = invitation;
     else if (!Object.values(this.filters).some(Boolean)) this.items.unshift(invitation);
     // Exact, whatever the clocks say.
-    if (sent) this.cooldowns.set(invitation.id, Date.now() + (this.limits.resendCooldownSeconds ?? 0) * 1000);
+    if (sent) this.#cool(invitation, this.limits.resendCooldownSeconds ?? 0);
+  }
+
+  /** Notes when a sending can be repeated. */
+  #cool({ id, lastSent }, seconds) {
+    this.cooldowns.set(id + lastSent, Date.now() + seconds * 1000);
   }
 
   /** The invitation as it is now, and its entity tag. */
@@ -194,8 +199,10 @@ export class Store {
 
   /** Seconds until the invitation can be sent again. */
   cooldown(invitation) {
-    const sent = Date.parse(invitation.lastSent) - this.api.ahead + (this.limits.resendCooldownSeconds ?? 0) * 1000;
-    const until = this.cooldowns.get(invitation.id) ?? sent;
+    // It was sent at some time within that second.
+    const sent = Date.parse(invitation.lastSent) + 1000 - this.api.ahead;
+    const exact = this.cooldowns.get(invitation.id + invitation.lastSent);
+    const until = exact ?? sent + (this.limits.resendCooldownSeconds ?? 0) * 1000;
     return Math.max(0, Math.ceil((until - Date.now()) / 1000));
   }
 
