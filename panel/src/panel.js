@@ -136,10 +136,12 @@ export class Panel {
 
   /** An error in its own words, as nodes. */
   sentence(error) {
-    const { key, message, reference, retryAfter } = error;
+    const { key, message, reference, retryAfter, status } = error;
     if (!key && !message) return this.t("unexpected", { reference: "0" });
     const said = key ? this.t(key, { reference }) : [h("bdi", {}, message)];
-    return retryAfter && key ? [...said, " ", ...this.t("try_later", { time: this.language.duration(retryAfter) })] : said;
+    // The API's sentences about limits have the time, those about outages have not.
+    const later = retryAfter && (key || status === 503);
+    return later ? [...said, " ", ...this.t("try_later", { time: this.language.duration(retryAfter) })] : said;
   }
 
   #unauthorized() {

@@ -69,7 +69,7 @@ def lost_response(host: Host) -> None:
         # It takes too long: the person tries again.
         host.site.will("POST", "/invitations", error(503, "unavailable", "Down for longer.", retry_after="60"))
         found.invite("one.longer@example.com")
-        expect(found.dialog.get_by_role("alert")).to_contain_text("Down for longer.")
+        expect(found.dialog.get_by_role("alert")).to_contain_text("Down for longer. Try again in 60 seconds.")
         found.press("Send invitation")
         found.closes()
         for count, address in ((3, "one.lost"), (2, "one.longer")):
