@@ -13,7 +13,8 @@ export class ApiError extends Error {
   }
 }
 
-export const newKey = () => crypto.randomUUID();
+/** An Idempotency-Key. `randomUUID` exists in secure contexts only. */
+export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 const pause = (seconds, signal) =>
   new Promise((done, failed) => {

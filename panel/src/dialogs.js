@@ -147,8 +147,9 @@ function showLink(panel, { email, link }) {
   const copied = h("p", { role: "status", class: "hint" });
   const copy = button(t("copy"), async () => {
     input.select();
-    const worked = await navigator.clipboard.writeText(link).then(() => true, () => false);
-    put(copied, t(worked ? "copied" : "copy_failed"));
+    // There is no clipboard in a context that is not secure, or that lacks the permission.
+    const write = async () => navigator.clipboard.writeText(link);
+    put(copied, ...t(await write().then(() => "copied", () => "copy_failed")));
   }, { class: "primary", autofocus: true });
   dialog.body.append(h("p", {}, t("link_once")), field(t("link_label"), input), copied);
   dialog.footer.append(copy);
