@@ -106,7 +106,7 @@ def every_ending(browser: Browser, stand_in: StandIn) -> None:
                 if code in ("already-accepted", "already-declined"):
                     found.says("If that was not you, tell the person who invited you.")
                 posted(stand_in, "lookup", operation)
-    with invited(browser, stand_in, accept=error(400, "domain-not-allowed")) as found:
+    with invited(browser, stand_in, accept=error(400, "domain-not-allowed"), decline=invitation("declined", EXAMPLE)) as found:
         arrive(found, stand_in).press("Accept")
         found.sees("This invitation cannot be accepted").offers("Decline").is_sound()
         for label in ("Decline", "Decline it"):
