@@ -1,6 +1,9 @@
 //! The template's alarms against CloudWatch's rules and the code.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use shared::domain::courier::pause_after;
@@ -68,6 +71,54 @@ fn the_alarm_for_delivery_failures_stays_on_between_two_attempts() {
     // The window contains this many attempts even without the reconciler's minute and the period in which the window begins.
     let apart = pause_after(u32::MAX) + Duration::from_secs(60 + number("Period"));
     assert!(window >= apart * u32::try_from(number("DatapointsToAlarm")).expect("a small number"));
+}
+
+/// The sections of a page by the anchor of their heading.
+fn sections(page: &str) -> BTreeMap<String, String> {
+    let mut sections: BTreeMap<String, String> = BTreeMap::new();
+    let mut anchor = String::new();
+    for line in page.lines() {
+        if let Some(heading) = line.strip_prefix("## ").or_else(|| line.strip_prefix("### ")) {
+            anchor = heading.to_lowercase().replace(' ', "-");
+        }
+        let section = sections.entry(anchor.clone()).or_default();
+        section.push_str(line);
+        section.push('\n');
+    }
+    sections
+}
+
+#[test]
+fn the_description_of_every_alarm_names_its_entry_and_every_entry_says_what_to_do() {
+    let template = template();
+    let sections = sections(&root_file("docs/operations.md"));
+    let mut used = BTreeSet::new();
+    for (name, alarm) in alarms(&template) {
+        let description = string(&alarm["AlarmDescription"]);
+        let (_, anchor) = description.split_once(" See docs/operations.md#").unwrap_or_else(|| panic!("{name}: {description}"));
+        let anchor = anchor.strip_suffix('.').expect("a sentence ends with a full stop");
+        let section = sections.get(anchor).unwrap_or_else(|| panic!("{name}: there is no section {anchor}"));
+        let of_functions = anchor == "function-errors";
+        let named = if of_functions { "`…ErrorsAlarm`".to_owned() } else { format!("`{name}`") };
+        assert!(section.contains(&named), "{name}: {section}");
+        assert_eq!(
+            name.ends_with("ErrorsAlarm") && name != "ApiServerErrorsAlarm" && name != "RefreshIssuersErrorsAlarm",
+            of_functions,
+            "{name}"
+        );
+        used.insert(anchor.to_owned());
+    }
+    // Between the heading of all alarms and that of the logs.
+    let page = root_file("docs/operations.md");
+    let (_, rest) = page.split_once("\n## Alarms\n").expect("there is a section");
+    let (entries, _) = rest.split_once("\n## Logs\n").expect("there is a next one");
+    for entry in entries.split("\n### ").skip(1) {
+        let heading = entry.lines().next().unwrap_or_default();
+        assert!(used.contains(&heading.to_lowercase().replace(' ', "-")), "no alarm has the entry {heading}");
+        for part in ["**look**", "**do**"] {
+            assert!(entry.to_lowercase().contains(part), "{heading}: {part}");
+        }
+    }
 }
 
 #[test]
