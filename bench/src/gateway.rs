@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// The routes with a fixed path. All others contain an invitation's ID.
-const FIXED: [&str; 8] = [
+const FIXED: [&str; 9] = [
     "/invitations",
     "/invitations/bulk",
     "/invitations/lookup",
@@ -12,6 +12,7 @@ const FIXED: [&str; 8] = [
     "/invitations/mine",
     "/invitations/caller",
     "/accept",
+    "/console",
 ];
 
 /// The page of links, as the stage of the API names it.

@@ -47,6 +47,10 @@ pub(crate) enum Operation {
     Accept,
     Decline,
     Page,
+    /// Who the caller is and what it may do.
+    Caller,
+    /// The page of the console.
+    Console,
     ApiKeys,
     Settings,
     /// The stream delivers an invitation: one email, one event.
@@ -59,7 +63,7 @@ pub(crate) enum Operation {
 
 impl Operation {
     /// The operations of this project.
-    pub(crate) const OWN: [Self; 19] = [
+    pub(crate) const OWN: [Self; 21] = [
         Self::Describe,
         Self::DescribeEs256,
         Self::DescribeRs256,
@@ -74,6 +78,8 @@ impl Operation {
         Self::Accept,
         Self::Decline,
         Self::Page,
+        Self::Caller,
+        Self::Console,
         Self::ApiKeys,
         Self::Settings,
         Self::Deliver,
@@ -99,6 +105,8 @@ impl Operation {
             Self::Accept => ("accept", "accept-invitation"),
             Self::Decline => ("decline", "decline-invitation"),
             Self::Page => ("page", "accept-page"),
+            Self::Caller => ("caller", "describe-caller"),
+            Self::Console => ("console", "console-page"),
             Self::ApiKeys => ("api-keys", "manage-api-keys"),
             Self::Settings => ("settings", "manage-account-settings"),
             Self::Deliver => ("deliver", "deliver-invitations"),
@@ -125,7 +133,7 @@ impl Operation {
 
     /// Whether it only reads one invitation, so that its targets can share a table.
     pub(crate) fn only_reads_one(self) -> bool {
-        matches!(self, Self::Hello | Self::Describe | Self::DescribeEs256 | Self::DescribeRs256 | Self::Lookup | Self::Page)
+        matches!(self, Self::Hello | Self::Describe | Self::DescribeEs256 | Self::DescribeRs256 | Self::Lookup | Self::Page | Self::Console)
     }
 
     /// Whether its function sends emails and events.
@@ -151,7 +159,7 @@ impl Operation {
             Self::Create | Self::Revoke | Self::Resend | Self::NewLink | Self::Change => 200,
             Self::Accept | Self::Decline | Self::Deliver | Self::Feedback => 200,
             Self::Hello | Self::Describe | Self::DescribeEs256 | Self::DescribeRs256 | Self::List | Self::Lookup | Self::Page => u32::MAX,
-            Self::ApiKeys | Self::Settings | Self::Reconcile => u32::MAX,
+            Self::Caller | Self::Console | Self::ApiKeys | Self::Settings | Self::Reconcile => u32::MAX,
         }
     }
 
@@ -234,6 +242,11 @@ impl Operation {
                 }
             }
             Self::Page => return Ok(alike(gateway::event("GET", "/accept", None, None), Expected::Html)),
+            Self::Caller => {
+                fixture.configure().await?;
+                return Ok(alike(fixture.event("GET", "/invitations/caller", None), Expected::Caller));
+            }
+            Self::Console => return Ok(alike(gateway::event("GET", "/console", None, None), Expected::Html)),
             Self::ApiKeys => return Ok(alike(json!({ "action": "list", "account": ACCOUNT }).to_string(), Expected::Keys)),
             Self::Settings => {
                 fixture.configure().await?;

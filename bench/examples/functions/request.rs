@@ -42,8 +42,10 @@ pub(crate) enum Expected {
     Link(String),
     /// The invitee's view: an invitation for this address in this state, with the account's name.
     Invitee(String, &'static str),
-    /// The accept page.
+    /// A page.
     Html,
+    /// The account's key, with its settings.
+    Caller,
     /// The only key of the account.
     Keys,
     /// The settings of the account.
@@ -95,6 +97,10 @@ impl Request {
                 has_status(200) && body["email"] == email.as_str() && body["state"] == *state && body["display"]["name"] == ACCOUNT_NAME
             }
             Expected::Html => has_status(200) && text().starts_with("<!doctype html>") && text().trim_end().ends_with("</html>"),
+            Expected::Caller => {
+                let body = body();
+                has_status(200) && body["account"] == ACCOUNT && body["settings"]["name"] == ACCOUNT_NAME
+            }
             Expected::Keys => response["keys"].as_array().is_some_and(|keys| keys.len() == 1 && keys[0]["account"] == ACCOUNT),
             Expected::Settings => response["account"] == ACCOUNT && response["name"] == ACCOUNT_NAME,
             // The response would be the same without an email, because unsent emails are due later.

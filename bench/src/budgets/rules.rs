@@ -88,6 +88,9 @@ const REQUESTS: &[(&str, f64, f64)] = &[
     ("accept", 3.0, 3.0),
     ("decline", 3.0, 3.0),
     ("page", 0.0, 0.0),
+    // The settings of the account.
+    ("caller", 1.0, 2.0),
+    ("console", 0.0, 0.0),
     ("api-keys", 1.0, 1.0),
     ("settings", 1.0, 1.0),
     // Read the invitation and the settings, claim it; after the email record it.
@@ -115,9 +118,9 @@ fn requests_of(id: &str) -> Option<(f64, f64)> {
     REQUESTS.iter().find(|(known, ..)| *known == id).map(|(_, warm, first)| (*warm, *first))
 }
 
-/// The connections that a function opens before its first event. The page uses no table.
+/// The connections that a function opens before its first event. The pages use no table.
 fn connections(id: &str) -> f64 {
-    if id == "page" { 0.0 } else { 1.0 }
+    if matches!(id, "page" | "console") { 0.0 } else { 1.0 }
 }
 
 pub(super) const RULES: &[Rule] = &[

@@ -68,7 +68,7 @@ const STEPS: &[(&str, &str)] = &[
 pub fn consumption(results: &Results) -> String {
     let mut text = "| operation | requests | write units | read units |\n|---|--:|--:|--:|\n".to_owned();
     let requests = |database: &Database| database.warm_requests.values().sum::<f64>();
-    for target in results.targets.iter().filter(|target| target.kind == Kind::Http && target.id != "page") {
+    for target in results.targets.iter().filter(|target| target.kind == Kind::Http && !matches!(target.id.as_str(), "page" | "console")) {
         let Some(database) = &target.database else { continue };
         let Capacity { read, write } = database.warm_capacity;
         text += &format!("| {} | {} | {write} | {read} |\n", target.id, requests(database));
