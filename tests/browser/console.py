@@ -4,7 +4,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 from service import Failed
 
 from .chromium import DESK, PHONE, Visit, check, visit
@@ -119,6 +119,29 @@ def forged_responses(browser: Browser, binary: Path) -> None:
         check(len(exchanged) == 1, "Only the response with a wrong nonce leads to an exchange.", *exchanged)
 
 
+def several_issuers(browser: Browser, binary: Path) -> None:
+    """Each has an address to send people back to, so that none gets the code of another."""
+    with (
+        Issuer() as one,
+        Issuer() as other,
+        ConsoleServer(binary, {"acme": issuer_entry(one), "globex": issuer_entry(other)}) as server,
+    ):
+        with visit(browser, server.origin, "access-1", quiet=False) as found:
+            found.open(f"{server.origin}/console").sees(WELCOME).press("Sign in with globex")
+            signed_in(found)
+            check(found.page.url == f"{server.origin}/console", "The address must be cleared.", found.page.url)
+        asked = [asked.parameters["redirect_uri"] for asked in other.asked if asked.path != "/favicon.ico"]
+        check(asked == [f"{server.origin}/console?issuer=globex"] * 2, "An address of its own, in both requests.", *asked)
+        # It lets the person sign in at the other one, whose code then comes back.
+        for back in (f"{server.origin}/console?issuer=acme", f"{server.origin}/console"):
+            other.asked.clear()
+            other.back = back
+            with visit(browser, server.origin, "access-1", quiet=False) as found:
+                found.open(f"{server.origin}/console").sees(WELCOME).press("Sign in with globex")
+                found.sees("You are not signed in")
+            check(not [asked for asked in one.asked + other.asked if asked.path == "/token"], "No code may be sent.", *other.asked)
+
+
 def refused_by_the_issuer(browser: Browser, binary: Path) -> None:
     """Its reason is text, whatever it is."""
     hostile = "<img src=x onerror=alert(1)> {issuer}"
@@ -154,6 +177,34 @@ def the_session_ends(browser: Browser, binary: Path) -> None:
             # The panel may already have asked for a token by itself.
             found.page.wait_for_function(ENDED)
             found.sees("Your session has ended").offers("Sign in").is_sound()
+
+
+def signing_out_during_a_renewal(browser: Browser, binary: Path) -> None:
+    """Whoever signs out stays signed out, whatever a request in progress brings."""
+    with (
+        Issuer(expires_in=1, refresh_token="refresh-1") as issuer,
+        ConsoleServer(binary, {"acme": issuer_entry(issuer)}) as server,
+        visit(browser, server.origin, "access-1", quiet=False) as found,
+    ):
+        waiting = []
+
+        def hold(route: Route) -> None:
+            renews = "grant_type=refresh_token" in (route.request.post_data or "")
+            _ = waiting.append(route) if renews else route.continue_()
+
+        found.page.route("**/token", hold)
+        found.open(f"{server.origin}/console").sees(WELCOME).press("Sign in")
+        signed_in(found)
+        # `void`, because `evaluate` would wait for it.
+        late = "document.querySelector('invitations-panel').getToken().then(() => 'a token', () => 'none')"
+        found.page.evaluate(f"void (globalThis.late = {late})")
+        found.page.wait_for_timeout(200)
+        found.press("Sign out")
+        found.sees("You have signed out")
+        for route in waiting:
+            route.continue_()
+        got = found.page.evaluate("globalThis.late")
+        check((bool(waiting), got) == (True, "none"), "There must be no token any more.", waiting, got)
 
 
 def signing_out_at_the_issuer(browser: Browser, binary: Path) -> None:
@@ -215,8 +266,10 @@ ALL = (
     in_other_languages,
     by_keyboard,
     forged_responses,
+    several_issuers,
     refused_by_the_issuer,
     the_session_ends,
+    signing_out_during_a_renewal,
     signing_out_at_the_issuer,
     a_changed_panel,
 )

@@ -69,12 +69,13 @@ class Server:
 
 
 class Issuer(Server):
-    """Signs in whoever comes, as a provider in which they have a session. `wrong` changes what it responds."""
+    """Signs in whoever comes, as a provider in which they have a session. `wrong` changes what it responds, `back` where to."""
 
     def __init__(self, **tokens: object):
         super().__init__()
         self.tokens = {"access_token": "access-1", "expires_in": 3600} | tokens
         self.wrong: dict[str, str] = {}
+        self.back: str | None = None
         self.requests: dict[str, dict[str, str]] = {}
 
     def console(self, **more: object) -> dict:
@@ -92,7 +93,8 @@ class Issuer(Server):
     def authorize(self, request: dict[str, str]) -> tuple[int, dict[str, str], str]:
         self.requests["code-1"] = request
         response = {"code": "code-1", "state": request["state"], "iss": self.origin} | self.wrong
-        return 302, {"location": f"{request['redirect_uri']}?{urlencode(response)}"}, ""
+        back = self.back or request["redirect_uri"]
+        return 302, {"location": f"{back}{'&' if '?' in back else '?'}{urlencode(response)}"}, ""
 
     def token(self, asked: Asked) -> tuple[int, dict[str, str], str]:
         headers = {"access-control-allow-origin": "*", "content-type": "application/json"}

@@ -7,6 +7,14 @@
 /** Where issuers send people back to: this page, without a query. */
 const HERE = location.origin + location.pathname;
 const STORED = "invitations-console";
+/**
+ * Where an issuer sends people back to. If there are several, each has an address of its own: otherwise one could start a sign-in at
+ * another, and would get the code that is sent back (RFC 9700, 4.4).
+ */
+function redirectURI({ name }) {
+  return ISSUERS.length > 1 ? `${HERE}?${new URLSearchParams({ issuer: name })}` : HERE;
+}
+
 /** Milliseconds before its expiry from which a token is no longer sent. */
 const MARGIN = 10_000;
 
@@ -43,7 +51,7 @@ async function signIn(issuer) {
     ...issuer.parameters,
     response_type: "code",
     client_id: issuer.clientID,
-    redirect_uri: HERE,
+    redirect_uri: redirectURI(issuer),
     scope: issuer.scope,
     state,
     nonce,
@@ -68,16 +76,18 @@ async function completeSignIn() {
   const request = stored && JSON.parse(stored);
   if (!request || request.state !== response.get("state")) return false;
   const issuer = ISSUERS.find(({ name }) => name === request.name);
-  // RFC 9207: the response of another issuer must not get this one's code.
-  if (!issuer || (response.has("iss") && response.get("iss") !== issuer.issuer)) throw new SignInError();
+  // The code of another issuer must not get to this one: the address tells them apart, and some say in `iss` who they are (RFC 9207).
+  const name = issuer && new URL(redirectURI(issuer)).searchParams.get("issuer");
+  if (!issuer || response.get("issuer") !== name || (response.has("iss") && response.get("iss") !== issuer.issuer)) throw new SignInError();
   if (response.has("error")) throw new SignInError(response.get("error_description") ?? response.get("error"));
-  const exchange = { grant_type: "authorization_code", code: response.get("code") ?? "", redirect_uri: HERE, code_verifier: request.verifier };
-  await requestToken(issuer, exchange, request.nonce);
+  const code = { code: response.get("code") ?? "", code_verifier: request.verifier };
+  await requestToken(issuer, { grant_type: "authorization_code", redirect_uri: redirectURI(issuer), ...code }, request.nonce);
   return true;
 }
 
 /** Requests tokens, and starts or renews the session with them. */
 async function requestToken(issuer, parameters, nonce) {
+  const before = session;
   const response = await fetch(issuer.tokenEndpoint, {
     method: "POST",
     headers: { accept: "application/json" },
@@ -95,6 +105,8 @@ async function requestToken(issuer, parameters, nonce) {
   if (typeof token !== "string" || (nonce && claims && claims.nonce !== nonce)) throw new SignInError();
   const seconds = issuer.token === "id" && claims?.exp ? claims.exp - Date.now() / 1000 : tokens.expires_in;
   const expires = Number.isFinite(seconds) ? Date.now() + seconds * 1000 : Infinity;
+  // A person who has signed out in the meantime stays signed out.
+  if (session !== before) throw new SignInError();
   session = { issuer, token, refreshToken: tokens.refresh_token ?? session?.refreshToken, expires };
 }
 
