@@ -71,7 +71,7 @@ EXAMPLE_PORT ?= 9300
 .PHONY: example
 example: prerequisites system-node $(cargo-lambda) ## Run the example host application, with the service: invite, accept, become a member
 	@export ORIGIN=http://127.0.0.1:$(EXAMPLE_PORT) WEBHOOK_KEY="$$(python3 -c 'import secrets; print(secrets.token_hex(16))')"; \
-		python3 tests/service.py LINK_BASE_URL="$$ORIGIN/join" WEBHOOK_URL="$$ORIGIN/events" WEBHOOK_KEY="$$WEBHOOK_KEY" \
+		exec python3 tests/service.py LINK_BASE_URL="$$ORIGIN/join" WEBHOOK_URL="$$ORIGIN/events" WEBHOOK_KEY="$$WEBHOOK_KEY" \
 		-- node examples/host/local.mjs
 
 CLIENTS ?= .local/clients
@@ -141,35 +141,35 @@ test-load: prerequisites $(cargo-lambda) ## Run load and recovery, short run: fa
 
 .PHONY: test-contract
 test-contract: prerequisites $(cargo-lambda) $(schemathesis) ## Check the contract with schemathesis against the running service
-	@SCHEMATHESIS="$(CURDIR)/$(TOOLS)/schemathesis" python3 tests/service.py SEND_QUOTA=100000 -- python3 tests/contract.py
+	@SCHEMATHESIS="$(CURDIR)/$(TOOLS)/schemathesis" exec python3 tests/service.py SEND_QUOTA=100000 -- python3 tests/contract.py
 
 .PHONY: test-clients
 test-clients: prerequisites clients $(cargo-lambda) ## Test the clients of `make clients` against the service
-	@$(with-generators) python3 tests/service.py RESEND_COOLDOWN_SECONDS=1 -- python3 tests/clients.py
+	@$(with-generators) exec python3 tests/service.py RESEND_COOLDOWN_SECONDS=1 -- python3 tests/clients.py
 
 .PHONY: test-sign-in
 test-sign-in: prerequisites $(cargo-lambda) $(oidc-provider) ## Test that people sign in with a certified OpenID Connect provider
-	@NODE_TOOLS="$(CURDIR)/$(TOOLS)/oidc-provider" python3 tests/oidc_provider.py
+	@NODE_TOOLS="$(CURDIR)/$(TOOLS)/oidc-provider" exec python3 tests/oidc_provider.py
 
 .PHONY: test-webhook
 test-webhook: system-tools $(sam) ## Test the webhook of docs/events.md: validate its template, run its commands
-	@SAM_TOOLS="$(CURDIR)/$(TOOLS)/sam" python3 tests/webhook.py
+	@SAM_TOOLS="$(CURDIR)/$(TOOLS)/sam" exec python3 tests/webhook.py
 
 .PHONY: test-browser
 test-browser: system-tools $(cargo-lambda) $(playwright) ## Test the invitee's page in Chromium
-	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" python3 tests/browser.py $(BROWSER)
+	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" exec python3 tests/browser.py $(BROWSER)
 
 .PHONY: test-first-look
 test-first-look: system-tools $(cargo-lambda) $(playwright) ## Test the tabs of `make run` in Chromium: invite, see the email, accept, see it accepted
-	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" python3 tests/first_look.py $(FIRST_LOOK)
+	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" exec python3 tests/first_look.py $(FIRST_LOOK)
 
 .PHONY: test-example
 test-example: system-tools system-node $(cargo-lambda) $(playwright) ## Test the example host application in Chromium
-	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" python3 tests/example_host.py
+	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" exec python3 tests/example_host.py
 
 .PHONY: test-panel
 test-panel: system-tools $(cargo-lambda) $(playwright) $(esbuild) ## Test the panel: its bundle, and the element in Chromium against the service
-	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" NODE_TOOLS="$(CURDIR)/$(TOOLS)/esbuild" python3 tests/panel.py $(PANEL)
+	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" NODE_TOOLS="$(CURDIR)/$(TOOLS)/esbuild" exec python3 tests/panel.py $(PANEL)
 
 .PHONY: test-template
 test-template: build-functions $(sam) ## Run `sam validate --lint` and `sam build`, and look for circular references

@@ -18,9 +18,9 @@ def step(text: str) -> None:
     print(f"- {text}", flush=True)
 
 
-def until(find: Callable[[], object], sentence: str) -> object:
+def until(find: Callable[[], object], sentence: str, seconds: float = 30) -> object:
     """Waits for a result."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + seconds
     while not (found := find()):
         check(time.monotonic() < end, sentence)
         time.sleep(0.2)

@@ -20,6 +20,7 @@ from pathlib import Path
 from browser import chromium
 from browser.chromium import DESK, Visit
 from caller import Caller, Inbox, Response, check, step, until
+from example_end import ends_with_make
 from playwright.sync_api import Browser, Error, TimeoutError, sync_playwright
 from service import ROOT, Failed, Service, free_port, listens
 
@@ -40,8 +41,12 @@ class Application:
         self.process: subprocess.Popen | None = None
 
     def __enter__(self) -> "Application":
-        self.service.start()
-        self.start()
+        try:
+            self.service.start()
+            self.start()
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
         self.inbox = Inbox(self.service.inbox_port)
         self.api = Caller(self.service.port, key=json.loads(self.service.dev_json.read_text())["keys"]["full-access"])
         return self
@@ -221,6 +226,7 @@ def refuses(app: Application) -> None:
 
 
 def run() -> None:
+    ends_with_make()
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as state, Application(Path(state)) as app:
         browser = chromium.launch(playwright)
         joins(app, browser)

@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_START = 30 * 60  # seconds; in a fresh clone it compiles everything
 STOP = 20
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Failed(Exception):
@@ -43,10 +44,25 @@ def listens(port: int) -> bool:
     return True
 
 
+def end_on_signals() -> None:
+    """Makes SIGTERM and SIGHUP raise an exception, like Ctrl-C, so that `with` and `finally` end what was started."""
+
+    def end(number: int, _: object) -> None:
+        for ending in ENDING:
+            signal.signal(ending, signal.SIG_IGN)  # a second one must not interrupt the end
+        sys.exit(128 + number)
+
+    for ending in ENDING:
+        if signal.getsignal(ending) == signal.SIG_DFL:  # nohup ignores SIGHUP
+            signal.signal(ending, end)
+
+
 class Service:
     """A state directory and four ports, for starting and stopping `make run` repeatedly."""
 
     def __init__(self, state: Path, **variables: str):
+        # `make run` is in a process group of its own, so that no signal to this process reaches it.
+        end_on_signals()
         self.state = state
         self.port, self.dynamodb_port, self.inbox_port, self.issuer_port = (free_port() for _ in range(4))
         self.variables = variables
@@ -198,10 +214,17 @@ def main(arguments: list[str]) -> int:
         except Failed as error:
             print(error, file=sys.stderr)
             return 1
+        command = subprocess.Popen(arguments[split + 1 :], env=dict(os.environ, DEV_JSON=str(service.dev_json)))
         try:
-            status = subprocess.run(arguments[split + 1 :], env=dict(os.environ, DEV_JSON=str(service.dev_json))).returncode
-        except KeyboardInterrupt:  # Ctrl-C ends the command, too
+            status = command.wait()
+        except KeyboardInterrupt:  # Ctrl-C reaches the command, too
             return 0
+        finally:
+            if command.poll() is None:
+                end_tree(command.pid)
+                command.wait()
+        if status < 0:  # ended by a signal, which may reach the command first
+            return 128 - status
         if status != 0:
             print(f"Last output of the service:\n{service.output()}", file=sys.stderr)
         return status

@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from service import end_on_signals
+
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = "STEPS_REPORT"  # the file that collects the lines of all calls
 DEPTH = "STEPS_DEPTH"
@@ -35,7 +37,14 @@ def run(targets: list[str], report: Path, depth: int) -> int:
     for number, target in enumerate(targets, 1):
         print(f"\n{'=' * (2 * depth + 2)} [{number}/{len(targets)}] make {target}  ({time.strftime('%H:%M:%S')})", flush=True)
         began, used = time.monotonic(), cpu_seconds()
-        status = subprocess.run(["make", "--no-print-directory", target], cwd=ROOT, env=environment, check=False).returncode
+        process = subprocess.Popen(["make", "--no-print-directory", target], cwd=ROOT, env=environment)
+        try:
+            status = process.wait()
+        except SystemExit:
+            process.terminate()  # make passes it on; Ctrl-C reaches it without this
+            raise
+        finally:
+            process.wait()
         with report.open("a") as file:
             print(line(depth, target, time.monotonic() - began, cpu_seconds() - used, "FAILED" if status else ""), file=file)
         if status:
@@ -47,6 +56,7 @@ def main(targets: list[str]) -> int:
     if not targets:
         print(__doc__)
         return 2
+    end_on_signals()
     if REPORT in os.environ:
         return run(targets, Path(os.environ[REPORT]), int(os.environ[DEPTH]))
     with tempfile.TemporaryDirectory() as directory:
