@@ -21,6 +21,7 @@ from browser import chromium
 from browser.chromium import DESK, Visit
 from caller import Caller, Inbox, Response, check, step, until
 from example_end import ends_with_make
+from example_sessions import sessions_last_as_long_as_tokens
 from playwright.sync_api import Browser, Error, TimeoutError, sync_playwright
 from service import ROOT, Failed, Service, free_port, listens
 
@@ -227,6 +228,8 @@ def refuses(app: Application) -> None:
 
 def run() -> None:
     ends_with_make()
+    with tempfile.TemporaryDirectory() as directory:
+        sessions_last_as_long_as_tokens(Path(directory))
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as state, Application(Path(state)) as app:
         browser = chromium.launch(playwright)
         joins(app, browser)

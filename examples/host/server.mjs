@@ -169,9 +169,10 @@ async function callback({ url, cookies }) {
 
   const { sub: subject, name, email, account, role } = claims;
   change((next) => (next.people[subject] = { name, email }));
+  for (const [old, { expiry }] of sessions) if (expiry <= Date.now()) sessions.delete(old);
   const session = random();
-  sessions.set(session, { subject, account, isAdmin: role === "admin", token: tokens.access_token });
-  setTimeout(() => sessions.delete(session), 1000 * tokens.expires_in).unref();
+  const expiry = Date.now() + 1000 * tokens.expires_in;
+  sessions.set(session, { subject, account, isAdmin: role === "admin", token: tokens.access_token, expiry });
   return redirect(start.then, cookie("session", session, tokens.expires_in));
 }
 
@@ -265,7 +266,7 @@ const redirect = (location, cookie) => ({ status: 303, headers: { location, "set
 /** Requests of a session: only with its cookie, and changes only from pages of this origin. */
 const signedIn = (handle) => (context) => {
   const session = sessions.get(context.cookies.session);
-  if (!session) throw new Refused(401, "Sign in.");
+  if (!session || session.expiry <= Date.now()) throw new Refused(401, "Sign in.");
   if (context.request.method !== "GET" && context.request.headers.origin !== ORIGIN) throw new Refused(403, "This is another site's request.");
   return handle({ ...context, session });
 };
