@@ -98,7 +98,7 @@ export class Api {
   /** A request as it is, with a deadline. */
   async fetch(url, options = {}) {
     const signal = AbortSignal.any([this.signal, AbortSignal.timeout(TIMEOUT)]);
-    const safe = { credentials: "omit", referrerPolicy: "no-referrer", redirect: "error", cache: "no-store", signal };
+    const safe = { credentials: "same-origin", referrerPolicy: "no-referrer", redirect: "error", cache: "no-store", signal };
     try {
       return await fetch(url, { ...safe, ...options });
     } catch {
