@@ -16,6 +16,8 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 from browser import chromium
 from browser.chromium import DESK, Visit
@@ -163,7 +165,7 @@ def joins(app: Application, browser: Browser) -> None:
         follow(nora, "Sign in to accept")
         sign_in_as(nora, "Nora New")
         nora.press("Accept")
-        says(nora, f"You are a member of {ACCOUNT} with the role full-access.")
+        says(nora, "You are a member of Example Ltd with the role full-access.")
         check(nora.page.locator("#memberships li").count() == 1, "There must be one membership.", nora.text())
 
 
@@ -182,6 +184,61 @@ def counts_once(app: Application) -> None:
     check(app.members() == members, "The members must be the same.", app.members())
 
 
+def token_of(app: Application, name: str, email: str) -> str:
+    """A token of this administrator from the identity provider."""
+    form = urlencode({"name": name, "email": email, "account": ACCOUNT, "role": "admin"})
+    with urlopen(f"http://127.0.0.1:{app.service.issuer_port}/token", form.encode()) as response:
+        return json.load(response)["access_token"]
+
+
+def only_its_own_pages(app: Application, visit: Visit) -> None:
+    step("the token stays on the server, and only scripts of the application use the session")
+    check("eyJ" not in visit.page.evaluate("fetch('/session').then((response) => response.text())"), "The page must not get a token.")
+    cookies = {cookie["name"]: cookie for cookie in visit.page.context.cookies()}
+    session = cookies["session"]
+    check((session["sameSite"], session["httpOnly"]) == ("Lax", True), "No script and no other site must have the cookie.", session)
+    ours = {
+        "Cookie": f"session={session['value']}",
+        "Authorization": "Bearer session",
+        "Origin": app.origin,
+        "Sec-Fetch-Site": "same-origin",
+    }
+    path = f"/api/invitations/{app.invitation('guest@example.com')['id']}"
+    for status, method, change in [
+        (200, "GET", {}),
+        (200, "POST", {}),
+        (403, "POST", {"Origin": "http://127.0.0.1:1"}),  # for cookies, another port is the same site
+        (403, "POST", {"Origin": ""}),
+        (403, "POST", {"Sec-Fetch-Site": "same-site"}),
+        (403, "GET", {"Sec-Fetch-Site": "cross-site"}),
+        (403, "GET", {"Authorization": ""}),
+        (401, "GET", {"Cookie": "session=unknown"}),
+    ]:
+        body = {"roleID": "read-only"} if method == "POST" else None
+        response = app.call(method, path, body, **{"Content-Type": "application/json"}, **(ours | change))
+        check(response.status == status, f"{method} with {change} must be a {status}.", response)
+    for path in ["/api/2015-03-31/functions/manage-api-keys/invocations", "/api/invitations/../2015-03-31/functions", "/api//"]:
+        check(app.call("POST", path, {}, **ours).status == 404, f"{path} must be a 404.")
+
+
+def gives_up(app: Application, browser: Browser) -> None:
+    step("when the event does not come, the page says so after a minute")
+    email = "sam.patient@example.com"
+    app.api.create(email)
+    with person(browser, app.link(email)) as sam:
+        follow(sam, "Sign in to accept")
+        sam.page.get_by_label("Name").fill("Sam Patient")
+        sam.page.get_by_label("Email address").fill(email)
+        sam.page.get_by_role("button", name="Sign in", exact=True).click()
+        sam.page.get_by_role("button", name="Accept", exact=True).wait_for()
+        sam.page.route("**/session", lambda route: route.fulfill(json={"email": email, "memberships": []}))
+        sam.page.clock.install()
+        sam.press("Accept")
+        says(sam, "You have accepted. Your membership will be there in a moment.")
+        sam.page.clock.fast_forward(61_000)
+        says(sam, "You have accepted, but your membership is not there yet. Open this page again later.")
+
+
 def leaves(app: Application, browser: Browser) -> None:
     step("the new member invites someone")
     with person(browser, f"{app.origin}/sign-in") as nora:
@@ -190,9 +247,9 @@ def leaves(app: Application, browser: Browser) -> None:
             nora.page.get_by_label(label).fill(value)
         nora.page.get_by_label("Role").select_option("admin")
         nora.page.get_by_role("button", name="Sign in", exact=True).click()
-        says(nora, f"You are a member of {ACCOUNT}")
+        says(nora, "You are a member of Example Ltd")
         invite(nora, "guest@example.com", "read-only")
-        token = nora.page.evaluate("fetch('/token').then((response) => response.json())")["token"]
+        only_its_own_pages(app, nora)
 
         step("an administrator removes the member, and the member's open invitations are revoked")
         with person(browser, f"{app.origin}/sign-in") as jane:
@@ -207,7 +264,7 @@ def leaves(app: Application, browser: Browser) -> None:
         says(nora, "You are not signed in.")
 
     step("what the member invites with a token that has not expired is revoked later, also by another process")
-    Caller(app.service.port, token=token).create("late@example.com")
+    Caller(app.service.port, token=token_of(app, "Nora New", NORA)).create("late@example.com")
     app.kill()
     app.start()
     until(lambda: app.invitation("late@example.com")["state"] == "revoked", "It must be revoked.")
@@ -218,12 +275,10 @@ def leaves(app: Application, browser: Browser) -> None:
 
 
 def refuses(app: Application) -> None:
-    step("nothing without a session, and no function that has no route")
-    for method, path in [("GET", "/session"), ("GET", "/token"), ("POST", "/accept"), ("POST", "/remove"), ("POST", "/sign-out")]:
+    step("nothing without a session")
+    for method, path in [("GET", "/session"), ("GET", "/api/invitations"), ("POST", "/accept"), ("POST", "/remove"), ("POST", "/sign-out")]:
         response = app.call(method, path, {} if method == "POST" else None, Origin=app.origin)
         check(response.status == 401, f"{method} {path} must be a 401.", response)
-    for path in ["/api/2015-03-31/functions/manage-api-keys/invocations", "/api/invitations/../2015-03-31/functions", "/api//"]:
-        check(app.call("POST", path, {}).status == 404, f"{path} must be a 404.")
 
 
 def run() -> None:
@@ -236,6 +291,7 @@ def run() -> None:
         counts_once(app)
         leaves(app, browser)
         refuses(app)
+        gives_up(app, browser)
         browser.close()
 
 

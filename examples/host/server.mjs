@@ -26,7 +26,7 @@ const TOKEN_SECONDS = Number(setting("TOKEN_SECONDS", "3600")); // how long the 
 // --- Members ----------------------------------------------------------------------------------------------------------
 
 // A file in place of a database. Each change replaces it as a whole, so that a crash leaves the old state or the new one.
-let state = read() ?? { people: {}, members: {}, events: [], leaving: [] };
+let state = { people: {}, accounts: {}, members: {}, events: [], leaving: [], ...read() };
 
 function read() {
   try {
@@ -112,7 +112,7 @@ async function invoke(name, event) {
 
 // --- Signing in: authorization code flow with PKCE ---------------------------------------------------------------------
 
-const sessions = new Map(); // ID in the cookie -> person and token
+const sessions = new Map(); // ID in the cookie -> person and token; the token never leaves this server
 const started = new Map(); // state -> what the callback needs
 const random = () => randomBytes(32).toString("base64url");
 const sha256 = (text) => createHash("sha256").update(text).digest();
@@ -194,24 +194,27 @@ function describe({ session }) {
   return json(200, {
     ...state.people[subject],
     isAdmin,
-    memberships: members.filter((member) => member.subject === subject),
+    memberships: members
+      .filter((member) => member.subject === subject)
+      .map(({ account, roleID }) => ({ account, accountName: state.accounts[account] ?? account, roleID })),
     members: isAdmin ? members.filter((member) => member.account === account).map((it) => ({ ...it, ...state.people[it.subject] })) : [],
   });
 }
 
-/** For the panel, which calls the API as the person. */
-function token({ session }) {
-  return json(200, { token: session.token });
+/** What a link is for. It needs no session: the invitee may not have signed in yet. */
+function lookup({ body }) {
+  return callApi("POST", "/invitations/lookup", { "content-type": "application/json" }, body);
 }
 
 /** Accepts as the person: the link says which invitation, the token says who. */
 async function join({ session, body }) {
-  const response = await fetch(`${API_URL}/invitations/accept`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${session.token}`, "content-type": "application/json" },
-    body,
-  });
-  return json(response.status, await response.json());
+  const headers = { authorization: `Bearer ${session.token}`, "content-type": "application/json" };
+  const response = await callApi("POST", "/invitations/accept", headers, body);
+  if (response.status === 200) {
+    const { account, display } = JSON.parse(response.body);
+    if (display.name) change((next) => (next.accounts[account] = display.name));
+  }
+  return response;
 }
 
 async function leave({ session, body }) {
@@ -226,20 +229,26 @@ function webhook({ request, body }) {
   return { status: 204 };
 }
 
-/** The API under this origin. A deployment that allows this origin by CORS needs no proxy: the panel then has its URL as `endpoint`. */
-async function proxy({ request, url, body }) {
+/**
+ * The API under this origin, with the token of the person. `signedIn` refuses requests of other sites. The panel's `Authorization` is
+ * only a sign that a script of this origin made the request: no link or form sends it, and other origins may not.
+ */
+async function proxy({ request, url, body, session }) {
   const path = url.pathname.slice("/api".length);
   // Not the functions that have no route.
   if (!/^\/(invitations(\/[^/]+)?|console\/texts\.json)$/.test(path)) throw new Refused(404, "Not found.");
-  const pick = (headers, names) => Object.fromEntries(names.flatMap((name) => (headers[name] ? [[name, headers[name]]] : [])));
-  const response = await fetch(API_URL + path + url.search, {
-    method: request.method,
-    headers: pick(request.headers, ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match"]),
-    body: body || undefined,
-  });
-  const headers = pick(Object.fromEntries(response.headers), ["content-type", "retry-after", "etag", "x-request-id", "www-authenticate"]);
-  return { status: response.status, headers, body: Buffer.from(await response.arrayBuffer()) };
+  if (path.startsWith("/invitations") && request.headers.authorization !== "Bearer session") throw new Refused(403, "Only the panel calls this.");
+  const headers = pick(request.headers, ["content-type", "idempotency-key", "if-match", "if-none-match"]);
+  return callApi(request.method, path + url.search, { ...headers, authorization: `Bearer ${session.token}` }, body || undefined);
 }
+
+async function callApi(method, path, headers, body) {
+  const response = await fetch(API_URL + path, { method, headers, body });
+  const kept = pick(Object.fromEntries(response.headers), ["content-type", "retry-after", "etag", "x-request-id", "www-authenticate"]);
+  return { status: response.status, headers: kept, body: Buffer.from(await response.arrayBuffer()) };
+}
+
+const pick = (headers, names) => Object.fromEntries(names.flatMap((name) => (headers[name] ? [[name, headers[name]]] : [])));
 
 // --- The server -------------------------------------------------------------------------------------------------------
 
@@ -263,11 +272,14 @@ const panel = () => ({ status: 200, headers: { "content-type": "text/javascript"
 const json = (status, value) => ({ status, headers: { "content-type": "application/json" }, body: JSON.stringify(value) });
 const redirect = (location, cookie) => ({ status: 303, headers: { location, "set-cookie": cookie } });
 
-/** Requests of a session: only with its cookie, and changes only from pages of this origin. */
+/** Requests of a session: only with its cookie, and only from pages of this origin. Another port of a host is the same site for cookies. */
 const signedIn = (handle) => (context) => {
-  const session = sessions.get(context.cookies.session);
+  const { request, cookies } = context;
+  const session = sessions.get(cookies.session);
   if (!session || session.expiry <= Date.now()) throw new Refused(401, "Sign in.");
-  if (context.request.method !== "GET" && context.request.headers.origin !== ORIGIN) throw new Refused(403, "This is another site's request.");
+  const { origin, "sec-fetch-site": site = "same-origin" } = request.headers;
+  const isOurs = site === "same-origin" && (request.method === "GET" || origin === ORIGIN);
+  if (!isOurs) throw new Refused(403, "This is another site's request.");
   return handle({ ...context, session });
 };
 
@@ -278,7 +290,7 @@ const routes = {
   "GET /sign-in": signIn,
   "GET /callback": callback,
   "GET /session": signedIn(describe),
-  "GET /token": signedIn(token),
+  "POST /lookup": lookup,
   "POST /accept": signedIn(join),
   "POST /remove": signedIn(leave),
   "POST /sign-out": signedIn(signOut),
@@ -287,7 +299,7 @@ const routes = {
 
 async function respond(request) {
   const url = new URL(request.url, ORIGIN);
-  const handle = url.pathname.startsWith("/api/") ? proxy : routes[`${request.method} ${url.pathname}`];
+  const handle = url.pathname.startsWith("/api/") ? signedIn(proxy) : routes[`${request.method} ${url.pathname}`];
   if (!handle) throw new Refused(404, "Not found.");
   let body = "";
   for await (const chunk of request.setEncoding("utf8")) {
