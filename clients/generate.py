@@ -37,12 +37,6 @@ def run(what: str, command: list[str | Path], directory: Path = ROOT, **variable
         raise Failed(f"{what} failed or warned")
 
 
-def version() -> str:
-    """The version of the contract in three parts, as npm requires."""
-    number = re.search(r'^  version: "([0-9.]+)"$', CONTRACT.read_text(), re.MULTILINE).group(1)
-    return ".".join([*number.split("."), "0", "0"][:3])
-
-
 def set_up(package: Path, source: Path) -> None:
     shutil.rmtree(package, ignore_errors=True)
     shutil.copytree(source, package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -57,7 +51,7 @@ def typescript(directory: Path) -> None:
     fetch = json.loads((modules / "openapi-fetch" / "package.json").read_text())
 
     description = json.loads((package / "package.json").read_text())
-    description |= {"version": version(), "dependencies": {"openapi-fetch": f"^{fetch['version']}"}}
+    description |= {"dependencies": {"openapi-fetch": f"^{fetch['version']}"}}
     (package / "package.json").write_text(json.dumps(description, indent=2) + "\n")
     run("openapi-typescript", [modules / ".bin" / "openapi-typescript", CONTRACT, "--output", package / "src" / "api.ts"])
     (package / "node_modules").symlink_to(modules)
@@ -71,8 +65,6 @@ def python(directory: Path) -> None:
     set_up(package, ROOT / "clients" / "python")
     tools = os.environ["PYTHON_TOOLS"]
 
-    project = package / "pyproject.toml"
-    project.write_text(project.read_text().replace('version = "0"', f'version = "{version()}"', 1))
     config = directory / "config.json"
     config.write_text(json.dumps({"package_name_override": "invitations_client", "post_hooks": []}))
     generated = directory / "generated"
