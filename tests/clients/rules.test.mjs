@@ -90,6 +90,26 @@ test("waits longer each time without a Retry-After", async () => {
   assert.deepEqual(slept, [0.25, 0.5, 1, 2]);
 });
 
+const coolingDown = [429, { "retry-after": 7 }, { ...error, code: "resend-cooldown" }];
+
+test("returns a resend cooldown at once, and waits for it only if asked to", async () => {
+  const { response, error } = await serve(coolingDown, success).POST("/invitations/{id}", { params });
+  assert.deepEqual([response.status, error.code], [429, "resend-cooldown"]);
+  assert.deepEqual([requests.length, slept], [1, []]);
+  serve(coolingDown, success);
+  const client = connect(`http://127.0.0.1:${server.address().port}`, "ik_test", { retry: { clock, cooldown: true } });
+  assert.equal((await client.POST("/invitations/{id}", { params })).response.status, 200);
+  assert.deepEqual(slept, [7]);
+});
+
+test("waits for the send quota and for the gateway", async () => {
+  for (const value of [{ ...error, code: "send-quota" }, { message: "Too Many Requests" }, null]) {
+    slept = [];
+    assert.equal((await serve([429, { "retry-after": 7 }, value], success).POST("/invitations/{id}", { params })).response.status, 200);
+    assert.deepEqual(slept, [7]);
+  }
+});
+
 test("leaves a wait beyond the bound to the caller", async () => {
   const { response } = await describe(serve(unavailable(61, 429)));
   assert.equal(response.status, 429);

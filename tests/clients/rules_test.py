@@ -126,6 +126,24 @@ class Rules(unittest.TestCase):
         self.assertEqual(describe_invitation.sync_detailed(ID, client=client).status_code, 503)
         self.assertEqual(self.clock.slept, [0.25, 0.5, 1, 2])
 
+    def test_returns_a_resend_cooldown_at_once_and_waits_for_it_only_if_asked_to(self):
+        cooling_down = (429, {"retry-after": "7"}, ERROR | {"code": "resend-cooldown"})
+        response = modify_invitation.sync_detailed(ID, client=self.serve(cooling_down, SUCCESS))
+        self.assertEqual((response.status_code, response.parsed.code), (429, "resend-cooldown"))
+        self.assertEqual((len(self.server.requests), self.clock.slept), (1, []))
+        self.serve(cooling_down, SUCCESS)
+        client = connect(f"http://127.0.0.1:{self.server.server_address[1]}", "ik_test", retry=Retry(cooldown=True, clock=self.clock))
+        self.assertEqual(modify_invitation.sync_detailed(ID, client=client).status_code, 200)
+        self.assertEqual(self.clock.slept, [7])
+
+    def test_waits_for_the_send_quota_and_for_the_gateway(self):
+        for value in (ERROR | {"code": "send-quota"}, {"message": "Too Many Requests"}, None):
+            with self.subTest(value=value):
+                self.clock.slept.clear()
+                client = self.serve((429, {"retry-after": "7"}, value), SUCCESS)
+                self.assertEqual(modify_invitation.sync_detailed(ID, client=client).status_code, 200)
+                self.assertEqual(self.clock.slept, [7])
+
     def test_leaves_a_wait_beyond_the_bound_to_the_caller(self):
         client = self.serve(unavailable(61, 429))
         response = describe_invitation.sync_detailed(ID, client=client)

@@ -10,7 +10,7 @@ declare const process: { env: Record<string, string | undefined> };
 const { API_URL, API_KEY } = process.env;
 if (!API_URL || !API_KEY) throw new Error("API_URL and API_KEY must be set");
 const api = connect(API_URL, API_KEY);
-const impatient = connect(API_URL, API_KEY, { retry: { attempts: 1 } });
+const patient = connect(API_URL, API_KEY, { retry: { cooldown: true } });
 
 function check(condition: boolean, sentence: string, ...shown: unknown[]): asserts condition {
   if (!condition) throw new Error([sentence, ...shown.map((it) => JSON.stringify(it))].join("\n  "));
@@ -53,9 +53,9 @@ for await (const page of pages(api, "/invitations", { limit: 1, state: "invited"
 check(found.filter((id) => id === created.id).length === 1, "The list must have the invitation once.", found);
 check(ok(await api.GET("/invitations/{id}", { params }), 200).id === created.id, "Describe must find it.");
 
-const tooSoon = await impatient.POST("/invitations/{id}", { params });
+const tooSoon = await api.POST("/invitations/{id}", { params });
 check(Object.keys(failed(tooSoon, 429, "resend-cooldown").fields).length === 0, "No field is to blame.");
-const resent = ok(await api.POST("/invitations/{id}", { params }), 200); // waits for Retry-After
+const resent = ok(await patient.POST("/invitations/{id}", { params }), 200); // waits for Retry-After
 check(resent.lastSent > created.lastSent, "A resend must set lastSent.", resent);
 const revoked = ok(await api.POST("/invitations/{id}", { params, body: { state: "revoked" } }), 200);
 check(revoked.state === "revoked" && revoked.revokedAt !== undefined, "It must be revoked.", revoked);

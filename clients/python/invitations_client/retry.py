@@ -34,6 +34,8 @@ class Retry:
     """Attempts in all."""
     seconds: float = 60
     """The last attempt begins at most this many seconds after the first."""
+    cooldown: bool = False
+    """Whether to wait for the end of a resend cooldown, too."""
     clock: Clock = field(default_factory=Clock)
 
 
@@ -41,7 +43,7 @@ class Attempts:
     """The attempts of one request.
 
     It is repeated after a 429 or a 503, and after a connection failure if a repetition cannot do anything twice. A wait beyond the
-    bounds is left to the caller, who gets the last response or failure at once.
+    bounds is left to the caller, who gets the last response or failure at once. So is a resend cooldown: the email was sent just now.
     """
 
     def __init__(self, request: httpx.Request, retry: Retry):
@@ -54,7 +56,8 @@ class Attempts:
         """The seconds until the next attempt, or None if this outcome is the caller's."""
         self.made += 1
         if isinstance(outcome, httpx.Response):
-            again = outcome.status_code in (429, 503)
+            cooldown = outcome.status_code == 429 and code(outcome) == "resend-cooldown"
+            again = outcome.status_code in (429, 503) and (self.retry.cooldown or not cooldown)
             seconds = retry_after(outcome)
         else:
             again = self.repeatable
@@ -63,6 +66,15 @@ class Attempts:
         if seconds is None:
             seconds = backoff(self.made, clock.random())
         return seconds if again and self.made < self.retry.attempts and clock.now() + seconds <= self.end else None
+
+
+def code(response: httpx.Response) -> object:
+    """The code of an error of the service. Errors of the gateway have none."""
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    return body.get("code") if isinstance(body, dict) else None
 
 
 def retry_after(response: httpx.Response) -> float | None:

@@ -8,6 +8,8 @@ export interface RetryOptions {
   seconds?: number;
   /** Seconds after which an attempt without a response has failed; 35 by default, because the service responds within 30. */
   timeout?: number;
+  /** Whether to wait for the end of a resend cooldown, too; false by default. */
+  cooldown?: boolean;
   /** Replaces time and chance in tests. */
   clock?: Clock;
 }
@@ -25,10 +27,10 @@ type Send = (request: Request) => Promise<Response>;
 
 /**
  * Repeats a request after a 429 or a 503, and after a connection failure if a repetition cannot do anything twice. A wait beyond the
- * bounds is left to the caller, who gets the last response or failure at once.
+ * bounds is left to the caller, who gets the last response or failure at once. So is a resend cooldown: the email was sent just now.
  */
 export function retrying(send: Send, authorize: (request: Request) => Promise<void>, options: RetryOptions = {}): Send {
-  const { attempts = 5, seconds = 60, timeout = 35, clock = systemClock } = options;
+  const { attempts = 5, seconds = 60, timeout = 35, cooldown = false, clock = systemClock } = options;
   return async (request) => {
     const repeatable = request.method === "GET" || request.headers.has("Idempotency-Key");
     const end = clock.now() + 1000 * seconds;
@@ -40,8 +42,9 @@ export function retrying(send: Send, authorize: (request: Request) => Promise<vo
       try {
         response = await send(one);
         // A connection can also fail while the body arrives.
-        await response.clone().arrayBuffer();
+        const body = await response.clone().text();
         if (response.status !== 429 && response.status !== 503) return response;
+        if (!cooldown && code(body) === "resend-cooldown") return response;
       } catch (error) {
         if (!repeatable) throw error;
         response = undefined;
@@ -55,6 +58,15 @@ export function retrying(send: Send, authorize: (request: Request) => Promise<vo
       await clock.sleep(wait, request.signal);
     }
   };
+}
+
+/** The code of an error of the service. Errors of the gateway have none. */
+function code(body: string): unknown {
+  try {
+    return (JSON.parse(body) as { code?: unknown } | null)?.code;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The header in milliseconds. The service sends whole seconds. */
