@@ -263,15 +263,24 @@ def leaves(app: Application, browser: Browser) -> None:
         nora.page.reload()
         says(nora, "You are not signed in.")
 
-    step("what the member invites with a token that has not expired is revoked later, also by another process")
+    step("what the member invites with a token that has not expired is revoked later, also by another process, whatever fails before")
     Caller(app.service.port, token=token_of(app, "Nora New", NORA)).create("late@example.com")
     app.kill()
+    stored = json.loads(app.members_file.read_text())
+    stored["leaving"].insert(0, {"account": ACCOUNT, "email": "no address", "until": stored["leaving"][0]["until"]})
+    app.members_file.write_text(json.dumps(stored))
     app.start()
     until(lambda: app.invitation("late@example.com")["state"] == "revoked", "It must be revoked.")
 
     step("a repeated event does not bring the member back")
-    check(app.deliver(app.accepted_event(NORA), app.key) == 204, "It must be a 204.")
+    event = app.accepted_event(NORA)
+    check(app.deliver(event, app.key) == 204, "It must be a 204.")
     check(app.members() == {}, "There must be no member.", app.members())
+
+    step("neither does a late event of what was accepted before, but a later acceptance does")
+    for late, time, members in [("late", event["time"], 0), ("later", "2999-01-01T00:00:00Z", 1)]:
+        check(app.deliver(event | {"id": late, "time": time}, app.key) == 204, "It must be a 204.")
+        check(len(app.members()) == members, f"There must be {members} members.", app.members())
 
 
 def refuses(app: Application) -> None:

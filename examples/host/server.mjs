@@ -9,7 +9,7 @@ import { createServer } from "node:http";
 
 function setting(name, fallback) {
   const value = process.env[name] ?? fallback;
-  if (value === undefined) throw new Error(`${name} must be set`);
+  if (value === undefined || value === "") throw new Error(`${name} must be set`);
   return value;
 }
 
@@ -26,7 +26,7 @@ const TOKEN_SECONDS = Number(setting("TOKEN_SECONDS", "3600")); // how long the 
 // --- Members ----------------------------------------------------------------------------------------------------------
 
 // A file in place of a database. Each change replaces it as a whole, so that a crash leaves the old state or the new one.
-let state = { people: {}, accounts: {}, members: {}, events: [], leaving: [], ...read() };
+let state = { people: {}, accounts: {}, members: {}, removed: {}, events: [], leaving: [], ...read() };
 
 function read() {
   try {
@@ -49,8 +49,7 @@ const keyOf = (account, subject) => `${account} ${subject}`;
 
 /**
  * Grants the membership of an accepted invitation. Events arrive at least once: the ID of a processed one is stored together with its
- * effect, so that a late repetition does not bring back a member who was removed. The order does not matter to this application,
- * because an accepted invitation does not change any more.
+ * effect, so that a repetition does not bring back a member who was removed. Neither does a late event of what was accepted before.
  */
 function receive(event) {
   if (event.type !== "accepted" || state.events.includes(event.id)) return;
@@ -61,7 +60,8 @@ function receive(event) {
   change((next) => {
     next.events.push(event.id);
     const member = { account, subject: decodeURIComponent(subject), urn, roleID: invitation.roleID, since: event.time };
-    next.members[keyOf(account, member.subject)] = member;
+    const key = keyOf(account, member.subject);
+    if (!(Date.parse(event.time) <= Date.parse(next.removed[key]))) next.members[key] = member;
   });
 }
 
@@ -72,6 +72,7 @@ async function remove(account, subject) {
   const until = Date.now() + 1000 * TOKEN_SECONDS;
   change((next) => {
     delete next.members[keyOf(account, subject)];
+    next.removed[keyOf(account, subject)] = new Date().toISOString();
     next.leaving.push({ account, invitedBy: member.urn, until });
     const email = next.people[subject]?.email;
     if (email) next.leaving.push({ account, email, until });
@@ -85,22 +86,31 @@ async function revoke() {
   let count = 0;
   for (const { until, ...match } of state.leaving) {
     const last = Date.now() > until;
-    let cursor;
-    do {
-      const result = await invoke("revoke-invitations", { ...match, ...(cursor && { cursor }) });
-      count += result.revoked;
-      cursor = result.next;
-    } while (cursor);
+    try {
+      count += await revokeAll(match);
+    } catch (error) {
+      // It must not keep those of other people from being revoked.
+      console.error("Revoking will be repeated:", match, error);
+      continue;
+    }
     const isThis = (it) => it.until === until && it.invitedBy === match.invitedBy && it.email === match.email;
     if (last) change((next) => (next.leaving = next.leaving.filter((it) => !isThis(it))));
   }
   return count;
 }
-function revokeAgain() {
-  revoke().catch((error) => console.error("Revoking will be repeated:", error));
+setInterval(revoke, 60_000).unref();
+revoke(); // what an earlier process has left
+
+async function revokeAll(match) {
+  let count = 0;
+  let cursor;
+  do {
+    const result = await invoke("revoke-invitations", { ...match, ...(cursor && { cursor }) });
+    count += result.revoked;
+    cursor = result.next;
+  } while (cursor);
+  return count;
 }
-setInterval(revokeAgain, 60_000).unref();
-revokeAgain(); // what an earlier process has left
 
 /** Invokes an operator function of the service. On AWS this is `InvokeCommand` of @aws-sdk/client-lambda. */
 async function invoke(name, event) {
@@ -181,8 +191,12 @@ function signOut({ cookies }) {
   return { status: 204, headers: { "set-cookie": cookie("session", "", 0) } };
 }
 
+// With the prefix, a browser takes the cookie from this host alone; no other one below the same domain can plant it.
+const SECURE = ORIGIN.startsWith("https:");
+const PREFIX = SECURE ? "__Host-" : "";
+
 function cookie(name, value, seconds) {
-  return `${name}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Lax${ORIGIN.startsWith("https:") ? "; Secure" : ""}`;
+  return `${PREFIX}${name}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Lax${SECURE ? "; Secure" : ""}`;
 }
 
 // --- What the page requests -------------------------------------------------------------------------------------------
@@ -306,7 +320,8 @@ async function respond(request) {
     body += chunk;
     if (body.length > 300_000) throw new Refused(413, "The request is too large.");
   }
-  const cookies = Object.fromEntries((request.headers.cookie ?? "").split("; ").map((pair) => pair.split("=")));
+  const pairs = (request.headers.cookie ?? "").split("; ").map((pair) => pair.split("="));
+  const cookies = Object.fromEntries(pairs.filter(([name]) => name.startsWith(PREFIX)).map(([name, value]) => [name.slice(PREFIX.length), value]));
   return handle({ request, url, body, cookies });
 }
 
