@@ -160,21 +160,26 @@ export function details(panel, invitation) {
   const { t, language } = panel;
   const date = (iso) => iso && language.date(iso);
   const text = (value) => value && bdi(value);
-  const { delivery } = invitation;
+  // In the words of the list, and the principal itself.
+  const who = (urn) => {
+    const words = h("span", {}, panel.who(urn));
+    return urn && [words, ...(words.textContent === urn ? [] : [h("p", { class: "hint" }, bdi(urn))])];
+  };
+  const { delivery, state } = invitation;
   const facts = [
     [t("role"), text(language.role(invitation.roleID))],
-    [t("state"), language.named("state_", invitation.state)],
+    [t("state"), language.named("state_", state)],
     [t("delivery"), delivery && [language.named("delivery_", delivery.state), ", ", date(delivery.time), ...(delivery.reason ? [", ", bdi(delivery.reason)] : [])]],
-    [t("expiry"), date(invitation.expiry)],
+    [t(state === "expired" ? "state_expired" : "expiry"), ["invited", "expired"].includes(state) && date(invitation.expiry)],
     [t("created"), date(invitation.created)],
     [t("last_sent"), date(invitation.lastSent)],
     [t("last_modified"), date(invitation.lastModified)],
     [t("reminded"), date(invitation.reminded)],
     [t("accepted_at"), date(invitation.acceptedAt)],
-    [t("accepted_by"), text(invitation.acceptedBy)],
+    [t("accepted_by"), who(invitation.acceptedBy)],
     [t("declined_at"), date(invitation.declinedAt)],
     [t("revoked_at"), date(invitation.revokedAt)],
-    [t("invited_by"), text(invitation.invitedBy)],
+    [t("invited_by"), who(invitation.invitedBy)],
     [t("redirect"), text(invitation.redirect)],
     [t("id"), text(invitation.id)],
     // What the host application has attached, under its own names.

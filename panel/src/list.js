@@ -181,8 +181,11 @@ class Row {
     put(this.role, bdi(language.role(invitation.roleID)));
     this.element.dataset.state = state;
     put(this.state, h("span", { class: "chip" }, language.named("state_", state)), " ", h("span", { class: "hint" }, this.#since(invitation)));
-    put(this.expiry, language.date(invitation.expiry));
-    put(this.by, ...this.#inviter(invitation.invitedBy));
+    // A closed invitation does not expire any more, and an expired one says so with its state.
+    const open = state === "invited";
+    put(this.expiry, ...(open ? [language.date(invitation.expiry)] : []));
+    this.expiry.parentElement.hidden = !open;
+    put(this.by, ...panel.who(invitation.invitedBy));
 
     const busy = store.patches.has(invitation.id);
     const allowed = panel.allowed(invitation);
@@ -201,7 +204,7 @@ class Row {
   /** How the email fares while the invitation is open, and since when it is closed. */
   #since(invitation) {
     const { language, t } = this.panel;
-    const time = invitation[`${invitation.state}At`];
+    const time = invitation[invitation.state === "expired" ? "expiry" : `${invitation.state}At`];
     if (time) return [language.date(time)];
     if (invitation.state !== "invited") return [];
     if (invitation.sent === false) return t("delivery_link");
@@ -209,24 +212,12 @@ class Row {
     return delivery ? [bdi(language.named("delivery_", delivery.state)), ...(delivery.reason ? [" (", bdi(delivery.reason), ")"] : [])] : t("delivery_pending");
   }
 
-  #inviter(urn = "") {
-    if (urn && urn === this.panel.caller.principal) return this.panel.t("you");
-    const [, kind, rest] = urn.match(/:(apikey|user)\/(.*)$/) ?? [];
-    if (kind === "apikey") return this.panel.t("api_key", { id: rest });
-    if (!kind) return [bdi(urn)];
-    try {
-      return [bdi(decodeURIComponent(rest.slice(rest.indexOf(":") + 1)))];
-    } catch {
-      return [bdi(rest)];
-    }
-  }
-
   /** Shows the rest of the cooldown. Whether there is any. */
   count() {
     const { language, store, t } = this.panel;
     const left = this.actions.resend.hidden ? 0 : store.cooldown(this.invitation);
     const { resend } = this.actions;
-    put(this.wait, left ? ` ${language.unit(left, "second")}` : "");
+    put(this.wait, left ? ` ${language.duration(left, "narrow")}` : "");
     if ((resend.getAttribute("aria-disabled") === "true") !== left > 0) {
       if (left) {
         resend.setAttribute("aria-disabled", "true");

@@ -3,7 +3,7 @@
 import { Api, newKey } from "./api.js";
 import { bulk } from "./bulk.js";
 import * as dialogs from "./dialogs.js";
-import { button, h, put } from "./dom.js";
+import { bdi, button, h, put } from "./dom.js";
 import { ListView } from "./list.js";
 import { Store } from "./store.js";
 import { theme } from "./style.js";
@@ -130,6 +130,21 @@ export class Panel {
   done(sentence, action, { link, ...invitation }, aloud = true) {
     if (aloud) put(this.status, this.t(sentence, { email: invitation.email }));
     this.host.dispatchEvent(new CustomEvent("invitations-changed", { bubbles: true, composed: true, detail: { action, invitation } }));
+  }
+
+  // --- People ----------------------------------------------------------------------------------------------------------
+
+  /** Who a principal is, in words. */
+  who(urn = "") {
+    if (urn && urn === this.caller.principal) return this.t("you");
+    const [, kind, rest] = urn.match(/:(apikey|user)\/(.*)$/) ?? [];
+    if (kind === "apikey") return this.t("api_key", { id: rest });
+    if (!kind) return [bdi(urn)];
+    try {
+      return [bdi(decodeURIComponent(rest.slice(rest.indexOf(":") + 1)))];
+    } catch {
+      return [bdi(rest)];
+    }
   }
 
   // --- Errors ----------------------------------------------------------------------------------------------------------

@@ -82,9 +82,9 @@ export class Language {
   }
 
   /** "42 seconds", "5 minutes", "7 days" */
-  duration(seconds) {
+  duration(seconds, style = "long") {
     const [unit, size] = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]].find(([, size]) => seconds >= 2 * size) ?? ["second", 1];
-    return this.unit(Math.ceil(seconds / size), unit, "long");
+    return this.unit(Math.ceil(seconds / size), unit, style);
   }
 
   unit(value, unit, unitDisplay = "narrow") {

@@ -241,6 +241,16 @@ def details(host: Host) -> None:
         found.page.keyboard.press("Escape")
         found.closes()
         found.focus_is("act.details@example.com")
+        # Who invited: the words of the list, and the principal below.
+        found.invite("act.mine@example.com")
+        found.closes()
+        for address, words in (("act.details@example.com", r"API key \w+"), ("act.mine@example.com", "You")):
+            expect(found.row(address).locator(".by .value")).to_have_text(re.compile(f"^{words}$"))
+            found.page.get_by_role("button", name=address, exact=True).click()
+            inviter = found.dialog.locator("dl > div").filter(has_text="Invited by").locator("dd")
+            expect(inviter).to_have_text(re.compile(rf"^{words}urn:\S+:apikey/\w+$"))
+            found.page.keyboard.press("Escape")
+            found.closes()
 
 
 def signed_out(host: Host) -> None:
