@@ -22,6 +22,8 @@ from panel import access, actions, bundle, hostile, listing, many, pictures
 
 STEPS = (
     listing.pages,
+    listing.columns,
+    listing.closing_times,
     listing.filters,
     listing.refreshes,
     listing.hidden,

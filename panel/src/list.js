@@ -140,7 +140,7 @@ class Row {
   constructor(panel) {
     this.panel = panel;
     const { t } = panel;
-    const cell = (key, name) => (this[name] = h("span", { class: "value" })) && h("div", { class: `cell ${name}` }, h("span", { class: "label" }, t(key)), this[name]);
+    const cell = (key, name) => (this[name] = h("span", { class: "value" })) && h("div", { class: `cell ${name}` }, h("span", { class: "label" }, t(key)), " ", this[name]);
     this.name = button("", () => panel.details(this.invitation), { class: "name", "aria-haspopup": "dialog" });
     this.actions = Object.fromEntries(ACTIONS.map((action) => [action, this.#button(action)]));
     this.wait = h("span", { class: "wait", "aria-hidden": "true" });

@@ -1,11 +1,13 @@
 """The list: pages, filters, search, order, refreshes."""
 
+import re
+
 from browser.chromium import check
 from browser.stand_in import GONE, Response
 from playwright.sync_api import expect
 
 from .host import Host
-from .tab import tab, until
+from .tab import WIDE, tab, until
 
 ROWS = 60
 
@@ -36,6 +38,67 @@ def pages(host: Host) -> None:
         check(len(set(found.emails())) == ROWS + 3, "Each must be listed once.")
         found.focus_is("page.013@example.com" if found.emails()[50] == "page.013@example.com" else found.emails()[50])
         found.announces(f"{ROWS + 3} invitations shown")
+
+
+# The left edges of the headings that are visible; and of each cell with something to say: the class, the edge, and whether its label is
+# visible. Then what does not fit: buttons on a second line, and texts that are cut.
+LAYOUT = """() => {
+  const { shadowRoot } = document.querySelector("invitations-panel");
+  const left = (element) => Math.round(element.getBoundingClientRect().left);
+  const visible = (element) => element.checkVisibility() && element.getBoundingClientRect().width > 1;
+  const all = (selector, within = shadowRoot) => [...within.querySelectorAll(selector)];
+  const cells = all(".cell:not(.who)").filter((cell) => cell.querySelector(".value").textContent.trim());
+  const lines = (row) => new Set(all("button", row).filter(visible).map((button) => button.getBoundingClientRect().top)).size;
+  return {
+    headings: Object.fromEntries(all(".head > *").filter(visible).map((heading) => [heading.textContent, left(heading)])),
+    cells: cells.map((cell) => {
+      const label = cell.querySelector(".label");
+      return { name: label.textContent, left: left(cell), labelled: visible(label) };
+    }),
+    broken: all(".row .actions").filter((actions) => lines(actions) > 1).map((actions) => actions.innerText),
+    cut: all(".row .value").filter((value) => value.clientWidth && value.scrollWidth > value.clientWidth + 1).map(({ innerText }) => innerText),
+  };
+}"""
+
+SIZED = "width => { document.querySelector('main').style = `max-width: none; width: ${width}px; padding: 0` }"
+
+
+def columns(host: Host) -> None:
+    """In every width, each value has a heading above it or a label before it, the buttons are on one line, and nothing is cut."""
+    caller = host.fixture.api.call("GET", "/invitations/caller").json
+    # Somebody else, so that the inviter is an API key; and a cooldown that takes much space.
+    other = caller | {"principal": f"{caller['principal']}x", "limits": caller["limits"] | {"resendCooldownSeconds": 119}}
+    revoked = host.fixture.api.create("columns.revoked@example.com")
+    host.fixture.api.call("POST", f"/invitations/{revoked['id']}", {"state": "revoked"})
+    host.fixture.invite("columns.open@example.com")
+    with tab(host.browser, host.site, prepared=[("GET", "/invitations/caller", Response(200, other))]) as found:
+        found.find("columns.").shows("columns.open@example.com", "API key", "Delivered").row("columns.revoked@example.com").wait_for()
+        expect(found.row("columns.open@example.com").locator(".wait")).to_have_text(re.compile(r"^ 1\d\ds$"), use_inner_text=False)
+        for width in (360, 631, 632, 760, 960, 1150, 1231, 1232, 1280):
+            found.page.evaluate(SIZED, width)
+            layout = found.page.evaluate(LAYOUT)
+            headings, cells = layout["headings"], layout["cells"]
+            unnamed = [cell for cell in cells if not cell["labelled"] and headings.get(cell["name"]) != cell["left"]]
+            check(cells and not unnamed, f"At {width} pixels, each value must have a heading or a label.", unnamed, headings)
+            check(bool(headings) == (width >= 632), f"At {width} pixels, headings belong to a table.", headings)
+            twice = [cell for cell in cells if cell["labelled"] and cell["name"] in headings]
+            check(not twice, f"At {width} pixels, nothing must be named twice.", twice)
+            check(not layout["cut"], f"At {width} pixels, no text must be cut.", layout["cut"])
+            check(width < 632 or not layout["broken"], f"At {width} pixels, the buttons must be on one line.", layout["broken"])
+            check(found.page.evaluate(WIDE) <= 0, f"At {width} pixels, nothing may scroll sideways.")
+
+
+def closing_times(host: Host) -> None:
+    """Only what is open expires. What is closed has the time since when it is, with its state."""
+    with tab(host.browser, host.site) as found:
+        found.find("state.").row("state.expired@example.com").wait_for()
+        for address, state in (("expired", "Expired"), ("revoked", "Revoked")):
+            row = found.row(f"state.{address}@example.com")
+            expect(row.locator(".state")).to_have_text(re.compile(rf"{state} .*\d{{4}}"))
+            expect(row.locator(".expiry")).to_be_hidden()
+        row = found.row("state.open@example.com")
+        expect(row.locator(".expiry .value")).to_have_text(re.compile(r"\d{4}"))
+        expect(row.locator(".state time")).to_have_count(0)
 
 
 def filters(host: Host) -> None:
