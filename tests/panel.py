@@ -22,12 +22,12 @@ from panel import access, actions, bundle, hostile, listing, many, pictures
 
 STEPS = (
     listing.pages,
-    listing.columns,
-    listing.closing_times,
     listing.filters,
     listing.refreshes,
     listing.hidden,
     listing.failures,
+    listing.columns,
+    listing.closing_times,
     actions.invite,
     actions.invite_refused,
     actions.lost_response,

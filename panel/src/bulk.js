@@ -95,13 +95,14 @@ class Bulk {
     const head = ["bulk_row", "email", "role", "bulk_result"].map((key) => h("th", { scope: "col" }, t(key)));
     const lines = this.rows.map((row, index) => {
       row.cell = h("td");
+      row.reasons = { email: h("p", { class: "error" }), roleID: h("p", { class: "error" }) };
       if (row.duplicate) put(row.cell, ...t("bulk_duplicate", { row: language.number(row.duplicate) }));
       row.line = h(
         "tr",
         { class: row.duplicate ? "bad" : undefined },
         h("td", {}, language.number(index + 1)),
-        h("td", {}, bdi(row.body.email)),
-        h("td", {}, bdi(language.role(row.body.roleID ?? ""))),
+        h("td", {}, bdi(row.body.email), row.reasons.email),
+        h("td", {}, bdi(language.role(row.body.roleID ?? "")), row.reasons.roleID),
         row.cell,
       );
       return row.line;
@@ -164,7 +165,12 @@ class Bulk {
     row.created = status === 201 && !dryRun;
     row.until = status === 429 ? Date.now() + (error?.retryAfter ?? 1) * 1000 : 0;
     row.line.className = row.created ? "created" : status === 201 ? "" : "bad";
-    put(row.cell, ...(status === 201 ? panel.t(dryRun ? "bulk_ready" : "bulk_invited") : panel.sentence(error ?? {})));
+    // Reasons about the address and the role are shown below these, the others with the name of their column.
+    const fields = Object.entries(error?.fields ?? {});
+    for (const [name, reason] of Object.entries(row.reasons)) put(reason, ...fields.filter(([field]) => field === name).map(([, text]) => bdi(text)));
+    const others = fields.filter(([name]) => !Object.hasOwn(row.reasons, name)).map(([name, reason]) => bdi(`${name}: ${reason} `));
+    if (status === 201) put(row.cell, ...panel.t(dryRun ? "bulk_ready" : "bulk_invited"));
+    else put(row.cell, ...(others.length ? others : fields.length ? panel.t("bulk_refused") : panel.sentence(error ?? {})));
     if (invitation) panel.done("invited", "created", invitation, false);
   }
 

@@ -1,6 +1,6 @@
 // Modal dialogs: native ones, which keep the focus inside and close with Escape.
 
-import { button, h, id, put } from "./dom.js";
+import { bdi, button, h, id, put } from "./dom.js";
 
 export class Dialog {
   /**
@@ -57,6 +57,10 @@ export class Dialog {
   async #submit(event) {
     event.preventDefault();
     if (this.busy || !this.onsubmit) return;
+    this.fail();
+    // The browser asks for what is missing. What else is wrong is for the API to say.
+    const missing = [...this.form.elements].find((control) => control.validity.valueMissing);
+    if (missing) return missing.reportValidity();
     await this.run(this.onsubmit);
   }
 
@@ -76,21 +80,25 @@ export class Dialog {
     }
   }
 
-  /** Shows an error: at the controls that it names, and in its own words. */
+  /** Shows an error: the reasons at the controls that it names, and if there are others, its own words. */
   fail(error) {
     for (const control of this.form.querySelectorAll("[aria-invalid]")) {
+      this.form.querySelector(`#${control.getAttribute("aria-errormessage")}`).remove();
       control.removeAttribute("aria-invalid");
       control.removeAttribute("aria-errormessage");
     }
-    put(this.error, ...(error ? this.panel.sentence(error) : []));
+    put(this.error);
     if (!error) return;
-    this.error.id ||= id();
-    const blamed = Object.keys(error.fields ?? {}).map((name) => this.form.elements.namedItem(name)).filter((control) => control?.setAttribute);
-    for (const control of blamed) {
+    const fields = Object.entries(error.fields ?? {}).map(([name, reason]) => [this.form.elements.namedItem(name), reason]);
+    const blamed = fields.filter(([control]) => control?.setAttribute);
+    for (const [control, reason] of blamed) {
+      const said = h("p", { class: "error", role: "alert", id: id() }, bdi(reason));
+      control.parentElement.append(said);
       control.setAttribute("aria-invalid", "true");
-      control.setAttribute("aria-errormessage", this.error.id);
+      control.setAttribute("aria-errormessage", said.id);
     }
-    (blamed[0] ?? this.submit)?.focus();
+    if (!blamed.length || blamed.length < fields.length) put(this.error, ...this.panel.sentence(error));
+    (blamed[0]?.[0] ?? this.submit)?.focus();
   }
 }
 

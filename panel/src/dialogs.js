@@ -27,7 +27,7 @@ export function roleControl(panel, roleID = panel.lastRole, name = "roleID") {
   const { caller, language, t } = panel;
   const roles = caller.grantableRoles.map((role) => [role, language.role(role)]);
   if (roles.length > 1 && !roleID) roles.unshift(["", t("choose")]);
-  const control = select(roles, roleID, { name });
+  const control = select(roles, roleID, { name, required: !!name });
   control.addEventListener("change", () => (panel.lastRole = control.value || undefined));
   return control;
 }

@@ -112,6 +112,8 @@ def every_view(found: Tab) -> None:
     buttons = found.page.locator("header button")
     buttons.nth(1).click()
     found.is_sound()
+    found.dialog.locator("[name=email]").fill("not-an-address")
+    found.dialog.locator("[name=roleID]").select_option("read-only")
     found.dialog.locator("[type=submit]").click()
     expect(found.dialog.get_by_role("alert")).not_to_be_empty()
     found.is_sound()

@@ -56,7 +56,7 @@ LAYOUT = """() => {
       return { name: label.textContent, left: left(cell), labelled: visible(label) };
     }),
     broken: all(".row .actions").filter((actions) => lines(actions) > 1).map((actions) => actions.innerText),
-    cut: all(".row .value").filter((value) => value.clientWidth && value.scrollWidth > value.clientWidth + 1).map(({ innerText }) => innerText),
+    cut: all(".row .value").filter((it) => it.clientWidth && it.scrollWidth > it.clientWidth + 1).map(({ innerText }) => innerText),
   };
 }"""
 
