@@ -301,5 +301,8 @@ def start_fails(host: Host) -> None:
             host.site.credential = good
             found.press("Try again")
             found.heading()
+        # A page whose origin is not allowed cannot tell that from a service that is down.
+        with tab(host.browser, host.site, starts=False, prepared=[("GET", "/invitations/caller", *[GONE] * 20)]) as found:
+            expect(found.page.get_by_role("alert")).to_contain_text("CorsOrigins")
     finally:
         host.site.credential = good
