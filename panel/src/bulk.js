@@ -71,8 +71,9 @@ class Bulk {
     const { panel, dialog } = this;
     const { language } = panel;
     const ids = new Map(panel.caller.grantableRoles.map((role) => [language.role(role).toLowerCase(), role]));
-    const found = people(this.text.value);
+    const { rows: found, unknown } = people(this.text.value);
     const refuse = (key, values) => put(dialog.error, ...panel.t(key, values));
+    if (unknown.length) return refuse("bulk_unknown", { columns: unknown.join(", ") });
     if (!found.length) return refuse("bulk_empty");
     if (found.length > MOST) return refuse("bulk_too_many", { count: language.number(MOST) });
     const first = new Map();

@@ -52,7 +52,16 @@ const COLUMNS = new Map([
   ["role", "roleID"],
   ["expiry", "expiry"],
   ["locale", "locale"],
+  ["redirect", "redirect"],
 ]);
+
+const METADATA = "metadata.";
+
+/** The field of a column, such as `metadata.plan`; undefined if there is none. */
+function fieldOf(column) {
+  if (column.length > METADATA.length && column.toLowerCase().startsWith(METADATA)) return METADATA + column.slice(METADATA.length);
+  return COLUMNS.get(column.toLowerCase());
+}
 
 /** The address of `Ann Doe <ann@example.com>`. */
 const bare = (cell) => cell.match(/<([^<>]+@[^<>]+)>\s*$/)?.[1] ?? cell;
@@ -60,21 +69,26 @@ const bare = (cell) => cell.match(/<([^<>]+@[^<>]+)>\s*$/)?.[1] ?? cell;
 /**
  * The people in a text. A first row without an address names the columns; without it, the first column is the address and the second the
  * role. A row of addresses only is that many people.
+ *
+ * A column that is not known, or that another one repeats, is named in `unknown`: what it contains would be lost. One without a name is
+ * named by its number; it may be empty.
  * @param {string} text
- * @returns {{email: string, roleID?: string, expiry?: string, locale?: string}[]}
+ * @returns {{rows: {email: string, roleID?: string, expiry?: string, locale?: string, redirect?: string, metadata?: object}[], unknown: string[]}}
  */
 export function people(text) {
-  const rows = parse(text.replace(/^\uFEFF/, ""));
-  const names = rows[0]?.map((cell) => COLUMNS.get(cell.toLowerCase()));
-  const headed = names?.includes("email") && !rows[0].some((cell) => cell.includes("@"));
-  const columns = headed ? names : ["email", "roleID"];
-  return rows.slice(headed ? 1 : 0).flatMap((cells) => {
+  const [first = [], ...others] = parse(text.replace(/^\uFEFF/, ""));
+  const named = first.map(fieldOf);
+  const headed = named.includes("email") && !first.some((cell) => cell.includes("@"));
+  const fields = headed ? named : ["email", "roleID"];
+  const unknown = new Set(headed ? first.filter((name, index) => name && (!named[index] || named.indexOf(named[index]) < index)) : []);
+  const rows = (headed ? others : [first, ...others]).flatMap((cells) => {
     const filled = cells.filter(Boolean);
     if (!headed && filled.every((cell) => cell.includes("@"))) return filled.map((cell) => ({ email: bare(cell) }));
-    const row = { email: "" };
-    columns.forEach((name, index) => {
-      if (name && cells[index]) row[name] = name === "email" ? bare(cells[index]) : cells[index];
-    });
-    return [row];
+    cells.forEach((cell, index) => cell && !fields[index] && unknown.add((headed && first[index]) || `#${index + 1}`));
+    const pairs = fields.map((name, index) => [name, cells[index]]).filter(([name, cell]) => name && cell);
+    const metadata = pairs.filter(([name]) => name.startsWith(METADATA)).map(([name, cell]) => [name.slice(METADATA.length), cell]);
+    const row = Object.fromEntries(pairs.filter(([name]) => !name.startsWith(METADATA)));
+    return [{ ...row, email: bare(row.email ?? ""), ...(metadata.length && { metadata: Object.fromEntries(metadata) }) }];
   });
+  return { rows, unknown: [...unknown] };
 }

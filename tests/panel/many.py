@@ -32,10 +32,10 @@ def bulks(host: Host, dry: bool) -> list:
 def pasted(host: Host) -> None:
     """250 rows with a header, quotes and semicolons: checked first, then sent in three requests."""
     host.fixture.api.create("many.known@example.com")
-    rows = [f'"many.{number:03}@example.com";{"read-only" if number % 2 else ""}' for number in range(ROWS - 4)]
+    rows = [f'"many.{number:03}@example.com";{"read-only" if number % 2 else ""};gold' for number in range(ROWS - 4)]
     rows += ["many.known@example.com;", "not-an-address;", '"MANY.000@example.com";read-only', '"""quoted"", really";no-such-role']
     with tab(host.browser, host.site) as found:
-        open_with(found, "\r\n".join(["Email;roleID", *rows]))
+        open_with(found, "\r\n".join(["Email;roleID;metadata.plan", *rows]))
         found.press(re.compile("Send 246 invitations"))
         check(len(bulks(host, True)) == 3, "The check must be of at most 100 rows each.", bulks(host, True))
         check(all("idempotency-key" not in request.headers for request in bulks(host, True)), "A dry run takes no key.")
@@ -52,6 +52,8 @@ def pasted(host: Host) -> None:
         check(len(sent) == 3 and len({request.headers["idempotency-key"] for request in sent}) == 3, "Each needs a key of its own.", sent)
         roles = [row["roleID"] for request in sent for row in json.loads(request.body)["invitations"]]
         check(roles.count("read-only") == 123 and roles.count("full-access") == 123, "Rows without a role must get the chosen one.", roles)
+        plans = {row.get("metadata", {}).get("plan") for request in sent for row in json.loads(request.body)["invitations"]}
+        check(plans == {"gold"}, "The host application's metadata must be sent.", plans)
         found.press("Close")
         found.closes()
         found.focus_is("Invite many")
@@ -92,6 +94,9 @@ def dropped(host: Host) -> None:
         found.press("Back")
         found.dialog.get_by_label("Choose a file").set_input_files({**file, "buffer": b"\x89PNG\0\0"})
         expect(found.dialog.get_by_role("alert")).to_contain_text("not a text file")
+        area.fill("name,email,Address\nDan,drop.dan@example.com,Main Street 1")
+        found.press("Check")
+        expect(found.dialog.get_by_role("alert")).to_contain_text("These columns are unknown or occur twice: name, Address.")
         area.fill("  \n ")
         found.press("Check")
         expect(found.dialog.get_by_role("alert")).to_contain_text("Enter at least one address.")
