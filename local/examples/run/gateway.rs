@@ -3,7 +3,9 @@
 //! `cargo lambda watch` routes requests and builds the events. But it stops for good when about a hundred requests wait for one
 //! function, ends a function whose caller sends a header of the Lambda Runtime API, and returns 500 for a body or a header that
 //! is not UTF-8. The gateway prevents all of that, so that the local API is as robust as the one on AWS. It answers a request
-//! without a route as API Gateway does.
+//! without a route, and requests of pages of other origins ([`cors`]), as API Gateway does.
+
+mod cors;
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
@@ -13,9 +15,10 @@ use axum::{
     extract::{Request, State},
     http::{
         StatusCode, Uri,
-        header::{CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE},
+        header::{CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderValue, ORIGIN, TRANSFER_ENCODING, UPGRADE},
         uri::{Authority, Scheme},
     },
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
 };
 use hyper_util::{
@@ -26,6 +29,7 @@ use local::server::listen;
 use tokio::{sync::Semaphore, time::timeout};
 
 use crate::output::{Problem, print_error, problem};
+pub(crate) use cors::{Cors, Origins};
 
 /// Concurrent requests to `cargo lambda watch`. Others wait here.
 const MAX_CONCURRENT: usize = 50;
@@ -47,7 +51,7 @@ struct Gateway {
 }
 
 /// Forwards every request from `listener` to `cargo lambda watch` on the port `upstream`.
-pub(crate) fn open(listener: TcpListener, upstream: u16) -> Result<(), Problem> {
+pub(crate) fn open(listener: TcpListener, upstream: u16, cors: Cors) -> Result<(), Problem> {
     let failed = |e: &dyn std::fmt::Display| problem!("the API's port cannot be served: {e}");
     let (listener, _) = listen(listener).map_err(|e| failed(&e))?;
     let gateway = Gateway {
@@ -55,7 +59,7 @@ pub(crate) fn open(listener: TcpListener, upstream: u16) -> Result<(), Problem> 
         client: Client::builder(TokioExecutor::new()).build_http(),
         slots: Arc::new(Semaphore::new(MAX_CONCURRENT)),
     };
-    let app = Router::new().fallback(forward).with_state(gateway);
+    let app = Router::new().fallback(forward).layer(from_fn_with_state(Arc::new(cors), cors::apply)).with_state(gateway);
     tokio::spawn(async { axum::serve(listener, app).await });
     Ok(())
 }
@@ -65,9 +69,10 @@ async fn forward(State(gateway): State<Gateway>, request: Request) -> Response {
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         return error_response(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
     };
-    // Invocation by path can create keys, so a web page whose host name resolves to this machine must not use it.
-    let invocation = parts.uri.path().starts_with("/2015-03-31/");
-    if invocation && !is_loopback(&parts.headers) {
+    // Invocation by path can create keys, so no page may use it: neither one whose host name resolves to this machine, nor one that
+    // sends a request whose response it cannot read.
+    let invocation = is_invocation(&parts.uri);
+    if invocation && (!is_loopback(&parts.headers) || parts.headers.contains_key(ORIGIN)) {
         return error_response(StatusCode::FORBIDDEN, "Forbidden");
     }
     let mut uri = parts.uri.clone().into_parts();
@@ -105,6 +110,11 @@ async fn forward(State(gateway): State<Gateway>, request: Request) -> Response {
             error_response(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
         }
     }
+}
+
+/// Whether the request is a direct invocation of a function, which on AWS is no part of the API.
+fn is_invocation(uri: &Uri) -> bool {
+    uri.path().starts_with("/2015-03-31/")
 }
 
 /// Whether the request's host is 127.0.0.1 or localhost.

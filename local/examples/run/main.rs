@@ -11,6 +11,7 @@ mod gateway;
 mod http;
 mod invoke;
 mod keys;
+mod loopback;
 mod output;
 mod pages;
 mod processes;
@@ -86,6 +87,7 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     let template = settings::template()?;
     let mapping = delivery::mapping(&template)?;
     let schedules = settings::schedules(&template)?;
+    let cors = gateway::Cors::read(settings.cors_origins.clone(), &template)?;
     table::create_table(&client::for_endpoint(engine.endpoint()), TABLE_NAME, &template)
         .await
         .map_err(|e| problem!("{e}; delete {} to start with an empty database", file.display()))?;
@@ -109,7 +111,7 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
     print_line!("Building the functions. The first time takes a few minutes.");
     watch::build().await?;
     let mut watch = Watch::start(settings, &state.write_environment(&addresses)?)?;
-    gateway::open(api, watch.port())?;
+    gateway::open(api, watch.port(), cors)?;
 
     print_line!("Starting the functions.");
     let url = &addresses.url;

@@ -1,5 +1,5 @@
-//! The settings of `make run`: ports, state folder, concurrency, reload, schedules, faults and webhook. The functions' own variables are
-//! not read here; the functions inherit the environment of `make run`.
+//! The settings of `make run`: ports, state folder, concurrency, reload, schedules, faults, webhook and origins. The functions' own
+//! variables are not read here; the functions inherit the environment of `make run`.
 
 use std::{
     env, fs,
@@ -12,6 +12,7 @@ use std::{
 use serde_yaml_ng::Value;
 
 use crate::{
+    gateway::Origins,
     output::{Problem, problem},
     webhook::Webhook,
 };
@@ -43,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) faults: u32,
     /// `WEBHOOK_URL` and `WEBHOOK_KEY`: a receiver of events.
     pub(crate) webhook: Option<Webhook>,
+    /// `CORS_ORIGINS`: the origins whose pages may call the API.
+    pub(crate) cors_origins: Origins,
     /// `CARGO_LAMBDA`: the path of the program.
     pub(crate) cargo_lambda: PathBuf,
 }
@@ -68,6 +71,7 @@ impl Settings {
                 _ => return Err(problem!("FAULTS must be a number from 0 to 100")),
             },
             webhook: Webhook::parse(&text("WEBHOOK_URL", "")?, &text("WEBHOOK_KEY", "")?)?,
+            cors_origins: Origins::parse(optional("CORS_ORIGINS")?.as_deref())?,
             cargo_lambda: text("CARGO_LAMBDA", ".local/tools/cargo-lambda/bin/cargo-lambda")?.into(),
         })
     }
@@ -80,13 +84,16 @@ impl Settings {
     }
 }
 
-fn text(name: &str, default: &str) -> Result<String, Problem> {
+fn optional(name: &str) -> Result<Option<String>, Problem> {
     match env::var(name) {
-        Ok(value) if value.is_empty() => Ok(default.into()),
-        Ok(value) => Ok(value),
-        Err(env::VarError::NotPresent) => Ok(default.into()),
+        Ok(value) => Ok(Some(value)),
+        Err(env::VarError::NotPresent) => Ok(None),
         Err(env::VarError::NotUnicode(_)) => Err(problem!("{name} is not UTF-8")),
     }
+}
+
+fn text(name: &str, default: &str) -> Result<String, Problem> {
+    Ok(optional(name)?.filter(|value| !value.is_empty()).unwrap_or_else(|| default.into()))
 }
 
 fn number(name: &str, default: u16) -> Result<u16, Problem> {

@@ -7,7 +7,6 @@
 mod authorization;
 mod cors;
 mod flow;
-mod loopback;
 mod token;
 
 use std::{net::TcpListener, sync::Arc};

@@ -1,4 +1,4 @@
-//! The API under the origin of the pages, so that their scripts can call it: the API itself answers without CORS headers.
+//! The API under the origin of the pages, so that their scripts can call it, whatever `CORS_ORIGINS` is.
 
 use std::time::Duration;
 

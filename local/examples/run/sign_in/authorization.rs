@@ -6,7 +6,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 use shared::domain::Timestamp;
 
-use super::{loopback::LoopbackUrl, token::TokenRequest};
+use super::token::TokenRequest;
+use crate::loopback::LoopbackUrl;
 
 /// The public client that is registered, with all redirect URIs on this machine.
 pub(super) const CLIENT: &str = "console";

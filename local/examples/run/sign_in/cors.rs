@@ -13,11 +13,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::loopback::LoopbackUrl;
+use crate::loopback::is_loopback_origin;
 
 /// Answers preflight requests, and names the origin of a page on this machine in each response.
 pub(super) async fn allow_loopback(request: Request, next: Next) -> Response {
-    let origin = request.headers().get(ORIGIN).filter(|origin| is_loopback(origin)).cloned();
+    let origin = request.headers().get(ORIGIN).filter(|origin| is_loopback_origin(origin)).cloned();
     let is_preflight = request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = if is_preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
     let headers = response.headers_mut();
@@ -30,9 +30,4 @@ pub(super) async fn allow_loopback(request: Request, next: Next) -> Response {
         }
     }
     response
-}
-
-fn is_loopback(origin: &HeaderValue) -> bool {
-    let url = origin.to_str().ok().and_then(LoopbackUrl::parse);
-    url.is_some_and(|url| url.origin() == url.as_str())
 }

@@ -13,12 +13,10 @@ use shared::domain::Timestamp;
 use super::{
     SignIn,
     authorization::{AuthorizationRequest, CLIENT, OAuthError, Parameters, Refused},
-    is_json,
-    loopback::LoopbackUrl,
-    read,
+    is_json, read,
     token::Token,
 };
-use crate::pages::with_policy;
+use crate::{loopback::LoopbackUrl, pages::with_policy};
 
 const MAX_BODY: usize = 64 * 1024;
 

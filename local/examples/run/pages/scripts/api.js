@@ -34,7 +34,7 @@ const ui = SwaggerUIBundle({
   defaultModelsExpandDepth: -1,
   displayRequestDuration: true,
   validatorUrl: null,
-  // Requests go through this port, which the API's own would refuse. The command that is shown is for a terminal.
+  // Requests go through this port, whatever CORS_ORIGINS is. The command that is shown is for a terminal.
   requestInterceptor: (request) => {
     if (request.url.startsWith(api)) request.url = `/proxy${request.url.slice(api.length)}`;
     return request;

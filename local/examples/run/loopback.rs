@@ -1,12 +1,20 @@
-//! URLs of programs on this machine, the only ones that get anything from the issuer.
+//! URLs of programs on this machine, the only ones that get anything from the issuer, and that may call the API by default.
+
+use axum::http::HeaderValue;
+
+/// Whether the value of `Origin` is that of a page on this machine, on any port.
+pub(crate) fn is_loopback_origin(origin: &HeaderValue) -> bool {
+    let url = origin.to_str().ok().and_then(LoopbackUrl::parse);
+    url.is_some_and(|url| url.origin() == url.as_str())
+}
 
 /// A URL of a program on this machine. It is kept as it came, because OAuth compares redirect URIs as strings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LoopbackUrl(String);
+pub(crate) struct LoopbackUrl(String);
 
 impl LoopbackUrl {
     /// Accepts `http://127.0.0.1` and `http://localhost`, with any port and path (RFC 8252), and no fragment.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         // A browser reads a backslash as a slash, and drops tabs and newlines.
         let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\#\"'<>`{|}^".contains(&byte));
         let (host, port) = authority(text)?;
@@ -14,18 +22,18 @@ impl LoopbackUrl {
         (plain && is_loopback_name(host) && port_is_valid).then(|| Self(text.to_owned()))
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Scheme, host and port.
-    pub(super) fn origin(&self) -> &str {
+    pub(crate) fn origin(&self) -> &str {
         let rest = &self.0[SCHEME.len()..];
         &self.0[..SCHEME.len() + rest.find(['/', '?']).unwrap_or(rest.len())]
     }
 
     /// The URL with further parameters in its query.
-    pub(super) fn with(&self, parameters: &[(&str, &str)]) -> String {
+    pub(crate) fn with(&self, parameters: &[(&str, &str)]) -> String {
         let mut url = self.0.clone();
         for (name, value) in parameters {
             url.push(if url.contains('?') { '&' } else { '?' });
