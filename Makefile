@@ -51,11 +51,12 @@ help: ## List the commands
 # --- Run ----------------------------------------------------------------------------------------------------------------
 # Settings: PORT=9000 DYNAMODB_PORT=8000 INBOX_PORT=9100 ISSUER_PORT=9200 STATE_DIR=.local CONCURRENCY=1 RELOAD=yes
 # RECONCILE_SECONDS=60 REFRESH_SECONDS=60 FAULTS=0 (percentage of the functions' DynamoDB requests that fail) WEBHOOK_URL= WEBHOOK_KEY= (a
-# receiver of events), CORS_ORIGINS (origins whose pages may call the API; those of this machine if it is unset), and every environment variable of the functions, for example `make run RESEND_COOLDOWN_SECONDS=2`.
+# receiver of events), CORS_ORIGINS (origins whose pages may call the API; if it is unset, those of this machine), and every environment
+# variable of the functions, for example `make run RESEND_COOLDOWN_SECONDS=2`.
 
 .PHONY: run
 run: prerequisites $(cargo-lambda) ## Run the whole service locally; open http://127.0.0.1:9100. Ctrl-C stops it
-	@echo "Building the local engine. The first build takes a few minutes."
+	@echo "Building the local engine: minutes the first time, seconds later."
 	@$(build-run)
 # Not `cargo run`: it sets variables that make cargo compile crates again.
 	@exec "$$($(target-dir))/debug/examples/run"

@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{
     invoke::invoke,
-    output::{Problem, print_error, print_line, problem},
+    output::{Problem, print_error, problem},
     settings::{Schedule, Settings, TABLE_NAME},
     state::{Addresses, State},
 };
@@ -58,7 +58,7 @@ pub(crate) async fn wait_for_functions(url: &str, schedules: &[Schedule]) -> Res
     let scheduled = schedules.iter().map(|schedule| (schedule.function.as_str(), json!({})));
     for (function, event) in [(DELIVERER, Stream::event(&[])), (RECORDER, ignored)].into_iter().chain(scheduled) {
         match invoke(url, function, &event).await {
-            Ok(_) => print_line!("  {function} answers."),
+            Ok(_) => {}
             // An issuer of the developer's own may be down, or need a network that is not there. It is tried again every minute.
             Err(reason) if function == REFRESHER && reason.contains(NOT_REFRESHED) => print_error!("{reason}"),
             Err(reason) => return Err(Problem(reason)),

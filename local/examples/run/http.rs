@@ -12,7 +12,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::output::{Problem, print_line, problem};
+use crate::output::{Problem, problem};
 
 /// The limit for `cargo lambda watch` to start listening.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -54,8 +54,6 @@ pub(crate) async fn wait_for_routes(url: &str, port: u16, routes: &[(String, Str
         }
         if answer.status() == StatusCode::INTERNAL_SERVER_ERROR {
             broken.push(format!("{method} {path}"));
-        } else {
-            print_line!("  {method} {path} answers.");
         }
     }
     Ok(broken)

@@ -7,6 +7,7 @@
 
 mod delivery;
 mod faults;
+mod function_log;
 mod gateway;
 mod http;
 mod invoke;
@@ -36,8 +37,10 @@ use tokio::{
 
 use delivery::Services;
 use faults::Faults;
+use function_log::FunctionLog;
+use keys::Keys;
 use output::{Problem, print_error, print_line, problem};
-use settings::{Settings, TABLE_NAME};
+use settings::{Schedule, Settings, TABLE_NAME};
 use state::{Addresses, State};
 use watch::Watch;
 
@@ -62,18 +65,20 @@ async fn run() -> Result<(), Problem> {
     let mut shutdown = Shutdown::new()?;
     let settings = Settings::from_env()?;
     processes::adopt_orphans();
+    let log = FunctionLog::new();
     let outcome = tokio::select! {
-        outcome = serve(&settings) => outcome,
+        outcome = serve(&settings, &log) => outcome,
         () = shutdown.requested() => {
             print_line!("\nStopping. The data stays in {}.", settings.state_dir.display());
             Ok(())
         }
     };
     processes::end_all().await;
+    log.end().await;
     outcome
 }
 
-async fn serve(settings: &Settings) -> Result<(), Problem> {
+async fn serve(settings: &Settings, log: &FunctionLog) -> Result<(), Problem> {
     let state = State::open(&settings.state_dir)?;
     let api = settings::bind(settings.port, "PORT")?;
     let dynamodb = settings::bind(settings.dynamodb_port, "DYNAMODB_PORT")?;
@@ -108,29 +113,25 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
         url,
     };
 
-    print_line!("Building the functions. The first time takes a few minutes.");
+    print_line!("Building the functions: minutes the first time, seconds later.");
     watch::build().await?;
-    let mut watch = Watch::start(settings, &state.write_environment(&addresses)?)?;
+    let mut watch = Watch::start(settings, &state.write_environment(&addresses)?, log)?;
     gateway::open(api, watch.port(), cors)?;
 
     print_line!("Starting the functions.");
     let url = &addresses.url;
-    let broken = watch.unless_it_ends(http::wait_for_routes(url, watch.port(), &settings::routes(&template)?)).await?;
-    // Their errors name invalid settings, which the routes share.
-    watch.unless_it_ends(delivery::wait_for_functions(url, &schedules)).await?;
-    if let Some(route) = broken.first() {
-        return Err(problem!("{route} returns 500; the log above contains the reason"));
-    }
-    let keys = watch.unless_it_ends(keys::working_keys(url, state.keys())).await?;
-    watch.unless_it_ends(seed::display_name(url)).await?;
+    let keys = start_functions(&mut watch, url, &settings::routes(&template)?, &schedules, state.keys()).await;
+    let keys = keys.inspect_err(|_| log.show())?;
     let file = state.write_keys(&addresses, &keys)?;
 
     if let Some(faults) = &faults {
         faults.enable();
         print_line!("Faults: {} % of the functions' requests to DynamoDB. Counts: {}", settings.faults, faults.endpoint());
     }
+    log.show_from_now_on();
     print_line!("\nReady: open {} and invite someone. Ctrl-C stops it.", addresses.inbox);
     print_line!("  API: {url}, API keys: {}", file.display());
+    print_line!("  Console: {url}/console");
     print_line!("  Bearer tokens: {}", addresses.issuer);
     if let Some(webhook) = &settings.webhook {
         print_line!("  Events are also sent to {}", webhook.shown());
@@ -143,6 +144,25 @@ async fn serve(settings: &Settings) -> Result<(), Problem> {
         problem = watch.ended() => Err(problem),
         problem = services.run(settings, &state, &addresses, mapping, schedules) => Err(problem),
     }
+}
+
+/// Waits until all functions answer, and ensures that the development keys work.
+async fn start_functions(
+    watch: &mut Watch,
+    url: &str,
+    routes: &[(String, String)],
+    schedules: &[Schedule],
+    last: Option<Keys>,
+) -> Result<Keys, Problem> {
+    let broken = watch.unless_it_ends(http::wait_for_routes(url, watch.port(), routes)).await?;
+    // Their errors name invalid settings, which the routes share.
+    watch.unless_it_ends(delivery::wait_for_functions(url, schedules)).await?;
+    if let Some(route) = broken.first() {
+        return Err(problem!("{route} returns 500; the log above contains the reason"));
+    }
+    let keys = watch.unless_it_ends(keys::working_keys(url, last)).await?;
+    watch.unless_it_ends(seed::display_name(url)).await?;
+    Ok(keys)
 }
 
 /// The reasons to stop: a signal, or the end of the parent `make`, after which Ctrl-C would not reach this process.

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    io::{IsTerminal, stderr},
     net::{Ipv4Addr, TcpListener},
     path::Path,
     process::Stdio,
@@ -10,6 +11,7 @@ use std::{
 use tokio::process::{Child, ChildStdin, Command};
 
 use crate::{
+    function_log::FunctionLog,
     output::{Problem, problem},
     settings::Settings,
 };
@@ -49,8 +51,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Starts it on a free port of loopback, with the functions' environment from the file `environment`.
-    pub(crate) fn start(settings: &Settings, environment: &Path) -> Result<Self, Problem> {
+    /// Starts it on a free port of loopback, with the functions' environment from the file `environment`. Its output goes to `log`.
+    pub(crate) fn start(settings: &Settings, environment: &Path, log: &FunctionLog) -> Result<Self, Problem> {
         let port = free_port()?;
         let mut command = Command::new("sh");
         command.args(["-c", SUPERVISOR, "sh"]).arg(&settings.cargo_lambda).args(["lambda", "watch", "--disable-cors"]);
@@ -68,8 +70,14 @@ impl Watch {
         command.env("CARGO_TERM_QUIET", if settings.reload { "false" } else { "true" });
         // The emulator's log. The functions' level is AWS_LAMBDA_LOG_LEVEL.
         command.env("RUST_LOG", "cargo_lambda=warn");
-        let child = command.stdin(Stdio::piped()).process_group(0).spawn();
+        // Cargo would not see the terminal behind the pipes.
+        if stderr().is_terminal() && env::var_os("CARGO_TERM_COLOR").is_none() {
+            command.env("CARGO_TERM_COLOR", "always");
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.process_group(0).spawn();
         let mut child = child.map_err(|e| problem!("`cargo lambda watch` cannot be started: {e}"))?;
+        log.read(&mut child);
         let stdin = child.stdin.take();
         Ok(Self { child, port, _stdin: stdin })
     }
