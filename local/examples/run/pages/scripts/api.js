@@ -28,9 +28,21 @@ function nameControls() {
 }
 new MutationObserver(nameControls).observe(contract, { childList: true, subtree: true });
 
+// The first request is to be seen at once, so the long description of the whole contract is closed.
+const closedDescription = ({ React: { createElement } }) => ({
+  wrapComponents: {
+    Markdown: (Markdown, { specSelectors }) => (props) => {
+      const text = createElement(Markdown, props);
+      if (props.source !== specSelectors.specJson().getIn(["info", "description"])) return text;
+      return createElement("details", null, createElement("summary", null, "Authentication, errors and other rules of all requests"), text);
+    },
+  },
+});
+
 const ui = SwaggerUIBundle({
   url: "/api/openapi.json",
   domNode: contract,
+  plugins: [closedDescription],
   defaultModelsExpandDepth: -1,
   displayRequestDuration: true,
   validatorUrl: null,
@@ -44,7 +56,9 @@ const ui = SwaggerUIBundle({
     tokens(person)()
       .then((token) => {
         ui.preauthorizeApiKey("Bearer", token);
-        document.getElementById("caller").append(` Requests are sent as ${person.name} (${person.role}).`);
+        document.getElementById("person").textContent = `${person.name} (${person.role})`;
+        document.getElementById("caller").hidden = false;
+        document.getElementById("unchosen").hidden = Boolean(chosen());
       })
       .catch(report);
   },
