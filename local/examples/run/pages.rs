@@ -39,9 +39,10 @@ use crate::{
 use proxy::Proxy;
 
 /// The policy of pages: they load their style and their scripts, fetch from this port, and load the HTML part of an email in a frame.
+/// Their icon is an empty `data:` URL, so that browsers look for no file.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; \
-     frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; frame-src 'self'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'",
 );
 /// The policy of an email's HTML part: it may have styles, and open its links in new tabs, which have no restrictions.
 const EMAIL_POLICY: HeaderValue = HeaderValue::from_static(

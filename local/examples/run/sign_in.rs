@@ -39,8 +39,9 @@ use authorization::Codes;
 use token::{Token, TokenRequest};
 
 /// The policy of the page: it loads its style and sends its forms.
-const POLICY: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+);
 
 /// The roles of the host application, and the roles here that they stand for.
 const ROLES: [(&str, &str); 2] = [("admin", "full-access"), ("viewer", "read-only")];
@@ -126,7 +127,7 @@ pub(crate) fn people() -> [Value; 3] {
     let person = |name: &str, email: &str, role: &str, account: &str, note: &str| json!({ "name": name, "email": email, "role": role, "account": account, "note": note });
     [
         person("Jane Doe", "jane.doe@example.com", "admin", ACCOUNT, "administers the account"),
-        person("Vic Reader", "vic.reader@example.com", "viewer", ACCOUNT, "reads in the account"),
+        person("Vic Reader", "vic.reader@example.com", "viewer", ACCOUNT, "can view the account's invitations"),
         person("Nora New", "new.colleague@example.com", "", "", "is invited, and has no account yet"),
     ]
 }

@@ -59,7 +59,12 @@ fn form(state: &SignIn, query: Option<&str>, request: &AuthorizationRequest, err
     let origin = request.origin();
     let page = state.form(&format!("{AUTHORIZATION_PATH}?{}", query.unwrap_or_default()), Some(origin), error);
     // Browsers apply form-action to the redirect, too.
-    with_policy(page, format!("default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self' {origin}; frame-ancestors 'none'"))
+    with_policy(
+        page,
+        format!(
+            "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'self' {origin}; frame-ancestors 'none'"
+        ),
+    )
 }
 
 fn refusal(state: &SignIn, refused: Refused) -> Response {

@@ -231,7 +231,7 @@ async fn the_page_escapes_everything_and_runs_no_script() {
     for (headers, page) in [(form_headers, form), (token_headers, token), (error_headers, error)] {
         assert!(!page.contains("<script") && !page.contains(" style="), "{page}");
         assert!(page.contains("asks for no password"), "{page}");
-        let policy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+        let policy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
         assert_eq!(headers["content-security-policy"], policy);
         assert_eq!(
             (&headers["cache-control"], &headers["referrer-policy"]),

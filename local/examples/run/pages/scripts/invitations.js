@@ -17,6 +17,11 @@ async function show(person) {
   const panel = document.createElement("invitations-panel");
   panel.setAttribute("endpoint", "/proxy");
   panel.getToken = tokens(person);
+  panel.addEventListener("invitations-ready", ({ detail: { caller } }) => {
+    const mayInvite = caller.permissions.includes("invitations:create");
+    part("steps").hidden = !mayInvite;
+    part("viewer").hidden = mayInvite;
+  });
   part("panel").replaceChildren(panel);
 
   // The panel refreshes itself within seconds. Here, every event is known at once.

@@ -84,7 +84,7 @@ async fn a_person_is_picked_and_the_client_gets_the_token() {
     let (status, headers, page) = run.authorize(Method::GET, &valid()).await;
     assert_eq!(status, StatusCode::OK, "{page}");
     assert!(page.contains("Sign in to http:&#x2f;&#x2f;127.0.0.1:9100<") && page.contains("Jane Doe"), "{page}");
-    let policy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self' http://127.0.0.1:9100; frame-ancestors 'none'";
+    let policy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'self' http://127.0.0.1:9100; frame-ancestors 'none'";
     assert_eq!(headers["content-security-policy"], policy);
     // The form returns to the same request.
     let action = page.split("<form method=\"post\" action=\"").nth(1).unwrap().split('"').next().unwrap();
