@@ -12,9 +12,12 @@ import base64
 import hashlib
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -22,7 +25,7 @@ from browser import chromium
 from browser.chromium import DESK, Visit
 from caller import Caller, check, step, until
 from playwright.sync_api import Browser, Locator, Page, TimeoutError, sync_playwright
-from service import Failed, Service
+from service import ROOT, Failed, Service
 
 PHONE = {"width": 390, "height": 844}
 # From the click to the email, which usually takes less than one: the stream is read four times a second, and the script asks twice.
@@ -39,13 +42,13 @@ class Local:
         self.stills: list[bytes] = []
 
     @contextmanager
-    def visit(self, **options: object) -> Iterator[Visit]:
-        """A fresh browser profile. Nothing may be loaded from other addresses than those of the service."""
+    def visit(self, *more: str, **options: object) -> Iterator[Visit]:
+        """A fresh browser profile. Nothing may be loaded from other addresses than those of the service, and `more`."""
         context = self.browser.new_context(**{"viewport": DESK, "locale": "en-GB", "timezone_id": "UTC"} | options)
         try:
             found = Visit(context)
             yield found
-            found.requested_only(self.api, self.tabs, self.issuer)
+            found.requested_only(self.api, self.tabs, self.issuer, *more)
         finally:
             context.close()
 
@@ -188,7 +191,9 @@ def people(local: Local) -> None:
         found.page.reload()
         panel(found.page).get_by_role("listitem").first.wait_for()
         found.says(f"You are {READER}")
-        found.press("Be someone else")
+        found.says("You can view the invitations of Example Ltd")
+        check("Invite somebody" not in found.page.locator("main").inner_text(), "A reader must not be told to invite.")
+        found.press("Switch person")
         found.page.get_by_role("button", name=f"Continue as {ADMIN}").wait_for()
 
 
@@ -200,7 +205,10 @@ def api_tab(local: Local, size: dict[str, int]) -> None:
             found.open(local.tabs)
             tab(page, "API")
             appears(page.locator("#operations-Invitees-acceptInvitation"), "The contract must list the operations.")
-            found.page.get_by_text(f"Requests are sent as {ADMIN}").wait_for()
+            page.get_by_text(f"Requests are sent as {ADMIN} (admin), until you choose someone in Invitations.").wait_for()
+            first = page.locator(".opblock").first.bounding_box()
+            check(first["y"] + first["height"] <= size["height"], "The first request must be visible without scrolling.", first)
+            check(page.locator("details[open]").count() == 0, "The long description must be closed.")
             is_sound(found, page)
             operation = page.locator("#operations-Invitations-listInvitations")
             operation.locator(".opblock-summary-control").click()
@@ -248,6 +256,34 @@ def console(local: Local) -> None:
         check(found.page.url == f"{local.api}/console", "The code must have left the address.", found.page.url)
 
 
+def own_page(local: Local, directory: Path) -> None:
+    """The page of the documentation shows the panel on another origin."""
+    page = (ROOT / "docs/console.md").read_text().split("### Try it locally")[1].split("```html\n")[1].split("```")[0]
+    page = page.replace("http://127.0.0.1:9000", local.api).replace("http://127.0.0.1:9200", local.issuer)
+    (directory / "index.html").write_text(page)
+    with serving(directory) as url, local.visit(url) as found:
+        found.open(url)
+        appears(panel(found.page).get_by_role("listitem").first, "The page must show the invitations.")
+        invite(found.page, "from.own.page@example.com")
+        panel(found.page).get_by_role("button", name="Send invitation").click()
+        appears(panel(found.page).get_by_role("listitem").filter(has_text="from.own.page@example.com"), "It must be able to invite.")
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[str]:
+    """A server of static files on a port of its own."""
+    handler = partial(SilentHandler, directory=directory)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class SilentHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 def strip(local: Local) -> None:
     """The stills of the flow next to each other, as one picture."""
     pictures = "".join(f'<img src="data:image/png;base64,{base64.b64encode(still).decode()}">' for still in local.stills)
@@ -263,6 +299,9 @@ def run(screenshots: Path | None) -> None:
         step(f"make run on port {service.port}")
         service.start()
         check(service.line(f"Ready: open http://127.0.0.1:{service.inbox_port}"), "It must name the address to open.", service.output())
+        check(service.line(f"Console: http://127.0.0.1:{service.port}/console"), "It must name the console.", service.output())
+        noise = [line for line in service.lines[: service.lines.index(service.line("Ready: "))] if line.startswith("{") or "sh -c" in line]
+        check(not noise, "The functions' output must be hidden until it is ready.", *noise)
         browser = chromium.launch(playwright)
         local = Local(service, browser, screenshots)
         step("from one address to an acceptance, on a desk's screen")
@@ -282,6 +321,10 @@ def run(screenshots: Path | None) -> None:
         step("the authorization code flow of the development issuer")
         code_flow(local)
         console(local)
+        step("the panel in a page of another origin")
+        page = Path(directory) / "page"
+        page.mkdir()
+        own_page(local, page)
         browser.close()
 
 
