@@ -153,6 +153,11 @@ def local_gateway(caller: Caller) -> None:
     check(caller.call("POST", path, event).json["keys"], "The keys can be listed.")
     response = caller.call("POST", path, event, Host="evil.example")
     check(response.status == 403, "A page of another host must not manage keys.", response)
+    response = caller.call("POST", path, event, Origin="https://evil.example")
+    check(response.status == 403, "A page of another origin must not manage keys, even blindly.", response)
+    for internal in ("/.rt/manage-api-keys/2018-06-01/runtime/init/error", "/lambda-url/manage-api-keys/"):
+        response = caller.call("POST", internal, {})
+        check(response.status == 404 and "x-request-id" not in response.headers, "The emulator's own paths must be closed.", response)
 
 
 def delivered(caller: Caller, inbox: Inbox, receiver: DocumentedReceiver) -> None:

@@ -39,6 +39,9 @@ const INVOCATION_TIMEOUT: Duration = Duration::from_secs(120);
 /// A longer request was lost with a function that was killed.
 const LOST_AFTER: Duration = Duration::from_secs(150);
 
+/// Paths of `cargo lambda watch` that are no part of the API: the Lambda Runtime API of the functions, and function URLs.
+const INTERNAL: [&str; 2] = ["/.rt/", "/lambda-url/"];
+
 /// API Gateway's limits.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -69,6 +72,10 @@ async fn forward(State(gateway): State<Gateway>, request: Request) -> Response {
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         return error_response(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
     };
+    // The emulator's own: there the functions get their events, with credentials and links, and answer them.
+    if INTERNAL.iter().any(|prefix| parts.uri.path().starts_with(prefix)) {
+        return error_response(StatusCode::NOT_FOUND, "Not Found");
+    }
     // Invocation by path can create keys, so no page may use it: neither one whose host name resolves to this machine, nor one that
     // sends a request whose response it cannot read.
     let invocation = is_invocation(&parts.uri);
