@@ -70,7 +70,9 @@ class Bulk {
   async #check() {
     const { panel, dialog } = this;
     const { language } = panel;
-    const ids = new Map(panel.caller.grantableRoles.map((role) => [language.role(role).toLowerCase(), role]));
+    const roles = panel.caller.grantableRoles;
+    // A role can be written by its name. What is the ID of one is that one, even if another has it as its name.
+    const ids = new Map([...roles.map((role) => [language.role(role).toLowerCase(), role]), ...roles.map((role) => [role, role])]);
     const { rows: found, unknown } = people(this.text.value);
     const refuse = (key, values) => put(dialog.error, ...panel.t(key, values));
     if (unknown.length) return refuse("bulk_unknown", { columns: unknown.join(", ") });

@@ -64,7 +64,7 @@ function fieldOf(column) {
 }
 
 /** The address of `Ann Doe <ann@example.com>`. */
-const bare = (cell) => cell.match(/<([^<>]+@[^<>]+)>\s*$/)?.[1] ?? cell;
+const bare = (cell) => (cell.length < 1000 ? (cell.match(/<([^<>]+@[^<>]+)>\s*$/)?.[1] ?? cell) : cell);
 
 /**
  * The people in a text. A first row without an address names the columns; without it, the first column is the address and the second the

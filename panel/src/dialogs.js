@@ -77,11 +77,12 @@ export function change(panel, shown) {
   const dialog = new Dialog(panel, t("change_title")).actions(t("save"));
   const role = roleControl(panel, shown.roleID);
   const expiry = expiryControl(panel, shown.expiry);
-  const before = expiry.value;
+  // What the person has not touched is not sent, whatever it has become meanwhile.
+  const [roleBefore, before] = [role.value, expiry.value];
   dialog.body.append(h("p", {}, t("change_hint", { email: shown.email })), field(t("role"), role), field(t("expiry"), expiry));
   dialog.onsubmit = async () => {
     const body = {
-      ...(role.value !== shown.roleID && { roleID: role.value }),
+      ...(role.value !== roleBefore && { roleID: role.value }),
       ...(expiry.value && expiry.value !== before && { expiry: expiryOf(expiry) }),
     };
     if (!Object.keys(body).length) return dialog.close();

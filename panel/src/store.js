@@ -33,7 +33,7 @@ export class Store {
     this.errors = new Map();
     this.cooldowns = new Map();
     /** Counts lists, and what makes the response to an earlier refresh out of date. */
-    this.loads = this.epoch = 0;
+    this.loads = this.epoch = this.refreshes = 0;
     this.delay = FIRST;
     api.signal.addEventListener("abort", () => clearTimeout(this.timer));
   }
@@ -101,17 +101,20 @@ export class Store {
   async refresh() {
     clearTimeout(this.timer);
     if (this.loading || !this.readable) return;
-    const epoch = this.epoch;
+    const [epoch, refresh] = [this.epoch, ++this.refreshes];
+    // A response that is older than another, or than a change, says nothing.
+    const outdated = () => epoch !== this.epoch || refresh !== this.refreshes;
     try {
       const count = Math.max(PAGE, this.items.length);
       const page = await this.#read(undefined, count, Math.ceil(count / MOST) + SEARCHES);
-      if (epoch !== this.epoch) return;
+      if (outdated()) return;
       this.items = page.items;
       this.next = page.next;
       this.loaded = Date.now();
       this.stale = undefined;
     } catch (error) {
-      if (epoch !== this.epoch) return;
+      if (outdated()) return;
+      this.delay = Math.max(this.delay, Math.min(error.retryAfter ?? 0, 600) * 1000);
       if (error.status === 401) this.error = error;
       else this.stale ??= this.loaded;
     }

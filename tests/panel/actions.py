@@ -194,6 +194,7 @@ def change(host: Host) -> None:
         found.closes()
         now = host.fixture.api.call("GET", f"/invitations/{created['id']}").json
         check(now["expiry"] < created["expiry"], "The expiry must be changed.", now)
+        check(now["roleID"] == "read-only", "The role of somebody else must stay.", now)
 
 
 def reopen(host: Host) -> None:
