@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use support::{
     Call, Response, TestApp,
-    faults::Fault::{ConflictAfterwards, Error, ErrorAfterwards, ReplyLost},
+    faults::{
+        Barrier,
+        Fault::{self, ConflictAfterwards, Error, ErrorAfterwards, ReplyLost},
+    },
     random::Random,
 };
 
@@ -59,5 +62,43 @@ async fn of_the_links_of_concurrent_sendings_only_the_last_one_works() {
         if row.contains_key("link_only") && responses.iter().all(|it| it.status != 503) {
             assert_eq!(working.len(), 1, "seed {seed}: {}", number(&row, "tv"));
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_whose_reply_was_lost_returns_its_own_link_also_after_a_later_sending() {
+    for create in [true, false] {
+        let app = TestApp::with(&[("ROLES", ROLES), ("RESEND_COOLDOWN_SECONDS", "0")]).await;
+        let body = json!({ "email": "ann@example.com", "roleID": "full-access", "send": false });
+        let new = || Call::post("/invitations").json(&body).key(&app.full).header("idempotency-key", "k");
+        let mut id = String::new();
+        let call = if create {
+            new()
+        } else {
+            id = app.send(new()).await.expect(201).str("id");
+            Call::post(&format!("/invitations/{id}?send=false")).key(&app.full).header("idempotency-key", "l")
+        };
+        app.warm(&app.full).await;
+        let barrier = Barrier::default();
+        // A resend reads the invitation first. The reply to the write is lost, and then the operation looks for its own commit.
+        let before = usize::from(!create);
+        let writes = [Fault::ReplyLost, Fault::Held(barrier.clone(), Box::new(Fault::None))];
+        app.faults.next(vec![Fault::None; before].into_iter().chain(writes));
+        let other = app.another(&[]);
+        let (response, later) = tokio::join!(app.send(call), async {
+            barrier.arrived().await;
+            if create {
+                id = app.rows_of(support::ACCOUNT, "I#").await[0]["sk"].as_s().expect("a key").trim_start_matches("I#").to_owned();
+            }
+            let later = other.send(Call::post(&format!("/invitations/{id}?send=false")).key(&app.full)).await;
+            barrier.open();
+            later
+        });
+        app.faults.clear();
+        let (own, later) = (token(&response).expect("its own link"), token(&later.expect(200)).expect("a link"));
+        assert!(response.status < 300 && response.header("idempotent-replayed").is_none(), "{response:?}");
+        assert_ne!(own, later);
+        app.send(Call::holder("lookup", &own)).await.expect(404);
+        app.send(Call::holder("lookup", &later)).await.expect(200);
     }
 }

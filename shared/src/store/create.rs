@@ -46,7 +46,7 @@ impl Store {
             self.commit_once(who, idempotency, now, create, None).await
         };
         let outcome = self.replay_on_rejection(who, idempotency, &operation.id, create.await).await?;
-        self.with_link(who, policy, outcome).await
+        self.with_link(who, policy, &operation, outcome).await
     }
 }
 

@@ -17,7 +17,7 @@ use crate::domain::{
     AccountId, Invitation, InvitationId, Principal, Rejected, Resource, Timestamp,
     idempotency::{Fingerprint, RecordId, StoredResponse},
     invitation::OperationId,
-    lifecycle::SendPolicy,
+    lifecycle::{Operation, SendPolicy},
     link::Token,
 };
 
@@ -104,10 +104,22 @@ impl Store {
         }
     }
 
-    /// Derives the link of a stored response again, if it is still the invitation's and the caller may grant the role that it gives now.
-    pub(super) async fn with_link(&self, who: &Principal, policy: &SendPolicy, mut outcome: Outcome) -> Result<Outcome, Failure> {
-        if let Some(link) = outcome.link.as_mut().filter(|link| link.token.is_none())
-            && let Some(stored) = self.stored(who.account(), outcome.id).await?
+    /// Derives the link of a stored response again. That of the operation itself, whose reply was lost, follows from the operation, also if
+    /// the invitation has been sent again meanwhile. A replay has its link if it is still the invitation's and the caller may grant the role
+    /// that it gives now.
+    pub(super) async fn with_link(
+        &self,
+        who: &Principal,
+        policy: &SendPolicy,
+        operation: &Operation,
+        mut outcome: Outcome,
+    ) -> Result<Outcome, Failure> {
+        let Some(link) = outcome.link.as_mut().filter(|link| link.token.is_none()) else { return Ok(outcome) };
+        let (account, id) = (who.account(), outcome.id);
+        if !outcome.replayed {
+            let own = policy.link_keys.link(account, id, link.version, operation.nonce);
+            link.token = policy.link_keys.token(account, id, &own);
+        } else if let Some(stored) = self.stored(account, id).await?
             && who.may_grant(&stored.invitation.resource.role)
         {
             link.token = CallersLink::of(&stored.invitation, policy).filter(|now| now.version == link.version).and_then(|now| now.token);

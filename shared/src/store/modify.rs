@@ -61,7 +61,7 @@ impl Store {
             self.commit_once(who, idempotency, now, modify, Some(stored)).await
         };
         let outcome = self.replay_on_rejection(who, idempotency, &operation.id, modify.await).await?;
-        self.with_link(who, policy, outcome).await
+        self.with_link(who, policy, &operation, outcome).await
     }
 }
 
