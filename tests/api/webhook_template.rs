@@ -160,7 +160,7 @@ fn the_rule_may_call_its_destination_and_send_to_its_queue_and_nothing_else_is_a
     assert_eq!(rule()["EventBusName"], json!({ "!Ref": "InvitationsBus" }));
     assert_eq!(rule()["Targets"][0]["RoleArn"], json!({ "!GetAtt": "WebhookRole.Arn" }));
     let longest = 64 - "-webhook".len();
-    assert!(section().contains(&format!("The name of the stack can have {longest} characters")));
+    assert!(section().contains(&format!("The name of the stack can have at most {longest} characters")));
 }
 
 #[test]
