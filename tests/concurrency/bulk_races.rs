@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use support::{
     ACCOUNT, Call, TestApp, Workers,
-    faults::Fault::{Cancelled, ConflictAfterwards, ErrorAfterwards, ReplyLost},
+    faults::{
+        Barrier,
+        Fault::{self, Cancelled, ConflictAfterwards, ErrorAfterwards, ReplyLost},
+    },
 };
 
 use crate::{
@@ -176,4 +179,29 @@ async fn a_bulk_and_accepts_of_its_addresses_agree() {
     }
     assert_eq!(app.rows_of(ACCOUNT, "I#").await.len(), 30 + created);
     assert_eq!(app.rows_of(ACCOUNT, "P#").await.len(), created);
+}
+
+/// One email is left. The bulk tries its first row with it, but its second row is invited by someone else meanwhile, who uses it up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_was_invited_while_the_quota_ran_out_is_already_invited() {
+    let app = TestApp::with(&[("SEND_QUOTA", "3")]).await;
+    app.advance_to_window();
+    app.warm(&app.full).await;
+    app.invite("user-7@example.com").await;
+    app.invite("user-8@example.com").await;
+    let barrier = Barrier::default();
+    // Both rows are too many; then the first one alone.
+    app.faults.transactions([Fault::None, Fault::Held(barrier.clone(), Box::new(Fault::None))]);
+    let other = app.another(&[]);
+    let (response, single) = tokio::join!(app.send(Call::bulk(&rows(2)).key(&app.full)), async {
+        barrier.arrived().await;
+        let single = other.send(Call::create("user-1@example.com", "full-access").key(&app.full)).await.expect(201);
+        barrier.open();
+        single
+    });
+    let found = results(&response.expect(200));
+    assert_eq!((found[0]["status"].as_i64(), found[0]["error"]["code"].as_str()), (Some(429), Some("send-quota")));
+    assert_eq!((found[1]["status"].as_i64(), found[1]["error"]["code"].as_str()), (Some(400), Some("already-invited")));
+    assert!(found[1]["error"]["message"].as_str().is_some_and(|message| message.contains(&single.str("id"))), "{found:?}");
+    assert_eq!(charged(&app).await, 3);
 }

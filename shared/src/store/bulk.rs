@@ -87,6 +87,7 @@ impl Store {
             bulk.find_locked().await?;
         }
         loop {
+            bulk.reject_beyond_quota().await?;
             let batch = bulk.next_batch();
             if !batch.is_empty() {
                 bulk.write(&batch).await?;
@@ -143,17 +144,24 @@ impl<'a> Bulk<'a> {
     }
 
     /// The rows of the next transaction. Empty if all are decided.
-    fn next_batch(&mut self) -> Vec<usize> {
+    fn next_batch(&self) -> Vec<usize> {
         if self.is_recorded() {
             return Vec::new();
         }
-        let open = self.rows.iter_mut().enumerate().filter(|(_, row)| row.is_open());
-        if self.left > 0 {
-            return open.map(|(place, _)| place).take(BATCH.min(self.left as usize)).collect();
+        let open = self.rows.iter().enumerate().filter(|(_, row)| row.is_open());
+        open.map(|(place, _)| place).take(BATCH.min(self.left as usize)).collect()
+    }
+
+    /// Rejects the remaining rows if the quota is used up. It stays used up until its window ends, but addresses may have been invited since
+    /// their locks were read, so these are read again: the response to each row has to be true at one time.
+    async fn reject_beyond_quota(&mut self) -> Result<(), StoreError> {
+        if self.left > 0 || self.is_recorded() || !self.rows.iter().any(RowProgress::is_open) {
+            return Ok(());
         }
+        self.find_locked().await?;
         let (_, quota) = quota_window(self.now, self.policy);
-        open.for_each(|(_, row)| row.reject(quota.clone()));
-        Vec::new()
+        self.rows.iter_mut().filter(|row| row.is_open()).for_each(|row| row.reject(quota.clone()));
+        Ok(())
     }
 
     /// Writes rows in a transaction, or learns what prevents it.
