@@ -7,9 +7,7 @@
 
 use std::time::Duration;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Serialize, Serializer};
-use sha2::{Digest, Sha256, Sha384};
 use shared::{
     config::{ConfigError, read_issuers, read_texts},
     domain::{
@@ -37,6 +35,10 @@ pub const ROUTE: Route = Route::new(&["GET", "HEAD"], "/console");
 
 /// The panel: the custom element in one file.
 pub const PANEL: &str = include_str!("../../../panel/dist/invitations-panel.js");
+/// The version of the panel, in its address.
+const VERSION: &str = include_str!(concat!(env!("OUT_DIR"), "/panel-version.txt"));
+/// The attribute `integrity` of the panel's element.
+const INTEGRITY: &str = include_str!(concat!(env!("OUT_DIR"), "/panel-integrity.txt"));
 
 const STYLE: &str = concat!(include_str!("../invitee/accept_page/page.css"), include_str!("console_page/page.css"));
 const SCRIPT: &str =
@@ -109,7 +111,6 @@ impl Console {
             in_script(&to_json(&texts.of_console())),
             in_script(&to_json(&consoles))
         );
-        let integrity = format!("sha384-{}", STANDARD.encode(Sha384::digest(PANEL)));
         // The two scripts, whatever the origin serves besides them: the hash of a file is that of its attribute `integrity`. The page
         // calls the API and exchanges codes, and the panel writes to no sink that takes markup.
         let mut origins: Vec<_> = issuers.iter().filter_map(Issuer::console).map(|console| console.token_endpoint.origin()).collect();
@@ -117,7 +118,7 @@ impl Console {
         origins.dedup();
         let connect: String = origins.iter().map(|origin| format!(" {origin}")).collect();
         let csp = format!(
-            "default-src 'none'; script-src '{}' '{integrity}'; style-src '{}'; connect-src 'self'{connect}; img-src data:; \
+            "default-src 'none'; script-src '{}' '{INTEGRITY}'; style-src '{}'; connect-src 'self'{connect}; img-src data:; \
              base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
             csp_hash(&script),
             csp_hash(STYLE)
@@ -132,8 +133,8 @@ impl Console {
             style = STYLE,
             scriptless = scriptless,
             script = script,
-            version = version(),
-            integrity = integrity
+            version = VERSION,
+            integrity = INTEGRITY
         );
         Self { html, csp, texts: to_json(&texts.of_panel()) }
     }
@@ -164,17 +165,12 @@ pub async fn handle(console: &Console, request: &Request) -> Result<Reply, ApiEr
     match request.path.get("file").map(String::as_str) {
         None => Ok(page::reply(&console.html, &console.csp, Clipboard::Write)),
         Some("invitations-panel.js") => {
-            let current = request.query == format!("v={}", version());
+            let current = request.query == format!("v={VERSION}");
             Ok(file(request, PANEL, "text/javascript; charset=utf-8", if current { FOREVER } else { IF_UNCHANGED }))
         }
         Some("texts.json") => Ok(file(request, &console.texts, "application/json", IF_UNCHANGED)),
         Some(_) => Err(Rejected::NotFound.into()),
     }
-}
-
-/// The version of the panel, in its address.
-fn version() -> String {
-    Sha256::digest(PANEL).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A file, or a 304 if the browser already has it. Pages of other origins may load it.
