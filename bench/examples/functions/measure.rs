@@ -15,6 +15,9 @@ use crate::{operation::Operation, target::Target, testbed::Testbed};
 
 /// Warm requests of a run that counts DynamoDB requests. A few show that they are all alike.
 const COUNTED: u32 = 10;
+/// Warm requests of a run that counts instructions. The first response and the end of the process are in both runs, so that this
+/// many are enough for a figure that differs by less than 1 % between runs.
+const INSTRUMENTED: u32 = 100;
 
 /// The figures of one timed process.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +78,7 @@ pub(crate) async fn throttled(testbed: &Testbed, target: &Target) -> Result<Opti
 pub(crate) async fn instructions(testbed: &Testbed, target: &Target, counter: Counter) -> Result<Instructions, Problem> {
     // An interpreter takes half a minute per run under an emulated processor. Programs run five times, and the minimum counts:
     // on a busy machine a deadline can pass in the emulated processor, and retries only add instructions.
-    let (runs, requests) = if target.binary.is_some() { (5, 200) } else { (1, 20) };
+    let (runs, requests) = if target.binary.is_some() { (5, INSTRUMENTED) } else { (1, 20) };
     let requests = requests.min(target.operation.max_requests());
     let mut firsts = Vec::new();
     for _ in 0..runs {
@@ -106,7 +109,7 @@ pub(crate) async fn database(testbed: &Testbed, target: &Target) -> Result<Optio
     let counted = count(testbed, target).await;
     testbed.database.count_capacity(false);
     let [init, first, warm] = counted?;
-    let events = f64::from(COUNTED);
+    let events = f64::from(counted_requests(target));
     Ok(Some(Database {
         init_handshakes: init.handshakes,
         init_requests: requests(&init, 1.0),
@@ -117,11 +120,17 @@ pub(crate) async fn database(testbed: &Testbed, target: &Target) -> Result<Optio
     }))
 }
 
+/// Few enough that a function still remembers the settings of the account, for half a minute, on a slow machine.
+fn counted_requests(target: &Target) -> u32 {
+    COUNTED.min(target.operation.max_requests())
+}
+
 async fn count(testbed: &Testbed, target: &Target) -> Result<[Counts; 3], Problem> {
     testbed.database.reset_counts();
-    let mut run = testbed.start(target, COUNTED as usize + 1, Vec::new()).await?;
+    let warm = counted_requests(target);
+    let mut run = testbed.start(target, warm as usize + 1, Vec::new()).await?;
     let mut counts = [Counts::default(), Counts::default(), Counts::default()];
-    for (phase, requests) in counts.iter_mut().zip([0, 1, COUNTED]) {
+    for (phase, requests) in counts.iter_mut().zip([0, 1, warm]) {
         for _ in 0..requests {
             testbed.send(&mut run, target).await?;
         }

@@ -80,7 +80,7 @@ impl Settings {
         }
         if settings.quick {
             // Enough to find the peak memory, the only figure that needs them.
-            (settings.rounds, settings.requests) = (settings.rounds.min(3), settings.requests.min(500));
+            (settings.rounds, settings.requests) = (settings.rounds.min(2), settings.requests.min(100));
         }
         Ok(settings)
     }
