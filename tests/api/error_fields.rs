@@ -147,7 +147,7 @@ async fn operator_functions_name_all_invalid_fields() {
         ("id", "unknown field; accepted: action, account, externalID, role, name, expiry"),
     ];
     assert_eq!(app.manage_keys(&event).await, of_invocation(&all("invalid-field", &fields)));
-    let fields = [("action", "must be 'create', 'list' or 'disable', not 'x'"), account];
+    let fields = [("action", "must be 'create', 'list', 'rotate' or 'disable', not 'x'"), account];
     assert_eq!(app.manage_keys(&json!({ "action": "x", "account": "1" })).await, of_invocation(&all("invalid-field", &fields)));
     let event = json!({ "action": "set", "account": ACCOUNT, "locale": "en_US", "binding": 1, "color": "red" });
     let fields = [

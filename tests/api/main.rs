@@ -54,6 +54,7 @@ mod refresh_issuers;
 mod revocation_rule;
 mod revoke_invitations;
 mod roles;
+mod rotate_api_key;
 mod routes_agree;
 mod snapshot;
 mod stateful_resources;

@@ -144,6 +144,7 @@ async fn an_invalid_event_gets_the_reason_and_changes_nothing() {
     let account = "is not an account id: it must have exactly 12 decimal digits";
     let list = json!({ "action": "list", "account": ACCOUNT });
     let disable = json!({ "action": "disable", "account": ACCOUNT, "id": "000000000000" });
+    let rotate = with(&disable, json!({ "action": "rotate" }));
     for (event, expected) in [
         (json!({ "account": ACCOUNT }), missing("action")),
         (
@@ -151,7 +152,10 @@ async fn an_invalid_event_gets_the_reason_and_changes_nothing() {
             refusal("missing-field", Some("account"), "account: is required, or externalID instead"),
         ),
         (json!({ "action": 1, "account": ACCOUNT }), invalid("action", "must be a string")),
-        (with(&create(), json!({ "action": "delete" })), invalid("action", "must be 'create', 'list' or 'disable', not 'delete'")),
+        (
+            with(&create(), json!({ "action": "delete" })),
+            invalid("action", "must be 'create', 'list', 'rotate' or 'disable', not 'delete'"),
+        ),
         (with(&create(), json!({ "account": "12345678912" })), invalid("account", &format!("'12345678912' {account}"))),
         (with(&create(), json!({ "account": "01234567891A" })), invalid("account", &format!("'01234567891A' {account}"))),
         (with(&create(), json!({ "account": 12345678912_i64 })), invalid("account", "must be a string")),
@@ -175,6 +179,12 @@ async fn an_invalid_event_gets_the_reason_and_changes_nothing() {
         (with(&list, json!({ "cursor": "x" })), invalid("cursor", "an API key id must have exactly 12 letters and digits")),
         (with(&disable, json!({ "id": null })), missing("id")),
         (with(&disable, json!({ "id": "#" })), invalid("id", "an API key id must have exactly 12 letters and digits")),
+        (with(&rotate, json!({ "id": null })), missing("id")),
+        (with(&rotate, json!({ "overlapSeconds": -1 })), invalid("overlapSeconds", "must be a whole number from 0 to 2592000")),
+        (with(&rotate, json!({ "overlapSeconds": 0.5 })), invalid("overlapSeconds", "must be a whole number from 0 to 2592000")),
+        (with(&rotate, json!({ "overlapSeconds": 2_592_001 })), invalid("overlapSeconds", "must be a whole number from 0 to 2592000")),
+        (with(&rotate, json!({ "overlapSeconds": "60" })), invalid("overlapSeconds", "must be a number")),
+        (with(&rotate, json!({ "role": "read-only" })), unknown("role", "action, account, externalID, id, overlapSeconds")),
         (with(&disable, json!({ "enabled": "true" })), unknown("enabled", "action, account, externalID, id")),
     ] {
         assert_eq!(app.manage_keys(&event).await, expected, "{event}");

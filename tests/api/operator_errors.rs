@@ -20,6 +20,10 @@ async fn errors_of_manage_api_keys() {
     let create = json!({ "action": "create", "account": ACCOUNT, "role": "full-access" });
     let list = json!({ "action": "list", "account": ACCOUNT });
     let disable = json!({ "action": "disable", "account": ACCOUNT, "id": "000000000000" });
+    let rotate = with(&disable, json!({ "action": "rotate" }));
+    let created = app.manage_keys(&create).await;
+    let disabled = json!({ "id": created["id"] });
+    app.manage_keys(&with(&disable, disabled.clone())).await;
     for event in [
         json!([]),
         json!({}),
@@ -40,9 +44,14 @@ async fn errors_of_manage_api_keys() {
         with(&disable, json!({ "id": "#" })),
         with(&disable, json!({ "enabled": "true" })),
         disable,
+        with(&rotate, json!({ "overlapSeconds": "60" })),
+        with(&rotate, json!({ "overlapSeconds": 2_592_001 })),
+        with(&rotate, json!({ "expiry": "x" })),
+        rotate.clone(),
     ] {
         snapshot.block(&event, app.manage_keys(&event).await);
     }
+    snapshot.block("rotate a disabled key", app.manage_keys(&with(&rotate, disabled)).await);
     let problem = ConfigError(vec!["TABLE_NAME must be set".to_owned()]);
     let body = invocation::respond(Err(&problem), &list.to_string(), "invocation-1", &manage_api_keys::handle).await;
     snapshot.block("without a configuration", body);

@@ -106,6 +106,18 @@ impl Fields {
         }
     }
 
+    /// Takes an optional field that is a number.
+    ///
+    /// # Errors
+    /// `invalid-field` if it is not a number, `code` if it cannot be parsed.
+    pub fn optional_number<T: FromStr<Err: Display>>(&mut self, name: &str, code: &'static str) -> Result<Option<T>, Invalid> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Json::Number(number)) => number.to_string().parse().map(Some).map_err(|error| Invalid::field(code, name, error)),
+            Some(_) => Err(Invalid::field("invalid-field", name, "must be a number")),
+        }
+    }
+
     /// Takes an optional field that is a number, or empty, as text.
     ///
     /// # Errors

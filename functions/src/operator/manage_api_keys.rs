@@ -1,7 +1,7 @@
 //! API keys, by direct invocation.
 //!
 //! `{"action": "create", "account": …, "role": …, "name"?, "expiry"?}`, `{"action": "list", "account": …, "cursor"?}`,
-//! `{"action": "disable", "account": …, "id": …}`. Each takes `externalID` instead of `account`.
+//! `{"action": "rotate", "account": …, "id": …, "overlapSeconds"?}`, `{"action": "disable", "account": …, "id": …}`. Each takes `externalID` instead of `account`.
 
 use std::{fmt, str::FromStr};
 
@@ -9,12 +9,12 @@ use serde::Serialize;
 use shared::{
     config::{Config, ConfigError},
     domain::{
-        RoleId, Roles, Timestamp,
-        api_key::{ApiKey, ApiKeyId, ApiKeyRecord},
+        Rejected, RoleId, Roles, Timestamp,
+        api_key::{ApiKey, ApiKeyId, ApiKeyRecord, Overlap},
         settings::DisplayName,
         text::{Malformed, excerpt},
     },
-    store::Store,
+    store::{Rotation, Store},
 };
 
 use crate::{
@@ -74,6 +74,7 @@ pub async fn handle(keys: &Keys, Event { mut fields, invocation }: Event<'_>) ->
     match action {
         Ok(Action::Create) => create(keys, account, fields, invocation).await,
         Ok(Action::List) => list(keys, account, fields).await,
+        Ok(Action::Rotate) => rotate(keys, account, fields, invocation).await,
         Ok(Action::Disable) => disable(keys, account, fields, invocation).await,
         Err(error) => Err(error.and(account).into()),
     }
@@ -82,6 +83,7 @@ pub async fn handle(keys: &Keys, Event { mut fields, invocation }: Event<'_>) ->
 enum Action {
     Create,
     List,
+    Rotate,
     Disable,
 }
 
@@ -92,8 +94,9 @@ impl FromStr for Action {
         match text {
             "create" => Ok(Self::Create),
             "list" => Ok(Self::List),
+            "rotate" => Ok(Self::Rotate),
             "disable" => Ok(Self::Disable),
-            other => Err(Malformed(format!("must be 'create', 'list' or 'disable', not '{}'", excerpt(other)))),
+            other => Err(Malformed(format!("must be 'create', 'list', 'rotate' or 'disable', not '{}'", excerpt(other)))),
         }
     }
 }
@@ -128,11 +131,33 @@ async fn list(keys: &Keys, account: Result<AccountRef, Invalid>, mut fields: Fie
     Ok(to_json(&KeysBody { next: page.next.as_ref().map(ApiKeyId::as_str), keys: page.keys.iter().map(body).collect() }))
 }
 
+async fn rotate(keys: &Keys, account: Result<AccountRef, Invalid>, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
+    let (account, id, overlap, ()) = all((
+        account,
+        fields.required::<ApiKeyId>("id", INVALID),
+        fields.optional_number::<Overlap>("overlapSeconds", INVALID),
+        fields.finish(&["action", "account", "externalID", "id", "overlapSeconds"]),
+    ))?;
+    let account = account.resolve(&keys.store).await?;
+    let (text, key) = ApiKey::with_id(&account, id);
+    match keys.store.rotate_api_key(&key, overlap.unwrap_or_default()).await? {
+        Rotation::Rotated(record) => {
+            tracing::info!(invocation, account = account.as_str(), id = record.id.as_str(), "key rotated");
+            Ok(to_json(&KeyBody { key: Some(&text), ..body(&record) }))
+        }
+        Rotation::Inactive(record) => {
+            let state = if record.enabled { "has expired" } else { "is disabled" };
+            Err(Invalid::field(INVALID, "id", format!("the key {state}; create a new one")).into())
+        }
+        Rotation::Unknown => Err(Rejected::NotFound.into()),
+    }
+}
+
 async fn disable(keys: &Keys, account: Result<AccountRef, Invalid>, mut fields: Fields, invocation: &str) -> Result<String, ApiError> {
     let (account, id, ()) =
         all((account, fields.required::<ApiKeyId>("id", INVALID), fields.finish(&["action", "account", "externalID", "id"])))?;
     let account = account.resolve(&keys.store).await?;
-    let record = keys.store.disable_api_key(&account, &id).await?.ok_or(shared::domain::Rejected::NotFound)?;
+    let record = keys.store.disable_api_key(&account, &id).await?.ok_or(Rejected::NotFound)?;
     tracing::info!(invocation, account = account.as_str(), id = id.as_str(), "key disabled");
     Ok(to_json(&body(&record)))
 }
@@ -144,8 +169,9 @@ struct KeysBody<'a> {
     keys: Vec<KeyBody<'a>>,
 }
 
-/// A key's record; the key itself only in the response to its creation.
+/// A key's record; the key itself only in the response to its creation or rotation.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct KeyBody<'a> {
     id: &'a str,
     account: &'a str,
@@ -156,6 +182,9 @@ struct KeyBody<'a> {
     created: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     expiry: Option<String>,
+    /// When the secret before the last rotation stops working, or stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_expiry: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
 }
@@ -169,6 +198,7 @@ fn body(record: &ApiKeyRecord) -> KeyBody<'_> {
         enabled: record.enabled,
         created: record.created.to_string(),
         expiry: record.expiry.map(|expiry| expiry.to_string()),
+        previous_expiry: record.previous.map(|previous| previous.expiry.to_string()),
         key: None,
     }
 }

@@ -4,7 +4,7 @@
 //! locate the stored record, which contains the key's role and a hash of the secret. A fast hash suffices, because the secret has 256
 //! random bits.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -57,6 +57,13 @@ impl FromStr for ApiKeyId {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SecretHash(pub [u8; 32]);
 
+impl SecretHash {
+    /// Whether it is the hash of the key's secret. Compares in constant time.
+    fn matches(&self, key: &ApiKey) -> bool {
+        self.0.ct_eq(&key.hash.0).into()
+    }
+}
+
 impl fmt::Debug for SecretHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecretHash(***)")
@@ -84,10 +91,21 @@ impl ApiKey {
         &self.id
     }
 
+    /// SHA-256 of the secret.
+    #[must_use]
+    pub fn hash(&self) -> &SecretHash {
+        &self.hash
+    }
+
     /// Generates a key: its text, to be shown once, and the parts to store.
     #[must_use]
     pub fn generate(account: &AccountId) -> (String, Self) {
-        let id = ApiKeyId(random_base62(ID_LENGTH).into());
+        Self::with_id(account, ApiKeyId(random_base62(ID_LENGTH).into()))
+    }
+
+    /// Generates a key with an existing id: another secret for the same record.
+    #[must_use]
+    pub fn with_id(account: &AccountId, id: ApiKeyId) -> (String, Self) {
         let secret = random_base62(SECRET_LENGTH);
         let body = format!("{PREFIX}_{account}_{id}_{secret}");
         let text = format!("{body}_{}", checksum(&body));
@@ -113,6 +131,46 @@ impl FromStr for ApiKey {
     }
 }
 
+/// The secret that a key had before its rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PreviousSecret {
+    /// SHA-256 of it.
+    pub hash: SecretHash,
+    /// When it stops working.
+    pub expiry: Timestamp,
+}
+
+/// How long the previous secret works after a rotation: 0 to 30 days, in seconds; a day by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overlap(Duration);
+
+impl Overlap {
+    const MAX: u64 = 30 * 24 * 3600;
+
+    /// As a duration.
+    #[must_use]
+    pub fn as_duration(self) -> Duration {
+        self.0
+    }
+}
+
+impl Default for Overlap {
+    fn default() -> Self {
+        Self(Duration::from_hours(24))
+    }
+}
+
+impl FromStr for Overlap {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let seconds = text.parse().ok().filter(|seconds| *seconds <= Self::MAX);
+        seconds
+            .map(|seconds| Self(Duration::from_secs(seconds)))
+            .ok_or_else(|| Malformed(format!("must be a whole number from 0 to {}", Self::MAX)))
+    }
+}
+
 /// The stored record of a key.
 #[derive(Debug, Clone)]
 pub struct ApiKeyRecord {
@@ -132,22 +190,50 @@ pub struct ApiKeyRecord {
     pub created: Timestamp,
     /// When it stops working, if ever.
     pub expiry: Option<Timestamp>,
+    /// The secret before the last rotation, if there was one.
+    pub previous: Option<PreviousSecret>,
 }
 
 impl ApiKeyRecord {
     /// The record of a new key.
     #[must_use]
     pub fn new(key: &ApiKey, role: RoleId, name: Option<String>, created: Timestamp, expiry: Option<Timestamp>) -> Self {
-        Self { account: key.account.clone(), id: key.id.clone(), hash: key.hash, role, name, enabled: true, created, expiry }
+        Self {
+            account: key.account.clone(),
+            id: key.id.clone(),
+            hash: key.hash,
+            role,
+            name,
+            enabled: true,
+            created,
+            expiry,
+            previous: None,
+        }
     }
 
-    /// The caller that `key` authenticates; `None` if the secret is wrong, or the key is disabled or expired. Compares the secret in
-    /// constant time.
+    /// Whether the secret of `key` is the current one or, while it works, the previous one. Compares in constant time.
+    #[must_use]
+    pub fn knows(&self, key: &ApiKey, now: Timestamp) -> bool {
+        self.hash.matches(key) | self.knows_as_previous(key, now)
+    }
+
+    /// Whether the secret of `key` is the previous one, and still works.
+    #[must_use]
+    pub fn knows_as_previous(&self, key: &ApiKey, now: Timestamp) -> bool {
+        self.previous.is_some_and(|previous| now < previous.expiry && previous.hash.matches(key))
+    }
+
+    /// Whether the key is neither disabled nor expired.
+    #[must_use]
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        self.enabled && self.expiry.is_none_or(|expiry| now < expiry)
+    }
+
+    /// The caller that `key` authenticates; `None` if the secret is wrong, or the key is disabled or expired.
     #[must_use]
     pub fn verify(&self, key: &ApiKey, now: Timestamp, roles: &Roles, urns: &Urns) -> Option<Principal> {
-        let matches = bool::from(self.hash.0.ct_eq(&key.hash.0)) && self.account == key.account && self.id == key.id;
-        let active = self.enabled && self.expiry.is_none_or(|expiry| now < expiry);
-        (matches && active).then(|| {
+        let matches = self.knows(key, now) && self.account == key.account && self.id == key.id;
+        (matches && self.is_active(now)).then(|| {
             let urn = urns.api_key(&self.account, self.id.as_str());
             Principal::new(self.account.clone(), urn, self.name.clone(), self.role.clone(), roles.get(&self.role))
         })

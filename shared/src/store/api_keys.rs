@@ -14,7 +14,7 @@ use super::{
 };
 use crate::domain::{
     AccountId,
-    api_key::{ApiKeyId, ApiKeyRecord, SecretHash},
+    api_key::{ApiKey, ApiKeyId, ApiKeyRecord, Overlap, PreviousSecret, SecretHash},
 };
 
 /// The number of keys on a page.
@@ -27,6 +27,17 @@ pub struct ApiKeyPage {
     pub keys: Vec<ApiKeyRecord>,
     /// The last key of the page, if more follow.
     pub next: Option<ApiKeyId>,
+}
+
+/// What became of a rotation.
+#[derive(Debug)]
+pub enum Rotation {
+    /// The record with its new secret.
+    Rotated(ApiKeyRecord),
+    /// The key is disabled or expired, and was not changed.
+    Inactive(ApiKeyRecord),
+    /// There is no such key.
+    Unknown,
 }
 
 impl Store {
@@ -101,6 +112,41 @@ impl Store {
             Err(error) => Err(failed(error)),
         }
     }
+
+    /// Replaces the secret of a key by that of `key`, which has the same id. The current secret works on for the overlap; one from an
+    /// earlier rotation ends. One write: rotations at the same time follow one another.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table fails or the row cannot be read.
+    pub async fn rotate_api_key(&self, key: &ApiKey, overlap: Overlap) -> Result<Rotation, StoreError> {
+        let (now, hash) = (self.now(), bytes(&key.hash().0));
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keys::api_key(key.account(), key.id()).into()))
+            .update_expression("SET previous_hash = #hash, previous_exp = :until, #hash = :hash")
+            .condition_expression("enabled = :yes AND (attribute_not_exists(#exp) OR #exp > :now) AND #hash <> :hash")
+            .expression_attribute_names("#hash", "hash")
+            .expression_attribute_names("#exp", "exp")
+            .expression_attribute_values(":yes", flag(true))
+            .expression_attribute_values(":now", time(now))
+            .expression_attribute_values(":until", time(now.plus(overlap.as_duration())))
+            .expression_attribute_values(":hash", hash)
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let found = match update.send().await {
+            Ok(output) => output.attributes,
+            Err(SdkError::ServiceError(context)) => match context.err() {
+                UpdateItemError::ConditionalCheckFailedException(refusal) => refusal.item().cloned(),
+                _ => return Err(failed(SdkError::ServiceError(context))),
+            },
+            Err(error) => return Err(failed(error)),
+        };
+        let Some(record) = found.map(from_row).transpose()? else { return Ok(Rotation::Unknown) };
+        // Also if an earlier attempt succeeded and its reply was lost.
+        Ok(if record.hash == *key.hash() { Rotation::Rotated(record) } else { Rotation::Inactive(record) })
+    }
 }
 
 /// The row of a key. `hash` is the SHA-256 of the secret.
@@ -112,7 +158,9 @@ fn to_row(record: &ApiKeyRecord) -> Row {
         ("created", time(record.created)),
     ];
     let sometimes = [record.name.as_deref().map(|name| ("name", text(name))), record.expiry.map(|at| ("exp", time(at)))];
-    keys::api_key(&record.account, &record.id).row(always.into_iter().chain(sometimes.into_iter().flatten()))
+    let previous = record.previous.iter();
+    let previous = previous.flat_map(|it| [("previous_hash", bytes(&it.hash.0)), ("previous_exp", time(it.expiry))]);
+    keys::api_key(&record.account, &record.id).row(always.into_iter().chain(sometimes.into_iter().flatten()).chain(previous))
 }
 
 fn from_row(row: Row) -> Result<ApiKeyRecord, StoreError> {
@@ -126,5 +174,9 @@ fn from_row(row: Row) -> Result<ApiKeyRecord, StoreError> {
         expiry: row.optional_time("exp")?,
         name: row.optional_text("name")?,
         enabled: row.flag("enabled")?,
+        previous: match row.optional_time("previous_exp")? {
+            Some(expiry) => Some(PreviousSecret { hash: SecretHash(row.bytes("previous_hash")?), expiry }),
+            None => None,
+        },
     })
 }

@@ -42,7 +42,7 @@ pub use aws_config::SdkConfig;
 use crate::domain::{AccountId, Timestamp, id::IdGenerator};
 
 pub use accounts::{ExternalIdConflict, NewAccount};
-pub use api_keys::ApiKeyPage;
+pub use api_keys::{ApiKeyPage, Rotation};
 pub use bulk::{BulkOutcome, CreatedRow};
 pub use client::{connect, connector, sdk_config, with_deadlines};
 pub use error::{Failure, StoreError};

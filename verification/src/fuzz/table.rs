@@ -117,6 +117,7 @@ impl Table {
             enabled: true,
             created: now(),
             expiry: None,
+            previous: None,
         };
         let caller = record.verify(&presented, now(), &config.roles, &config.urns).expect("the key matches its record");
         let key_row = json!({

@@ -1,7 +1,7 @@
 //! API keys.
 //!
 //! Key records are cached for 30 seconds, so a disabled key keeps working in a warm function for at most that long. The absence of
-//! a key is cached for 5 seconds.
+//! a key is cached for 5 seconds, and so is a record without the secret that is presented: the key may have been rotated since.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::http::cache::Cache;
 
 /// How long a key's record is cached.
 const CACHE_TTL: Duration = Duration::from_secs(30);
-/// How long the absence of a key is cached.
+/// How long the absence of a key, or of a secret, is cached.
 const NEGATIVE_CACHE_TTL: Duration = Duration::from_secs(5);
 
 /// Verifies API keys.
@@ -40,14 +40,19 @@ impl ApiKeys {
         urns: &Urns,
     ) -> Result<Result<Principal, &'static str>, StoreError> {
         let Ok(key) = key.parse::<ApiKey>() else { return Ok(Err("the API key is incomplete or mistyped")) };
-        let principal = self.record(&key, now).await?.and_then(|record| record.verify(&key, now, roles, urns));
+        let record = self.record(&key, now).await?;
+        let principal = record.as_ref().and_then(|record| record.verify(&key, now, roles, urns));
+        if principal.is_some() && record.is_some_and(|record| record.knows_as_previous(&key, now)) {
+            tracing::info!(account = key.account().as_str(), id = key.id().as_str(), "previous secret used");
+        }
         // One sentence for all cases: a caller without a valid key must not learn which keys exist.
         Ok(principal.ok_or("the API key is unknown, disabled or expired"))
     }
 
     async fn record(&self, key: &ApiKey, now: Timestamp) -> Result<Option<ApiKeyRecord>, StoreError> {
         let id = (key.account().clone(), key.id().clone());
-        let ttl = |record: &Option<_>| if record.is_some() { CACHE_TTL } else { NEGATIVE_CACHE_TTL };
+        let knows = |record: &ApiKeyRecord| record.knows(key, now);
+        let ttl = |record: &Option<_>| if record.as_ref().is_some_and(knows) { CACHE_TTL } else { NEGATIVE_CACHE_TTL };
         if let Some((record, _)) = self.records.get(&id, now, ttl) {
             return Ok(record);
         }
