@@ -38,7 +38,7 @@ fn the_alarm_for_throttles_reads_the_table_and_each_of_its_global_indexes() {
     let read: BTreeSet<(String, Option<String>)> = read
         .map(|metric| {
             let dimension = |name: &str| list(&metric["Dimensions"]).find(|it| it["Name"] == name).map(|it| &it["Value"]);
-            assert_eq!(dimension("TableName"), Some(&json!({ "!Ref": "InvitationsTable" })));
+            assert_eq!(dimension("TableName"), Some(&json!({ "!GetAtt": "TableName.Value" })));
             (string(&metric["MetricName"]), dimension("GlobalSecondaryIndexName").map(string))
         })
         .collect();

@@ -21,7 +21,7 @@ const REFERENCES: [(&str, usize); 7] = [
     ("ConfigurationSet", 64),
     ("EventBus", 256),
     ("InvitationsApi", 10),
-    ("InvitationsTable", 255),
+    ("TableName.Value", 255),
 ];
 
 #[test]
@@ -69,6 +69,7 @@ fn the_longest_value_of_a_variable_is_that_of_its_parameter_as_json() {
         (json!("text"), 4),
         (json!({ "!Ref": "AWS::NoValue" }), 0),
         (json!({ "!Ref": "Number" }), 5),
+        (json!({ "!GetAtt": "TableName.Value" }), 255),
         (json!({ "!Ref": "Choice" }), 3),
         (json!({ "!Ref": "Plain" }), 10),
         (json!({ "!Ref": "Quotes" }), 20),
@@ -90,7 +91,7 @@ fn longest(value: &Value, template: &Value) -> usize {
     }
     let (function, argument) = value.as_object().and_then(|value| value.iter().next()).unwrap_or_else(|| panic!("no text: {value}"));
     match function.as_str() {
-        "!Ref" => reference(&string(argument), template),
+        "!Ref" | "!GetAtt" => reference(&string(argument), template),
         "!If" => list(argument).skip(1).map(|value| longest(value, template)).max().expect("two values"),
         "!Sub" => substituted(&string(argument), template),
         "!Base64" => base64(&string(&argument["Ref"]), template),

@@ -95,11 +95,50 @@ fn no_change_of_the_template_replaces_the_secret() {
 #[test]
 fn cloudformation_never_deletes_the_table_or_the_secret() {
     let resources = &template()["Resources"];
-    for name in ["InvitationsTable", "LinkKey"] {
-        assert_eq!(resources[name]["Condition"], Value::Null, "{name}: a condition that becomes false would leave it behind");
+    for (name, condition) in [("InvitationsTable", json!("CreatesTable")), ("LinkKey", Value::Null)] {
+        assert_eq!(resources[name]["Condition"], condition, "{name}: another condition that becomes false would leave it behind");
         let policies = ["DeletionPolicy", "UpdateReplacePolicy"].map(|policy| &resources[name][policy]);
         assert_eq!(policies, ["Retain"; 2], "{name}: its data would be deleted with the stack, or when the resource is replaced");
     }
+}
+
+#[test]
+fn a_stack_on_an_existing_table_refers_to_that_table_only() {
+    let template = template();
+    let (own, existing) = ["InvitationsTable", "ExistingTableStreamArn"].into();
+    let mut parts = vec![template["Globals"].clone(), template["Outputs"].clone()];
+    let resources = template["Resources"].as_object().expect("resources").iter();
+    parts.extend(resources.filter(|(name, _)| *name != own).map(|(_, resource)| resource.clone()));
+    for (branch, expected, other) in [(1, own, existing), (2, existing, own)] {
+        let chosen = parts.iter().map(|part| choose(part, "CreatesTable", branch).to_string()).collect::<String>();
+        assert!(chosen.contains(expected) && !chosen.contains(other), "{expected}");
+    }
+    let stream = "arn:aws:dynamodb:us-east-1:123456789012:table/invitations-1.B_2/stream/2026-11-29T12:00:00.000";
+    let table = |name: &str| evaluate(&choose(&template["Resources"][name]["Properties"]["Value"], "CreatesTable", 2), stream);
+    assert_eq!(table("TableArn"), "arn:aws:dynamodb:us-east-1:123456789012:table/invitations-1.B_2");
+    assert_eq!(table("TableName"), "invitations-1.B_2");
+}
+
+/// A part of the template with the chosen branch of every `!If` of this condition.
+fn choose(value: &Value, condition: &str, branch: usize) -> Value {
+    match value {
+        Value::Object(fields) => match fields.get("!If") {
+            Some(choice) if choice[0] == condition => choose(&choice[branch], condition, branch),
+            _ => fields.iter().map(|(name, value)| (name.clone(), choose(value, condition, branch))).collect(),
+        },
+        Value::Array(items) => items.iter().map(|item| choose(item, condition, branch)).collect(),
+        other => other.clone(),
+    }
+}
+
+/// The text that CloudFormation makes of `!Select`, `!Split` and `!Ref`, each parameter having this value.
+fn evaluate(value: &Value, parameter: &str) -> String {
+    if value.get("!Ref").is_some() {
+        return parameter.to_owned();
+    }
+    let (index, split) = (value["!Select"][0].as_u64().expect("an index"), &value["!Select"][1]["!Split"]);
+    let (separator, text) = (string(&split[0]), evaluate(&split[1], parameter));
+    text.split(&separator).nth(usize::try_from(index).expect("an index")).expect("a part").to_owned()
 }
 
 #[test]

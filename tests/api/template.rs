@@ -54,10 +54,10 @@ pub(crate) fn functions(template: &Value) -> BTreeMap<String, Function> {
 /// The resources of a statement: the table is `table`, its indexes are `index/{name}`.
 pub(crate) fn resources(statement: &Value) -> BTreeSet<String> {
     let one = |resource: &Value| {
-        if *resource == json!({ "!GetAtt": "InvitationsTable.Arn" }) {
+        if *resource == json!({ "!GetAtt": "TableArn.Value" }) {
             return "table".to_owned();
         }
-        let index = resource["!Sub"].as_str().and_then(|arn| arn.strip_prefix("${InvitationsTable.Arn}/"));
+        let index = resource["!Sub"].as_str().and_then(|arn| arn.strip_prefix("${TableArn.Value}/"));
         index.unwrap_or_else(|| panic!("neither the table nor an index of it: {resource}")).to_owned()
     };
     match &statement["Resource"] {
