@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use shared::domain::courier::pause_after;
 use support::root_file;
 
-use crate::template::{functions, list, string, template};
+use crate::{
+    filter_pattern::matches,
+    template::{functions, list, string, template},
+};
 
 fn alarms(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
     let resources = template["Resources"].as_object().expect("resources");
@@ -50,15 +53,63 @@ fn the_alarm_for_throttles_reads_the_table_and_each_of_its_global_indexes() {
     assert_eq!(read, expected.collect());
 }
 
+/// The log groups whose lines a filter counts in a metric, and its pattern.
+fn filters<'a>(template: &'a Value, metric: &str) -> BTreeMap<String, &'a str> {
+    let resources = template["Resources"].as_object().expect("resources").values();
+    let filters = resources.filter(|resource| resource["Type"] == "AWS::Logs::MetricFilter").map(|filter| &filter["Properties"]);
+    let counted = filters.filter(|filter| filter["MetricTransformations"][0]["MetricName"] == metric);
+    counted.map(|filter| (string(&filter["LogGroupName"]["!Ref"]), filter["FilterPattern"].as_str().expect("a pattern"))).collect()
+}
+
 #[test]
-fn every_function_has_an_alarm_for_its_errors() {
+fn an_alarm_reads_the_errors_of_every_function() {
     let template = template();
-    let watched: BTreeSet<&str> = alarms(&template)
-        .filter(|(_, alarm)| alarm["MetricName"] == "Errors")
-        .map(|(_, alarm)| alarm["Dimensions"][0]["Value"]["!Ref"].as_str().expect("a function"))
-        .collect();
-    for function in functions(&template).values() {
-        assert!(watched.contains(function.resource.as_str()), "{}", function.resource);
+    // Of Lambda's own metric, or counted in the function's log.
+    let of_alarms =
+        alarms(&template).flat_map(|(_, alarm)| list(&alarm["Metrics"]).map(|part| &part["MetricStat"]["Metric"]).chain([alarm]));
+    let (mut counted, mut logged) = (BTreeSet::new(), false);
+    for metric in of_alarms {
+        match metric["MetricName"].as_str() {
+            Some("Errors") => _ = counted.insert(string(&metric["Dimensions"][0]["Value"]["!Ref"])),
+            Some("FunctionErrors") => {
+                logged = *metric == json!({ "Namespace": { "!Ref": "AWS::StackName" }, "MetricName": "FunctionErrors" })
+            }
+            _ => {}
+        }
+    }
+    assert!(logged);
+    let filters = filters(&template, "FunctionErrors");
+    for (name, function) in functions(&template) {
+        let in_log = filters.contains_key(&function.resource.replace("Function", "Logs"));
+        assert!(counted.contains(&function.resource) != in_log, "{name} must be read once");
+        // Nobody reads their responses, so their alarm must not depend on a log.
+        let asynchronous = function.routes.is_empty() && !["manage-api-keys", "manage-account-settings", "erase-invitee"].contains(&&*name);
+        assert_eq!(counted.contains(&function.resource), asynchronous, "{name}");
+    }
+}
+
+#[test]
+fn the_filters_for_errors_find_lambdas_reports_of_invocations_that_failed() {
+    let report = |status: &str| {
+        json!({
+            "time": "2026-11-29T06:05:50.581Z",
+            "type": "platform.report",
+            "record": {
+                "requestId": "aec7a529-47f9-4090-be01-c9ed91bf83cf",
+                "metrics": { "durationMs": 5000.0, "billedDurationMs": 5000, "memorySizeMB": 128, "maxMemoryUsedMB": 94 },
+                "status": status,
+            },
+        })
+    };
+    let other = json!({ "type": "platform.runtimeDone", "record": { "requestId": "1", "status": "timeout" } });
+    let own = json!({ "level": "ERROR", "message": "failed", "status": 500 });
+    for (group, pattern) in filters(&template(), "FunctionErrors") {
+        for status in ["timeout", "error", "failure"] {
+            assert!(matches(pattern, &report(status).to_string()), "{group}: {status}");
+        }
+        for line in [report("success"), other.clone(), own.clone()] {
+            assert!(!matches(pattern, &line.to_string()), "{group}: {line}");
+        }
     }
 }
 
@@ -98,14 +149,7 @@ fn the_description_of_every_alarm_names_its_entry_and_every_entry_says_what_to_d
         let (_, anchor) = description.split_once(" See docs/operations.md#").unwrap_or_else(|| panic!("{name}: {description}"));
         let anchor = anchor.strip_suffix('.').expect("a sentence ends with a full stop");
         let section = sections.get(anchor).unwrap_or_else(|| panic!("{name}: there is no section {anchor}"));
-        let of_functions = anchor == "function-errors";
-        let named = if of_functions { "`…ErrorsAlarm`".to_owned() } else { format!("`{name}`") };
-        assert!(section.contains(&named), "{name}: {section}");
-        assert_eq!(
-            name.ends_with("ErrorsAlarm") && name != "ApiServerErrorsAlarm" && name != "RefreshIssuersErrorsAlarm",
-            of_functions,
-            "{name}"
-        );
+        assert!(section.contains(&format!("`{name}`")), "{name}: {section}");
         used.insert(anchor.to_owned());
     }
     // Between the heading of all alarms and that of the logs.

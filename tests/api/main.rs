@@ -24,6 +24,7 @@ mod error_sentences;
 mod events;
 mod external_ids;
 mod failures;
+mod filter_pattern;
 mod helpers;
 mod hostile_input;
 mod hostile_tokens;
