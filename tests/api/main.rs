@@ -46,6 +46,7 @@ mod list_prefixes;
 mod logs;
 mod manage_account_settings;
 mod manage_api_keys;
+mod metrics;
 mod modify_invitation;
 mod open_responses;
 mod operations;

@@ -11,7 +11,7 @@ use crate::{
     app::SendingApp,
     http::{
         error::ApiError,
-        event::Request,
+        event::{Effect, Request},
         input,
         output::{self, Reply},
         route::Route,
@@ -36,6 +36,9 @@ pub async fn handle(sending: &SendingApp, request: &Request) -> Result<Reply, Ap
         |invitation: &Invitation, now| StoredResponse { status: 201, body: output::invitation(&invitation.resource, now, &app.urns) };
     let settings = sending.settings.of(who.account()).await?;
     let outcome = app.store.create(&who, &new, policy, &settings, idempotency.as_ref(), render).await?;
+    if !outcome.replayed {
+        let _ = request.effect.set(Effect::Created(1));
+    }
     Ok(Reply::of(&outcome, link_base.as_ref()).with("location", format!("/invitations/{}", outcome.id)))
 }
 

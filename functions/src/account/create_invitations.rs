@@ -7,7 +7,7 @@ use crate::{
     app::SendingApp,
     http::{
         error::ApiError,
-        event::Request,
+        event::{Effect, Request},
         input::{self, Bulk},
         invalid::Invalid,
         output::{self, Reply, RowReply},
@@ -43,6 +43,10 @@ pub async fn handle(sending: &SendingApp, request: &Request) -> Result<Reply, Ap
         let outcome = app.store.create_many(&who, &valid, policy, &settings, idempotency.as_ref()).await?;
         (outcome.rows.into_iter().map(|result| result.map(Some)).collect(), outcome.replayed)
     };
+    let created = results.iter().filter(|result| matches!(result, Ok(Some(_)))).count();
+    if created > 0 && !replayed {
+        let _ = request.effect.set(Effect::Created(created));
+    }
     let (mut results, mut replies) = (results.into_iter(), Vec::<RowReply>::with_capacity(rows.len()));
     for row in rows {
         replies.push(match row {

@@ -115,6 +115,9 @@ impl Courier {
                     error!(account, invitation = %key.id, sending, "expired before its email could be sent");
                 }
                 known = self.store.compare_and_set(&stored, &invitation.expired(now), self.retention).await?;
+                if known.is_some() {
+                    info!(account = key.account.as_str(), invitation = %key.id, "invitation expired");
+                }
                 continue;
             }
             let publishes = !invitation.outbox.events.is_empty() && self.bus.is_available(now);
@@ -195,7 +198,10 @@ impl Courier {
         let (account, id) = (key.account.as_str(), key.id.to_string());
         match outcome {
             Outcome::Accepted { message_id } => {
-                info!(account, invitation = id, %kind, sending, message_id, "email sent");
+                // From the request that asked for it. A reminder is sent when its time has come.
+                let delay = || self.store.now().since(invitation.resource.last_sent).as_millis() as u64;
+                let delay_millis = (kind == EmailKind::Invitation).then(delay);
+                info!(account, invitation = id, %kind, sending, message_id, delay_millis, "email sent");
                 match kind {
                     EmailKind::Invitation => self.record(key, claimed, DeliveryStatus::Sent, None).await,
                     EmailKind::Reminder => self.record_reminder(key, claimed).await,

@@ -12,7 +12,7 @@ use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use shared::{
     domain::Timestamp,
-    store::{DUE_SHARDS, DueIndex, StoreError},
+    store::{DUE_SHARDS, DueIndex, DuePage, StoreError},
 };
 use tracing::{error, info};
 
@@ -41,18 +41,21 @@ pub struct Round {
 pub async fn handle(courier: &Courier, _event: &str) -> Result<Round, Failed> {
     let deadline = Instant::now() + START_DEADLINE;
     let mut round = Round::default();
-    let mut unread = None;
+    let (mut unread, mut overdue) = (None, Duration::ZERO);
     for (index, shard) in parts(courier.store().now()) {
         if Instant::now() >= deadline {
             break;
         }
-        if let Err(error) = reconcile(courier, index, shard, deadline, &mut round).await {
-            error!(?index, shard, cause = %error, "due invitations not read");
-            unread = Some(error);
+        match reconcile(courier, index, shard, deadline, &mut round).await {
+            Ok(longest) => overdue = overdue.max(longest),
+            Err(error) => {
+                error!(?index, shard, cause = %error, "due invitations not read");
+                unread = Some(error);
+            }
         }
     }
     let Round { processed, failed } = round;
-    info!(processed, failed, "round done");
+    info!(processed, failed, overdue_seconds = overdue.as_secs(), "round done");
     if let Some(error) = unread {
         return Err(error.into());
     }
@@ -71,13 +74,15 @@ fn parts(now: Timestamp) -> Vec<(DueIndex, u8)> {
     parts
 }
 
-/// Processes one shard of an index, page by page. Invitations that become due again meanwhile are left to the next round.
-async fn reconcile(courier: &Courier, index: DueIndex, shard: u8, deadline: Instant, round: &mut Round) -> Result<(), StoreError> {
+/// Processes one shard of an index, page by page, and returns how long its longest overdue invitation has waited. Invitations that become
+/// due again meanwhile are left to the next round.
+async fn reconcile(courier: &Courier, index: DueIndex, shard: u8, deadline: Instant, round: &mut Round) -> Result<Duration, StoreError> {
     let now = courier.store().now();
-    let mut start = None;
+    let (mut start, mut overdue) = (None, Duration::ZERO);
     loop {
-        let (due, next) = courier.store().due(index, shard, now, PAGE_SIZE, start).await?;
-        let in_time = stream::iter(due).take_while(|_| ready(Instant::now() < deadline));
+        let DuePage { keys, since, next } = courier.store().due(index, shard, now, PAGE_SIZE, start).await?;
+        overdue = since.map_or(overdue, |since| overdue.max(now.since(since)));
+        let in_time = stream::iter(keys).take_while(|_| ready(Instant::now() < deadline));
         let results = in_time.map(|key| async move {
             let result = courier.process_due(&key).await;
             if let Err(failed) = &result {
@@ -90,7 +95,7 @@ async fn reconcile(courier: &Courier, index: DueIndex, shard: u8, deadline: Inst
         round.processed += processed;
         round.failed += results.len() - processed;
         if next.is_none() || Instant::now() >= deadline {
-            return Ok(());
+            return Ok(overdue);
         }
         start = next;
     }

@@ -91,6 +91,7 @@ pub async fn respond<S: Endpoint>(
         invocation,
         caller: request.as_ref().and_then(|request| request.caller.get()),
         change: request.as_ref().and_then(|request| request.change.get()),
+        effect: request.as_ref().and_then(|request| request.effect.get()).copied(),
         status: result.as_ref().map_or_else(ApiError::status, |reply| reply.status),
         code: error.map(ApiError::code),
         cause: cause.as_deref(),

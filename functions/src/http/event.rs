@@ -12,7 +12,7 @@ use serde::{
     de::{MapAccess, Visitor},
 };
 
-use shared::domain::{AccountId, InvitationId};
+use shared::domain::{AccountId, InvitationId, lifecycle::InviteeDecision};
 
 use crate::http::{error::ApiError, invalid::Invalid};
 
@@ -37,6 +37,17 @@ pub struct Request {
     pub caller: OnceLock<Caller>,
     /// What the request does to an invitation, once it is known to be valid; for the log.
     pub change: OnceLock<Change>,
+    /// What the request has done; for the log, and for metrics that are counted in it. A repeated request does nothing.
+    pub effect: OnceLock<Effect>,
+}
+
+/// What a request has done.
+#[derive(Debug, Clone, Copy)]
+pub enum Effect {
+    /// It has created this many invitations.
+    Created(usize),
+    /// It has accepted or declined an invitation.
+    Decided(InviteeDecision),
 }
 
 /// The change of an invitation as the log shows it.
@@ -103,6 +114,7 @@ impl Request {
             link_base: event.stage.and_then(|stage| stage.link_base).map(Cow::into_owned),
             caller: OnceLock::new(),
             change: OnceLock::new(),
+            effect: OnceLock::new(),
         })
     }
 }

@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::{
     app::variable,
     http::{
-        event::{Caller, Change},
+        event::{Caller, Change, Effect},
         route::Route,
     },
 };
@@ -45,6 +45,7 @@ pub(crate) struct RequestLine<'a> {
     pub(crate) invocation: &'a str,
     pub(crate) caller: Option<&'a Caller>,
     pub(crate) change: Option<&'a Change>,
+    pub(crate) effect: Option<Effect>,
     pub(crate) status: u16,
     /// The code of an error.
     pub(crate) code: Option<&'static str>,
@@ -64,11 +65,19 @@ impl RequestLine<'_> {
             (self.caller.and_then(|it| it.account.as_ref()).map(AccountId::as_str), self.caller.map(|it| it.urn.as_str()));
         let invitation = self.change.map(|it| tracing::field::display(it.invitation));
         let action = self.change.map(|it| it.action);
+        let (created, decided) = match self.effect {
+            Some(Effect::Created(created)) => (Some(created), None),
+            Some(Effect::Decided(decision)) => (None, Some(decision.closing().state().as_str())),
+            None => (None, None),
+        };
         let micros = self.took.as_micros() as u64;
         if cause.is_some() {
             error!(method, path, request_id, invocation, account, caller, invitation, action, status, code, cause, micros, "failed");
         } else {
-            info!(method, path, request_id, invocation, account, caller, invitation, action, status, code, micros, "finished");
+            info!(
+                method,
+                path, request_id, invocation, account, caller, invitation, action, created, decided, status, code, micros, "finished"
+            );
         }
     }
 }

@@ -8,10 +8,13 @@
 //!
 //! [`lifecycle::decide`](shared::domain::lifecycle::decide) says who may.
 
-use shared::domain::{
-    Principal, Rejected, User,
-    invitee::{Access, VerifiedInvitee},
-    lifecycle::{DecisionRequest, InviteeDecision},
+use shared::{
+    domain::{
+        Principal, Rejected, User,
+        invitee::{Access, VerifiedInvitee},
+        lifecycle::{DecisionRequest, InviteeDecision},
+    },
+    store::Decided,
 };
 
 use crate::{
@@ -19,7 +22,7 @@ use crate::{
     http::{
         auth::InviteeCaller,
         error::{ApiError, Forbidden},
-        event::{Caller, Request},
+        event::{Caller, Effect, Request},
         input::{self, InvitationBody},
         output::{self, Reply},
     },
@@ -86,6 +89,9 @@ async fn carry_out(app: &InviteeApp, request: &Request, decision: &DecisionReque
     // The settings come second, because the response to an invalid link must not depend on those of the account that it names, and
     // before the write, because an unreadable row must not turn a completed decision into a 500.
     let settings = app.settings(access.account()).await?;
-    let (invitation, now) = store.decide(access, stored, decision, &settings, app.retention).await?;
-    Ok(Reply::ok(output::invitee(&invitation, &settings, now)))
+    let Decided { invitation, at, changed } = store.decide(access, stored, decision, &settings, app.retention).await?;
+    if changed {
+        let _ = request.effect.set(Effect::Decided(decision.decision));
+    }
+    Ok(Reply::ok(output::invitee(&invitation, &settings, at)))
 }

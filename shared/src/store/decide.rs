@@ -57,7 +57,7 @@ impl Store {
         Ok(if token.has_hash(&hash) { row } else { None })
     }
 
-    /// Accepts or declines the invitation that [`Store::find_to_decide`] found, and returns it with the time of the decision.
+    /// Accepts or declines the invitation that [`Store::find_to_decide`] found.
     ///
     /// # Errors
     /// [`Rejected::NotFound`], and those of [`lifecycle::decide`]; [`StoreError`] when the table fails.
@@ -68,10 +68,21 @@ impl Store {
         request: &DecisionRequest,
         settings: &AccountSettings,
         retention: Option<Duration>,
-    ) -> Result<(Invitation, Timestamp), Failure> {
+    ) -> Result<Decided, Failure> {
         let (operation, now) = (OperationId::generate(), self.now());
         self.commit(&mut Decide { store: self, access, request, settings, retention, operation, now }, Some(stored)).await
     }
+}
+
+/// The result of a decision.
+#[derive(Debug)]
+pub struct Decided {
+    /// The invitation after the decision.
+    pub invitation: Invitation,
+    /// The time of this decision.
+    pub at: Timestamp,
+    /// Whether it has changed the invitation. A repeated decision has not.
+    pub changed: bool,
 }
 
 struct Decide<'a> {
@@ -103,7 +114,7 @@ impl Decide<'_> {
 }
 
 impl Command for Decide<'_> {
-    type Outcome = (Invitation, Timestamp);
+    type Outcome = Decided;
 
     fn operation(&self) -> &OperationId {
         &self.operation
@@ -118,12 +129,13 @@ impl Command for Decide<'_> {
         let before = &stored.invitation;
         let after = lifecycle::decide(before, self.request, self.access.invitee(), self.settings, &self.operation, self.now)?;
         let Some(after) = after else {
-            return Ok(Plan::Unchanged(stored.is_current(), (before.clone(), self.now)));
+            let decided = Decided { invitation: before.clone(), at: self.now, changed: false };
+            return Ok(Plan::Unchanged(stored.is_current(), decided));
         };
         let mut transaction = Transaction::default();
         transaction.change(self.store, stored, &after, (self.retention, self.now), self.unchanged(stored));
         self.store.release_lock(&mut transaction, &after);
-        Ok(Plan::Write(transaction, (after, self.now)))
+        Ok(Plan::Write(transaction, Decided { invitation: after, at: self.now, changed: true }))
     }
 
     fn condition_failed(&mut self, target: WriteTarget, _: Option<Row>) -> Result<Option<Self::Outcome>, Failure> {

@@ -67,6 +67,17 @@ impl DueIndex {
     }
 }
 
+/// A page of due invitations.
+#[derive(Debug)]
+pub struct DuePage {
+    /// The invitations, longest overdue first.
+    pub keys: Vec<InvitationKey>,
+    /// Since when the first one is due.
+    pub since: Option<Timestamp>,
+    /// The `start` of the next page.
+    pub next: Option<Key>,
+}
+
 impl Store {
     /// Returns the invitation with this key, if it exists.
     ///
@@ -161,19 +172,11 @@ impl Store {
         }
     }
 
-    /// Returns at most `limit` invitations that a shard of an index lists at `now`, longest overdue first, and the `start` of the next
-    /// page. Very recent writes may be missing.
+    /// Returns at most `limit` invitations that a shard of an index lists at `now`, longest overdue first. Very recent writes may be missing.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails.
-    pub async fn due(
-        &self,
-        index: DueIndex,
-        shard: u8,
-        now: Timestamp,
-        limit: i32,
-        start: Option<Key>,
-    ) -> Result<(Vec<InvitationKey>, Option<Key>), StoreError> {
+    pub async fn due(&self, index: DueIndex, shard: u8, now: Timestamp, limit: i32, start: Option<Key>) -> Result<DuePage, StoreError> {
         let (index, at) = index.names();
         let output = self
             .client
@@ -191,8 +194,9 @@ impl Store {
             .await
             .map_err(failed)?;
         let key = |row: &Row| InvitationKey::parse(row.get(PK)?.as_s().ok()?, row.get(SK)?.as_s().ok()?);
-        let keys = output.items().iter().filter_map(key).collect();
-        Ok((keys, Key::next_page(output.last_evaluated_key)))
+        let since = |row: &Row| Timestamp::from_millis(row.get(at)?.as_n().ok()?.parse().ok()?);
+        let (keys, since) = (output.items().iter().filter_map(key).collect(), output.items().first().and_then(since));
+        Ok(DuePage { keys, since, next: Key::next_page(output.last_evaluated_key) })
     }
 
     /// Ignores a corrupt row for an hour. Nothing can be done for it until it is repaired; then all its work resumes.
