@@ -29,7 +29,7 @@ pub const ACCOUNT: &str = "012345678912";
 /// The region in every URN.
 pub const REGION: &str = local::client::REGION;
 /// `LINK_KEYS` of the functions.
-pub const LINK_KEYS: &str = "1:0123456789abcdef0123456789abcdef";
+pub const LINK_KEYS: &str = "0123456789abcdef0123456789abcdef";
 /// The account's display name.
 pub const ACCOUNT_NAME: &str = "Example Ltd";
 /// The role of the key and of all invitations.

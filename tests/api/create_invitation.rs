@@ -79,7 +79,7 @@ async fn create_stores_the_invitation_its_lock_and_the_quota_count_and_nothing_e
         "sent": now,
         "nsa": now + 60_000,
         "sends": 1,
-        "kid": "1",
+        "kid": invitation["kid"],
         "tv": 1,
         "nonce": invitation["nonce"],
         "th": invitation["th"],
@@ -95,6 +95,7 @@ async fn create_stores_the_invitation_its_lock_and_the_quota_count_and_nothing_e
     });
     assert_eq!(invitation, expected);
     assert_eq!((text(&invitation, "nonce").len(), text(&invitation, "th").len()), (22, 43), "16 and 32 bytes");
+    assert_eq!(text(&invitation, "kid").len(), 4);
     assert_eq!(invitation["ops"].as_array().map(Vec::len), Some(1));
     assert!(["0", "1", "2", "3"].contains(&text(&invitation, "shard").as_str()));
 

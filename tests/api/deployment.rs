@@ -78,7 +78,10 @@ fn the_longest_value_of_a_variable_is_that_of_its_parameter_as_json() {
         (json!({ "!Ref": "Control" }), 60),
         (json!({ "!If": ["Condition", { "!Ref": "Choice" }, { "!Ref": "Number" }] }), 5),
         (json!({ "!Sub": "https://${Plain}/${Choice}" }), 22),
-        (json!({ "!Sub": "1:{{resolve:secretsmanager:${LinkKey}:SecretString}}" }), 66),
+        (
+            json!({ "!Sub": "{{resolve:secretsmanager:${LinkKeyArn.Value}:SecretString}}, {{resolve:secretsmanager:${PreviousLinkKeyArn}:SecretString}}" }),
+            130,
+        ),
     ] {
         assert_eq!(longest(&value, &template), expected, "{value}");
     }
@@ -110,10 +113,13 @@ fn base64(name: &str, template: &Value) -> usize {
 
 /// The most bytes of a text with `${references}`, and with the secret of links.
 fn substituted(text: &str, template: &Value) -> usize {
-    let secret = "{{resolve:secretsmanager:${LinkKey}:SecretString}}";
     let length = &template["Resources"]["LinkKey"]["Properties"]["GenerateSecretString"]["PasswordLength"];
-    let secrets = text.matches(secret).count() * length.as_u64().map_or(0, |length| usize::try_from(length).expect("a length"));
-    let text = text.replace(secret, "");
+    let length = length.as_u64().map_or(0, |length| usize::try_from(length).expect("a length"));
+    let (mut text, mut secrets) = (text.to_owned(), 0);
+    for secret in ["LinkKeyArn.Value", "PreviousLinkKeyArn"].map(|arn| format!("{{{{resolve:secretsmanager:${{{arn}}}:SecretString}}}}")) {
+        secrets += text.matches(&secret).count() * length;
+        text = text.replace(&secret, "");
+    }
     let mut parts = text.split("${");
     let before = parts.next().unwrap_or_default().len();
     let others = parts.map(|part| {

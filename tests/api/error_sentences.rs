@@ -186,7 +186,7 @@ fn malformed_values() {
     let more = ["https://example.com/#a", &format!("https://example.com/{}", "a".repeat(1024))];
     refuse::<Redirect>(&mut snapshot, "redirect", &[&addresses[..], &more].concat());
     refuse::<LinkBase>(&mut snapshot, "link base", &["x", "https://example.com/?a", "https://example.com/(a)"]);
-    refuse::<LinkKeys>(&mut snapshot, "link keys", &["1:short"]);
+    refuse::<LinkKeys>(&mut snapshot, "link keys", &["short"]);
     let roles = ["", "[]", "{\"A\":{}}", "{\"a\":{\"can\":[\"x\"]}}", "{\"a\":{\"can\":[]}}", "{\"a\":{\"can\":[],\"mayGrant\":[\"A\"]}}"];
     refuse::<Roles>(&mut snapshot, "roles", &roles);
     refuse::<Event>(&mut snapshot, "stored event", &["x"]);

@@ -186,7 +186,7 @@ fn problems_of_a_configuration() {
         "SEND_QUOTA_WINDOW_SECONDS",
         "RETENTION_DAYS",
     ];
-    let keys = format!("1:{}", "k".repeat(32));
+    let keys = "k".repeat(32);
     let wrong = [&names.map(|name| (name, "x"))[..], &[("LINK_KEYS", &keys)]].concat();
     note(&mut snapshot, "sending, all wrong", &wrong, read_send_policy);
     note(&mut snapshot, "sending, nothing set", &[], read_send_policy);

@@ -199,7 +199,7 @@ fn variables_of(state: &str) -> BTreeSet<String> {
 fn values(more: &[(&str, &str)]) -> HashMap<String, String> {
     let least = [
         ("TABLE_NAME", "table"),
-        ("LINK_KEYS", "1:0123456789abcdef0123456789abcdef"),
+        ("LINK_KEYS", "0123456789abcdef0123456789abcdef"),
         ("FROM_ADDRESS", "invitations@example.com"),
         ("LINK_BASE_URL", "https://example.com/accept"),
     ];

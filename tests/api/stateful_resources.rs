@@ -21,8 +21,8 @@ const SETTINGS: &str = "after a release this must not change: DynamoDB only allo
                         stream lacks the records that are not processed yet, and rows with the old TTL attribute are never purged";
 
 /// Why the secret's frozen properties must stay.
-const SECRET: &str =
-    "after a release this must not change: CloudFormation would generate another secret, and every link in a mailbox would stop working";
+const SECRET: &str = "after a release this must not change: CloudFormation would generate another secret, and emails and reminders with \
+                      links of the old one could not be sent";
 
 /// The projection of the local indexes.
 fn projection() -> Value {
@@ -79,23 +79,27 @@ fn no_change_of_the_template_replaces_the_table() {
 }
 
 #[test]
-fn no_change_of_the_template_replaces_the_secret() {
+fn no_change_of_the_template_replaces_a_secret() {
     let template = template();
-    let secret = &template["Resources"]["LinkKey"];
-    assert_eq!(secret["Type"], "AWS::SecretsManager::Secret", "{SECRET}");
-    let mut properties = secret["Properties"].as_object().expect("properties").clone();
-    properties.remove("Description");
-    assert_eq!(
-        Value::from(properties),
-        json!({ "GenerateSecretString": { "PasswordLength": 64, "ExcludePunctuation": true } }),
-        "{SECRET}"
-    );
+    for name in ["LinkKey", "SecondLinkKey"] {
+        let secret = &template["Resources"][name];
+        assert_eq!(secret["Type"], "AWS::SecretsManager::Secret", "{SECRET}");
+        let mut properties = secret["Properties"].as_object().expect("properties").clone();
+        properties.remove("Description");
+        assert_eq!(
+            Value::from(properties),
+            json!({ "GenerateSecretString": { "PasswordLength": 64, "ExcludePunctuation": true } }),
+            "{SECRET}"
+        );
+    }
 }
 
 #[test]
-fn cloudformation_never_deletes_the_table_or_the_secret() {
+fn cloudformation_never_deletes_the_table_or_a_secret() {
     let resources = &template()["Resources"];
-    for (name, condition) in [("InvitationsTable", json!("CreatesTable")), ("LinkKey", Value::Null)] {
+    for (name, condition) in
+        [("InvitationsTable", "CreatesTable"), ("LinkKey", "CreatesFirstLinkKey"), ("SecondLinkKey", "CreatesSecondLinkKey")]
+    {
         assert_eq!(resources[name]["Condition"], condition, "{name}: another condition that becomes false would leave it behind");
         let policies = ["DeletionPolicy", "UpdateReplacePolicy"].map(|policy| &resources[name][policy]);
         assert_eq!(policies, ["Retain"; 2], "{name}: its data would be deleted with the stack, or when the resource is replaced");
@@ -158,7 +162,9 @@ fn the_documented_stack_policy_protects_exactly_the_retained_resources() {
         policy,
         json!({ "Statement": [
             { "Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*" },
-            { "Effect": "Deny", "Principal": "*", "Action": ["Update:Replace", "Update:Delete"], "Resource": retained },
+            { "Effect": "Deny", "Principal": "*", "Action": "Update:Replace", "Resource": retained },
+            // A secret leaves the stack when it is rotated.
+            { "Effect": "Deny", "Principal": "*", "Action": "Update:Delete", "Resource": "LogicalResourceId/InvitationsTable" },
         ] })
     );
     assert!(page.contains("aws cloudformation set-stack-policy --stack-name invitations --stack-policy-body file://stack-policy.json"));

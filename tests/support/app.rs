@@ -82,7 +82,7 @@ impl TestApp {
         let mut all: HashMap<String, String> = HashMap::from([
             ("TABLE_NAME".to_owned(), table.clone()),
             ("AWS_REGION".to_owned(), "ca-1".to_owned()),
-            ("LINK_KEYS".to_owned(), "1:0123456789abcdef0123456789abcdef".to_owned()),
+            ("LINK_KEYS".to_owned(), "0123456789abcdef0123456789abcdef".to_owned()),
             ("FROM_ADDRESS".to_owned(), "invitations@sender.example".to_owned()),
             ("CONFIGURATION_SET".to_owned(), "emails".to_owned()),
             ("LINK_BASE_URL".to_owned(), "https://api.example.com/accept".to_owned()),

@@ -127,11 +127,10 @@ impl State {
 
     /// The key that link secrets are derived from, kept so that links stay valid as long as the data.
     fn link_key(&self) -> Result<String, Problem> {
-        self.secret("link-key", || {
+        self.secret("link-secret", || {
             let mut secret = [0; 32];
             getrandom::fill(&mut secret).map_err(|e| problem!("no random bytes available for a link key: {e}"))?;
-            let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-            Ok(format!("1:{secret}"))
+            Ok(secret.iter().map(|byte| format!("{byte:02x}")).collect())
         })
     }
 

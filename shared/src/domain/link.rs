@@ -4,7 +4,7 @@
 //! secret cannot be derived without the key. The key is not in the table. The holder of a link has a [`Token`], which locates the
 //! invitation and contains the secret. Only the secret authenticates.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -19,7 +19,7 @@ pub type Nonce = [u8; 16];
 /// The stored part of a link: with the key it suffices to derive the secret again, without the key only to verify it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// The key of [`LinkKeys`] that the secret is derived from.
+    /// Names the key that the secret is derived from, in logs.
     pub key_id: String,
     /// The number of the sending, starting with 1.
     pub version: u32,
@@ -29,41 +29,46 @@ pub struct Link {
     pub hash: [u8; 32],
 }
 
-/// The keys for deriving link secrets: the first for new links, the others for links that are already sent.
+/// The keys for deriving link secrets: the first for new links, the others for emails that are still to be sent with earlier links.
+///
+/// A link works without its key, because the table has its hash.
 #[derive(Clone)]
 pub struct LinkKeys {
-    current: String,
-    keys: BTreeMap<String, Vec<u8>>,
+    current: LinkKey,
+    earlier: Vec<LinkKey>,
+}
+
+#[derive(Clone)]
+struct LinkKey {
+    id: String,
+    secret: Vec<u8>,
 }
 
 /// Shows the key's id, not the keys.
 impl fmt::Debug for LinkKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LinkKeys").field("current", &self.current).finish_non_exhaustive()
+        f.debug_struct("LinkKeys").field("current", &self.current.id).finish_non_exhaustive()
     }
 }
 
 impl FromStr for LinkKeys {
     type Err = Malformed;
 
-    /// `id:secret[,id:secret…]`: ids of 1 to 8 characters a-z and 0-9, secrets of at least 32 base-64 characters.
+    /// `secret[,secret…]`: secrets of at least 32 base-64 characters.
     fn from_str(text: &str) -> Result<Self, Malformed> {
+        let mut keys = text.split(',').map(LinkKey::parse);
+        let current = keys.next().flatten();
         // The message must not repeat the text, which contains secrets.
-        let malformed = || {
-            Malformed("must be id:secret[,id:secret…]: unique ids of 1 to 8 characters from a-z and 0-9, secrets of at least 32 characters from A-Z a-z 0-9 + / = _ -".to_owned())
-        };
-        let mut keys = BTreeMap::new();
-        let mut current = None;
-        for entry in text.split(',') {
-            let (id, secret) = entry.split_once(':').ok_or_else(malformed)?;
-            let good_id = (1..=8).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-            let good_secret = secret.len() >= 32 && secret.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=_-".contains(&b));
-            if !good_id || !good_secret || keys.insert(id.to_owned(), secret.as_bytes().to_vec()).is_some() {
-                return Err(malformed());
-            }
-            current.get_or_insert_with(|| id.to_owned());
-        }
-        Ok(Self { current: current.ok_or_else(malformed)?, keys })
+        let malformed = || Malformed("must be secret[,secret…]: secrets of at least 32 characters from A-Z a-z 0-9 + / = _ -".to_owned());
+        let earlier = keys.collect::<Option<_>>().ok_or_else(malformed)?;
+        Ok(Self { current: current.ok_or_else(malformed)?, earlier })
+    }
+}
+
+impl LinkKey {
+    fn parse(secret: &str) -> Option<Self> {
+        let good = secret.len() >= 32 && secret.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=_-".contains(&b));
+        good.then(|| Self { id: name(secret.as_bytes()), secret: secret.as_bytes().to_vec() })
     }
 }
 
@@ -71,19 +76,19 @@ impl LinkKeys {
     /// The link of a new sending, derived from the current key.
     #[must_use]
     pub fn link(&self, account: &AccountId, id: InvitationId, version: u32, nonce: Nonce) -> Link {
-        let secret = derive(&self.keys[&self.current], account, id, version, &nonce);
-        Link { key_id: self.current.clone(), version, nonce, hash: Sha256::digest(secret).into() }
+        let secret = derive(&self.current.secret, account, id, version, &nonce);
+        Link { key_id: self.current.id.clone(), version, nonce, hash: Sha256::digest(secret).into() }
     }
-}
 
-impl LinkKeys {
     /// The token of a stored link; `None` if its key is no longer configured.
     #[must_use]
     pub fn token(&self, account: &AccountId, id: InvitationId, link: &Link) -> Option<Token> {
-        let secret = derive(self.keys.get(&link.key_id)?, account, id, link.version, &link.nonce);
-        let token = Token { account: account.clone(), id, secret };
-        // A different key with the same id would yield a link that does not work.
-        token.opens(link).then_some(token)
+        let token = |key: &LinkKey| {
+            let secret = derive(&key.secret, account, id, link.version, &link.nonce);
+            Token { account: account.clone(), id, secret }
+        };
+        // Whichever key makes the right token is the link's: no operator has to keep names of keys.
+        [&self.current].into_iter().chain(&self.earlier).map(token).find(|token| token.opens(link))
     }
 }
 
@@ -160,12 +165,24 @@ impl FromStr for Token {
     }
 }
 
+/// Four characters, which reveal nothing of the key.
+fn name(key: &[u8]) -> String {
+    let mut mac = mac(key);
+    mac.update(b"name");
+    let [one, two, ..] = <[u8; 32]>::from(mac.finalize().into_bytes());
+    format!("{one:02x}{two:02x}")
+}
+
 /// Every part has a fixed length, so different inputs have different encodings.
 fn derive(key: &[u8], account: &AccountId, id: InvitationId, version: u32, nonce: &Nonce) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    let mut mac = mac(key);
     mac.update(account.as_str().as_bytes());
     mac.update(id.as_bytes());
     mac.update(&version.to_be_bytes());
     mac.update(nonce);
     mac.finalize().into_bytes().into()
+}
+
+fn mac(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::{
     config::{Config, ConfigError, read_default_settings, read_send_policy},
-    domain::{RoleId, lifecycle::SendPolicy, settings::AccountSettings},
+    domain::{RoleId, lifecycle::SendPolicy, link::LinkKeys, settings::AccountSettings},
 };
 
 use super::support::{ACCOUNT, ID, LINK_SECRET, parsed};
@@ -16,10 +16,9 @@ fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
 }
 
 fn policy(variables: &[(&str, &str)]) -> Result<SendPolicy, ConfigError> {
-    let keys = format!("1:{LINK_SECRET}");
     read_send_policy(&|name| {
         let given = variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        given.or_else(|| (name == "LINK_KEYS").then(|| keys.clone()))
+        given.or_else(|| (name == "LINK_KEYS").then(|| LINK_SECRET.to_owned()))
     })
 }
 
@@ -58,7 +57,7 @@ fn every_variable_takes_effect() {
         ("SEND_QUOTA", "7"),
         ("SEND_QUOTA_WINDOW_SECONDS", "60"),
         ("RETENTION_DAYS", "1"),
-        ("LINK_KEYS", "new:ABCDEF0123456789abcdef0123456789"),
+        ("LINK_KEYS", "ABCDEF0123456789abcdef0123456789"),
     ])
     .expect("well-formed");
     assert_eq!(
@@ -67,7 +66,9 @@ fn every_variable_takes_effect() {
     );
     assert_eq!((policy.limits.max_sends, policy.limits.quota, policy.limits.quota_window.as_secs()), (3, 7, 60));
     assert_eq!(policy.retention, Some(Duration::from_secs(DAY)));
-    assert_eq!(policy.link_keys.link(&parsed(ACCOUNT), parsed(ID), 1, [0; 16]).key_id, "new");
+    let keys: LinkKeys = parsed("ABCDEF0123456789abcdef0123456789");
+    let link = |keys: &LinkKeys| keys.link(&parsed(ACCOUNT), parsed(ID), 1, [0; 16]);
+    assert_eq!(link(&policy.link_keys), link(&keys));
 
     let config =
         config(&[("TABLE_NAME", "t"), ("ROLES", r#"{"own": {"can": [], "mayGrant": []}}"#), ("MAINTENANCE_RETRY_AFTER_SECONDS", "120")])
@@ -162,9 +163,9 @@ fn every_problem_is_named_at_once() {
 #[test]
 fn link_keys_are_required_and_an_error_does_not_repeat_them() {
     let none = read_send_policy(&|_| None).expect_err("required");
-    assert!(none.0.len() == 1 && none.0[0].starts_with("LINK_KEYS: must be id:secret"), "{none}");
+    assert!(none.0.len() == 1 && none.0[0].starts_with("LINK_KEYS: must be secret"), "{none}");
     let secret = "a-secret-with-a-typo!";
-    for keys in [secret.to_owned(), format!("1:{secret}"), format!("1:{LINK_SECRET},2:{secret}"), format!("{LINK_SECRET}:1")] {
+    for keys in [secret.to_owned(), format!("{LINK_SECRET},{secret}"), format!("{secret},{LINK_SECRET}")] {
         let error = policy(&[("LINK_KEYS", &keys), ("MAX_SENDS", "0")]).expect_err("malformed");
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains(secret) && !shown.contains(LINK_SECRET), "{shown}");

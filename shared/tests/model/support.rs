@@ -82,7 +82,7 @@ pub(crate) fn policy() -> SendPolicy {
             quota_window: Duration::from_secs(3600),
         },
         retention: Some(Duration::from_secs(400 * 86_400)),
-        link_keys: parsed(&format!("1:{LINK_SECRET}")),
+        link_keys: parsed(LINK_SECRET),
     }
 }
 

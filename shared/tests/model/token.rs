@@ -5,8 +5,10 @@ use shared::domain::link::{Link, LinkKeys, Token};
 
 use super::support::{ACCOUNT, ID, LINK_SECRET, OTHER_ACCOUNT, any_account, any_id, parsed};
 
+const OTHER_SECRET: &str = "ABCDEF0123456789abcdef0123456789";
+
 fn keys() -> LinkKeys {
-    parsed(&format!("k1:{LINK_SECRET}"))
+    parsed(LINK_SECRET)
 }
 
 fn sent(version: u32) -> (Link, Token) {
@@ -46,11 +48,22 @@ fn a_token_rebuilt_from_the_row_is_the_same() {
 #[test]
 fn a_token_cannot_be_rebuilt_without_its_key() {
     let (link, _) = sent(1);
-    let rotated: LinkKeys = parsed(&format!("k2:{LINK_SECRET}"));
-    assert_eq!(rotated.token(&parsed(ACCOUNT), parsed(ID), &link), None);
-    let replaced: LinkKeys = parsed("k1:ABCDEF0123456789abcdef0123456789");
-    assert_eq!(replaced.token(&parsed(ACCOUNT), parsed(ID), &link), None, "another key under the same id");
+    let replaced: LinkKeys = parsed(OTHER_SECRET);
+    assert_eq!(replaced.token(&parsed(ACCOUNT), parsed(ID), &link), None);
     assert_eq!(keys().token(&parsed(OTHER_ACCOUNT), parsed(ID), &link), None);
+}
+
+#[test]
+fn after_a_rotation_the_tokens_of_both_keys_can_be_rebuilt() {
+    let (link, token) = sent(1);
+    let (account, id) = (parsed(ACCOUNT), parsed(ID));
+    for rotated in [format!("{OTHER_SECRET},{LINK_SECRET}"), format!("{OTHER_SECRET},{OTHER_SECRET}x,{LINK_SECRET}")] {
+        let rotated: LinkKeys = parsed(&rotated);
+        assert_eq!(rotated.token(&account, id, &link), Some(token.clone()));
+        let new = rotated.link(&account, id, 2, [0; 16]);
+        assert!(rotated.token(&account, id, &new).is_some_and(|token| token.opens(&new)));
+        assert_ne!(new.key_id, link.key_id);
+    }
 }
 
 #[test]

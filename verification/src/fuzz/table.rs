@@ -72,7 +72,7 @@ pub(super) fn variable(name: &str) -> Option<String> {
     let value = match name {
         "TABLE_NAME" => "invitations",
         "AWS_REGION" => "ca-1",
-        "LINK_KEYS" => "1:0123456789abcdef0123456789abcdef",
+        "LINK_KEYS" => "0123456789abcdef0123456789abcdef",
         "FROM_ADDRESS" => "invitations@sender.example",
         "LINK_BASE_URL" => "https://api.example.com/accept",
         "EVENT_BUS" => "events",

@@ -223,7 +223,7 @@ fn invitation(sender: Option<&str>, locale: Option<&str>) -> Invitation {
     let record = ApiKeyRecord::new(&key, parsed("full-access"), sender.map(str::to_owned), Timestamp::ZERO, None);
     let who = record.verify(&key, Timestamp::ZERO, &parsed(DEFAULT_ROLES), &urns).expect("the key is its own");
     let request = NewInvitation { locale: locale.map(parsed), ..NewInvitation::new(parsed("jo@example.org"), parsed("read-only")) };
-    let policy = read_send_policy(&|name| (name == "LINK_KEYS").then(|| format!("1:{}", "k".repeat(32)))).expect("a policy");
+    let policy = read_send_policy(&|name| (name == "LINK_KEYS").then(|| "k".repeat(32))).expect("a policy");
     create(
         &who,
         &request,

@@ -30,7 +30,7 @@ fn secrets_are_kept_and_only_their_owner_can_read_them() {
     };
     let first = secrets();
     assert_eq!(secrets(), first);
-    for name in ["issuer-key", "link-key"] {
+    for name in ["issuer-key", "link-secret"] {
         let path = folder.0.join(name);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
         fs::remove_file(path).unwrap();

@@ -143,7 +143,7 @@ pub(super) fn others() -> Box<dyn Target> {
         "https://app.example.com http://127.0.0.1:3000",
         r#"{"plan":"gold","team":"S\u00fcd"}"#,
         "email",
-        "1:0123456789abcdef0123456789abcdef,2:fedcba9876543210fedcba9876543210",
+        "0123456789abcdef0123456789abcdef,fedcba9876543210fedcba9876543210",
         r#"{"owner":{"can":["invitations:read"],"mayGrant":["*"]}}"#,
     ]);
     let checks: Vec<Check> = vec![
