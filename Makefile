@@ -173,9 +173,10 @@ test-panel: system-tools $(cargo-lambda) $(playwright) $(esbuild) ## Test the pa
 	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" NODE_TOOLS="$(CURDIR)/$(TOOLS)/esbuild" exec python3 tests/panel.py $(PANEL)
 
 .PHONY: test-template
-test-template: build-functions $(sam) ## Run `sam validate --lint` and `sam build`, and look for circular references
+test-template: build-functions $(sam) ## Run `sam validate --lint` and `sam build`; check references, and what each parameter does
 	@$(with-sam) python3 -m samcli validate --lint
 	@$(with-sam) python3 tests/template_cycles.py
+	@$(with-sam) python3 tests/template_parameters.py
 # SAM calls cargo-lambda for one function after another, and finds each one built.
 	@$(with-sam) python3 -m samcli build --parameter-overrides Architecture=$(ARCHITECTURE)
 

@@ -19,13 +19,13 @@ PLANTED = ("LINK_BASE_URL: !If [HasLinkBaseUrl, !Ref LinkBaseUrl, !Ref AWS::NoVa
 
 
 def transformed(text: str) -> dict:
-    """The resources that CloudFormation gets."""
+    """The template that CloudFormation gets."""
     template = yaml_parse(text)
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
     parameters = {name: parameter.get("Default", "") for name, parameter in template["Parameters"].items()}
-    return Translator({}, Parser()).translate(template, parameters)["Resources"]
+    return Translator({}, Parser()).translate(template, parameters)
 
 
 def references(value: object) -> Iterator[str]:
@@ -41,7 +41,7 @@ def references(value: object) -> Iterator[str]:
                 yield (inner if isinstance(inner, str) else inner[0]).split(".")[0]
             elif name == "Fn::Sub":
                 text, values = (inner, {}) if isinstance(inner, str) else inner
-                yield from (variable.split(".")[0] for variable in re.findall(r"\$\{([^!}]+)\}", text))
+                yield from (name.split(".")[0] for name in re.findall(r"\$\{([^!}]+)\}", text) if name not in values)
                 yield from references(values)
             elif name == "DependsOn":
                 yield from [inner] if isinstance(inner, str) else inner
@@ -70,12 +70,12 @@ def cycle(resources: dict) -> list[str]:
 
 def main() -> int:
     text = TEMPLATE.read_text()
-    resources = transformed(text)
+    resources = transformed(text)["Resources"]
     if found := cycle(resources):
         print(f"These resources depend on each other: {' -> '.join(found)}.", file=sys.stderr)
         return 1
     planted = text.replace(*PLANTED)
-    if planted == text or not cycle(transformed(planted)):
+    if planted == text or not cycle(transformed(planted)["Resources"]):
         print("The check does not find a planted cycle.", file=sys.stderr)
         return 1
     print(f"None of {len(resources)} resources depend on each other.")

@@ -174,10 +174,16 @@ fn width(c: char) -> usize {
 }
 
 #[test]
-fn nothing_is_encrypted_with_a_key_that_is_billed() {
-    // Everything is encrypted with keys that AWS owns, which cost nothing. `SSEEnabled` takes one of KMS instead.
+fn only_the_table_is_encrypted_with_a_key_that_is_billed_and_only_on_request() {
+    // By default everything is encrypted with keys that AWS owns, which cost nothing. `SSEEnabled` takes one of KMS instead.
+    let mut template = template();
+    assert_eq!(template["Parameters"]["KmsKeyArn"]["Default"], "");
+    assert_eq!(template["Conditions"]["HasKmsKey"], json!({ "!Not": [{ "!Equals": [{ "!Ref": "KmsKeyArn" }, ""] }] }));
+    let table = template["Resources"]["InvitationsTable"]["Properties"].as_object_mut().expect("properties");
+    let choice = table.remove("SSESpecification").expect("the table has one");
+    assert_eq!((&choice["!If"][0], &choice["!If"][2]), (&json!("HasKmsKey"), &json!({ "!Ref": "AWS::NoValue" })));
     let mut found = Vec::new();
-    names(&template()["Resources"], &mut found);
+    names(&template["Resources"], &mut found);
     found.retain(|name| name == "SSESpecification" || name.to_lowercase().contains("kms"));
     assert_eq!(found, Vec::<String>::new());
 }

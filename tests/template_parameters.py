@@ -1,0 +1,290 @@
+"""Checks what CloudFormation would create for each parameter's default and for another value.
+
+    python3 tests/template_parameters.py
+
+The template is transformed by SAM; this file then evaluates conditions as CloudFormation does. It stops at the first failure.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from template_cycles import TEMPLATE, references, transformed
+
+NO_VALUE = object()
+ARN = "arn:aws:{}:us-east-1:123456789012:{}"
+# Another value of each parameter. FromAddress has no default.
+OTHER = {
+    "Architecture": "x86_64",
+    "MemorySize": 256,
+    "TrustStore": "native",
+    "TrustStoreLayerArn": ARN.format("lambda", "layer:trust:1"),
+    "LogLevel": "WARN",
+    "LogRetentionDays": 7,
+    "OnlyAccount": "012345678912",
+    "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
+    "ReservedConcurrency": 5,
+    "ThrottlingRateLimit": 10,
+    "ThrottlingBurstLimit": 20,
+    "CorsOrigins": "https://app.example.com",
+    "Console": "true",
+    "DomainName": "invitations.example.com",
+    "CertificateArn": ARN.format("acm", "certificate/12345678-1234-1234-1234-123456789012"),
+    "MaintenanceRetryAfterSeconds": 60,
+    "UrnNamespace": "acme",
+    "UrnRegion": "eu",
+    "Roles": '{"reader":{"can":["invitations:read"],"mayGrant":[]}}',
+    "Issuers": '{"main":{}}',
+    "InvitationLifetimeSeconds": 3600,
+    "InvitationMaxLifetimeSeconds": 7200,
+    "ResendCooldownSeconds": 1,
+    "MaxSends": 2,
+    "SendQuota": 3,
+    "SendQuotaWindowSeconds": 60,
+    "RetentionDays": 30,
+    "RemindBeforeSeconds": 0,
+    "FromAddress": "invitations@example.com",
+    "ConfigurationSetName": "own",
+    "LinkBaseUrl": "https://app.example.com/join",
+    "TextsDirectory": "/opt/texts",
+    "TextsLayerArn": ARN.format("lambda", "layer:texts:1"),
+    "DefaultDisplayName": "Acme",
+    "DefaultColour": "#0b5fff",
+    "DefaultLocale": "de",
+    "DefaultRedirect": "https://app.example.com/welcome",
+    "EventBusName": "own",
+    "DeletionProtection": "false",
+    "BackupDays": 7,
+    "KmsKeyArn": ARN.format("kms", "key/12345678-1234-1234-1234-123456789012"),
+    "MaxReadUnits": 1000,
+    "MaxWriteUnits": 500,
+    "ContributorInsights": "true",
+    "Alarms": "false",
+    "AlarmEmail": "ops@example.com",
+    "DailyCreatesThreshold": 100,
+    "Metrics": "true",
+    "Dashboard": "true",
+}
+# Parameters that a rule allows together only.
+TOGETHER = [{"DomainName", "CertificateArn"}]
+
+
+class Stack:
+    """What CloudFormation makes of a transformed template."""
+
+    def __init__(self, template: dict, parameters: dict) -> None:
+        self.template = template
+        declared = template["Parameters"]
+        unset = OTHER["FromAddress"]
+        self.parameters = {name: str(parameters.get(name, it.get("Default", unset))) for name, it in declared.items()}
+        conditions = template["Conditions"]
+        self.conditions = {name: self.holds(condition) for name, condition in conditions.items()}
+        kept = {name: it for name, it in template["Resources"].items() if self.conditions.get(it.get("Condition"), True)}
+        self.resources = {name: self.value(it) for name, it in kept.items()}
+        outputs = template["Outputs"].items()
+        self.outputs = {name: self.value(it) for name, it in outputs if self.conditions.get(it.get("Condition"), True)}
+
+    def broken_rules(self) -> list[str]:
+        """The sentences of rules that do not allow these parameters."""
+        rules = [rule for rule in self.template["Rules"].values() if "RuleCondition" not in rule or self.holds(rule["RuleCondition"])]
+        return [it["AssertDescription"] for rule in rules for it in rule["Assertions"] if not self.holds(it["Assert"])]
+
+    def holds(self, condition: dict) -> bool:
+        [(function, argument)] = condition.items()
+        if function == "Condition":
+            return self.holds(self.template["Conditions"][argument])
+        if function == "Fn::Equals":
+            left, right = (str(self.value(it)) for it in argument)
+            return left == right
+        results = [self.holds(it) for it in argument]
+        return {"Fn::Not": lambda: not results[0], "Fn::And": lambda: all(results), "Fn::Or": lambda: any(results)}[function]()
+
+    def value(self, value: object) -> object:
+        """A part of the template with its conditions and parameters. References to resources stay."""
+        if isinstance(value, list):
+            return [it for it in map(self.value, value) if it is not NO_VALUE]
+        if not isinstance(value, dict):
+            return value
+        if set(value) == {"Ref"}:
+            return NO_VALUE if value["Ref"] == "AWS::NoValue" else self.parameters.get(value["Ref"], value)
+        if set(value) == {"Fn::If"}:
+            name, then, otherwise = value["Fn::If"]
+            return self.value(then if self.conditions[name] else otherwise)
+        return {name: it for name, it in ((name, self.value(it)) for name, it in value.items()) if it is not NO_VALUE}
+
+    def text(self, value: object) -> str:
+        """A text with its variables filled in. A resource is its name."""
+        if isinstance(value, str):
+            return value
+        if "Ref" in value:
+            return value["Ref"]
+        text, variables = (value["Fn::Sub"], {}) if isinstance(value["Fn::Sub"], str) else value["Fn::Sub"]
+        known = {**self.parameters, **{name: self.text(it) for name, it in variables.items()}}
+        return re.sub(r"\$\{([^}]+)\}", lambda found: known.get(found[1], found[1]), text)
+
+    def properties(self, name: str) -> dict:
+        return self.resources[name]["Properties"]
+
+    def functions(self) -> Iterator[tuple[str, dict]]:
+        return ((name, it["Properties"]) for name, it in self.resources.items() if it["Type"] == "AWS::Lambda::Function")
+
+
+def check(condition: object, *problem: object) -> None:
+    if not condition:
+        sys.exit("\n".join(["tests/template_parameters.py failed:", *map(str, problem)]))
+
+
+def is_allowed(parameter: dict, value: object) -> bool:
+    """Whether CloudFormation accepts a value of a parameter."""
+    if parameter["Type"] == "Number":
+        in_range = parameter.get("MinValue", value) <= value <= parameter.get("MaxValue", value)
+        return in_range and value in parameter.get("AllowedValues", [value])
+    fits = len(value) <= parameter.get("MaxLength", 4096) and value in parameter.get("AllowedValues", [value])
+    # CloudFormation's patterns match the whole value.
+    return fits and re.fullmatch(parameter.get("AllowedPattern", ".*"), value) is not None
+
+
+def whole(stack: Stack, what: str) -> None:
+    """Everything that is referred to exists, and the stack is not too large."""
+    for name, it in [*stack.resources.items(), *stack.outputs.items()]:
+        for other in references(it):
+            known = other in stack.resources or other in stack.parameters or other.startswith("AWS::")
+            check(known, f"With {what}, {name} refers to {other}, which does not exist.")
+    check(len(stack.resources) <= 500, "CloudFormation allows 500 resources.")
+    check(not stack.broken_rules(), f"With {what}, a rule is broken:", stack.broken_rules())
+
+
+def positions(template: dict) -> tuple[Stack, Stack]:
+    """Tries each parameter alone, and all together. Returns the stack of the defaults, and that of all other values."""
+    parameters = template["Parameters"]
+    check(set(OTHER) == set(parameters), "OTHER must have every parameter:", set(OTHER) ^ set(parameters))
+    for name, value in OTHER.items():
+        check(is_allowed(parameters[name], value), f"{name} must allow {value}.")
+        check(name == "FromAddress" or str(parameters[name]["Default"]) != str(value), f"{value} is the default of {name}.")
+    default = Stack(template, {})
+    whole(default, "the defaults")
+    for name, value in OTHER.items():
+        group = next((group for group in TOGETHER if name in group), {name})
+        stack = Stack(template, {name: OTHER[name] for name in group})
+        whole(stack, f"{name}={value}")
+        changed = (stack.resources, stack.outputs) != (default.resources, default.outputs)
+        check(changed or name == "FromAddress", f"{name} changes nothing.")
+    # LogLevel and Alarms would switch off what others switch on.
+    everything = Stack(template, {**OTHER, "LogLevel": "INFO", "Alarms": "true"})
+    whole(everything, "all other values")
+    nothing = Stack(template, {**OTHER, "LogLevel": "INFO"})
+    for name in default.conditions:
+        found = {stack.conditions[name] for stack in (default, everything, nothing)}
+        check(found == {True, False}, f"The condition {name} must be tried in both positions.")
+    return default, everything
+
+
+def operations(default: Stack, everything: Stack) -> None:
+    """What the parameters for operators do."""
+    table, other = default.properties("InvitationsTable"), everything.properties("InvitationsTable")
+    check(not {"SSESpecification", "OnDemandThroughput"} & set(table), "By default the table has no key to pay for and no limit.", table)
+    check(table["ContributorInsightsSpecification"] == {"Enabled": "false"}, table)
+    check(other["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": OTHER["KmsKeyArn"]}, other)
+    check(other["OnDemandThroughput"] == {"MaxReadRequestUnits": "1000", "MaxWriteRequestUnits": "500"}, other)
+    check(other["ContributorInsightsSpecification"] == {"Enabled": "true"}, other)
+    indexes = other["GlobalSecondaryIndexes"]
+    check(not any("ContributorInsightsSpecification" in index for index in indexes), "Its reports would show addresses.", indexes)
+    one = Stack(default.template, {"MaxWriteUnits": 7}).properties("InvitationsTable")
+    check(one["OnDemandThroughput"] == {"MaxWriteRequestUnits": "7"}, one)
+
+    for stack, expected in ((default, None), (everything, "5")):
+        for name, function in stack.functions():
+            check(function.get("ReservedConcurrentExecutions") == expected, name, function)
+
+    found = {name for name, it in default.resources.items() if it["Type"] == "AWS::CloudWatch::Dashboard"}
+    check(not found and len(default.resources) < len(everything.resources), "There is no dashboard by default.", found)
+    check(not any("CodeDeploy" in it["Type"] for it in default.resources.values()), "Nothing deploys by CodeDeploy.")
+
+
+def domain(default: Stack, everything: Stack) -> None:
+    """Links, outputs and the stage follow the domain."""
+    own = "https://invitations.example.com"
+    address = "https://InvitationsApi.execute-api.AWS::Region.AWS::URLSuffix"
+    with_domain = Stack(default.template, {name: OTHER[name] for name in ("DomainName", "CertificateArn", "Console")})
+    for stack, base in ((default, address), (with_domain, own)):
+        stage = stack.properties("InvitationsApiApiGatewayDefaultStage")
+        check(stack.text(stage["StageVariables"]["linkBaseUrl"]) == f"{base}/accept", stage)
+        check(stack.text(stack.outputs["ApiUrl"]["Value"]) == base, stack.outputs)
+        for name in ("DeliverInvitationsFunction", "ReconcileDeliveriesFunction"):
+            link = stack.text(stack.properties(name)["Environment"]["Variables"]["LINK_BASE_URL"])
+            check(link == f"{base}/accept", name, link)
+    check(with_domain.text(with_domain.outputs["ConsoleUrl"]["Value"]) == f"{own}/console", with_domain.outputs)
+    mapping = with_domain.properties("ApiDomainMapping")
+    expected = {"ApiId": "InvitationsApi", "DomainName": "ApiDomain", "Stage": "InvitationsApiApiGatewayDefaultStage"}
+    check({name: it["Ref"] for name, it in mapping.items()} == expected, mapping)
+    check("ApiDomain" not in default.resources and "DomainTarget" not in default.outputs, "There is no domain by default.")
+    # A page of the operator's own is more specific than the domain of the API.
+    link = everything.properties("DeliverInvitationsFunction")["Environment"]["Variables"]["LINK_BASE_URL"]
+    check(link == OTHER["LinkBaseUrl"], link)
+    for alone in TOGETHER[0]:
+        check(len(Stack(default.template, {alone: OTHER[alone]}).broken_rules()) == 1, f"{alone} alone must be refused.")
+    check(len(Stack(default.template, {"Metrics": "true", "LogLevel": "WARN"}).broken_rules()) == 1, "Metrics need INFO.")
+
+
+def dashboard(everything: Stack) -> None:
+    """It is valid, shows every function of the API and every metric of the stack, and can be free."""
+    for parameters in ({"Dashboard": "true"}, {"Dashboard": "true", "Metrics": "true"}):
+        stack = Stack(everything.template, parameters)
+        body = json.loads(stack.text(stack.properties("OperationsDashboard")["DashboardBody"]))
+        shown: list[tuple[str, ...]] = []
+        for widget in body["widgets"]:
+            check(widget["properties"]["region"] == "AWS::Region" and widget["x"] + widget["width"] <= 24, widget)
+            before: list[str] = []
+            for metric in widget["properties"]["metrics"]:
+                texts = [it for it in metric if isinstance(it, str)]
+                if texts[0] == "...":
+                    texts = before[: len(before) - len(texts) + 1] + texts[1:]
+                before = [old if new == "." else new for new, old in zip(texts, [*before, *texts], strict=False)]
+                stat = next((it["stat"] for it in metric if isinstance(it, dict)), widget["properties"]["stat"])
+                shown.append((*before, stat))
+        check(len(shown) <= 50, "A free dashboard has at most 50 metrics.", len(shown))
+        check(len(set(shown)) == len(shown), "No metric is shown twice.", shown)
+        api = {name for name, _ in stack.functions() if f"{name}.Arn" in json.dumps(stack.properties("InvitationsApi"))}
+        check(len(api) > 10, "The API has routes.", api)
+        for name in api:
+            for stat in ("p50", "p99"):
+                check(("AWS/Lambda", "Duration", "FunctionName", name, stat) in shown, name, stat, shown)
+        filters = [it for it in everything.template["Resources"].values() if it.get("Condition") == "HasMetrics"]
+        counted = {it["Properties"]["MetricTransformations"][0]["MetricName"] for it in filters}
+        check({metric[1] for metric in shown if metric[0] == "AWS::StackName"} == (counted if "Metrics" in parameters else set()), shown)
+
+
+def lint(text: str) -> None:
+    """`sam validate --lint` with other defaults: the linter follows the defaults only."""
+    for name, value in OTHER.items():
+        quoted = json.dumps(value)
+        pattern = re.compile(rf"(?m)^(  {name}:\n(?:    .*\n|\n)*?)    Default: .*\n")
+        text, count = pattern.subn(lambda found, quoted=quoted: f"{found[1]}    Default: {quoted}\n", text)
+        check(count == 1 or name == "FromAddress", f"The default of {name} was not found.")
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "template.yaml")
+        path.write_text(text)
+        arguments = [sys.executable, "-m", "samcli", "validate", "--lint", "--template-file", str(path)]
+        run = subprocess.run(arguments, cwd=directory, capture_output=True, text=True, env=os.environ)
+    check(run.returncode == 0, "The linter finds:", run.stdout, run.stderr)
+
+
+def main() -> int:
+    text = TEMPLATE.read_text()
+    template = transformed(text)
+    default, everything = positions(template)
+    operations(default, everything)
+    domain(default, everything)
+    dashboard(everything)
+    lint(text)
+    print(f"{len(OTHER)} parameters have the expected effect: {len(default.resources)} to {len(everything.resources)} resources.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
