@@ -14,6 +14,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from samcli.commands.deploy.command import cli as deploy
+from samcli.commands.validate.validate import cli as validate
+from samcli.lib.config.samconfig import SamConfig
 from template_cycles import TEMPLATE, references, transformed
 
 NO_VALUE = object()
@@ -259,6 +262,14 @@ def dashboard(everything: Stack) -> None:
         check({metric[1] for metric in shown if metric[0] == "AWS::StackName"} == (counted if "Metrics" in parameters else set()), shown)
 
 
+def settings() -> None:
+    """`samconfig.toml` sets options that SAM has."""
+    config = SamConfig(TEMPLATE.parent)
+    for name, command in (("deploy", deploy), ("validate", validate)):
+        options, known = config.get_all([name], "parameters"), {option.name for option in command.params}
+        check(options and set(options) <= known, f"Unknown options of sam {name}:", set(options) - known)
+
+
 def lint(text: str) -> None:
     """`sam validate --lint` with other defaults: the linter follows the defaults only."""
     for name, value in OTHER.items():
@@ -281,6 +292,7 @@ def main() -> int:
     operations(default, everything)
     domain(default, everything)
     dashboard(everything)
+    settings()
     lint(text)
     print(f"{len(OTHER)} parameters have the expected effect: {len(default.resources)} to {len(everything.resources)} resources.")
     return 0
