@@ -67,6 +67,9 @@ OTHER = {
     "MaxReadUnits": 1000,
     "MaxWriteUnits": 500,
     "ContributorInsights": "true",
+    "ExistingTableStreamArn": ARN.format("dynamodb", "table/earlier/stream/2026-11-29T12:00:00.000"),
+    "CurrentLinkKey": "second",
+    "PreviousLinkKeyArn": ARN.format("secretsmanager", "secret:earlier"),
     "Alarms": "false",
     "AlarmEmail": "ops@example.com",
     "DailyCreatesThreshold": 100,
@@ -177,8 +180,8 @@ def positions(template: dict) -> tuple[Stack, Stack]:
         whole(stack, f"{name}={value}")
         changed = (stack.resources, stack.outputs) != (default.resources, default.outputs)
         check(changed or name == "FromAddress", f"{name} changes nothing.")
-    # LogLevel and Alarms would switch off what others switch on.
-    everything = Stack(template, {**OTHER, "LogLevel": "INFO", "Alarms": "true"})
+    # These would switch off what others switch on.
+    everything = Stack(template, {**OTHER, "LogLevel": "INFO", "Alarms": "true", "ExistingTableStreamArn": ""})
     whole(everything, "all other values")
     nothing = Stack(template, {**OTHER, "LogLevel": "INFO"})
     for name in default.conditions:
@@ -207,6 +210,24 @@ def operations(default: Stack, everything: Stack) -> None:
     found = {name for name, it in default.resources.items() if it["Type"] == "AWS::CloudWatch::Dashboard"}
     check(not found and len(default.resources) < len(everything.resources), "There is no dashboard by default.", found)
     check(not any("CodeDeploy" in it["Type"] for it in default.resources.values()), "Nothing deploys by CodeDeploy.")
+
+
+def data(default: Stack) -> None:
+    """Everything uses the table and the link keys that the parameters name."""
+    arn, stream, key = ARN.format("dynamodb", "table/earlier"), OTHER["ExistingTableStreamArn"], OTHER["PreviousLinkKeyArn"]
+    existing = Stack(default.template, {"ExistingTableStreamArn": stream, "CurrentLinkKey": key})
+    check(not {"InvitationsTable", "LinkKey", "SecondLinkKey"} & set(existing.resources), "Nothing that exists is created.")
+    check(existing.properties("LinkKeyArn")["Value"] == key, existing.properties("LinkKeyArn"))
+    mapping = existing.properties("DeliverInvitationsFunctionStream")
+    check(mapping["EventSourceArn"] == stream, mapping)
+    split = default.template["Resources"]["TableArn"]["Properties"]["Value"]["Fn::If"][2]
+    check(split == {"Fn::Select": [0, {"Fn::Split": ["/stream/", {"Ref": "ExistingTableStreamArn"}]}]}, split)
+    check(stream.split("/stream/")[0] == arn, stream)
+    for parameters, created in (({}, {"LinkKey"}), ({"CurrentLinkKey": "second"}, {"SecondLinkKey"})):
+        stack = Stack(default.template, parameters)
+        secrets = {name: it for name, it in stack.resources.items() if it["Type"] == "AWS::SecretsManager::Secret"}
+        check(set(secrets) == created, secrets)
+        check(all(it["DeletionPolicy"] == it["UpdateReplacePolicy"] == "Retain" for it in secrets.values()), secrets)
 
 
 def domain(default: Stack, everything: Stack) -> None:
@@ -290,6 +311,7 @@ def main() -> int:
     template = transformed(text)
     default, everything = positions(template)
     operations(default, everything)
+    data(default)
     domain(default, everything)
     dashboard(everything)
     settings()
