@@ -63,6 +63,9 @@ OTHER = {
     "EventBusName": "own",
     "DeletionProtection": "false",
     "BackupDays": 7,
+    "ExistingTableStreamArn": ARN.format("dynamodb", "table/earlier/stream/2026-11-29T12:00:00.000"),
+    "CurrentLinkKey": "second",
+    "PreviousLinkKeyArn": ARN.format("secretsmanager", "secret:first-AbCdEf"),
     "KmsKeyArn": ARN.format("kms", "key/12345678-1234-1234-1234-123456789012"),
     "MaxReadUnits": 1000,
     "MaxWriteUnits": 500,
@@ -192,7 +195,8 @@ def positions(template: dict) -> tuple[Stack, Stack]:
 
 def operations(default: Stack, everything: Stack) -> None:
     """What the parameters for operators do."""
-    table, other = default.properties("InvitationsTable"), everything.properties("InvitationsTable")
+    tuned = Stack(default.template, {name: OTHER[name] for name in ("KmsKeyArn", "MaxReadUnits", "MaxWriteUnits", "ContributorInsights")})
+    table, other = default.properties("InvitationsTable"), tuned.properties("InvitationsTable")
     check(not {"SSESpecification", "OnDemandThroughput"} & set(table), "By default the table has no key to pay for and no limit.", table)
     check(table["ContributorInsightsSpecification"] == {"Enabled": "false"}, table)
     check(other["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": OTHER["KmsKeyArn"]}, other)
