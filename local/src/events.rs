@@ -77,6 +77,7 @@ impl Service for EventBridge {
     type Call = [Event];
     type Behaviour = Behaviour;
     const DEFAULT: Behaviour = Behaviour::Accept;
+    const REFUSED: u16 = 400;
 
     fn reply(state: &mut State<Self>, parts: &Parts, body: &Bytes) -> Reply {
         if parts.headers.get("x-amz-target").is_none_or(|target| target != TARGET) {

@@ -89,6 +89,7 @@ impl Service for Ses {
     type Call = SentEmail;
     type Behaviour = Behaviour;
     const DEFAULT: Behaviour = Behaviour::Accept;
+    const REFUSED: u16 = 403;
 
     fn reply(state: &mut State<Self>, parts: &Parts, body: &Bytes) -> Reply {
         if parts.method != Method::POST || parts.uri.path() != PATH {

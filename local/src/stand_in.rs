@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
+use crate::iam::{Call, Guard};
 use crate::server::{NoResponse, Server, accept, connection, free_port};
 
 /// AWS accepts no larger request.
@@ -36,6 +37,8 @@ pub trait Service: Sized + 'static {
     type Behaviour: Send;
     /// The behaviour of a stand-in without a script.
     const DEFAULT: Self::Behaviour;
+    /// The HTTP status of a refusal.
+    const REFUSED: u16;
 
     /// Answers one request.
     #[doc(hidden)]
@@ -54,6 +57,7 @@ pub struct StandIn<S: Service> {
 pub struct State<S: Service> {
     pub(crate) records: Vec<S::Record>,
     pub(crate) script: Script<S>,
+    guard: Option<Guard>,
 }
 
 impl<S: Service> StandIn<S> {
@@ -62,7 +66,7 @@ impl<S: Service> StandIn<S> {
     /// # Errors
     /// When no port or thread is available.
     pub fn on_free_port() -> io::Result<Self> {
-        let state = Arc::new(Mutex::new(State { records: Vec::new(), script: Box::new(|_| S::DEFAULT) }));
+        let state = Arc::new(Mutex::new(State { records: Vec::new(), script: Box::new(|_| S::DEFAULT), guard: None }));
         let shared = Arc::clone(&state);
         let server = Server::on_thread(S::NAME, free_port()?, |listener, stopped| async move {
             tokio::select! {
@@ -82,6 +86,11 @@ impl<S: Service> StandIn<S> {
     /// From now on `script` decides on each valid call, before anything of it is recorded.
     pub fn answer_with(&self, script: impl FnMut(&S::Call) -> S::Behaviour + Send + 'static) {
         lock(&self.state).script = Box::new(script);
+    }
+
+    /// From now on it refuses what `guard` does not allow. Without one it accepts every access key.
+    pub fn guard_by(&self, guard: Guard) {
+        lock(&self.state).guard = Some(guard);
     }
 
     /// The records, oldest first.
@@ -121,7 +130,11 @@ async fn serve<S: Service>(stream: TcpStream, state: Arc<Mutex<State<S>>>) {
     let respond = async |request: Request<Incoming>| {
         let (parts, body) = request.into_parts();
         let body = to_bytes(Body::new(body), MAX_REQUEST).await.map_err(|_| NoResponse)?;
-        let reply = S::reply(&mut lock(&state), &parts, &body);
+        let guard = lock(&state).guard.clone();
+        let reply = match guard.map_or(Ok(()), |guard| guard.check(&Call::of(&parts, &body))) {
+            Ok(()) => S::reply(&mut lock(&state), &parts, &body),
+            Err(refusal) => Reply::error(S::REFUSED, refusal.code, &refusal.message),
+        };
         match reply {
             Reply::Json(status, body, code) => Ok(response(status, &body, code)),
             Reply::Close => Err(NoResponse),

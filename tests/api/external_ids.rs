@@ -13,7 +13,7 @@ use functions::operator::{
     revoke_invitations::Revocations,
 };
 use serde_json::{Value, json};
-use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp};
+use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, run_as};
 
 use crate::helpers::{COOLDOWN, TICK, number, table, text, with};
 
@@ -253,11 +253,13 @@ async fn a_single_account_stack_serves_no_other_account_by_any_name() {
     let expected = refusal("invalid-field", "account", &format!("this stack serves only the account {ACCOUNT}"));
     let before = table(&app).await;
     let list = async |event: &Value| -> Value {
-        let answer = invocation::respond(Ok(&keys), &event.to_string(), "invocation-1", &manage_api_keys::handle).await;
+        let answer =
+            run_as("manage-api-keys", invocation::respond(Ok(&keys), &event.to_string(), "invocation-1", &manage_api_keys::handle)).await;
         serde_json::from_str(&answer).expect("JSON")
     };
     let erase = async |event: &Value| -> Value {
-        let answer = invocation::respond(Ok(&direct), &event.to_string(), "invocation-1", &erase_invitee::handle).await;
+        let answer =
+            run_as("erase-invitee", invocation::respond(Ok(&direct), &event.to_string(), "invocation-1", &erase_invitee::handle)).await;
         serde_json::from_str(&answer).expect("JSON")
     };
     let _ = app.faults.take_requests();

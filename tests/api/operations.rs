@@ -12,7 +12,7 @@ use functions::{
 use local::issuer::Issuer;
 use serde_json::{Value, json};
 use shared::store::TrustStore;
-use support::{ACCOUNT, Call, TestApp, Workers};
+use support::{ACCOUNT, Call, TestApp, Workers, run_as};
 
 use crate::helpers::{COOLDOWN, resend, text};
 
@@ -95,7 +95,7 @@ pub(crate) async fn requests_by_function() -> BTreeMap<&'static str, Vec<(String
     for (function, calls) in calls {
         // Long enough for the credential to be read again.
         app.advance(COOLDOWN);
-        app.state().store.open().await;
+        run_as(function, app.state().store.open()).await;
         // Long enough for the keys of the issuer to be read again.
         app.advance(COOLDOWN * 5);
         app.send(bearer(calls[0].clone())).await.expect(403);
@@ -125,7 +125,7 @@ async fn refresh_requests(app: &TestApp) -> Vec<(String, Value)> {
     let refresher = Refresher::new(app.state().store.clone(), issuers, Web::new(&TrustStore::default(), COOLDOWN));
     let _ = app.faults.take_requests();
     for _ in 0..2 {
-        invoke(Ok(&refresher), "{}", &refresh_issuers::handle).await.expect("the issuer answers");
+        run_as("refresh-issuers", invoke(Ok(&refresher), "{}", &refresh_issuers::handle)).await.expect("the issuer answers");
     }
     app.faults.take_requests()
 }
@@ -150,7 +150,7 @@ async fn background_requests(app: &TestApp, bearer: &impl Fn(Call) -> Call, done
     workers.reconcile().await;
     assert_eq!(workers.last_email("user.six@example.com").tags["sending"], "1");
     note("reconcile-deliveries");
-    app.state().store.open().await;
+    run_as("list-own-invitations", app.state().store.open()).await;
     app.send(bearer(Call::get("/invitations/mine"))).await.expect(200);
     note("list-own-invitations");
     for (verb, name, email) in [
@@ -158,7 +158,7 @@ async fn background_requests(app: &TestApp, bearer: &impl Fn(Call) -> Call, done
         ("accept", "accept-invitation", "user.two@example.com"),
         ("decline", "decline-invitation", "user.three@example.com"),
     ] {
-        app.state().store.open().await;
+        run_as(name, app.state().store.open()).await;
         app.send(Call::holder(verb, &workers.last_token(email))).await.expect(200);
         if verb != "lookup" {
             app.advance(COOLDOWN * 5);

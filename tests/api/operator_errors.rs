@@ -9,7 +9,7 @@ use functions::{
 };
 use serde_json::{Value, json};
 use shared::config::{Config, ConfigError, DeliveryConfig, read_default_settings, read_retention, read_send_policy};
-use support::{ACCOUNT, OTHER_ACCOUNT, TestApp, Workers};
+use support::{ACCOUNT, OTHER_ACCOUNT, TestApp, Workers, run_as};
 
 use crate::{helpers::with, snapshot::Snapshot};
 
@@ -136,7 +136,8 @@ async fn errors_of_the_worker_functions() {
     let mut snapshot = Snapshot::new("workers");
     for event in ["", "{}", "{\n\"detail\": 1}"] {
         snapshot.line(format!("record-feedback {event:?}"), workers.fail_to_report(event).await);
-        let failed = invoke(Ok(&workers.courier), event, &deliver_invitations::handle).await.expect_err("no batch");
+        let failed =
+            run_as("deliver-invitations", invoke(Ok(&workers.courier), event, &deliver_invitations::handle)).await.expect_err("no batch");
         snapshot.line(format!("deliver-invitations {event:?}"), failed);
     }
     snapshot.assert();

@@ -13,7 +13,7 @@ use functions::{
 use local::issuer::{Behaviour, Document, Issuer, SigningKey};
 use serde_json::{Value, json};
 use shared::{domain::issuer::Issuers, store::TrustStore};
-use support::{Call, TestApp};
+use support::{Call, TestApp, run_as};
 
 use crate::helpers::{table, text};
 
@@ -50,7 +50,7 @@ impl Fixture {
     }
 
     async fn refresh(&self) -> Result<Round, Failed> {
-        invoke(Ok(&self.refresher), "{}", &refresh_issuers::handle).await
+        run_as("refresh-issuers", invoke(Ok(&self.refresher), "{}", &refresh_issuers::handle)).await
     }
 
     /// A token of the newest key that is valid for a week.
@@ -222,7 +222,7 @@ async fn one_issuer_that_is_down_does_not_keep_the_others_from_being_refreshed()
     let issuers = json!({ "down": entry(down.url()), "up": entry(up.url()) }).to_string();
     let app = TestApp::with(&[("ISSUERS", &issuers)]).await;
     let refresher = refresher(&app, &issuers);
-    invoke(Ok(&refresher), "{}", &refresh_issuers::handle).await.expect_err("one is down");
+    run_as("refresh-issuers", invoke(Ok(&refresher), "{}", &refresh_issuers::handle)).await.expect_err("one is down");
     let now = app.now();
     let token = |issuer: &Issuer| issuer.token(issuer.claims(now, json!({ "sub": "jane", "account": support::ACCOUNT, "role": "admin" })));
     app.send(Call::get("/invitations").bearer(&token(&up))).await.expect(200);
@@ -234,7 +234,7 @@ async fn keys_that_were_fetched_earlier_do_not_replace_later_ones() {
     let it = Fixture::start().await;
     it.refresh().await.expect("a round");
     let issuers: Issuers = it.app.variable("ISSUERS").expect("issuers").parse().expect("issuers");
-    let (store, issuer) = (&it.app.state().store, issuers.iter().next().expect("an issuer"));
+    let (store, issuer) = (&it.app.store(), issuers.iter().next().expect("an issuer"));
     let mut slow = store.issuer_keys(issuer).await.expect("the table works").expect("keys");
     it.app.advance(Duration::from_secs(60));
     it.issuer.rotate();

@@ -10,13 +10,14 @@ use support::{
         Fault::{self, ConnectionRefused, Error, NoReply, ReplyLost, TruncatedReply},
         Faults,
     },
+    run_as,
 };
 
 #[tokio::test]
 async fn a_cold_start_reads_one_row_that_does_not_exist() {
     let app = TestApp::start().await;
     let _ = app.faults.take_requests();
-    app.state().store.open().await;
+    run_as("describe-invitation", app.state().store.open()).await;
     let key = json!({ "pk": { "S": "KEYS#" }, "sk": { "S": "nothing" } });
     assert_eq!(app.faults.take_requests(), [("GetItem".to_owned(), json!({ "TableName": app.table, "Key": key }))]);
 }
@@ -32,7 +33,7 @@ async fn a_cold_start_waits_at_most_a_second_and_survives_every_fault() {
         let process = app.another_in_real_time(&faults);
         faults.always(fault.clone());
         let started = Instant::now();
-        process.state().store.open().await;
+        run_as("describe-invitation", process.state().store.open()).await;
         assert!(started.elapsed() < Duration::from_millis(1500), "{fault:?}: {:?}", started.elapsed());
         faults.clear();
         process.send(Call::get(&format!("/invitations/{id}")).key(&app.full)).await.expect(200);

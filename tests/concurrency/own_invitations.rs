@@ -34,7 +34,7 @@ fn by_id(verb: &str, account: &str, id: &str) -> Call {
 async fn link(app: &TestApp, id: &str) -> String {
     let keys: LinkKeys = app.variable("LINK_KEYS").expect("keys").parse().expect("keys");
     let key = InvitationKey { account: ACCOUNT.parse().expect("an account"), id: id.parse().expect("an id") };
-    let invitation = app.state().store.load(&key).await.expect("the table works").expect("it is there").invitation;
+    let invitation = app.store().load(&key).await.expect("the table works").expect("it is there").invitation;
     keys.token(&key.account, key.id, &invitation.link).expect("the key is there").reveal()
 }
 

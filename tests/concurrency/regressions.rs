@@ -20,6 +20,7 @@ use support::{
         Fault::{self, Held, LateConflict, ReplyLost, TruncatedReply},
         wire::Wire,
     },
+    run_as,
 };
 
 use crate::common::{assert_consistent, charged, counts, describe, number, processes, resend, staggered, stored};
@@ -104,8 +105,10 @@ async fn the_log_of_a_truncated_reply_contains_nothing_of_it() {
         assert!(!cause.contains("canary") && !cause.contains(ACCOUNT), "{cause}");
     };
     app.faults.always(TruncatedReply);
-    check(describe_invitation::handle(app.state(), &request(Call::get(&format!("/invitations/{id}")))).await);
-    check(list_invitations::handle(app.state(), &request(Call::get("/invitations"))).await);
+    let describe = request(Call::get(&format!("/invitations/{id}")));
+    check(run_as("describe-invitation", describe_invitation::handle(app.state(), &describe)).await);
+    let list = request(Call::get("/invitations"));
+    check(run_as("list-invitations", list_invitations::handle(app.state(), &list)).await);
 }
 
 #[tokio::test]

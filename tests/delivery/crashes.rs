@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use support::{
     ACCOUNT, Call,
     faults::{Barrier, Fault},
-    workers::token,
+    workers::{process_due, token},
 };
 
 use crate::helpers::{EMAIL, LATER, id, start, use_link};
@@ -33,7 +33,7 @@ async fn kill_courier(crash: Crash) -> Option<usize> {
     let courier = workers.another_courier(&app);
     let died = tokio::select! {
         () = barrier.arrived() => true,
-        settled = courier.process_due(&key) => { settled.unwrap(); false }
+        settled = process_due(&courier, &key) => { settled.unwrap(); false }
     };
     drop(courier);
     app.faults.clear();
@@ -84,7 +84,7 @@ async fn an_accepted_email_is_sent_once_even_if_the_table_then_fails_for_seconds
     // Load, load the account's settings, claim; SES accepts the email. The SDK sends each of our attempts three times.
     let good = (0..3).map(|_| Fault::None);
     app.faults.next(good.chain((0..12).map(|_| Fault::Error(400, "ThrottlingException"))));
-    workers.another_courier(&app).process_due(&key).await.unwrap();
+    process_due(&workers.another_courier(&app), &key).await.unwrap();
     assert_eq!(app.faults.left(), 0);
     for _ in 0..3 {
         app.advance(LATER);

@@ -4,7 +4,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use functions::http::json::Fields;
 use local::ses::Behaviour;
 use serde_json::json;
-use support::{ACCOUNT, Call, TestApp, Workers, logged::Lines, root_file, workers::token};
+use support::{
+    ACCOUNT, Call, TestApp, Workers,
+    logged::Lines,
+    root_file,
+    workers::{process_due, token},
+};
 
 use crate::helpers::{COOLDOWN, EMAIL, LATER, describe, id, invited, resend, revoke, start, start_with, use_link};
 
@@ -55,7 +60,7 @@ async fn of_many_concurrent_couriers_one_sends() {
     let (app, mut workers) = start().await;
     let key = key(&id(&app.invite(EMAIL).await));
     let couriers: Vec<_> = (0..8).map(|_| workers.another_courier(&app)).collect();
-    let settled = futures_util::future::join_all(couriers.iter().map(|courier| courier.process_due(&key))).await;
+    let settled = futures_util::future::join_all(couriers.iter().map(|courier| process_due(&courier, &key))).await;
     assert!(settled.iter().all(Result::is_ok), "{settled:?}");
     workers.deliver().await;
     assert_eq!(workers.inbox.emails().len(), 1);

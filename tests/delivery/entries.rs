@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
-use functions::delivery::{courier::Courier, reconcile_deliveries};
+use functions::delivery::{courier::Courier, reconcile_deliveries, worker::Failed};
 use local::{events::Behaviour as Bus, ses::Behaviour as Ses};
 use serde_json::json;
 use shared::{domain::Timestamp, store::item};
-use support::{ACCOUNT, Call, TestApp, Workers, faults::Fault, random::Random, workers::token};
+use support::{ACCOUNT, Call, TestApp, Workers, faults::Fault, random::Random, run_as, workers::token};
 
 use crate::helpers::{LIFETIME, id, start_with, use_link};
 
@@ -61,7 +61,7 @@ impl History {
             9 | 10 => self.reconcile_twice().await,
             11 => {
                 // Two couriers and a caller at the same time.
-                let (one, two) = (reconcile_deliveries::handle(&workers.courier, ""), reconcile_deliveries::handle(other, ""));
+                let (one, two) = (reconcile(&workers.courier), reconcile(other));
                 let resend = app.send(Call::post(&format!("/invitations/{any}?force=true")).key(&app.full));
                 let _ = tokio::join!(one, two, resend);
             }
@@ -107,10 +107,10 @@ impl History {
 
     /// A second round at the same time finds nothing to do, so no entry stays early and no work is done in vain.
     async fn reconcile_twice(&self) {
-        let _ = reconcile_deliveries::handle(&self.workers.courier, "").await;
+        let _ = reconcile(&self.workers.courier).await;
         let first = self.revisions().await;
         let faults = self.app.faults.injected();
-        let _ = reconcile_deliveries::handle(&self.workers.courier, "").await;
+        let _ = reconcile(&self.workers.courier).await;
         if self.app.faults.injected() == faults {
             assert_eq!(self.revisions().await, first);
         }
@@ -189,4 +189,8 @@ async fn in_any_history_no_entry_is_late_and_every_event_is_published() {
         }
         history.end(seed).await;
     }
+}
+
+async fn reconcile(courier: &Courier) -> Result<reconcile_deliveries::Round, Failed> {
+    run_as("reconcile-deliveries", reconcile_deliveries::handle(courier, "")).await
 }

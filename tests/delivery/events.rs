@@ -8,7 +8,7 @@ use shared::{
     domain::{Timestamp, settings::EXTERNAL_ID_MARGIN},
     store::InvitationKey,
 };
-use support::{ACCOUNT, Call, TestApp, Workers};
+use support::{ACCOUNT, Call, TestApp, Workers, workers::process_due};
 
 use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, invited, resend, revoke, start, use_link};
 
@@ -291,12 +291,12 @@ async fn the_settings_are_read_once_for_an_event_and_its_email_and_not_without_w
         (of("SETTINGS#"), of("A#"))
     };
     let _ = reads();
-    workers.courier.process_due(&key).await.expect("the table answers");
+    process_due(&workers.courier, &key).await.expect("the table answers");
     assert_eq!((reads().0, workers.inbox.emails().len(), workers.event_types()), (1, 1, vec!["created".to_owned()]));
-    workers.courier.process_due(&key).await.expect("the table answers");
+    process_due(&workers.courier, &key).await.expect("the table answers");
     assert_eq!(reads(), (0, 1), "nothing is due");
     revoke(&app, &id).await.expect(200);
     let _ = reads();
-    workers.courier.process_due(&key).await.expect("the table answers");
+    process_due(&workers.courier, &key).await.expect("the table answers");
     assert_eq!((reads().0, workers.event_types().len()), (1, 2));
 }

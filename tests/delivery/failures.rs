@@ -24,6 +24,8 @@ use shared::{
 use support::{
     ACCOUNT, Call, TestApp,
     faults::{Fault, wire::Wire},
+    run_as,
+    workers::process_due,
 };
 
 use crate::helpers::{COOLDOWN, EMAIL, LATER, LIFETIME, describe, id, invited, resend, revoke, start, use_link};
@@ -113,7 +115,7 @@ async fn a_quarantined_row_is_processed_once_it_is_repaired() {
     // A row that could not be quarantined does not count as processed.
     let key = InvitationKey { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
     app.faults.next([Fault::None, Fault::Error(400, "AccessDeniedException")]);
-    assert!(workers.courier.process_due(&key).await.is_err());
+    assert!(process_due(&workers.courier, &key).await.is_err());
     workers.deliver().await;
     app.set(&id, "th", hash).await;
     app.advance(Duration::from_secs(3600));
@@ -130,7 +132,7 @@ async fn a_conflict_with_a_transaction_is_retried_and_a_failing_table_is_an_erro
         let key = InvitationKey { account: ACCOUNT.parse().unwrap(), id: id(&app.invite(&email).await).parse().unwrap() };
         // The invitation and the settings are read before.
         app.faults.next([Fault::None, Fault::None, Fault::Error(400, error)]);
-        let settled = workers.courier.process_due(&key).await;
+        let settled = process_due(&workers.courier, &key).await;
         assert_eq!((settled.is_ok(), app.faults.left()), (sent, 0), "{error}: {settled:?}");
         assert_eq!(workers.inbox.emails().iter().filter(|sent| sent.to == [email.as_str()]).count(), usize::from(sent), "{error}");
         workers.deliver().await;
@@ -187,7 +189,8 @@ async fn an_index_that_cannot_be_read_does_not_delay_the_other() {
         workers.drop_stream_records().await;
         app.advance(LATER);
         app.faults.wire(Arc::new(Unreadable(unreadable)));
-        reconcile_deliveries::handle(&workers.courier, "{}").await.expect_err("the alarm must trigger");
+        let round = run_as("reconcile-deliveries", reconcile_deliveries::handle(&workers.courier, "{}"));
+        round.await.expect_err("the alarm must trigger");
         let (emailed, expired) = (workers.inbox.emails().len() == 2, workers.event_types().contains(&"expired".to_owned()));
         assert_eq!((emailed, expired), (unreadable == "due", unreadable == "late"), "{unreadable}");
     }

@@ -4,7 +4,7 @@ use functions::delivery::record_feedback::Recorded;
 use local::ses::{Behaviour, SentEmail};
 use serde_json::{Value, json};
 use shared::store::InvitationKey;
-use support::{ACCOUNT, Call, TestApp, Workers};
+use support::{ACCOUNT, Call, TestApp, Workers, workers::process_due};
 
 use crate::helpers::{COOLDOWN, describe, id, resend, start};
 
@@ -198,7 +198,7 @@ async fn an_email_that_arrived_after_all_is_not_shown_as_failed() {
     workers.inbox.answer_with(|_| Behaviour::Error { status: 400, code: "MessageRejected" });
     app.advance(crate::helpers::LATER);
     let key = InvitationKey { account: ACCOUNT.parse().unwrap(), id: id.parse().unwrap() };
-    workers.courier.process_due(&key).await.unwrap();
+    process_due(&workers.courier, &key).await.unwrap();
     assert_eq!(delivery(&app, &id).await.0, "failed");
     workers.report(&email).await;
     assert_eq!(delivery(&app, &id).await.0, "delivered");

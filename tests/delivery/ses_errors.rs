@@ -15,7 +15,10 @@ use shared::{
     domain::courier::{LEASE, MARGIN},
     store::InvitationKey,
 };
-use support::{TestApp, Workers, workers::token};
+use support::{
+    TestApp, Workers,
+    workers::{process_due, token},
+};
 
 use crate::helpers::{EMAIL, LATER, describe, id, resend, start, use_link};
 
@@ -137,7 +140,10 @@ async fn a_throttled_email_is_postponed_if_another_one_is_retried_for_too_long()
         let id = id(&app.invite(&format!("user.{number}@example.com")).await).parse().expect("an id");
         keys.push(InvitationKey { account: support::ACCOUNT.parse().expect("an account"), id });
     }
-    join_all(keys.iter().map(|key| workers.courier.process_due(key))).await.into_iter().for_each(|result| result.expect("the table works"));
+    join_all(keys.iter().map(|key| process_due(&workers.courier, key)))
+        .await
+        .into_iter()
+        .for_each(|result| result.expect("the table works"));
     assert_eq!(calls.load(Ordering::SeqCst), 4, "the others did not wait until the retry had ended");
     // They are due after the pause for throttled emails; the one that may have been sent is due at the end of its claim.
     workers.inbox.answer_with(|_| Behaviour::Accept);

@@ -13,7 +13,7 @@ use std::{
 
 use aws_sdk_dynamodb::{
     Client,
-    config::{self, retry::RetryPartition, timeout::TimeoutConfig},
+    config::{self, SharedHttpClient},
 };
 use functions::{
     app::App,
@@ -25,15 +25,21 @@ use functions::{
         revoke_invitations::{self, Revocations, TIME_LIMIT},
     },
 };
-use local::{client, engine::Engine, table::create_table};
+use local::{client, engine::Engine, iam::Guard, table::create_table};
 use serde_json::{Value, json};
 use shared::{
     config::{Config, read_retention},
     domain::{Roles, Timestamp, text::random_base62},
-    store::{Clock, Row, Store, with_deadlines},
+    store::{Clock, Row, Store},
 };
 
-use crate::{Call, Endpoints, Response, faults::Faults, openapi};
+use crate::{
+    Call, Endpoints, Response,
+    clients::Clients,
+    faults::Faults,
+    identity::{Decisions, run_as},
+    openapi,
+};
 
 /// The account whose keys most tests use.
 pub const ACCOUNT: &str = "012345678912";
@@ -42,7 +48,7 @@ pub const OTHER_ACCOUNT: &str = "210987654321";
 
 /// The service, its table and its clock.
 pub struct TestApp {
-    /// Connects to the engine directly, without faults.
+    /// The tests' own client, which connects to the engine directly: without faults and policies.
     pub client: Client,
     /// The engine's endpoint.
     pub endpoint: String,
@@ -50,12 +56,15 @@ pub struct TestApp {
     pub table: String,
     /// Faults between the SDK and the engine.
     pub faults: Faults,
+    /// IAM's decisions about the functions' calls. A refusal fails the test.
+    pub decisions: Decisions,
     /// A key of [`ACCOUNT`] with the role `full-access`.
     pub full: String,
     /// A key of [`ACCOUNT`] with the role `read-only`.
     pub read_only: String,
     /// A key of [`OTHER_ACCOUNT`] with the role `full-access`.
     pub other: String,
+    clients: Clients,
     app: Endpoints,
     keys: Keys,
     direct: Table,
@@ -91,17 +100,24 @@ impl TestApp {
         all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let now = Arc::new(AtomicI64::new(Timestamp::now().as_millis()));
         let faults = Faults::default();
-        let store = store(&client, &faults, &table, clock(&now));
+        let decisions = Decisions::default();
+        let guard = decisions.guard(&|name| all.get(name).cloned());
+        let clients = Clients { direct: client.clone(), table: table.clone(), clock: clock(&now), guard };
+        let store = clients.store(&faults);
         let app = endpoints(&store, &all);
-        let keys = Keys::new(store.clone(), roles(&all));
+        // With `ONLY_ACCOUNT`, keys of other accounts are of the time before.
+        let before = decisions.guard(&|name| all.get(name).filter(|_| name != "ONLY_ACCOUNT").cloned());
+        let keys = Keys::new(Clients { guard: before, ..clients.clone() }.store(&faults), roles(&all));
         let mut this = Self {
             client,
             endpoint,
             table,
             faults,
+            decisions,
             full: String::new(),
             read_only: String::new(),
             other: String::new(),
+            clients,
             app,
             keys,
             direct: Table(store),
@@ -120,24 +136,46 @@ impl TestApp {
     pub fn another(&self, variables: &[(&str, &str)]) -> SecondApp {
         let mut all = self.variables.clone();
         all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        SecondApp { app: endpoints(&store(&self.client, &self.faults, &self.table, clock(&self.now)), &all) }
+        let guard = self.decisions.guard(&|name| all.get(name).cloned());
+        let clients = Clients { direct: self.client.clone(), table: self.table.clone(), clock: clock(&self.now), guard };
+        SecondApp { app: endpoints(&clients.store(&self.faults), &all) }
     }
 
     /// Another process with its own faults, whose SDK pauses between attempts as long as in production: for tests that
     /// measure time.
     #[must_use]
     pub fn another_in_real_time(&self, faults: &Faults) -> SecondApp {
-        let config = production_config(&self.client, faults, &self.table).build();
-        let store = Store::new(Client::from_conf(config), self.table.clone(), clock(&self.now));
-        SecondApp { app: endpoints(&store, &self.variables) }
+        SecondApp { app: endpoints(&self.clients.store_in_real_time(faults), &self.variables) }
     }
 
     /// Like [`Self::another`], but with a long SDK timeout, so that a busy machine does not cause failures: for tests of
     /// concurrent callers that do not measure time.
     #[must_use]
     pub fn another_patient(&self) -> SecondApp {
-        let store = patient_store(&self.client, &self.faults, &self.table, clock(&self.now));
-        SecondApp { app: endpoints(&store, &self.variables) }
+        SecondApp { app: endpoints(&self.clients.patient_store(&self.faults), &self.variables) }
+    }
+
+    /// The configuration of another client of functions.
+    pub fn function_config(&self, faults: &Faults) -> config::Builder {
+        self.clients.config(faults)
+    }
+
+    /// The HTTP client of functions for the table: their policies decide on its requests.
+    #[must_use]
+    pub fn http_client(&self, faults: &Faults) -> SharedHttpClient {
+        self.clients.http_client(faults)
+    }
+
+    /// Decides on the functions' calls of other services.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
+        self.clients.guard.clone()
+    }
+
+    /// The tests' own access to the table, without faults and policies.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        Store::new(self.client.clone(), self.table.clone(), clock(&self.now))
     }
 
     /// Sends a request to the function of its route. Fails the test if the response does not match `openapi.yaml`.
@@ -164,7 +202,9 @@ impl TestApp {
 
     /// Invokes `manage-api-keys`.
     pub async fn manage_keys(&self, event: &Value) -> Value {
-        let answer = invocation::respond(Ok(&self.keys), &event.to_string(), "invocation-1", &manage_api_keys::handle).await;
+        let answer =
+            run_as("manage-api-keys", invocation::respond(Ok(&self.keys), &event.to_string(), "invocation-1", &manage_api_keys::handle))
+                .await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 
@@ -175,13 +215,19 @@ impl TestApp {
 
     /// Invokes `manage-account-settings` of another process.
     pub async fn manage_settings_over(table: &Table, event: &Value) -> Value {
-        let answer = invocation::respond(Ok(table), &event.to_string(), "invocation-1", &manage_account_settings::handle).await;
+        let answer = run_as(
+            "manage-account-settings",
+            invocation::respond(Ok(table), &event.to_string(), "invocation-1", &manage_account_settings::handle),
+        )
+        .await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 
     /// Invokes `erase-invitee`.
     pub async fn erase(&self, event: &Value) -> Value {
-        let answer = invocation::respond(Ok(&self.direct), &event.to_string(), "invocation-1", &erase_invitee::handle).await;
+        let answer =
+            run_as("erase-invitee", invocation::respond(Ok(&self.direct), &event.to_string(), "invocation-1", &erase_invitee::handle))
+                .await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 
@@ -199,7 +245,11 @@ impl TestApp {
 
     /// Invokes `revoke-invitations` with another time limit, or of another process.
     pub async fn revoke_over(revocations: &Revocations, event: &Value) -> Value {
-        let answer = invocation::respond(Ok(revocations), &event.to_string(), "invocation-1", &revoke_invitations::handle).await;
+        let answer = run_as(
+            "revoke-invitations",
+            invocation::respond(Ok(revocations), &event.to_string(), "invocation-1", &revoke_invitations::handle),
+        )
+        .await;
         serde_json::from_str(&answer).expect("the answer is JSON")
     }
 
@@ -249,6 +299,12 @@ impl TestApp {
     }
 }
 
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.decisions.assert_none_refused();
+    }
+}
+
 /// The service as another process.
 pub struct SecondApp {
     app: Endpoints,
@@ -275,7 +331,8 @@ impl SecondApp {
 /// From now on, for half a minute, the caller's key and the settings of [`ACCOUNT`] are cached.
 async fn warm(app: &Endpoints, key: &str) {
     send(app, Call::get("/invitations").key(key)).await.expect(200);
-    app.sending.settings.of(&ACCOUNT.parse().expect("an account")).await.expect("the settings can be read");
+    let account = ACCOUNT.parse().expect("an account");
+    run_as("create-invitation", app.sending.settings.of(&account)).await.expect("the settings can be read");
 }
 
 async fn send(app: &Endpoints, call: Call) -> Response {
@@ -291,28 +348,6 @@ fn endpoints(store: &Store, variables: &HashMap<String, String>) -> Endpoints {
 fn clock(now: &Arc<AtomicI64>) -> Clock {
     let now = Arc::clone(now);
     Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)).expect("a time of this century"))
-}
-
-/// A store whose client has the deadlines of production, passes through the faults, and hardly pauses before it retries.
-fn store(client: &Client, faults: &Faults, table: &str, clock: Clock) -> Store {
-    let config = production_config(client, faults, table).build();
-    let retries = config.retry_config().expect("production has a retry policy").clone();
-    let config = config.to_builder().retry_config(retries.with_initial_backoff(Duration::from_millis(1))).build();
-    Store::new(Client::from_conf(config), table.to_owned(), clock)
-}
-
-/// The configuration of production, with the faults.
-fn production_config(client: &Client, faults: &Faults, table: &str) -> config::Builder {
-    with_deadlines(client.config().to_builder())
-        .http_client(faults.over(client))
-        // The SDK's retry budget is per process; tests must not use up each other's.
-        .retry_partition(RetryPartition::new(table.to_owned()))
-}
-
-fn patient_store(client: &Client, faults: &Faults, table: &str, clock: Clock) -> Store {
-    let patient = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(18)).build();
-    let config = client.config().to_builder().timeout_config(patient).http_client(faults.over(client)).build();
-    Store::new(Client::from_conf(config), table.to_owned(), clock)
 }
 
 fn roles(variables: &HashMap<String, String>) -> Roles {

@@ -19,6 +19,8 @@ use shared::{
     store::Store,
 };
 
+use crate::identity::{function_of, run_as};
+
 /// The state of the endpoints.
 pub struct Endpoints {
     /// For the endpoints that send.
@@ -60,11 +62,16 @@ impl Endpoints {
         }
     }
 
-    /// The reply of the function of a route to an event.
+    /// The reply of the function of a route to an event. Its calls are that function's.
     ///
     /// # Panics
     /// If no function has the route.
     pub async fn respond(&self, route: &str, event: &str) -> Reply {
+        let function = function_of(route).unwrap_or_else(|| panic!("no function answers {route}"));
+        run_as(function, self.reply(route, event)).await
+    }
+
+    async fn reply(&self, route: &str, event: &str) -> Reply {
         let (id, Self { sending, caller, invitee, page, console }) = ("invocation-1", self);
         match route {
             "POST /invitations" => respond(create_invitation::ROUTE, Ok(sending), event, id, &create_invitation::handle).await,

@@ -61,5 +61,5 @@ pub async fn publish(app: &TestApp, issuers: &str, keys: &[&SigningKey]) {
     let document = key_set(keys.iter().copied()).to_string();
     let keys = KeySet::parse(document.as_bytes()).expect("a key set");
     let issuer = issuers.iter().next().expect("an issuer");
-    app.state().store.put_issuer_keys(issuer, &StoredKeys { keys, refreshed: app.now() }).await.expect("the table works");
+    app.store().put_issuer_keys(issuer, &StoredKeys { keys, refreshed: app.now() }).await.expect("the table works");
 }

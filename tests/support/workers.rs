@@ -1,6 +1,6 @@
 //! Everything after the response: the stream, and stand-ins for SES and EventBridge.
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{BehaviorVersion, IdentityCache, Region, SharedHttpClient};
 use functions::{
     delivery::{
         courier::{Courier, bus::Bus as EventBus, mailer::Mailer},
@@ -11,7 +11,6 @@ use functions::{
     texts::Texts,
 };
 use local::{
-    client::CREDENTIALS,
     events::{Bus, Event},
     ses::{Inbox, SentEmail, feedback},
     stream::{Mapping, Pump, Start, Stream},
@@ -19,10 +18,14 @@ use local::{
 use serde_json::Value;
 use shared::{
     config::{DeliveryConfig, read_default_settings},
-    store::SdkConfig,
+    store::{InvitationKey, SdkConfig, StoreError},
 };
 
-use crate::{TestApp, root_file};
+use crate::{
+    TestApp,
+    identity::{credentials, run_as},
+    root_file,
+};
 
 /// The background functions and the services that they call.
 pub struct Workers {
@@ -41,6 +44,8 @@ impl Workers {
     pub async fn of(app: &TestApp) -> Self {
         let inbox = Inbox::on_free_port().expect("there is a port");
         let bus = Bus::on_free_port().expect("there is a port");
+        inbox.guard_by(app.guard());
+        bus.guard_by(app.guard());
         let courier = courier(app, &inbox, &bus);
         let feedback = Feedback { store: app.state().store.clone(), retention: outgoing(app).retention };
         let stream = Stream::open(&app.endpoint, &app.table, Start::TrimHorizon).await.expect("the table has a stream");
@@ -58,7 +63,8 @@ impl Workers {
     pub async fn deliver(&mut self) {
         let courier = &self.courier;
         let work = self.pump.drain(async |event: Value| {
-            let answer = invoke(Ok(courier), &event.to_string(), &deliver_invitations::handle).await;
+            let event = event.to_string();
+            let answer = run_as("deliver-invitations", invoke(Ok(courier), &event, &deliver_invitations::handle)).await;
             answer.map(|answer| serde_json::to_value(answer).expect("the answer is JSON")).map_err(|failed| failed.to_string())
         });
         work.await.expect("the stream can be read");
@@ -71,7 +77,8 @@ impl Workers {
 
     /// Runs the reconciler once.
     pub async fn reconcile(&self) -> reconcile_deliveries::Round {
-        invoke(Ok(&self.courier), "{}", &reconcile_deliveries::handle).await.expect("the table answers")
+        let round = invoke(Ok(&self.courier), "{}", &reconcile_deliveries::handle);
+        run_as("reconcile-deliveries", round).await.expect("the table answers")
     }
 
     /// Sends the reports of SES about an email. Its recipient decides which: `bounce…` means a bounce, and so on.
@@ -83,12 +90,16 @@ impl Workers {
 
     /// Sends an arbitrary report of SES.
     pub async fn report_event(&self, event: &str) -> Recorded {
-        invoke(Ok(&self.feedback), event, &record_feedback::handle).await.expect("the report can be recorded")
+        self.record(event).await.expect("the report can be recorded")
     }
 
     /// Sends a report of SES that must fail, and returns the error.
     pub async fn fail_to_report(&self, event: &str) -> Failed {
-        invoke(Ok(&self.feedback), event, &record_feedback::handle).await.expect_err("the report cannot be recorded")
+        self.record(event).await.expect_err("the report cannot be recorded")
+    }
+
+    async fn record(&self, event: &str) -> Result<Recorded, Failed> {
+        run_as("record-feedback", invoke(Ok(&self.feedback), event, &record_feedback::handle)).await
     }
 
     /// The last email to an address.
@@ -119,6 +130,14 @@ pub fn token(email: &SentEmail) -> String {
     link.split_once('#').expect("a link has a fragment").1.to_owned()
 }
 
+/// Does an invitation's due work, as a record of the stream would.
+///
+/// # Errors
+/// As [`Courier::process_due`].
+pub async fn process_due(courier: &Courier, key: &InvitationKey) -> Result<(), StoreError> {
+    run_as("deliver-invitations", courier.process_due(key)).await
+}
+
 fn courier(app: &TestApp, inbox: &Inbox, bus: &Bus) -> Courier {
     let (outgoing, lookup) = (outgoing(app), |name: &str| app.variable(name));
     let defaults = read_default_settings(&lookup).expect("the configuration is valid");
@@ -132,14 +151,19 @@ fn outgoing(app: &TestApp) -> DeliveryConfig {
     DeliveryConfig::read(&|name| app.variable(name)).expect("the configuration is valid")
 }
 
-/// The SDK configuration for a stand-in.
-fn sdk_config(endpoint: &str) -> SdkConfig {
-    let (key, secret) = CREDENTIALS;
+/// The SDK configuration for a stand-in: its requests are signed as the function that runs.
+#[must_use]
+pub fn sdk_config_over(endpoint: &str, http_client: SharedHttpClient) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new("ca-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(key, secret, None, None, "tests")))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .credentials_provider(credentials())
+        .identity_cache(IdentityCache::no_cache())
+        .http_client(http_client)
         .endpoint_url(endpoint)
         .build()
+}
+
+fn sdk_config(endpoint: &str) -> SdkConfig {
+    sdk_config_over(endpoint, aws_smithy_http_client::Builder::new().build_http())
 }

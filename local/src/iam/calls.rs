@@ -4,6 +4,7 @@ mod dynamodb;
 mod eventbridge;
 mod ses;
 
+use axum::http::request::Parts;
 use serde_json::Value;
 
 pub use dynamodb::Schema;
@@ -52,6 +53,13 @@ pub(super) enum Service {
 }
 
 impl<'a> Call<'a> {
+    /// The call of an HTTP request.
+    #[must_use]
+    pub fn of(parts: &'a Parts, body: &'a [u8]) -> Self {
+        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        Self { authorization: header("authorization"), target: header("x-amz-target"), path: parts.uri.path(), body }
+    }
+
     pub(super) fn service(&self) -> Service {
         match self.target {
             Some(target) if target.starts_with("AWSEvents.") => Service::EventBridge,

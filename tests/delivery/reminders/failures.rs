@@ -6,7 +6,7 @@ use serde_json::json;
 use support::{
     TestApp, Workers,
     faults::{Barrier, Fault},
-    workers::token,
+    workers::{process_due, token},
 };
 
 use super::{HOUR, WAIT, delivered, is_ever_reminded, key, reminders, settle};
@@ -18,7 +18,7 @@ async fn before_the_reminder_is_recorded(app: &TestApp, workers: &Workers, id: &
     // Load, load the settings, claim, and after SES has accepted it, record.
     app.faults.next([Fault::None, Fault::None, Fault::None, Fault::Held(barrier.clone(), Box::new(Fault::None))]);
     let (courier, key) = (workers.another_courier(app), key(id));
-    let (processed, ()) = tokio::join!(courier.process_due(&key), async {
+    let (processed, ()) = tokio::join!(process_due(&courier, &key), async {
         barrier.arrived().await;
         event.await;
         barrier.open();
@@ -33,7 +33,7 @@ async fn of_many_concurrent_couriers_one_reminds() {
     app.advance(WAIT);
     let key = key(&id);
     let couriers: Vec<_> = (0..8).map(|_| workers.another_courier(&app)).collect();
-    let processed = join_all(couriers.iter().map(|courier| courier.process_due(&key))).await;
+    let processed = join_all(couriers.iter().map(|courier| process_due(&courier, &key))).await;
     assert!(processed.iter().all(Result::is_ok), "{processed:?}");
     settle(&mut workers).await;
     assert_eq!(reminders(&workers).len(), 1);
@@ -72,7 +72,7 @@ async fn a_courier_killed_at_any_of_its_requests_loses_no_reminder() {
             let courier = workers.another_courier(&app);
             let died = tokio::select! {
                 () = barrier.arrived() => true,
-                processed = async { courier.process_due(&key(&id)).await } => { processed.unwrap(); false }
+                processed = async { process_due(&courier, &key(&id)).await } => { processed.unwrap(); false }
             };
             drop(courier);
             app.faults.clear();
@@ -230,7 +230,7 @@ async fn a_reminder_waits_while_the_accounts_settings_cannot_be_read() {
     app.advance(WAIT);
     // The invitation is read before.
     app.faults.next([Fault::None, Fault::Error(400, "AccessDeniedException")]);
-    workers.courier.process_due(&key(&id)).await.unwrap();
+    process_due(&workers.courier, &key(&id)).await.unwrap();
     assert_eq!(reminders(&workers).len(), 0);
     app.advance(LATER);
     settle(&mut workers).await;

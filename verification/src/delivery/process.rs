@@ -7,10 +7,7 @@ use std::{
 
 use aws_sdk_dynamodb::{
     Client,
-    config::{
-        BehaviorVersion, Credentials, Region, SharedCredentialsProvider, SharedHttpClient,
-        retry::{RetryConfig, RetryPartition},
-    },
+    config::retry::{RetryConfig, RetryPartition},
 };
 use functions::{
     delivery::{
@@ -19,14 +16,15 @@ use functions::{
     },
     texts::Texts,
 };
-use local::client::CREDENTIALS;
 use shared::{
     config::{DeliveryConfig, read_default_settings},
-    store::{SdkConfig, Store, with_deadlines},
+    store::{Store, with_deadlines},
 };
 use support::{
     TestApp,
     faults::{self, Faults},
+    run_as,
+    workers::sdk_config_over,
 };
 
 use super::{
@@ -60,16 +58,17 @@ impl Process {
         Self { courier: courier(factory, &liveness), factory: Arc::clone(factory), liveness, random }
     }
 
-    /// Invokes a function. `None` if the process crashed meanwhile; a new process then takes its place.
+    /// Invokes a function, by its name and handler. `None` if the process crashed meanwhile; a new process then takes its place.
     pub(super) async fn invoke<A>(
         &mut self,
         killable: bool,
+        function: &'static str,
         event: &str,
         handle: &impl AsyncFn(&Courier, &str) -> Result<A, Failed>,
     ) -> Option<Result<A, Failed>> {
         let crashes = killable && self.random.chance(1, 3);
         self.liveness.start_invocation(crashes.then(|| Crash::draw(&mut self.random)));
-        let (result, _) = faults::process::killable(invoke(Ok(&self.courier), event, handle)).await;
+        let (result, _) = faults::process::killable(run_as(function, invoke(Ok(&self.courier), event, handle))).await;
         if result.is_none() {
             self.factory.context.counts.add(Counter::Crashes, 1);
             *self = Self::start(&self.factory);
@@ -80,13 +79,13 @@ impl Process {
 
 fn courier(factory: &Factory, liveness: &Arc<Liveness>) -> Courier {
     let app = &factory.app;
-    let wire = |service, faults: &Faults| liveness.wire(service, faults.over(&app.client));
+    let wire = |service, faults: &Faults| liveness.wire(service, app.http_client(faults));
     let context = &factory.context;
     let lookup = |name: &str| app.variable(name);
     let config = DeliveryConfig::read(&lookup).expect("the configuration is valid");
     let defaults = read_default_settings(&lookup).expect("the configuration is valid");
     let texts = Texts::load(config.texts.as_deref()).expect("the texts are valid");
-    let table = with_deadlines(app.client.config().to_builder())
+    let table = with_deadlines(app.function_config(&context.table))
         .http_client(wire(Service::Table, &context.table))
         // Longer waits would only slow the simulation down.
         .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(20)))
@@ -95,23 +94,11 @@ fn courier(factory: &Factory, liveness: &Arc<Liveness>) -> Courier {
     let clock = Arc::clone(app);
     let store = Store::new(Client::from_conf(table), app.table.clone(), Arc::new(move || clock.now()));
     let bus = Bus::new(
-        &sdk_config(&factory.event_bridge, wire(Service::EventBridge, &context.event_bridge)),
+        &sdk_config_over(&factory.event_bridge, wire(Service::EventBridge, &context.event_bridge)),
         config.event_bus.clone(),
         app.state().urns.clone(),
     );
     let retention = config.retention;
-    let mailer = Mailer::new(&sdk_config(&factory.ses, wire(Service::Ses, &context.ses)), config, texts);
+    let mailer = Mailer::new(&sdk_config_over(&factory.ses, wire(Service::Ses, &context.ses)), config, texts);
     Courier::new(store, mailer, bus, defaults, retention)
-}
-
-/// SDK configuration for a stand-in.
-fn sdk_config(endpoint: &str, http_client: SharedHttpClient) -> SdkConfig {
-    let (key, secret) = CREDENTIALS;
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new("ca-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(key, secret, None, None, "verification")))
-        .http_client(http_client)
-        .endpoint_url(endpoint)
-        .build()
 }

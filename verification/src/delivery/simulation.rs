@@ -22,7 +22,7 @@ use shared::{
     domain::{Invitation, courier::EmailKind, invitation::State, settings::EXTERNAL_ID_MARGIN},
     store::item,
 };
-use support::{ACCOUNT, OTHER_ACCOUNT, TestApp};
+use support::{ACCOUNT, OTHER_ACCOUNT, TestApp, run_as};
 
 use super::{
     account::Account,
@@ -114,6 +114,8 @@ impl Simulation {
         let context = Arc::new(Context::new(Counts::default(), plan.defects));
         let inbox = Inbox::on_free_port().expect("a free port exists");
         let bus = Bus::on_free_port().expect("a free port exists");
+        inbox.guard_by(app.guard());
+        bus.guard_by(app.guard());
         let mut accounts = Vec::new();
         for (id, name) in [(ACCOUNT, "Alder"), (OTHER_ACCOUNT, "Birch"), ("333333333333", "Cedar")] {
             app.manage_settings(&json!({ "action": "set", "account": id, "name": format!("{name} Works") })).await;
@@ -189,7 +191,7 @@ impl Simulation {
         let reporting = stream::iter(reports).map(|report| deliver_report(feedback, report, counts));
         let reconciling = async {
             if plan.reconciler {
-                let _ = reconciler.invoke(true, "{}", &reconcile_deliveries::handle).await;
+                let _ = reconciler.invoke(true, "reconcile-deliveries", "{}", &reconcile_deliveries::handle).await;
             }
         };
         let (calling, reporting) = (calling.buffer_unordered(CONCURRENCY), reporting.buffer_unordered(CONCURRENCY));
@@ -250,7 +252,7 @@ impl Simulation {
         if !self.plan.reconciler {
             return None;
         }
-        self.reconciler.invoke(false, "{}", &reconcile_deliveries::handle).await.and_then(Result::ok)
+        self.reconciler.invoke(false, "reconcile-deliveries", "{}", &reconcile_deliveries::handle).await.and_then(Result::ok)
     }
 
     /// Collects and checks the evidence.
@@ -303,7 +305,8 @@ impl Simulation {
 async fn deliver_report(feedback: &Feedback, report: Value, counts: &Counts) {
     counts.add(Counter::Reports, 1);
     for _ in 0..3 {
-        if invoke(Ok(feedback), &report.to_string(), &record_feedback::handle).await.is_ok() {
+        let report = report.to_string();
+        if run_as("record-feedback", invoke(Ok(feedback), &report, &record_feedback::handle)).await.is_ok() {
             return;
         }
     }

@@ -95,7 +95,7 @@ pub(super) async fn process_batches(process: &mut Process, batches: Vec<Batch>, 
             counts.add(Counter::BatchesRetried, usize::from(tries > 0));
             tries += 1;
             let event = Stream::event(rest).to_string();
-            if let Some(Ok(answer)) = process.invoke(killable, &event, &deliver_invitations::handle).await {
+            if let Some(Ok(answer)) = process.invoke(killable, "deliver-invitations", &event, &deliver_invitations::handle).await {
                 let handled = first_failed(&answer, rest).unwrap_or(rest.len());
                 tries = if handled > 0 { 1 } else { tries };
                 rest = &rest[handled..];
