@@ -11,7 +11,7 @@ mod policy;
 mod request;
 mod template;
 
-pub use calls::{Call, Location, Schema};
+pub use calls::{Call, Location, Schema, dynamodb_requests};
 pub use guard::{Guard, Refusal};
 pub use policy::{Decision, Policy};
 pub use request::{Key, Request};

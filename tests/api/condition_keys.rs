@@ -9,22 +9,26 @@ use crate::template::template;
 enum Type {
     /// `String`: one value.
     Single,
+    /// `String`, and one value; but the developer guide compares it as a set. This suits both.
+    SingleInASet,
     /// `ArrayOfString`: any number of values, so only a set operator can match it.
     Multivalued,
 }
 
 /// Every condition key that the template uses.
-const KEYS: [(&str, Type); 4] = [
+const KEYS: [(&str, Type); 5] = [
+    ("dynamodb:EnclosingOperation", Type::SingleInASet),
     ("dynamodb:LeadingKeys", Type::Multivalued),
     ("dynamodb:Select", Type::Single),
     ("events:source", Type::Multivalued),
     ("ses:FromAddress", Type::Single),
 ];
 
-/// The operators that a type allows. `ForAnyValue` is not among them: one good value would let all others through.
+/// The operators that a type allows. For many values `ForAnyValue` is not among them: one good value would let all others through.
 fn operators(of: Type) -> &'static [&'static str] {
     match of {
         Type::Single => &["StringEquals", "StringEqualsIgnoreCase", "StringLike"],
+        Type::SingleInASet => &["ForAnyValue:StringEquals"],
         Type::Multivalued => &["ForAllValues:StringEquals", "ForAllValues:StringLike", "Null"],
     }
 }
@@ -77,6 +81,7 @@ fn a_key_of_an_unknown_type_and_an_operator_of_another_type_are_reported() {
     for (condition, expected) in [
         (json!({ "StringEquals": { "aws:SourceArn": "x" } }), vec!["the type of aws:SourceArn is unknown"]),
         (json!({ "StringEquals": { "events:source": "x" } }), vec!["StringEquals does not suit events:source"]),
+        (json!({ "StringEquals": { "dynamodb:EnclosingOperation": "x" } }), vec!["StringEquals does not suit dynamodb:EnclosingOperation"]),
         (
             json!({ "ForAnyValue:StringEquals": { "events:source": "x" }, "Null": { "events:source": "false" } }),
             vec!["ForAnyValue:StringEquals does not suit events:source"],

@@ -2,132 +2,72 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 
-use serde_json::{Value, json};
+use local::iam::{Key, Policy, Request};
+use serde_json::json;
 use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, root_file};
 
 use crate::{
-    access::{Access, accesses},
     helpers::{COOLDOWN, resend, text},
-    operations::{EXTERNAL_ID, ISSUER_KEYS, requests_by_function},
-    policy::allows,
+    operations::observed,
+    permissions::{denied, deployment, differences, project_template, roles, short, used},
     template::{functions, list, resources, string, template},
 };
 
-/// Every action on every resource where it makes sense, in partitions of every kind.
-fn possible_accesses() -> Vec<Access> {
-    let kinds = [
-        format!("A#{ACCOUNT}"),
-        format!("KEYS#{ACCOUNT}"),
-        "KEYS#".to_owned(),
-        format!("SETTINGS#{ACCOUNT}"),
-        format!("EXTERNAL#{EXTERNAL_ID}"),
-        ISSUER_KEYS.to_owned(),
-        format!("B#{ACCOUNT}"),
-    ];
-    let mut partitions: Vec<BTreeSet<String>> = kinds.iter().map(|kind| [kind.clone()].into()).collect();
-    // No partition at all, and several at once.
-    partitions.push(BTreeSet::new());
-    partitions.extend(kinds.iter().skip(1).map(|kind| [kinds[0].clone(), kind.clone()].into()));
-    let items = ["GetItem", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem", "BatchGetItem", "BatchWriteItem", "PartiQLSelect"];
-    let items = items.map(|action| (action, vec!["table"]));
-    let everywhere = ["Query", "Scan"].map(|action| (action, vec!["table", "index/by_state", "index/by_email", "index/by_role"]));
-    let mut all = Vec::new();
-    for (action, resources) in items.into_iter().chain(everywhere) {
-        for resource in resources {
-            all.extend(partitions.iter().map(|leading| Access {
-                action: action.into(),
-                resource: resource.into(),
-                leading: leading.clone(),
-                select: None,
-            }));
-        }
-    }
-    // The partitions of these indexes are shards and addresses.
-    for (index, partition) in [("index/due", "0"), ("index/late", "0"), ("index/by_invitee", "user.five@example.com")] {
-        all.extend(["Query", "Scan"].map(|action| Access {
-            action: action.into(),
-            resource: index.into(),
-            leading: [partition.to_owned()].into(),
-            select: None,
-        }));
-    }
-    let counts: Vec<Access> = all.iter().filter(|access| matches!(access.action.as_str(), "Query" | "Scan")).cloned().collect();
-    all.extend(counts.into_iter().map(|access| Access { select: Some("COUNT".to_owned()), ..access }));
-    all
-}
-
 #[tokio::test]
 async fn each_function_is_allowed_exactly_the_calls_that_it_makes() {
-    let requests = requests_by_function().await;
-    let functions = functions(&template());
-    assert_eq!(functions.keys().collect::<Vec<_>>(), requests.keys().collect::<Vec<_>>());
-    for (name, function) in functions {
-        // Other services have their own statements.
-        let of_table = |statement: &&Value| list(&statement["Action"]).any(|action| string(action).starts_with("dynamodb:"));
-        let statements: Vec<Value> = function.allowed.iter().filter(of_table).cloned().collect();
-        let used: BTreeSet<Access> = requests[name.as_str()].iter().flat_map(|(operation, input)| accesses(operation, input)).collect();
-        if ["accept-page", "console-page"].contains(&name.as_str()) {
-            assert!(function.allowed.is_empty() && used.is_empty(), "the page calls no service");
-        }
-        for access in &used {
-            assert!(allows(&statements, access, "*"), "{name} is denied what it does: {access:?}");
-        }
-        // A pattern for the partition of any account also matches the partition without an account.
-        let without_account = |access: &Access| {
-            access.leading == ["KEYS#".to_owned()].into() && ["manage-api-keys", "manage-account-settings"].contains(&name.as_str())
-        };
-        // Permission to read rows includes permission to count them, and that to read several partitions at once each of them.
-        let includes = |one: &Access, access: &Access| {
-            let same = Access { leading: one.leading.clone(), ..access.clone() };
-            !access.leading.is_empty()
-                && access.leading.is_subset(&one.leading)
-                && (*one == same || *one == Access { select: None, ..same })
-        };
-        let is_used = |access: &Access| used.iter().any(|one| includes(one, access));
-        for access in possible_accesses().into_iter().filter(|access| !without_account(access)) {
-            assert_eq!(allows(&statements, &access, "*"), is_used(&access), "{name} is allowed what it does not do: {access:?}");
+    let used = used().await;
+    assert_eq!(roles().keys().collect::<Vec<_>>(), used.keys().collect::<Vec<_>>());
+    assert_eq!(differences(&project_template(), &used), Vec::<String>::new());
+}
+
+/// Every `Allow` of the template, with what the function does and could not do without it.
+#[tokio::test]
+async fn no_function_could_do_its_work_without_any_of_its_statements() {
+    let used = used().await;
+    let mut statements = 0;
+    for (function, role) in roles() {
+        // Those that SAM adds come first, without a name of the template's.
+        for (document, policy) in role.documents.iter().enumerate() {
+            for (number, statement) in list(&policy["Statement"]).enumerate().filter(|(_, statement)| statement["Effect"] == "Allow") {
+                let sid = string(&statement["Sid"]);
+                let mut documents = role.documents.clone();
+                drop(documents[document]["Statement"].as_array_mut().expect("statements").remove(number));
+                let without = Policy::parse(&documents).expect("the policies are supported");
+                // Both managed policies of a function with a stream allow its log.
+                let duplicate = sid == "AWSLambdaBasicExecutionRole" && function == "deliver-invitations";
+                assert_eq!(denied(&without, &used[&function]).next().is_none(), duplicate, "{function} does not need its statement {sid}");
+                statements += 1;
+            }
         }
     }
+    assert!(statements > 80, "{statements}");
 }
 
 /// T15: the second barrier, by the parameter `OnlyAccount`.
 #[tokio::test]
 async fn in_a_single_account_stack_no_function_may_reach_another_account() {
-    let requests = requests_by_function().await;
-    for (name, function) in functions(&template()) {
-        let accesses: BTreeSet<Access> = requests[name.as_str()].iter().flat_map(|(operation, input)| accesses(operation, input)).collect();
-        for access in accesses {
-            let of_table = |statement: &&Value| list(&statement["Action"]).any(|action| string(action).starts_with("dynamodb:"));
-            let statements: Vec<Value> = function.allowed.iter().filter(of_table).cloned().collect();
-            assert!(allows(&statements, &access, ACCOUNT), "{name} is denied {access:?}");
-            let of_an_account = access.leading.iter().any(|partition| partition.ends_with(ACCOUNT));
-            assert_eq!(allows(&statements, &access, OTHER_ACCOUNT), !of_an_account, "{name} is allowed {access:?}");
+    let used = used().await;
+    let of = |only: &str| project_template().roles(&deployment(only)).expect("the policies are supported");
+    let (own, other) = (of(ACCOUNT), of(OTHER_ACCOUNT));
+    for (name, requests) in used {
+        for request in requests {
+            assert!(own[&name].policy.allows(&request), "{name} is denied {}", short(&request));
+            let of_an_account = request.values(Key::LeadingKeys).any(|partition| partition.ends_with(ACCOUNT));
+            assert_eq!(other[&name].policy.allows(&request), !of_an_account, "{name}: {}", short(&request));
         }
     }
 }
 
+/// IAM cannot keep accounts apart in a stack that serves all of them; see docs/adr/0021.
 #[test]
-fn both_halves_of_the_condition_are_needed_and_one_account_can_be_named() {
-    let statement = functions(&template())["manage-account-settings"].allowed[0].clone();
-    let access = |leading: &[&str]| Access {
-        action: "GetItem".to_owned(),
-        resource: "table".to_owned(),
-        leading: leading.iter().map(|key| (*key).to_owned()).collect(),
-        select: None,
+fn only_a_stack_for_one_account_keeps_accounts_apart() {
+    let may_read = |only: &str, account: &str| {
+        let roles = project_template().roles(&deployment(only)).expect("the policies are supported");
+        let request = Request::new("dynamodb:GetItem", "arn:aws:dynamodb:us-east-1:123456789012:table/invitations");
+        roles["describe-invitation"].policy.allows(&request.with(Key::LeadingKeys, [format!("A#{account}")]))
     };
-    let without = |part: &str| {
-        let mut statement = statement.clone();
-        statement["Condition"].as_object_mut().expect("it has one").remove(part).expect("it has this part");
-        [statement]
-    };
-    let whole = [statement.clone()];
-    let (settings, data, nothing) = (access(&["SETTINGS#1"]), access(&["A#1"]), access(&[]));
-    assert_eq!([&settings, &data, &nothing].map(|access| allows(&whole, access, "*")), [true, false, false]);
-    assert_eq!([&settings, &data, &nothing].map(|access| allows(&without("Null"), access, "*")), [true, false, true]);
-    assert_eq!([&settings, &data, &nothing].map(|access| allows(&without("ForAllValues:StringLike"), access, "*")), [true, true, false]);
-    // IAM cannot keep accounts apart here, unless the stack serves only one; see docs/adr/0021.
-    assert_eq!(["1", "2"].map(|only| allows(&whole, &settings, only)), [true, false]);
-    assert!(allows(&whole, &access(&["SETTINGS#2"]), "*"));
+    assert_eq!([may_read("*", ACCOUNT), may_read("*", OTHER_ACCOUNT)], [true, true]);
+    assert_eq!([may_read(ACCOUNT, ACCOUNT), may_read(ACCOUNT, OTHER_ACCOUNT)], [true, false]);
 }
 
 /// The files of a directory and of those in it.
@@ -138,7 +78,7 @@ fn sources(directory: PathBuf) -> Vec<PathBuf> {
 
 #[tokio::test]
 async fn the_store_makes_no_call_that_these_tests_do_not_observe() {
-    let seen: BTreeSet<String> = requests_by_function().await.into_values().flatten().map(|(operation, _)| operation).collect();
+    let seen: BTreeSet<String> = observed().await.requests.values().flatten().map(|(operation, _)| operation.clone()).collect();
     let data_plane = [
         "batch_execute_statement",
         "batch_get_item",

@@ -1,6 +1,6 @@
 //! Runs every function, for the tests of its permissions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use functions::{
     delivery::worker::invoke,
@@ -9,10 +9,11 @@ use functions::{
         web::Web,
     },
 };
-use local::issuer::Issuer;
+use local::{iam::Request, issuer::Issuer};
 use serde_json::{Value, json};
 use shared::store::TrustStore;
-use support::{ACCOUNT, Call, TestApp, Workers, run_as};
+use support::{ACCOUNT, Call, OTHER_ACCOUNT, TestApp, Workers, run_as};
+use tokio::sync::OnceCell;
 
 use crate::helpers::{COOLDOWN, resend, text};
 
@@ -34,8 +35,21 @@ async fn app() -> (TestApp, Issuer) {
     (TestApp::with(&[("ISSUERS", &issuers.to_string())]).await, issuer)
 }
 
-/// Runs every function with all its outcomes and returns the DynamoDB requests of each.
-pub(crate) async fn requests_by_function() -> BTreeMap<&'static str, Vec<(String, Value)>> {
+/// What every function does.
+pub(crate) struct Observed {
+    /// Its requests to DynamoDB, with their JSON.
+    pub(crate) requests: BTreeMap<&'static str, Vec<(String, Value)>>,
+    /// The same as requests to IAM, with those of other services. The table is called `invitations`.
+    pub(crate) authorized: BTreeMap<String, BTreeSet<Request>>,
+}
+
+/// Runs every function with all its outcomes, once.
+pub(crate) async fn observed() -> &'static Observed {
+    static OBSERVED: OnceCell<Observed> = OnceCell::const_new();
+    OBSERVED.get_or_init(observe).await
+}
+
+async fn observe() -> Observed {
     let (app, issuer) = &app().await;
     let mut done = BTreeMap::new();
     done.insert("refresh-issuers", refresh_requests(app).await);
@@ -104,14 +118,26 @@ pub(crate) async fn requests_by_function() -> BTreeMap<&'static str, Vec<(String
         }
         done.insert(function, app.faults.take_requests());
     }
-    background_requests(app, &bearer, &mut done).await;
+    let created_account = background_requests(app, &bearer, &mut done).await;
     done.insert("accept-page", Vec::new());
     done.insert("console-page", Vec::new());
     let created = app.manage_keys(&json!({ "action": "create", "account": ACCOUNT, "role": "full-access" })).await;
     app.manage_keys(&json!({ "action": "list", "externalID": EXTERNAL_ID })).await;
     app.manage_keys(&json!({ "action": "disable", "account": ACCOUNT, "id": created["id"] })).await;
     done.insert("manage-api-keys", app.faults.take_requests());
-    done
+    let mut authorized = app.decisions.allowed();
+    for name in done.keys() {
+        // A function without calls.
+        authorized.entry((*name).to_owned()).or_default();
+    }
+    for (name, requests) in &mut authorized {
+        let account = if name == "manage-account-settings" { created_account.as_str() } else { ACCOUNT };
+        *requests = std::mem::take(requests)
+            .iter()
+            .map(|request| request.renamed(&app.table, "invitations").renamed(account, ACCOUNT).renamed(OTHER_ACCOUNT, ACCOUNT))
+            .collect();
+    }
+    Observed { requests: done, authorized }
 }
 
 /// A request for invitations of these addresses.
@@ -131,7 +157,12 @@ async fn refresh_requests(app: &TestApp) -> Vec<(String, Value)> {
 }
 
 /// Everything after the response: emails, reports about them, answers of invitees.
-async fn background_requests(app: &TestApp, bearer: &impl Fn(Call) -> Call, done: &mut BTreeMap<&'static str, Vec<(String, Value)>>) {
+/// Returns the account that was created.
+async fn background_requests(
+    app: &TestApp,
+    bearer: &impl Fn(Call) -> Call,
+    done: &mut BTreeMap<&'static str, Vec<(String, Value)>>,
+) -> String {
     app.invite("user.five@example.com").await;
     let mut workers = Workers::of(app).await;
     let _ = app.faults.take_requests();
@@ -173,11 +204,11 @@ async fn background_requests(app: &TestApp, bearer: &impl Fn(Call) -> Call, done
     app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "name": "Example" })).await;
     app.manage_settings(&json!({ "action": "set", "account": ACCOUNT, "externalID": EXTERNAL_ID })).await;
     app.manage_settings(&json!({ "action": "describe", "externalID": EXTERNAL_ID })).await;
-    let created = app.manage_settings(&json!({ "action": "create" })).await;
+    let created = text(&app.manage_settings(&json!({ "action": "create" })).await, "account");
     note("manage-account-settings");
     // As if the new account were this one.
     let requests = done.get_mut("manage-account-settings").expect("it was noted");
-    requests.iter_mut().for_each(|(_, input)| *input = renamed(input, &text(&created, "account")));
+    requests.iter_mut().for_each(|(_, input)| *input = renamed(input, &created));
     app.invite("user.seven@example.com").await;
     app.send(Call::create("user.eight@example.com", "full-access").key(&app.full).header("idempotency-key", "e")).await.expect(201);
     let _ = app.faults.take_requests();
@@ -186,6 +217,7 @@ async fn background_requests(app: &TestApp, bearer: &impl Fn(Call) -> Call, done
     app.revoke(&json!({ "account": ACCOUNT, "email": "user.seven@example.com" })).await;
     app.revoke(&json!({ "externalID": EXTERNAL_ID, "roleID": "full-access" })).await;
     done.insert("revoke-invitations", app.faults.take_requests());
+    created
 }
 
 /// A request about an account, as one about [`ACCOUNT`].

@@ -8,16 +8,16 @@ use sha2::{Digest, Sha256};
 use support::{ACCOUNT, Call, OTHER_ACCOUNT, People, TestApp, Workers};
 
 use crate::{
-    access::{accesses, every_partition},
+    access::{every_partition, leading_keys},
     helpers::{COOLDOWN, resend, text},
-    operations::{EXTERNAL_ID, ISSUER_KEYS, requests_by_function},
+    operations::{EXTERNAL_ID, ISSUER_KEYS, observed},
 };
 
 /// The partitions that requests lead to. Fails if a request contains the key of any other partition.
 pub(crate) fn partitions_reached(requests: &[(String, Value)]) -> BTreeSet<String> {
     let mut reached = BTreeSet::new();
     for (operation, input) in requests {
-        let leading: BTreeSet<String> = accesses(operation, input).into_iter().flat_map(|access| access.leading).collect();
+        let leading = leading_keys(operation, input);
         let held = every_partition(input);
         assert!(held.is_subset(&leading), "{operation} contains {held:?} and leads to {leading:?}");
         reached.extend(leading);
@@ -44,14 +44,14 @@ pub(crate) fn partitions(account: &str, kinds: &[&str]) -> BTreeSet<String> {
 #[tokio::test]
 async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
     let mut named = BTreeSet::new();
-    for (name, requests) in requests_by_function().await {
+    for (name, requests) in &observed().await.requests {
         requests.iter().for_each(|(_, input)| tables(input, &mut named));
         // A cold start reads a row that does not exist, and the reconciler queries the shards of the index.
-        let reached = partitions_reached(&requests)
+        let reached = partitions_reached(requests)
             .into_iter()
             .filter(|partition| partition != "KEYS#" && partition.len() > 1)
             .collect::<BTreeSet<_>>();
-        let kinds: &[&str] = match name {
+        let kinds: &[&str] = match *name {
             "manage-api-keys" => &["KEYS"],
             "manage-account-settings" => &["SETTINGS", "KEYS", "A"],
             "accept-page" | "console-page" => &[],
@@ -65,7 +65,7 @@ async fn every_function_leads_to_the_partitions_that_it_needs_of_one_account() {
         };
         // Operators may name the account by its external id, and so may a token. Its keys belong to no account.
         let external = format!("EXTERNAL#{EXTERNAL_ID}");
-        let others = match name {
+        let others = match *name {
             "manage-api-keys" | "manage-account-settings" | "erase-invitee" | "revoke-invitations" => vec![external],
             "create-invitation"
             | "create-invitations"

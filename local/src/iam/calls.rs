@@ -7,7 +7,7 @@ mod ses;
 use axum::http::request::Parts;
 use serde_json::Value;
 
-pub use dynamodb::Schema;
+pub use dynamodb::{Schema, requests as dynamodb_requests};
 
 use super::request::Request;
 

@@ -76,6 +76,17 @@ impl Request {
         self
     }
 
+    /// The same request with another name for something, such as a table or an account.
+    #[must_use]
+    pub fn renamed(&self, from: &str, to: &str) -> Self {
+        let renamed = |values: &BTreeSet<String>| values.iter().map(|value| value.replace(from, to)).collect();
+        Self {
+            action: self.action.clone(),
+            resource: self.resource.replace(from, to),
+            context: self.context.iter().map(|(key, values)| (*key, renamed(values))).collect(),
+        }
+    }
+
     /// The values of a key.
     pub fn values(&self, key: Key) -> impl Iterator<Item = &str> {
         self.context.get(&key).into_iter().flatten().map(String::as_str)

@@ -16,8 +16,12 @@ pub struct Schema {
     pub indexes: BTreeMap<String, String>,
 }
 
-/// A transaction has a request for each part. An operation on the table as a whole has no partition.
-pub(super) fn requests(location: &Location, schema: &Schema, operation: &str, input: &Value) -> Result<Vec<Request>, String> {
+/// The requests to IAM of a DynamoDB call, by its operation and its JSON. A transaction has one for each part; an operation on the
+/// table as a whole has no partition.
+///
+/// # Errors
+/// When the partitions cannot be read.
+pub fn requests(location: &Location, schema: &Schema, operation: &str, input: &Value) -> Result<Vec<Request>, String> {
     let call = Reader { location, schema, operation };
     match operation {
         "GetItem" | "UpdateItem" | "DeleteItem" => Ok(vec![call.on_row(operation, input, "Key")?]),

@@ -121,13 +121,15 @@ impl Resolver<'_> {
     }
 
     fn attribute(&self, id: &str, attribute: &str) -> Result<String, String> {
-        let kind = self.resource(id)?["Type"].as_str().unwrap_or_default();
+        let resource = self.resource(id)?;
+        let kind = resource["Type"].as_str().unwrap_or_default();
         let (name, location) = (self.reference(id)?, &self.deployment.location);
         match (kind, attribute) {
             ("AWS::DynamoDB::Table", "Arn") => Ok(location.arn("dynamodb", &format!("table/{name}"))),
             ("AWS::DynamoDB::Table", "StreamArn") => Ok(location.arn("dynamodb", &format!("table/{name}/stream/1"))),
             ("AWS::Logs::LogGroup", "Arn") => Ok(location.arn("logs", &format!("log-group:{name}:*"))),
             ("AWS::SQS::Queue", "Arn") => Ok(location.arn("sqs", &name)),
+            ("AWS::SSM::Parameter", "Value") => self.text(&resource["Properties"]["Value"]),
             ("AWS::Events::EventBus", "Arn") => Ok(location.arn("events", &format!("event-bus/{name}"))),
             _ => Err(format!("the attribute {attribute} of {id} is not supported")),
         }

@@ -21,6 +21,10 @@ fn project() -> Template {
 fn every_function_of_the_template_has_a_role() {
     let given = [("FromAddress", "a@example.com")];
     let roles = project().roles(&deployment(&given)).unwrap();
+    let stream = "arn:aws:dynamodb:us-east-1:123456789012:table/earlier/stream/2026-11-29T12:00:00.000";
+    let existing = project().roles(&deployment(&[given[0], ("ExistingTableStreamArn", stream)])).unwrap();
+    let read = Request::new("dynamodb:GetItem", "arn:aws:dynamodb:us-east-1:123456789012:table/earlier").with(Key::LeadingKeys, ["A#1"]);
+    assert_eq!([&existing, &roles].map(|roles| roles["describe-invitation"].policy.allows(&read)), [true, false]);
     // Without the console.
     assert_eq!(roles.len(), 19, "{:?}", roles.keys());
     let roles = project().roles(&deployment(&[given[0], ("Console", "true"), ("OnlyAccount", "012345678912")])).unwrap();
@@ -73,6 +77,7 @@ Resources:
   Bus: { Type: AWS::Events::EventBus, Properties: { Name: !Sub "${AWS::StackName}-events" } }
   None: { Type: AWS::Events::EventBus, Condition: NotEmpty }
   Queue: { Type: AWS::SQS::Queue }
+  Value: { Type: AWS::SSM::Parameter, Properties: { Value: !GetAtt Queue.Arn } }
 "#,
     )
     .unwrap();
@@ -87,6 +92,7 @@ Resources:
         ("!GetAtt InvitationsTable.Arn", json!("arn:aws:dynamodb:us-east-1:123456789012:table/invitations")),
         ("Fn::GetAtt: [Queue, Arn]", json!("arn:aws:sqs:us-east-1:123456789012:local-Queue")),
         ("!Ref Bus", json!("local-events")),
+        ("!Sub '${Value.Value}/x'", json!("arn:aws:sqs:us-east-1:123456789012:local-Queue/x")),
         (
             "!Sub a${Number}b${InvitationsTable.Arn}/index/${!x}",
             json!("a7barn:aws:dynamodb:us-east-1:123456789012:table/invitations/index/${x}"),
