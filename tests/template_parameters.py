@@ -76,6 +76,18 @@ OTHER = {
     "Metrics": "true",
     "Dashboard": "true",
 }
+# Stands in for the AWS CLI: answers a query about the stack, and prints the arguments of its update.
+AWS = """#!{python}
+import json, os, sys
+import jmespath
+arguments = sys.argv[1:]
+if arguments[1] == "update-stack":
+    print(json.dumps(arguments[2:]))
+else:
+    assert arguments[:4] == ["cloudformation", "describe-stacks", "--stack-name", "invitations"], arguments
+    assert arguments[4] == "--query" and arguments[6:] == ["--output", "text"], arguments
+    print("\\t".join(jmespath.search(arguments[5], json.loads(os.environ["STACK"]))))
+"""
 # Parameters that a rule allows together only.
 TOGETHER = [{"DomainName", "CertificateArn"}]
 
@@ -231,6 +243,35 @@ def data(default: Stack) -> None:
         check(all(it["DeletionPolicy"] == it["UpdateReplacePolicy"] == "Retain" for it in secrets.values()), secrets)
 
 
+def rollback(default: Stack, everything: Stack) -> None:
+    """The documented command sets the alarms that roll back an update, and keeps all parameters."""
+    triggers = json.loads(default.text(default.outputs["RollbackConfiguration"]["Value"]))
+    alarms = [trigger.pop("Arn") for trigger in triggers["RollbackTriggers"]]
+    expected = {"MonitoringTimeInMinutes": 10, "RollbackTriggers": [{"Type": "AWS::CloudWatch::Alarm"}] * 2}
+    check(triggers == expected and alarms == ["ApiServerErrorsAlarm.Arn", "FunctionErrorsAlarm.Arn"], triggers, alarms)
+    slowest = max(default.properties(name.removesuffix(".Arn")).get("Period", 300) for name in alarms)
+    check(triggers["MonitoringTimeInMinutes"] * 60 >= 2 * slowest, "An alarm must have the time to fire.")
+    check("RollbackConfiguration" not in Stack(default.template, {"Alarms": "false"}).outputs, "There are no alarms.")
+
+    [command] = re.findall(r"```sh\n(stack\(\).*?)```", Path(TEMPLATE.parent, "docs/deploy.md").read_text(), flags=re.DOTALL)
+    with tempfile.TemporaryDirectory() as directory:
+        aws = Path(directory, "aws")
+        aws.write_text(AWS.replace("{python}", sys.executable))
+        aws.chmod(0o755)
+        described = {
+            "Parameters": [{"ParameterKey": name, "ParameterValue": str(value)} for name, value in everything.parameters.items()],
+            "Outputs": [{"OutputKey": "ApiUrl", "OutputValue": "-"}, {"OutputKey": "RollbackConfiguration", "OutputValue": "{...}"}],
+        }
+        environment = {**os.environ, "PATH": f"{directory}:{os.environ['PATH']}", "STACK": json.dumps({"Stacks": [described]})}
+        run = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment)
+    check(run.returncode == 0, run.stderr)
+    arguments = json.loads(run.stdout)
+    parameters = arguments[arguments.index("--parameters") + 1 : arguments.index("--rollback-configuration")]
+    kept = {f"ParameterKey={name},UsePreviousValue=true" for name in everything.parameters if name != "LogRetentionDays"}
+    check(set(parameters) == kept | {"ParameterKey=LogRetentionDays,ParameterValue=60"}, parameters)
+    check(arguments[-1] == "{...}", arguments)
+
+
 def domain(default: Stack, everything: Stack) -> None:
     """Links, outputs and the stage follow the domain."""
     own = "https://invitations.example.com"
@@ -313,6 +354,7 @@ def main() -> int:
     default, everything = positions(template)
     operations(default, everything)
     data(default)
+    rollback(default, everything)
     domain(default, everything)
     dashboard(everything)
     settings()
