@@ -5,14 +5,18 @@ use std::{
     time::Duration,
 };
 
+use local::ses::Behaviour;
 use serde_json::{Value, json};
 use shared::domain::courier::pause_after;
-use support::root_file;
+use support::{ACCOUNT, Call, TestApp, Workers, faults::Fault, logged::Lines, root_file};
 
 use crate::{
     filter_pattern::matches,
     template::{functions, list, string, template},
 };
+
+/// An invitee.
+const EMAIL: &str = "user.one@example.com";
 
 fn alarms(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
     let resources = template["Resources"].as_object().expect("resources");
@@ -122,6 +126,83 @@ fn the_alarm_for_delivery_failures_stays_on_between_two_attempts() {
     // The window contains this many attempts even without the reconciler's minute and the period in which the window begins.
     let apart = pause_after(u32::MAX) + Duration::from_secs(60 + number("Period"));
     assert!(window >= apart * u32::try_from(number("DatapointsToAlarm")).expect("a small number"));
+}
+
+/// Whether the filter on a log group counts any of these lines.
+fn counts(metric: &str, group: &str, lines: &str) -> bool {
+    let template = template();
+    let pattern = filters(&template, metric).remove(group).unwrap_or_else(|| panic!("{metric} has no filter on {group}"));
+    lines.lines().any(|line| matches(pattern, line))
+}
+
+#[tokio::test]
+async fn a_full_partition_is_counted_in_the_log_of_every_function_that_it_stops() {
+    let app = TestApp::start().await;
+    let mut workers = Workers::of(&app).await;
+    let (lines, _guard) = Lines::as_deployed();
+    let id = string(&app.invite(EMAIL).await["id"]);
+    workers.deliver().await;
+    let token = workers.last_token(EMAIL);
+    drop(lines.take());
+    let calls = [
+        ("CreateInvitationLogs", Call::create("two@example.com", "full-access").key(&app.full)),
+        ("CreateInvitationsLogs", Call::bulk(&[json!({ "email": "two@example.com", "roleID": "full-access" })]).key(&app.full)),
+        ("ModifyInvitationLogs", Call::set_state(&id, "revoked").key(&app.full)),
+        ("AcceptInvitationLogs", Call::holder("accept", &token)),
+        ("DeclineInvitationLogs", Call::holder("decline", &token)),
+    ];
+    let groups: Vec<String> = filters(&template(), "PartitionFull").into_keys().collect();
+    assert_eq!(groups.iter().map(String::as_str).collect::<BTreeSet<_>>(), calls.iter().map(|(group, _)| *group).collect());
+    for (group, call) in calls {
+        app.faults.transactions([Fault::Cancelled(vec!["ItemCollectionSizeLimitExceeded"])]);
+        app.send(call.clone()).await.expect(500);
+        assert!(counts("PartitionFull", group, &lines.take()), "{group}");
+        app.faults.transactions([Fault::Cancelled(vec!["ValidationError"])]);
+        app.send(call).await.expect(500);
+        assert!(!counts("PartitionFull", group, &lines.take()), "{group}");
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_that_does_not_complete_is_counted() {
+    let app = TestApp::start().await;
+    // One more than are revoked at a time.
+    for number in 0..5 {
+        app.invite(&format!("user-{number}@example.com")).await;
+    }
+    let (lines, _guard) = Lines::as_deployed();
+    let counted = || counts("RevocationFailures", "RevokeInvitationsLogs", &lines.take());
+    let event = json!({ "account": ACCOUNT, "roleID": "full-access" });
+    app.revoke(&json!({ "account": ACCOUNT })).await;
+    assert!(counted(), "the event is rejected");
+    app.faults.always(Fault::Error(400, "AccessDeniedException"));
+    app.revoke(&event).await;
+    assert!(counted(), "the table fails");
+    app.faults.clear();
+    TestApp::revoke_over(&app.revocations(Duration::ZERO), &event).await;
+    assert!(counted(), "there is no time");
+    assert_eq!(app.revoke(&event).await, json!({ "revoked": 1 }));
+    assert!(!counted());
+}
+
+#[tokio::test]
+async fn an_email_or_event_that_is_not_sent_is_counted_in_both_logs() {
+    let app = TestApp::start().await;
+    let mut workers = Workers::of(&app).await;
+    let (lines, _guard) = Lines::as_deployed();
+    let mut failures = Vec::new();
+    workers.inbox.answer_with(|_| Behaviour::SenderNotVerified);
+    app.invite(EMAIL).await;
+    workers.deliver().await;
+    failures.push(counts("DeliveryFailures", "DeliverInvitationsLogs", &lines.take()));
+    app.advance(Duration::from_secs(7200));
+    workers.reconcile().await;
+    failures.push(counts("DeliveryFailures", "ReconcileDeliveriesLogs", &lines.take()));
+    workers.inbox.answer_with(|_| Behaviour::Accept);
+    app.advance(Duration::from_secs(7200));
+    workers.reconcile().await;
+    failures.push(counts("DeliveryFailures", "ReconcileDeliveriesLogs", &lines.take()));
+    assert_eq!(failures, [true, true, false]);
 }
 
 /// The sections of a page by the anchor of their heading.
