@@ -67,6 +67,9 @@ pub struct Measured {
     pub times: Option<Times>,
     /// Peak memory, in bytes.
     pub peak_memory: Option<Spread>,
+    /// Peak memory after all warm requests, relative to that after half of them: 1 if nothing accumulates.
+    #[serde(default)]
+    pub memory_growth: Option<Spread>,
     /// Instructions in user mode.
     pub instructions: Option<Instructions>,
     /// DynamoDB requests; none for a target without any.

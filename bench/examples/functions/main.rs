@@ -120,6 +120,7 @@ async fn measure_all(settings: &Settings, machine: Machine, core: Option<Core>) 
             versions: target.versions.clone(),
             times: if settings.quick { None } else { times(&rounds[index], &firsts[index]) },
             peak_memory: Spread::of(rounds[index].iter().map(|round| round.memory)),
+            memory_growth: Spread::of(rounds[index].iter().map(|round| round.memory_growth)),
             instructions: Some(measure::instructions(&testbed, target, machine.counter).await?),
             database: measure::database(&testbed, target).await?,
             binary: target.binary.as_ref().and_then(|binary| Some(binary.metadata().ok()?.len())),

@@ -29,6 +29,7 @@ pub(crate) struct Round {
     pub(crate) p99_us: f64,
     pub(crate) cpu_us: f64,
     pub(crate) memory: f64,
+    pub(crate) memory_growth: f64,
 }
 
 /// Times an unthrottled process: the first request, then `requests` warm ones.
@@ -41,7 +42,11 @@ pub(crate) async fn timed(testbed: &Testbed, target: &Target, requests: u32) -> 
     let before = run.sandbox.cpu_time()?;
     let first_cpu_ms = (before - idle).as_secs_f64() * 1e3;
     let mut warm = Vec::with_capacity(requests as usize);
-    for _ in 0..requests {
+    let mut at_half = 0;
+    for number in 0..requests {
+        if number == requests / 2 {
+            at_half = run.sandbox.peak_memory()?;
+        }
         warm.push(testbed.send(&mut run, target).await?.as_secs_f64() * 1e6);
     }
     run.sandbox.idle().await?;
@@ -57,6 +62,7 @@ pub(crate) async fn timed(testbed: &Testbed, target: &Target, requests: u32) -> 
         p99_us: of(0.99),
         cpu_us: cpu.as_secs_f64() * 1e6 / f64::from(requests),
         memory,
+        memory_growth: memory / at_half as f64,
     })
 }
 

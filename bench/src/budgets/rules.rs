@@ -160,6 +160,14 @@ pub(super) const RULES: &[Rule] = &[
         limit: Limit::TimesReference(2.6, 2.0),
         enforced: true,
     },
+    // Whatever a function keeps is bounded.
+    Rule {
+        figure: "peak memory, relative to that after half of the requests",
+        scope: Scope::Own,
+        value: |it| Some(it.memory_growth?.median),
+        limit: Limit::AtMost(1.05, None),
+        enforced: true,
+    },
     // 100 rows at once have to cost less than half of 100 requests, to fit into the smallest function, and to be answered before its
     // caller gives up.
     Rule {

@@ -43,6 +43,7 @@ fn measured(id: &str, kind: Kind, scale: f64) -> Measured {
         versions: BTreeMap::new(),
         times: Some(times),
         peak_memory: Some(spread(scale * 1e6)),
+        memory_growth: Some(spread(1.0)),
         instructions: Some(Instructions { first: scale * 1e6, warm: scale * 1e5, requests: 200 }),
         database: (kind != Kind::Alternative).then_some(database),
         binary: None,
@@ -96,6 +97,10 @@ fn every_enforced_rule_can_fail() {
     assert_eq!(failing(|it, _| instructions(it, 12.1e6, 2.0e5)), [first, first], "by the reference and by the baseline");
     assert_eq!(failing(|it, _| instructions(it, 2.0e6, 4.6e5)), [warm, warm]);
     assert_eq!(failing(|it, _| it.targets[1].peak_memory = Some(spread(2.61e6))), ["peak memory, bytes"]);
+    assert_eq!(
+        failing(|it, _| it.targets[1].memory_growth = Some(spread(1.06))),
+        ["peak memory, relative to that after half of the requests"]
+    );
     assert_eq!(failing(|it, _| it.targets[1].zip = Some(2_900_001)), ["zip, bytes"]);
 
     let database = |it: &mut Results| it.targets[1].database.clone().unwrap();
