@@ -97,6 +97,12 @@ impl<S: Service> StandIn<S> {
     pub(crate) fn records(&self) -> Vec<S::Record> {
         lock(&self.state).records.clone()
     }
+
+    /// Forgets the records, and returns them: for runs that would fill the memory with them.
+    #[must_use]
+    pub fn take(&self) -> Vec<S::Record> {
+        std::mem::take(&mut lock(&self.state).records)
+    }
 }
 
 impl<S: Service> fmt::Debug for StandIn<S> {

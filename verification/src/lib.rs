@@ -15,5 +15,6 @@ pub mod parts;
 pub mod recorded_run;
 pub mod report;
 pub mod seeded_defects;
+pub mod soak;
 pub mod tampering;
 pub mod timing;
