@@ -139,7 +139,7 @@ impl HttpConnector for Guarded {
         let call = Call {
             authorization: request.headers().get("authorization"),
             target: request.headers().get("x-amz-target"),
-            path: "/",
+            path: path(request.uri()),
             body: request.body().bytes().unwrap_or_default(),
         };
         match self.guard.check(&call) {
@@ -147,6 +147,11 @@ impl HttpConnector for Guarded {
             Err(refusal) => HttpConnectorFuture::ready(Ok(refused(&refusal))),
         }
     }
+}
+
+/// The path of a URL.
+fn path(url: &str) -> &str {
+    url.split_once("://").and_then(|(_, rest)| Some(&rest[rest.find('/')?..])).unwrap_or("/")
 }
 
 fn refused(refusal: &Refusal) -> HttpResponse {
