@@ -264,3 +264,21 @@ async fn each_revocation_is_published_once_and_no_email_is_sent_after_it() {
     assert_eq!(workers.inbox.emails().len(), 1, "the second invitation was revoked before its email");
     app.send(Call::holder("accept", &token)).await.expect_error(400, "already-revoked");
 }
+
+#[tokio::test]
+async fn only_what_was_created_after_a_time_is_revoked_if_one_is_given() {
+    let app = TestApp::start().await;
+    let before = invite(&app, &app.full, "before@example.com", "full-access").await;
+    app.advance(Duration::from_secs(1));
+    let leaked = app.now();
+    invite(&app, &app.full, "after@example.com", "full-access").await;
+    // A resend does not make an invitation younger.
+    app.advance(COOLDOWN);
+    app.send(Call::post(&format!("/invitations/{}", text(&before, "id"))).key(&app.full)).await.expect(200);
+    let given = json!({ "invitedBy": before["invitedBy"], "createdAfter": leaked.to_string() });
+    assert_eq!(app.revoke(&event(given)).await, json!({ "revoked": 1 }));
+    assert_eq!(addresses(&app, "revoked").await, BTreeSet::from(["after@example.com".to_owned()]));
+    assert_eq!(addresses(&app, "invited").await, BTreeSet::from(["before@example.com".to_owned()]));
+    let alone = app.revoke(&event(json!({ "createdAfter": leaked.to_string() }))).await;
+    assert_eq!(alone["message"], "invitedBy: is required, or email or roleID instead");
+}

@@ -11,7 +11,7 @@ use crate::{
     app::SendingApp,
     http::{
         error::ApiError,
-        event::{Effect, Request},
+        event::{Change, Effect, Request},
         input,
         output::{self, Reply},
         route::Route,
@@ -36,6 +36,7 @@ pub async fn handle(sending: &SendingApp, request: &Request) -> Result<Reply, Ap
         |invitation: &Invitation, now| StoredResponse { status: 201, body: output::invitation(&invitation.resource, now, &app.urns) };
     let settings = sending.settings.of(who.account()).await?;
     let outcome = app.store.create(&who, &new, policy, &settings, idempotency.as_ref(), render).await?;
+    let _ = request.change.set(Change { invitation: outcome.id, action: "create" });
     if !outcome.replayed {
         let _ = request.effect.set(Effect::Created(1));
     }

@@ -1,5 +1,5 @@
 //! Revokes all open invitations of an account that match, by direct invocation or as the target of an EventBridge rule:
-//! `{"account": …, "invitedBy"?, "email"?, "roleID"?, "cursor"?}`, or `externalID` instead of `account`.
+//! `{"account": …, "invitedBy"?, "email"?, "roleID"?, "createdAfter"?, "cursor"?}`, or `externalID` instead of `account`.
 //!
 //! At least one of `invitedBy`, `email` and `roleID` is required, and an invitation must match all that are given. Each is revoked like
 //! by its account, with the event `Revoked`; one that is closed meanwhile is skipped. Returns `{"revoked": n}`, and `next` if the time was
@@ -69,7 +69,9 @@ impl Revocations {
         let mut passes = 0;
         loop {
             let page = self.store.to_revoke(account, revocation, CONCURRENCY, progress.next.as_ref()).await?;
-            let each = page.invitations.iter().map(|it| self.store.revoke(account, it.id, revocation, self.retention));
+            let now = self.store.now();
+            let included = page.invitations.iter().filter(|it| revocation.includes(it, now));
+            let each = included.map(|it| self.store.revoke(account, it.id, revocation, self.retention));
             let results = join_all(each).await;
             progress.revoked += results.iter().filter(|result| matches!(result, Ok(true))).count();
             results.into_iter().collect::<Result<Vec<bool>, StoreError>>()?;
@@ -111,7 +113,7 @@ pub async fn handle(revocations: &Revocations, Event { mut fields, invocation }:
         AccountRef::take(&mut fields),
         revocation(&mut fields),
         fields.optional_text("cursor"),
-        fields.finish(&["account", "externalID", "invitedBy", "email", "roleID", "cursor"]),
+        fields.finish(&["account", "externalID", "invitedBy", "email", "roleID", "createdAfter", "cursor"]),
     ))?;
     let account = account.resolve(&revocations.store).await?;
     let ((), next) = all((of_account(&revocation, &account), start(cursor, &account, &revocation)))?;
@@ -127,9 +129,14 @@ pub async fn handle(revocations: &Revocations, Event { mut fields, invocation }:
 }
 
 fn revocation(fields: &mut Fields) -> Result<Revocation, Invalid> {
-    let (invited_by, email, role) =
-        all((fields.optional("invitedBy", INVALID), fields.optional::<Email>("email", INVALID), fields.optional("roleID", INVALID)))?;
+    let (invited_by, email, role, created_after) = all((
+        fields.optional("invitedBy", INVALID),
+        fields.optional::<Email>("email", INVALID),
+        fields.optional("roleID", INVALID),
+        fields.optional("createdAfter", INVALID),
+    ))?;
     Revocation::new(invited_by, email.map(|email| email.normalised().clone()), role)
+        .map(|revocation| revocation.created_after(created_after))
         .ok_or_else(|| Invalid::field("missing-field", "invitedBy", "is required, or email or roleID instead"))
 }
 
