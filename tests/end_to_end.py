@@ -160,6 +160,44 @@ def local_gateway(caller: Caller) -> None:
         check(response.status == 404 and "x-request-id" not in response.headers, "The emulator's own paths must be closed.", response)
 
 
+def read_row(service: Service, key: str, partition: str, **headers: str) -> str:
+    """The error of a read of the table with this access key; empty if there is none."""
+    connection = http.client.HTTPConnection("127.0.0.1", service.dynamodb_port, timeout=30)
+    body = {"TableName": "invitations", "Key": {"pk": {"S": partition}, "sk": {"S": "nothing"}}}
+    scope = f"{key}/20260101/us-east-1/dynamodb/aws4_request"
+    headers |= {
+        "X-Amz-Target": "DynamoDB_20120810.GetItem",
+        "X-Amz-Date": "20260101T000000Z",
+        "Content-Type": "application/x-amz-json-1.0",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+    }
+    connection.request("POST", "/", json.dumps(body), headers)
+    return json.loads(connection.getresponse().read()).get("__type", "").rpartition("#")[2]
+
+
+def permissions(service: Service) -> None:
+    step("each function has its own access key, and the permissions of its policies")
+    for pid, name in service.processes().items():
+        environment = Path(f"/proc/{pid}/environ")
+        program = Path(f"/proc/{pid}/exe")
+        if environment.exists() and "-" in name and program.resolve().name.startswith(name) and not name.startswith("cargo"):
+            key = f"AWS_ACCESS_KEY_ID={program.resolve().name}".encode()
+            check(key in environment.read_bytes().split(b"\0"), f"{name} must have its own access key.")
+    for key, partition, expected in [
+        ("describe-invitation", "A#012345678912", ""),
+        ("local", "A#012345678912", ""),
+        ("describe-invitation", "SETTINGS#012345678912", "AccessDeniedException"),
+        ("AKIAIOSFODNN7EXAMPLE", "A#012345678912", "UnrecognizedClientException"),
+    ]:
+        found = read_row(service, key, partition)
+        check(found == expected, f"{key} must get '{expected}' for {partition}, not '{found}'.")
+    line = "IAM: describe-invitation is not authorized to perform dynamodb:GetItem on table/invitations, partition SETTINGS#."
+    until(lambda: service.line(line), "The log must name the refused call.")
+    check(sum("IAM:" in each for each in service.lines) == 2, "No function may be refused anything.", service.output())
+    refused = [read_row(service, "local", "A#012345678912", **{name: f"{name}.example"}) for name in ("Origin", "Host")]
+    check(refused == ["AccessDeniedException"] * 2, "No page of a browser may reach the table.", refused)
+
+
 def delivered(caller: Caller, inbox: Inbox, receiver: DocumentedReceiver) -> None:
     step("an invitation's email arrives, its link accepts, and events are published and sent to the webhook; a bounce shows")
     created, bouncing = caller.create("ann@example.com"), caller.create("bounce@example.com")
@@ -368,6 +406,7 @@ def end_to_end(directory: Path) -> None:
         pasted(service, Inbox(service.inbox_port))
         token = signed_in(service)
         walked(service)
+        permissions(service)
         by_hand(service, directory)
         killed(service, one)
         taken_port(service, directory / "second")

@@ -109,6 +109,17 @@ pub fn free_port() -> io::Result<StdListener> {
     StdListener::bind((Ipv4Addr::LOCALHOST, 0))
 }
 
+/// A free port of a loopback address that nobody can guess, where the system has such addresses. A website that is open in a browser
+/// on this machine can try all ports of `127.0.0.1`, but not those of sixteen million addresses.
+///
+/// # Errors
+/// When there is none.
+pub fn hidden_port() -> io::Result<StdListener> {
+    // The end of a time-ordered UUID is random.
+    let [.., a, b, c] = uuid::Uuid::now_v7().into_bytes();
+    StdListener::bind((Ipv4Addr::new(127, a, b, c), 0)).or_else(|_| free_port())
+}
+
 /// The listener for the current runtime, and its address.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use std::{
 
 use local::{
     events::Bus,
+    iam::Guard,
     ses::{Behaviour, Inbox, SentEmail, feedback},
     stream::{Mapping, Pump, Start, Stream},
 };
@@ -76,10 +77,13 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    pub(crate) fn start(settings: &Settings) -> Result<Self, Problem> {
+    /// Starts them. They refuse what `guard` does not allow.
+    pub(crate) fn start(settings: &Settings, guard: &Guard) -> Result<Self, Problem> {
         let failed = |e| problem!("the stand-ins for SES and EventBridge do not start: {e}");
         let inbox = Inbox::on_free_port().map_err(failed)?;
         let bus = Bus::on_free_port().map_err(failed)?;
+        inbox.guard_by(guard.clone());
+        bus.guard_by(guard.clone());
         if let Some(webhook) = settings.webhook.clone() {
             webhook.subscribe(&bus)?;
         }

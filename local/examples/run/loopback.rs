@@ -50,6 +50,13 @@ impl LoopbackUrl {
     }
 }
 
+/// Whether the value of `Host` is this machine, on any port.
+pub(crate) fn is_loopback_authority(authority: &str) -> bool {
+    let host =
+        authority.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())).map_or(authority, |(host, _)| host);
+    is_loopback_name(host) || host == "[::1]"
+}
+
 const SCHEME: &str = "http://";
 
 /// The host and the port of a URL.

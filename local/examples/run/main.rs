@@ -1,6 +1,7 @@
 //! `make run`: the whole service on this machine.
 //!
-//! It starts the embedded engine and stand-ins for SES and EventBridge, creates the table, builds the functions, runs them
+//! It starts the embedded engine behind an endpoint that asks IAM ([`table_endpoint`]), and stand-ins for SES and EventBridge,
+//! creates the table, builds the functions, runs them
 //! under `cargo lambda watch` behind a [`gateway`], waits until every route answers, and ensures that three development keys
 //! work. Then it does the work of AWS between the functions ([`delivery`]), shows the panel, the emails and events that the
 //! functions send, and the API ([`pages`]), and issues bearer tokens ([`sign_in`]). On exit it stops every process that it started.
@@ -20,6 +21,7 @@ mod seed;
 mod settings;
 mod sign_in;
 mod state;
+mod table_endpoint;
 mod watch;
 mod webhook;
 
@@ -28,6 +30,8 @@ use std::process::ExitCode;
 use local::{
     client,
     engine::{Engine, Storage},
+    iam::{Deployment, Guard, Template},
+    server::hidden_port,
     table,
 };
 use tokio::{
@@ -42,6 +46,7 @@ use keys::Keys;
 use output::{Problem, print_error, print_line, problem};
 use settings::{Schedule, Settings, TABLE_NAME};
 use state::{Addresses, State};
+use table_endpoint::TableEndpoint;
 use watch::Watch;
 
 fn main() -> ExitCode {
@@ -87,25 +92,28 @@ async fn serve(settings: &Settings, log: &FunctionLog) -> Result<(), Problem> {
     settings.check_tools()?;
 
     let file = state.path("invitations.db");
-    let engine = Engine::start(dynamodb, Storage::File(&file)).map_err(|e| problem!("{e}"))?;
-    print_line!("DynamoDB engine: {}, data in {}.", engine.endpoint(), file.display());
     let template = settings::template()?;
+    let guard = guard(&template)?;
+    let hidden = hidden_port().map_err(|e| problem!("no port is free: {e}"))?;
+    let engine = Engine::start(hidden, Storage::File(&file)).map_err(|e| problem!("{e}"))?;
+    let table = TableEndpoint::start(dynamodb, engine.endpoint(), guard.clone())?;
+    print_line!("DynamoDB engine: {}, data in {}.", table.url(), file.display());
     let mapping = delivery::mapping(&template)?;
     let schedules = settings::schedules(&template)?;
     let cors = gateway::Cors::read(settings.cors_origins.clone(), &template)?;
     table::create_table(&client::for_endpoint(engine.endpoint()), TABLE_NAME, &template)
         .await
         .map_err(|e| problem!("{e}; delete {} to start with an empty database", file.display()))?;
-    let services = Services::start(settings)?;
+    let services = Services::start(settings, &guard)?;
     let faults = match settings.faults {
         0 => None,
-        percent => Some(Faults::start(engine.endpoint(), percent)?),
+        percent => Some(Faults::start(table.url(), percent)?),
     };
     let url = format!("http://127.0.0.1:{}", settings.port);
     let issuer = sign_in::open(issuer, state.issuer_key()?, &url)?;
     let addresses = Addresses {
-        functions: faults.as_ref().map_or(engine.endpoint(), |faults| faults.endpoint()).to_owned(),
-        dynamodb: engine.endpoint().to_owned(),
+        functions: faults.as_ref().map_or(table.url(), |faults| faults.endpoint()).to_owned(),
+        dynamodb: table.url().to_owned(),
         inbox: pages::open(inbox, services.inbox.clone(), services.bus.clone(), &url, &issuer)?,
         issuer,
         ses: services.inbox.endpoint().to_owned(),
@@ -144,6 +152,12 @@ async fn serve(settings: &Settings, log: &FunctionLog) -> Result<(), Problem> {
         problem = watch.ended() => Err(problem),
         problem = services.run(settings, &state, &addresses, mapping, schedules) => Err(problem),
     }
+}
+
+/// Decides what the functions may do, by the policies of the template.
+fn guard(template: &str) -> Result<Guard, Problem> {
+    let guard = Template::parse(template).and_then(|template| Guard::new(&template, &Deployment::of(&state::deployed)));
+    guard.map_err(|reason| problem!("template.yaml: {reason}"))
 }
 
 /// Waits until all functions answer, and ensures that the development keys work.

@@ -104,11 +104,11 @@ impl State {
             ("AWS_REGION", REGION.into()),
             ("AWS_LAMBDA_LOG_FORMAT", own("AWS_LAMBDA_LOG_FORMAT", "JSON")),
             ("AWS_LAMBDA_LOG_LEVEL", own("AWS_LAMBDA_LOG_LEVEL", "INFO")),
-            ("EVENT_BUS", own("EVENT_BUS", "local")),
+            ("EVENT_BUS", deployed("EVENT_BUS").unwrap_or_default()),
             ("LINK_BASE_URL", own("LINK_BASE_URL", &format!("{}/accept", addresses.url))),
-            ("CONFIGURATION_SET", own("CONFIGURATION_SET", "local")),
-            ("FROM_ADDRESS", own("FROM_ADDRESS", "invitations@example.com")),
-            ("TABLE_NAME", TABLE_NAME.into()),
+            ("CONFIGURATION_SET", deployed("CONFIGURATION_SET").unwrap_or_default()),
+            ("FROM_ADDRESS", deployed("FROM_ADDRESS").unwrap_or_default()),
+            ("TABLE_NAME", deployed("TABLE_NAME").unwrap_or_default()),
         ]);
         if env::var_os("ISSUERS").is_none() {
             lines.insert("ISSUERS", sign_in::issuers(&addresses.issuer));
@@ -185,6 +185,17 @@ impl State {
         fs::rename(&new, &path).map_err(failed)?;
         Ok(path)
     }
+}
+
+/// A variable of the functions that their policies depend on: that of the environment, or the default of a local run.
+pub(crate) fn deployed(name: &str) -> Option<String> {
+    let default = match name {
+        "TABLE_NAME" => return Some(TABLE_NAME.to_owned()),
+        "CONFIGURATION_SET" | "EVENT_BUS" => Some("local"),
+        "FROM_ADDRESS" => Some("invitations@example.com"),
+        _ => None,
+    };
+    env::var(name).ok().or_else(|| default.map(str::to_owned))
 }
 
 /// Reports invalid settings of the functions before each request fails with a 500.

@@ -28,9 +28,12 @@ wait "$child"
 
 /// Restarts a function that was killed (137 is a shell's status for SIGKILL), as Lambda starts another execution environment;
 /// `cargo lambda watch` would leave its route dead. Otherwise it received a signal to end, or would end again. With the variable set,
-/// each function would warn that it handles only one event at a time.
-const RUNNER: &str =
-    r#"target."cfg(all())".runner=["sh","-c","unset AWS_LAMBDA_MAX_CONCURRENCY; while \"$@\"; [ $? = 137 ]; do :; done","sh"]"#;
+/// each function would warn that it handles only one event at a time. The access key of a function is the name of its program, so its
+/// own policies decide what it may do.
+const RUNNER: &str = concat!(
+    r#"target."cfg(all())".runner=["sh","-c","unset AWS_LAMBDA_MAX_CONCURRENCY; export AWS_ACCESS_KEY_ID=${1##*/}; "#,
+    r#"while \"$@\"; [ $? = 137 ]; do :; done","sh"]"#,
+);
 
 /// Builds the functions in the same way as `cargo lambda watch`, so that it does not build them again.
 pub(crate) async fn build() -> Result<(), Problem> {
