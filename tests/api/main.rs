@@ -5,6 +5,7 @@ mod accept_signed_in;
 mod access;
 mod account_rules;
 mod alarms;
+mod authorization;
 mod bearer_tokens;
 mod condition_keys;
 mod conditional_requests;

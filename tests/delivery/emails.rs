@@ -60,7 +60,7 @@ async fn of_many_concurrent_couriers_one_sends() {
     let (app, mut workers) = start().await;
     let key = key(&id(&app.invite(EMAIL).await));
     let couriers: Vec<_> = (0..8).map(|_| workers.another_courier(&app)).collect();
-    let settled = futures_util::future::join_all(couriers.iter().map(|courier| process_due(&courier, &key))).await;
+    let settled = futures_util::future::join_all(couriers.iter().map(|courier| process_due(courier, &key))).await;
     assert!(settled.iter().all(Result::is_ok), "{settled:?}");
     workers.deliver().await;
     assert_eq!(workers.inbox.emails().len(), 1);

@@ -154,10 +154,16 @@ async fn serve(settings: &Settings, log: &FunctionLog) -> Result<(), Problem> {
     }
 }
 
-/// Decides what the functions may do, by the policies of the template.
+/// Decides what the functions may do, by the policies of the template. What is refused is a line of the log.
 fn guard(template: &str) -> Result<Guard, Problem> {
     let guard = Template::parse(template).and_then(|template| Guard::new(&template, &Deployment::of(&state::deployed)));
-    guard.map_err(|reason| problem!("template.yaml: {reason}"))
+    let guard = guard.map_err(|reason| problem!("template.yaml: {reason}"))?;
+    guard.observe(|_, decision| {
+        if let Err(refusal) = decision {
+            print_error!("IAM: {refusal}.");
+        }
+    });
+    Ok(guard)
 }
 
 /// Waits until all functions answer, and ensures that the development keys work.

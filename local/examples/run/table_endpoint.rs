@@ -24,7 +24,7 @@ use serde_json::json;
 
 use crate::{
     loopback::is_loopback_authority,
-    output::{Problem, print_error, problem},
+    output::{Problem, problem},
 };
 
 /// DynamoDB accepts no larger request.
@@ -76,7 +76,6 @@ impl Endpoint {
         }
         let body = to_bytes(Body::new(body), MAX_REQUEST).await.map_err(|_| NoResponse)?;
         if let Err(refused) = self.guard.check(&Call::of(&parts, &body)) {
-            print_error!("IAM: {refused}.");
             return Ok(refusal(StatusCode::BAD_REQUEST, refused.code, &refused.message));
         }
         let path = parts.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));

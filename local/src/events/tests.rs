@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{Behaviour, Bus};
-use crate::client::config_without_retries;
+use crate::{client::config_without_retries, iam::Guard};
 
 /// A bus, and a client for it that does not retry.
 fn bus() -> (Bus, Client) {
@@ -99,4 +99,22 @@ async fn other_operations_are_unknown() {
     let (_bus, client) = bus();
     let refused = client.list_event_buses().send().await.expect_err("it is not supported").into_service_error();
     assert_eq!(refused.code(), Some("UnknownOperationException"));
+}
+
+#[tokio::test]
+async fn a_guarded_bus_refuses_what_the_policies_do_not_allow() {
+    let (bus, client) = bus();
+    bus.guard_by(Guard::for_tests());
+    let put = async |name: &'static str, source: &str| {
+        let credentials = aws_sdk_eventbridge::config::Credentials::new(name, "secret", None, None, "tests");
+        let client = Client::from_conf(client.config().to_builder().credentials_provider(credentials).build());
+        let sent = client.put_events().entries(event("Sent").source(source).build()).send().await;
+        sent.map(drop).map_err(|error| error.into_service_error().code().unwrap_or_default().to_owned())
+    };
+    assert_eq!(put("record-feedback", "invitations").await, Err("AccessDeniedException".to_owned()));
+    assert_eq!(put("deliver-invitations", "other").await, Err("AccessDeniedException".to_owned()));
+    assert_eq!(put("nobody", "invitations").await, Err("UnrecognizedClientException".to_owned()));
+    assert!(bus.events().is_empty());
+    assert_eq!(put("deliver-invitations", "invitations").await, Ok(()));
+    assert_eq!(kinds(&bus), ["Sent"]);
 }

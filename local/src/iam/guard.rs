@@ -138,4 +138,20 @@ fn unknown(key: &str) -> Refusal {
 }
 
 #[cfg(test)]
+impl Guard {
+    /// The policies of the template, for the table `invitations`, the sender `invitations@example.com`, and the configuration set
+    /// and the bus `local`.
+    pub(crate) fn for_tests() -> Self {
+        let template = Template::parse(include_str!("../../../template.yaml")).expect("template.yaml is a template");
+        let variable = |name: &str| match name {
+            "TABLE_NAME" => Some("invitations"),
+            "FROM_ADDRESS" => Some("invitations@example.com"),
+            "CONFIGURATION_SET" | "EVENT_BUS" => Some("local"),
+            _ => None,
+        };
+        Self::new(&template, &Deployment::of(&|name| variable(name).map(str::to_owned))).expect("its policies are supported")
+    }
+}
+
+#[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{Behaviour, Inbox, feedback};
-use crate::client::config_without_retries;
+use crate::{client::config_without_retries, iam::Guard};
 
 /// An inbox, and a client for it that does not retry.
 fn inbox() -> (Inbox, Client) {
@@ -205,4 +205,23 @@ async fn feedback_contains_the_message_id_and_the_tags() {
     assert_eq!(event["detail"]["bounce"]["bouncedRecipients"][0]["emailAddress"], "bounce@b.example");
     let time = event["time"].as_str().expect("a time");
     assert!(time.starts_with("20") && time.ends_with('Z'), "{time}");
+}
+
+#[tokio::test]
+async fn a_guarded_inbox_refuses_what_the_policies_do_not_allow() {
+    let (inbox, client) = inbox();
+    inbox.guard_by(Guard::for_tests());
+    let as_function = |name: &'static str| {
+        let credentials = aws_sdk_sesv2::config::Credentials::new(name, "secret", None, None, "tests");
+        let config = client.config().to_builder().credentials_provider(credentials);
+        Client::from_conf(config.build())
+    };
+    let refused = error(email(&as_function("create-invitation"), "a@b.example")).await;
+    assert_eq!(refused.code(), Some("AccessDeniedException"));
+    assert!(refused.message().is_some_and(|message| message.contains("is not authorized to perform: ses:SendEmail")), "{refused:?}");
+    let foreign = email(&as_function("deliver-invitations"), "a@b.example").from_email_address("other@example.com");
+    assert_eq!(error(foreign).await.code(), Some("AccessDeniedException"));
+    assert!(inbox.emails().is_empty());
+    email(&as_function("deliver-invitations"), "a@b.example").send().await.expect("it is allowed");
+    assert_eq!(inbox.emails().len(), 1);
 }

@@ -33,7 +33,7 @@ async fn of_many_concurrent_couriers_one_reminds() {
     app.advance(WAIT);
     let key = key(&id);
     let couriers: Vec<_> = (0..8).map(|_| workers.another_courier(&app)).collect();
-    let processed = join_all(couriers.iter().map(|courier| process_due(&courier, &key))).await;
+    let processed = join_all(couriers.iter().map(|courier| process_due(courier, &key))).await;
     assert!(processed.iter().all(Result::is_ok), "{processed:?}");
     settle(&mut workers).await;
     assert_eq!(reminders(&workers).len(), 1);

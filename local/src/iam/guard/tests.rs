@@ -6,14 +6,6 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn guard() -> Guard {
-    let template = Template::parse(include_str!("../../../../template.yaml")).unwrap();
-    let variables =
-        [("TABLE_NAME", "invitations"), ("FROM_ADDRESS", "a@example.com"), ("CONFIGURATION_SET", "emails"), ("EVENT_BUS", "events")];
-    let deployment = Deployment::of(&|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()));
-    Guard::new(&template, &deployment).unwrap()
-}
-
 fn check(guard: &Guard, key: &str, target: Option<&str>, path: &str, body: &Value) -> Result<(), Refusal> {
     let authorization =
         format!("AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0");
@@ -27,7 +19,7 @@ fn get(partition: &str) -> Value {
 
 #[test]
 fn a_function_may_do_what_its_role_allows_and_nothing_else() {
-    let guard = guard();
+    let guard = Guard::for_tests();
     let table = |key: &str, operation: &str, body: &Value| check(&guard, key, Some(&format!("DynamoDB_20120810.{operation}")), "/", body);
     assert_eq!(table("describe-invitation", "GetItem", &get("A#012345678912")), Ok(()));
     let refusal = table("lookup-invitation", "GetItem", &get("KEYS#012345678912")).unwrap_err();
@@ -53,7 +45,7 @@ fn a_function_may_do_what_its_role_allows_and_nothing_else() {
 
 #[test]
 fn the_access_key_must_be_that_of_a_function_or_of_the_developer() {
-    let guard = guard();
+    let guard = Guard::for_tests();
     let table = |key: &str| check(&guard, key, Some("DynamoDB_20120810.GetItem"), "/", &get("A#1")).map_err(|refusal| refusal.code);
     assert_eq!(table("AKIAIOSFODNN7EXAMPLE"), Err("UnrecognizedClientException"));
     assert_eq!(table("local"), Ok(()));
@@ -64,25 +56,25 @@ fn the_access_key_must_be_that_of_a_function_or_of_the_developer() {
 
 #[test]
 fn emails_and_events_are_decided_too() {
-    let guard = guard();
+    let guard = Guard::for_tests();
     let email = |key: &str, from: &str| {
-        let body = json!({ "FromEmailAddress": from, "Destination": { "ToAddresses": ["u@x.example"] }, "ConfigurationSetName": "emails" });
+        let body = json!({ "FromEmailAddress": from, "Destination": { "ToAddresses": ["u@x.example"] }, "ConfigurationSetName": "local" });
         check(&guard, key, None, "/v2/email/outbound-emails", &body).map_err(|refusal| refusal.to_string())
     };
-    assert_eq!(email("deliver-invitations", "Example <A@example.com>"), Ok(()));
+    assert_eq!(email("deliver-invitations", "Example <Invitations@example.com>"), Ok(()));
     let denied = "deliver-invitations is not authorized to perform ses:SendEmail on identity";
     assert_eq!(email("deliver-invitations", "b@example.com"), Err(denied.to_owned()));
-    assert!(email("create-invitation", "a@example.com").is_err());
+    assert!(email("create-invitation", "invitations@example.com").is_err());
     let event = |source: &str, bus: &str| {
         let body = json!({ "Entries": [{ "EventBusName": bus, "Source": source }] });
         check(&guard, "reconcile-deliveries", Some("AWSEvents.PutEvents"), "/", &body).is_ok()
     };
-    assert_eq!([event("invitations", "events"), event("other", "events"), event("invitations", "default")], [true, false, false]);
+    assert_eq!([event("invitations", "local"), event("other", "local"), event("invitations", "default")], [true, false, false]);
 }
 
 #[test]
 fn the_observer_gets_every_decision_about_a_function() {
-    let (guard, seen) = (guard(), Arc::new(Mutex::new(Vec::new())));
+    let (guard, seen) = (Guard::for_tests(), Arc::new(Mutex::new(Vec::new())));
     let shared = Arc::clone(&seen);
     guard
         .observe(move |name, decision| shared.lock().unwrap().push((name.to_owned(), decision.as_ref().map(Vec::len).map_err(|r| r.code))));
