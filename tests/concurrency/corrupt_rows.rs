@@ -1,7 +1,7 @@
 //! An unreadable row is an error and is never skipped.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use support::{ACCOUNT, Call, TestApp};
+use support::{ACCOUNT, Call, TestApp, Workers};
 
 use crate::common::{Row, assert_consistent, counts, error, resend};
 
@@ -68,6 +68,32 @@ async fn a_corrupt_invitation_is_a_500_wherever_the_corrupt_attribute_is_read() 
     put(&app, good).await;
     app.send(Call::get("/invitations").key(&app.full)).await.expect(200);
     assert_consistent(&app).await;
+}
+
+/// The command of docs/incidents.md, "A row cannot be read".
+#[tokio::test]
+async fn a_row_that_is_repaired_as_documented_works_and_its_waiting_email_is_sent() {
+    let app = TestApp::start().await;
+    let mut workers = Workers::of(&app).await;
+    let id = app.invite("ann@example.com").await["id"].as_str().expect("an id").to_owned();
+    let good = app.rows_of(ACCOUNT, "I#").await.remove(0);
+    let mut row = good.clone();
+    row.remove("exp");
+    put(&app, row.clone()).await;
+    workers.deliver().await;
+    assert!(workers.inbox.emails().is_empty(), "the row is quarantined");
+
+    let now = AttributeValue::N(app.now().as_millis().to_string());
+    let update = app.client.update_item().table_name(&app.table).key("pk", row["pk"].clone()).key("sk", row["sk"].clone());
+    let update = update.update_expression("SET #name = :right, due_at = :now ADD rev :one").condition_expression("rev = :rev");
+    let update = update.expression_attribute_names("#name", "exp").expression_attribute_values(":right", good["exp"].clone());
+    let update = update.expression_attribute_values(":now", now).expression_attribute_values(":rev", row["rev"].clone());
+    update.expression_attribute_values(":one", AttributeValue::N("1".to_owned())).send().await.expect("the row can be repaired");
+
+    app.send(Call::get(&format!("/invitations/{id}")).key(&app.full)).await.expect(200);
+    workers.reconcile().await;
+    assert_eq!(workers.inbox.emails().len(), 1);
+    app.send(Call::holder("accept", &workers.last_token("ann@example.com"))).await.expect(200);
 }
 
 #[tokio::test]
