@@ -106,8 +106,11 @@ impl TestApp {
         let store = clients.store(&faults);
         let app = endpoints(&store, &all);
         // With `ONLY_ACCOUNT`, keys of other accounts are of the time before.
-        let before = decisions.guard(&|name| all.get(name).filter(|_| name != "ONLY_ACCOUNT").cloned());
-        let keys = Keys::new(Clients { guard: before, ..clients.clone() }.store(&faults), roles(&all));
+        let mut before = clients.clone();
+        if all.contains_key("ONLY_ACCOUNT") {
+            before.guard = decisions.guard(&|name| all.get(name).filter(|_| name != "ONLY_ACCOUNT").cloned());
+        }
+        let keys = Keys::new(before.store(&faults), roles(&all));
         let mut this = Self {
             client,
             endpoint,
@@ -136,8 +139,10 @@ impl TestApp {
     pub fn another(&self, variables: &[(&str, &str)]) -> SecondApp {
         let mut all = self.variables.clone();
         all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let guard = self.decisions.guard(&|name| all.get(name).cloned());
-        let clients = Clients { direct: self.client.clone(), table: self.table.clone(), clock: clock(&self.now), guard };
+        let mut clients = self.clients.clone();
+        if all.get("ONLY_ACCOUNT") != self.variables.get("ONLY_ACCOUNT") {
+            clients.guard = self.decisions.guard(&|name| all.get(name).cloned());
+        }
         SecondApp { app: endpoints(&clients.store(&self.faults), &all) }
     }
 

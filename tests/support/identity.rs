@@ -87,7 +87,14 @@ impl Decisions {
         guard.observe(move |function, decision| {
             let mut inner = this.lock();
             match decision {
-                Ok(requests) => inner.allowed.entry(function.to_owned()).or_default().extend(requests.iter().cloned()),
+                Ok(requests) => {
+                    let known = inner.allowed.entry(function.to_owned()).or_default();
+                    for request in requests {
+                        if !known.contains(request) {
+                            known.insert(request.clone());
+                        }
+                    }
+                }
                 Err(refusal) => inner.refused.push(refusal.clone()),
             }
         });

@@ -81,7 +81,10 @@ impl<'a> Call<'a> {
         match self.service() {
             Service::DynamoDb => {
                 let operation = self.target.and_then(|target| target.rsplit('.').next()).ok_or("it has no operation")?;
-                dynamodb::requests(location, schema, operation, &body)
+                let mut requests = dynamodb::requests(location, schema, operation, &body)?;
+                // To IAM, the rows of a partition that a transaction writes are all the same.
+                requests.dedup();
+                Ok(requests)
             }
             Service::EventBridge => Ok(eventbridge::requests(location, &body)),
             Service::Ses => Ok(ses::requests(location, &body)),

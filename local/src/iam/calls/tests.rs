@@ -66,6 +66,8 @@ fn each_part_of_a_transaction_is_a_request_of_its_own() {
         { "Update": { "TableName": "invitations", "Key": key("A#2") } },
         { "Delete": { "TableName": "invitations", "Key": key("A#3") } },
         { "ConditionCheck": { "TableName": "other", "Key": key("A#4") } },
+        // Another row of the same partition is the same request.
+        { "ConditionCheck": { "TableName": "other", "Key": key("A#4") } },
     ] });
     let requests = dynamodb("TransactWriteItems", input).unwrap();
     let enclosing: Vec<_> = requests.iter().map(|request| request.values(Key::EnclosingOperation).next()).collect();
