@@ -22,8 +22,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from caller import check, step, until
+from pages import block
 from service import ROOT, Failed
-from webhook_receiver import DocumentedReceiver, block
+from webhook_receiver import DocumentedReceiver
 
 # What the transform AWS::Serverless-2016-10-31 does. The linter alone accepts unknown properties of events.
 TRANSFORM = """

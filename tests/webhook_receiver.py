@@ -1,24 +1,13 @@
-"""The receiver of events in docs/development.md, as it stands there, and the code blocks of pages."""
+"""The receiver of events in docs/development.md, as it stands there."""
 
-import re
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 from caller import check, until
-from service import ROOT, Failed, free_port, listens
-
-
-def block(page: str, heading: str, language: str) -> str:
-    """The only code block in this language between a heading and the next one."""
-    text = (ROOT / "docs" / page).read_text()
-    _, found, section = text.partition(f"\n{heading}\n")
-    check(found, f"docs/{page} must have the heading {heading}.")
-    section = re.split(r"^##+ ", section, maxsplit=1, flags=re.MULTILINE)[0]
-    blocks = re.findall(rf"^```{language}\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
-    check(len(blocks) == 1, f"{heading} of docs/{page} must have one block of {language}.", len(blocks))
-    return blocks[0]
+from pages import block
+from service import Failed, free_port, listens
 
 
 class DocumentedReceiver:
