@@ -149,6 +149,11 @@ async fn rotate(keys: &Keys, account: Result<AccountRef, Invalid>, mut fields: F
             let state = if record.enabled { "has expired" } else { "is disabled" };
             Err(Invalid::field(INVALID, "id", format!("the key {state}; create a new one")).into())
         }
+        Rotation::Overlapping(previous) => {
+            let reason =
+                format!("must be 0 until {}: the previous secret works until then, and this rotation would end it", previous.expiry);
+            Err(Invalid::field(INVALID, "overlapSeconds", reason).into())
+        }
         Rotation::Unknown => Err(Rejected::NotFound.into()),
     }
 }

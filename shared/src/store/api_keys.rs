@@ -36,6 +36,8 @@ pub enum Rotation {
     Rotated(ApiKeyRecord),
     /// The key is disabled or expired, and was not changed.
     Inactive(ApiKeyRecord),
+    /// The previous secret of an earlier rotation still works, and would end. The key was not changed.
+    Overlapping(PreviousSecret),
     /// There is no such key.
     Unknown,
 }
@@ -113,20 +115,25 @@ impl Store {
         }
     }
 
-    /// Replaces the secret of a key by that of `key`, which has the same id. The current secret works on for the overlap; one from an
-    /// earlier rotation ends. One write: rotations at the same time follow one another.
+    /// Replaces the secret of a key by that of `key`, which has the same id. The current secret works on for the overlap. One write: of
+    /// rotations at the same time one succeeds, and none ends a secret that works on by an earlier one. Without an overlap all earlier
+    /// secrets end.
     ///
     /// # Errors
     /// [`StoreError`] when the table fails or the row cannot be read.
     pub async fn rotate_api_key(&self, key: &ApiKey, overlap: Overlap) -> Result<Rotation, StoreError> {
         let (now, hash) = (self.now(), bytes(&key.hash().0));
+        let mut condition = "enabled = :yes AND (attribute_not_exists(#exp) OR #exp > :now) AND #hash <> :hash".to_owned();
+        if !overlap.as_duration().is_zero() {
+            condition.push_str(" AND (attribute_not_exists(previous_exp) OR previous_exp <= :now)");
+        }
         let update = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(keys::api_key(key.account(), key.id()).into()))
             .update_expression("SET previous_hash = #hash, previous_exp = :until, #hash = :hash")
-            .condition_expression("enabled = :yes AND (attribute_not_exists(#exp) OR #exp > :now) AND #hash <> :hash")
+            .condition_expression(condition)
             .expression_attribute_names("#hash", "hash")
             .expression_attribute_names("#exp", "exp")
             .expression_attribute_values(":yes", flag(true))
@@ -144,8 +151,12 @@ impl Store {
             Err(error) => return Err(failed(error)),
         };
         let Some(record) = found.map(from_row).transpose()? else { return Ok(Rotation::Unknown) };
-        // Also if an earlier attempt succeeded and its reply was lost.
-        Ok(if record.hash == *key.hash() { Rotation::Rotated(record) } else { Rotation::Inactive(record) })
+        Ok(match record.previous {
+            // Also if an earlier attempt succeeded and its reply was lost.
+            _ if record.hash == *key.hash() => Rotation::Rotated(record),
+            Some(previous) if record.is_active(now) => Rotation::Overlapping(previous),
+            _ => Rotation::Inactive(record),
+        })
     }
 }
 
