@@ -160,12 +160,13 @@ pub(super) const RULES: &[Rule] = &[
         limit: Limit::TimesReference(2.6, 2.0),
         enforced: true,
     },
-    // Whatever a function keeps is bounded.
+    // Whatever a function keeps is bounded. Warming up takes some more; a kilobyte kept of each request would be a tenth more in a
+    // full run.
     Rule {
         figure: "peak memory, relative to that after half of the requests",
         scope: Scope::Own,
         value: |it| Some(it.memory_growth?.median),
-        limit: Limit::AtMost(1.05, None),
+        limit: Limit::AtMost(1.1, None),
         enforced: true,
     },
     // 100 rows at once have to cost less than half of 100 requests, to fit into the smallest function, and to be answered before its

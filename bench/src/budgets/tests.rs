@@ -98,7 +98,7 @@ fn every_enforced_rule_can_fail() {
     assert_eq!(failing(|it, _| instructions(it, 2.0e6, 4.6e5)), [warm, warm]);
     assert_eq!(failing(|it, _| it.targets[1].peak_memory = Some(spread(2.61e6))), ["peak memory, bytes"]);
     assert_eq!(
-        failing(|it, _| it.targets[1].memory_growth = Some(spread(1.06))),
+        failing(|it, _| it.targets[1].memory_growth = Some(spread(1.11))),
         ["peak memory, relative to that after half of the requests"]
     );
     assert_eq!(failing(|it, _| it.targets[1].zip = Some(2_900_001)), ["zip, bytes"]);
