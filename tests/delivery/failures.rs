@@ -24,6 +24,7 @@ use shared::{
 use support::{
     ACCOUNT, Call, TestApp,
     faults::{Fault, wire::Wire},
+    logged::Lines,
     run_as,
     workers::process_due,
 };
@@ -194,6 +195,23 @@ async fn an_index_that_cannot_be_read_does_not_delay_the_other() {
         let (emailed, expired) = (workers.inbox.emails().len() == 2, workers.event_types().contains(&"expired".to_owned()));
         assert_eq!((emailed, expired), (unreadable == "due", unreadable == "late"), "{unreadable}");
     }
+}
+
+#[tokio::test]
+async fn a_round_that_cannot_read_an_index_does_not_log_that_nothing_is_overdue() {
+    let (app, workers) = start().await;
+    let (lines, _guard) = Lines::as_deployed();
+    let round = || run_as("reconcile-deliveries", reconcile_deliveries::handle(&workers.courier, "{}"));
+    let overdue = || {
+        let logged = lines.take();
+        let mut lines = logged.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        lines.find(|line| line["message"] == "round done").expect("the round is logged")["overdue_seconds"].clone()
+    };
+    round().await.expect("the table answers");
+    assert_eq!(overdue(), 0);
+    app.faults.wire(Arc::new(Unreadable("due")));
+    round().await.expect_err("the alarm must trigger");
+    assert_eq!(overdue(), Value::Null);
 }
 
 /// If the events that wait in the one fill a round, the emails in the other must not wait for it always.

@@ -55,7 +55,9 @@ pub async fn handle(courier: &Courier, _event: &str) -> Result<Round, Failed> {
         }
     }
     let Round { processed, failed } = round;
-    info!(processed, failed, overdue_seconds = overdue.as_secs(), "round done");
+    // What could not be read may be overdue, so then 0 would be a guess.
+    let overdue_seconds = (unread.is_none() || !overdue.is_zero()).then_some(overdue.as_secs());
+    info!(processed, failed, overdue_seconds, "round done");
     if let Some(error) = unread {
         return Err(error.into());
     }
