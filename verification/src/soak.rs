@@ -67,7 +67,7 @@ async fn section(scale: &Scale, defect: Option<Defect>) -> Section {
     let mut load = Load::start(&app, scale.seed).await;
     let (started, mut steps) = (Instant::now(), 0);
     let (mut samples, mut section) = (Vec::new(), Section::new("Months of operation", HOW));
-    let (mut purged, mut left, mut rounds) = (0, 0, 0);
+    let (mut purged, mut left, mut unsent, mut rounds) = (0, 0, 0, 0);
     let short = if defect.is_some() { SHORT / 2 } else { SHORT };
     while if scale.long { started.elapsed() < LONG } else { steps < short } {
         load.step(&app, &mut workers).await;
@@ -80,6 +80,7 @@ async fn section(scale: &Scale, defect: Option<Defect>) -> Section {
             rounds += until_nothing_is_due(&app, &mut workers).await;
         }
         left += rows::due(&app).await;
+        unsent += rows::without_email(&app).await;
         if defect != Some(Defect::NothingPurged) {
             purged += rows::purge(&app).await;
         }
@@ -107,6 +108,7 @@ async fn section(scale: &Scale, defect: Option<Defect>) -> Section {
     section.figure("rounds of the reconciler", rounds, AtLeast(steps));
     section.figure("rows purged", purged, AtLeast(1));
     section.figure("due invitations left behind", left, Exactly(0));
+    section.figure("open invitations without an email", unsent, Exactly(0));
     section.violations.append(&mut load.violations);
     section
 }

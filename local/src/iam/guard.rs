@@ -94,7 +94,11 @@ impl Guard {
 
 impl Inner {
     fn decide(&self, name: &str, policy: &Policy, call: &Call<'_>) -> Result<Vec<Request>, Refusal> {
-        let requests = call.requests(&self.location, &self.schema).map_err(|reason| Refusal {
+        let requests = call.requests(&self.location, &self.schema).and_then(|requests| {
+            // A call about nothing would be allowed whatever the policy says.
+            if requests.is_empty() { Err("it is about no resource".to_owned()) } else { Ok(requests) }
+        });
+        let requests = requests.map_err(|reason| Refusal {
             code: "AccessDeniedException",
             message: format!("This call cannot be authorized locally: {reason}."),
             summary: format!("{name} makes a call that cannot be authorized locally: {reason}"),

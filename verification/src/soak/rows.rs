@@ -83,6 +83,13 @@ pub(super) async fn due(app: &TestApp) -> u64 {
     due
 }
 
+/// The number of open invitations whose email has not been sent.
+pub(super) async fn without_email(app: &TestApp) -> u64 {
+    let rows = app.rows().await;
+    let pending = rows.iter().filter(|row| row.get("st").is_some_and(|state| state.as_s().is_ok_and(|state| state == "pending")));
+    pending.filter(|row| !row.contains_key("delivery")).count() as u64
+}
+
 /// Deletes what TTL would delete, and returns how much.
 pub(super) async fn purge(app: &TestApp) -> u64 {
     let now = app.now().as_secs();

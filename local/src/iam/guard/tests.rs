@@ -44,6 +44,15 @@ fn a_function_may_do_what_its_role_allows_and_nothing_else() {
 }
 
 #[test]
+fn a_call_about_nothing_is_refused() {
+    let guard = Guard::for_tests();
+    let table = |operation: &str, body: Value| check(&guard, "accept-page", Some(operation), "/", &body).is_ok();
+    assert!(!table("DynamoDB_20120810.TransactWriteItems", json!({ "TransactItems": [] })));
+    assert!(!table("AWSEvents.PutEvents", json!({ "Entries": [] })));
+    assert!(check(&guard, "accept-page", None, "/v2/email/outbound-emails", &json!({})).is_err());
+}
+
+#[test]
 fn the_access_key_must_be_that_of_a_function_or_of_the_developer() {
     let guard = Guard::for_tests();
     let table = |key: &str| check(&guard, key, Some("DynamoDB_20120810.GetItem"), "/", &get("A#1")).map_err(|refusal| refusal.code);
