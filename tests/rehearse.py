@@ -195,7 +195,7 @@ def rotate(operator: Operator, api: Api, old_link: str) -> None:
     function = operator.resources("AWS::Lambda::Function")["DeliverInvitationsFunction"]
     operator.run(f"aws lambda put-function-concurrency --function-name {function} --reserved-concurrent-executions 0")
     api.create("user.waits@example.com")
-    before = operator.configuration("DeliverInvitationsFunction")["LINK_KEYS"]
+    before, old_secret = operator.configuration("DeliverInvitationsFunction")["LINK_KEYS"], operator.output("LinkKeyArn")
     operator.run(page("operations.md", "## Rotating link keys", 0))
     after = operator.configuration("DeliverInvitationsFunction")["LINK_KEYS"].split(",")
     check(len(after) == 2 and after[1] == before != after[0], "The new key must be first and the old one second.")
@@ -207,7 +207,12 @@ def rotate(operator: Operator, api: Api, old_link: str) -> None:
     check(opens(api, old_link) and opens(api, new_link), "The links of both keys must work.")
 
     operator.step("Retire the old key")
+    current = operator.output("LinkKeyArn")
     operator.run(page("operations.md", "## Rotating link keys", 1))
+    # The emulator's Ref of a secret is its name, which its ARN contains.
+    remaining = [it["ARN"] for it in operator.aws("secretsmanager").list_secrets()["SecretList"]]
+    used, unused = (any(secret in arn for arn in remaining) for secret in (current, old_secret))
+    check(used and not unused, "Only the old secret must be deleted.", current, old_secret, remaining)
     check(operator.configuration("DeliverInvitationsFunction")["LINK_KEYS"] == after[0], "Only the new key must be left.")
     accept(api, new_link)
     check(opens(api, old_link), "The link of the old key must work.")
@@ -224,11 +229,11 @@ def restore(operator: Operator, api: Api) -> None:
     check(closed.status == 503 and closed.headers["Retry-After"], "Requests must be told to wait.", closed)
 
     operator.step("Restore, and give the table what it lacks")
-    point = re.search(r"--restore-date-time (\S+)", page("restore.md", heading, 1))
-    operator.run(page("restore.md", heading, 1, **{point[1]: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}))
+    point = re.search(r"--restore-date-time (\S+)", page("restore.md", heading, 2))
+    operator.run(page("restore.md", heading, 2, **{point[1]: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}))
     bare = dynamodb.describe_table(TableName=restored)["Table"]
     check(not bare.get("LatestStreamArn") and not bare.get("DeletionProtectionEnabled"), "A restored table must have neither.", bare)
-    operator.run(page("restore.md", heading, 2))
+    operator.run(page("restore.md", heading, 3))
     old, new = (dynamodb.describe_table(TableName=name)["Table"] for name in (table, restored))
     for name in ("KeySchema", "StreamSpecification", "DeletionProtectionEnabled"):
         # The emulator keeps what CloudFormation says as text.
@@ -249,11 +254,11 @@ def restore(operator: Operator, api: Api) -> None:
         operator.cannot("deletion of expired rows and backups of a created table", f"describe-… answers {settings(table)}")
 
     operator.step("Move the stack to the restored table")
-    operator.run(page("restore.md", heading, 3))
+    operator.run(page("restore.md", heading, 4))
     check(operator.configuration("ListInvitationsFunction")["TABLE_NAME"] == restored, "The functions must use it.")
     [mapping] = operator.aws("lambda").list_event_source_mappings()["EventSourceMappings"]
     check(f"/{restored}/" in mapping["EventSourceArn"], "The stream must be that of the restored table.", mapping)
-    operator.run(page("restore.md", heading, 4))
+    operator.run(page("restore.md", heading, 5))
     check(table in dynamodb.list_tables()["TableNames"], "The old table must stay.")
     api.id = routes(operator)
     check(listed(api) == before, "The invitations must be those of the old table.", before, listed(api))
