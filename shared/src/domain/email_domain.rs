@@ -39,7 +39,9 @@ impl FromStr for DomainPattern {
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let (domain, below) = text.strip_prefix("*.").map_or((text, false), |domain| (domain, true));
         // No mailbox is in a domain of one label, but `*.edu` is a reasonable rule.
-        let ascii = if below && !domain.contains('.') { idna_ascii(domain).map(Into::into) } else { ascii_domain(domain) };
+        // Its dots are counted in the ASCII form: IDNA knows others.
+        let one_label = || idna_ascii(domain).filter(|ascii| below && !ascii.contains('.')).map(Into::into);
+        let ascii = ascii_domain(domain).or_else(one_label);
         let ascii = ascii.filter(|ascii| !ascii.bytes().all(|b| b.is_ascii_digit()));
         let wrong = || Malformed(format!("'{}' must be a domain, such as example.com, or *.example.com for all below it", excerpt(text)));
         Ok(Self { domain: ascii.ok_or_else(wrong)?, below })

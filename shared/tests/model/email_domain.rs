@@ -70,3 +70,13 @@ fn what_is_no_domain_is_an_error() {
         assert_eq!(text.parse::<DomainPattern>().expect_err(text).to_string(), message);
     }
 }
+
+/// IDNA takes the full-width dot for a dot, so a domain has as many labels as its ASCII form. A number is no top-level domain.
+#[test]
+fn a_domain_is_judged_by_its_ascii_form() {
+    assert_eq!(parsed::<DomainPattern>("*.example．com").to_string(), "*.example.com");
+    assert_eq!(parsed::<DomainPattern>("*.edu").to_string(), "*.edu");
+    for pattern in ["*.t．9", "*.t.9", "*.9", "edu"] {
+        assert!(pattern.parse::<DomainPattern>().is_err(), "{pattern}");
+    }
+}
