@@ -1,4 +1,4 @@
-//! Mistakes in the policies of `template.yaml`. Each must be found, and the finding must name the function.
+//! Mistakes in the policies of `template.yaml`. Each must be found, and the finding must name the function (T15).
 
 use local::iam::Template;
 use serde_json::{Value, json};
