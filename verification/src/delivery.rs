@@ -33,8 +33,9 @@ use crate::report::{
     Scale, Section,
 };
 
-/// The number of concurrent simulations: they spend most of their time waiting after failures.
-const CONCURRENCY: usize = 16;
+/// The number of concurrent simulations. They keep two cores busy; more would only wait for a core, until time limits of requests end
+/// that no fault has exceeded.
+const CONCURRENCY: usize = 6;
 /// The number of violations that are reported in full.
 const MAX_REPORTED: usize = 100;
 
