@@ -5,7 +5,7 @@ use std::pin::Pin;
 use crate::{
     canary, delivery, fuzz, histories, model_check,
     report::{Scale, Section},
-    seeded_defects, tampering, timing,
+    seeded_defects, soak, tampering, timing,
 };
 
 type Running = Pin<Box<dyn Future<Output = Section>>>;
@@ -24,6 +24,7 @@ pub const PARTS: &[Part] = &[
     Part { name: "seeded-defects", run: |scale| Box::pin(async move { seeded_defects::run(&scale).await }) },
     Part { name: "model-check", run: |scale| Box::pin(async move { model_check::run(&scale) }) },
     Part { name: "delivery", run: |scale| Box::pin(async move { delivery::run(&scale).await }) },
+    Part { name: "soak", run: |scale| Box::pin(async move { soak::run(&scale).await }) },
     Part { name: "fuzz", run: |scale| Box::pin(async move { fuzz::run(&scale) }) },
     Part { name: "tampering", run: |scale| Box::pin(async move { tampering::run(&scale).await }) },
     Part { name: "timing", run: |scale| Box::pin(async move { timing::run(&scale).await }) },
