@@ -3,8 +3,9 @@
 
     TOOLS=<directory of tools> PYTHONPATH=<tools>/aws-cli python3 tests/rehearse.py [--built]
 
-It builds, deploys, creates the first key, invites, changes a parameter, protects the stack, deletes it by mistake and deploys it on its
-table, rotates the key of links, and restores the table to a point in time. The commands are those of docs/, as they stand there.
+It builds, deploys, creates the first key, invites, changes a parameter, ends a leaked key, repairs a row, stops an account, protects the
+stack, deletes it by mistake and deploys it on its table, rotates the key of links, and restores the table to a point in time. The
+commands are those of docs/, as they stand there.
 `--built` takes .aws-sam/build as it is. It stops at the first failure, with a sentence and exit status 1; no process is left.
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from caller import check
 from emulator import ACCOUNT, REGION, Emulator
+from incidents import incidents
 from pages import blocks
 from service import Failed
 from terminal import TOOLS, Api, Operator, page
@@ -147,6 +149,8 @@ def rehearse(operator: Operator, built: bool) -> None:
     lifetime = datetime.fromisoformat(second["expiry"]) - datetime.fromisoformat(second["created"])
     check(abs(lifetime - timedelta(days=1)) < timedelta(minutes=1), "A new invitation must expire after a day.", second)
 
+    incidents(operator, api)
+
     operator.step("Protect the stack; a deletion is refused")
     policy = operator.directory / "stack-policy.json"
     [text] = blocks("deploy.md", "## Protect the data", "json")
@@ -167,9 +171,11 @@ def rehearse(operator: Operator, built: bool) -> None:
     check(not succeeded and "protect" in output, "Deletion protection must refuse it.", output)
 
     operator.step("Deploy a new stack on the table and the secret of the deleted one")
-    operator.run(page("restore.md", "## The stack was deleted", 0))
-    parameters = f"FromAddress=invitations@example.com Architecture={ARCHITECTURE} Alarms=false"
-    operator.run(page("restore.md", "## The stack was deleted", 1, **{"FromAddress=invitations@example.com": parameters}))
+    parameters = {"parameters.yaml": str(operator.directory / "parameters.yaml")}
+    with operator.in_own_folder():
+        operator.run(page("restore.md", "## What the deleted stack was"))
+        operator.run(page("restore.md", "## The stack was deleted", 0))
+    operator.run(page("restore.md", "## The stack was deleted", 1, **parameters))
     again = operator.configuration("CreateInvitationFunction")
     same = [name for name in ("TABLE_NAME", "LINK_KEYS") if again[name] == variables[name]]
     check(same == ["TABLE_NAME", "LINK_KEYS"], "The functions must have the old table and key.", same)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import botocore.session
@@ -26,7 +28,7 @@ PROGRAMS = {
     'PYTHONPATH="$TOOLS/aws-cli" exec "{python}" -m awscli "$@"',
 }
 # What commands of the pages assign for later ones.
-VARIABLES = ("table", "stream", "key", "old")
+VARIABLES = ("deleted", "table", "stream", "key", "old")
 
 
 class Api(Caller):
@@ -45,6 +47,7 @@ class Operator:
 
     def __init__(self, emulator: Emulator, directory: Path):
         self.emulator, self.directory = emulator, directory
+        self.place = ROOT
         self.number = 0
         self.variables = dict.fromkeys(VARIABLES, "")
         self.not_rehearsed: list[str] = []
@@ -64,6 +67,13 @@ class Operator:
         }
         self.environment.pop("PYTHONPATH", None)
 
+    @contextmanager
+    def in_own_folder(self) -> Iterator[None]:
+        """For commands that write files into the folder in which they run."""
+        self.place = self.directory
+        yield
+        self.place = ROOT
+
     def step(self, text: str) -> None:
         self.number += 1
         print(f"\n{self.number}. {text}", flush=True)
@@ -76,11 +86,12 @@ class Operator:
         if show:
             for line in commands.strip().splitlines():
                 print(f"   $ {line}" if not line.startswith(" ") else f"     {line}", flush=True)
-        keep = "\n".join(f'printf %s "${{{name}-}}" > "{self.directory}/{name}"' for name in VARIABLES)
+        keep = "\n".join(f'printf %s "${{{name}-}}" > "{self.directory}/{name}.variable"' for name in VARIABLES)
+        script = "\n".join(("set -eo pipefail", page("operations.md", "## Shell helpers"), commands, keep))
         began = time.monotonic()
         done = subprocess.run(
-            ["sh", "-c", f"set -e\n{commands}\n{keep}"],
-            cwd=ROOT,
+            ["bash", "-c", script],
+            cwd=self.place,
             env={**self.environment, **self.variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -89,7 +100,7 @@ class Operator:
             timeout=600,
         )
         if done.returncode == 0:
-            self.variables = {name: (self.directory / name).read_text() for name in VARIABLES}
+            self.variables = {name: (self.directory / f"{name}.variable").read_text() for name in VARIABLES}
         if show:
             self.notes(f"{'done' if done.returncode == 0 else 'refused'} in {time.monotonic() - began:.0f} s")
         return done.returncode == 0, done.stdout
@@ -152,5 +163,5 @@ def page(name: str, heading: str, number: int = 0, **placeholders: str) -> str:
     for placeholder, value in placeholders.items():
         check(placeholder in text, f"The block must have {placeholder}.", text)
         text = text.replace(placeholder, value)
-    check("<" not in text, "No placeholder must be left.", text)
+    check(not re.search(r"<[A-Za-z]+>", text), "No placeholder must be left.", text)
     return text
