@@ -20,6 +20,7 @@ mod deployment;
 mod describe_caller;
 mod describe_invitation;
 mod docs_links;
+mod documented_expressions;
 mod error_bodies;
 mod error_fields;
 mod error_sentences;
