@@ -27,7 +27,7 @@ def leaked_key(operator: Operator, api: Api) -> None:
     check(key, "The operator must get a key.")
     customer = Api(api.port, api.id, key[0])
     customer.create("user.six@example.com")
-    leaked = f"account={CUSTOMER} id={key[1]}\n"
+    leaked = f"account={CUSTOMER} leaked={key[1]}\n"
     new = re.search(KEY, operator.run(leaked + page("incidents.md", "### End it", 0)))
     check(new and new[1] != key[1], "There must be a new key.")
     output = operator.run(leaked + page("incidents.md", "### End it", 2))
