@@ -195,7 +195,7 @@ test-iam: prerequisites $(sam) $(iam-simulate) ## Compare the local IAM with SAM
 	@$(with-sam) python3 tests/iam.py $(TOOLS)/iam-simulate
 
 .PHONY: rehearse
-rehearse: test-template $(ministack) $(aws-cli) ## Rehearse deployment, deletion by mistake, rotation and restore with SAM and an emulator of AWS
+rehearse: test-template system-tools $(ministack) $(aws-cli) ## Rehearse deployment, incidents, deletion by mistake, rotation and restore with SAM and an emulator of AWS
 	@TOOLS="$(CURDIR)/$(TOOLS)" PYTHONPATH="$(CURDIR)/$(TOOLS)/aws-cli" exec python3 tests/rehearse.py --built
 
 .PHONY: test-speed
