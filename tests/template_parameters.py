@@ -206,8 +206,8 @@ def rollback(default: Stack, everything: Stack) -> None:
     check(run.returncode == 0, run.stderr)
     arguments = json.loads(run.stdout)
     parameters = arguments[arguments.index("--parameters") + 1 : arguments.index("--rollback-configuration")]
-    kept = {f"ParameterKey={name},UsePreviousValue=true" for name in everything.parameters if name != "LogRetentionDays"}
-    check(set(parameters) == kept | {"ParameterKey=LogRetentionDays,ParameterValue=60"}, parameters)
+    kept = {f"ParameterKey={name},UsePreviousValue=true" for name in everything.parameters if name != "SendQuota"}
+    check(set(parameters) == kept | {"ParameterKey=SendQuota,ParameterValue=1000"}, parameters)
     check(arguments[-1] == "{...}", arguments)
 
 
