@@ -185,6 +185,7 @@ test-panel: system-tools $(cargo-lambda) $(playwright) $(esbuild) ## Test the pa
 .PHONY: test-template
 test-template: build-functions $(sam) ## Run `sam validate --lint` and `sam build`; check references, and what each parameter does
 	@$(with-sam) python3 -m samcli validate --lint
+	@$(with-sam) python3 -m samcli validate --lint --template-file release.yaml
 	@$(with-sam) python3 tests/template_cycles.py
 	@$(with-sam) python3 tests/template_parameters.py
 # SAM calls cargo-lambda for one function after another, and finds each one built.

@@ -14,6 +14,7 @@ import sys
 import threading
 import urllib.request
 from pathlib import Path
+from types import ModuleType
 
 from caller import check, until
 from service import end_on_signals, end_tree, family, free_port
@@ -128,22 +129,49 @@ def foreign_listeners(processes: dict[int, str]) -> list[str]:
     return found
 
 
-def main() -> None:
-    from ministack.app import main as run
-    from ministack.services.cloudformation import provisioners
+def corrected(text: str) -> None:
+    print(f"{CORRECTED}{text}", flush=True)
 
-    generate = provisioners._sm_secret_string
+
+def correct(provisioners: ModuleType) -> None:
+    """Adds what the stack needs and the emulator lacks, to the emulator's parts that create resources."""
+    generate, put_alarm = provisioners._sm_secret_string, provisioners._cw_metric_alarm_put
 
     def without_punctuation(properties: dict) -> str:
         """CloudFormation's ExcludePunctuation, which the emulator ignores."""
         secret = generate(properties)
         options = properties.get("GenerateSecretString") or {}
         if str(options.get("ExcludePunctuation")).lower() == "true" and any(c in string.punctuation for c in secret):
-            print(f"{CORRECTED}GenerateSecretString ignores ExcludePunctuation", flush=True)
+            corrected("GenerateSecretString ignores ExcludePunctuation")
             secret = generate({**properties, "GenerateSecretString": {**options, "ExcludeCharacters": string.punctuation}})
         return secret
 
+    def put_any_alarm(name: str, properties: dict) -> tuple:
+        """An alarm that combines metrics is replaced by one of a metric that nobody publishes."""
+        try:
+            return put_alarm(name, properties)
+        except ValueError as error:
+            corrected(f"alarms that combine metrics never fire: {error}")
+            kept = {key: value for key, value in properties.items() if key != "Metrics"}
+            return put_alarm(name, {**kept, "Namespace": "none", "MetricName": "none", "Statistic": "Sum", "Period": 300})
+
+    def create(logical_id: str, _properties: dict, stack_name: str) -> tuple:
+        """Something of CodeDeploy, which is a name and nothing else."""
+        corrected("CodeDeploy is missing: an alias moves at once, and no alarm moves it back")
+        return f"{stack_name}-{logical_id}", {}
+
     provisioners._sm_secret_string = without_punctuation
+    provisioners._cw_metric_alarm_put = put_any_alarm
+    for kind in ("Application", "DeploymentGroup"):
+        handlers = {"create": create, "update": lambda physical_id, *_: (physical_id, {}), "delete": lambda *_: None}
+        provisioners._RESOURCE_HANDLERS[f"AWS::CodeDeploy::{kind}"] = handlers
+
+
+def main() -> None:
+    from ministack.app import main as run
+    from ministack.services.cloudformation import provisioners
+
+    correct(provisioners)
     sys.argv = ["ministack"]
     run()
 

@@ -32,45 +32,28 @@ aws cloudformation wait stack-delete-complete --stack-name invitations"""
 
 
 def deploy(operator: Operator) -> None:
-    """The first deployment, with every parameter's default as far as the emulator goes."""
+    """The first deployment."""
     first = {"AlarmEmail=ops@example.com": f"AlarmEmail=ops@example.com Architecture={ARCHITECTURE}"}
-    commands = page("deploy.md", "## Build and deploy", **{"sam build\n": "", **first})
-    succeeded, output = operator.try_to(commands)
-    if not succeeded:
-        pages = operator.aws("cloudformation").get_paginator("describe_stack_events").paginate(StackName="invitations")
-        failed = [event for part in pages for event in part["StackEvents"] if event["ResourceStatus"] == "CREATE_FAILED"]
-        reasons = [(event["ResourceType"], event["ResourceStatusReason"]) for event in failed]
-        check(reasons and all("not supported" in reason for _, reason in reasons), "The template must deploy.", reasons, output[-3000:])
-        for kind, reason in reasons:
-            operator.cannot(f"alarms ({kind})", reason)
-        operator.notes(f"The emulator cannot create the alarms, and the stack is rolled back: {reasons[0][1]}")
-        operator.run(DELETE)
-        # What a rolled-back stack leaves.
-        dynamodb, secrets = operator.aws("dynamodb"), operator.aws("secretsmanager")
-        for table in dynamodb.list_tables()["TableNames"]:
-            dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
-            dynamodb.delete_table(TableName=table)
-        for secret in secrets.list_secrets()["SecretList"]:
-            secrets.delete_secret(SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
-        operator.run(commands.replace("AlarmEmail=ops@example.com", "Alarms=false"))
+    operator.run(page("deploy.md", "## Build and deploy", **{"sam build\n": "", **first}))
 
 
 def routes(operator: Operator) -> str:
-    """The id of the API. The emulator gets the routes of its definition, if it has ignored them."""
+    """The id of the API. The emulator gets the routes of its definition, which it ignores."""
     [api] = operator.resources("AWS::ApiGatewayV2::Api").values()
     gateway = operator.aws("apigatewayv2")
-    if gateway.get_routes(ApiId=api)["Items"]:
-        return api
     operator.cannot("routes of the API", "get-routes answers [], so tests/rehearse.py creates them from the same definition")
+    for route in gateway.get_routes(ApiId=api)["Items"]:
+        gateway.delete_route(ApiId=api, RouteId=route["RouteId"])
     template = operator.aws("cloudformation").get_template(StackName="invitations", TemplateStage="Processed")["TemplateBody"]
-    functions = operator.resources("AWS::Lambda::Function")
+    functions, releases = operator.resources("AWS::Lambda::Function"), operator.resources("AWS::CloudFormation::Stack")
     for path, methods in template["Resources"]["InvitationsApi"]["Properties"]["Body"]["paths"].items():
         for method, operation in methods.items():
             # The console's are conditional, and off.
             if "x-amazon-apigateway-integration" not in operation:
                 continue
-            function = functions[re.search(r"\$\{(\w+)\.Arn\}", json.dumps(operation))[1]]
-            uri = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
+            function = re.search(r"(\w+)Function", json.dumps(operation))[1]
+            alias = ":live" if f"{function}Release" in releases else ""
+            uri = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{functions[f'{function}Function']}{alias}"
             integration = gateway.create_integration(ApiId=api, IntegrationType="AWS_PROXY", PayloadFormatVersion="2.0", IntegrationUri=uri)
             target = f"integrations/{integration['IntegrationId']}"
             gateway.create_route(ApiId=api, RouteKey=f"{method.upper()} {path}", Target=target)
@@ -149,6 +132,7 @@ def rehearse(operator: Operator, built: bool) -> None:
     lifetime = datetime.fromisoformat(second["expiry"]) - datetime.fromisoformat(second["created"])
     check(abs(lifetime - timedelta(days=1)) < timedelta(minutes=1), "A new invitation must expire after a day.", second)
 
+    releases(operator, api)
     incidents(operator, api)
 
     operator.step("Protect the stack; a deletion is refused")
@@ -196,6 +180,45 @@ def rehearse(operator: Operator, built: bool) -> None:
     gaps(operator, api)
 
 
+def releases(operator: Operator, api: Api) -> None:
+    """Requests get a changed parameter with a new release, and not before."""
+
+    def days() -> float:
+        return api.call("GET", "/invitations/caller").json["limits"]["defaultExpirySeconds"] / 86400
+
+    operator.step("Let requests reach the functions by releases")
+    operator.run(page("deploy.md", "### Move requests step by step"))
+    api.id = routes(operator)
+    check(days() == 1, "The first release must be what was deployed.")
+    [version] = aliases(operator)
+    operator.run("sam deploy --parameter-overrides InvitationLifetimeSeconds=172800")
+    check(days() == 1 and aliases(operator) == {version}, "Without a new release, requests must not get the change.")
+
+    operator.step("Release a changed parameter, and take releases away")
+    operator.run("set_parameter InvitationLifetimeSeconds=259200")
+    check(days() == 3, "With a new release, they must.")
+    [second] = aliases(operator)
+    check(second != version, "All functions must have a new version.", version, second)
+    operator.run("set_parameter InvitationLifetimeSeconds=86400 TrafficShift=AllAtOnce")
+    check(not operator.resources("AWS::CloudFormation::Stack"), "The releases must be gone.")
+    api.id = routes(operator)
+    check(days() == 1, "Requests must reach the functions again.")
+
+
+def aliases(operator: Operator) -> set[str]:
+    """The descriptions of the versions that the aliases of the functions of the API lead to."""
+    client, found = operator.aws("lambda"), set()
+    for name in operator.resources("AWS::CloudFormation::Stack"):
+        function = operator.resources("AWS::Lambda::Function")[name.removesuffix("Release") + "Function"]
+        version = client.get_alias(FunctionName=function, Name="live")["FunctionVersion"]
+        versions = [it["Version"] for it in client.list_versions_by_function(FunctionName=function)["Versions"]]
+        check(versions[-1] == version, "The alias must lead to the latest version.", name, versions)
+        if len(versions) > 2:
+            operator.cannot("deletion of old versions of functions", f"a nested stack keeps {versions}")
+        found.add(client.get_function_configuration(FunctionName=function, Qualifier=version)["Description"])
+    return found
+
+
 def rotate(operator: Operator, api: Api, old_link: str) -> None:
     operator.step("Rotate the key of links, while an email waits")
     function = operator.resources("AWS::Lambda::Function")["DeliverInvitationsFunction"]
@@ -235,11 +258,11 @@ def restore(operator: Operator, api: Api) -> None:
     check(closed.status == 503 and closed.headers["Retry-After"], "Requests must be told to wait.", closed)
 
     operator.step("Restore, and give the table what it lacks")
-    point = re.search(r"--restore-date-time (\S+)", page("restore.md", heading, 2))
-    operator.run(page("restore.md", heading, 2, **{point[1]: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}))
+    point = re.search(r"--restore-date-time (\S+)", page("restore.md", heading, 1))
+    operator.run(page("restore.md", heading, 1, **{point[1]: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}))
     bare = dynamodb.describe_table(TableName=restored)["Table"]
     check(not bare.get("LatestStreamArn") and not bare.get("DeletionProtectionEnabled"), "A restored table must have neither.", bare)
-    operator.run(page("restore.md", heading, 3))
+    operator.run(page("restore.md", heading, 2))
     old, new = (dynamodb.describe_table(TableName=name)["Table"] for name in (table, restored))
     for name in ("KeySchema", "StreamSpecification", "DeletionProtectionEnabled"):
         # The emulator keeps what CloudFormation says as text.
@@ -260,11 +283,11 @@ def restore(operator: Operator, api: Api) -> None:
         operator.cannot("deletion of expired rows and backups of a created table", f"describe-… answers {settings(table)}")
 
     operator.step("Move the stack to the restored table")
-    operator.run(page("restore.md", heading, 4))
+    operator.run(page("restore.md", heading, 3))
     check(operator.configuration("ListInvitationsFunction")["TABLE_NAME"] == restored, "The functions must use it.")
     [mapping] = operator.aws("lambda").list_event_source_mappings()["EventSourceMappings"]
     check(f"/{restored}/" in mapping["EventSourceArn"], "The stream must be that of the restored table.", mapping)
-    operator.run(page("restore.md", heading, 5))
+    operator.run(page("restore.md", heading, 4))
     check(table in dynamodb.list_tables()["TableNames"], "The old table must stay.")
     api.id = routes(operator)
     check(listed(api) == before, "The invitations must be those of the old table.", before, listed(api))

@@ -8,14 +8,17 @@ SAM transforms the template; `Stack` evaluates its conditions as CloudFormation 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from pages import block
 from samcli.commands.deploy.command import cli as deploy
 from samcli.commands.validate.validate import cli as validate
 from samcli.lib.config.samconfig import SamConfig
+from samtranslator.yaml_helper import yaml_parse
 from template_cycles import TEMPLATE, references, transformed
 from template_stack import REQUIRED, Stack
 
@@ -31,6 +34,8 @@ OTHER = {
     "OnlyAccount": "012345678912",
     "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
     "ReservedConcurrency": 5,
+    "Release": "v2",
+    "TrafficShift": "Canary10Percent5Minutes",
     "ThrottlingRateLimit": 10,
     "ThrottlingBurstLimit": 20,
     "CorsOrigins": "https://app.example.com",
@@ -80,15 +85,20 @@ AWS = """#!{python}
 import json, os, sys
 import jmespath
 arguments = sys.argv[1:]
+options = dict(zip(arguments[2::2], arguments[3::2]))
+assert arguments[0] == "cloudformation" and (options.get("--stack-name") == "invitations" or arguments[1] == "wait"), arguments
 if arguments[1] == "update-stack":
     print(json.dumps(arguments[2:]))
-else:
-    assert arguments[:4] == ["cloudformation", "describe-stacks", "--stack-name", "invitations"], arguments
-    assert arguments[4] == "--query" and arguments[6:] == ["--output", "text"], arguments
-    print("\\t".join(jmespath.search(arguments[5], json.loads(os.environ["STACK"]))))
+elif arguments[1] == "describe-stacks":
+    found = jmespath.search(options["--query"], json.loads(os.environ["STACK"]))
+    print(json.dumps(found) if options["--output"] == "json" else "\\t".join(found))
 """
+# CodeDeploy's own deployment configurations for Lambda.
+PREDEFINED = {f"Linear10PercentEvery{n}Minute{'s'[: n - 1]}" for n in (1, 2, 3, 10)} | {
+    f"Canary10Percent{n}Minutes" for n in (5, 10, 15, 30)
+}
 # Parameters that a rule allows together only.
-TOGETHER = [{"DomainName", "CertificateArn"}]
+TOGETHER = [{"DomainName", "CertificateArn"}, {"Release", "TrafficShift"}]
 
 
 def check(condition: object, *problem: object) -> None:
@@ -192,23 +202,93 @@ def rollback(default: Stack, everything: Stack) -> None:
     check(triggers["MonitoringTimeInMinutes"] * 60 >= 2 * slowest, "An alarm must have the time to fire.")
     check("RollbackConfiguration" not in Stack(default.template, {"Alarms": "false"}).outputs, "There are no alarms.")
 
-    [command] = re.findall(r"```sh\n(stack\(\).*?)```", Path(TEMPLATE.parent, "docs/deploy.md").read_text(), flags=re.DOTALL)
+    arguments = operator(everything, block("deploy.md", "### Roll back by alarms", "sh"))
+    parameters = {it["ParameterKey"]: it for it in json.loads(arguments["--parameters"])}
+    kept = {name for name, it in parameters.items() if it.get("UsePreviousValue")}
+    check(parameters.keys() == everything.parameters.keys() and parameters.keys() - kept == {"SendQuota", "Release"}, parameters)
+    check(parameters["SendQuota"]["ParameterValue"] == "1000", parameters)
+    check(arguments["--rollback-configuration"] == "{...}", arguments)
+
+
+def operator(stack: Stack, command: str) -> dict[str, str]:
+    """The options of the update that a command of the pages makes of a stack."""
+    described = {
+        "Parameters": [{"ParameterKey": name, "ParameterValue": str(value)} for name, value in stack.parameters.items()],
+        "Outputs": [{"OutputKey": "ApiUrl", "OutputValue": "-"}, {"OutputKey": "RollbackConfiguration", "OutputValue": "{...}"}],
+    }
     with tempfile.TemporaryDirectory() as directory:
         aws = Path(directory, "aws")
         aws.write_text(AWS.replace("{python}", sys.executable))
         aws.chmod(0o755)
-        described = {
-            "Parameters": [{"ParameterKey": name, "ParameterValue": str(value)} for name, value in everything.parameters.items()],
-            "Outputs": [{"OutputKey": "ApiUrl", "OutputValue": "-"}, {"OutputKey": "RollbackConfiguration", "OutputValue": "{...}"}],
-        }
         environment = {**os.environ, "PATH": f"{directory}:{os.environ['PATH']}", "STACK": json.dumps({"Stacks": [described]})}
-        run = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment)
+        script = f"set -eo pipefail\n{block('operations.md', '## Shell helpers', 'sh')}\n{command}"
+        run = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=environment)
     check(run.returncode == 0, run.stderr)
     arguments = json.loads(run.stdout)
-    parameters = arguments[arguments.index("--parameters") + 1 : arguments.index("--rollback-configuration")]
-    kept = {f"ParameterKey={name},UsePreviousValue=true" for name in everything.parameters if name != "SendQuota"}
-    check(set(parameters) == kept | {"ParameterKey=SendQuota,ParameterValue=1000"}, parameters)
-    check(arguments[-1] == "{...}", arguments)
+    # One of them takes two values.
+    capabilities = arguments.index("--capabilities")
+    del arguments[capabilities : capabilities + 3]
+    arguments.remove("--use-previous-template")
+    return dict(zip(arguments[::2], arguments[1::2], strict=True))
+
+
+def releases(default: Stack) -> None:
+    """Every route leads to a function, or with `TrafficShift` to its alias, which alarms of the stack move back."""
+    on = {"TrafficShift": "Linear10PercentEvery1Minute", "Release": "v1"}
+    for part in ({"TrafficShift": on["TrafficShift"]}, {**on, "Alarms": "false"}):
+        check(len(Stack(default.template, part).broken_rules()) == 1, f"{part} must be refused.")
+    source = yaml_parse(TEMPLATE.read_text())["Resources"].items()
+    functions = {name: it["Properties"] for name, it in source if it["Type"] == "AWS::Serverless::Function"}
+    expected = {
+        (event["Properties"]["Path"], event["Properties"]["Method"].lower()): name
+        for name, properties in functions.items()
+        for event in properties.get("Events", {}).values()
+        if event["Type"] == "HttpApi"
+    }
+    for parameters, target in (({}, "{}Function.Arn"), (on, "{}Release.Outputs.AliasArn")):
+        stack = Stack(default.template, {**parameters, "Console": "true"})
+        paths = stack.properties("InvitationsApi")["Body"]["paths"]
+        found = {}
+        for path, methods in paths.items():
+            for method, operation in methods.items():
+                _, variables = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+                found[path, method] = ".".join(variables["Function"]["Fn::GetAtt"])
+        wanted = {route: target.format(name.removesuffix("Function")) for route, name in expected.items()}
+        check(found == wanted, "Each route must lead to its function:", found, wanted)
+        nested = {name: it["Properties"] for name, it in stack.resources.items() if it["Type"] == "AWS::CloudFormation::Stack"}
+        check(set(nested) == ({name.replace("Function", "Release") for name in expected.values()} if parameters else set()), nested.keys())
+    check("ConsolePageRelease" not in Stack(default.template, on).resources, "Without a console, it has no releases.")
+
+    release = yaml_parse((TEMPLATE.parent / "release.yaml").read_text())
+    for name, properties in nested.items():
+        passed = properties["Parameters"]
+        check(set(passed) == set(release["Parameters"]), "A release must get its parameters:", passed)
+        check(passed["FunctionName"] == {"Ref": name.replace("Release", "Function")}, name, passed)
+    for _, function in stack.functions():
+        check(function["Environment"]["Variables"].get("RELEASE") == "v1", "Without a change, Lambda publishes no version.", function)
+    group = release["Resources"]["DeploymentGroup"]["Properties"]
+    names = [it["Name"]["Fn::Sub"].replace("${AlarmPrefix}", "${AWS::StackName}") for it in group["AlarmConfiguration"]["Alarms"]]
+    alarms = [stack.properties(name)["AlarmName"]["Fn::Sub"] for name in ("ApiServerErrorsAlarm", "FunctionErrorsAlarm")]
+    check(names == alarms and passed["AlarmPrefix"] == {"Ref": "AWS::StackName"}, "The alarms must be those of the stack:", names, alarms)
+    check(group["DeploymentConfigName"] == {"Fn::Sub": "CodeDeployDefault.Lambda${TrafficShift}"}, group)
+    shifts = set(default.template["Parameters"]["TrafficShift"]["AllowedValues"]) - {"AllAtOnce"}
+    check(shifts <= PREDEFINED, "CodeDeploy has no such configuration:", shifts - PREDEFINED)
+
+    # `set_parameter` names a new release where the API takes over no change without one.
+    for shift, command, named in (
+        (on, "set_parameter MaxSends=3", True),
+        (on, "set_parameter MaxSends=3 Release=v2", False),
+        (on, "set_parameter MaxSends=3 TrafficShift=AllAtOnce", False),
+        ({}, "set_parameter MaxSends=3", False),
+        ({}, "set_parameter TrafficShift=Canary10Percent5Minutes", True),
+    ):
+        sent = {
+            it["ParameterKey"]: it.get("ParameterValue")
+            for it in json.loads(operator(Stack(default.template, shift), command)["--parameters"])
+        }
+        check((re.fullmatch(r"20\d\d-.*Z", sent["Release"] or "") is not None) == named, command, sent["Release"])
+        pattern = default.template["Parameters"]["Release"]["AllowedPattern"]
+        check(not named or re.fullmatch(pattern, sent["Release"]), sent["Release"])
 
 
 def domain(default: Stack, everything: Stack) -> None:
@@ -254,7 +334,7 @@ def dashboard(everything: Stack) -> None:
                 shown.append((*before, stat))
         check(len(shown) <= 50, "A free dashboard has at most 50 metrics.", len(shown))
         check(len(set(shown)) == len(shown), "No metric is shown twice.", shown)
-        api = {name for name, _ in stack.functions() if f"{name}.Arn" in json.dumps(stack.properties("InvitationsApi"))}
+        api = set(references(stack.properties("InvitationsApi"))) & {name for name, _ in stack.functions()}
         check(len(api) > 10, "The API has routes.", api)
         for name in api:
             for stat in ("p50", "p99"):
@@ -282,6 +362,7 @@ def lint(text: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "template.yaml")
         path.write_text(text)
+        shutil.copy(TEMPLATE.parent / "release.yaml", directory)
         arguments = [sys.executable, "-m", "samcli", "validate", "--lint", "--template-file", str(path)]
         run = subprocess.run(arguments, cwd=directory, capture_output=True, text=True, env=os.environ)
     check(run.returncode == 0, "The linter finds:", run.stdout, run.stderr)
@@ -294,6 +375,7 @@ def main() -> int:
     operations(default, everything)
     data(default)
     rollback(default, everything)
+    releases(default)
     domain(default, everything)
     dashboard(everything)
     settings()
