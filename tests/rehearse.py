@@ -160,6 +160,14 @@ def rehearse(operator: Operator, built: bool) -> None:
         operator.run(page("restore.md", "## What the deleted stack was"))
         operator.run(page("restore.md", "## The stack was deleted", 0))
     operator.run(page("restore.md", "## The stack was deleted", 1, **parameters))
+    with operator.in_own_folder():
+        found = operator.run(page("restore.md", "### After the deployment", 0))
+    tables, rows, *keys = found.splitlines()
+    check(
+        all(len(set(line.split())) == 1 for line in (tables, rows)) and keys,
+        "The table must be the old one, with the same rows and a key.",
+        found,
+    )
     again = operator.configuration("CreateInvitationFunction")
     same = [name for name in ("TABLE_NAME", "LINK_KEYS") if again[name] == variables[name]]
     check(same == ["TABLE_NAME", "LINK_KEYS"], "The functions must have the old table and key.", same)
