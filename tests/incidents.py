@@ -1,4 +1,4 @@
-"""Incidents, staged in a deployed stack, and the commands of docs/incidents.md against them."""
+"""Incidents, staged in a deployed stack, and the commands of docs/incidents.md and docs/rows.md against them."""
 
 import json
 import re
@@ -63,8 +63,8 @@ def edited_row(operator: Operator, customer: Api) -> None:
     def row() -> dict:
         return {name: value for name, value in dynamodb.get_item(TableName=table, Key=key)["Item"].items() if name not in CHANGES}
 
-    read = page("incidents.md", section, 2)
-    repair = read + "".join(page("incidents.md", section, number) for number in (3, 4, 5))
+    read = page("rows.md", section, 2)
+    repair = read + "".join(page("rows.md", section, number) for number in (3, 4, 5))
     # So that the row is due until the operator looks.
     operator.aws("lambda").put_function_concurrency(FunctionName=reconciler, ReservedConcurrentExecutions=0)
     for name in ("exp", "by_role"):
@@ -82,7 +82,7 @@ def edited_row(operator: Operator, customer: Api) -> None:
     operator.aws("lambda").delete_function_concurrency(FunctionName=reconciler)
 
     operator.step("Incident: nothing can be saved of a row. Delete it, and its address can be invited again")
-    output = operator.run(f"account={CUSTOMER} id={created['id']}\n{read}" + "".join(page("incidents.md", section, it) for it in (4, 7)))
+    output = operator.run(f"account={CUSTOMER} id={created['id']}\n{read}" + "".join(page("rows.md", section, it) for it in (4, 7)))
     gone = customer.call("GET", path)
     check(gone.status == 404, "The row must be gone.", output, gone)
     customer.create(address)
@@ -90,7 +90,7 @@ def edited_row(operator: Operator, customer: Api) -> None:
 
 def edited_rows(operator: Operator, customer: Api) -> None:
     operator.step("Incident: somebody has edited rows, and they read well. Find them, and none that requests or the service have changed")
-    unreadable, find, compare = "## A row cannot be read", "### Find edited rows", "### Compare with a backup"
+    unreadable, find, compare = "## A row cannot be read", "## Find edited rows", "## Compare with a backup"
     table, dynamodb = operator.output("TableName"), operator.aws("dynamodb")
     names = ("role", "both", "revoked", "changed", "untouched")
     ids = {name: customer.create(f"user.{name}@example.com")["id"] for name in names}
@@ -106,9 +106,9 @@ def edited_rows(operator: Operator, customer: Api) -> None:
     until(settled, "The emails must be sent.", 150)
     reconciler = operator.resources("AWS::Lambda::Function")["ReconcileDeliveriesFunction"]
     operator.aws("lambda").put_function_concurrency(FunctionName=reconciler, ReservedConcurrentExecutions=0)
-    shell = page("incidents.md", find, 0, **{"account=…": f"account={CUSTOMER}"})
-    point = re.search(r"--restore-date-time (\S+)", page("incidents.md", compare, 0))[1]
-    operator.run(shell + page("incidents.md", compare, 0, **{point: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}))
+    shell = page("rows.md", find, 0, **{"account=…": f"account={CUSTOMER}"})
+    point = re.search(r"--restore-date-time (\S+)", page("rows.md", compare, 0))[1]
+    operator.run(shell + page("rows.md", compare, 0, **{point: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}))
 
     def edit(name: str, **attributes: str) -> None:
         dynamodb.update_item(
@@ -131,9 +131,9 @@ def edited_rows(operator: Operator, customer: Api) -> None:
         owners = {id: name for name, id in ids.items()}
         return {(owners.get(line[0], line[0]), line[1]): line[-1] for line in lines}
 
-    contradicting = found(page("incidents.md", find, 1))
+    contradicting = found(page("rows.md", find, 1))
     check(list(contradicting) == [("role", "by_role")], "Of these, one row must contradict itself.", contradicting)
-    comparison = page("incidents.md", find, 1) + page("incidents.md", compare, 1)
+    comparison = page("rows.md", find, 1) + page("rows.md", compare, 1)
     different = {it: text for it, text in found(comparison).items() if it not in contradicting}
     expected = {("role", "edited"), ("both", "edited"), ("changed", "edited, or by a request")}
     check(set(different) == expected, "These rows must differ from the backup, and no others.", different)
@@ -142,7 +142,7 @@ def edited_rows(operator: Operator, customer: Api) -> None:
     operator.aws("lambda").delete_function_concurrency(FunctionName=reconciler)
 
     operator.step("Incident: repair them with the values of the backup")
-    repair = page("incidents.md", unreadable, 2) + page("incidents.md", compare, 2) + page("incidents.md", unreadable, 5)
+    repair = page("rows.md", unreadable, 2) + page("rows.md", compare, 2) + page("rows.md", unreadable, 5)
     for name, attribute in (("role", "role"), ("both", "role"), ("both", "by_role")):
         operator.run(f"account={CUSTOMER} id={ids[name]} name={attribute}\n{repair}")
     left = found(comparison, show=False)

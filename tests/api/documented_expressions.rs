@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use support::{TestApp, root_file};
 
 /// Pages with commands for an operator.
-const PAGES: [&str; 4] = ["docs/deploy.md", "docs/incidents.md", "docs/operations.md", "docs/restore.md"];
+const PAGES: [&str; 5] = ["docs/deploy.md", "docs/incidents.md", "docs/operations.md", "docs/restore.md", "docs/rows.md"];
 /// What is no attribute in an expression.
 const GRAMMAR: [&str; 10] = ["ADD", "AND", "BETWEEN", "DELETE", "IN", "NOT", "OR", "REMOVE", "SET", "attribute_exists"];
 
