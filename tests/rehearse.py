@@ -9,7 +9,6 @@ commands are those of docs/, as they stand there.
 `--built` takes .aws-sam/build as it is. It stops at the first failure, with a sentence and exit status 1; no process is left.
 """
 
-import json
 import os
 import re
 import sys
@@ -45,15 +44,22 @@ def routes(operator: Operator) -> str:
     for route in gateway.get_routes(ApiId=api)["Items"]:
         gateway.delete_route(ApiId=api, RouteId=route["RouteId"])
     template = operator.aws("cloudformation").get_template(StackName="invitations", TemplateStage="Processed")["TemplateBody"]
-    functions, releases = operator.resources("AWS::Lambda::Function"), operator.resources("AWS::CloudFormation::Stack")
+    functions = operator.resources("AWS::Lambda::Function")
+    found = {f"{name}.Arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}" for name, function in functions.items()}
+    for name, stack in operator.resources("AWS::CloudFormation::Stack").items():
+        [nested] = operator.aws("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+        found |= {f"{name}.Outputs.{output['OutputKey']}": output["OutputValue"] for output in nested["Outputs"]}
+    place = {"AWS::Partition": "aws", "AWS::Region": REGION}
     for path, methods in template["Resources"]["InvitationsApi"]["Properties"]["Body"]["paths"].items():
         for method, operation in methods.items():
             # The console's are conditional, and off.
             if "x-amazon-apigateway-integration" not in operation:
                 continue
-            function = re.search(r"(\w+)Function", json.dumps(operation))[1]
-            alias = ":live" if f"{function}Release" in releases else ""
-            uri = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{functions[f'{function}Function']}{alias}"
+            text, variables = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+            # An alias, if there are releases; otherwise the function.
+            names = [".".join(it["Fn::GetAtt"]) for it in variables["Function"]["Fn::If"][1:]]
+            known = {**place, "Function": next(found[name] for name in names if name in found)}
+            uri = re.sub(r"\$\{([^}]+)\}", lambda it, known=known: known[it[1]], text)
             integration = gateway.create_integration(ApiId=api, IntegrationType="AWS_PROXY", PayloadFormatVersion="2.0", IntegrationUri=uri)
             target = f"integrations/{integration['IntegrationId']}"
             gateway.create_route(ApiId=api, RouteKey=f"{method.upper()} {path}", Target=target)
@@ -201,13 +207,17 @@ def releases(operator: Operator, api: Api) -> None:
     [version] = aliases(operator)
     operator.run("sam deploy --parameter-overrides InvitationLifetimeSeconds=172800")
     check(days() == 1 and aliases(operator) == {version}, "Without a new release, requests must not get the change.")
+    operator.run(page("deploy.md", "## Update", 0, **{"sam build\n": ""}))
+    check(days() == 2, "With a new release, they must.")
+    [named] = aliases(operator)
 
     operator.step("Release a changed parameter, and take releases away")
     operator.run("set_parameter InvitationLifetimeSeconds=259200")
-    check(days() == 3, "With a new release, they must.")
-    [second] = aliases(operator)
-    check(second != version, "All functions must have a new version.", version, second)
-    operator.run("set_parameter InvitationLifetimeSeconds=86400 TrafficShift=AllAtOnce")
+    check(days() == 3, "With a new release, requests must get the change.")
+    [again] = aliases(operator)
+    check(len({version, named, again}) == 3, "Each release must have a name of its own.", version, named, again)
+    check(again.split("+")[0] == named.split("+")[0] != "", "The name must show what is deployed.", named, again)
+    operator.run("set_at_once InvitationLifetimeSeconds=86400")
     check(not operator.resources("AWS::CloudFormation::Stack"), "The releases must be gone.")
     api.id = routes(operator)
     check(days() == 1, "Requests must reach the functions again.")
