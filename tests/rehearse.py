@@ -18,9 +18,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from caller import check
-from emulator import ACCOUNT, REGION, Emulator
+from emulator import Emulator
 from incidents import incidents
 from pages import blocks
+from releases import releases, routes
 from service import Failed
 from terminal import TOOLS, Api, Operator, page
 
@@ -34,36 +35,6 @@ def deploy(operator: Operator) -> None:
     """The first deployment."""
     first = {"AlarmEmail=ops@example.com": f"AlarmEmail=ops@example.com Architecture={ARCHITECTURE}"}
     operator.run(page("deploy.md", "## Build and deploy", **{"sam build\n": "", **first}))
-
-
-def routes(operator: Operator) -> str:
-    """The id of the API. The emulator gets the routes of its definition, which it ignores."""
-    [api] = operator.resources("AWS::ApiGatewayV2::Api").values()
-    gateway = operator.aws("apigatewayv2")
-    operator.cannot("routes of the API", "get-routes answers [], so tests/rehearse.py creates them from the same definition")
-    for route in gateway.get_routes(ApiId=api)["Items"]:
-        gateway.delete_route(ApiId=api, RouteId=route["RouteId"])
-    template = operator.aws("cloudformation").get_template(StackName="invitations", TemplateStage="Processed")["TemplateBody"]
-    functions = operator.resources("AWS::Lambda::Function")
-    found = {f"{name}.Arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}" for name, function in functions.items()}
-    for name, stack in operator.resources("AWS::CloudFormation::Stack").items():
-        [nested] = operator.aws("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-        found |= {f"{name}.Outputs.{output['OutputKey']}": output["OutputValue"] for output in nested["Outputs"]}
-    place = {"AWS::Partition": "aws", "AWS::Region": REGION}
-    for path, methods in template["Resources"]["InvitationsApi"]["Properties"]["Body"]["paths"].items():
-        for method, operation in methods.items():
-            # The console's are conditional, and off.
-            if "x-amazon-apigateway-integration" not in operation:
-                continue
-            text, variables = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
-            # An alias, if there are releases; otherwise the function.
-            names = [".".join(it["Fn::GetAtt"]) for it in variables["Function"]["Fn::If"][1:]]
-            known = {**place, "Function": next(found[name] for name in names if name in found)}
-            uri = re.sub(r"\$\{([^}]+)\}", lambda it, known=known: known[it[1]], text)
-            integration = gateway.create_integration(ApiId=api, IntegrationType="AWS_PROXY", PayloadFormatVersion="2.0", IntegrationUri=uri)
-            target = f"integrations/{integration['IntegrationId']}"
-            gateway.create_route(ApiId=api, RouteKey=f"{method.upper()} {path}", Target=target)
-    return api
 
 
 def gaps(operator: Operator, api: Api) -> None:
@@ -168,12 +139,9 @@ def rehearse(operator: Operator, built: bool) -> None:
     operator.run(page("restore.md", "## The stack was deleted", 1, **parameters))
     with operator.in_own_folder():
         found = operator.run(page("restore.md", "### After the deployment", 0))
-    tables, rows, *keys = found.splitlines()
-    check(
-        all(len(set(line.split())) == 1 for line in (tables, rows)) and keys,
-        "The table must be the old one, with the same rows and a key.",
-        found,
-    )
+    tables, secrets, rows, protected, *keys = found.splitlines()
+    same = all(len(line.split()) == 2 and len(set(line.split())) == 1 for line in (tables, secrets, rows))
+    check(same and protected == "true" and keys, "The table must be the old one, with its secret, its rows and its keys.", found)
     again = operator.configuration("CreateInvitationFunction")
     same = [name for name in ("TABLE_NAME", "LINK_KEYS") if again[name] == variables[name]]
     check(same == ["TABLE_NAME", "LINK_KEYS"], "The functions must have the old table and key.", same)
@@ -192,49 +160,6 @@ def rehearse(operator: Operator, built: bool) -> None:
     rotate(operator, api, third)
     restore(operator, api)
     gaps(operator, api)
-
-
-def releases(operator: Operator, api: Api) -> None:
-    """Requests get a changed parameter with a new release, and not before."""
-
-    def days() -> float:
-        return api.call("GET", "/invitations/caller").json["limits"]["defaultExpirySeconds"] / 86400
-
-    operator.step("Let requests reach the functions by releases")
-    operator.run(page("deploy.md", "### Move requests step by step"))
-    api.id = routes(operator)
-    check(days() == 1, "The first release must be what was deployed.")
-    [version] = aliases(operator)
-    operator.run("sam deploy --parameter-overrides InvitationLifetimeSeconds=172800")
-    check(days() == 1 and aliases(operator) == {version}, "Without a new release, requests must not get the change.")
-    operator.run(page("deploy.md", "## Update", 0, **{"sam build\n": ""}))
-    check(days() == 2, "With a new release, they must.")
-    [named] = aliases(operator)
-
-    operator.step("Release a changed parameter, and take releases away")
-    operator.run("set_parameter InvitationLifetimeSeconds=259200")
-    check(days() == 3, "With a new release, requests must get the change.")
-    [again] = aliases(operator)
-    check(len({version, named, again}) == 3, "Each release must have a name of its own.", version, named, again)
-    check(again.split("+")[0] == named.split("+")[0] != "", "The name must show what is deployed.", named, again)
-    operator.run("set_at_once InvitationLifetimeSeconds=86400")
-    check(not operator.resources("AWS::CloudFormation::Stack"), "The releases must be gone.")
-    api.id = routes(operator)
-    check(days() == 1, "Requests must reach the functions again.")
-
-
-def aliases(operator: Operator) -> set[str]:
-    """The descriptions of the versions that the aliases of the functions of the API lead to."""
-    client, found = operator.aws("lambda"), set()
-    for name in operator.resources("AWS::CloudFormation::Stack"):
-        function = operator.resources("AWS::Lambda::Function")[name.removesuffix("Release") + "Function"]
-        version = client.get_alias(FunctionName=function, Name="live")["FunctionVersion"]
-        versions = [it["Version"] for it in client.list_versions_by_function(FunctionName=function)["Versions"]]
-        check(versions[-1] == version, "The alias must lead to the latest version.", name, versions)
-        if len(versions) > 2:
-            operator.cannot("deletion of old versions of functions", f"a nested stack keeps {versions}")
-        found.add(client.get_function_configuration(FunctionName=function, Qualifier=version)["Description"])
-    return found
 
 
 def rotate(operator: Operator, api: Api, old_link: str) -> None:

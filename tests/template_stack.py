@@ -1,11 +1,17 @@
 """What CloudFormation makes of the template, for given parameters."""
 
 import re
+import sys
 from collections.abc import Iterator
 
 NO_VALUE = object()
 # The value of a parameter without a default.
 REQUIRED = "invitations@example.com"
+
+
+def check(condition: object, *problem: object) -> None:
+    if not condition:
+        sys.exit("\n".join(["The template is wrong:", *map(str, problem)]))
 
 
 class Stack:
