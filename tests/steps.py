@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Runs make targets one after another, says which one runs, and prints the minutes of each at the end.
 
-    python3 tests/steps.py target ...
+    python3 tests/steps.py target ... [+target ...] target ...
 
-It stops at the first target that fails, with exit status 1. When a target runs this script in turn, its steps appear in the
-report of the outermost call.
+A target with a plus runs beside the next one without, and its output follows that of the other. It stops at the first target that fails,
+with exit status 1. When a target runs this script in turn, its steps appear in the report of the outermost call.
 """
 
 import os
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from service import end_on_signals
@@ -32,23 +33,50 @@ def line(depth: int, name: str, wall: float, cpu: float, note: str = "") -> str:
     return f"{'  ' * depth + name:<28}{wall / 60:>8.1f}{cpu / 60:>8.1f}  {note}".rstrip()
 
 
+class Step:
+    """A target that is running. Its processor time includes that of targets beside it that end meanwhile."""
+
+    def __init__(self, target: str, environment: dict[str, str], output: Path | None = None):
+        self.target, self.output = target, output
+        self.began, self.used = time.monotonic(), cpu_seconds()
+        with output.open("w") if output else nullcontext() as file:
+            command = ["make", "--no-print-directory", target]
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
+
+    def finish(self, report: Path, depth: int) -> int:
+        """Waits for its end, and reports it."""
+        status = self.process.wait()
+        if self.output:
+            print(f"\nmake {self.target}, beside the above:\n{self.output.read_text()}", end="", flush=True)
+        note = "FAILED" if status else "beside" if self.output else ""
+        with report.open("a") as file:
+            print(line(depth, self.target, time.monotonic() - self.began, cpu_seconds() - self.used, note), file=file)
+        return status
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()  # make passes it on; Ctrl-C reaches it without this
+            self.process.wait()
+
+
 def run(targets: list[str], report: Path, depth: int) -> int:
     environment = {**os.environ, REPORT: str(report), DEPTH: str(depth + 1)}
-    for number, target in enumerate(targets, 1):
-        print(f"\n{'=' * (2 * depth + 2)} [{number}/{len(targets)}] make {target}  ({time.strftime('%H:%M:%S')})", flush=True)
-        began, used = time.monotonic(), cpu_seconds()
-        process = subprocess.Popen(["make", "--no-print-directory", target], cwd=ROOT, env=environment)
-        try:
-            status = process.wait()
-        except SystemExit:
-            process.terminate()  # make passes it on; Ctrl-C reaches it without this
-            raise
-        finally:
-            process.wait()
-        with report.open("a") as file:
-            print(line(depth, target, time.monotonic() - began, cpu_seconds() - used, "FAILED" if status else ""), file=file)
-        if status:
-            return status
+    running: list[Step] = []
+    try:
+        for number, target in enumerate(targets, 1):
+            print(f"\n{'=' * (2 * depth + 2)} [{number}/{len(targets)}] make {target}  ({time.strftime('%H:%M:%S')})", flush=True)
+            name = target.removeprefix("+")
+            if name != target and number < len(targets):
+                running.append(Step(name, environment, report.with_name(f"{name}.output")))
+                continue
+            running.insert(0, Step(name, environment))
+            while running:
+                if status := running[0].finish(report, depth):
+                    return status
+                running.pop(0)
+    finally:
+        for step in running:
+            step.stop()
     return 0
 
 
