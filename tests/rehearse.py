@@ -134,7 +134,9 @@ def rehearse(operator: Operator, built: bool) -> None:
     operator.step("Deploy a new stack on the table and the secret of the deleted one")
     parameters = {"parameters.yaml": str(operator.directory / "parameters.yaml")}
     with operator.in_own_folder():
-        operator.run(page("restore.md", "## What the deleted stack was"))
+        left = operator.run(page("restore.md", "## What the deleted stack was", 0))
+        check(not left.strip(), "No stack of this name must be left.", left)
+        operator.run(page("restore.md", "## What the deleted stack was", 1))
         operator.run(page("restore.md", "## The stack was deleted", 0))
     operator.run(page("restore.md", "## The stack was deleted", 1, **parameters))
     with operator.in_own_folder():
