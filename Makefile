@@ -112,10 +112,10 @@ test: prerequisites ## Run unit, API, delivery and concurrency tests, short mode
 
 .PHONY: check
 check: prerequisites ## Run everything else: verification, load, contract, clients, sign-in, webhook, browser, first look, panel, example, template, permissions, rehearsal, speed; installs what it needs
-	@$(steps) system-tools tools test-verification test-load test-contract test-clients test-sign-in test-webhook test-browser test-first-look \
-		test-panel test-example build-functions rehearse test-iam test-speed
+	@$(steps) system-tools tools test-verification test-load test-contract +build-functions test-clients test-sign-in test-webhook test-browser \
+		test-first-look test-panel test-example build-functions rehearse test-iam test-speed
 
-# Prints each step as it starts, and the minutes of all steps at the end.
+# Prints each step as it starts, and the minutes of all steps at the end. The tests after `+build-functions` mostly wait for a browser.
 steps = python3 tests/steps.py
 
 # Always --workspace, with the targets listed: a different choice of packages would select other features of the dependencies and

@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
 """Runs make targets one after another, says which one runs, and prints the minutes of each at the end.
 
-    python3 tests/steps.py target ... [+target ...] target ...
+    python3 tests/steps.py target ...
 
-A target with a plus runs beside the next one without, and its output follows that of the other. It stops at the first target that fails,
-with exit status 1. When a target runs this script in turn, its steps appear in the report of the outermost call.
+`+target` starts a target beside the next ones, which go first, and `target` after that waits for it. It stops at the first target that
+fails, with exit status 1. When a target runs this script in turn, its steps appear in the report of the outermost call.
 """
 
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from service import end_on_signals
@@ -34,48 +35,63 @@ def line(depth: int, name: str, wall: float, cpu: float, note: str = "") -> str:
 
 
 class Step:
-    """A target that is running. Its processor time includes that of targets beside it that end meanwhile."""
+    """A target that is running. Its processor time is that of all targets that end meanwhile."""
 
-    def __init__(self, target: str, environment: dict[str, str], output: Path | None = None):
-        self.target, self.output = target, output
+    def __init__(self, target: str, environment: dict[str, str], beside: Path | None = None):
+        """`beside` is a file for its output, if it runs beside others."""
+        self.target, self.beside = target, beside
         self.began, self.used = time.monotonic(), cpu_seconds()
-        with output.open("w") if output else nullcontext() as file:
+        with beside.open("w") if beside else nullcontext() as file:
             command = ["make", "--no-print-directory", target]
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=file, stderr=file, preexec_fn=yields if beside else None
+            )
 
     def finish(self, report: Path, depth: int) -> int:
         """Waits for its end, and reports it."""
         status = self.process.wait()
-        if self.output:
-            print(f"\nmake {self.target}, beside the above:\n{self.output.read_text()}", end="", flush=True)
-        note = "FAILED" if status else "beside" if self.output else ""
+        if self.beside:
+            print(self.beside.read_text(), end="", flush=True)
+        note = "FAILED" if status else "beside others" if self.beside else ""
         with report.open("a") as file:
             print(line(depth, self.target, time.monotonic() - self.began, cpu_seconds() - self.used, note), file=file)
         return status
 
     def stop(self) -> None:
         if self.process.poll() is None:
-            self.process.terminate()  # make passes it on; Ctrl-C reaches it without this
+            # make passes it on. Ctrl-C reaches only those of this session without this.
+            if self.beside:
+                os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.terminate()
             self.process.wait()
+
+
+def yields() -> None:
+    """Lets the processes of all other targets go first."""
+    os.nice(19)
+    # Linux shares the processor among sessions first, and among the processes of each after that.
+    os.setsid()
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text("19")
 
 
 def run(targets: list[str], report: Path, depth: int) -> int:
     environment = {**os.environ, REPORT: str(report), DEPTH: str(depth + 1)}
-    running: list[Step] = []
+    running: dict[str, Step] = {}
     try:
         for number, target in enumerate(targets, 1):
             print(f"\n{'=' * (2 * depth + 2)} [{number}/{len(targets)}] make {target}  ({time.strftime('%H:%M:%S')})", flush=True)
-            name = target.removeprefix("+")
-            if name != target and number < len(targets):
-                running.append(Step(name, environment, report.with_name(f"{name}.output")))
-                continue
-            running.insert(0, Step(name, environment))
-            while running:
-                if status := running[0].finish(report, depth):
+            if target.startswith("+"):
+                name = target.removeprefix("+")
+                running[name] = Step(name, environment, report.with_name(f"{name}.output"))
+            else:
+                if target not in running:
+                    running[target] = Step(target, environment)
+                if status := running[target].finish(report, depth):
                     return status
-                running.pop(0)
+                del running[target]
     finally:
-        for step in running:
+        for step in running.values():
             step.stop()
     return 0
 
