@@ -184,8 +184,10 @@ def rollback(default: Stack, everything: Stack) -> None:
     arguments = operator(everything, block("deploy.md", "### Roll back by alarms", "sh"))
     parameters = {it["ParameterKey"]: it for it in json.loads(arguments["--parameters"])}
     kept = {name for name, it in parameters.items() if it.get("UsePreviousValue")}
-    check(parameters.keys() == everything.parameters.keys() and parameters.keys() - kept == {"SendQuota", "Release"}, parameters)
-    check(parameters["SendQuota"]["ParameterValue"] == "1000", parameters)
+    check(
+        parameters.keys() == everything.parameters.keys() and parameters.keys() - kept == {"DailyCreatesThreshold", "Release"}, parameters
+    )
+    check(parameters["DailyCreatesThreshold"]["ParameterValue"] == "2401", parameters)
     check(arguments["--rollback-configuration"] == "{...}", arguments)
 
 
