@@ -183,7 +183,7 @@ test-panel: system-tools $(cargo-lambda) $(playwright) $(esbuild) ## Test the pa
 	@PYTHONPATH="$(CURDIR)/$(TOOLS)/playwright" NODE_TOOLS="$(CURDIR)/$(TOOLS)/esbuild" exec python3 tests/panel.py $(PANEL)
 
 .PHONY: test-template
-test-template: build-functions $(sam) ## Run `sam validate --lint` and `sam build`; check references, and what each parameter does
+test-template: build-functions system-tools $(sam) ## Run `sam validate --lint` and `sam build`; check references, and what each parameter does
 	@$(with-sam) python3 -m samcli validate --lint
 	@$(with-sam) python3 -m samcli validate --lint --template-file release.yaml
 	@$(with-sam) python3 tests/template_cycles.py
@@ -196,7 +196,7 @@ test-iam: prerequisites $(sam) $(iam-simulate) ## Compare the local IAM with SAM
 	@$(with-sam) python3 tests/iam.py $(TOOLS)/iam-simulate
 
 .PHONY: rehearse
-rehearse: test-template system-tools $(ministack) $(aws-cli) ## Rehearse deployment, incidents, deletion by mistake, rotation and restore with SAM and an emulator of AWS
+rehearse: test-template $(ministack) $(aws-cli) ## Rehearse deployment, incidents, deletion by mistake, rotation and restore with SAM and an emulator of AWS
 	@TOOLS="$(CURDIR)/$(TOOLS)" PYTHONPATH="$(CURDIR)/$(TOOLS)/aws-cli" exec python3 tests/rehearse.py --built
 
 .PHONY: test-speed
